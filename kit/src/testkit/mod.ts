@@ -1,0 +1,11 @@
+export type { Exit } from './child.ts'
+export { freePort } from './free-port.ts'
+export { startNats, type TestNats, type TestNatsOptions } from './nats.ts'
+export {
+  type PostgresStopMode,
+  startPostgres,
+  type TestPostgres,
+  type TestPostgresOptions,
+} from './postgres.ts'
+export { type SpawnedProcess, type SpawnProcessOptions, spawnProcess } from './spawn-process.ts'
+export { until } from './until.ts'
