@@ -188,18 +188,12 @@ async function prepareFolder(programs: PostgresPrograms, dataDir?: string): Prom
   return { dataDir, temporary: false, remove: async () => {} }
 }
 
-let template: Promise<string> | undefined
-
 async function copyTemplate(programs: PostgresPrograms, dataDir: string): Promise<void> {
-  template ??= findTemplate(programs)
-  const source = await template.catch((error) => {
-    template = undefined
-    throw error
-  })
+  const source = await findTemplate(programs)
   await execFileAsync('cp', ['-R', `${source}/.`, dataDir], { cwd: '/', ...programs.runAs })
 }
 
-/** Several processes may get here at once: each builds its own, one of them becomes the template. */
+/** Several callers may get here at once: each builds its own, one of them becomes the template. */
 async function findTemplate(programs: PostgresPrograms): Promise<string> {
   const uid = programs.runAs?.uid ?? process.getuid?.() ?? 0
   const path = join(tmpdir(), `offstage-postgres-template-${programs.version}-${uid}`)

