@@ -1,0 +1,231 @@
+/**
+ * Why a call was refused: the closed list of reasons carried in `google.rpc.ErrorInfo` with the
+ * domain {@link ERROR_DOMAIN}. Callers branch on the reason; texts may change. `docs/errors.md`
+ * explains each one under an anchor of the same name in lower case.
+ */
+
+/** `google.rpc.ErrorInfo.domain` of every refusal of Offstage. */
+export const ERROR_DOMAIN = 'offstage'
+
+export interface ReasonSpec {
+  /** Name of the gRPC status code that goes with the reason. */
+  readonly code: string
+  /** Whether the same idempotent call may succeed later without anything being changed in it. */
+  readonly retry: boolean
+  /** One line for people. */
+  readonly about: string
+}
+
+export const REASONS = {
+  // The request itself
+  INVALID_FIELD: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'A field of the request is missing or malformed; the violations name it.',
+  },
+  METHOD_UNKNOWN: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'No executor has announced this method in the namespace.',
+  },
+  PARAMS_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'The parameters do not fit the schema of the method; the violations name the fields.',
+  },
+  PARAMS_TOO_LARGE: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'The serialized parameters are over the limit, even by way of temp storage.',
+  },
+  PAGE_TOKEN_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'The page token is malformed or belongs to another request.',
+  },
+  FILTER_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'The filter cannot be parsed or names an unknown field.',
+  },
+  REQUEST_ID_REUSED: {
+    code: 'ALREADY_EXISTS',
+    retry: false,
+    about: 'The request id was used before for a different request.',
+  },
+  MESSAGE_TOO_LARGE: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: false,
+    about: 'One gRPC message is over the size limit of the sender or the receiver.',
+  },
+  NOT_IMPLEMENTED: {
+    code: 'UNIMPLEMENTED',
+    retry: false,
+    about: 'The server does not know this call or this option of it.',
+  },
+
+  // Jobs and namespaces
+  JOB_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'There is no such job, or the caller may not see it.',
+  },
+  JOB_KEY_TAKEN: {
+    code: 'ALREADY_EXISTS',
+    retry: false,
+    about: 'An unfinished job holds the key; the metadata names it, its owner and its age.',
+  },
+  JOB_ALREADY_FINISHED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The job is in a terminal state, so the change asked for is no longer possible.',
+  },
+  NAMESPACE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'There is no such namespace, or the caller may not see it.',
+  },
+  NAMESPACE_EXCLUSIVE: {
+    code: 'FAILED_PRECONDITION',
+    retry: true,
+    about: 'Another session holds the namespace in exclusive mode.',
+  },
+  SCHEDULE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'There is no such schedule, or the caller may not see it.',
+  },
+  SCHEDULE_ID_TAKEN: {
+    code: 'ALREADY_EXISTS',
+    retry: false,
+    about: 'The namespace already has a schedule of this id.',
+  },
+  ETAG_MISMATCH: {
+    code: 'ABORTED',
+    retry: false,
+    about: 'The record was changed since it was read; read it again and decide anew.',
+  },
+  SESSION_FENCED: {
+    code: 'ABORTED',
+    retry: false,
+    about: 'The executor session lost its lease; what it still runs must stop.',
+  },
+  SESSION_UNKNOWN: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'The executor session does not exist (any more); attach anew.',
+  },
+
+  // Limits
+  QUEUE_FULL: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'The queue holds as many jobs as its limit allows.',
+  },
+  TOO_MANY_WAITERS: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'The replica already serves as many waiting calls as its limit allows.',
+  },
+  OVERLOADED: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'The service has more work in hand than it can take; RetryInfo says when to come back.',
+  },
+  QUOTA_EXCEEDED: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: false,
+    about: 'The namespace or the user has used up its quota.',
+  },
+  STORAGE_FULL: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: false,
+    about: 'Temp storage has no room for the value.',
+  },
+
+  // Temp storage
+  VALUE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'The address holds no value: never written, deleted or expired.',
+  },
+  SCOPE_NOT_FOUND: { code: 'NOT_FOUND', retry: false, about: 'There is no such scope.' },
+  SCOPE_CLOSED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The scope is closed; its values are gone.',
+  },
+  VALUE_TOO_LARGE: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'The value is over the size limit of the service.',
+  },
+  CHECKSUM_MISMATCH: {
+    code: 'DATA_LOSS',
+    retry: true,
+    about: 'The bytes received or read do not have the SHA-256 announced for them.',
+  },
+  UPLOAD_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'There is no such unfinished upload; start it again.',
+  },
+  OFFSET_INVALID: {
+    code: 'OUT_OF_RANGE',
+    retry: false,
+    about: 'The offset lies beyond the value, or is not where the upload stands.',
+  },
+
+  // Rights
+  UNAUTHENTICATED: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The call brings no valid token.',
+  },
+  PERMISSION_DENIED: {
+    code: 'PERMISSION_DENIED',
+    retry: false,
+    about: 'The caller is known but may not do this.',
+  },
+
+  // Circumstances
+  DATABASE_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    retry: true,
+    about: 'The service cannot reach its PostgreSQL at the moment.',
+  },
+  STORAGE_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    retry: true,
+    about: 'Temp storage cannot be reached at the moment.',
+  },
+  SERVICE_UNREACHABLE: {
+    code: 'UNAVAILABLE',
+    retry: true,
+    about: 'No connection to the service, or it broke during the call. Set by the client.',
+  },
+  SHUTTING_DOWN: {
+    code: 'UNAVAILABLE',
+    retry: true,
+    about: 'This process is stopping; another replica, or its successor, will answer.',
+  },
+  DEADLINE_EXCEEDED: {
+    code: 'DEADLINE_EXCEEDED',
+    retry: false,
+    about: 'The call did not finish before the deadline its caller set.',
+  },
+  CANCELLED: { code: 'CANCELLED', retry: false, about: 'The caller cancelled the call.' },
+  INTERNAL: {
+    code: 'INTERNAL',
+    retry: false,
+    about: 'An unexpected fault; the log of the service has the cause under the trace id.',
+  },
+} as const satisfies Record<string, ReasonSpec>
+
+/** A reason Offstage gives for refusing a call. */
+export type Reason = keyof typeof REASONS
+
+/** Narrows a text from the wire; a newer server may send reasons this version does not know. */
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(REASONS, text)
+}
