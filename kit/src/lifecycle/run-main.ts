@@ -1,0 +1,60 @@
+import { inspect } from 'node:util'
+import { ConfigError } from '../config/config-error.ts'
+import type { Service } from './service.ts'
+
+export interface RunMainOptions {
+  /** How long a stop may take before the process ends as failed. Default 30 000. */
+  readonly stopTimeoutMs?: number
+}
+
+/** EX_CONFIG of sysexits.h: starting again will not help. */
+const EXIT_CONFIG = 78
+const EXIT_SECOND_SIGNAL = 130
+
+/**
+ * The whole life of a process: builds the service, starts it, stops it at SIGTERM or SIGINT, and
+ * ends the process. Exit codes: 0 after a clean stop, 1 when the start or the stop fails or the
+ * stop takes too long, 78 for a ConfigError (printed without a stack), 130 at a second signal.
+ */
+export async function runMain(
+  name: string,
+  build: () => Promise<Service>,
+  options: RunMainOptions = {},
+): Promise<void> {
+  const { stopTimeoutMs = 30_000 } = options
+  const asked = Promise.withResolvers<void>()
+  let signals = 0
+  const onSignal = () => {
+    signals += 1
+    if (signals > 1) process.exit(EXIT_SECOND_SIGNAL)
+    asked.resolve()
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  // Services unref their timers: without this an idle one would end at once, as if all were well.
+  const alive = setInterval(() => {}, 2 ** 30)
+  try {
+    const service = await build()
+    const started = service.start()
+    const first = await Promise.race([started.then(() => 'up'), asked.promise.then(() => 'asked')])
+    if (first === 'up') await asked.promise
+    await within(stopTimeoutMs, service.stop())
+    clearInterval(alive)
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${name}: ${textOf(error)}\n`)
+    process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1)
+  }
+}
+
+async function within(timeoutMs: number, stopped: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => late.reject(new Error(`still stopping after ${timeoutMs} ms`)),
+    timeoutMs,
+  )
+  await Promise.race([stopped, late.promise]).finally(() => clearTimeout(timer))
+}
+
+function textOf(error: unknown): string {
+  return error instanceof ConfigError ? error.message : inspect(error, { depth: 6 })
+}
