@@ -1,0 +1,71 @@
+import { ownerLevels, type TableOwner } from './owner.ts'
+
+/**
+ * What runs when its time has come and the client is idle. A returned promise is awaited before any other
+ * handler runs (row I2), so one that never settles holds the whole table.
+ */
+export type IdleHandler = () => unknown
+
+/** When an attached handler runs. */
+export interface AttachOptions {
+  /** Time between two runs in milliseconds; fractions are fine, less than 100 is refused (row I1). */
+  readonly intervalMs: number
+  /** Run once, one interval from now, and be detached before that run begins. Default: false. */
+  readonly once?: boolean
+}
+
+/** One handler on one owner, with its rhythm and its place in the agenda. */
+export interface Attachment {
+  readonly owner: TableOwner
+  readonly handler: IdleHandler
+  readonly once: boolean
+  readonly intervalMs: number
+  /** When it was attached; every due time is this plus a whole number of intervals. */
+  readonly attachedAtMs: number
+  /** 0 for application, 1 for module, 2 for form. */
+  readonly rank: number
+  /** Grows with each attachment, so it tells which of two equals came first. */
+  readonly order: number
+  dueAtMs: number
+  /** The turn it waits in, while it is in the agenda's ready heap. */
+  turn: number
+  /** The turn it last ran in; 0 before its first run. */
+  lastTurn: number
+  /** Where it is in the heap that holds it. */
+  heapIndex: number
+}
+
+/** A new attachment, due one interval after `nowMs`. */
+export function createAttachment(
+  owner: TableOwner,
+  handler: IdleHandler,
+  options: AttachOptions,
+  nowMs: number,
+  order: number,
+): Attachment {
+  return {
+    owner,
+    handler,
+    once: options.once ?? false,
+    intervalMs: options.intervalMs,
+    attachedAtMs: nowMs,
+    rank: ownerLevels.indexOf(owner.level),
+    order,
+    dueAtMs: nowMs + options.intervalMs,
+    turn: 0,
+    lastTurn: 0,
+    heapIndex: -1,
+  }
+}
+
+/**
+ * The first beat of the rhythm after `nowMs`. Beats are counted from the attachment and not from the last
+ * run: a late run moves none of those to come, and any number of missed beats is one run (row I2).
+ */
+export function nextBeatMs(attachment: Attachment, nowMs: number): number {
+  const { attachedAtMs, intervalMs } = attachment
+  const beats = Math.floor((nowMs - attachedAtMs) / intervalMs) + 1
+  const beatMs = attachedAtMs + beats * intervalMs
+  // Rounding can land the product on `nowMs` itself when intervals are fractions.
+  return beatMs > nowMs ? beatMs : attachedAtMs + (beats + 1) * intervalMs
+}

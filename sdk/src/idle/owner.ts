@@ -1,0 +1,60 @@
+import type { Attachment, IdleHandler } from './attachment.ts'
+
+/** Levels of owners, in the order in which handlers that are due together run (row I3). */
+export const ownerLevels = ['application', 'module', 'form'] as const
+
+/** What a handler belongs to: the whole application, one of its modules, or one open form. */
+export type OwnerLevel = (typeof ownerLevels)[number]
+
+/**
+ * Something handlers are attached to, created by `IdleHandlers.owner`. Its handlers live as long as it
+ * does (row I4), so `using form = handlers.owner('form', 'invoice')` is all the cleaning up there is.
+ */
+export interface IdleOwner extends Disposable {
+  readonly level: OwnerLevel
+  /** For people: appears in errors. Need not be unique. */
+  readonly name: string
+  /** True once this owner, or the table it came from, is disposed. An asynchronous handler can ask. */
+  readonly disposed: boolean
+  /**
+   * Detaches all handlers of this owner; from now on `attach` refuses it. A handler that is running
+   * goes on to its end and does not run again. Disposing twice is nothing.
+   */
+  dispose(): void
+}
+
+/** What an owner needs of its table. */
+export interface OwnerTable {
+  readonly disposed: boolean
+  /** Takes all attachments of the owner out of the table. */
+  release(owner: TableOwner): void
+}
+
+/** The table's own view of an owner: also knows which handlers are attached to it. */
+export class TableOwner implements IdleOwner {
+  readonly level: OwnerLevel
+  readonly name: string
+  readonly table: OwnerTable
+  readonly attachments = new Map<IdleHandler, Attachment>()
+  #disposed = false
+
+  constructor(table: OwnerTable, level: OwnerLevel, name: string) {
+    this.table = table
+    this.level = level
+    this.name = name
+  }
+
+  get disposed(): boolean {
+    return this.#disposed || this.table.disposed
+  }
+
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.table.release(this)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
