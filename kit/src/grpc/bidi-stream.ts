@@ -1,0 +1,31 @@
+import type { handleBidiStreamingCall } from '@grpc/grpc-js'
+import { drained } from './answer-stream.ts'
+import type { CallContext } from './call-context.ts'
+import { bindable, conduct } from './edge.ts'
+import { requestsOf } from './request-stream.ts'
+
+/** Both directions of a call that stays open. */
+export interface BidiCall<Req, Res> {
+  /** Ends when the client has no more to send; throws the reason when the call is aborted. */
+  readonly requests: AsyncIterable<Req>
+  /** Queues a message. False: the client is behind (wait for {@link drained}) or gone. */
+  send(message: Res): boolean
+  /** Resolves when there is room again, or never will be. */
+  drained(): Promise<void>
+}
+
+/**
+ * Serves a call of many requests and many answers. It ends when the handler returns. Such calls live
+ * for hours, so they have no span of their own.
+ */
+export function bidiStream<Req, Res>(
+  handler: (call: BidiCall<Req, Res>, context: CallContext) => Promise<void>,
+): handleBidiStreamingCall<Req, Res> {
+  return bindable<handleBidiStreamingCall<Req, Res>>('bidiStream', (edge) => (call) => {
+    void conduct(edge, call, (context) => {
+      const requests = requestsOf<Req>(call, context)
+      const send = (message: Res) => !call.writableEnded && !call.destroyed && call.write(message)
+      return handler({ requests, send, drained: () => drained(call) }, context)
+    })
+  })
+}

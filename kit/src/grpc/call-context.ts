@@ -1,0 +1,122 @@
+/**
+ * What a handler knows about the call it serves. Made for each call, so everything that costs is
+ * made when first asked for.
+ *
+ * 1. The signal aborts at most once, and only while the handler runs: grpc-js also emits `cancelled`
+ *    after calls that ended well.
+ * 2. A call is in `edge.open` from the first look at its signal until the handler is done, so a
+ *    stopping server reaches every handler that can be told.
+ */
+
+import type { Metadata } from '@grpc/grpc-js'
+import type { Caller } from './authenticate.ts'
+import type { Edge } from './edge.ts'
+
+/** What every handler is given beside the request. */
+export interface CallContext {
+  /** Aborts, with a {@link CallAborted}, when the answer is no longer wanted or the server stops. */
+  readonly signal: AbortSignal
+  /** When the caller stops waiting; undefined when it set no deadline. */
+  readonly deadline: Date | undefined
+  readonly metadata: Metadata
+  readonly caller: Caller
+  /** Address of the other end of the connection, `host:port`. */
+  readonly peer: string
+}
+
+/** `cancelled` covers the client's cancel and a connection that broke. */
+export type AbortCause = 'cancelled' | 'deadline' | 'server-stop'
+
+const ABORT_TEXT: Record<AbortCause, string> = {
+  cancelled: 'the call was cancelled by its caller',
+  deadline: 'the deadline of the call has passed',
+  'server-stop': 'the server is stopping',
+}
+
+/** The reason of an aborted {@link CallContext.signal}. Named AbortError as Node's own are. */
+export class CallAborted extends Error {
+  override readonly name = 'AbortError'
+  readonly kind: AbortCause
+
+  constructor(kind: AbortCause) {
+    super(ABORT_TEXT[kind])
+    this.kind = kind
+  }
+}
+
+/** The part all call objects of grpc-js share. */
+export interface SurfaceCall {
+  readonly cancelled: boolean
+  readonly metadata: Metadata
+  getPeer(): string
+  getDeadline(): Date | number
+  getPath(): string
+  once(event: 'cancelled', listener: () => void): unknown
+}
+
+const NOBODY: Caller = Object.freeze({ user: '', roles: [], namespaces: [] })
+
+export class ServerCall implements CallContext {
+  /** Set by admit(), before the handler runs. */
+  caller: Caller = NOBODY
+  readonly #edge: Edge
+  readonly #call: SurfaceCall
+  #controller: AbortController | undefined
+  #done = false
+
+  constructor(edge: Edge, call: SurfaceCall) {
+    this.#edge = edge
+    this.#call = call
+  }
+
+  get metadata(): Metadata {
+    return this.#call.metadata
+  }
+
+  get peer(): string {
+    return this.#call.getPeer()
+  }
+
+  /** `/package.Service/Method`. */
+  get path(): string {
+    return this.#call.getPath()
+  }
+
+  get deadline(): Date | undefined {
+    const deadline = this.#call.getDeadline()
+    return deadline === Number.POSITIVE_INFINITY ? undefined : new Date(deadline)
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller !== undefined) return this.#controller.signal
+    this.#controller = new AbortController()
+    if (this.#call.cancelled) this.abort(this.#cancelCause())
+    else if (!this.#done) this.#watch()
+    return this.#controller.signal
+  }
+
+  /** Why the call was aborted, once it was. */
+  get aborted(): CallAborted | undefined {
+    return this.signal.aborted ? this.signal.reason : undefined
+  }
+
+  abort(kind: AbortCause): void {
+    if (!this.#done) this.#controller?.abort(new CallAborted(kind))
+  }
+
+  /** The handler is done: from here on nothing aborts. */
+  finish(): void {
+    this.#done = true
+    if (this.#controller !== undefined) this.#edge.open.delete(this)
+  }
+
+  #watch(): void {
+    this.#edge.open.add(this)
+    this.#call.once('cancelled', () => this.abort(this.#cancelCause()))
+  }
+
+  #cancelCause(): AbortCause {
+    const late = Date.now() >= Number(this.#call.getDeadline())
+    return late ? 'deadline' : 'cancelled'
+  }
+}

@@ -1,0 +1,138 @@
+/** What the four call shapes share: admission, outcome, and the binding of handlers to a server. */
+
+import type { sendUnaryData } from '@grpc/grpc-js'
+import { SpanKind, trace } from '@opentelemetry/api'
+import { contextFromTraceparent, type Logger, traced, tracingActive } from '../telemetry/mod.ts'
+import type { Authenticate } from './authenticate.ts'
+import { ServerCall, type SurfaceCall } from './call-context.ts'
+import { Refusal } from './refusal.ts'
+import { type FaultStatus, statusFromError } from './status-from-error.ts'
+
+/** The server as its calls see it. */
+export interface Edge {
+  readonly authenticate: Authenticate
+  readonly log: Logger
+  /** Calls whose handlers listen to their signal. */
+  readonly open: Set<ServerCall>
+  stopping: boolean
+}
+
+export type CallShape = 'unary' | 'serverStream' | 'clientStream' | 'bidiStream'
+
+// biome-ignore lint/suspicious/noExplicitAny: variance; the message types are checked in the shapes
+type Handler = (...args: any[]) => void
+
+interface Binding {
+  readonly shape: CallShape
+  bind(edge: Edge): Handler
+}
+
+const bindings = new WeakMap<object, Binding>()
+
+/**
+ * A handler that works once a server has bound it to its edge. The returned function stands for it
+ * in an implementation object; called directly it throws, so no call can bypass admission.
+ */
+export function bindable<H extends Handler>(shape: CallShape, bind: (edge: Edge) => H): H {
+  const placeholder = (): never => {
+    throw new Error('this handler must be served by createGrpcServer')
+  }
+  bindings.set(placeholder, { shape, bind })
+  return placeholder as Handler as H
+}
+
+/** How a handler made by {@link bindable} is bound; undefined for any other value. */
+export function bindingOf(handler: unknown): Binding | undefined {
+  return typeof handler === 'function' ? bindings.get(handler) : undefined
+}
+
+/** Lets the call in and says who calls, or throws the refusal. Awaited only when it must be. */
+export function admit(edge: Edge, context: ServerCall): Promise<void> | undefined {
+  if (edge.stopping) {
+    throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
+  }
+  const caller = edge.authenticate(context.metadata, context.peer)
+  if (caller instanceof Promise) {
+    return caller.then((known) => {
+      context.caller = known
+    })
+  }
+  context.caller = caller
+  return undefined
+}
+
+/** The status of a call whose handler threw. */
+export function faultOf(edge: Edge, context: ServerCall, error: unknown): FaultStatus {
+  const cause = isAbortError(error) ? (context.aborted ?? error) : error
+  const span = trace.getActiveSpan()
+  const fault = statusFromError(cause, (unknown) => {
+    edge.log.error({ err: unknown, method: context.path }, 'a call failed unexpectedly')
+    if (unknown instanceof Error) span?.recordException(unknown)
+  })
+  span?.setAttribute('rpc.grpc.status_code', fault.code)
+  return fault
+}
+
+/** Serves a call that is answered with one message. */
+export async function answer<Res>(
+  edge: Edge,
+  call: SurfaceCall,
+  callback: sendUnaryData<Res>,
+  work: (context: ServerCall) => Promise<Res> | Res,
+): Promise<void> {
+  const context = new ServerCall(edge, call)
+  try {
+    const admission = admit(edge, context)
+    if (admission !== undefined) await admission
+    const result = work(context)
+    callback(null, result instanceof Promise ? await result : result)
+  } catch (error) {
+    callback(faultOf(edge, context, error))
+  } finally {
+    context.finish()
+  }
+}
+
+interface AnswerStream extends SurfaceCall {
+  end(): unknown
+  emit(event: 'error', fault: FaultStatus): boolean
+}
+
+/** Serves a call that is answered with a stream. */
+export async function conduct(
+  edge: Edge,
+  call: AnswerStream,
+  work: (context: ServerCall) => Promise<void>,
+): Promise<void> {
+  const context = new ServerCall(edge, call)
+  try {
+    await admit(edge, context)
+    await work(context)
+    call.end()
+  } catch (error) {
+    // grpc-js turns the event into the status of the call; it does not destroy the stream.
+    call.emit('error', faultOf(edge, context, error))
+  } finally {
+    context.finish()
+  }
+}
+
+/** Runs the call inside a span that continues the caller's trace, while telemetry is on. */
+export function inSpan(call: SurfaceCall, work: () => Promise<void>): void {
+  if (!tracingActive()) {
+    void work()
+    return
+  }
+  const traceparent = textOf(call, 'traceparent')
+  const parent = contextFromTraceparent(traceparent, textOf(call, 'tracestate'))
+  const attributes = { 'rpc.system': 'grpc' }
+  void traced(call.getPath().slice(1), { parent, kind: SpanKind.SERVER, attributes }, work)
+}
+
+function textOf(call: SurfaceCall, key: string): string | undefined {
+  return call.metadata.get(key)[0]?.toString()
+}
+
+function isAbortError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}

@@ -1,0 +1,35 @@
+import type { Readable } from 'node:stream'
+import type { ServerCall } from './call-context.ts'
+
+/**
+ * The requests of a streaming call, one at a time: nothing is read ahead of the handler but what the
+ * stream buffers. Unlike a stream's own iterator this one ends with the reason when the call is
+ * aborted, and leaving it early does not destroy the stream, which may still carry answers.
+ */
+export async function* requestsOf<Req>(
+  stream: Readable,
+  context: ServerCall,
+): AsyncGenerator<Req, void, undefined> {
+  const { signal } = context
+  let wake = () => {}
+  const onChange = () => wake()
+  stream.on('readable', onChange).on('end', onChange).on('close', onChange)
+  signal.addEventListener('abort', onChange)
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const request: Req | null = stream.read()
+      if (request !== null) {
+        yield request
+        continue
+      }
+      if (stream.readableEnded || stream.destroyed) return
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+  } finally {
+    stream.off('readable', onChange).off('end', onChange).off('close', onChange)
+    signal.removeEventListener('abort', onChange)
+  }
+}

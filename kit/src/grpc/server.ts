@@ -1,0 +1,130 @@
+/**
+ * A gRPC server as a service. Its stop is graceful: health says NOT_SERVING, connections are told to
+ * go away and new calls are refused; after half the grace the signals of the calls still open abort;
+ * at the end of the grace the connections are cut.
+ *
+ * 1. Every call passes `authenticate`; a handler that would not is refused when the server is made.
+ * 2. A server others can reach has an `authenticate` of its own choosing.
+ * 3. A stop ends within the grace, whatever handlers and clients do.
+ */
+
+import { type ChannelOptions, Server } from '@grpc/grpc-js'
+import { createService, type Service } from '../lifecycle/mod.ts'
+import type { Logger } from '../telemetry/mod.ts'
+import { type Authenticate, developmentAuthenticate, isLoopback } from './authenticate.ts'
+import { bindService, nameOfService, type ServedService } from './bind-services.ts'
+import type { Edge } from './edge.ts'
+import { addressOf, listen } from './listen.ts'
+import { addStandardServices } from './standard-services.ts'
+
+export interface GrpcServerOptions {
+  /** Names the server in errors and logs. */
+  readonly name: string
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly services: readonly ServedService[]
+  /**
+   * Says who calls. Default: everybody is a developer with all rights, which is refused unless
+   * `host` is a loopback address.
+   */
+  readonly authenticate?: Authenticate
+  /** Limit of one message in either direction. Default 16 MiB; over it: RESOURCE_EXHAUSTED. */
+  readonly maxMessageBytes?: number
+  /** Calls open at once on one connection; the client queues the rest. Default 4096. */
+  readonly maxConcurrentStreams?: number
+  /**
+   * Age at which a connection is retired, so that clients look for new replicas; calls already open
+   * on it go on. Default 30 minutes.
+   */
+  readonly maxConnectionAgeMs?: number
+  readonly log: Logger
+  /** How long a stop waits for open calls. Default 10 s. */
+  readonly stopGraceMs?: number
+}
+
+export interface GrpcServer extends Service {
+  /** `host:port` really bound. Known once started. */
+  readonly address: string
+  /** The port really bound; before the start the one asked for. */
+  readonly port: number
+  /** What health answers. True from the start, false from the stop. */
+  setServing(serving: boolean): void
+}
+
+const KEEPALIVE_MS = 30_000
+const KEEPALIVE_TIMEOUT_MS = 10_000
+
+/** Makes a server for the services given, plus health and reflection. It listens once started. */
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { name, host, log, stopGraceMs = 10_000 } = options
+  const authenticate = options.authenticate ?? developmentAuthenticateOn(host)
+  const edge: Edge = { authenticate, log, open: new Set(), stopping: false }
+  const server = new Server(channelOptions(options))
+  for (const service of options.services) {
+    server.addService(service.definition, bindService(service, edge))
+  }
+  const names = options.services.map(({ definition }) => nameOfService(definition))
+  const standard = addStandardServices(server, names)
+  let port = options.port
+
+  const service = createService({
+    name,
+    async start() {
+      port = await listen(server, host, options.port)
+      standard.setServing(true)
+      log.info({ address: addressOf(host, port) }, 'serving gRPC')
+    },
+    async stop() {
+      edge.stopping = true
+      standard.setServing(false)
+      standard.endStreams()
+      await drain(server, edge, stopGraceMs)
+    },
+  })
+  return {
+    start: service.start,
+    stop: service.stop,
+    [Symbol.asyncDispose]: service.stop,
+    get address() {
+      return addressOf(host, port)
+    },
+    get port() {
+      return port
+    },
+    setServing: (serving) => standard.setServing(serving && !edge.stopping),
+  }
+}
+
+function developmentAuthenticateOn(host: string): Authenticate {
+  if (isLoopback(host)) return developmentAuthenticate
+  throw new Error(
+    `refusing to serve on ${host} without authentication: others could reach it. ` +
+      'Configure authentication, or listen on 127.0.0.1 for development.',
+  )
+}
+
+function channelOptions(options: GrpcServerOptions): ChannelOptions {
+  const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
+  return {
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? 4096,
+    'grpc.max_connection_age_ms': options.maxConnectionAgeMs ?? 30 * 60_000,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+  }
+}
+
+/** Resolves when every connection is closed, by itself or, at the end of the grace, by us. */
+async function drain(server: Server, edge: Edge, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+  const abortAll = () => {
+    for (const call of edge.open) call.abort('server-stop')
+  }
+  const half = setTimeout(abortAll, graceMs / 2)
+  const end = setTimeout(() => server.forceShutdown(), graceMs)
+  await closed
+  clearTimeout(half)
+  clearTimeout(end)
+}
