@@ -1,0 +1,12 @@
+export type {
+  Database,
+  DatabaseStats,
+  Queryable,
+  QueryResult,
+  Statement,
+} from './database.ts'
+export { constraintOf, isConnectionError, sqlStateOf } from './errors.ts'
+export { migrate } from './migrate.ts'
+export { loadMigrations, type Migration, MigrationError } from './migrations.ts'
+export { openPglite, type PgliteOptions } from './pglite.ts'
+export { openPostgres, type PostgresOptions } from './postgres.ts'

@@ -1,0 +1,75 @@
+import pg from 'pg'
+import type { Database } from './database.ts'
+import { createPoolDatabase } from './pool-database.ts'
+import { resultTypes } from './results.ts'
+
+export interface PostgresOptions {
+  /** postgres://user:password@host:port/database; never shown in errors. */
+  url: string
+  /** Connections at most; further callers wait. Default 10. */
+  poolSize?: number
+  /** What pg_stat_activity shows. Default 'offstage'. */
+  applicationName?: string
+  /** For opening a connection, and for waiting for a free one. Default 10 000. */
+  connectTimeoutMs?: number
+  /** The server ends a statement after this long (SQLSTATE 57014). Default 30 000. */
+  statementTimeoutMs?: number
+  /** Told about idle connections that broke; they are replaced by themselves. */
+  onError?(error: unknown): void
+}
+
+const oldestVersion = 15
+const keepAliveAfterMs = 10_000
+const idleTimeoutMs = 60_000
+/** A statement without an answer for this much longer than the server allows: the connection is dead. */
+const silenceMs = 5_000
+
+/**
+ * A pool of connections to PostgreSQL 15 or later. Checks one connection first: rejects when the
+ * server cannot be reached (isConnectionError is true: try again), refuses the login or is too
+ * old. Lost connections later on reject the statements under way and are replaced at the next call.
+ */
+export async function openPostgres(options: PostgresOptions): Promise<Database> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 10,
+    application_name: options.applicationName ?? 'offstage',
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + silenceMs,
+    idleTimeoutMillis: idleTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveAfterMs,
+    types: resultTypes,
+  })
+  pool.on('error', (error) => options.onError?.(error))
+  // The pool listens to idle connections only. One that breaks while checked out rejects its
+  // statement and would, with no listener of its own, end the process as well.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const database = createPoolDatabase({ kind: 'postgres', pool })
+  try {
+    await refuseOldServer(database)
+  } catch (cause) {
+    await database[Symbol.asyncDispose]()
+    const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
+    throw new Error(`cannot use PostgreSQL at ${placeOf(options.url)}: ${reason}`, { cause })
+  }
+  return database
+}
+
+async function refuseOldServer(database: Database): Promise<void> {
+  const { rows } = await database.query<{ version: string; number: string }>({
+    name: '',
+    text: "SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number",
+  })
+  const [server] = rows
+  if (server !== undefined && Number(server.number) < oldestVersion * 10_000) {
+    throw new Error(`version ${server.version} is too old, ${oldestVersion} or later is needed`)
+  }
+}
+
+function placeOf(url: string): string {
+  const parsed = URL.parse(url)
+  return parsed === null ? 'the given url' : `${parsed.host}${parsed.pathname}`
+}
