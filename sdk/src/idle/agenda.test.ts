@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import { createTestTable } from './test-table.ts'
+
+test('due together, application runs before module before form, equals in order of attachment (row I3)', async () => {
+  using it = createTestTable()
+  for (const name of [
+    'form 1',
+    'module 1',
+    'application 1',
+    'form 2',
+    'module 2',
+    'application 2',
+  ]) {
+    const level = name.split(' ')[0] as 'form' | 'module' | 'application'
+    it.table.attach(it.table.owner(level, name), it.handler(name), { intervalMs: 100 })
+  }
+  await it.clock.advance(100)
+  const names = it.runs.map((run) => run.split('@')[0])
+  const expected = ['application 1', 'application 2', 'module 1', 'module 2', 'form 1', 'form 2']
+  expect(names).toEqual(expected)
+})
+
+test('handlers that became due at different times of one long call are due together', async () => {
+  using it = createTestTable()
+  it.table.attach(it.table.owner('form'), it.handler('form'), { intervalMs: 100 })
+  it.table.attach(it.table.owner('module'), it.handler('module'), { intervalMs: 200 })
+  it.table.attach(it.table.owner('application'), it.handler('application'), { intervalMs: 300 })
+  using call = it.activity.begin()
+  await it.clock.advance(350)
+  call.end()
+  await it.clock.advance()
+  expect(it.runs).toEqual(['application@350', 'module@350', 'form@350'])
+})
+
+test('a handler attached again comes after its equals', async () => {
+  using it = createTestTable()
+  const form = it.table.owner('form')
+  const first = it.handler('a')
+  it.table.attach(form, first, { intervalMs: 100 })
+  it.table.attach(form, it.handler('b'), { intervalMs: 100 })
+  it.table.attach(form, first, { intervalMs: 100 })
+  await it.clock.advance(100)
+  expect(it.runs).toEqual(['b@100', 'a@100'])
+})
+
+test('an application handler slower than its interval does not starve a form', async () => {
+  using it = createTestTable()
+  const slow = it.handler('slow', () => it.clock.delay(150))
+  it.table.attach(it.table.owner('application'), slow, { intervalMs: 100 })
+  it.table.attach(it.table.owner('form'), it.handler('form'), { intervalMs: 200 })
+  await it.clock.advance(850)
+  it.table.dispose()
+  await it.clock.advance(150)
+  expect(it.runs).toEqual([
+    'slow@100',
+    'slow@250', // due together with the form, so first
+    'form@400', // but not again before the form
+    'slow@400',
+    'slow@550',
+    'slow@700',
+    'form@850',
+    'slow@850',
+  ])
+})
+
+test('nor does one that attaches itself anew in each run', async () => {
+  using it = createTestTable()
+  const application = it.table.owner('application')
+  const slow = it.handler('slow', () => {
+    it.table.attach(application, slow, { intervalMs: 100, once: true })
+    return it.clock.delay(150)
+  })
+  it.table.attach(application, slow, { intervalMs: 100, once: true })
+  it.table.attach(it.table.owner('form'), it.handler('form'), { intervalMs: 200 })
+  await it.clock.advance(400)
+  it.table.dispose()
+  await it.clock.advance(150)
+  expect(it.runs).toEqual(['slow@100', 'slow@250', 'form@400', 'slow@400'])
+})
+
+test('a handler that waited through a block runs before one that ran while it waited', async () => {
+  using it = createTestTable()
+  const blocks: Disposable[] = []
+  const blocking = it.handler('module', () => blocks.push(it.table.blockAll()))
+  it.table.attach(it.table.owner('module'), blocking, { intervalMs: 100 })
+  it.table.attach(it.table.owner('form'), it.handler('form'), { intervalMs: 100 })
+  await it.clock.advance(250)
+  expect(it.newRuns()).toEqual(['module@100'])
+  it.table.attach(it.table.owner('application'), it.handler('application'), { intervalMs: 100 })
+  await it.clock.advance(100)
+  blocks[0]?.[Symbol.dispose]()
+  await it.clock.advance()
+  expect(it.newRuns()).toEqual(['application@350', 'form@350', 'module@350'])
+})

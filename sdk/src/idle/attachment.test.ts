@@ -1,0 +1,31 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createAttachment, nextBeatMs } from './attachment.ts'
+import { TableOwner } from './owner.ts'
+
+const owner = new TableOwner({ disposed: false, release: () => undefined }, 'form', 'form')
+
+function attachedAt(attachedAtMs: number, intervalMs: number) {
+  return createAttachment(owner, () => undefined, { intervalMs }, attachedAtMs, 1)
+}
+
+test('the next beat is the first one after now', () => {
+  const attachment = attachedAt(50, 100)
+  expect(nextBeatMs(attachment, 150)).toBe(250)
+  expect(nextBeatMs(attachment, 249)).toBe(250)
+  expect(nextBeatMs(attachment, 250)).toBe(350)
+  expect(nextBeatMs(attachment, 777)).toBe(850)
+})
+
+test('with any fraction of a millisecond the beat is later than now, and by no more than an interval', () => {
+  const ms = fc.double({ min: 0, max: 1e9, noNaN: true })
+  const interval = fc.double({ min: 100, max: 1e7, noNaN: true })
+  fc.assert(
+    fc.property(ms, interval, ms, (attachedAtMs, intervalMs, passedMs) => {
+      const nowMs = attachedAtMs + passedMs
+      const beatMs = nextBeatMs(attachedAt(attachedAtMs, intervalMs), nowMs)
+      expect(beatMs).toBeGreaterThan(nowMs)
+      expect(beatMs - nowMs).toBeLessThanOrEqual(intervalMs + 1e-6)
+    }),
+  )
+})

@@ -1,0 +1,228 @@
+import { describe, expect, test, vi } from 'vitest'
+import { InvalidIntervalError } from './errors.ts'
+import { idleHandlers } from './idle-handlers.ts'
+import { createTestTable } from './test-table.ts'
+
+describe('attaching (row I1)', () => {
+  test('a handler runs once in each interval', async () => {
+    using it = createTestTable()
+    it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 250 })
+    await it.clock.advance(1_000)
+    expect(it.runs).toEqual(['a@250', 'a@500', 'a@750', 'a@1000'])
+  })
+
+  test('a handler attached once runs once and is gone', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const handler = it.handler('a')
+    it.table.attach(form, handler, { intervalMs: 100, once: true })
+    expect(it.table.isAttached(form, handler)).toBe(true)
+    await it.clock.advance(1_000)
+    expect(it.runs).toEqual(['a@100'])
+    expect(it.table.isAttached(form, handler)).toBe(false)
+    expect(it.table.size).toBe(0)
+  })
+
+  test('an interval can have fractions, down to 100 ms', async () => {
+    using it = createTestTable()
+    it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 100.5 })
+    it.table.attach(it.table.owner('form'), it.handler('b'), { intervalMs: 100 })
+    await it.clock.advance(201)
+    expect(it.runs).toEqual(['b@100', 'a@101', 'b@200', 'a@201'])
+  })
+
+  test.each([99.999, 0, -1, Number.NaN, Number.POSITIVE_INFINITY, '500', undefined])(
+    'an interval of %s is refused with the field named, and what was attached stays',
+    async (intervalMs) => {
+      using it = createTestTable()
+      const form = it.table.owner('form')
+      const handler = it.handler('a')
+      it.table.attach(form, handler, { intervalMs: 100 })
+      const options = { intervalMs: intervalMs as number }
+      expect(() => it.table.attach(form, handler, options)).toThrow(InvalidIntervalError)
+      expect(() => it.table.attach(form, handler, options)).toThrow(/^intervalMs must be .*100/)
+      await it.clock.advance(100)
+      expect(it.runs).toEqual(['a@100'])
+    },
+  )
+
+  test('what is no handler, no level or no owner of this table is refused', () => {
+    using it = createTestTable()
+    using other = createTestTable()
+    const attach = (owner: unknown, handler: unknown) => () =>
+      it.table.attach(owner as never, handler as never, { intervalMs: 100 })
+    expect(attach(it.table.owner('form'), 'tick')).toThrow('handler must be a function')
+    expect(attach(other.table.owner('form'), () => 0)).toThrow('owner must come from')
+    expect(() => it.table.owner('window' as never)).toThrow('level must be one of')
+  })
+
+  test('attached again the last wins and its rhythm begins anew', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const handler = it.handler('a')
+    it.table.attach(form, handler, { intervalMs: 100 })
+    await it.clock.advance(130)
+    it.table.attach(form, handler, { intervalMs: 200 })
+    expect(it.table.size).toBe(1)
+    await it.clock.advance(400)
+    expect(it.runs).toEqual(['a@100', 'a@330', 'a@530'])
+  })
+
+  test('the same handler on two owners is two attachments', async () => {
+    using it = createTestTable()
+    const handler = it.handler('a')
+    const [left, right] = [it.table.owner('form'), it.table.owner('form')]
+    it.table.attach(left, handler, { intervalMs: 100 })
+    it.table.attach(right, handler, { intervalMs: 100 })
+    it.table.detach(left, handler)
+    await it.clock.advance(100)
+    expect(it.runs).toEqual(['a@100'])
+  })
+
+  test('a handler can attach itself again from inside, with another interval too', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const again = it.handler('a', () => it.table.attach(form, again, { intervalMs: 300 }))
+    it.table.attach(form, again, { intervalMs: 100 })
+    const onceMore = it.handler('b', () => {
+      it.table.attach(form, onceMore, { intervalMs: 150, once: true })
+    })
+    it.table.attach(form, onceMore, { intervalMs: 100, once: true })
+    await it.clock.advance(400)
+    expect(it.runs).toEqual(['a@100', 'b@100', 'b@250', 'a@400', 'b@400'])
+  })
+
+  test('detaching stops a handler at once, and detaching twice is nothing', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const other = it.handler('b')
+    const handler = it.handler('a', () => it.table.detach(form, other))
+    it.table.attach(form, handler, { intervalMs: 100 })
+    it.table.attach(form, other, { intervalMs: 100 })
+    await it.clock.advance(100)
+    expect(it.runs).toEqual(['a@100'])
+    expect(it.table.detach(form, handler)).toBe(true)
+    expect(it.table.detach(form, handler)).toBe(false)
+    expect(it.clock.pendingTimers).toBe(0)
+  })
+
+  test('an interval longer than timers can take is waited for in stages', async () => {
+    using it = createTestTable()
+    it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 2 ** 32 })
+    await it.clock.advance(2 ** 32 - 1)
+    expect(it.runs).toEqual([])
+    await it.clock.advance(1)
+    expect(it.runs).toEqual([`a@${2 ** 32}`])
+  })
+
+  test('any number of handlers wait on one timer', async () => {
+    using it = createTestTable()
+    for (let n = 0; n < 100; n += 1) {
+      const owner = it.table.owner('form', `form ${n}`)
+      it.table.attach(owner, it.handler(`h${n}`), { intervalMs: 100 + (n % 7) })
+      expect(it.clock.pendingTimers).toBe(1)
+    }
+    await it.clock.advance(150)
+    expect(it.clock.pendingTimers).toBe(1)
+    expect(it.runs).toHaveLength(100)
+  })
+})
+
+describe('a failing handler (row I2)', () => {
+  test('is reported and goes on, and so do the others', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form', 'invoice')
+    const thrown = new Error('thrown')
+    const rejected = new Error('rejected')
+    const throws = it.handler('a', () => {
+      throw thrown
+    })
+    const rejects = it.handler('b', () => Promise.reject(rejected))
+    it.table.attach(form, throws, { intervalMs: 100 })
+    it.table.attach(form, rejects, { intervalMs: 100 })
+    it.table.attach(form, it.handler('c'), { intervalMs: 100 })
+    await it.clock.advance(200)
+    expect(it.runs).toEqual(['a@100', 'b@100', 'c@100', 'a@200', 'b@200', 'c@200'])
+    expect(it.failures.slice(0, 2)).toEqual([
+      { error: thrown, owner: form, handler: throws },
+      { error: rejected, owner: form, handler: rejects },
+    ])
+    expect(it.failures).toHaveLength(4)
+  })
+
+  test('is written to the console when nobody listens, or the listener fails itself', async () => {
+    const write = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const failure = new Error('no luck')
+    const inListener = new Error('no luck either')
+    const rethrow = () => {
+      throw inListener
+    }
+    for (const onError of [undefined, rethrow]) {
+      using it = createTestTable({ onError })
+      const fail = () => Promise.reject(failure)
+      it.table.attach(it.table.owner('form', 'invoice'), fail, { intervalMs: 100 })
+      it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 100 })
+      await it.clock.advance(100)
+      expect(it.runs).toEqual(['a@100'])
+    }
+    expect(write.mock.calls).toEqual([
+      ['idle handler fail of form "invoice" failed', failure],
+      ['idle handler fail of form "invoice" failed', failure],
+      ['onError of the idle handlers failed', inListener],
+    ])
+    write.mockRestore()
+  })
+})
+
+describe('blocking (row I4)', () => {
+  test('handlers held back by a block run once when it is released and keep their rhythm', async () => {
+    using it = createTestTable()
+    it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 100 })
+    const block = it.table.blockAll()
+    await it.clock.advance(350)
+    expect(it.runs).toEqual([])
+    block.unblock()
+    expect(it.runs).toEqual([])
+    await it.clock.advance(100)
+    expect(it.runs).toEqual(['a@350', 'a@400'])
+  })
+
+  test('nested blocks count, and releasing one twice releases no other', async () => {
+    using it = createTestTable()
+    it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 100 })
+    const outer = it.table.blockAll()
+    {
+      using inner = it.table.blockAll()
+      inner.unblock()
+    }
+    await it.clock.advance(100)
+    expect(it.runs).toEqual([])
+    outer.unblock()
+    await it.clock.advance()
+    expect(it.runs).toEqual(['a@100'])
+  })
+
+  test('a handler that blocks is itself not interrupted, but the next one waits', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const first = it.handler('a', async () => {
+      const block = it.table.blockAll()
+      await it.clock.delay(50)
+      it.runs.push('a ends')
+      it.clock.delay(50).then(() => block.unblock())
+    })
+    it.table.attach(form, first, { intervalMs: 1_000 })
+    it.table.attach(form, it.handler('b'), { intervalMs: 1_000 })
+    await it.clock.advance(1_200)
+    expect(it.runs).toEqual(['a@1000', 'a ends', 'b@1100'])
+  })
+})
+
+test('tables made without a clock or an activity have their own', async () => {
+  using table = idleHandlers()
+  expect(table.activity.busy).toBe(false)
+  using call = table.activity.begin()
+  expect(table.activity.busy).toBe(true)
+  call.end()
+  expect(table.size).toBe(0)
+})

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { OwnerDisposedError } from './errors.ts'
+import { createTestTable } from './test-table.ts'
+
+test('disposing of an owner stops its handlers and no others (row I4)', async () => {
+  using it = createTestTable()
+  const stays = it.table.owner('form')
+  it.table.attach(stays, it.handler('stays'), { intervalMs: 100 })
+  {
+    using form = it.table.owner('form')
+    it.table.attach(form, it.handler('a'), { intervalMs: 100 })
+    it.table.attach(form, it.handler('b'), { intervalMs: 100, once: true })
+    expect(it.table.size).toBe(3)
+  }
+  expect(it.table.size).toBe(1)
+  await it.clock.advance(200)
+  expect(it.runs).toEqual(['stays@100', 'stays@200'])
+})
+
+test('attaching to a disposed owner is refused with its level and name; detaching is nothing', () => {
+  using it = createTestTable()
+  const form = it.table.owner('form', 'invoice 17')
+  const handler = it.handler('a')
+  it.table.attach(form, handler, { intervalMs: 100 })
+  form.dispose()
+  form.dispose()
+  const attach = () => it.table.attach(form, handler, { intervalMs: 100 })
+  expect(attach).toThrow(OwnerDisposedError)
+  expect(attach).toThrow('the form "invoice 17" is disposed')
+  expect(form.disposed).toBe(true)
+  expect(it.table.detach(form, handler)).toBe(false)
+  expect(it.table.isAttached(form, handler)).toBe(false)
+})
+
+test('an owner disposed in the run of its own handler: the run ends, nothing of the owner runs again', async () => {
+  using it = createTestTable()
+  const form = it.table.owner('form')
+  const closing = it.handler('closing', async () => {
+    form.dispose()
+    await it.clock.delay(50)
+    it.runs.push('closing ends')
+    it.table.attach(form, closing, { intervalMs: 100 })
+  })
+  it.table.attach(form, closing, { intervalMs: 100 })
+  it.table.attach(form, it.handler('sibling'), { intervalMs: 100 })
+  it.table.attach(it.table.owner('form'), it.handler('other'), { intervalMs: 100 })
+  await it.clock.advance(200)
+  expect(it.runs).toEqual(['closing@100', 'closing ends', 'other@150', 'other@200'])
+  expect(it.failures.map(({ error }) => error)).toEqual([expect.any(OwnerDisposedError)])
+})
+
+test('an owner disposed by another while its asynchronous handler runs sees it by `disposed`', async () => {
+  using it = createTestTable()
+  const form = it.table.owner('form')
+  const polling = it.handler('polling', async () => {
+    while (!form.disposed) await it.clock.delay(10)
+    it.runs.push(`saw it @${it.clock.now()}`)
+  })
+  it.table.attach(form, polling, { intervalMs: 100 })
+  await it.clock.advance(125)
+  form.dispose()
+  await it.clock.advance(200)
+  expect(it.runs).toEqual(['polling@100', 'saw it @130'])
+})
+
+test('disposing of the table stops everything, for owners of before and after', async () => {
+  using it = createTestTable()
+  const form = it.table.owner('form')
+  const handler = it.handler('a')
+  it.table.attach(form, handler, { intervalMs: 100 })
+  it.table.dispose()
+  it.table.dispose()
+  expect(it.table.disposed).toBe(true)
+  expect(it.table.isAttached(form, handler)).toBe(false)
+  expect(it.clock.pendingTimers).toBe(0)
+  for (const owner of [form, it.table.owner('application')]) {
+    expect(owner.disposed).toBe(true)
+    const attach = () => it.table.attach(owner, handler, { intervalMs: 100 })
+    expect(attach).toThrow(OwnerDisposedError)
+  }
+  form.dispose()
+  await it.clock.advance(200)
+  expect(it.runs).toEqual([])
+})
