@@ -8,7 +8,8 @@ export interface ManualClock extends IdleClock {
   readonly pendingTimers: number
   /**
    * Lets `ms` milliseconds pass, 0 by default. Timers fire in order, each at its own time, and what their callbacks
-   * set going by promises is done before the next one.
+   * set going by promises is done before the next one. Should a callback jump beyond the end, timers started
+   * after that wait for the next call: a handler longer than its interval would never let this one return.
    */
   advance(ms?: number): Promise<void>
   /** Lets time pass without giving timers a turn, like a long synchronous computation. */
@@ -66,14 +67,13 @@ class SteppedClock implements ManualClock {
     return new Promise((resolve) => this.startTimer(resolve, ms))
   }
 
-  /** The earliest timer that is due; of equals the one started first. A callback may have jumped past `untilMs`. */
+  /** The earliest timer that is due; of equals the one started first. */
   #next(untilMs: number): PendingTimer | undefined {
     let earliest: PendingTimer | undefined
     for (const timer of this.#timers) {
       if (earliest === undefined || timer.atMs < earliest.atMs) earliest = timer
     }
-    const limitMs = Math.max(untilMs, this.#nowMs)
-    return earliest !== undefined && earliest.atMs <= limitMs ? earliest : undefined
+    return earliest !== undefined && earliest.atMs <= untilMs ? earliest : undefined
   }
 }
 

@@ -1,0 +1,199 @@
+/**
+ * Idle handlers as the requirements tell them, without any thought of cost: lists instead of heaps, time that
+ * is computed instead of waited for. The model test holds the real table against it.
+ */
+
+import { type OwnerLevel, ownerLevels } from './owner.ts'
+
+/** What scripts and handlers do to a table, real or modelled. Owners live in numbered slots. */
+export interface World {
+  attach(slot: number, handler: number, intervalMs: number, once: boolean): void
+  detach(slot: number, handler: number): void
+  dispose(slot: number): void
+  /** Puts a new owner into the slot; what the old one has attached stays attached. */
+  reopen(slot: number): void
+  block(): void
+  unblock(): void
+  beginCall(): void
+  endCall(): void
+}
+
+export type Action = (world: World) => void
+
+/** What a handler does in each run. */
+export interface Work {
+  readonly first: Action
+  /** How long it keeps the thread. */
+  readonly jumpMs: number
+  /** How long its promise then takes; undefined for a synchronous handler. */
+  readonly waitMs: number | undefined
+  readonly last: Action
+  readonly fails: boolean
+}
+
+interface ModelOwner {
+  readonly rank: number
+  disposed: boolean
+}
+
+interface Entry {
+  readonly owner: ModelOwner
+  readonly handler: number
+  readonly intervalMs: number
+  readonly once: boolean
+  dueAtMs: number
+}
+
+export class ReferenceModel implements World {
+  nowMs = 0
+  readonly log: string[] = []
+  readonly #levels: readonly OwnerLevel[]
+  readonly #works: readonly Work[]
+  readonly #slots: ModelOwner[]
+  /** In order of attachment. */
+  #entries: Entry[] = []
+  /** Due when the client was last idle, and still waiting. */
+  #waiting: Entry[] = []
+  /** Those that ran while any of the waiting was waiting. */
+  #served = new Set<Entry>()
+  #running: { readonly entry: Entry; readonly endsAtMs: number } | undefined
+  #blocks = 0
+  #calls = 0
+
+  constructor(levels: readonly OwnerLevel[], works: readonly Work[]) {
+    this.#levels = levels
+    this.#works = works
+    this.#slots = levels.map(createOwner)
+  }
+
+  get size(): number {
+    return this.#entries.length
+  }
+
+  isAttached(slot: number, handler: number): boolean {
+    return this.#find(slot, handler) !== undefined
+  }
+
+  attach(slot: number, handler: number, intervalMs: number, once: boolean): void {
+    const owner = this.#slots[slot]
+    if (owner === undefined || owner.disposed) throw new Error('disposed')
+    const running = this.#running?.entry
+    const rerun = running?.owner === owner && running.handler === handler ? running : undefined
+    const earlier = this.#find(slot, handler) ?? rerun
+    this.detach(slot, handler)
+    const entry = { owner, handler, intervalMs, once, dueAtMs: this.nowMs + intervalMs }
+    this.#entries.push(entry)
+    if (earlier !== undefined && this.#served.has(earlier)) this.#served.add(entry)
+  }
+
+  detach(slot: number, handler: number): void {
+    const entry = this.#find(slot, handler)
+    this.#keep((other) => other !== entry)
+  }
+
+  dispose(slot: number): void {
+    const owner = this.#slots[slot]
+    if (owner === undefined) return
+    owner.disposed = true
+    this.#keep((entry) => entry.owner !== owner)
+  }
+
+  reopen(slot: number): void {
+    this.#slots[slot] = createOwner(this.#levels[slot] ?? 'form')
+  }
+
+  block(): void {
+    this.#blocks += 1
+  }
+
+  unblock(): void {
+    this.#blocks = Math.max(0, this.#blocks - 1)
+  }
+
+  beginCall(): void {
+    this.#calls += 1
+  }
+
+  endCall(): void {
+    this.#calls = Math.max(0, this.#calls - 1)
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.nowMs + ms
+    for (;;) {
+      if (this.#running !== undefined) {
+        if (this.#running.endsAtMs > untilMs) break
+        this.nowMs = Math.max(this.nowMs, this.#running.endsAtMs)
+        this.#end(this.#running.entry)
+      } else {
+        const nextMs = Math.max(this.nowMs, ...[Math.min(...this.#entries.map((e) => e.dueAtMs))])
+        if (nextMs > untilMs || this.#blocks > 0 || this.#calls > 0) break
+        this.nowMs = nextMs
+        this.#start(this.#pick())
+      }
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs)
+  }
+
+  #pick(): Entry {
+    if (this.#waiting.length === 0) this.#served.clear()
+    this.#waiting = this.#entries.filter((entry) => entry.dueAtMs <= this.nowMs)
+    let candidates = this.#waiting.filter((entry) => !this.#served.has(entry))
+    if (candidates.length === 0) {
+      this.#served.clear()
+      candidates = this.#waiting
+    }
+    const rank = Math.min(...candidates.map((entry) => entry.owner.rank))
+    const first = candidates.find((entry) => entry.owner.rank === rank)
+    if (first === undefined) throw new Error('nothing is due')
+    return first
+  }
+
+  #start(entry: Entry): void {
+    this.log.push(`${this.nowMs}: ${entry.handler} begins`)
+    this.#served.add(entry)
+    this.#waiting = this.#waiting.filter((other) => other !== entry)
+    while (entry.dueAtMs <= this.nowMs) entry.dueAtMs += entry.intervalMs
+    if (entry.once) this.#keep((other) => other !== entry)
+    const work = this.#works[entry.handler]
+    if (work === undefined) return
+    this.#running = { entry, endsAtMs: this.nowMs }
+    if (!this.#attempt(work.first, entry)) return
+    this.nowMs += work.jumpMs
+    if (work.waitMs === undefined) this.#end(entry)
+    else this.#running = { entry, endsAtMs: this.nowMs + work.waitMs }
+  }
+
+  #end(entry: Entry): void {
+    const work = this.#works[entry.handler]
+    if (work === undefined || !this.#attempt(work.last, entry)) return
+    this.#running = undefined
+    this.log.push(`${this.nowMs}: ${entry.handler} ${work.fails ? 'failed' : 'ends'}`)
+  }
+
+  /** Does a part of a handler's work; if that is refused, the handler has failed. */
+  #attempt(action: Action, entry: Entry): boolean {
+    try {
+      action(this)
+      return true
+    } catch {
+      this.#running = undefined
+      this.log.push(`${this.nowMs}: ${entry.handler} failed`)
+      return false
+    }
+  }
+
+  #find(slot: number, handler: number): Entry | undefined {
+    const owner = this.#slots[slot]
+    return this.#entries.find((entry) => entry.owner === owner && entry.handler === handler)
+  }
+
+  #keep(stays: (entry: Entry) => boolean): void {
+    this.#entries = this.#entries.filter(stays)
+    this.#waiting = this.#waiting.filter(stays)
+  }
+}
+
+function createOwner(level: OwnerLevel): ModelOwner {
+  return { rank: ownerLevels.indexOf(level), disposed: false }
+}
