@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { constraintOf, isConnectionError, sqlStateOf } from './errors.ts'
+
+const coded = (code: string, more: object = {}) => Object.assign(new Error('x'), { code, ...more })
+
+test.each([
+  coded('57P01', { severity: 'FATAL' }),
+  coded('57P03', { severity: 'FATAL' }),
+  coded('08006', { severity: 'ERROR' }),
+  coded('53300', { severity: 'FATAL' }),
+  coded('ECONNREFUSED'),
+  coded('ECONNRESET'),
+  coded('ENOENT', { syscall: 'connect' }),
+  new Error('Connection terminated unexpectedly'),
+  new Error('timeout exceeded when trying to connect'),
+  new Error('Query read timeout'),
+  new Error('wrapped', { cause: coded('EPIPE') }),
+  new AggregateError([coded('EHOSTUNREACH')], 'all addresses failed'),
+])('%s (%#) means the server is out of reach', (error) => {
+  expect(isConnectionError(error)).toBe(true)
+})
+
+test.each([
+  coded('23505', { severity: 'ERROR' }),
+  coded('57014', { severity: 'ERROR' }),
+  coded('28P01', { severity: 'FATAL' }),
+  coded('ENOENT', { syscall: 'open' }),
+  new Error('the database has been closed'),
+  'Connection terminated',
+  undefined,
+])('%s (%#) is no matter of the connection', (error) => {
+  expect(isConnectionError(error)).toBe(false)
+})
+
+test('SQLSTATE and constraint are those of the server, never of the system', () => {
+  const refused = coded('23505', { severity: 'ERROR', constraint: 'one_per_key' })
+  expect([sqlStateOf(refused), constraintOf(refused)]).toEqual(['23505', 'one_per_key'])
+  expect([sqlStateOf(coded('EPIPE')), constraintOf(coded('EPIPE'))]).toEqual([undefined, undefined])
+  expect([sqlStateOf(null), constraintOf(null)]).toEqual([undefined, undefined])
+})
