@@ -12,6 +12,9 @@ export interface TestNatsOptions {
   readonly jetstream?: boolean
   /** A JetStream store that outlives the server; implies `jetstream`. */
   readonly storeDir?: string
+  /** What clients must present. Default: nothing. */
+  readonly user?: string
+  readonly password?: string
   /** JetStream's `sync_interval`, such as `always`. Default: the server's own (two minutes). */
   readonly syncInterval?: string
 }
@@ -84,9 +87,16 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
 }
 
 function configText(options: TestNatsOptions, folder: string): string {
-  const { jetstream = false, storeDir, syncInterval } = options
-  if (!jetstream && storeDir === undefined) return ''
-  const lines = [`store_dir: ${JSON.stringify(storeDir ?? join(folder, 'jetstream'))}`]
-  if (syncInterval !== undefined) lines.push(`sync_interval: ${syncInterval}`)
-  return `jetstream {\n  ${lines.join('\n  ')}\n}\n`
+  const { jetstream = false, storeDir, syncInterval, user, password } = options
+  const lines: string[] = []
+  if (user !== undefined) {
+    lines.push(`authorization { user: ${quote(user)}, password: ${quote(password ?? '')} }`)
+  }
+  if (jetstream || storeDir !== undefined) {
+    const sync = syncInterval === undefined ? '' : `, sync_interval: ${syncInterval}`
+    lines.push(`jetstream { store_dir: ${quote(storeDir ?? join(folder, 'jetstream'))}${sync} }`)
+  }
+  return lines.join('\n')
 }
+
+const quote = (text: string) => JSON.stringify(text)

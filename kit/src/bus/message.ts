@@ -1,0 +1,31 @@
+import type { BusMessage } from './bus.ts'
+
+/** The default `max_payload` of nats-server; hints are far smaller. */
+const PAYLOAD_BYTES_MAX = 1024 * 1024
+
+/** A message checked and owned: what the caller does to its arguments later changes nothing. */
+export function createMessage(
+  subject: string,
+  payload: Uint8Array | string,
+  headers: Readonly<Record<string, string>>,
+): BusMessage {
+  checkSubject(subject)
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : Uint8Array.from(payload)
+  if (bytes.byteLength > PAYLOAD_BYTES_MAX) {
+    throw new TypeError(`a payload of ${bytes.byteLength} bytes is over ${PAYLOAD_BYTES_MAX}`)
+  }
+  const checked: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (!/^[!-9;-~]+$/.test(name)) throw new TypeError(`bad header name ${JSON.stringify(name)}`)
+    if (/[\r\n]/.test(value)) throw new TypeError(`the header ${name} has a line break`)
+    // NATS does not carry blanks around a value.
+    checked[name] = value.trim()
+  }
+  return { subject, payload: bytes, headers: Object.freeze(checked) }
+}
+
+function checkSubject(subject: string): void {
+  if (!/^[^\s.*>]+(\.[^\s.*>]+)*$/.test(subject)) {
+    throw new TypeError(`bad subject ${JSON.stringify(subject)}`)
+  }
+}

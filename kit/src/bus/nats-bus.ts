@@ -1,0 +1,292 @@
+/**
+ * The bus over NATS.
+ *
+ * A supervisor holds at most one connection. The client library reconnects by itself once a
+ * connection has been made; before that, and when it gives a connection up (credentials refused,
+ * server too old), the supervisor dials again, with growing waits, until the bus is disposed of.
+ *
+ * Invariants:
+ *  1. A missing server is never fatal: `connectNats` resolves disconnected and goes on trying.
+ *  2. `connected` is told only after the server has confirmed all subscriptions.
+ *  3. What is published while disconnected is dropped and counted, never kept: a late hint is noise.
+ *  4. At most UNCONFIRMED_BYTES_MAX bytes are on their way; beyond that messages are dropped.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import {
+  headers as createHeaders,
+  type NatsConnection,
+  type Subscription as NatsSubscription,
+} from '@nats-io/transport-node'
+import { createBackoff } from './backoff.ts'
+import type { Bus, BusMessage, BusStatus } from './bus.ts'
+import { createMessage } from './message.ts'
+import { checkVersion, dialNats, isRefusal } from './nats-connection.ts'
+import { checkPattern } from './pattern.ts'
+import { createStatus } from './status.ts'
+
+export interface NatsBusOptions {
+  /** `nats://[user:password@|token@]host[:port]` or `tls://…`; several with commas between. */
+  readonly url: string
+  /** Shown in the server's list of connections. */
+  readonly name?: string
+  /** How long one attempt may take. Default 5000. */
+  readonly connectTimeoutMs?: number
+  /** Told of errors of handlers, listeners, the server and the network. Default: nobody is. */
+  onError?(error: unknown): void
+}
+
+/** A connection, and the end of waiting for its answers. */
+interface Link {
+  readonly connection: NatsConnection
+  readonly gone: AbortController
+}
+
+interface Subscriber {
+  readonly subject: string
+  readonly onMessage: (message: BusMessage) => void
+  active: boolean
+  native?: NatsSubscription
+}
+
+const RECONNECT_DELAY_MS_MIN = 100
+const RECONNECT_DELAY_MS_MAX = 5_000
+const DRAIN_TIMEOUT_MS = 2_000
+const UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024
+
+/**
+ * Connects to NATS. Resolves disconnected when no server answers, and goes on trying. Rejects when
+ * a server answers at once but is older than 2.9 (NatsVersionError) or refuses the credentials.
+ */
+export async function connectNats(options: NatsBusOptions): Promise<Bus> {
+  const bus = new NatsBus(options)
+  await bus.open()
+  return bus
+}
+
+class NatsBus implements Bus {
+  readonly kind = 'nats'
+  readonly #options: NatsBusOptions
+  readonly #status = createStatus('disconnected', (error) => this.#report(error))
+  readonly #subscribers = new Set<Subscriber>()
+  readonly #counts = { published: 0, dropped: 0, received: 0 }
+  readonly #backoff = createBackoff(RECONNECT_DELAY_MS_MIN, RECONNECT_DELAY_MS_MAX)
+  readonly #closing = new AbortController()
+  #reconnectDelayMs = 0
+  #link: Link | undefined
+  #supervised: Promise<void> = Promise.resolve()
+  #unconfirmedBytes = 0
+  #confirming = false
+
+  constructor(options: NatsBusOptions) {
+    this.#options = options
+  }
+
+  get status(): BusStatus {
+    return this.#status.current
+  }
+
+  async open(): Promise<void> {
+    const first = Promise.withResolvers<void>()
+    this.#supervised = this.#supervise(first)
+    await first.promise
+  }
+
+  onStatusChange(listener: (status: BusStatus) => void) {
+    return this.#status.listen(listener)
+  }
+
+  publish(
+    subject: string,
+    payload: Uint8Array | string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
+    const message = createMessage(subject, payload, headers)
+    const link = this.#link
+    const full = this.#unconfirmedBytes >= UNCONFIRMED_BYTES_MAX
+    if (this.status === 'disconnected' || link === undefined || full) {
+      this.#counts.dropped += 1
+      return
+    }
+    try {
+      link.connection.publish(subject, message.payload, { headers: nativeHeaders(message.headers) })
+      this.#counts.published += 1
+      this.#unconfirmedBytes += message.payload.byteLength
+      void this.#confirm(link)
+    } catch (error) {
+      this.#counts.dropped += 1
+      this.#report(error)
+    }
+  }
+
+  subscribe(subject: string, onMessage: (message: BusMessage) => void) {
+    checkPattern(subject)
+    const subscriber: Subscriber = { subject, onMessage, active: true }
+    this.#subscribers.add(subscriber)
+    if (this.#link !== undefined) this.#attach(subscriber, this.#link.connection)
+    return {
+      unsubscribe: () => {
+        if (!subscriber.active) return
+        subscriber.active = false
+        this.#subscribers.delete(subscriber)
+        subscriber.native?.unsubscribe()
+      },
+    }
+  }
+
+  async flush(): Promise<void> {
+    if (this.#link !== undefined && this.status === 'connected') await confirmed(this.#link)
+  }
+
+  stats() {
+    return { ...this.#counts }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const link = this.#link
+    const draining = this.status === 'connected' ? link?.connection.drain() : undefined
+    this.#closing.abort()
+    this.#status.set('disconnected')
+    if (draining !== undefined) await withinDrainTimeout(draining)
+    link?.gone.abort()
+    await link?.connection.close()
+    await this.#supervised
+    for (const subscriber of this.#subscribers) subscriber.active = false
+    this.#subscribers.clear()
+  }
+
+  async #supervise(first: PromiseWithResolvers<void>): Promise<void> {
+    let told = ''
+    for (let attempt = 1; !this.#closing.signal.aborted; attempt += 1) {
+      try {
+        const connection = await this.#dial()
+        told = ''
+        await this.#serve(connection, first.resolve)
+      } catch (error) {
+        if (attempt === 1 && isRefusal(error)) {
+          first.reject(error)
+          return
+        }
+        // A server that stays away is told once, not at each attempt.
+        if (String(error) !== told) this.#report(error)
+        told = String(error)
+      }
+      first.resolve()
+      const { signal } = this.#closing
+      await pause(this.#backoff.nextMs(), undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+
+  #dial(): Promise<NatsConnection> {
+    const { url, name, connectTimeoutMs = 5_000 } = this.#options
+    return dialNats({
+      url,
+      name,
+      connectTimeoutMs,
+      reconnectDelayMs: () => this.#reconnectDelayMs,
+    })
+  }
+
+  /** Resolves when the library has given the connection up; rejects with its reason, if any. */
+  async #serve(connection: NatsConnection, onReady: () => void): Promise<void> {
+    if (this.#closing.signal.aborted) return connection.close()
+    const changes = connection.status()
+    const link = { connection, gone: new AbortController() }
+    this.#link = link
+    for (const subscriber of this.#subscribers) this.#attach(subscriber, connection)
+    await this.#welcome(link)
+    onReady()
+    for await (const change of changes) {
+      if (change.type === 'disconnect') this.#status.set('disconnected')
+      if (change.type === 'reconnecting') this.#reconnectDelayMs = this.#backoff.nextMs()
+      if (change.type === 'reconnect') await this.#welcome(link)
+      if (change.type === 'error') this.#report(change.error)
+    }
+    this.#link = undefined
+    this.#status.set('disconnected')
+    link.gone.abort()
+    const reason = await connection.closed()
+    if (reason instanceof Error) throw reason
+  }
+
+  /** A server has just answered: is it one we work with, and does it know our subscriptions? */
+  async #welcome(link: Link): Promise<void> {
+    try {
+      checkVersion(link.connection)
+    } catch (error) {
+      this.#report(error)
+      void link.connection.close()
+      return
+    }
+    if (!(await confirmed(link)) || this.#closing.signal.aborted) return
+    this.#backoff.reset()
+    this.#reconnectDelayMs = 0
+    this.#unconfirmedBytes = 0
+    this.#status.set('connected')
+  }
+
+  #attach(subscriber: Subscriber, connection: NatsConnection): void {
+    subscriber.native = connection.subscribe(subscriber.subject, {
+      callback: (error, message) => {
+        if (!subscriber.active) return
+        if (error !== null) return this.#report(error)
+        this.#counts.received += 1
+        const headers: Record<string, string> = {}
+        for (const [name, values] of message.headers ?? []) headers[name] = values[0] ?? ''
+        try {
+          subscriber.onMessage({ subject: message.subject, payload: message.data, headers })
+        } catch (thrown) {
+          this.#report(thrown)
+        }
+      },
+    })
+  }
+
+  /** Asks the server, once per round trip, to confirm what has been sent until now. */
+  async #confirm(link: Link): Promise<void> {
+    if (this.#confirming) return
+    this.#confirming = true
+    while (this.#unconfirmedBytes > 0 && link === this.#link) {
+      const sentBytes = this.#unconfirmedBytes
+      await confirmed(link)
+      this.#unconfirmedBytes = Math.max(0, this.#unconfirmedBytes - sentBytes)
+    }
+    this.#confirming = false
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError?.(error)
+  }
+}
+
+/** Whether the server answered to all that was sent before; false when the connection was lost. */
+function confirmed({ connection, gone }: Link): Promise<boolean> {
+  return new Promise((resolve) => {
+    // The library forgets its pending flushes when it is closed.
+    const lost = () => resolve(false)
+    gone.signal.addEventListener('abort', lost, { once: true })
+    const answered = () => {
+      gone.signal.removeEventListener('abort', lost)
+      resolve(true)
+    }
+    connection.flush().then(answered, () => {
+      gone.signal.removeEventListener('abort', lost)
+      lost()
+    })
+  })
+}
+
+async function withinDrainTimeout(draining: Promise<void>): Promise<void> {
+  const settled = draining.catch(() => undefined)
+  const timeout = new AbortController()
+  const late = pause(DRAIN_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => undefined)
+  await Promise.race([settled, late])
+  timeout.abort()
+}
+
+function nativeHeaders(headers: Readonly<Record<string, string>>) {
+  const entries = Object.entries(headers)
+  if (entries.length === 0) return undefined
+  const native = createHeaders()
+  for (const [name, value] of entries) native.set(name, value)
+  return native
+}
