@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createBatcher } from './batcher.ts'
+
+const overflow = () => new Error('full')
+
+test('what arrives while a statement is in flight shares the next one', async () => {
+  const batches: number[][] = []
+  let release = () => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const batcher = createBatcher<number, number>({
+    maxItems: 100,
+    maxQueued: 1_000,
+    overflow,
+    async run(items) {
+      batches.push([...items])
+      if (batches.length === 1) await gate
+      return items
+    },
+  })
+  const first = batcher.add([1])
+  await new Promise(setImmediate)
+  const rest = [batcher.add([2, 3]), batcher.add([4])]
+  release()
+  expect(await Promise.all([first, ...rest])).toEqual([[1], [2, 3], [4]])
+  expect(batches).toEqual([[1], [2, 3, 4]])
+})
+
+test('a full queue refuses the group at once and keeps nothing of it', async () => {
+  const seen: number[] = []
+  const batcher = createBatcher<number, number>({
+    maxItems: 1,
+    maxQueued: 2,
+    overflow,
+    async run(items) {
+      seen.push(...items)
+      return items
+    },
+  })
+  const kept = [batcher.add([1]), batcher.add([2])]
+  await expect(batcher.add([3])).rejects.toThrow('full')
+  await Promise.all(kept)
+  expect(seen).toEqual([1, 2])
+})
+
+test('a bad group fails alone', async () => {
+  const batcher = createBatcher<number, number>({
+    maxItems: 10,
+    maxQueued: 10,
+    overflow,
+    isDataError: () => true,
+    async run(items) {
+      if (items.includes(13)) throw new Error('unlucky')
+      return items
+    },
+  })
+  const outcomes = await Promise.allSettled([batcher.add([1]), batcher.add([13]), batcher.add([2])])
+  expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+})
+
+test('every group gets its own outcomes, whatever the sizes and failures', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.nat(), { minLength: 1, maxLength: 7 }), { maxLength: 40 }),
+      fc.integer({ min: 1, max: 10 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (groups, maxItems, concurrency) => {
+        let inFlight = 0
+        const batcher = createBatcher<number, number>({
+          maxItems,
+          maxQueued: 1_000,
+          concurrency,
+          overflow,
+          async run(items) {
+            inFlight++
+            expect(inFlight).toBeLessThanOrEqual(concurrency)
+            await new Promise(setImmediate)
+            inFlight--
+            return items.map((item) => item + 1)
+          },
+        })
+        const outcomes = await Promise.all(groups.map((group) => batcher.add(group)))
+        expect(outcomes).toEqual(groups.map((group) => group.map((item) => item + 1)))
+        expect(batcher.size).toBe(0)
+      },
+    ),
+  )
+})

@@ -1,0 +1,64 @@
+/**
+ * A job's life, drawn once: the states, and every named move between them. The picture is
+ * docs/job-states.md; statements take the states they may leave from here.
+ */
+
+/** The numbers of offstage.jobs.v1.JobState, which are also those in the database. */
+export const JobState = {
+  scheduled: 1,
+  queued: 2,
+  running: 3,
+  waiting: 4,
+  succeeded: 5,
+  failed: 6,
+  canceled: 7,
+} as const
+export type JobState = (typeof JobState)[keyof typeof JobState]
+
+const { scheduled, queued, running, waiting, succeeded, failed, canceled } = JobState
+
+/** Every legal move: the states it leaves and the state it enters. */
+export const TRANSITIONS = {
+  /** The start time has come, the backoff is over, or the key is free. */
+  promote: { from: [scheduled], to: queued },
+  /** Assigned to an executor. */
+  claim: { from: [queued], to: running },
+  /** The handler waits for child jobs and has given its slot back. */
+  waitForChildren: { from: [running], to: waiting },
+  /** The children are done; the handler goes on. */
+  resume: { from: [waiting], to: running },
+  /** The handler returned. */
+  succeed: { from: [running, waiting], to: succeeded },
+  /** The handler failed for good. */
+  fail: { from: [running, waiting], to: failed },
+  /** The handler failed and has attempts left: it waits for its backoff. */
+  retry: { from: [running, waiting], to: scheduled },
+  /** Handed back, or its executor was lost: no attempt is charged. */
+  requeue: { from: [running, waiting], to: queued },
+  /** Its executors keep dying. */
+  poison: { from: [running, waiting], to: failed },
+  /** It stayed in the queue longer than it may. */
+  expire: { from: [scheduled, queued], to: failed },
+  /** Canceled before it started. */
+  cancelUnstarted: { from: [scheduled, queued], to: canceled },
+  /** Canceled while it ran, and stopped. */
+  cancelRunning: { from: [running, waiting], to: canceled },
+} as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>
+
+export type Transition = keyof typeof TRANSITIONS
+
+/** Whether a job in this state has ended and will never leave it. */
+export function isTerminal(state: JobState): boolean {
+  return state >= succeeded
+}
+
+/** The state a move leads to, or undefined when it may not be made from `state`. */
+export function move(state: JobState, transition: Transition): JobState | undefined {
+  const { from, to } = TRANSITIONS[transition]
+  return (from as readonly JobState[]).includes(state) ? to : undefined
+}
+
+/** SQL for "in a state that `transition` may leave", e.g. `state IN (3, 4)`. */
+export function leaving(transition: Transition, column = 'state'): string {
+  return `${column} IN (${TRANSITIONS[transition].from.join(', ')})`
+}

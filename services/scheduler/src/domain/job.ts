@@ -1,0 +1,70 @@
+/** A job as the store hands it out. */
+import type { JobState } from './job-state.ts'
+import type { Payload, StartOptions } from './start-command.ts'
+
+export interface JobError {
+  readonly brief: string
+  readonly detail: string
+  readonly reason: string
+  readonly retryable: boolean
+}
+
+export type CancelOutcome = 'unknown' | 'never-started' | 'stopped' | 'finished-anyway'
+
+/** The end of a job. */
+export interface Completion {
+  readonly state: JobState
+  readonly result: Payload | undefined
+  readonly additionalResult: Payload | undefined
+  readonly error: JobError | undefined
+  readonly cancelOutcome: CancelOutcome
+  readonly finishTime: Date
+}
+
+/** Where a job stands, as waiters need it. */
+export interface JobStanding {
+  readonly id: string
+  readonly namespace: string
+  readonly owner: string
+  readonly state: JobState
+  /** Set once the state is terminal. */
+  readonly completion: Completion | undefined
+}
+
+export interface Progress {
+  readonly percent: number
+  readonly text: string
+  readonly extra: Record<string, unknown> | undefined
+  readonly revision: number
+}
+
+export interface JobMessage {
+  readonly sequence: number
+  readonly recordTime: Date
+  readonly severity: number
+  readonly text: string
+  readonly extra: Record<string, unknown> | undefined
+}
+
+export interface Job extends JobStanding {
+  readonly method: string
+  readonly revision: number
+  readonly kind: number
+  readonly key: string
+  readonly requestId: string
+  readonly parentId: string
+  readonly lane: number
+  readonly priority: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly attempt: number
+  readonly crashCount: number
+  readonly createTime: Date
+  readonly dueTime: Date | undefined
+  readonly startTime: Date | undefined
+  readonly attachmentId: string
+  readonly cancelRequested: boolean
+  readonly traceparent: string
+  readonly options: StartOptions
+  readonly lastError: JobError | undefined
+  readonly progress: Progress | undefined
+}

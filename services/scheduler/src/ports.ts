@@ -1,0 +1,200 @@
+/** What the scheduler needs from outside, and the shapes that pass there. */
+import type { Completion, Job, JobError, JobMessage, JobStanding, Progress } from './domain/job.ts'
+import type { JobState } from './domain/job-state.ts'
+import type { MethodDefinition } from './domain/method-definition.ts'
+import type { Payload, StartCommand, StartOptions } from './domain/start-command.ts'
+
+/** A start with the id it will have and, for eager dispatch, the attachment that will run it. */
+export interface NewJob {
+  readonly id: string
+  readonly command: StartCommand
+  readonly lane: number
+  /** Inserted as running here; undefined: queued. */
+  readonly attachmentId: string | undefined
+}
+
+/** The unfinished or remembered job a start ran into. */
+export interface ExistingJob extends JobStanding {
+  readonly method: string
+  readonly ageMs: number
+  /** Why it stands in the way. */
+  readonly by: 'request-id' | 'key'
+}
+
+/** Names an attempt the way writes are fenced: a write for any other than the present one changes nothing. */
+export interface AttemptKey {
+  readonly jobId: string
+  readonly attachmentId: string
+  readonly attempt: number
+}
+
+/** All an executor and the end of an attempt need of a running job. */
+export interface RunningJob {
+  readonly id: string
+  readonly namespace: string
+  readonly method: string
+  readonly owner: string
+  readonly lane: number
+  readonly attempt: number
+  readonly failures: number
+  readonly key: string
+  readonly parentId: string
+  readonly params: Payload
+  readonly labels: Readonly<Record<string, string>> | undefined
+  readonly traceparent: string
+  readonly options: StartOptions | undefined
+}
+
+export interface ClaimedJob extends RunningJob {
+  readonly attachmentId: string
+}
+
+/** How an attempt that did not simply succeed leaves its state. */
+export interface AttemptEnd extends AttemptKey {
+  readonly state: JobState
+  readonly result: Payload | undefined
+  readonly additionalResult: Payload | undefined
+  readonly error: JobError | undefined
+  /** For a retry: the pause before the next attempt. */
+  readonly backoffMs: number
+}
+
+export interface AttemptSuccess extends AttemptKey {
+  /** JSON, at most 64 KiB; undefined for a procedure. Everything else goes through AttemptEnd. */
+  readonly result: Uint8Array | undefined
+}
+
+/** A job whose state a write changed. */
+export interface ChangedJob extends JobStanding {
+  readonly method: string
+  readonly key: string
+}
+
+export interface JobFilter {
+  readonly states: readonly number[]
+  readonly methods: readonly string[]
+  readonly key: string
+  readonly owner: string
+  readonly kinds: readonly number[]
+  readonly parentId: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly createdFrom: Date | undefined
+  readonly createdBefore: Date | undefined
+}
+
+export interface CancelRequest {
+  readonly namespace: string
+  readonly jobId: string
+  /** Only a job of this owner; undefined: of any. */
+  readonly owner: string | undefined
+  readonly reason: string
+  readonly graceMs: number
+  /** Added to the grace: how long a dead executor can hold up the end. */
+  readonly leaseMs: number
+  readonly cascade: boolean
+}
+
+export interface CanceledJob extends ChangedJob {
+  readonly attachmentId: string
+  readonly attempt: number
+}
+
+export interface Attachment {
+  readonly id: string
+  readonly sessionId: string
+  readonly namespace: string
+  readonly name: string
+  readonly scheduler: string
+}
+
+export interface ProgressRecord extends AttemptKey {
+  readonly progress: Progress
+}
+
+export interface MessageRecord extends AttemptKey {
+  readonly number: number
+  readonly severity: number
+  readonly text: string
+  readonly extra: Record<string, unknown> | undefined
+}
+
+export interface QueueRef {
+  readonly method: string
+  readonly lane: number
+}
+
+/**
+ * The truth about jobs. Every write is one statement for many jobs, conditional on the state it
+ * leaves; what it returns is what really changed.
+ */
+export interface JobStore {
+  /** Ids that were created, with the state they got; what is missing ran into an existing job. */
+  insert(jobs: readonly NewJob[]): Promise<Map<string, JobState>>
+  /** Creates a job that waits for the holder of its key. */
+  insertBehindKey(job: NewJob): Promise<boolean>
+  findExisting(job: NewJob): Promise<ExistingJob | undefined>
+  /** Takes queued jobs, best first, one for each entry of `attachmentIds`. */
+  claim(
+    namespace: string,
+    queues: readonly QueueRef[],
+    attachmentIds: readonly string[],
+  ): Promise<ClaimedJob[]>
+  succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, Completion>>
+  end(ends: readonly AttemptEnd[]): Promise<ChangedJob[]>
+  /** Puts attempts back into the queue at no charge. */
+  requeue(attempts: readonly AttemptKey[]): Promise<ChangedJob[]>
+  setWaiting(attempts: readonly AttemptKey[], waiting: boolean): Promise<void>
+  readStandings(ids: readonly string[]): Promise<JobStanding[]>
+  readJob(namespace: string, id: string): Promise<Job | undefined>
+  listJobs(
+    namespace: string,
+    filter: JobFilter,
+    page: { size: number; before: string | undefined },
+  ): Promise<Job[]>
+  cancel(request: CancelRequest): Promise<CanceledJob[]>
+  recordProgress(records: readonly ProgressRecord[]): Promise<void>
+  recordMessages(records: readonly MessageRecord[]): Promise<void>
+  readProgress(ids: readonly string[]): Promise<Map<string, Progress>>
+  /** The highest message sequence of each job that has messages. */
+  readMessageHeads(ids: readonly string[]): Promise<Map<string, number>>
+  readMessages(id: string, afterSequence: number, limit: number): Promise<JobMessage[]>
+}
+
+/** What the sweeps behind the hints do; each works off a bounded part and says what it changed. */
+export interface SweepStore {
+  promoteDue(limit: number): Promise<ChangedJob[]>
+  promoteBehindKey(limit: number): Promise<ChangedJob[]>
+  expireQueued(limit: number): Promise<ChangedJob[]>
+  /** Takes jobs from attachments whose lease has run out. */
+  releaseLost(limit: number, crashLimit: number): Promise<ChangedJob[]>
+  /** Ends canceled jobs whose executor has not ended them in time. */
+  forceCanceled(limit: number): Promise<ChangedJob[]>
+  /** Cancels asked for and still open on these attachments. */
+  openCancels(attachmentIds: readonly string[]): Promise<OpenCancel[]>
+}
+
+export interface OpenCancel extends AttemptKey {
+  readonly reason: string
+  readonly graceMs: number
+}
+
+export interface AttachmentStore {
+  /**
+   * Records a new attachment and moves over what its session still runs: `adopted` goes on under the new
+   * attachment, everything else the session held is put back into the queue at no charge.
+   */
+  attach(
+    attachment: Attachment,
+    leaseMs: number,
+    running: readonly { jobId: string; attempt: number }[],
+  ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }>
+  /** Renews leases; the ids that still exist. */
+  renew(ids: readonly string[], leaseMs: number): Promise<Set<string>>
+  /** Removes attachments that have been lost for a while and hold nothing. */
+  forgetLost(olderThanMs: number): Promise<void>
+}
+
+export interface MethodStore {
+  announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void>
+  read(namespace: string): Promise<MethodDefinition[]>
+}

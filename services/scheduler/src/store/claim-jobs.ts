@@ -1,0 +1,58 @@
+import type { Queryable } from '@offstage/kit/database'
+import { TRANSITIONS } from '../domain/job-state.ts'
+import type { ClaimedJob, QueueRef } from '../ports.ts'
+import { CLAIMED_COLUMNS, type ClaimedRow, claimedFromRow } from './job-rows.ts'
+
+/**
+ * Best first over all the queues an executor serves. Candidates are read without locks, twice as many as
+ * wanted, because replicas that claim at the same time skip what the others have locked.
+ */
+const CLAIM = {
+  name: 'claim_jobs',
+  text: `
+    WITH candidate AS (
+      SELECT head.id
+      FROM unnest($2::text[], $3::smallint[]) AS queue(method, lane)
+      CROSS JOIN LATERAL (
+        SELECT j.id, j.priority
+        FROM offstage.jobs j
+        WHERE j.state = 2 AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane
+        ORDER BY j.priority DESC, j.id
+        LIMIT $5::int * 2
+      ) head
+      ORDER BY head.priority DESC, head.id
+      LIMIT $5::int * 2
+    ), picked AS (
+      SELECT j.id, j.priority
+      FROM offstage.jobs j
+      WHERE j.id = ANY (ARRAY(SELECT id FROM candidate)) AND j.state = 2
+      ORDER BY j.priority DESC, j.id
+      LIMIT $5::int
+      FOR UPDATE SKIP LOCKED
+    ), numbered AS (
+      SELECT id, row_number() OVER (ORDER BY priority DESC, id) AS place FROM picked
+    )
+    UPDATE offstage.jobs j
+    SET state = ${TRANSITIONS.claim.to}, attempt = j.attempt + 1, revision = j.revision + 1,
+      attachment_id = slot.attachment_id, start_time = now()
+    FROM numbered
+    JOIN unnest($4::uuid[]) WITH ORDINALITY AS slot(attachment_id, place) USING (place)
+    WHERE j.id = numbered.id
+    RETURNING ${CLAIMED_COLUMNS}`,
+}
+
+export async function claimJobs(
+  database: Queryable,
+  namespace: string,
+  queues: readonly QueueRef[],
+  attachmentIds: readonly string[],
+): Promise<ClaimedJob[]> {
+  const { rows } = await database.query<ClaimedRow>(CLAIM, [
+    namespace,
+    queues.map((queue) => queue.method),
+    queues.map((queue) => queue.lane),
+    attachmentIds,
+    attachmentIds.length,
+  ])
+  return rows.map(claimedFromRow)
+}

@@ -1,0 +1,140 @@
+/** The moves out of running and waiting, each fenced by (job, attachment, attempt): guarantee 2. */
+import type { Queryable } from '@offstage/kit/database'
+import type { Completion } from '../domain/job.ts'
+import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
+import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../ports.ts'
+import { additionalToJson, CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+
+const FENCE = 'j.id = u.id AND j.attachment_id = u.attachment_id AND j.attempt = u.attempt'
+
+/** The hot one: nothing but a small JSON result, or none. */
+const SUCCEED = {
+  name: 'succeed_attempts',
+  text: `
+    UPDATE offstage.jobs j
+    SET state = ${TRANSITIONS.succeed.to}, revision = j.revision + 1, finish_time = now(),
+      result = u.result, cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 3 END
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bytea[])
+      AS u(id, attachment_id, attempt, result)
+    WHERE ${FENCE} AND ${leaving('succeed', 'j.state')}
+    RETURNING j.id, j.finish_time, j.cancel_outcome`,
+}
+
+interface SucceededRow {
+  id: string
+  finish_time: Date
+  cancel_outcome: number
+}
+
+export async function succeedAttempts(
+  database: Queryable,
+  successes: readonly AttemptSuccess[],
+): Promise<Map<string, Completion>> {
+  const results = new Map(successes.map((success) => [success.jobId, success.result]))
+  const { rows } = await database.query<SucceededRow>(SUCCEED, [
+    ...keyColumns(successes),
+    successes.map((success) => success.result ?? null),
+  ])
+  return new Map(rows.map((row) => [row.id, completionOf(row, results.get(row.id))]))
+}
+
+function completionOf(row: SucceededRow, result: Uint8Array | undefined): Completion {
+  return {
+    state: JobState.succeeded,
+    result: result === undefined ? undefined : { inline: result, type: '' },
+    additionalResult: undefined,
+    error: undefined,
+    cancelOutcome: row.cancel_outcome === 0 ? 'unknown' : 'finished-anyway',
+    finishTime: row.finish_time,
+  }
+}
+
+/** Any other end. A retry of a job that is to be canceled ends as canceled instead. */
+const END = {
+  name: 'end_attempts',
+  text: `
+    UPDATE offstage.jobs j
+    SET revision = j.revision + 1, attachment_id = NULL,
+      state = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NOT NULL
+        THEN ${JobState.canceled} ELSE u.state END,
+      cancel_outcome = CASE
+        WHEN j.cancel_time IS NULL THEN 0
+        WHEN u.state IN (${JobState.scheduled}, ${JobState.canceled}) THEN 2 ELSE 3 END,
+      failures = j.failures + CASE WHEN u.state IN (${JobState.scheduled}, ${JobState.failed}) THEN 1 ELSE 0 END,
+      finish_time = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NULL THEN NULL ELSE now() END,
+      due_time = CASE WHEN u.state = ${JobState.scheduled}
+        THEN now() + u.backoff_ms * interval '1 ms' ELSE j.due_time END,
+      result = u.result, result_address = u.result_address, result_type = u.result_type,
+      additional_result = u.additional_result, error = u.error
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::smallint[], $5::bytea[], $6::text[], $7::text[],
+      $8::jsonb[], $9::jsonb[], $10::float8[])
+      AS u(id, attachment_id, attempt, state, result, result_address, result_type, additional_result,
+        error, backoff_ms)
+    WHERE ${FENCE} AND ${leaving('fail', 'j.state')}
+    RETURNING ${CHANGED_COLUMNS}`,
+}
+
+export async function endAttempts(
+  database: Queryable,
+  ends: readonly AttemptEnd[],
+): Promise<ChangedJob[]> {
+  const { rows } = await database.query<ChangedRow>(END, [
+    ...keyColumns(ends),
+    ends.map((end) => end.state),
+    ends.map((end) => end.result?.inline ?? null),
+    ends.map((end) => end.result?.address ?? null),
+    ends.map((end) => end.result?.type || null),
+    ends.map((end) => additionalToJson(end.additionalResult)),
+    ends.map((end) => (end.error === undefined ? null : JSON.stringify(end.error))),
+    ends.map((end) => end.backoffMs),
+  ])
+  return rows.map(changedFromRow)
+}
+
+const REQUEUE = {
+  name: 'requeue_attempts',
+  text: `
+    UPDATE offstage.jobs j
+    SET revision = j.revision + 1, attachment_id = NULL,
+      state = CASE WHEN j.cancel_time IS NULL THEN ${TRANSITIONS.requeue.to} ELSE ${JobState.canceled} END,
+      cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
+      finish_time = CASE WHEN j.cancel_time IS NULL THEN NULL ELSE now() END
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS u(id, attachment_id, attempt)
+    WHERE ${FENCE} AND ${leaving('requeue', 'j.state')}
+    RETURNING ${CHANGED_COLUMNS}`,
+}
+
+export async function requeueAttempts(
+  database: Queryable,
+  attempts: readonly AttemptKey[],
+): Promise<ChangedJob[]> {
+  const { rows } = await database.query<ChangedRow>(REQUEUE, keyColumns(attempts))
+  return rows.map(changedFromRow)
+}
+
+const setWaitingStatement = (name: 'waitForChildren' | 'resume') => ({
+  name: `set_${name.toLowerCase()}`,
+  text: `
+    UPDATE offstage.jobs j
+    SET state = ${TRANSITIONS[name].to}, revision = j.revision + 1
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS u(id, attachment_id, attempt)
+    WHERE ${FENCE} AND ${leaving(name, 'j.state')}`,
+})
+const WAIT = setWaitingStatement('waitForChildren')
+const RESUME = setWaitingStatement('resume')
+
+export async function setWaiting(
+  database: Queryable,
+  attempts: readonly AttemptKey[],
+  waiting: boolean,
+): Promise<void> {
+  await database.query(waiting ? WAIT : RESUME, keyColumns(attempts))
+}
+
+function keyColumns(attempts: readonly AttemptKey[]): unknown[] {
+  return [
+    attempts.map((attempt) => attempt.jobId),
+    attempts.map((attempt) => attempt.attachmentId),
+    attempts.map((attempt) => attempt.attempt),
+  ]
+}

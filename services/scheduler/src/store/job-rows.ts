@@ -1,0 +1,182 @@
+/** Rows of offstage.jobs, and what they mean to the domain. */
+import type { CancelOutcome, Completion, Job, JobError, JobStanding } from '../domain/job.ts'
+import { isTerminal, type JobState } from '../domain/job-state.ts'
+import type { Payload, StartOptions } from '../domain/start-command.ts'
+import type { ChangedJob, ClaimedJob } from '../ports.ts'
+
+const CANCEL_OUTCOMES: readonly CancelOutcome[] = [
+  'unknown',
+  'never-started',
+  'stopped',
+  'finished-anyway',
+]
+
+/** The columns {@link standingFromRow} reads. */
+export const STANDING_COLUMNS = `
+  j.id, j.namespace, j.owner, j.state, j.finish_time, j.cancel_outcome, j.result, j.result_address, j.result_type,
+  j.additional_result, j.error`
+
+export interface StandingRow {
+  id: string
+  namespace: string
+  owner: string
+  state: JobState
+  finish_time: Date | null
+  cancel_outcome: number
+  result: Uint8Array | null
+  result_address: string | null
+  result_type: string | null
+  additional_result: { inline?: string; address?: string; type: string } | null
+  error: JobError | null
+}
+
+export function standingFromRow(row: StandingRow): JobStanding {
+  const { id, namespace, owner, state } = row
+  return { id, namespace, owner, state, completion: completionFromRow(row) }
+}
+
+function completionFromRow(row: StandingRow): Completion | undefined {
+  if (!isTerminal(row.state) || row.finish_time === null) return undefined
+  const additional = row.additional_result
+  return {
+    state: row.state,
+    result: payloadOf(row.result, row.result_address, row.result_type),
+    additionalResult:
+      additional === null
+        ? undefined
+        : payloadOf(
+            additional.inline === undefined ? null : Buffer.from(additional.inline, 'base64'),
+            additional.address ?? null,
+            additional.type,
+          ),
+    error: row.error ?? undefined,
+    cancelOutcome: CANCEL_OUTCOMES[row.cancel_outcome] ?? 'unknown',
+    finishTime: row.finish_time,
+  }
+}
+
+function payloadOf(
+  inline: Uint8Array | null,
+  address: string | null,
+  type: string | null,
+): Payload | undefined {
+  if (address !== null) return { address, type: type ?? '' }
+  if (inline !== null) return { inline, type: type ?? '' }
+  return undefined
+}
+
+/** An additional result as it is stored. */
+export function additionalToJson(payload: Payload | undefined): string | null {
+  if (payload === undefined) return null
+  const { inline, address, type } = payload
+  const bytes = inline === undefined ? undefined : Buffer.from(inline).toString('base64')
+  return JSON.stringify({ inline: bytes, address, type })
+}
+
+export const CHANGED_COLUMNS = `${STANDING_COLUMNS}, j.method, j.key`
+
+export interface ChangedRow extends StandingRow {
+  method: string
+  key: string | null
+}
+
+export function changedFromRow(row: ChangedRow): ChangedJob {
+  return {
+    ...standingFromRow(row),
+    method: row.method,
+    key: row.key ?? '',
+  }
+}
+
+export const CLAIMED_COLUMNS = `
+  j.id, j.namespace, j.method, j.owner, j.lane, j.attempt, j.failures, j.key, j.parent_id,
+  j.attachment_id, j.params, j.params_address, j.params_type, j.labels, j.traceparent, j.options`
+
+export interface ClaimedRow {
+  id: string
+  namespace: string
+  method: string
+  owner: string
+  lane: number
+  attempt: number
+  failures: number
+  key: string | null
+  parent_id: string | null
+  attachment_id: string
+  params: Uint8Array | null
+  params_address: string | null
+  params_type: string | null
+  labels: Record<string, string> | null
+  traceparent: string | null
+  options: StartOptions | null
+}
+
+export function claimedFromRow(row: ClaimedRow): ClaimedJob {
+  return {
+    id: row.id,
+    namespace: row.namespace,
+    method: row.method,
+    owner: row.owner,
+    lane: row.lane,
+    attempt: row.attempt,
+    failures: row.failures,
+    key: row.key ?? '',
+    parentId: row.parent_id ?? '',
+    attachmentId: row.attachment_id,
+    params: payloadOf(row.params, row.params_address, row.params_type) ?? { type: '' },
+    labels: row.labels ?? undefined,
+    traceparent: row.traceparent ?? '',
+    options: row.options ?? undefined,
+  }
+}
+
+export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.labels,
+  j.traceparent, j.options, j.revision, j.kind, j.request_id, j.priority, j.crash_count, j.create_time,
+  j.due_time, j.start_time, j.attachment_id, j.cancel_time`
+
+export interface JobRow extends ChangedRow {
+  lane: number
+  attempt: number
+  parent_id: string | null
+  labels: Record<string, string> | null
+  traceparent: string | null
+  options: StartOptions | null
+  revision: number
+  kind: number
+  request_id: string | null
+  priority: number
+  crash_count: number
+  create_time: Date
+  due_time: Date | null
+  start_time: Date | null
+  attachment_id: string | null
+  cancel_time: Date | null
+}
+
+export function jobFromRow(row: JobRow): Job {
+  const standing = standingFromRow(row)
+  const open = standing.completion === undefined
+  return {
+    ...standing,
+    method: row.method,
+    revision: row.revision,
+    kind: row.kind,
+    key: row.key ?? '',
+    requestId: row.request_id ?? '',
+    parentId: row.parent_id ?? '',
+    lane: row.lane,
+    priority: row.priority,
+    labels: row.labels ?? {},
+    attempt: row.attempt,
+    crashCount: row.crash_count,
+    createTime: row.create_time,
+    dueTime: open ? (row.due_time ?? undefined) : undefined,
+    startTime: row.start_time ?? undefined,
+    attachmentId: row.attachment_id ?? '',
+    cancelRequested: open && row.cancel_time !== null,
+    traceparent: row.traceparent ?? '',
+    options: row.options ?? {},
+    lastError: open ? (row.error ?? undefined) : undefined,
+    progress: undefined,
+  }
+}

@@ -1,0 +1,54 @@
+import { type Database, loadMigrations, migrate } from '@offstage/kit/database'
+import type { JobStore, SweepStore } from '../ports.ts'
+import { cancelJobs, openCancels } from './cancel-jobs.ts'
+import { claimJobs } from './claim-jobs.ts'
+import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
+import { insertJobs } from './insert-jobs.ts'
+import {
+  readMessageHeads,
+  readMessages,
+  readProgress,
+  recordMessages,
+  recordProgress,
+} from './progress.ts'
+import { findExisting, listJobs, readJob, readStandings } from './read-jobs.ts'
+import * as sweeps from './sweeps.ts'
+
+/** Brings the database to the shape this code works with. */
+export async function migrateJobs(database: Database): Promise<void> {
+  const migrations = await loadMigrations(new URL('./migrations/', import.meta.url))
+  await migrate(database, { schema: 'offstage', migrations })
+}
+
+export function createJobStore(database: Database): JobStore {
+  return {
+    insert: (jobs) => insertJobs(database, jobs),
+    insertBehindKey: async (job) => (await insertJobs(database, [job], true)).size > 0,
+    findExisting: (job) => findExisting(database, job),
+    claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
+    succeed: (successes) => succeedAttempts(database, successes),
+    end: (ends) => endAttempts(database, ends),
+    requeue: (attempts) => requeueAttempts(database, attempts),
+    setWaiting: (attempts, waiting) => setWaiting(database, attempts, waiting),
+    readStandings: (ids) => readStandings(database, ids),
+    readJob: (namespace, id) => readJob(database, namespace, id),
+    listJobs: (namespace, filter, page) => listJobs(database, namespace, filter, page),
+    cancel: (request) => cancelJobs(database, request),
+    recordProgress: (records) => recordProgress(database, records),
+    recordMessages: (records) => recordMessages(database, records),
+    readProgress: (ids) => readProgress(database, ids),
+    readMessageHeads: (ids) => readMessageHeads(database, ids),
+    readMessages: (id, after, limit) => readMessages(database, id, after, limit),
+  }
+}
+
+export function createSweepStore(database: Database): SweepStore {
+  return {
+    promoteDue: (limit) => sweeps.promoteDue(database, limit),
+    promoteBehindKey: (limit) => sweeps.promoteBehindKey(database, limit),
+    expireQueued: (limit) => sweeps.expireQueued(database, limit),
+    releaseLost: (limit, crashLimit) => sweeps.releaseLost(database, limit, crashLimit),
+    forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
+    openCancels: (ids) => openCancels(database, ids),
+  }
+}

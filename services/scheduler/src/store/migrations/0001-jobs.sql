@@ -1,0 +1,106 @@
+-- The truth about jobs. States are the numbers of offstage.jobs.v1.JobState:
+-- 1 scheduled, 2 queued, 3 running, 4 waiting, 5 succeeded, 6 failed, 7 canceled.
+
+CREATE TABLE offstage.jobs (
+  id                  uuid        PRIMARY KEY,
+  namespace           text        NOT NULL,
+  method              text        NOT NULL,
+  state               smallint    NOT NULL,
+  lane                smallint    NOT NULL,             -- 0: the lane of the method's definition, known when it is claimed
+  kind                smallint    NOT NULL,
+  priority            smallint    NOT NULL,
+  attempt             integer     NOT NULL,             -- fences: grows with each assignment
+  failures            integer     NOT NULL DEFAULT 0,   -- attempts charged to the handler
+  crash_count         integer     NOT NULL DEFAULT 0,   -- executor sessions lost while they ran it
+  revision            integer     NOT NULL DEFAULT 1,
+  owner               text        NOT NULL,
+  attachment_id       uuid,                             -- the executor attachment that holds it, while running or waiting
+  params              bytea,
+  params_address      text,
+  params_type         text,
+  key                 text,
+  behind_key          boolean     NOT NULL DEFAULT false, -- waits for the holder of its key to end
+  request_id          text,
+  parent_id           uuid,
+  labels              jsonb,
+  options             jsonb,                            -- what only the executor and readers need: see StartOptions
+  traceparent         text,
+  create_time         timestamptz NOT NULL DEFAULT now(),
+  due_time            timestamptz,
+  queue_deadline      timestamptz,
+  start_time          timestamptz,
+  finish_time         timestamptz,
+  cancel_time         timestamptz,                      -- a cancel was asked for
+  cancel_deadline     timestamptz,                      -- past it the job is ended without the executor
+  cancel_reason       text,
+  cancel_outcome      smallint    NOT NULL DEFAULT 0,
+  result              bytea,
+  result_address      text,
+  result_type         text,
+  additional_result   jsonb,
+  error               jsonb
+) WITH (
+  -- Rows are rewritten soon after they were written: vacuum early and without pauses, so that hot indexes stay short.
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_insert_scale_factor = 0.1,
+  autovacuum_analyze_scale_factor = 0.05,
+  autovacuum_vacuum_cost_delay = 0
+);
+
+-- Hot indexes are partial: finished jobs are in none of them.
+CREATE INDEX jobs_queued     ON offstage.jobs (namespace, method, lane, priority DESC, id) WHERE state = 2;
+CREATE INDEX jobs_due        ON offstage.jobs (due_time) WHERE state = 1 AND NOT behind_key;
+CREATE INDEX jobs_deadline   ON offstage.jobs (queue_deadline) WHERE state IN (1, 2) AND queue_deadline IS NOT NULL;
+CREATE INDEX jobs_held       ON offstage.jobs (attachment_id) WHERE state IN (3, 4);
+CREATE INDEX jobs_cancel     ON offstage.jobs (cancel_deadline) WHERE state IN (3, 4) AND cancel_time IS NOT NULL;
+CREATE INDEX jobs_parent     ON offstage.jobs (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX jobs_behind_key ON offstage.jobs (namespace, method, key, id) WHERE state = 1 AND behind_key;
+-- Guarantee 3: one unfinished job for each key.
+CREATE UNIQUE INDEX jobs_key ON offstage.jobs (namespace, method, key) WHERE key IS NOT NULL AND state < 5 AND NOT behind_key;
+-- Row J19: a request id that is not itself the job's id.
+CREATE UNIQUE INDEX jobs_request_id ON offstage.jobs (namespace, request_id) WHERE request_id IS NOT NULL;
+
+-- Leases are held by executor attachments, not by jobs. An attachment is one Attach stream of one executor session, so that a
+-- statement on its way when a stream breaks can never hand a job to the stream that follows.
+CREATE TABLE offstage.attachments (
+  id           uuid        PRIMARY KEY,
+  session_id   uuid        NOT NULL,
+  namespace    text        NOT NULL,
+  name         text        NOT NULL,
+  scheduler    text        NOT NULL,
+  attach_time  timestamptz NOT NULL DEFAULT now(),
+  lease_until  timestamptz NOT NULL
+);
+CREATE INDEX attachments_lease   ON offstage.attachments (lease_until);
+CREATE INDEX attachments_session ON offstage.attachments (session_id);
+
+-- Every method an executor has ever announced: what a start is checked against.
+CREATE TABLE offstage.methods (
+  namespace    text        NOT NULL,
+  name         text        NOT NULL,
+  definition   jsonb       NOT NULL,
+  announce_time timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (namespace, name)
+);
+
+CREATE TABLE offstage.job_progress (
+  job_id       uuid        PRIMARY KEY REFERENCES offstage.jobs (id) ON DELETE CASCADE,
+  revision     integer     NOT NULL,
+  percent      float8      NOT NULL,
+  text         text        NOT NULL,
+  extra        jsonb,
+  record_time  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE offstage.job_messages (
+  job_id       uuid        NOT NULL REFERENCES offstage.jobs (id) ON DELETE CASCADE,
+  sequence     integer     NOT NULL,
+  attempt      integer     NOT NULL,
+  number       integer     NOT NULL,
+  severity     smallint    NOT NULL,
+  text         text        NOT NULL,
+  extra        jsonb,
+  record_time  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (job_id, sequence),
+  UNIQUE (job_id, attempt, number)
+);

@@ -1,0 +1,151 @@
+/** Progress and messages of running attempts (row J15), fenced like every word of an executor. */
+import type { Queryable } from '@offstage/kit/database'
+import type { JobMessage, Progress } from '../domain/job.ts'
+import { leaving } from '../domain/job-state.ts'
+import type { AttemptKey, MessageRecord, ProgressRecord } from '../ports.ts'
+
+const HELD = `j.id = u.id AND j.attachment_id = u.attachment_id AND j.attempt = u.attempt
+  AND ${leaving('fail', 'j.state')}`
+
+const RECORD_PROGRESS = {
+  name: 'record_progress',
+  text: `
+    INSERT INTO offstage.job_progress AS p (job_id, revision, percent, text, extra)
+    SELECT u.id, 1, u.percent, u.text, u.extra
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::float8[], $5::text[], $6::jsonb[])
+      AS u(id, attachment_id, attempt, percent, text, extra)
+    JOIN offstage.jobs j ON ${HELD}
+    ON CONFLICT (job_id) DO UPDATE SET revision = p.revision + 1, percent = excluded.percent,
+      text = excluded.text, extra = excluded.extra, record_time = now()`,
+}
+
+/** The newest of each job; a statement may touch a row once. */
+export async function recordProgress(
+  database: Queryable,
+  records: readonly ProgressRecord[],
+): Promise<void> {
+  const newest = [...new Map(records.map((record) => [record.jobId, record])).values()]
+  await database.query(RECORD_PROGRESS, [
+    ...keyColumns(newest),
+    newest.map((record) => record.progress.percent),
+    newest.map((record) => record.progress.text),
+    newest.map((record) => jsonOf(record.progress.extra)),
+  ])
+}
+
+/** Sequence numbers have no gaps: what was recorded before is left out before numbering. */
+const RECORD_MESSAGES = {
+  name: 'record_messages',
+  text: `
+    INSERT INTO offstage.job_messages (job_id, sequence, attempt, number, severity, text, extra)
+    SELECT u.id,
+      coalesce((SELECT max(m.sequence) FROM offstage.job_messages m WHERE m.job_id = u.id), 0)
+        + row_number() OVER (PARTITION BY u.id ORDER BY u.number),
+      u.attempt, u.number, u.severity, u.text, u.extra
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[], $7::jsonb[])
+      AS u(id, attachment_id, attempt, number, severity, text, extra)
+    JOIN offstage.jobs j ON ${HELD}
+    WHERE NOT EXISTS (SELECT FROM offstage.job_messages m
+      WHERE m.job_id = u.id AND m.attempt = u.attempt AND m.number = u.number)`,
+}
+
+export async function recordMessages(
+  database: Queryable,
+  records: readonly MessageRecord[],
+): Promise<void> {
+  const unique = [...new Map(records.map((m) => [`${m.jobId} ${m.attempt} ${m.number}`, m])).values()]
+  await database.query(RECORD_MESSAGES, [
+    ...keyColumns(unique),
+    unique.map((record) => record.number),
+    unique.map((record) => record.severity),
+    unique.map((record) => record.text),
+    unique.map((record) => jsonOf(record.extra)),
+  ])
+}
+
+const READ_PROGRESS = {
+  name: 'read_progress',
+  text: 'SELECT job_id, revision, percent, text, extra FROM offstage.job_progress WHERE job_id = ANY ($1::uuid[])',
+}
+
+interface ProgressRow {
+  job_id: string
+  revision: number
+  percent: number
+  text: string
+  extra: Record<string, unknown> | null
+}
+
+export async function readProgress(
+  database: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, Progress>> {
+  const { rows } = await database.query<ProgressRow>(READ_PROGRESS, [ids])
+  return new Map(
+    rows.map(({ job_id, revision, percent, text, extra }) => [
+      job_id,
+      { revision, percent, text, extra: extra ?? undefined },
+    ]),
+  )
+}
+
+const READ_MESSAGE_HEADS = {
+  name: 'read_message_heads',
+  text: `
+    SELECT job_id, max(sequence) AS sequence FROM offstage.job_messages
+    WHERE job_id = ANY ($1::uuid[]) GROUP BY job_id`,
+}
+
+export async function readMessageHeads(
+  database: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  const { rows } = await database.query<{ job_id: string; sequence: number }>(
+    READ_MESSAGE_HEADS,
+    [ids],
+  )
+  return new Map(rows.map((row) => [row.job_id, row.sequence]))
+}
+
+const READ_MESSAGES = {
+  name: 'read_messages',
+  text: `
+    SELECT sequence, record_time, severity, text, extra FROM offstage.job_messages
+    WHERE job_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3::int`,
+}
+
+interface MessageRow {
+  sequence: number
+  record_time: Date
+  severity: number
+  text: string
+  extra: Record<string, unknown> | null
+}
+
+export async function readMessages(
+  database: Queryable,
+  id: string,
+  afterSequence: number,
+  limit: number,
+): Promise<JobMessage[]> {
+  const { rows } = await database.query<MessageRow>(READ_MESSAGES, [id, afterSequence, limit])
+  return rows.map(({ sequence, record_time, severity, text, extra }) => ({
+    sequence,
+    recordTime: record_time,
+    severity,
+    text,
+    extra: extra ?? undefined,
+  }))
+}
+
+function keyColumns(records: readonly AttemptKey[]): unknown[] {
+  return [
+    records.map((record) => record.jobId),
+    records.map((record) => record.attachmentId),
+    records.map((record) => record.attempt),
+  ]
+}
+
+function jsonOf(extra: Record<string, unknown> | undefined): string | null {
+  return extra === undefined ? null : JSON.stringify(extra)
+}

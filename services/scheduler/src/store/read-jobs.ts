@@ -1,0 +1,127 @@
+import type { Queryable } from '@offstage/kit/database'
+import type { Job, JobStanding } from '../domain/job.ts'
+import type { ExistingJob, JobFilter, NewJob } from '../ports.ts'
+import {
+  JOB_COLUMNS,
+  type JobRow,
+  jobFromRow,
+  STANDING_COLUMNS,
+  type StandingRow,
+  standingFromRow,
+} from './job-rows.ts'
+
+const STANDINGS = {
+  name: 'read_standings',
+  text: `SELECT ${STANDING_COLUMNS} FROM offstage.jobs j WHERE j.id = ANY ($1::uuid[])`,
+}
+
+export async function readStandings(
+  database: Queryable,
+  ids: readonly string[],
+): Promise<JobStanding[]> {
+  const { rows } = await database.query<StandingRow>(STANDINGS, [ids])
+  return rows.map(standingFromRow)
+}
+
+const JOB = {
+  name: 'read_job',
+  text: `SELECT ${JOB_COLUMNS} FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1`,
+}
+
+export async function readJob(
+  database: Queryable,
+  namespace: string,
+  id: string,
+): Promise<Job | undefined> {
+  const { rows } = await database.query<JobRow>(JOB, [namespace, id])
+  return rows[0] && jobFromRow(rows[0])
+}
+
+const LIST = {
+  name: 'list_jobs',
+  text: `
+    SELECT ${JOB_COLUMNS} FROM offstage.jobs j
+    WHERE j.namespace = $1
+      AND ($2::uuid IS NULL OR j.id < $2::uuid)
+      AND ($3::smallint[] IS NULL OR j.state = ANY ($3::smallint[]))
+      AND ($4::text[] IS NULL OR j.method = ANY ($4::text[]))
+      AND ($5::text IS NULL OR j.key = $5)
+      AND ($6::text IS NULL OR j.owner = $6)
+      AND ($7::smallint[] IS NULL OR j.kind = ANY ($7::smallint[]))
+      AND ($8::uuid IS NULL OR j.parent_id = $8::uuid)
+      AND ($9::jsonb IS NULL OR j.labels @> $9::jsonb)
+      AND ($10::timestamptz IS NULL OR j.create_time >= $10::timestamptz)
+      AND ($11::timestamptz IS NULL OR j.create_time < $11::timestamptz)
+    ORDER BY j.id DESC
+    LIMIT $12::int`,
+}
+
+/** Newest first; ids sort by creation time. */
+export async function listJobs(
+  database: Queryable,
+  namespace: string,
+  filter: JobFilter,
+  page: { size: number; before: string | undefined },
+): Promise<Job[]> {
+  const someOf = <T>(values: readonly T[]) => (values.length === 0 ? null : values)
+  const { rows } = await database.query<JobRow>(LIST, [
+    namespace,
+    page.before ?? null,
+    someOf(filter.states),
+    someOf(filter.methods),
+    filter.key || null,
+    filter.owner || null,
+    someOf(filter.kinds),
+    filter.parentId || null,
+    Object.keys(filter.labels).length === 0 ? null : JSON.stringify(filter.labels),
+    filter.createdFrom ?? null,
+    filter.createdBefore ?? null,
+    page.size,
+  ])
+  return rows.map(jobFromRow)
+}
+
+/** Three index look-ups: the id, the request id, and the unfinished holder of the key. */
+const EXISTING = {
+  name: 'find_existing_job',
+  text: `
+    SELECT ${STANDING_COLUMNS}, j.method, found.by,
+      extract(epoch FROM now() - j.create_time)::float8 * 1000 AS age_ms
+    FROM (
+      SELECT id, 'request-id' AS by, 1 AS rank FROM offstage.jobs WHERE id = $1::uuid
+      UNION ALL
+      SELECT id, 'request-id', 1 FROM offstage.jobs WHERE namespace = $2 AND request_id = $3::text
+      UNION ALL
+      SELECT id, 'key', 2 FROM offstage.jobs
+      WHERE namespace = $2 AND method = $4 AND key = $5::text AND state < 5 AND NOT behind_key
+    ) found JOIN offstage.jobs j ON j.id = found.id
+    ORDER BY found.rank LIMIT 1`,
+}
+
+interface ExistingRow extends StandingRow {
+  method: string
+  by: ExistingJob['by']
+  age_ms: number
+}
+
+export async function findExisting(
+  database: Queryable,
+  { id, command }: NewJob,
+): Promise<ExistingJob | undefined> {
+  const { rows } = await database.query<ExistingRow>(EXISTING, [
+    id,
+    command.namespace,
+    command.requestId || null,
+    command.method,
+    command.key || null,
+  ])
+  const row = rows[0]
+  return (
+    row && {
+      ...standingFromRow(row),
+      method: row.method,
+      ageMs: row.age_ms,
+      by: row.by,
+    }
+  )
+}

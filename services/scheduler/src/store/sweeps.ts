@@ -1,0 +1,109 @@
+/** What the sweeps behind the hints change; bounded by a limit, safe to run on every replica at once. */
+import { type Queryable, sqlStateOf } from '@offstage/kit/database'
+import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
+import type { ChangedJob } from '../ports.ts'
+import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+
+const sweep = (name: string, pick: string, set: string) => ({
+  name,
+  text: `
+    WITH picked AS (${pick} LIMIT $1::int FOR UPDATE OF j SKIP LOCKED)
+    UPDATE offstage.jobs j SET revision = j.revision + 1, ${set}
+    FROM picked WHERE j.id = picked.id
+    RETURNING ${CHANGED_COLUMNS}`,
+})
+
+const PROMOTE_DUE = sweep(
+  'promote_due',
+  `SELECT j.id FROM offstage.jobs j
+   WHERE ${leaving('promote', 'j.state')} AND NOT j.behind_key AND j.due_time <= now() ORDER BY j.due_time`,
+  `state = ${TRANSITIONS.promote.to}`,
+)
+
+const EXPIRE_QUEUED = sweep(
+  'expire_queued',
+  `SELECT j.id FROM offstage.jobs j
+   WHERE ${leaving('expire', 'j.state')} AND j.queue_deadline <= now() ORDER BY j.queue_deadline`,
+  `state = ${TRANSITIONS.expire.to}, finish_time = now(), error = jsonb_build_object(
+     'brief', 'The job was not started within its queue deadline.', 'detail', '',
+     'reason', 'DEADLINE_EXCEEDED', 'retryable', false)`,
+)
+
+const FORCE_CANCELED = sweep(
+  'force_canceled',
+  `SELECT j.id FROM offstage.jobs j
+   WHERE ${leaving('cancelRunning', 'j.state')} AND j.cancel_time IS NOT NULL AND j.cancel_deadline <= now()`,
+  `state = ${TRANSITIONS.cancelRunning.to}, finish_time = now(), cancel_outcome = 2, attachment_id = NULL`,
+)
+
+/** A job whose executors keep dying ends as failed (row J16, poison). */
+const RELEASE_LOST = sweep(
+  'release_lost',
+  `SELECT j.id FROM offstage.jobs j JOIN offstage.attachments a ON a.id = j.attachment_id
+   WHERE ${leaving('requeue', 'j.state')} AND a.lease_until < now()`,
+  `attachment_id = NULL, crash_count = j.crash_count + 1,
+   state = CASE WHEN j.cancel_time IS NOT NULL THEN ${TRANSITIONS.cancelRunning.to}
+     WHEN j.crash_count + 1 >= $2::int THEN ${TRANSITIONS.poison.to} ELSE ${TRANSITIONS.requeue.to} END,
+   cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
+   finish_time = CASE WHEN j.cancel_time IS NOT NULL OR j.crash_count + 1 >= $2::int THEN now() END,
+   error = CASE WHEN j.cancel_time IS NULL AND j.crash_count + 1 >= $2::int THEN jsonb_build_object(
+     'brief', 'The job was given up: ' || (j.crash_count + 1) || ' executors were lost while they ran it.',
+     'detail', '', 'reason', 'EXECUTOR_LOST', 'retryable', false) ELSE j.error END`,
+)
+
+const run = async (database: Queryable, statement: typeof PROMOTE_DUE, values: unknown[]) => {
+  const { rows } = await database.query<ChangedRow>(statement, values)
+  return rows.map(changedFromRow)
+}
+
+export const promoteDue = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
+  run(database, PROMOTE_DUE, [limit])
+
+export const expireQueued = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
+  run(database, EXPIRE_QUEUED, [limit])
+
+export const forceCanceled = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
+  run(database, FORCE_CANCELED, [limit])
+
+export const releaseLost = (
+  database: Queryable,
+  limit: number,
+  crashLimit: number,
+): Promise<ChangedJob[]> => run(database, RELEASE_LOST, [limit, crashLimit])
+
+const KEYS_FREE = {
+  name: 'keys_free',
+  text: `
+    SELECT DISTINCT ON (j.namespace, j.method, j.key) j.id
+    FROM offstage.jobs j
+    WHERE j.state = ${JobState.scheduled} AND j.behind_key AND NOT EXISTS (
+      SELECT FROM offstage.jobs holder
+      WHERE holder.namespace = j.namespace AND holder.method = j.method AND holder.key = j.key
+        AND holder.state < ${JobState.succeeded} AND NOT holder.behind_key)
+    ORDER BY j.namespace, j.method, j.key, j.id
+    LIMIT $1::int`,
+}
+
+/** The one that waited longest takes the key, and keeps its start time if it has one. */
+const TAKE_KEY = {
+  name: 'take_key',
+  text: `
+    UPDATE offstage.jobs j SET revision = j.revision + 1, behind_key = false,
+      state = CASE WHEN j.due_time > now() THEN ${JobState.scheduled} ELSE ${TRANSITIONS.promote.to} END
+    WHERE j.id = $1::uuid AND ${leaving('promote', 'j.state')} AND j.behind_key
+    RETURNING ${CHANGED_COLUMNS}`,
+}
+
+export async function promoteBehindKey(database: Queryable, limit: number): Promise<ChangedJob[]> {
+  const { rows: free } = await database.query<{ id: string }>(KEYS_FREE, [limit])
+  const promoted: ChangedJob[] = []
+  for (const { id } of free) {
+    try {
+      promoted.push(...(await run(database, TAKE_KEY, [id])))
+    } catch (error) {
+      // Another start took the key first; this one waits on.
+      if (sqlStateOf(error) !== '23505') throw error
+    }
+  }
+  return promoted
+}
