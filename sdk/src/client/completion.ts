@@ -1,0 +1,36 @@
+import type { JobMessage } from './events.ts'
+
+/** Why a job failed (row J14). */
+export interface JobFault {
+  /** One sentence for the user. */
+  readonly brief: string
+  /** Stack and causes, for the owner and administrators; empty for others. */
+  readonly detail: string
+  /** An UPPER_SNAKE reason where Offstage itself ended the job, else the class name of what was thrown. */
+  readonly reason: string
+}
+
+/**
+ * How a cancel ended (row J10): the handler never started; it stopped, by itself or by force; it
+ * finished before the cancel reached it.
+ */
+export type CancelOutcomeName = 'never-started' | 'stopped' | 'finished-anyway'
+
+interface Ended<R> {
+  /** The result; `null` for a procedure (row A4) and where there is none. Large ones were read from temp storage (row L4). */
+  readonly result: R | null
+  /** The additional result where one was asked for and given (row L5), else `null`. */
+  readonly additionalResult: unknown
+  /** All messages of the job in order (row J15), at most the newest 10,000; empty where they were not asked for. */
+  readonly messages: readonly JobMessage[]
+  /** Set where a cancel was asked for. */
+  readonly cancelOutcome?: CancelOutcomeName
+  /** When the job ended, by the database's clock. */
+  readonly finishTime?: Date
+}
+
+/** The end of a job (row L3). A canceled job is `canceled`, not an error. */
+export type Completion<R = unknown> =
+  | (Ended<R> & { readonly status: 'succeeded'; readonly result: R; readonly error: null })
+  | (Ended<R> & { readonly status: 'failed'; readonly error: JobFault })
+  | (Ended<R> & { readonly status: 'canceled'; readonly error: null })

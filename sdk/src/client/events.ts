@@ -1,0 +1,28 @@
+/** How a job message is meant. */
+export type MessageSeverity = 'info' | 'warning' | 'error'
+
+/** How far a job has come (row J15). */
+export interface Progress {
+  /** 0 to 100. */
+  readonly percent: number
+  /** What is being done; may be empty. */
+  readonly text: string
+  /** Anything else the handler reported. */
+  readonly extra?: Readonly<Record<string, unknown>>
+  /** Counts the reports of one job; a lower number is older. */
+  readonly revision: number
+}
+
+/** One line of a job's ordered list of messages (row J15). */
+export interface JobMessage {
+  /** Counts the messages of one job from 1 without gaps. */
+  readonly sequence: number
+  /** When it was recorded, by the database's clock. */
+  readonly recordTime?: Date
+  /** How it is meant. */
+  readonly severity: MessageSeverity
+  /** The message. */
+  readonly text: string
+  /** Anything else the handler reported. */
+  readonly extra?: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,122 @@
+import type { DeadlineOptions, LaneName, RetryOptions } from '../jobs/definition.ts'
+import type { JobMessage, Progress } from './events.ts'
+import type { JobHandle } from './job-handle.ts'
+
+/** What every waiting call takes. */
+export interface WaitOptions {
+  /** Longest wait in milliseconds. Running out of it is an answer, not an error (row J9). Default: no limit. */
+  readonly timeoutMs?: number
+  /** Ends the wait, not the job: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** What {@link JobHandle.waitForCompletion} takes. */
+export interface CompletionOptions extends WaitOptions {
+  /** Called with each newer progress (row J15). */
+  readonly onProgress?: (progress: Progress) => void
+  /** Called with every message of the job, from the first one, in order, each once (row J15). */
+  readonly onMessage?: (message: JobMessage) => void
+  /** Whether the completion is to carry the messages. Default true; false saves a call where they were not pushed. */
+  readonly messages?: boolean
+}
+
+/** What to do when the key is held by an unfinished job (row J4). */
+export type KeyConflict = 'refuse' | 'return-running' | 'queue-behind'
+
+/** What a start may say besides method and parameters. */
+export interface StartOptions {
+  /** At most one unfinished job has a (namespace, method, key) (row J4). At most 200 characters. Default: no key. */
+  readonly key?: string
+  /** Default `refuse`: the start rejects with reason JOB_KEY_TAKEN, whose metadata names the holder (row J4). */
+  readonly onKeyConflict?: KeyConflict
+  /**
+   * The same id never creates a second job (row J19), at most 100 characters. Default: a new one for each
+   * start, so that a start whose answer was lost is repeated safely.
+   */
+  readonly requestId?: string
+  /**
+   * How long the start waits for the end before it answers, 0 to 60,000 ms; a job that ends in it is
+   * answered in the same call. Default 0 for starts, 800 for `run` (row L1).
+   */
+  readonly inlineWaitMs?: number
+  /** Default: the lane of the definition (row A1). */
+  readonly lane?: LaneName
+  /** Called with the same parameters where no executor knows the method (row A4). */
+  readonly fallbackMethod?: string
+  /** The caller's scope in temp storage; large results live there. Default: the client's scope. */
+  readonly scope?: string
+  /** A reserved address the result goes to, whatever its size (row L4). */
+  readonly resultAddress?: string
+  /** Ask for an additional result (row L5), at a reserved address where a text is given. Default false. */
+  readonly additionalResult?: boolean | string
+  /** Do not start before (row J18): a time, or milliseconds from now by the scheduler's clock. */
+  readonly startAfter?: Date | number
+  /** -1,000 to 1,000, higher first (row J18). Default 0. */
+  readonly priority?: number
+  /** At most 32 (row J18). */
+  readonly labels?: Readonly<Record<string, string>>
+  /** A name for people, at most 200 characters (row J18). Default: the method. */
+  readonly displayName?: string
+  /** Default: that of the definition (row J16). */
+  readonly retry?: RetryOptions
+  /** Default: those of the definition (row J17). */
+  readonly deadlines?: DeadlineOptions
+  /** Whether a cancel of the parent cancels this job too. Default false: a child outlives its parent (row J11). */
+  readonly cancelWithParent?: boolean
+  /** Run only on this executor session, as for foreground execution (row L7). */
+  readonly executorSessionId?: string
+  /** Gives up the call, not the job. */
+  readonly signal?: AbortSignal
+}
+
+/** What a bulk start may say: the same for all jobs, or by `each` for one of them. */
+export interface StartManyOptions<I = unknown> extends Omit<StartOptions, 'requestId' | 'key'> {
+  /** Options of one job, over the common ones; its `inlineWaitMs` and `signal` are not looked at. */
+  readonly each?: (params: I, index: number) => StartOptions | undefined
+}
+
+/** What `run` takes. */
+export interface RunOptions extends StartOptions {
+  /** Called with each newer progress (row J15). */
+  readonly onProgress?: (progress: Progress) => void
+  /** Called with every message in order (row J15). */
+  readonly onMessage?: (message: JobMessage) => void
+}
+
+/** The combined progress of a fan-out (row L8). */
+export interface RunAllProgress {
+  /** Mean over all jobs, 0 to 100; ended ones count as 100. */
+  readonly percent: number
+  /** Jobs that have ended. */
+  readonly finished: number
+  /** Jobs in all. */
+  readonly total: number
+}
+
+/** What `runAll` takes. */
+export interface RunAllOptions<I = unknown> extends StartManyOptions<I> {
+  /** How many jobs are unfinished at a time, 1 to 10,000. Default 1,000 (row L8). */
+  readonly concurrency?: number
+  /** Called whenever the combined progress has changed. */
+  readonly onProgress?: (progress: RunAllProgress) => void
+}
+
+/** What a wait for several jobs answers, in time or not (rows J9, A3). */
+export interface WaitAnswer<H extends JobHandle = JobHandle> {
+  /** Whether what was waited for has happened; false is a timeout. */
+  readonly satisfied: boolean
+  /** The jobs that have ended, failed and canceled ones included. */
+  readonly finished: readonly H[]
+  /** The others; their `state` is as of now. */
+  readonly unfinished: readonly H[]
+}
+
+/** What a cancel may say (row J10). */
+export interface CancelOptions {
+  /** Why, for the record and the handler, at most 1,000 characters. */
+  readonly reason?: string
+  /** How long the handler may take before it is ended by force, 0 to 3,600,000 ms. Default 10,000. */
+  readonly graceMs?: number
+  /** Cancel the unfinished children too (row J11). Default false. */
+  readonly cascade?: boolean
+}

@@ -1,0 +1,52 @@
+import type { MessageSeverity } from '../client/events.ts'
+import type { JobCalls } from '../client/job-calls.ts'
+import type { Offstage } from '../client/offstage.ts'
+import type { StorageCalls } from '../client/storage-calls.ts'
+
+/**
+ * What a handler knows of its job and can do in it (row J13: nothing else flows into a job but its
+ * parameters). The calls of {@link JobCalls} act for the job's owner (row J5) and make child jobs;
+ * its waits give the job's slot back for their time (row J11), so a pool full of waiting parents does
+ * not lock up.
+ */
+export interface JobContext extends JobCalls {
+  /** The job's id. */
+  readonly id: string
+  /** The method that runs: the fallback's name where a fallback was called (row A4). */
+  readonly method: string
+  /** Which attempt this is, from 1. */
+  readonly attempt: number
+  /** The user the job runs for (row J5). */
+  readonly owner: string
+  /** The namespace the job belongs to. */
+  readonly namespace: string
+  /** The job's key (row J4); empty for none. */
+  readonly key: string
+  /** Labels given at the start. */
+  readonly labels: Readonly<Record<string, string>>
+  /** The caller's scope in temp storage, into which the job may put values (row J13); empty for none. */
+  readonly scope: string
+  /** W3C trace id of the attempt's span, 32 hex digits; empty where nothing is traced. */
+  readonly traceId: string
+  /** Aborted by a cancel, a deadline or a draining executor; the reason is an Error that says who and why. */
+  readonly signal: AbortSignal
+  /**
+   * Reports how far the job has come (row J15): 0 to 100, what is being done (at most 1,000 characters),
+   * anything else as JSON (at most 16 KiB). Cheap enough for inner loops: the executor sends a few a
+   * second and always the last.
+   */
+  progress(percent: number, text?: string, extra?: Record<string, unknown>): void
+  /** Adds a line to the job's ordered list of messages (row J15), at most 4,000 characters. Default severity `info`. */
+  message(
+    text: string,
+    options?: { readonly severity?: MessageSeverity; readonly extra?: Record<string, unknown> },
+  ): void
+  /** Says the handler lives, where the job has a heartbeat deadline (row J17). Progress and messages do too. */
+  heartbeat(): void
+  /** Gives the additional result (row L5). The last one stands; dropped where the caller did not ask for one. */
+  setAdditionalResult(value: unknown): void
+  /** The client behind the calls of this context. */
+  readonly client: Offstage
+  /** Temp storage, as the job's owner (row J5). */
+  readonly storage: StorageCalls
+}

@@ -1,0 +1,22 @@
+/** Authoring of jobs: definitions, what handlers see, how values and options look on the wire. No I/O. */
+export { isMethodName } from './check-definition.ts'
+export { type CheckedValue, checkValue, type ValueViolation } from './check-value.ts'
+export type { JobContext } from './context.ts'
+export {
+  type DeadlineOptions,
+  defineJob,
+  isJobDefinition,
+  type JobDefinition,
+  type LaneName,
+  type RetryOptions,
+} from './definition.ts'
+export { isRetryable, NonRetryableError } from './errors.ts'
+export {
+  BYTES_TYPE,
+  decodeValue,
+  type EncodedValue,
+  encodeValue,
+  INLINE_BYTES_MAX,
+  JSON_TYPE,
+} from './payload.ts'
+export { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from './policies.ts'

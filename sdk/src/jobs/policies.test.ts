@@ -1,0 +1,29 @@
+import { Lane } from '@offstage/proto/jobs'
+import { expect, test } from 'vitest'
+import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from './policies.ts'
+
+test('a retry policy given in part is filled with the documented defaults', () => {
+  expect(retryPolicyFrom({ maxAttempts: 5 })).toEqual({
+    maxAttempts: 5,
+    initialBackoff: { seconds: 1n, nanos: 0 },
+    backoffMultiplier: 2,
+    maxBackoff: { seconds: 300n, nanos: 0 },
+    jitter: 0.2,
+  })
+})
+
+test('what is not set stays unset, so that the method decides', () => {
+  expect(retryPolicyFrom(undefined)).toBeUndefined()
+  expect(deadlinesFrom(undefined)).toBeUndefined()
+  expect(laneFrom(undefined)).toBe(Lane.LANE_UNSPECIFIED)
+  expect(deadlinesFrom({ attemptMs: 1500 })).toEqual({
+    queue: undefined,
+    attempt: { seconds: 1n, nanos: 500_000_000 },
+    total: undefined,
+    heartbeat: undefined,
+  })
+})
+
+test('fractions of a millisecond survive', () => {
+  expect(durationFrom(0.25)).toEqual({ seconds: 0n, nanos: 250_000 })
+})
