@@ -87,8 +87,13 @@ export const REASONS = {
   },
   NAMESPACE_EXCLUSIVE: {
     code: 'FAILED_PRECONDITION',
-    retry: true,
-    about: 'Another session holds the namespace in exclusive mode.',
+    retry: false,
+    about: 'Another session holds the namespace in exclusive mode; it may last for hours.',
+  },
+  LOCK_TAKEN: {
+    code: 'ABORTED',
+    retry: false,
+    about: 'Somebody else holds the data lock; the metadata names the holder.',
   },
   SCHEDULE_NOT_FOUND: {
     code: 'NOT_FOUND',

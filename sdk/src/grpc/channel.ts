@@ -1,0 +1,74 @@
+import {
+  type ChannelCredentials,
+  type Client,
+  type ClientOptions,
+  credentials,
+  Channel as GrpcChannel,
+} from '@grpc/grpc-js'
+
+/** Whom a call goes to, so that an error can say what to look at. */
+export interface Target {
+  /** `host:port`. */
+  readonly address: string
+  /** What answers there, for people: `the scheduler`. Default: `the service`. */
+  readonly service?: string
+  /** The environment variable that sets the address, e.g. `OFFSTAGE_SCHEDULER`. */
+  readonly variable?: string
+}
+
+export interface ChannelOptions extends Omit<Target, 'address'> {
+  /** Limit of one message in either direction. Default 16 MiB, as the services have it. */
+  readonly maxMessageBytes?: number
+}
+
+type ClientConstructor<C extends Client> = new (
+  address: string,
+  credentials: ChannelCredentials,
+  options?: Partial<ClientOptions>,
+) => C
+
+/** One connection, kept alive and mended by itself, shared by the clients made from it. */
+export interface Channel extends Target, Disposable {
+  /** A client of the given service, e.g. `JobServiceClient`, on this connection. */
+  client<C extends Client>(Client: ClientConstructor<C>): C
+  /** Ends the connection; calls still open on it fail. */
+  close(): void
+}
+
+/** A server that is gone without a word is noticed after the sum of these. */
+const KEEPALIVE_MS = 20_000
+const KEEPALIVE_TIMEOUT_MS = 10_000
+/** grpc-js would wait up to two minutes before it dials a restarted service again. */
+const RECONNECT_MS_MAX = 5_000
+
+/**
+ * Makes a channel to `host:port` (or another gRPC name, such as `dns:///scheduler:7701`). Nothing is
+ * dialled before the first call, and an unreachable service is an error of the call.
+ */
+export function createChannel(address: string, options: ChannelOptions = {}): Channel {
+  if (/^https?:/i.test(address)) {
+    throw new TypeError(`the address of a service is host:port, not a URL: ${address}`)
+  }
+  const { maxMessageBytes = 16 * 1024 * 1024, service, variable } = options
+  const insecure = credentials.createInsecure()
+  const channel = new GrpcChannel(address, insecure, {
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
+    // Only the caller knows which calls may be repeated; see retrying().
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+  })
+  const close = () => channel.close()
+  return {
+    address,
+    service,
+    variable,
+    client: (Client) => new Client(address, insecure, { channelOverride: channel }),
+    close,
+    [Symbol.dispose]: close,
+  }
+}

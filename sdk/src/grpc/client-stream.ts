@@ -1,0 +1,60 @@
+import type {
+  ClientWritableStream,
+  CallOptions as GrpcCallOptions,
+  Metadata,
+  ServiceError,
+} from '@grpc/grpc-js'
+import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
+import { errorFromStatus } from './error-from-status.ts'
+import { type RequestWriter, requestWriter } from './request-writer.ts'
+
+/** A bound method of a generated client, e.g. `client.putValue.bind(client)`. */
+export type ClientStreamMethod<Req, Res> = (
+  metadata: Metadata,
+  options: GrpcCallOptions,
+  callback: (error: ServiceError | null, response: Res) => void,
+) => ClientWritableStream<Req>
+
+/**
+ * Sends the requests, taking each only when there is room for it, and resolves to the one answer.
+ * When the service answers before the last request the rest is not taken. When `requests` throws the
+ * call is cancelled and the same error is thrown.
+ */
+export async function callClientStream<Req, Res>(
+  method: ClientStreamMethod<Req, Res>,
+  requests: AsyncIterable<Req> | Iterable<Req>,
+  options: CallOptions = {},
+): Promise<Res> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const over = new AbortController()
+  const { promise, resolve, reject } = Promise.withResolvers<Res>()
+  const stream = method(metadataOf(options), grpcOptionsOf(options), (error, response) => {
+    over.abort()
+    if (!error) resolve(response)
+    else reject(signal?.aborted ? signal.reason : errorFromStatus(error, options))
+  })
+  const cancel = () => stream.cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  pump(requests, requestWriter(stream), over.signal).catch((error) => {
+    reject(error)
+    stream.cancel()
+  })
+  try {
+    return await promise
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
+async function pump<Req>(
+  requests: AsyncIterable<Req> | Iterable<Req>,
+  writer: RequestWriter<Req>,
+  over: AbortSignal,
+): Promise<void> {
+  for await (const request of requests) {
+    if (over.aborted) return
+    if (!writer.send(request)) await writer.drained()
+  }
+  writer.end()
+}

@@ -1,0 +1,35 @@
+import type {
+  ClientUnaryCall,
+  CallOptions as GrpcCallOptions,
+  Metadata,
+  ServiceError,
+} from '@grpc/grpc-js'
+import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
+import { errorFromStatus } from './error-from-status.ts'
+
+/** A bound method of a generated client, e.g. `client.getJob.bind(client)`. */
+export type UnaryMethod<Req, Res> = (
+  request: Req,
+  metadata: Metadata,
+  options: GrpcCallOptions,
+  callback: (error: ServiceError | null, response: Res) => void,
+) => ClientUnaryCall
+
+/** Calls with one request and resolves to the answer; rejects with an OffstageError. */
+export function callUnary<Req, Res>(
+  method: UnaryMethod<Req, Res>,
+  request: Req,
+  options: CallOptions = {},
+): Promise<Res> {
+  const { signal } = options
+  if (signal?.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const cancel = () => call.cancel()
+    const call = method(request, metadataOf(options), grpcOptionsOf(options), (error, response) => {
+      signal?.removeEventListener('abort', cancel)
+      if (!error) resolve(response)
+      else reject(signal?.aborted ? signal.reason : errorFromStatus(error, options))
+    })
+    signal?.addEventListener('abort', cancel, { once: true })
+  })
+}
