@@ -26,8 +26,13 @@ test('a stopped or killed server comes back on the same port', async () => {
 test('JetStream is off unless asked for', async () => {
   await using plain = await startNats()
   expect((await infoOf(plain.url))?.jetstream ?? false).toBe(false)
-  await using streaming = await startNats({ jetstream: true, syncInterval: 'always' })
+  await using streaming = await startNats({ jetstream: true })
   expect((await infoOf(streaming.url))?.jetstream).toBe(true)
+})
+
+test('a setting that the server will not have is told in its own words', async () => {
+  const refused = startNats({ jetstream: true, syncInterval: 'seldom' })
+  await expect(refused).rejects.toThrow(/before it was ready.*sync_interval/s)
 })
 
 test('a missing server is an error that says what to install', async () => {

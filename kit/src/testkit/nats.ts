@@ -15,7 +15,7 @@ export interface TestNatsOptions {
   /** What clients must present. Default: nothing. */
   readonly user?: string
   readonly password?: string
-  /** JetStream's `sync_interval`, such as `always`. Default: the server's own (two minutes). */
+  /** JetStream's `sync_interval`, such as `always`; nats-server 2.10+. Default: its own (two minutes). */
   readonly syncInterval?: string
 }
 

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { redact } from './redact.ts'
+
+test.for([
+  ['postgres://app@db/jobs', 'postgres://app@db/jobs'],
+  ['postgres://app:pw@db/jobs', 'postgres://app:***@db/jobs'],
+  ['postgres://app:p@w/x@db/jobs', 'postgres://app:***@db/jobs'],
+  ['postgres://db/jobs?user=app&password=pw&x=1', 'postgres://db/jobs?user=app&password=***&x=1'],
+  ['nats://token@a', 'nats://***@a'],
+  ['nats://a:4222', 'nats://a:4222'],
+  ['tls://u:p@a, tls://u:q@b', 'tls://u:***@a, tls://u:***@b'],
+  ['someone@example.org', 'someone@example.org'],
+] as const)('%s is shown as %s', ([text, shown]) => {
+  expect(redact(text)).toBe(shown)
+})

@@ -1,0 +1,24 @@
+const HIDDEN = '***'
+
+/** The text with the passwords and tokens within its urls made unreadable. */
+export function redact(text: string): string {
+  // Several urls may stand in a row; each is treated by itself. Within one, everything up to the
+  // last @ counts as credentials: a password with unescaped marks in it must not show through.
+  return text
+    .split(/,(?=\s*[a-z][a-z0-9+.-]*:\/\/)/i)
+    .map((url) =>
+      url
+        .replace(/^(\s*)([a-z][a-z0-9+.-]*):\/\/(.*)@/is, hideCredentials)
+        .replace(/([?&](?:password|sslpassword|token)=)[^&#]*/gi, `$1${HIDDEN}`),
+    )
+    .join(',')
+}
+
+function hideCredentials(_: string, space: string, scheme: string, credentials: string): string {
+  const colon = credentials.indexOf(':')
+  const user = colon === -1 ? credentials : credentials.slice(0, colon)
+  // A NATS url with one part before the @ carries a token there.
+  const token = colon === -1 && /^(nats|tls)$/i.test(scheme)
+  const kept = token ? HIDDEN : colon === -1 ? user : `${user}:${HIDDEN}`
+  return `${space}${scheme}://${kept}@`
+}
