@@ -71,6 +71,8 @@ describe.each(Object.entries(adapters))('%s', (kind, open) => {
     ['float8[]', [0.5, null, Number.NEGATIVE_INFINITY]],
     ['bool[]', [true, null, false]],
     ['bytea[]', [Buffer.from('x"\\'), null, Buffer.alloc(0)]],
+    ['bytea[]', [null, Buffer.from([0, 255])]],
+    ['bytea[]', [null, null]],
     ['timestamptz[]', [at, null, old, new Date(0)]],
     ['jsonb[]', [document, null, [1, 'two'], {}]],
   ])('a %s comes back as it went in: %j', async (type, value) => {
@@ -134,10 +136,13 @@ describe.each(Object.entries(adapters))('%s', (kind, open) => {
     expect((await run(database, 'SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
-  test('a timestamp beyond year 9999 and a symbol are refused as parameters', async () => {
+  test('a timestamp beyond year 9999, a symbol and bytes among text are refused as parameters', async () => {
     const far = new Date('+010000-01-01T00:00:00Z')
     await expect(run(database, 'SELECT $1::timestamptz', [far])).rejects.toThrow(RangeError)
-    await expect(run(database, 'SELECT $1::text[]', [[Symbol('x')]])).rejects.toThrow(TypeError)
+    const mixed = [[Symbol('x')], [null, Buffer.alloc(1), 'x'], ['x', Buffer.alloc(1)]]
+    for (const elements of mixed) {
+      await expect(run(database, 'SELECT $1::text[]', [elements])).rejects.toThrow(TypeError)
+    }
   })
 
   test('a violated constraint is told by its name and SQLSTATE, and costs no connection', async () => {

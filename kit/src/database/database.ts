@@ -21,7 +21,8 @@ export interface QueryResult<Row> {
  * Parameters, the same for every adapter:
  * - `null` and `undefined` are NULL, at the top and inside arrays;
  * - string, number, bigint, boolean, Date and Uint8Array (Buffer) are themselves;
- * - an array is a PostgreSQL array of one dimension; empty arrays and NULLs inside are fine;
+ * - an array is a PostgreSQL array of one dimension; empty arrays and NULLs inside are fine; one of
+ *   bytes is sent as a binary bytea[], so its parameter has to be of that type (`$1::bytea[]`);
  * - json and jsonb: a string is taken as JSON text as it stands, a plain object is stringified. The
  *   same holds for the elements of `jsonb[]`, where an array is a JSON array too. At the top a JSON
  *   array, string or number has to be passed as JSON text. JSON text is the faster way.

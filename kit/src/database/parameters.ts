@@ -1,6 +1,8 @@
+import { encodeByteaArray } from './bytea-array.ts'
+
 /**
  * JavaScript values to what `pg` sends. On the hot path (unnest over many columns of some hundred
- * elements), so array literals are built here: pg's own way costs three to seven times as much.
+ * elements), so array literals are built here: pg's own way costs two to four times as much.
  */
 export function encodeParameters(values: readonly unknown[]): (string | Buffer | null)[] {
   const encoded = new Array<string | Buffer | null>(values.length)
@@ -17,7 +19,9 @@ function encodeParameter(value: unknown): string | Buffer | null {
   return value instanceof Date ? encodeTimestamp(value) : JSON.stringify(value)
 }
 
-function encodeArray(elements: readonly unknown[]): string {
+function encodeArray(elements: readonly unknown[]): string | Buffer {
+  const first = elements.find((element) => element !== null && element !== undefined)
+  if (first instanceof Uint8Array) return encodeByteaArray(elements)
   let literal = '{'
   for (let i = 0; i < elements.length; i++) {
     if (i > 0) literal += ','
@@ -30,7 +34,9 @@ function encodeElement(element: unknown): string {
   if (element === null || element === undefined) return 'NULL'
   if (typeof element === 'string') return quote(element)
   if (typeof element !== 'object') return encodePrimitive(element)
-  if (element instanceof Uint8Array) return `"\\\\x${bufferOf(element).toString('hex')}"`
+  if (element instanceof Uint8Array) {
+    throw new TypeError('bytes cannot stand in an array that begins with something else')
+  }
   if (element instanceof Date) return `"${encodeTimestamp(element)}"`
   return quote(JSON.stringify(element))
 }
