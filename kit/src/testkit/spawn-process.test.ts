@@ -38,20 +38,6 @@ test('a program that ends before it is ready is refused with its output', async 
   )
 })
 
-test('a program that is silent too long is refused and ended', async () => {
-  await using it = await program(`console.error(process.pid)\n${STAY}`)
-  const error: Error = await spawnProcess({
-    main: it.main,
-    ready: /never/,
-    readyTimeoutMs: 1_000,
-  }).then(
-    () => expect.unreachable(),
-    (reason) => reason,
-  )
-  expect(error.message).toContain('wrote no line like /never/')
-  expect(alive(Number(/--- stderr\n(\d+)/.exec(error.message)?.[1]))).toBe(false)
-})
-
 test('disposing of a program that will not end fails and kills it', async () => {
   await using it = await program(`process.on('SIGTERM', () => {}); console.log('up')\n${STAY}`)
   const stubborn = await spawnProcess({ main: it.main, ready: /up/, stopTimeoutMs: 50 })
