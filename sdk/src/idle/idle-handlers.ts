@@ -70,7 +70,7 @@ export function idleHandlers<S extends ActivitySource = Activity>(
   return new IdleHandlers(activity, options)
 }
 
-/** A table of idle handlers, created by `idleHandlers()`. */
+/** A table of idle handlers, created by `idleHandlers()` (rows I1 to I4). */
 export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerTable, Disposable {
   /** Where blocking calls announce themselves: the one from the options, or the table's own. */
   readonly activity: S
@@ -157,7 +157,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     return true
   }
 
-  /** Whether the handler is attached to this owner and will run. */
+  /** Whether the handler is attached to this owner and will run (row I1). */
   isAttached(owner: IdleOwner, handler: IdleHandler): boolean {
     return this.#own(owner).attachments.has(handler) && !this.#disposed
   }
@@ -176,7 +176,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     return block
   }
 
-  /** Detaches everything, for good: each owner of this table counts as disposed. */
+  /** Detaches everything, for good: each owner of this table counts as disposed (row I4). */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
