@@ -169,6 +169,13 @@ test('a server that stops reading makes further messages drop, not pile up', asy
   expect(it.bus.stats()).toMatchObject({ published: 8, dropped: 12 })
 })
 
+test('a server that falls silent after its greeting keeps neither connect nor dispose waiting', async () => {
+  await using silent = await fakeServer({ version: '2.10.0', answersPings: 1 })
+  const bus = await connectNats({ url: silent.url, connectTimeoutMs: 300 })
+  expect(bus.status).toBe('disconnected')
+  await bus[Symbol.asyncDispose]()
+})
+
 test('credentials out of the url are presented, and wrong ones are refused at connect', async () => {
   await using nats = await startNats({ user: 'offstage', password: 'p@ss' })
   const address = `127.0.0.1:${nats.port}`

@@ -66,6 +66,7 @@ export async function connectNats(options: NatsBusOptions): Promise<Bus> {
 class NatsBus implements Bus {
   readonly kind = 'nats'
   readonly #options: NatsBusOptions
+  readonly #connectTimeoutMs: number
   readonly #status = createStatus('disconnected', (error) => this.#report(error))
   readonly #subscribers = new Set<Subscriber>()
   readonly #counts = { published: 0, dropped: 0, received: 0 }
@@ -79,6 +80,7 @@ class NatsBus implements Bus {
 
   constructor(options: NatsBusOptions) {
     this.#options = options
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 5_000
   }
 
   get status(): BusStatus {
@@ -88,7 +90,11 @@ class NatsBus implements Bus {
   async open(): Promise<void> {
     const first = Promise.withResolvers<void>()
     this.#supervised = this.#supervise(first)
-    await first.promise
+    // Twice: one attempt, and the confirmation of a server that may say nothing more.
+    await Promise.race([
+      first.promise,
+      pause(2 * this.#connectTimeoutMs, undefined, { ref: false }),
+    ])
   }
 
   onStatusChange(listener: (status: BusStatus) => void) {
@@ -177,11 +183,11 @@ class NatsBus implements Bus {
   }
 
   #dial(): Promise<NatsConnection> {
-    const { url, name, connectTimeoutMs = 5_000 } = this.#options
+    const { url, name } = this.#options
     return dialNats({
       url,
       name,
-      connectTimeoutMs,
+      connectTimeoutMs: this.#connectTimeoutMs,
       reconnectDelayMs: () => this.#reconnectDelayMs,
     })
   }

