@@ -59,6 +59,8 @@ const NOBODY: Caller = Object.freeze({ user: '', roles: [], namespaces: [] })
 export class ServerCall implements CallContext {
   /** Set by admit(), before the handler runs. */
   caller: Caller = NOBODY
+  /** Read at once: grpc-js forgets it with the connection. */
+  readonly peer: string
   readonly #edge: Edge
   readonly #call: SurfaceCall
   #controller: AbortController | undefined
@@ -67,14 +69,11 @@ export class ServerCall implements CallContext {
   constructor(edge: Edge, call: SurfaceCall) {
     this.#edge = edge
     this.#call = call
+    this.peer = call.getPeer()
   }
 
   get metadata(): Metadata {
     return this.#call.metadata
-  }
-
-  get peer(): string {
-    return this.#call.getPeer()
   }
 
   /** `/package.Service/Method`. */
