@@ -1,0 +1,198 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { appendParameter, type Component } from './components.ts'
+import { type Entry, Entry as EntryClass } from './entry.ts'
+import { createValuesStore, reusable } from './mod.ts'
+import { Partition, type Table, type TableOwner } from './partition.ts'
+import { defineReference, identityOf, reference } from './references.ts'
+
+// few distinct values, so that equal and nearly equal parameter lists are common
+const text = fc.constantFrom('', 'a', 'b', '1', 'null', 'undefined', 'NaN', '0', '-0', '\0', 'a1')
+const scalar = fc.oneof(
+  fc.constantFrom<unknown>(undefined, null, true, false, 0, -0, 1, -1, NaN, Infinity, 0n, 1n, -1n),
+  text,
+  fc.constantFrom(0, 1, NaN).map((time) => new Date(time)),
+  fc
+    .tuple(text, fc.constantFrom<string | number | bigint>('1', 1, 1n, 0, -0, NaN))
+    .map(([type, id]) => defineReference(type, id)),
+  fc.oneof(fc.double(), fc.bigInt(), fc.string()),
+)
+const name = fc.constantFrom('a', 'b', 'c', '0', '1', '__proto__', 'constructor', '')
+const structure = fc
+  .uniqueArray(fc.tuple(name, scalar), { selector: ([key]) => key, maxLength: 4 })
+  .map((properties) => Object.fromEntries(properties))
+const parameter = fc.oneof({ weight: 3, arbitrary: scalar }, structure)
+const params = fc.array(parameter, { maxLength: 4 })
+
+/** The model: what 'equal by content' means, written without any of the code under test. */
+function areEqual(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    return Object.is(a, b)
+  }
+  if (a instanceof Date || b instanceof Date) {
+    return a instanceof Date && b instanceof Date && Object.is(a.getTime(), b.getTime())
+  }
+  const [one, other] = [identityOf(a), identityOf(b)]
+  if (one !== undefined || other !== undefined) {
+    return one?.type === other?.type && Object.is(one?.id, other?.id)
+  }
+  const names = Object.keys(a)
+  if (names.length !== Object.keys(b).length) return false
+  return names.every(
+    (key) => Object.hasOwn(b, key) && areEqual(Reflect.get(a, key), Reflect.get(b, key)),
+  )
+}
+
+const areListsEqual = (a: readonly unknown[], b: readonly unknown[]) =>
+  a.length === b.length && a.every((param, i) => areEqual(param, b[i]))
+
+function newTable(): Table {
+  const owner: TableOwner = { filled: new Set(), dropTable: () => {} }
+  const partition = new Partition({ session: 0, user: undefined, privileged: false })
+  return partition.tableOf(owner)
+}
+
+function keyOf(table: Table, list: readonly unknown[]) {
+  const components: Component[] = []
+  const trie = table.trieFor(list.length, components)
+  for (const param of list) expect(appendParameter(components, param)).toBe(true)
+  return { trie, components }
+}
+
+describe('parameters compared by content', () => {
+  test('two lists find the same entry exactly when a deep comparison finds them equal', () => {
+    const lists = fc.array(params, { minLength: 2, maxLength: 30 })
+    fc.assert(
+      fc.property(lists, (all) => {
+        const table = newTable()
+        const model: { list: readonly unknown[]; entry: Entry }[] = []
+        for (const list of all) {
+          const { trie, components } = keyOf(table, list)
+          const expected = model.find((known) => areListsEqual(known.list, list))
+          const found = trie.find(components)
+          expect(found).toBe(expected?.entry)
+          if (found !== undefined) continue
+          const [first, ...rest] = components
+          const entry = new EntryClass({ trie, first, rest }, table)
+          table.insert(entry)
+          model.push({ list, entry })
+        }
+        expect(new Set(table.entries())).toEqual(new Set(model.map(({ entry }) => entry)))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('removing an entry leaves every other one where it was', () => {
+    const lists = fc.array(fc.tuple(params, fc.boolean()), { maxLength: 30 })
+    fc.assert(
+      fc.property(lists, (all) => {
+        const table = newTable()
+        const kept = new Set<Entry>()
+        const removed: Entry[] = []
+        for (const [list, isRemoved] of all) {
+          const { trie, components } = keyOf(table, list)
+          if (trie.find(components) !== undefined) continue
+          const [first, ...rest] = components
+          const entry = new EntryClass({ trie, first, rest }, table)
+          table.insert(entry)
+          if (isRemoved) removed.push(entry)
+          else kept.add(entry)
+        }
+        for (const entry of removed) table.remove(entry)
+        for (const entry of removed)
+          expect(entry.trie.find([entry.first, ...entry.rest])).toBe(undefined)
+        expect(new Set(table.entries())).toEqual(kept)
+        for (const entry of kept) table.remove(entry)
+        expect(table.ones.root.size + table.twos.root.size + table.longer.root.size).toBe(0)
+        expect(table.partition.filled.size).toBe(0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('a wrapped function never answers with the result of different parameters', () => {
+    fc.assert(
+      fc.property(fc.array(params, { minLength: 2, maxLength: 30 }), (all) => {
+        using store = createValuesStore()
+        const echo = reusable((...list: unknown[]) => ({ list }), {
+          name: 'echo',
+          store,
+          freeze: 'none',
+        })
+        const calls: { list: unknown[]; result: unknown }[] = []
+        for (const list of all) {
+          const result = echo(...list)
+          const known = calls.find((call) => areListsEqual(call.list, list))
+          if (known === undefined) calls.push({ list, result })
+          else expect(result).toBe(known.result)
+          expect(areListsEqual(result.list, list)).toBe(true)
+        }
+        expect(echo.statistics().misses).toBe(calls.length)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('what does not compare by content', () => {
+  class Point {
+    readonly x = 1
+  }
+  const getterOnSymbol = { [Symbol('s')]: 1 }
+  test.each([
+    ['an array', [1]],
+    ['a nested structure', { a: { b: 1 } }],
+    ['a structure with an array', { a: [1] }],
+    ['a structure with a function', { a: () => 1 }],
+    ['a structure with a symbol property', getterOnSymbol],
+    ['an object without a prototype', Object.create(null)],
+    ['a class instance', new Point()],
+    ['a Map', new Map()],
+    ['a function', () => 1],
+    ['a symbol', Symbol('a')],
+    ['a Date with properties', Object.assign(new Date(0), { zone: 'UTC' })],
+    ['an object with a malformed identity', { [reference]: { type: 1, id: 1 } }],
+    [
+      'a structure with too many properties',
+      Object.fromEntries(Array.from({ length: 101 }, (_, i) => [i, i])),
+    ],
+  ])('%s makes the call run and remember nothing', (_, param) => {
+    using store = createValuesStore()
+    let runs = 0
+    const count = reusable((_param: unknown) => ++runs, { name: 'count', store })
+    expect([count(param), count(param)]).toEqual([1, 2])
+    expect(count.statistics()).toMatchObject({ uncacheable: 2, misses: 0, entries: 0 })
+  })
+})
+
+test('an instance of a class is a parameter once it declares its identity', () => {
+  class Customer {
+    readonly id: number
+    name: string
+    constructor(id: number, name: string) {
+      this.id = id
+      this.name = name
+    }
+    get [reference]() {
+      return { type: 'customer', id: this.id }
+    }
+  }
+  using store = createValuesStore()
+  let runs = 0
+  const discount = reusable((_of: Customer) => ++runs, { name: 'discount', store })
+  expect(discount(new Customer(1, 'Ann'))).toBe(1)
+  expect(discount(new Customer(1, 'Ann Lee'))).toBe(1)
+  expect(discount(new Customer(2, 'Ann'))).toBe(2)
+})
+
+test('structures keep comparing by content after more shapes than are kept in mind', () => {
+  using store = createValuesStore()
+  const sum = reusable((of: Record<string, number>) => ({ names: Object.keys(of).sort() }), {
+    name: 'sum',
+    store,
+  })
+  for (let i = 0; i < 25_000; i++) sum({ [`a${i}`]: 1, b: 2 })
+  expect(sum({ a1: 1, b: 2 }).names).toEqual(['a1', 'b'])
+  expect(sum({ b: 2, a1: 1 })).toBe(sum({ a1: 1, b: 2 }))
+})

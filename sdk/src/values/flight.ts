@@ -1,0 +1,61 @@
+/**
+ * One computation and everybody who waits for it (row C7).
+ *
+ * Invariants:
+ * 1. A caller who aborts leaves alone; the computation is aborted when the last one has left, with the last
+ *    one's reason.
+ * 2. A caller without a signal never leaves.
+ * 3. `isDetached` is set once, when the place it was computed for is dropped (a refresh, a closed session): callers
+ *    who wait still get the outcome, nobody new joins, nothing is remembered.
+ */
+
+/** What a computation came to, as far as those who wait must know. */
+export interface Outcome {
+  readonly value: unknown
+  /** False when the value belongs to the caller that computed it alone (row C5). */
+  readonly isShareable: boolean
+  /** Callers other than the first get copies of it. */
+  readonly original?: { readonly value: unknown }
+}
+
+const NOT_STARTED: Promise<never> = new Promise(() => {})
+
+export class Flight {
+  /** Rejects with the computation's error. */
+  outcome: Promise<Outcome> = NOT_STARTED
+  isDetached = false
+  /** Set when the outcome is decided: from then on there is nothing left to abort. */
+  hasLanded = false
+  /** Absent when the first caller gave no signal: then the function cannot be told to stop. */
+  readonly controller: AbortController | undefined
+  /** Called when the last waiting caller has left. */
+  onAbandoned: () => void = () => {}
+  #waiting = 0
+
+  constructor(isAbortable: boolean) {
+    this.controller = isAbortable ? new AbortController() : undefined
+  }
+
+  /** The result for one caller: `read` of the outcome, or a rejection with the caller's own abort reason. */
+  join(read: (outcome: Outcome) => unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    this.#waiting++
+    if (signal === undefined) return this.outcome.then(read)
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        reject(signal.reason)
+        if (--this.#waiting === 0) this.#abandon(signal.reason)
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      this.outcome
+        .then(read)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', leave))
+    })
+  }
+
+  #abandon(reason: unknown): void {
+    if (this.hasLanded || this.controller === undefined) return
+    this.onAbandoned()
+    this.controller.abort(reason)
+  }
+}

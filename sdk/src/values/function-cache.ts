@@ -1,0 +1,193 @@
+/**
+ * One reusable function: looks its calls up and judges what it finds.
+ *
+ * How it works: a call's parameters become components (components.ts) that lead to an entry in the table of
+ * the caller's partition. A held entry is judged by age and idleness in ticks of the store; one being computed is
+ * joined; what is missing goes to the computer.
+ */
+import { appendParameter, type Component } from './components.ts'
+import { Computer, type Fn } from './computer.ts'
+import { current } from './contexts.ts'
+import { type Entry, type Key, outputOf } from './entry.ts'
+import { Holdings } from './holdings.ts'
+import type { CachePolicy } from './options.ts'
+import { paramsFromText } from './params-text.ts'
+import type { Partition, Table } from './partition.ts'
+import type { RefreshScope } from './refresh.ts'
+import { Counters, type ValuesStatistics, verdictOf } from './statistics.ts'
+import type { ValuesStore } from './store.ts'
+import { isThenable } from './thenable.ts'
+import { TICK_MS } from './ticks.ts'
+
+export class FunctionCache {
+  readonly policy: CachePolicy
+  readonly store: ValuesStore
+  readonly counters = new Counters()
+  readonly holdings: Holdings
+  readonly #fn: Fn
+  readonly #computer: Computer
+  #lastPartition: Partition | undefined
+  #lastTable: Table | undefined
+
+  constructor(fn: Fn, policy: CachePolicy, store: ValuesStore) {
+    this.#fn = fn
+    this.policy = policy
+    this.store = store
+    this.holdings = new Holdings(store, this.counters)
+    this.#computer = new Computer(fn, policy, store, this.counters, this.holdings)
+  }
+
+  /** The table of the running code; undefined for a `call` function outside of any call scope. */
+  table(): Table | undefined {
+    const { lifetime, session } = this.policy
+    const context = current()
+    const partition =
+      lifetime === 'call'
+        ? context.callPartition
+        : session === undefined
+          ? context.sessionPartition
+          : context.partitionIn(session)
+    if (partition === this.#lastPartition) return this.#lastTable
+    this.#lastPartition = partition
+    this.#lastTable = partition?.tableOf(this.holdings)
+    return this.#lastTable
+  }
+
+  /** Counts a hit on an entry known to be fresh in this tick, and returns what the caller gets. */
+  hit(entry: Entry): unknown {
+    this.counters.countHit(entry)
+    return entry.output
+  }
+
+  /** Answers a call, whatever its parameters. */
+  call(args: readonly unknown[]): unknown {
+    const last = args[args.length - 1]
+    const signal = last instanceof AbortSignal ? last : undefined
+    const params = signal === undefined ? args : args.slice(0, -1)
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const table = this.table()
+    if (table === undefined || table.partition.closed) {
+      this.counters.outsideScope++
+      return this.#fn(...args)
+    }
+    const components: Component[] = []
+    const trie = table.trieFor(params.length, components)
+    for (let i = 0; i < params.length; i++) {
+      if (appendParameter(components, params[i])) continue
+      this.counters.uncacheable++
+      return this.#fn(...args)
+    }
+    const entry = trie.find(components)
+    if (entry !== undefined && entry.freshAt === this.store.now) return this.hit(entry)
+    const key: Key = entry ?? { trie, first: components[0], rest: restOf(components) }
+    return this.#answer(entry, table, key, params, signal)
+  }
+
+  #answer(
+    entry: Entry | undefined,
+    table: Table,
+    key: Key,
+    params: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): unknown {
+    const standing = entry === undefined ? 'missing' : this.#standingOf(entry)
+    const compute = (fallback?: Entry) =>
+      this.#computer.compute(table, key, params, signal, fallback)
+    if (entry === undefined || standing === 'missing') return compute()
+    switch (standing) {
+      case 'fresh':
+        this.holdings.touch(entry)
+        return this.#reuse(entry)
+      case 'stale':
+        this.holdings.use(entry)
+        if (entry.flight === undefined) this.#revalidate(entry, params)
+        this.counters.staleHits++
+        return this.#reuse(entry)
+      case 'flying':
+        this.counters.joins++
+        return entry.flight?.join(
+          (outcome) => this.#computer.readAsGuest(outcome, params, signal),
+          signal,
+        )
+      case 'fallback':
+        this.holdings.use(entry)
+        return compute(entry)
+    }
+  }
+
+  /** What an entry is good for now (row C3); drops it when it is good for nothing. */
+  #standingOf(entry: Entry): 'fresh' | 'stale' | 'flying' | 'fallback' | 'missing' {
+    if (entry.state === 'pending') return entry.flight === undefined ? 'missing' : 'flying'
+    const { maxAgeTicks, idleTicks, revalidateTicks, fallbackTicks } = this.policy
+    const { now } = this.store
+    const age = now - entry.computedAt
+    if (now - entry.usedAt >= idleTicks) {
+      this.holdings.drop(entry, 'idle')
+      return 'missing'
+    }
+    if (age < maxAgeTicks) return 'fresh'
+    if (age < revalidateTicks && entry.isAsync) return 'stale'
+    if (entry.flight !== undefined) return 'flying'
+    if (age < fallbackTicks) return 'fallback'
+    this.holdings.drop(entry, 'age')
+    return 'missing'
+  }
+
+  #reuse(entry: Entry): unknown {
+    this.counters.countHit(entry)
+    return outputOf(entry)
+  }
+
+  #revalidate(entry: Entry, params: readonly unknown[]): void {
+    try {
+      const computed = this.#computer.compute(entry.table, entry, params, undefined, entry)
+      if (isThenable(computed)) computed.then(undefined, () => {}) // counted as a failure already
+    } catch {
+      // counted as a failure already; the old value serves on
+    }
+  }
+
+  /** Drops what the scope covers of this function, and what is being computed for it (row C6). */
+  refresh(scope: RefreshScope): void {
+    if (scope.kind === 'tag') {
+      if (this.policy.tags === undefined && this.policy.tier === undefined) return
+      this.#computer.outdate()
+      this.holdings.dropTagged(scope.tag)
+      return
+    }
+    this.#computer.outdate()
+    if (scope.kind === 'params') this.#refreshParams(paramsFromText(scope.params))
+    else this.holdings.dropAll('refresh')
+  }
+
+  #refreshParams(params: readonly unknown[]): void {
+    for (const table of [...this.holdings.filled]) {
+      const components: Component[] = []
+      const trie = table.trieFor(params.length, components)
+      for (const param of params) appendParameter(components, param)
+      const entry = trie.find(components)
+      if (entry !== undefined) this.holdings.drop(entry, 'refresh')
+    }
+  }
+
+  /** Drops everything and remembers nothing from now on. */
+  close(): void {
+    this.#computer.isOpen = false
+    this.holdings.dropAll('closed')
+  }
+
+  statistics(): ValuesStatistics {
+    const { counters, holdings, policy, store } = this
+    const { entries, bytes, computedAtSum } = holdings
+    const ageMsMean = entries === 0 ? 0 : (store.now - computedAtSum / entries) * TICK_MS
+    const drops = { ...counters.drops }
+    const verdict = verdictOf(counters)
+    return { ...counters, drops, name: policy.name, entries, bytes, ageMsMean, verdict }
+  }
+}
+
+const NO_REST: readonly Component[] = Object.freeze([])
+
+function restOf(components: readonly Component[]): readonly Component[] {
+  return components.length === 1 ? NO_REST : components.slice(1)
+}

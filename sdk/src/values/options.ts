@@ -1,0 +1,102 @@
+import type { ValuesSession } from './contexts.ts'
+import type { RemoteTier } from './remote-tier.ts'
+import type { FreezeMode, UnfreezableRule } from './share.ts'
+import type { ValuesStore } from './store.ts'
+import { ticksOf } from './ticks.ts'
+
+/** How long a value lives at most: one run, request or explicit scope, or a session (row C1). */
+export type Lifetime = 'call' | 'session'
+
+/** Row C3: 20 minutes after computing. */
+export const MAX_AGE_MS_DEFAULT = 20 * 60_000
+/** Row C3: 6 minutes after last use. */
+export const IDLE_MS_DEFAULT = 6 * 60_000
+
+/** Options of `reusable`. P: parameters, R: what the function returns. */
+export interface ReusableOptions<P extends readonly unknown[], R> {
+  /**
+   * Name in statistics, metrics and refreshes, the same in every process; unique in its store.
+   * Default: the function's own name; an anonymous one must be given a name.
+   */
+  readonly name?: string
+  /** Default `session`. Outside of any call scope a `call` function runs and remembers nothing (row C1). */
+  readonly lifetime?: Lifetime
+  /** Session the values belong to; default: that of the running code, else the process's own (row C1). */
+  readonly session?: ValuesSession
+  /** Dropped this long after computing. Above 0; default 20 min (row C3). Kept to 0.1 s, late by up to the store's resolution. */
+  readonly maxAgeMs?: number
+  /** Dropped this long after last use; false: off. Above 0; default 6 min (row C3). Precision as of `maxAgeMs`. */
+  readonly idleMs?: number | false
+  /**
+   * For this long after `maxAgeMs` callers get the old value at once while one computation runs behind. Default 0.
+   * Only for functions that return a promise; another simply computes.
+   */
+  readonly staleWhileRevalidateMs?: number
+  /** For this long after `maxAgeMs` a failing computation is answered with the old value. Default 0. */
+  readonly staleIfErrorMs?: number
+  /** What is frozen of a value before it is shared; default `deep` (row C5). */
+  readonly freeze?: FreezeMode
+  /** What happens to a value with a Map, Set, RegExp or buffer inside; default `refuse`: not remembered (row C5). */
+  readonly unfreezable?: UnfreezableRule
+  /** Names under which a value can be refreshed (row C6). Called once for each computed value. */
+  readonly tags?: (value: Awaited<R>, ...params: P) => readonly string[]
+  /** Bytes of a value, instead of the estimate. Whole, not negative. */
+  readonly bytesOf?: (value: Awaited<R>) => number
+  /** The other side of a remote call, asked before computing (row C8). Only for functions that return a promise. */
+  readonly tier?: R extends PromiseLike<unknown> ? RemoteTier : never
+  /** Where values are kept and counted; default: the process's store. */
+  readonly store?: ValuesStore
+}
+
+/** Options checked, defaults filled in, times in ticks. */
+export interface CachePolicy {
+  readonly name: string
+  readonly lifetime: Lifetime
+  readonly session: ValuesSession | undefined
+  readonly maxAgeTicks: number
+  /** Infinity: off. */
+  readonly idleTicks: number
+  readonly revalidateTicks: number
+  readonly fallbackTicks: number
+  readonly freeze: FreezeMode
+  readonly unfreezable: UnfreezableRule
+  readonly tags: ((value: unknown, ...params: unknown[]) => readonly string[]) | undefined
+  readonly bytesOf: ((value: unknown) => number) | undefined
+  readonly tier: RemoteTier | undefined
+}
+
+/** Throws a TypeError without a name and a RangeError for a time that is none. */
+export function policyFrom<P extends readonly unknown[], R>(
+  fn: (...params: P) => R,
+  options: ReusableOptions<P, R>,
+): CachePolicy {
+  const name = options.name ?? fn.name
+  if (name === '') throw new TypeError('A reusable function needs a name: pass { name }')
+  const { maxAgeMs = MAX_AGE_MS_DEFAULT, idleMs = IDLE_MS_DEFAULT } = options
+  const { staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } = options
+  requireTime(name, 'maxAgeMs', maxAgeMs, Number.MIN_VALUE)
+  if (idleMs !== false) requireTime(name, 'idleMs', idleMs, Number.MIN_VALUE)
+  requireTime(name, 'staleWhileRevalidateMs', staleWhileRevalidateMs, 0)
+  requireTime(name, 'staleIfErrorMs', staleIfErrorMs, 0)
+  return {
+    name,
+    lifetime: options.lifetime ?? 'session',
+    session: options.session,
+    maxAgeTicks: ticksOf(maxAgeMs),
+    idleTicks: idleMs === false ? Infinity : ticksOf(idleMs),
+    revalidateTicks: ticksOf(maxAgeMs + staleWhileRevalidateMs),
+    fallbackTicks: ticksOf(maxAgeMs + staleIfErrorMs),
+    freeze: options.freeze ?? 'deep',
+    unfreezable: options.unfreezable ?? 'refuse',
+    tags: options.tags as CachePolicy['tags'],
+    bytesOf: options.bytesOf as CachePolicy['bytesOf'],
+    tier: options.tier,
+  }
+}
+
+function requireTime(name: string, option: string, ms: number, atLeast: number): void {
+  if (ms >= atLeast) return
+  throw new RangeError(
+    `${name}: ${option} is ${ms}, must be ${atLeast === 0 ? '0 or more' : 'above 0'}`,
+  )
+}

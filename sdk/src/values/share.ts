@@ -1,0 +1,73 @@
+/**
+ * How a computed value is handed to more than one caller (row C5): frozen, copied, or not at all.
+ */
+import { copyValue } from './copy.ts'
+import { freezeDate } from './frozen-date.ts'
+import { type Inspection, inspectValue, isPlain } from './inspect.ts'
+
+/** What is frozen of a value before it is shared; the default is `deep`. */
+export type FreezeMode = 'deep' | 'shallow' | 'none'
+
+/** What happens to a value that cannot be frozen; the default is `refuse`. */
+export type UnfreezableRule = 'refuse' | 'copy'
+
+/**
+ * - `shared`: everybody gets this very object.
+ * - `copied`: `value` is a private original, everybody gets a copy of it.
+ * - `refused`: the value belongs to the one caller that computed it and is not remembered.
+ */
+export type Sharing =
+  | { readonly kind: 'shared'; readonly bytes: number }
+  | { readonly kind: 'copied'; readonly bytes: number; readonly original: unknown }
+  | { readonly kind: 'refused'; readonly why: string }
+
+/**
+ * Freezes `value` in place or takes a private copy, by the stated rule:
+ * - `none`: shared as it is; keeping it unchanged is the callers' promise.
+ * - `shallow`: the outermost object is frozen, what it holds is shared as it is. An outermost object that
+ *   freezing does not protect is treated as under `deep`.
+ * - `deep`: everything is frozen. With a Map, Set, RegExp or buffer inside, the value is refused, or copied if
+ *   `unfreezable` says so. With a class instance, function or accessor inside it is always refused.
+ * A refused value is left untouched.
+ */
+export function shareValue(
+  value: unknown,
+  mode: FreezeMode,
+  unfreezable: UnfreezableRule,
+): Sharing {
+  const inspection = inspectValue(value)
+  const { bytes, objects } = inspection
+  if (mode === 'none') return { kind: 'shared', bytes }
+  if (mode === 'shallow' && isOutermostFreezable(inspection)) {
+    freeze(objects.slice(0, 1))
+    return { kind: 'shared', bytes }
+  }
+  switch (inspection.shareability) {
+    case 'freezable':
+      freeze(objects)
+      return { kind: 'shared', bytes }
+    case 'copyable':
+      return unfreezable === 'copy'
+        ? { kind: 'copied', bytes, original: copyValue(value) }
+        : { kind: 'refused', why: 'holds a Map, Set, RegExp or buffer' }
+    case 'opaque':
+      return { kind: 'refused', why: 'holds a class instance, function or accessor' }
+  }
+}
+
+/** Whether freezing the outermost object alone leaves nothing of it open. */
+function isOutermostFreezable({ objects, shareability }: Inspection): boolean {
+  const outermost = objects[0]
+  if (outermost === undefined) return shareability === 'freezable'
+  if (outermost instanceof Date) return inspectValue(outermost).shareability === 'freezable'
+  if (!Array.isArray(outermost) && !isPlain(outermost)) return false
+  const properties = Object.values(Object.getOwnPropertyDescriptors(outermost))
+  return properties.every((property) => 'value' in property)
+}
+
+function freeze(objects: readonly object[]): void {
+  for (const object of objects) {
+    if (object instanceof Date) freezeDate(object)
+    else Object.freeze(object)
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Everything a process remembers: its functions, one clock, one budget, one way to refresh.
+ *
+ * How it works: time is read on every miss and by one timer, which runs only while something is held; hits
+ * compare small integers. Each turn of the timer drops what has been idle too long and looks at the heap.
+ *
+ * Invariants:
+ * 1. `bytes` is the sum over functions and at most `bytesMax` after every change.
+ * 2. The timer runs exactly while `bytes` is above zero and the store is open; it never keeps a process alive.
+ * 3. A name belongs to one function of the store at a time.
+ */
+import { randomUUID } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
+import { systemValuesClock, type ValuesClock } from './clock.ts'
+import type { FunctionCache } from './function-cache.ts'
+import type { Budget } from './holdings.ts'
+import type { RefreshMessage, RefreshPort, RefreshScope } from './refresh.ts'
+import type { DropCause, ValuesStatistics } from './statistics.ts'
+import { TICK_MS, ticksOf } from './ticks.ts'
+
+export interface ValuesStoreOptions {
+  /** Estimated bytes held at most, over all functions; default 64 MiB (row C3). */
+  readonly bytesMax?: number
+  /** Share of the heap limit in use above which values are dropped, a quarter a turn; default 0.85 (row C3). */
+  readonly heapRatioMax?: number
+  /** Reads the share of the heap limit in use, 0 to 1; default from V8. */
+  readonly heapRatio?: () => number
+  /** How late a value may be found too old, milliseconds; default 1000. */
+  readonly resolutionMs?: number
+  /** Default: the process's monotonic clock. */
+  readonly clock?: ValuesClock
+  /** Carries refreshes to other processes; default none (row C6). */
+  readonly refreshPort?: RefreshPort
+}
+
+const BYTES_MAX_DEFAULT = 64 * 1024 * 1024
+const AGE_SWEEP_EVERY_TICKS = ticksOf(60_000)
+
+function heapRatioOfV8(): number {
+  const { used_heap_size, heap_size_limit } = getHeapStatistics()
+  return used_heap_size / heap_size_limit
+}
+
+export class ValuesStore implements Budget {
+  readonly bytesMax: number
+  /** The current tick; coarse, see `resolutionMs`. */
+  now = 0
+  bytes = 0
+  isOpen = true
+  readonly #id = randomUUID()
+  readonly #functions = new Map<string, FunctionCache>()
+  readonly #ports = new Map<RefreshPort, Disposable>()
+  readonly #clock: ValuesClock
+  readonly #resolutionMs: number
+  readonly #heapRatio: () => number
+  readonly #heapRatioMax: number
+  #timer: Disposable | undefined
+  #agesSweptAt = 0
+
+  constructor(options: ValuesStoreOptions = {}) {
+    this.bytesMax = options.bytesMax ?? BYTES_MAX_DEFAULT
+    if (!Number.isSafeInteger(this.bytesMax) || this.bytesMax < 1) {
+      throw new RangeError(`bytesMax is ${this.bytesMax}, must be a whole number above 0`)
+    }
+    this.#clock = options.clock ?? systemValuesClock
+    this.#resolutionMs = options.resolutionMs ?? 1000
+    this.#heapRatio = options.heapRatio ?? heapRatioOfV8
+    this.#heapRatioMax = options.heapRatioMax ?? 0.85
+    if (options.refreshPort !== undefined) this.connectRefresh(options.refreshPort)
+  }
+
+  /** Reads the clock, moves the current tick on, and returns the exact milliseconds. */
+  readClock(): number {
+    const ms = this.#clock.now()
+    this.now = Math.floor(ms / TICK_MS)
+    return ms
+  }
+
+  /** Throws when the name is taken: wrap once, at the top of a module, not once for each request. */
+  register(cache: FunctionCache): void {
+    const { name } = cache.policy
+    if (this.#functions.has(name)) {
+      throw new Error(
+        `A reusable function named ${name} exists already: wrap a function once, not for each call, or pass another { name }`,
+      )
+    }
+    this.#functions.set(name, cache)
+  }
+
+  unregister(cache: FunctionCache): void {
+    if (this.#functions.get(cache.policy.name) === cache) this.#functions.delete(cache.policy.name)
+    cache.close()
+  }
+
+  account(bytes: number): void {
+    this.bytes += bytes
+    while (this.bytes > this.bytesMax) this.#dropLeastRecentlyUsed('bytes')
+    if (this.bytes > 0 && this.isOpen) {
+      this.#timer ??= this.#clock.repeat(this.#resolutionMs, () => this.#turn())
+    } else {
+      this.#timer?.[Symbol.dispose]()
+      this.#timer = undefined
+    }
+  }
+
+  #dropLeastRecentlyUsed(cause: DropCause): void {
+    let oldest: FunctionCache | undefined
+    let oldestUse = Infinity
+    for (const cache of this.#functions.values()) {
+      const use = cache.holdings.oldestUse ?? Infinity
+      if (use >= oldestUse) continue
+      oldest = cache
+      oldestUse = use
+    }
+    oldest?.holdings.dropOldest(cause)
+  }
+
+  #turn(): void {
+    this.readClock()
+    const isSweepDue = this.now - this.#agesSweptAt >= AGE_SWEEP_EVERY_TICKS
+    if (isSweepDue) this.#agesSweptAt = this.now
+    for (const { holdings, policy } of this.#functions.values()) {
+      const ageTicks = Math.max(policy.maxAgeTicks, policy.revalidateTicks, policy.fallbackTicks)
+      if (policy.idleTicks !== Infinity) holdings.dropIdle(policy.idleTicks)
+      // otherwise what nobody asks for again goes by idleness soon enough
+      if (isSweepDue && policy.idleTicks > ageTicks) holdings.dropAged(ageTicks)
+    }
+    if (this.bytes > 0 && this.#heapRatio() > this.#heapRatioMax) this.#relieveHeap()
+  }
+
+  /** Drops a quarter of every function's values, by order of use; the next turn goes on if that was too little. */
+  #relieveHeap(): void {
+    for (const { holdings } of this.#functions.values()) {
+      const target = holdings.bytes * 0.75
+      while (holdings.bytes > target) holdings.dropOldest('heap')
+    }
+  }
+
+  /**
+   * Drops what the scope covers, here at once and through the ports elsewhere (row C6). Resolves when every port has
+   * accepted; rejects with an AggregateError when one has not, the values here being dropped all the same.
+   */
+  async refresh(scope: RefreshScope): Promise<void> {
+    this.#apply(scope)
+    const message: RefreshMessage = { origin: this.#id, scope }
+    const sent = await Promise.allSettled(
+      [...this.#ports.keys()].map((port) => port.publish(message)),
+    )
+    const errors = sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+    if (errors.length > 0) {
+      throw new AggregateError(
+        errors,
+        'Values were refreshed here, but other processes were not told',
+      )
+    }
+  }
+
+  #apply(scope: RefreshScope): void {
+    if (scope.kind === 'function' || scope.kind === 'params') {
+      this.#functions.get(scope.name)?.refresh(scope)
+      return
+    }
+    for (const cache of this.#functions.values()) cache.refresh(scope)
+  }
+
+  /** Sends and receives refreshes through `port` until disposed. The same port again is nothing. */
+  connectRefresh(port: RefreshPort): Disposable {
+    if (!this.#ports.has(port)) {
+      const subscription = port.subscribe(({ origin, scope }) => {
+        if (origin !== this.#id) this.#apply(scope)
+      })
+      this.#ports.set(port, subscription)
+    }
+    return {
+      [Symbol.dispose]: () => {
+        this.#ports.get(port)?.[Symbol.dispose]()
+        this.#ports.delete(port)
+      },
+    }
+  }
+
+  /** A snapshot of every function, in order of creation (row C7). */
+  statistics(): ValuesStatistics[] {
+    return [...this.#functions.values()].map((cache) => cache.statistics())
+  }
+
+  /** Drops everything, disconnects, stops the timer. Its functions run on and remember nothing. */
+  close(): void {
+    this.isOpen = false
+    for (const subscription of this.#ports.values()) subscription[Symbol.dispose]()
+    this.#ports.clear()
+    for (const cache of this.#functions.values()) cache.holdings.dropAll('closed')
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** Opens a store of one's own, apart from the process's. Throws a RangeError for a budget that is none. */
+export function createValuesStore(options?: ValuesStoreOptions): ValuesStore {
+  return new ValuesStore(options)
+}
+
+/** The process's store, where functions go that name no other. */
+export const defaultValuesStore = createValuesStore()

@@ -1,0 +1,101 @@
+/**
+ * Finds a leaf by its sequence of components without building or hashing a text.
+ *
+ * How it works: nested Maps, one level a component, but a leaf hangs at the first level where it is
+ * alone; it is pushed down when a second one with the same beginning arrives. So one Map serves a million
+ * entries with different first components, and a lookup costs one Map access per shared component plus a
+ * comparison of the rest.
+ *
+ * Invariants:
+ * 1. No sequence in a trie is the beginning of another (components.ts), so a leaf and a branch never
+ *    claim the same place.
+ * 2. No branch but the root is empty.
+ */
+import type { Component } from './components.ts'
+
+export interface Leaf {
+  readonly isBranch: false
+  readonly first: Component
+  /** The components after the first. */
+  readonly rest: readonly Component[]
+}
+
+interface Branch<L extends Leaf> {
+  readonly isBranch: true
+  readonly children: Children<L>
+}
+
+type Children<L extends Leaf> = Map<Component, L | Branch<L>>
+
+export class Trie<L extends Leaf> {
+  readonly root: Children<L> = new Map()
+
+  find(components: readonly Component[]): L | undefined {
+    let slot = this.root.get(components[0])
+    for (let depth = 1; slot !== undefined; depth++) {
+      if (!slot.isBranch) return restEquals(slot.rest, components, depth) ? slot : undefined
+      slot = slot.children.get(components[depth])
+    }
+    return undefined
+  }
+
+  /** The caller knows that no leaf with these components is there. */
+  insert(leaf: L): void {
+    let children = this.root
+    let component = leaf.first
+    for (let depth = 0; ; depth++) {
+      const slot = children.get(component)
+      if (slot === undefined) {
+        children.set(component, leaf)
+        return
+      }
+      if (slot.isBranch) {
+        children = slot.children
+      } else {
+        const branch: Branch<L> = { isBranch: true, children: new Map() }
+        branch.children.set(slot.rest[depth], slot)
+        children.set(component, branch)
+        children = branch.children
+      }
+      component = leaf.rest[depth]
+    }
+  }
+
+  /** Takes out exactly this leaf; false when it is not there. */
+  remove(leaf: L): boolean {
+    return removeFrom(this.root, leaf, leaf.first, 0)
+  }
+
+  *leaves(): Generator<L> {
+    yield* leavesOf(this.root)
+  }
+}
+
+function restEquals(rest: readonly Component[], components: readonly Component[], from: number) {
+  if (rest.length !== components.length - 1) return false
+  for (let i = from; i < components.length; i++) {
+    if (!Object.is(rest[i - 1], components[i])) return false
+  }
+  return true
+}
+
+function removeFrom<L extends Leaf>(
+  children: Children<L>,
+  leaf: L,
+  component: Component,
+  depth: number,
+): boolean {
+  const slot = children.get(component)
+  if (slot === leaf) return children.delete(component)
+  if (slot === undefined || !slot.isBranch) return false
+  const removed = removeFrom(slot.children, leaf, leaf.rest[depth], depth + 1)
+  if (slot.children.size === 0) children.delete(component) // invariant 2
+  return removed
+}
+
+function* leavesOf<L extends Leaf>(children: Children<L>): Generator<L> {
+  for (const slot of children.values()) {
+    if (slot.isBranch) yield* leavesOf(slot.children)
+    else yield slot
+  }
+}
