@@ -194,7 +194,10 @@ describe('what is never remembered', () => {
     procedure.f()
     expect(runs).toBe(2)
     expect(procedure.f.statistics()).toMatchObject({ voids: 2, entries: 0 })
-    using nothing = remember(() => (runs++, null))
+    using nothing = remember(() => {
+      runs++
+      return null
+    })
     expect([nothing.f(), nothing.f(), runs]).toEqual([null, null, 3])
   })
 

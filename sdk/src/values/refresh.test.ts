@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest'
+import {
+  createInProcessRefresh,
+  createValuesSession,
+  createValuesStore,
+  defineReference,
+  type RefreshMessage,
+  type RefreshPort,
+  refreshReusableValues,
+  reusable,
+  runWithValuesIdentity,
+} from './mod.ts'
+
+function setup(refreshPort?: RefreshPort) {
+  const store = createValuesStore({ refreshPort })
+  let runs = 0
+  const customer = reusable((id: unknown) => ({ id, run: ++runs }), {
+    name: 'customer',
+    store,
+    freeze: 'none',
+    tags: ({ id }) => ['customers', `customer:${String(id)}`],
+  })
+  const rate = reusable((_from: unknown, _to?: unknown) => ++runs, { name: 'rate', store })
+  return { customer, rate, store, [Symbol.dispose]: () => store.close() }
+}
+
+const entriesOf = (it: ReturnType<typeof setup>) => [
+  it.customer.statistics().entries,
+  it.rate.statistics().entries,
+]
+
+describe('refreshing', () => {
+  test('all drops everything, of every session and user', async () => {
+    using it = setup()
+    using session = createValuesSession()
+    it.customer(1)
+    session.run(() => it.rate('EUR'))
+    runWithValuesIdentity({ user: 'ann', privileged: true }, () => it.rate('EUR'))
+    await refreshReusableValues(undefined, it)
+    expect(entriesOf(it)).toEqual([0, 0])
+    expect(it.rate.statistics().drops.refresh).toBe(2)
+  })
+
+  test('by function drops that function only, by name or by itself', async () => {
+    using it = setup()
+    it.customer(1)
+    it.rate('EUR')
+    await refreshReusableValues({ function: 'customer' }, it)
+    expect(entriesOf(it)).toEqual([0, 1])
+    await refreshReusableValues({ function: it.rate }, it)
+    expect(entriesOf(it)).toEqual([0, 0])
+  })
+
+  test.each([
+    [[]],
+    [[undefined]],
+    [['EUR']],
+    [[-0]],
+    [[NaN]],
+    [[3n]],
+    [[new Date(5)]],
+    [['EUR', 'USD']],
+    [[0, -0]],
+    [[{ b: 1, a: undefined }]],
+    [[defineReference('currency', 'EUR'), { at: new Date(1) }]],
+  ])('by parameters (case %#) drops the one value, in every session', async (params) => {
+    using it = setup()
+    using session = createValuesSession()
+    const [from, to] = params
+    const call = () => (it.rate as (...params: unknown[]) => number)(...params)
+    call()
+    session.run(call)
+    it.rate('other')
+    it.rate(from, 'other')
+    await refreshReusableValues({ function: it.rate, params }, it)
+    expect(entriesOf(it)).toEqual([0, 2])
+    call()
+    await it.rate.refreshFor(...([from, to].slice(0, params.length) as [unknown]))
+    expect(entriesOf(it)).toEqual([0, 2])
+  })
+
+  test('by parameters that are never remembered does nothing', async () => {
+    using it = setup()
+    it.rate('EUR')
+    await it.rate.refreshFor([1])
+    expect(entriesOf(it)).toEqual([0, 1])
+  })
+
+  test('by tag drops what carries it', async () => {
+    using it = setup()
+    it.customer(1)
+    it.customer(2)
+    it.rate('EUR')
+    await refreshReusableValues({ tag: 'customer:1' }, it)
+    expect(entriesOf(it)).toEqual([1, 1])
+    expect(it.customer(2).run).toBe(2)
+    await refreshReusableValues({ tag: 'customers' }, it)
+    await refreshReusableValues({ tag: 'customers' }, it)
+    expect(entriesOf(it)).toEqual([0, 1])
+  })
+})
+
+describe('the port between processes', () => {
+  test.each([
+    ['all', undefined, [0, 0]],
+    ['by function', { function: 'customer' }, [0, 1]],
+    ['by parameters', { function: 'customer', params: [1] }, [1, 1]],
+    ['by tag', { tag: 'customer:2' }, [1, 1]],
+  ])('a refresh %s reaches the stores of other processes', async (_, target, left) => {
+    const bus = createInProcessRefresh()
+    using here = setup(bus)
+    using there = setup(bus)
+    using apart = setup()
+    for (const it of [here, there, apart]) {
+      it.customer(1)
+      it.customer(2)
+      it.rate('EUR')
+    }
+    await refreshReusableValues(target, here)
+    expect(entriesOf(here)).toEqual(left)
+    expect(entriesOf(there)).toEqual(left)
+    expect(entriesOf(apart)).toEqual([2, 1])
+  })
+
+  test('messages survive JSON, and one’s own coming back is ignored', async () => {
+    const sent: RefreshMessage[] = []
+    const receivers: ((message: RefreshMessage) => void)[] = []
+    using it = setup({
+      async publish(message) {
+        sent.push(JSON.parse(JSON.stringify(message)))
+      },
+      subscribe(receive) {
+        receivers.push(receive)
+        return { [Symbol.dispose]: () => void receivers.splice(receivers.indexOf(receive), 1) }
+      },
+    })
+    it.customer({ at: new Date(5), n: 3n })
+    await it.customer.refreshFor({ n: 3n, at: new Date(5) })
+    expect(it.customer.statistics().entries).toBe(0)
+    it.customer({ at: new Date(5), n: 3n })
+    for (const message of sent) for (const receive of receivers) receive(message)
+    expect(it.customer.statistics().entries).toBe(1)
+    for (const message of sent) {
+      for (const receive of receivers) receive({ ...message, origin: 'another process' })
+    }
+    expect(it.customer.statistics().entries).toBe(0)
+    it.store.close()
+    expect(receivers).toEqual([])
+  })
+
+  test('a port that fails is told to the caller, the values here being dropped all the same', async () => {
+    using it = setup({
+      publish: () => Promise.reject(new Error('no connection')),
+      subscribe: () => ({ [Symbol.dispose]: () => {} }),
+    })
+    it.rate('EUR')
+    const refreshed = it.rate.refresh()
+    expect(it.rate.statistics().entries).toBe(0)
+    await expect(refreshed).rejects.toMatchObject({
+      errors: [new Error('no connection')],
+      message: expect.stringContaining('other processes were not told'),
+    })
+  })
+
+  test('a disconnected port hears and says nothing', async () => {
+    const bus = createInProcessRefresh()
+    using here = setup()
+    using there = setup(bus)
+    const connection = here.store.connectRefresh(bus)
+    connection[Symbol.dispose]()
+    connection[Symbol.dispose]()
+    here.rate('EUR')
+    there.rate('EUR')
+    await refreshReusableValues(undefined, here)
+    expect(entriesOf(there)).toEqual([0, 1])
+    here.rate('EUR')
+    await refreshReusableValues(undefined, there)
+    expect(entriesOf(here)).toEqual([0, 1])
+  })
+})

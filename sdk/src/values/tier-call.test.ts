@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+import {
+  createManualValuesClock,
+  createValuesStore,
+  type RemoteCall,
+  type RemoteTier,
+  type RemoteValue,
+  refreshReusableValues,
+  reusable,
+  runWithValuesIdentity,
+} from './mod.ts'
+
+function setup(fetch: (call: RemoteCall) => Promise<RemoteValue | undefined>) {
+  const clock = createManualValuesClock()
+  const store = createValuesStore({ clock })
+  const offered: [RemoteCall, RemoteValue][] = []
+  const calls: RemoteCall[] = []
+  const tier: RemoteTier = {
+    fetch(call) {
+      calls.push(call)
+      return fetch(call)
+    },
+    async offer(call, value) {
+      offered.push([call, value])
+    },
+  }
+  let runs = 0
+  const f = reusable(async (key: string, _signal?: AbortSignal) => `${key} ${++runs}`, {
+    name: 'f',
+    store,
+    tier,
+    tags: (value) => [`here:${value}`],
+  })
+  return { f, clock, store, calls, offered, [Symbol.dispose]: () => store.close() }
+}
+
+test('a value the other side has is remembered here, with the age it already has', async () => {
+  using it = setup(async () => ({ value: 'remote', ageMs: 19 * 60_000, tags: ['there'] }))
+  expect([await it.f('a'), await it.f('a')]).toEqual(['remote', 'remote'])
+  expect(it.calls).toHaveLength(1)
+  it.clock.advance(60_000)
+  await it.f('a')
+  expect(it.calls).toHaveLength(2)
+  await refreshReusableValues({ tag: 'there' }, it)
+  expect(it.f.statistics()).toMatchObject({ entries: 0, drops: { age: 1, refresh: 1 } })
+})
+
+test('a value that is too old already when it arrives is not used again', async () => {
+  using it = setup(async () => ({ value: 'remote', ageMs: 20 * 60_000, tags: [] }))
+  await it.f('a')
+  await it.f('a')
+  expect(it.calls).toHaveLength(2)
+})
+
+test('what the other side has not is computed here and offered to it', async () => {
+  using it = setup(async () => undefined)
+  expect([await it.f('a'), await it.f('a')]).toEqual(['a 1', 'a 1'])
+  expect(it.offered).toEqual([
+    [
+      expect.objectContaining({ name: 'f', params: '["a"]' }),
+      { value: 'a 1', ageMs: 0, tags: ['here:a 1'] },
+    ],
+  ])
+})
+
+test('a failing tier is counted and the function computes', async () => {
+  using it = setup(() => Promise.reject(new Error('no connection')))
+  expect(await it.f('a')).toBe('a 1')
+  expect(it.f.statistics()).toMatchObject({ tierFailures: 1, failures: 0, entries: 1 })
+})
+
+test('the other side is told for whom, so that rights never leak there either', async () => {
+  using it = setup(async ({ user, privileged }) => ({
+    value: `${user} ${privileged}`,
+    ageMs: 0,
+    tags: [],
+  }))
+  const asAnn = (privileged: boolean) =>
+    runWithValuesIdentity({ user: 'ann', privileged }, () => it.f('a'))
+  expect([await asAnn(false), await asAnn(true), await it.f('a')]).toEqual([
+    'ann false',
+    'ann true',
+    'undefined false',
+  ])
+})
+
+test('when everybody has left, the request is aborted and nothing is computed here', async () => {
+  using it = setup(
+    ({ signal }) =>
+      new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+  )
+  const abort = new AbortController()
+  const call = it.f('a', abort.signal)
+  abort.abort(new Error('left'))
+  await expect(call).rejects.toThrow('left')
+  expect(it.calls[0]?.signal?.aborted).toBe(true)
+  expect(it.offered).toEqual([])
+  expect(it.f.statistics()).toMatchObject({ aborted: 1, tierFailures: 0, failures: 0 })
+})
+
+test('two tiers connected by the port each remember, and a refresh empties both', async () => {
+  using server = createValuesStore()
+  using client = createValuesStore()
+  let runs = 0
+  const rate = reusable(async (key: string) => ({ key, run: ++runs }), {
+    name: 'rate',
+    store: server,
+  })
+  const tier: RemoteTier = {
+    async fetch({ params }) {
+      const [key] = JSON.parse(params) as [string]
+      const value = await rate(key)
+      return { value, ageMs: rate.statistics().ageMsMean, tags: [] }
+    },
+    async offer() {},
+  }
+  const remoteRate = reusable(
+    async (_key: string): Promise<{ key: string; run: number }> => {
+      throw new Error('only the server can compute')
+    },
+    { name: 'rate', store: client, tier },
+  )
+  expect([(await remoteRate('EUR')).run, (await remoteRate('EUR')).run]).toEqual([1, 1])
+  expect([rate.statistics().hits, remoteRate.statistics().hits]).toEqual([0, 1])
+  await remoteRate.refresh()
+  expect((await remoteRate('EUR')).run).toBe(1)
+  expect(rate.statistics().hits).toBe(1)
+})
