@@ -219,3 +219,18 @@ test('a handler called without a server throws instead of skipping admission', (
   const handler = unary((request: Echo) => request)
   expect(() => handler({} as never, () => {})).toThrow('must be served by createGrpcServer')
 })
+
+test('a connection past its age is replaced while the calls on it go on', async () => {
+  const one = unary((_request: Echo, { peer }) => ({ text: peer }))
+  await using echo = await serveEcho({ one }, { maxConnectionAgeMs: 50 })
+  const stream = echo.client.both(new Metadata(), {})
+  stream.write({ text: 'before' })
+  const answers = stream[Symbol.asyncIterator]()
+  expect((await answers.next()).value).toEqual({ text: 'before' })
+  const { text: first } = await callOne(echo.client, '')
+  await expect.poll(() => callOne(echo.client, '')).not.toEqual({ text: first })
+  stream.write({ text: 'after' })
+  expect((await answers.next()).value).toEqual({ text: 'after' })
+  stream.end()
+  expect((await answers.next()).done).toBe(true)
+})

@@ -1,20 +1,13 @@
 /** The services every server has: health for probes and balancers, reflection for tools. */
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import {
   type Server,
   type ServiceDefinition,
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import {
-  loadFileDescriptorSetFromBuffer,
-  loadSync,
-  type PackageDefinition,
-} from '@grpc/proto-loader'
-import { ReflectionService } from '@grpc/reflection'
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check'
+import { HealthImplementation } from 'grpc-health-check'
+import { addReflection } from './reflection.ts'
 
 const HEALTH = 'grpc.health.v1.Health'
 
@@ -28,9 +21,9 @@ export interface StandardServices {
 /** Adds health, and reflection v1 and v1alpha, for the services named. */
 export function addStandardServices(server: Server, names: readonly string[]): StandardServices {
   const streams = new Set<OpenStream>()
-  const target = {
-    addService: (definition: unknown, implementation: UntypedServiceImplementation) =>
-      server.addService(definition as ServiceDefinition, tracked(implementation, streams)),
+  const addService = (definition: unknown, implementation: object) => {
+    const handlers = implementation as UntypedServiceImplementation
+    server.addService(definition as ServiceDefinition, tracked(handlers, streams))
   }
   const health = new HealthImplementation()
   const setServing = (serving: boolean) => {
@@ -39,9 +32,8 @@ export function addStandardServices(server: Server, names: readonly string[]): S
     }
   }
   setServing(false)
-  health.addToServer(target)
-  const services = [...names, HEALTH]
-  new ReflectionService(describeAll(), { services }).addToServer(target)
+  health.addToServer({ addService })
+  addReflection([...names, HEALTH], addService)
   return {
     setServing,
     endStreams: () => {
@@ -74,15 +66,4 @@ function tracked(
     }
   }
   return wrapped
-}
-
-let described: PackageDefinition | undefined
-
-function describeAll(): PackageDefinition {
-  if (described === undefined) {
-    const file = createRequire(import.meta.url).resolve('@offstage/proto/descriptors')
-    const health = loadSync(healthProtoPath, { keepCase: true })
-    described = { ...health, ...loadFileDescriptorSetFromBuffer(readFileSync(file)) }
-  }
-  return described
 }

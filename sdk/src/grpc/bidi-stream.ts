@@ -13,6 +13,8 @@ export type BidiMethod<Req, Res> = (
 export interface BidiCall<Req, Res> extends RequestWriter<Req> {
   /** To be iterated once. Leaving the iteration cancels the call; a failure throws from it. */
   readonly responses: AsyncGenerator<Res, void, undefined>
+  /** Ends the call at once in both directions; the iteration throws CANCELLED. */
+  cancel(): void
 }
 
 /** Opens a call of many requests and many responses; it is under way at once. */
@@ -22,5 +24,9 @@ export function openBidi<Req, Res>(
 ): BidiCall<Req, Res> {
   options.signal?.throwIfAborted()
   const stream = method(metadataOf(options), grpcOptionsOf(options))
-  return { ...requestWriter<Req>(stream), responses: responsesOf<Res>(stream, options) }
+  return {
+    ...requestWriter<Req>(stream),
+    responses: responsesOf<Res>(stream, options),
+    cancel: () => stream.cancel(),
+  }
 }

@@ -160,3 +160,20 @@ test('after a bidi call is over sending does nothing and nobody waits', async ()
   expect(call.send({ text: 'anyone?' })).toBe(false)
   await call.drained()
 })
+
+test('a bidi call that is cancelled ends on both sides', async () => {
+  const begun = Promise.withResolvers<void>()
+  const cancelled = Promise.withResolvers<void>()
+  using server = await serveEcho({
+    ...unused,
+    both: (call: ServerDuplexStream<Echo, Echo>) => {
+      call.once('cancelled', cancelled.resolve)
+      begun.resolve()
+    },
+  })
+  const call = openBidi(server.both)
+  await begun.promise
+  call.cancel()
+  await expect(call.responses.next()).rejects.toMatchObject({ reason: 'CANCELLED' })
+  await cancelled.promise
+})
