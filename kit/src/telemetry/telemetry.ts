@@ -8,7 +8,6 @@
 
 import { context, propagation, type TracerProvider, trace } from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import {
   AlwaysOnSampler,
@@ -49,7 +48,7 @@ export function startTelemetry(options: TelemetryOptions): Service {
   return createService({
     name: 'telemetry',
     async start() {
-      undo = register(options)
+      undo = await register(options)
       running += 1
     },
     async stop() {
@@ -62,8 +61,8 @@ export function startTelemetry(options: TelemetryOptions): Service {
   })
 }
 
-function register(options: TelemetryOptions): () => Promise<void> {
-  const { provider, shutdown } = createProvider(options)
+async function register(options: TelemetryOptions): Promise<() => Promise<void>> {
+  const { provider, shutdown } = await createProvider(options)
   const contexts = createContextManager()
   const ownsProvider = trace.setGlobalTracerProvider(provider)
   const ownsContexts = context.setGlobalContextManager(contexts)
@@ -76,12 +75,16 @@ function register(options: TelemetryOptions): () => Promise<void> {
   }
 }
 
-function createProvider(options: TelemetryOptions): {
-  provider: TracerProvider
-  shutdown: () => Promise<void>
-} {
+interface Tracing {
+  readonly provider: TracerProvider
+  readonly shutdown: () => Promise<void>
+}
+
+async function createProvider(options: TelemetryOptions): Promise<Tracing> {
   const spanProcessors = [...(options.spanProcessors ?? [])]
   if (options.otlpEndpoint !== undefined) {
+    // Loaded when needed: it takes longer than everything else a service loads.
+    const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-grpc')
     const exporter = new OTLPTraceExporter({ url: options.otlpEndpoint })
     spanProcessors.push(new BatchSpanProcessor({ exporter, exportTimeoutMillis: 5_000 }))
   }
