@@ -44,7 +44,6 @@ interface Link {
 interface Subscriber {
   readonly subject: string
   readonly onMessage: (message: BusMessage) => void
-  active: boolean
   native?: NatsSubscription
 }
 
@@ -126,15 +125,12 @@ class NatsBus implements Bus {
 
   subscribe(subject: string, onMessage: (message: BusMessage) => void) {
     checkPattern(subject)
-    const subscriber: Subscriber = { subject, onMessage, active: true }
+    const subscriber: Subscriber = { subject, onMessage }
     this.#subscribers.add(subscriber)
     if (this.#link !== undefined) this.#attach(subscriber, this.#link.connection)
     return {
       unsubscribe: () => {
-        if (!subscriber.active) return
-        subscriber.active = false
-        this.#subscribers.delete(subscriber)
-        subscriber.native?.unsubscribe()
+        if (this.#subscribers.delete(subscriber)) subscriber.native?.unsubscribe()
       },
     }
   }
@@ -156,7 +152,6 @@ class NatsBus implements Bus {
     link?.gone.abort()
     await link?.connection.close()
     await this.#supervised
-    for (const subscriber of this.#subscribers) subscriber.active = false
     this.#subscribers.clear()
   }
 
@@ -233,7 +228,6 @@ class NatsBus implements Bus {
   #attach(subscriber: Subscriber, connection: NatsConnection): void {
     subscriber.native = connection.subscribe(subscriber.subject, {
       callback: (error, message) => {
-        if (!subscriber.active) return
         if (error !== null) return this.#report(error)
         this.#counts.received += 1
         const headers: Record<string, string> = {}
