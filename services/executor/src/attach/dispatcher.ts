@@ -1,0 +1,120 @@
+import type {
+  Assignment,
+  AttachResponse,
+  AttemptRef as AttemptRefMessage,
+  Credit,
+  Hello,
+} from '@offstage/proto/executor'
+import { laneFrom } from '@offstage/sdk/jobs'
+import { attemptKey } from '../domain/attempt.ts'
+import type { MethodAnnouncement } from '../domain/method.ts'
+import {
+  attemptRefMessage,
+  methodDefinition,
+  msFromDuration,
+  orderFromAssignment,
+} from '../grpc/mapping.ts'
+import type { Lane } from '../lanes/lane.ts'
+import { STOP_GRACE_MS, type Supervisor } from '../lanes/supervisor.ts'
+import type { Outbox } from './outbox.ts'
+
+const SOFTWARE = 'offstage-executor/0.1.0'
+
+export interface DispatcherOptions {
+  readonly namespace: string
+  /** For people. */
+  readonly name: string
+  readonly lanes: readonly Lane[]
+  readonly supervisor: Supervisor
+  readonly outbox: Outbox
+}
+
+/** Turns what the scheduler says into orders to the supervisor, and free slots into credits. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  #methods: readonly MethodAnnouncement[] = []
+  #closed = false
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+  }
+
+  get methods(): readonly MethodAnnouncement[] {
+    return this.#methods
+  }
+
+  announce(methods: readonly MethodAnnouncement[]): void {
+    this.#methods = methods
+  }
+
+  /** Gives no more credits; what is assigned all the same is handed back. */
+  close(): void {
+    this.#closed = true
+    for (const { slots } of this.#options.lanes) slots.close()
+  }
+
+  hello(): Omit<Hello, 'sessionId'> {
+    const { namespace, name, lanes, supervisor, outbox } = this.#options
+    return {
+      namespace,
+      name,
+      methods: this.#methods.map(methodDefinition),
+      lanes: lanes.map((lane) => ({ lane: laneFrom(lane.name), slots: lane.slots.slots })),
+      labels: {},
+      software: SOFTWARE,
+      // An attempt whose result is not acknowledged must not look lost.
+      running: [...supervisor.running, ...outbox.unacknowledged].map(attemptRefMessage),
+    }
+  }
+
+  /** A new stream: earlier credits are void. */
+  forgetCredits(): void {
+    for (const { slots } of this.#options.lanes) slots.forgetCredits()
+  }
+
+  takeCredits(): Credit[] {
+    const credits: Credit[] = []
+    for (const { name, slots } of this.#options.lanes) {
+      const owed = slots.takeCredits()
+      if (owed > 0) credits.push({ lane: laneFrom(name), slots: owed })
+    }
+    return credits
+  }
+
+  obey(frame: AttachResponse): void {
+    const { supervisor, outbox } = this.#options
+    for (const assignment of frame.assignments) this.#assign(assignment)
+    for (const order of frame.cancels) {
+      const graceMs = order.grace === undefined ? STOP_GRACE_MS : msFromDuration(order.grace)
+      this.#cancel(order, order.reason, graceMs)
+    }
+    for (const ref of frame.fenced) {
+      supervisor.stop(attemptKey(ref), { kind: 'fenced' }, STOP_GRACE_MS)
+      outbox.forgotten(ref)
+    }
+    for (const ref of frame.acknowledged) outbox.forgotten(ref)
+  }
+
+  #assign(assignment: Assignment): void {
+    const { supervisor, outbox } = this.#options
+    const order = orderFromAssignment(assignment)
+    // After a break the scheduler may say again what had arrived.
+    const isKnown = supervisor.has(order.key) || outbox.hasResult(order.key)
+    if (!isKnown && !this.#closed) {
+      supervisor.start(order)
+      return
+    }
+    supervisor.lane(order.lane).slots.refuse()
+    if (!isKnown) outbox.handedBack(order)
+  }
+
+  #cancel(ref: AttemptRefMessage, reason: string, graceMs: number): void {
+    const { supervisor, outbox } = this.#options
+    const key = attemptKey(ref)
+    if (supervisor.has(key)) supervisor.stop(key, { kind: 'canceled', reason }, graceMs)
+    // An answer all the same, so that a cancel always ends (guarantee 7).
+    else if (!outbox.hasResult(key)) {
+      outbox.ended(ref, { kind: 'canceled', text: 'it was not running' })
+    }
+  }
+}

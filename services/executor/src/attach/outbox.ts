@@ -1,0 +1,251 @@
+/**
+ * What is to be told to the scheduler: gathers the reports of a turn of the event loop into few
+ * large messages, and keeps what has to be said again when the stream breaks.
+ *
+ * 1. A result is kept until it is acknowledged, fenced, or the session is lost.
+ * 2. Within a message and from one message to the next, an attempt's messages and progress never
+ *    come after its result.
+ * 3. Of an attempt's messages the newest `MESSAGES_KEPT_MAX` are kept for a new stream, of its
+ *    progress the newest; the scheduler knows repeated ones by their numbers.
+ * 4. Between streams only what is kept grows. What was handed back is not kept: an attempt that is
+ *    missing from the next hello is requeued all the same.
+ */
+
+import type {
+  AttachRequest,
+  AttemptResult,
+  MessageReport,
+  ProgressReport,
+} from '@offstage/proto/executor'
+import {
+  type AttemptKey,
+  type AttemptOutcome,
+  type AttemptRef,
+  attemptKey,
+  type MessageNote,
+  type ProgressNote,
+} from '../domain/attempt.ts'
+import { attemptRefMessage, attemptResult, messageReport, progressReport } from '../grpc/mapping.ts'
+import type { AttemptReports } from '../ports.ts'
+
+const MESSAGES_KEPT_MAX = 1_000
+/** When the scheduler does not read, the oldest messages are dropped. */
+const MESSAGES_UNSENT_MAX = 10_000
+/** Estimated size at which a message is sent and another begun; receivers take 16 MiB. */
+const FRAME_BYTES_MAX = 1024 * 1024
+/** What the fields around a payload take. */
+const ENTRY_BYTES = 200
+
+interface Kept {
+  readonly ref: AttemptRef
+  result: AttemptResult | undefined
+  progress: ProgressReport | undefined
+  messages: MessageReport[]
+  waiting: boolean
+}
+
+export class Outbox implements AttemptReports {
+  readonly #kept = new Map<AttemptKey, Kept>()
+  readonly #wake: () => void
+  #results: AttemptResult[] = []
+  #messages: MessageReport[] = []
+  #progress = new Map<AttemptKey, ProgressReport>()
+  #waiting = new Map<AttemptKey, { readonly ref: AttemptRef; readonly waiting: boolean }>()
+  #handedBack: AttemptRef[] = []
+  #live = false
+  #settled: PromiseWithResolvers<void> | undefined
+
+  /** @param wake is called whenever there may be something to take; often, so it must be cheap */
+  constructor(wake: () => void) {
+    this.#wake = wake
+  }
+
+  /** The results not yet acknowledged. */
+  get unacknowledged(): readonly AttemptRef[] {
+    return [...this.#kept.values()]
+      .filter((kept) => kept.result !== undefined)
+      .map(({ ref }) => ref)
+  }
+
+  /** Resolves when every result is acknowledged. */
+  settled(): Promise<void> {
+    if (!this.#hasResults()) return Promise.resolve()
+    this.#settled ??= Promise.withResolvers()
+    return this.#settled.promise
+  }
+
+  /** Whether the attempt has ended here and its result is on its way. */
+  hasResult(key: AttemptKey): boolean {
+    return this.#kept.get(key)?.result !== undefined
+  }
+
+  ended(ref: AttemptRef, outcome: AttemptOutcome): void {
+    const result = attemptResult(ref, outcome)
+    this.#keep(ref).result = result
+    if (this.#live) this.#results.push(result)
+    this.#wake()
+  }
+
+  handedBack(ref: AttemptRef): void {
+    this.forgotten(ref)
+    if (this.#live) this.#handedBack.push(ref)
+    this.#wake()
+  }
+
+  progressed(ref: AttemptRef, note: ProgressNote | undefined): void {
+    const key = attemptKey(ref)
+    const report = progressReport(ref, note)
+    if (note !== undefined) this.#keep(ref).progress = report
+    // A sign of life must not hide a progress that was not sent yet.
+    if (this.#live && (note !== undefined || !this.#progress.has(key))) {
+      this.#progress.set(key, report)
+    }
+    this.#wake()
+  }
+
+  messaged(ref: AttemptRef, note: MessageNote): void {
+    const { messages } = this.#keep(ref)
+    const report = messageReport(ref, note)
+    messages.push(report)
+    if (messages.length > MESSAGES_KEPT_MAX) messages.shift()
+    if (this.#live) this.#messages.push(report)
+    if (this.#messages.length > MESSAGES_UNSENT_MAX) this.#messages.shift()
+    this.#wake()
+  }
+
+  waited(ref: AttemptRef, waiting: boolean): void {
+    this.#keep(ref).waiting = waiting
+    if (this.#live) this.#waiting.set(attemptKey(ref), { ref, waiting })
+    this.#wake()
+  }
+
+  creditsChanged(): void {
+    this.#wake()
+  }
+
+  /** Acknowledged, fenced or handed back: nothing of the attempt is said any more. */
+  forgotten(ref: AttemptRef): void {
+    const key = attemptKey(ref)
+    const kept = this.#kept.get(key)
+    if (kept === undefined) return
+    this.#kept.delete(key)
+    if (this.#progress.size > 0) this.#progress.delete(key)
+    if (this.#waiting.size > 0) this.#waiting.delete(key)
+    if (this.#settled !== undefined && !this.#hasResults()) this.#settled.resolve()
+  }
+
+  /** The session is lost: whatever it had to say is void. */
+  clear(): void {
+    this.#kept.clear()
+    this.pause()
+  }
+
+  /** The stream broke: nothing can be said until `rewind`. */
+  pause(): void {
+    this.#live = false
+    this.#results = []
+    this.#messages = []
+    this.#handedBack = []
+    this.#progress.clear()
+    this.#waiting.clear()
+  }
+
+  /** A new stream: everything kept is to be said again. */
+  rewind(): void {
+    this.#live = true
+    const kept = [...this.#kept.values()]
+    this.#results = kept.flatMap(({ result }) => result ?? [])
+    this.#messages = kept.flatMap(({ messages }) => messages)
+    this.#progress = new Map(
+      kept.flatMap(({ ref, progress }) => (progress ? [[attemptKey(ref), progress] as const] : [])),
+    )
+    this.#waiting = new Map(
+      kept.flatMap(({ ref, waiting }) =>
+        waiting ? [[attemptKey(ref), { ref, waiting }] as const] : [],
+      ),
+    )
+  }
+
+  /** Adds what is to be said to the message, as much as fits; true when it added anything. */
+  fill(frame: AttachRequest): boolean {
+    if (this.#handedBack.length > 0) frame.handedBack = this.#handedBack.map(attemptRefMessage)
+    if (this.#waiting.size > 0) {
+      frame.waiting = [...this.#waiting.values()].map(({ ref, waiting }) => ({
+        ...attemptRefMessage(ref),
+        waiting,
+      }))
+    }
+    if (this.#progress.size > 0) frame.progress = [...this.#progress.values()]
+    const filled = frame.handedBack.length + frame.waiting.length + frame.progress.length > 0
+    this.#handedBack = []
+    this.#waiting.clear()
+    this.#progress.clear()
+    let room = FRAME_BYTES_MAX
+    const messages = takeWithin(this.#messages, room, messageBytes)
+    frame.messages = messages.taken
+    this.#messages = messages.left
+    room -= messages.bytes
+    // Invariant 2: results wait until all messages are in.
+    if (this.#messages.length === 0) {
+      const results = takeWithin(this.#results, room, resultBytes)
+      frame.results = results.taken
+      this.#results = results.left
+    }
+    return filled || frame.messages.length > 0 || frame.results.length > 0
+  }
+
+  #hasResults(): boolean {
+    for (const { result } of this.#kept.values()) if (result !== undefined) return true
+    return false
+  }
+
+  #keep(ref: AttemptRef): Kept {
+    const key = attemptKey(ref)
+    let kept = this.#kept.get(key)
+    if (kept === undefined) {
+      const { jobId, attempt } = ref
+      kept = {
+        ref: { jobId, attempt },
+        result: undefined,
+        progress: undefined,
+        messages: [],
+        waiting: false,
+      }
+      this.#kept.set(key, kept)
+    }
+    return kept
+  }
+}
+
+/** Takes entries from the front while they fit; at least one, so that there is always headway. */
+function takeWithin<T>(
+  entries: T[],
+  room: number,
+  bytesOf: (entry: T) => number,
+): { taken: T[]; left: T[]; bytes: number } {
+  let bytes = 0
+  let count = 0
+  for (const entry of entries) {
+    bytes += bytesOf(entry)
+    if (count > 0 && bytes > room) break
+    count += 1
+  }
+  if (count === entries.length) return { taken: entries, left: [], bytes }
+  return { taken: entries.slice(0, count), left: entries.slice(count), bytes }
+}
+
+function messageBytes(message: MessageReport): number {
+  const extra = message.extra === undefined ? 0 : JSON.stringify(message.extra).length
+  return ENTRY_BYTES + message.text.length * 3 + extra * 2
+}
+
+function resultBytes({ outcome, additionalResult }: AttemptResult): number {
+  let bytes = ENTRY_BYTES
+  if (outcome?.$case === 'succeeded') bytes += payloadBytes(outcome.value.source)
+  if (outcome?.$case === 'failed') bytes += (outcome.value.detail.length + 1_000) * 3
+  return bytes + payloadBytes(additionalResult?.source)
+}
+
+function payloadBytes(source: { readonly value: Buffer | string } | undefined): number {
+  return source?.value.length ?? 0
+}

@@ -1,0 +1,83 @@
+import { availableParallelism, hostname } from 'node:os'
+import { resolve } from 'node:path'
+import {
+  bytes,
+  type ConfigOf,
+  host,
+  millis,
+  port,
+  positiveInteger,
+  readConfig,
+  variable,
+} from '@offstage/kit/config'
+import { z } from 'zod'
+
+const SLOTS_MAX = 100_000
+const slots = positiveInteger.pipe(z.number().max(SLOTS_MAX, `must be at most ${SLOTS_MAX}`))
+
+const paths = z
+  .string()
+  .transform((text) => text.split(',').map((path) => path.trim()))
+  .refine((list) => list.every((path) => path !== ''), 'must be paths separated by commas')
+  .transform((list) => list.map((path) => resolve(path)))
+
+/** The environment of the executor; `docs/guides/executors.md` tells it to people. */
+export const executorVariables = {
+  jobs: variable('OFFSTAGE_JOBS', paths, {
+    description: 'module files and folders with job definitions, separated by commas',
+  }),
+  scheduler: variable('OFFSTAGE_SCHEDULER', z.string().default('127.0.0.1:7701'), {
+    description: 'address of the scheduler, host:port',
+  }),
+  storage: variable('OFFSTAGE_STORAGE', z.string().default('127.0.0.1:7702'), {
+    description: 'address of the storage service, host:port',
+  }),
+  namespace: variable('OFFSTAGE_NAMESPACE', z.string().default('default'), {
+    description: 'the namespace whose jobs it runs',
+  }),
+  token: variable('OFFSTAGE_TOKEN', z.string().optional(), {
+    description: 'the bearer token it attaches with; absent in development',
+    secret: true,
+  }),
+  name: variable('OFFSTAGE_EXECUTOR_NAME', z.string().max(200).default(defaultName), {
+    description: 'a name for people',
+  }),
+  host: variable('OFFSTAGE_EXECUTOR_HOST', host.default('127.0.0.1'), {
+    description: 'where its own gRPC (health, describe, drain) listens',
+  }),
+  port: variable('OFFSTAGE_EXECUTOR_PORT', port.default(7703), {
+    description: 'the port of its own gRPC; 0 takes a free one',
+  }),
+  inlineSlots: variable('OFFSTAGE_EXECUTOR_INLINE_SLOTS', slots.default(1_000), {
+    description: 'jobs at once in the inline lane',
+  }),
+  taskSlots: variable('OFFSTAGE_EXECUTOR_TASK_SLOTS', slots.default(availableParallelism()), {
+    description: 'jobs at once in the task lane, each on a thread of a pool; default: the cores',
+  }),
+  workSlots: variable('OFFSTAGE_EXECUTOR_WORK_SLOTS', slots.default(4), {
+    description: 'jobs at once in the work lane, each on a thread of its own',
+  }),
+  threadHeapBytes: variable('OFFSTAGE_EXECUTOR_THREAD_HEAP', bytes.optional(), {
+    description: 'heap limit of a handler thread; over it the thread ends; default: that of Node',
+  }),
+  drainGraceMs: variable('OFFSTAGE_EXECUTOR_DRAIN_GRACE', millis.default(20_000), {
+    description: 'how long running jobs may take when the executor stops',
+  }),
+  otlpEndpoint: variable('OFFSTAGE_OTLP_ENDPOINT', z.url().optional(), {
+    description: 'OTLP/gRPC collector for traces; absent: nothing is traced',
+  }),
+  logLevel: variable('OFFSTAGE_LOG_LEVEL', z.string().default('info'), {
+    description: 'trace, debug, info, warn, error, fatal or silent',
+  }),
+}
+
+export type ExecutorConfig = ConfigOf<typeof executorVariables>
+
+/** Throws a ConfigError that names every variable that is wrong. */
+export function readExecutorConfig(env: NodeJS.ProcessEnv = process.env): ExecutorConfig {
+  return readConfig(executorVariables, env)
+}
+
+function defaultName(): string {
+  return `${hostname()} ${process.pid}`
+}

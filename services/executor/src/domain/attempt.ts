@@ -1,0 +1,103 @@
+/** What the executor knows of one attempt of one job: what it is told to run and how it ended. */
+
+/** The kind of thread a handler runs on (row A1). */
+export type LaneName = 'inline' | 'task' | 'work'
+
+export const LANES: readonly LaneName[] = ['inline', 'task', 'work']
+
+/** Names one attempt of one job. */
+export interface AttemptRef {
+  readonly jobId: string
+  /** From 1. */
+  readonly attempt: number
+}
+
+/** An attempt as one text: what maps are keyed by and threads report under. */
+export type AttemptKey = string
+
+export function attemptKey(ref: AttemptRef): AttemptKey {
+  return `${ref.jobId}/${ref.attempt}`
+}
+
+/**
+ * One attempt to run. It is copied to the handler's thread, so what is empty is absent: at tens of
+ * thousands of attempts a second the copying is what counts.
+ */
+export interface AttemptOrder extends AttemptRef {
+  readonly key: AttemptKey
+  readonly method: string
+  readonly lane: LaneName
+  readonly namespace: string
+  readonly owner?: string
+  /** The parameters as JSON text, as raw bytes, or where in temp storage they are. Absent: `{}`. */
+  readonly params?: string | Uint8Array | ValueAddress
+  readonly traceparent?: string
+  readonly tracestate?: string
+  /** Bears the owner's rights within this job. */
+  readonly token?: string
+  /** The caller's scope in temp storage. */
+  readonly scope?: string
+  /** The job's key (row J4). */
+  readonly jobKey?: string
+  readonly labels?: Readonly<Record<string, string>>
+  /** Where the result must go, whatever its size. */
+  readonly resultAddress?: string
+  readonly wantAdditionalResult?: boolean
+  readonly additionalResultAddress?: string
+  /** Time left for this attempt. */
+  readonly deadlineMs?: number
+}
+
+/** A value in temp storage. */
+export interface ValueAddress {
+  readonly address: string
+  readonly contentType: string
+}
+
+/** A result: JSON text, raw bytes, or where it was put. */
+export type ResultValue = string | Uint8Array | ValueAddress
+
+/** Why an attempt failed (row J14). */
+export interface Fault {
+  /** One sentence for the user, at most 1,000 characters. */
+  readonly brief: string
+  /** Stack and causes, at most 32 KiB. */
+  readonly detail: string
+  /** UPPER_SNAKE reason, or the class name of the error. */
+  readonly reason: string
+  /** Whether another attempt may succeed. */
+  readonly retryable: boolean
+}
+
+/** How a handler came to its end. */
+export type HandlerEnd =
+  | { readonly kind: 'succeeded'; readonly result?: ResultValue; readonly additional?: ResultValue }
+  | { readonly kind: 'failed'; readonly fault: Fault; readonly additional?: ResultValue }
+  /** It gave up because its signal was aborted. */
+  | { readonly kind: 'stopped' }
+  /** Its thread ended by itself under it. */
+  | { readonly kind: 'lost'; readonly detail: string }
+  /** Its thread was ended by force, on its own account or a neighbour's. */
+  | { readonly kind: 'terminated' }
+
+/** How an attempt ended, as the scheduler is told. */
+export type AttemptOutcome =
+  | Extract<HandlerEnd, { kind: 'succeeded' | 'failed' }>
+  | { readonly kind: 'canceled'; readonly text: string }
+
+export interface ProgressNote {
+  /** 0 to 100. */
+  readonly percent: number
+  readonly text: string
+  readonly extra?: Readonly<Record<string, unknown>>
+  /** Counts the reports of an attempt from 1. */
+  readonly revision: number
+}
+
+export interface MessageNote {
+  /** Counts the messages of an attempt from 1. */
+  readonly number: number
+  readonly severity: 'info' | 'warning' | 'error'
+  readonly text: string
+  readonly extra?: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,30 @@
+import type { LaneName } from './attempt.ts'
+
+/** What an executor announces of a method it runs; plain, so that a thread can send it. */
+export interface MethodAnnouncement {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema as text; empty when there is none. */
+  readonly paramsSchema: string
+  readonly resultSchema: string
+  readonly lane: LaneName
+  readonly retry?: RetryTerms
+  readonly deadlines?: DeadlineTerms
+}
+
+/** The retry policy when a start names none (row J16). */
+export interface RetryTerms {
+  readonly maxAttempts?: number
+  readonly initialBackoffMs?: number
+  readonly backoffMultiplier?: number
+  readonly backoffMsMax?: number
+  readonly jitter?: number
+}
+
+/** Deadlines where a start names none (row J17). */
+export interface DeadlineTerms {
+  readonly queueMs?: number
+  readonly attemptMs?: number
+  readonly totalMs?: number
+  readonly heartbeatMs?: number
+}

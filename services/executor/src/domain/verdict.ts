@@ -1,0 +1,77 @@
+/**
+ * What the scheduler is told of an attempt that ended, given how its handler ended and whether (and
+ * why) it had been told to stop.
+ */
+
+import assert from 'node:assert/strict'
+import type { AttemptOutcome, Fault, HandlerEnd } from './attempt.ts'
+
+/** Why an attempt was told to stop. */
+export type StopCause =
+  /** By order of the scheduler (row J10). */
+  | { readonly kind: 'canceled'; readonly reason: string }
+  /** Its attempt deadline ran out (row J17). */
+  | { readonly kind: 'overdue'; readonly deadlineMs: number }
+  /** The executor is stopping and its grace has run out. */
+  | { readonly kind: 'draining' }
+  /** It is no longer this session's; nobody wants its result. */
+  | { readonly kind: 'fenced' }
+
+export type Verdict =
+  | { readonly kind: 'report'; readonly outcome: AttemptOutcome }
+  /** Requeued at no charge. */
+  | { readonly kind: 'hand-back' }
+  | { readonly kind: 'forget' }
+
+export function verdictOf(end: HandlerEnd, cause: StopCause | undefined): Verdict {
+  if (cause?.kind === 'fenced') return { kind: 'forget' }
+  switch (end.kind) {
+    case 'succeeded':
+    case 'failed':
+      return { kind: 'report', outcome: end }
+    case 'stopped':
+      assert(cause !== undefined, 'a handler stops only when told to')
+      return verdictOfStopped(cause, 'stopped when asked to')
+    case 'terminated':
+      if (cause === undefined) return { kind: 'hand-back' }
+      return verdictOfStopped(cause, 'ended by force')
+    case 'lost':
+      if (cause === undefined) return reportFault(threadLost(end.detail))
+      return verdictOfStopped(cause, 'its thread ended')
+  }
+}
+
+function verdictOfStopped(cause: StopCause, how: string): Verdict {
+  switch (cause.kind) {
+    case 'canceled':
+      return { kind: 'report', outcome: { kind: 'canceled', text: how } }
+    case 'overdue':
+      return reportFault(overdue(cause.deadlineMs, how))
+    case 'draining':
+      return { kind: 'hand-back' }
+    case 'fenced':
+      return { kind: 'forget' }
+  }
+}
+
+function reportFault(fault: Fault): Verdict {
+  return { kind: 'report', outcome: { kind: 'failed', fault } }
+}
+
+function threadLost(detail: string): Fault {
+  return {
+    brief: 'The thread that ran the handler ended unexpectedly.',
+    detail,
+    reason: 'EXECUTOR_THREAD_LOST',
+    retryable: true,
+  }
+}
+
+function overdue(deadlineMs: number, how: string): Fault {
+  return {
+    brief: `The attempt took longer than its deadline of ${deadlineMs} ms.`,
+    detail: `The handler was told to stop and ${how}.`,
+    reason: 'DEADLINE_EXCEEDED',
+    retryable: true,
+  }
+}

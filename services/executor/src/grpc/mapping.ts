@@ -1,0 +1,167 @@
+/** The only place where messages of the executor protocol and domain types meet. */
+
+import type {
+  Assignment,
+  AttemptRef as AttemptRefMessage,
+  AttemptResult,
+  MessageReport,
+  MethodDefinition,
+  ProgressReport,
+} from '@offstage/proto/executor'
+import { type JobError, Lane, MessageSeverity, type Payload } from '@offstage/proto/jobs'
+import type { Duration } from '@offstage/proto/rpc'
+import { deadlinesFrom, JSON_TYPE, laneFrom, retryPolicyFrom } from '@offstage/sdk/jobs'
+import {
+  type AttemptOrder,
+  type AttemptOutcome,
+  type AttemptRef,
+  attemptKey,
+  type Fault,
+  type LaneName,
+  type MessageNote,
+  type ProgressNote,
+  type ResultValue,
+} from '../domain/attempt.ts'
+import type { MethodAnnouncement } from '../domain/method.ts'
+
+/** Leaves out what is empty, because orders are copied between threads. */
+export function orderFromAssignment(assignment: Assignment): AttemptOrder {
+  const { jobId, attempt, method, namespace } = assignment
+  const order: { -readonly [K in keyof AttemptOrder]: AttemptOrder[K] } = {
+    key: attemptKey(assignment),
+    jobId,
+    attempt,
+    method,
+    lane: laneName(assignment.lane),
+    namespace,
+  }
+  const params = paramsFromPayload(assignment.params)
+  if (params !== undefined) order.params = params
+  if (assignment.owner !== '') order.owner = assignment.owner
+  if (assignment.traceparent !== '') order.traceparent = assignment.traceparent
+  if (assignment.tracestate !== '') order.tracestate = assignment.tracestate
+  if (assignment.token !== '') order.token = assignment.token
+  if (assignment.scope !== '') order.scope = assignment.scope
+  if (assignment.key !== '') order.jobKey = assignment.key
+  for (const _ in assignment.labels) {
+    order.labels = assignment.labels
+    break
+  }
+  if (assignment.resultAddress !== '') order.resultAddress = assignment.resultAddress
+  if (assignment.wantAdditionalResult) order.wantAdditionalResult = true
+  if (assignment.additionalResultAddress !== '') {
+    order.additionalResultAddress = assignment.additionalResultAddress
+  }
+  if (assignment.attemptDeadline !== undefined) {
+    order.deadlineMs = msFromDuration(assignment.attemptDeadline)
+  }
+  return order
+}
+
+function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params'] {
+  const source = payload?.source
+  if (payload === undefined || source === undefined) return undefined
+  if (source.$case === 'address') return { address: source.value, contentType: payload.contentType }
+  if (isJson(payload.contentType)) return source.value.toString('utf8')
+  // A copy of its own: a view would drag the whole received frame along to the thread.
+  return new Uint8Array(source.value)
+}
+
+export function laneName(lane: Lane): LaneName {
+  if (lane === Lane.LANE_TASK) return 'task'
+  return lane === Lane.LANE_WORK ? 'work' : 'inline'
+}
+
+export function attemptResult(ref: AttemptRef, outcome: AttemptOutcome): AttemptResult {
+  const { jobId, attempt } = ref
+  switch (outcome.kind) {
+    case 'succeeded':
+      return {
+        jobId,
+        attempt,
+        outcome: { $case: 'succeeded', value: payloadFromValue(outcome.result) },
+        additionalResult: optionalPayload(outcome.additional),
+      }
+    case 'failed':
+      return {
+        jobId,
+        attempt,
+        outcome: { $case: 'failed', value: jobErrorFromFault(outcome.fault) },
+        additionalResult: optionalPayload(outcome.additional),
+      }
+    case 'canceled':
+      return {
+        jobId,
+        attempt,
+        outcome: { $case: 'canceled', value: outcome.text },
+        additionalResult: undefined,
+      }
+  }
+}
+
+function payloadFromValue(value: ResultValue | undefined): Payload {
+  if (value === undefined) return { source: undefined, contentType: '' }
+  if (typeof value === 'string') {
+    return { source: { $case: 'inline', value: Buffer.from(value, 'utf8') }, contentType: '' }
+  }
+  if (value instanceof Uint8Array) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    return { source: { $case: 'inline', value: bytes }, contentType: 'application/octet-stream' }
+  }
+  return { source: { $case: 'address', value: value.address }, contentType: value.contentType }
+}
+
+function optionalPayload(value: ResultValue | undefined): Payload | undefined {
+  return value === undefined ? undefined : payloadFromValue(value)
+}
+
+function jobErrorFromFault({ brief, detail, reason, retryable }: Fault): JobError {
+  return { brief, detail, reason, retryable }
+}
+
+export function attemptRefMessage({ jobId, attempt }: AttemptRef): AttemptRefMessage {
+  return { jobId, attempt }
+}
+
+/** A report without progress is a bare sign of life (row J17). */
+export function progressReport(ref: AttemptRef, note: ProgressNote | undefined): ProgressReport {
+  const { jobId, attempt } = ref
+  if (note === undefined) return { jobId, attempt, progress: undefined }
+  const { percent, text, revision } = note
+  const extra = note.extra === undefined ? undefined : { ...note.extra }
+  return { jobId, attempt, progress: { percent, text, extra, revision } }
+}
+
+const SEVERITIES = {
+  info: MessageSeverity.MESSAGE_SEVERITY_INFO,
+  warning: MessageSeverity.MESSAGE_SEVERITY_WARNING,
+  error: MessageSeverity.MESSAGE_SEVERITY_ERROR,
+} as const
+
+export function messageReport(ref: AttemptRef, note: MessageNote): MessageReport {
+  const { number, text } = note
+  const extra = note.extra === undefined ? undefined : { ...note.extra }
+  const severity = SEVERITIES[note.severity]
+  return { jobId: ref.jobId, attempt: ref.attempt, number, severity, text, extra }
+}
+
+export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
+  const { name, description, paramsSchema, resultSchema } = method
+  return {
+    name,
+    description,
+    paramsSchema,
+    resultSchema,
+    lane: laneFrom(method.lane),
+    retryPolicy: retryPolicyFrom(method.retry),
+    deadlines: deadlinesFrom(method.deadlines),
+  }
+}
+
+export function msFromDuration(duration: Duration): number {
+  return Number(duration.seconds) * 1_000 + duration.nanos / 1e6
+}
+
+function isJson(contentType: string): boolean {
+  return contentType === '' || contentType === JSON_TYPE || contentType.startsWith(`${JSON_TYPE};`)
+}

@@ -1,0 +1,57 @@
+/**
+ * What the main thread and a handler thread say to each other. Both sides gather what they have and
+ * send it in one message, because each message wakes the other thread up.
+ */
+
+import type {
+  AttemptKey,
+  AttemptOrder,
+  HandlerEnd,
+  MessageNote,
+  ProgressNote,
+} from '../domain/attempt.ts'
+import type { MethodAnnouncement } from '../domain/method.ts'
+
+/** Given to a handler thread as its `workerData`. */
+export interface ThreadOptions {
+  /** Absolute paths of module files and folders with job definitions. */
+  readonly jobs: readonly string[]
+  /** Address of the scheduler, for the handlers' clients. */
+  readonly scheduler: string
+  /** Address of the storage service. */
+  readonly storage: string
+  /** Collector for spans; absent: handlers are not traced. */
+  readonly otlpEndpoint?: string
+}
+
+/** From the main thread to a handler thread. */
+export interface ThreadOrders {
+  readonly attempts: AttemptOrder[]
+  readonly stops: StopOrder[]
+  /** Runs nothing any more: flush telemetry and end. */
+  readonly close?: boolean
+}
+
+/** Abort the signal of an attempt. */
+export interface StopOrder {
+  readonly key: AttemptKey
+  /** Name and message of the signal's reason. */
+  readonly name: string
+  readonly message: string
+}
+
+/** From a handler thread to the main thread. */
+export type ThreadMessage =
+  | { readonly kind: 'ready'; readonly methods: readonly MethodAnnouncement[] }
+  /** The job modules cannot be loaded. */
+  | { readonly kind: 'unusable'; readonly detail: string }
+  | { readonly kind: 'reports'; readonly reports: ThreadReports }
+
+/** What happened since the last message, each list in order. */
+export interface ThreadReports {
+  progress?: { readonly key: AttemptKey; readonly note: ProgressNote }[]
+  messages?: { readonly key: AttemptKey; readonly note: MessageNote }[]
+  waiting?: { readonly key: AttemptKey; readonly waiting: boolean }[]
+  heartbeats?: AttemptKey[]
+  ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]
+}

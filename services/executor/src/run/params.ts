@@ -1,0 +1,48 @@
+import { checkValue, decodeValue, type JobDefinition } from '@offstage/sdk/jobs'
+import type { AttemptOrder } from '../domain/attempt.ts'
+import { AttemptFault } from '../domain/fault.ts'
+import type { AttemptContext } from './job-context.ts'
+
+/** The parameters as the caller gave them, fetched from temp storage where they are large (row J3). */
+export function readParams(order: AttemptOrder, context: AttemptContext): unknown {
+  const { params } = order
+  if (params === undefined || params === '') return {}
+  if (typeof params === 'string') return parse(params)
+  if (params instanceof Uint8Array) return params
+  return context.values
+    .get(params.address)
+    .then(({ bytes, contentType }) => decode(bytes, params.contentType || contentType))
+}
+
+/** The parameters as the schema gives them: checked before any user code runs (row J2). */
+export function checkParams(definition: JobDefinition, given: unknown): unknown {
+  if (definition.params === undefined) return given
+  const checked = checkValue(definition.params, given, 'params')
+  return checked instanceof Promise ? checked.then(validOf) : validOf(checked)
+}
+
+function validOf(checked: Awaited<ReturnType<typeof checkValue>>): unknown {
+  if (checked.kind === 'valid') return checked.value
+  const problems = checked.violations.map(({ field, description }) => `${field}: ${description}`)
+  throw invalid(`The parameters do not fit: ${problems.join('; ')}`)
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (cause) {
+    throw invalid('The parameters are not valid JSON.', cause)
+  }
+}
+
+function decode(bytes: Uint8Array, contentType: string): unknown {
+  try {
+    return decodeValue(bytes, contentType)
+  } catch (cause) {
+    throw invalid('The parameters are not valid JSON.', cause)
+  }
+}
+
+function invalid(message: string, cause?: unknown): AttemptFault {
+  return new AttemptFault('PARAMS_INVALID', message, { retryable: false, cause })
+}

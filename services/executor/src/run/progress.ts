@@ -1,0 +1,44 @@
+import type { AttemptKey } from '../domain/attempt.ts'
+import { checkExtra } from './extra.ts'
+import type { Reporter } from './reporter.ts'
+
+/** Between two reports of one attempt. */
+const INTERVAL_MS = 100
+const TEXT_CHARS_MAX = 1_000
+
+/**
+ * The progress of one attempt (row J15): cheap enough for inner loops, because at most one report
+ * leaves per interval, always the newest. The last one leaves before the attempt's end.
+ */
+export class Progress {
+  readonly #key: AttemptKey
+  readonly #reporter: Reporter
+  #newest: { percent: number; text: string; extra?: Record<string, unknown> } | undefined
+  #revision = 0
+  #sentAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(key: AttemptKey, reporter: Reporter) {
+    this.#key = key
+    this.#reporter = reporter
+  }
+
+  report(percent: number, text = '', extra?: Record<string, unknown>): void {
+    const within = Number.isNaN(percent) ? 0 : Math.min(100, Math.max(0, percent))
+    this.#newest = { percent: within, text: text.slice(0, TEXT_CHARS_MAX) }
+    if (extra !== undefined) this.#newest.extra = checkExtra(extra)
+    const waitMs = this.#sentAt + INTERVAL_MS - performance.now()
+    if (waitMs <= 0) this.flush()
+    else this.#timer ??= setTimeout(() => this.flush(), waitMs).unref()
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#newest === undefined) return
+    this.#revision += 1
+    this.#sentAt = performance.now()
+    this.#reporter.progress(this.#key, { ...this.#newest, revision: this.#revision })
+    this.#newest = undefined
+  }
+}

@@ -1,0 +1,76 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { AttemptKey, HandlerEnd, MessageNote, ProgressNote } from '../domain/attempt.ts'
+import type { ThreadMessage, ThreadReports } from '../lanes/thread-messages.ts'
+
+/** A handler that computes without a break still shows its progress this often. */
+const BUSY_FLUSH_MS = 10
+
+/**
+ * Gathers what the attempts of this thread report and posts it to the main thread once per turn of
+ * the event loop: hundreds of short attempts end with one message. Turns may be long, so progress
+ * and messages do not wait for their end.
+ */
+export class Reporter {
+  readonly #port: MessagePort
+  #reports: ThreadReports | undefined
+  #flushedAt = Number.NEGATIVE_INFINITY
+
+  constructor(port: MessagePort) {
+    this.#port = port
+  }
+
+  progress(key: AttemptKey, note: ProgressNote): void {
+    const reports = this.#gather()
+    reports.progress ??= []
+    reports.progress.push({ key, note })
+    this.#flushWhenBusy()
+  }
+
+  message(key: AttemptKey, note: MessageNote): void {
+    const reports = this.#gather()
+    reports.messages ??= []
+    reports.messages.push({ key, note })
+    this.#flushWhenBusy()
+  }
+
+  waiting(key: AttemptKey, waiting: boolean): void {
+    const reports = this.#gather()
+    reports.waiting ??= []
+    reports.waiting.push({ key, waiting })
+  }
+
+  heartbeat(key: AttemptKey): void {
+    const reports = this.#gather()
+    reports.heartbeats ??= []
+    reports.heartbeats.push(key)
+    this.#flushWhenBusy()
+  }
+
+  end(key: AttemptKey, end: HandlerEnd): void {
+    const reports = this.#gather()
+    reports.ends ??= []
+    reports.ends.push({ key, end })
+  }
+
+  flush(): void {
+    const reports = this.#reports
+    if (reports === undefined) return
+    this.#reports = undefined
+    this.#port.postMessage({ kind: 'reports', reports } satisfies ThreadMessage)
+  }
+
+  #flushWhenBusy(): void {
+    const now = performance.now()
+    if (now - this.#flushedAt < BUSY_FLUSH_MS) return
+    this.#flushedAt = now
+    this.flush()
+  }
+
+  #gather(): ThreadReports {
+    if (this.#reports === undefined) {
+      this.#reports = {}
+      setImmediate(() => this.flush())
+    }
+    return this.#reports
+  }
+}

@@ -1,0 +1,96 @@
+import {
+  BYTES_TYPE,
+  checkValue,
+  INLINE_BYTES_MAX,
+  type JobDefinition,
+  JSON_TYPE,
+} from '@offstage/sdk/jobs'
+import type { AttemptOrder, HandlerEnd, ResultValue } from '../domain/attempt.ts'
+import { AttemptFault } from '../domain/fault.ts'
+import type { AttemptContext } from './job-context.ts'
+
+/** Puts a result where it belongs: into the completion when it is small, else to temp storage. */
+export function placeResult(
+  order: AttemptOrder,
+  context: AttemptContext,
+  definition: JobDefinition,
+  value: unknown,
+): HandlerEnd | Promise<HandlerEnd> {
+  const additional = context.additionalResult
+  const plain = additional === undefined && definition.result === undefined
+  if (plain && order.resultAddress === undefined && !isByteStream(value)) {
+    const encoded = encode(value, 'result')
+    if (encoded === undefined) return { kind: 'succeeded' }
+    if (isSmall(encoded)) return { kind: 'succeeded', result: encoded }
+  }
+  return placeWithCare(order, context, definition, value)
+}
+
+async function placeWithCare(
+  order: AttemptOrder,
+  context: AttemptContext,
+  definition: JobDefinition,
+  value: unknown,
+): Promise<HandlerEnd> {
+  await checkResult(definition, value)
+  const result = await place('result', value, order.resultAddress, context)
+  const additional = await place(
+    'additional result',
+    context.additionalResult,
+    order.additionalResultAddress,
+    context,
+  )
+  return {
+    kind: 'succeeded',
+    ...(result === undefined ? {} : { result }),
+    ...(additional === undefined ? {} : { additional }),
+  }
+}
+
+async function checkResult(definition: JobDefinition, value: unknown): Promise<void> {
+  if (definition.result === undefined) return
+  const checked = await checkValue(definition.result, value, 'result')
+  if (checked.kind === 'valid') return
+  const problems = checked.violations.map(({ field, description }) => `${field}: ${description}`)
+  throw new AttemptFault('RESULT_INVALID', `The result does not fit: ${problems.join('; ')}`, {
+    retryable: false,
+  })
+}
+
+async function place(
+  what: string,
+  value: unknown,
+  address: string | undefined,
+  context: AttemptContext,
+): Promise<ResultValue | undefined> {
+  if (isByteStream(value)) return context.values.put(value, { address, contentType: BYTES_TYPE })
+  const encoded = encode(value, what)
+  if (encoded === undefined) return undefined
+  if (address === undefined && isSmall(encoded)) return encoded
+  return typeof encoded === 'string'
+    ? context.values.put(Buffer.from(encoded, 'utf8'), { address, contentType: JSON_TYPE })
+    : context.values.put(encoded, { address, contentType: BYTES_TYPE })
+}
+
+/** A stream of bytes goes to temp storage as it comes, whatever its size. */
+function isByteStream(value: unknown): value is AsyncIterable<Uint8Array> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+function encode(value: unknown, what: string): string | Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    throw new AttemptFault('RESULT_NOT_SERIALIZABLE', `The ${what} cannot be written as JSON.`, {
+      retryable: false,
+      cause,
+    })
+  }
+}
+
+function isSmall(encoded: string | Uint8Array): boolean {
+  if (typeof encoded !== 'string') return encoded.byteLength <= INLINE_BYTES_MAX
+  if (encoded.length * 3 <= INLINE_BYTES_MAX) return true
+  return encoded.length <= INLINE_BYTES_MAX && Buffer.byteLength(encoded) <= INLINE_BYTES_MAX
+}

@@ -1,0 +1,184 @@
+/** A scheduler that does what a test tells it to, over real gRPC. */
+
+import { bidiStream, createGrpcServer } from '@offstage/kit/grpc'
+import { createLogger } from '@offstage/kit/telemetry'
+import { until } from '@offstage/kit/testkit'
+import {
+  Assignment,
+  type AttachRequest,
+  AttachResponse,
+  type AttemptResult,
+  ExecutorServiceService,
+  type Hello,
+  type MessageReport,
+  type ProgressReport,
+} from '@offstage/proto/executor'
+import { Lane } from '@offstage/proto/jobs'
+import { durationFrom } from '@offstage/sdk/jobs'
+
+/** One Attach call, from the scheduler's side. */
+export class Attachment {
+  readonly frames: AttachRequest[] = []
+  readonly #send: (frame: AttachResponse) => void
+  readonly #over: (fault?: Error) => void
+  open = true
+
+  constructor(send: (frame: AttachResponse) => void, over: (fault?: Error) => void) {
+    this.#send = send
+    this.#over = over
+  }
+
+  get hello(): Hello {
+    const hello = this.frames[0]?.hello
+    if (hello === undefined) throw new Error('no hello')
+    return hello
+  }
+
+  get results(): AttemptResult[] {
+    return this.frames.flatMap(({ results }) => results)
+  }
+  get messages(): MessageReport[] {
+    return this.frames.flatMap(({ messages }) => messages)
+  }
+  get progress(): ProgressReport[] {
+    return this.frames.flatMap(({ progress }) => progress)
+  }
+  get handedBack(): string[] {
+    return this.frames.flatMap(({ handedBack }) => handedBack.map(({ jobId }) => jobId))
+  }
+
+  credits(lane: Lane): number {
+    const all = this.frames.flatMap(({ credits }) => credits)
+    return all.reduce((sum, credit) => (credit.lane === lane ? sum + credit.slots : sum), 0)
+  }
+
+  send(frame: Partial<AttachResponse>): void {
+    this.#send({ ...AttachResponse.create(), ...frame })
+  }
+
+  /** Assigns a job with JSON parameters. */
+  assign(jobId: string, method: string, params?: unknown, more: Partial<Assignment> = {}): void {
+    const value = Buffer.from(JSON.stringify(params ?? null))
+    const inline = { source: { $case: 'inline' as const, value }, contentType: '' }
+    this.send({
+      assignments: [
+        Assignment.fromPartial({
+          jobId,
+          attempt: 1,
+          method,
+          params: params === undefined ? undefined : inline,
+          lane: Lane.LANE_INLINE,
+          namespace: 'default',
+          owner: 'ann',
+          ...more,
+        }),
+      ],
+    })
+  }
+
+  cancel(jobId: string, options: { reason?: string; graceMs: number; attempt?: number }): void {
+    const { reason = 'the user said so', graceMs, attempt = 1 } = options
+    this.send({ cancels: [{ jobId, attempt, reason, grace: durationFrom(graceMs) }] })
+  }
+
+  acknowledge(...refs: { readonly jobId: string; readonly attempt: number }[]): void {
+    const acknowledged = refs.map(({ jobId, attempt }) => ({ jobId, attempt }))
+    if (acknowledged.length > 0) this.send({ acknowledged })
+  }
+
+  /** The result of a job, once it has come. */
+  async result(jobId: string): Promise<AttemptResult> {
+    const find = () => this.results.find((result) => result.jobId === jobId)
+    await until(() => find() !== undefined, { what: `a result of ${jobId}` })
+    return find() as AttemptResult
+  }
+
+  /** The result of a job that must succeed with an inline JSON value. */
+  async value(jobId: string): Promise<unknown> {
+    const { outcome } = await this.result(jobId)
+    if (outcome?.$case !== 'succeeded') throw new Error(JSON.stringify(outcome))
+    const { source } = outcome.value
+    if (source === undefined) return undefined
+    if (source.$case !== 'inline') throw new Error(`it is at ${source.value}`)
+    return JSON.parse(source.value.toString())
+  }
+
+  /** The error of a job that must fail. */
+  async fault(jobId: string) {
+    const { outcome } = await this.result(jobId)
+    if (outcome?.$case !== 'failed') throw new Error(JSON.stringify(outcome))
+    return outcome.value
+  }
+
+  /** The handler has said that it runs. */
+  async running(jobId: string): Promise<void> {
+    const said = () => this.messages.some((message) => message.jobId === jobId)
+    await until(said, { what: `${jobId} runs` })
+  }
+
+  /** Ends the call from the scheduler's side: in good order, or with a fault. */
+  end(fault?: Error): void {
+    this.#over(fault)
+  }
+}
+
+export interface FakeScheduler extends AsyncDisposable {
+  readonly address: string
+  readonly attachments: readonly Attachment[]
+  /** The n-th attachment, from 1, once its hello has come. */
+  attachment(n?: number): Promise<Attachment>
+  /** Whether results are acknowledged as they come. Default true. */
+  acknowledges: boolean
+  /** The lease given with a welcome. Default 10 s. */
+  leaseMs: number
+  /** Refuses attachments while set. */
+  refusal: Error | undefined
+}
+
+export async function startFakeScheduler(): Promise<FakeScheduler> {
+  const attachments: Attachment[] = []
+  const attach = bidiStream<AttachRequest, AttachResponse>(async ({ requests, send }, context) => {
+    if (scheduler.refusal !== undefined) throw scheduler.refusal
+    const over = Promise.withResolvers<void>()
+    const attachment = new Attachment(send, (fault) =>
+      fault === undefined ? over.resolve() : over.reject(fault),
+    )
+    context.signal.addEventListener('abort', () => over.resolve())
+    const read = async () => {
+      for await (const frame of requests) {
+        attachment.frames.push(frame)
+        if (scheduler.acknowledges) attachment.acknowledge(...frame.results)
+        if (frame.hello === undefined) continue
+        const { sessionId } = frame.hello
+        const lease = durationFrom(scheduler.leaseMs)
+        attachment.send({ welcome: { sessionId, lease, scheduler: 'fake' } })
+        attachments.push(attachment)
+      }
+    }
+    await Promise.race([read(), over.promise]).finally(() => {
+      attachment.open = false
+    })
+  })
+  const server = createGrpcServer({
+    name: 'fake scheduler',
+    host: '127.0.0.1',
+    port: 0,
+    services: [{ definition: ExecutorServiceService, implementation: { attach } }],
+    log: createLogger({ name: 'fake scheduler', level: 'silent' }),
+    stopGraceMs: 200,
+  })
+  await server.start()
+  const scheduler: FakeScheduler = {
+    address: server.address,
+    attachments,
+    acknowledges: true,
+    leaseMs: 10_000,
+    refusal: undefined,
+    attachment: async (n = 1) => {
+      await until(() => attachments.length >= n, { what: `attachment ${n}` })
+      return attachments[n - 1] as Attachment
+    },
+    [Symbol.asyncDispose]: () => server.stop(),
+  }
+  return scheduler
+}

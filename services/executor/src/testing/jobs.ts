@@ -1,0 +1,148 @@
+/** Jobs that tests run: well-behaved ones and bad ones. */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
+import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
+import { z } from 'zod'
+
+export const echo = defineJob({ method: 'test.echo', run: (_job, params: unknown) => params })
+
+export const nothing = defineJob({ method: 'test.nothing', run: () => {} })
+
+export const greet = defineJob({
+  method: 'test.greet',
+  description: 'Greets somebody.',
+  params: z.object({ name: z.string(), times: z.number().int().positive().default(1) }),
+  result: z.string(),
+  lane: 'task',
+  retry: { maxAttempts: 3 },
+  deadlines: { attemptMs: 60_000 },
+  run: (_job, { name, times }) => `Hello ${name}! `.repeat(times).trim(),
+})
+
+export const whereabouts = defineJob({ method: 'test.whereabouts', run: () => threadId })
+
+export const about = defineJob({
+  method: 'test.about',
+  run: ({ id, method, attempt, owner, namespace, key, labels, scope, traceId }) => ({
+    id,
+    method,
+    attempt,
+    owner,
+    namespace,
+    key,
+    labels,
+    scope,
+    traceId,
+  }),
+})
+
+class OutOfPaperError extends Error {
+  override readonly name = 'OutOfPaperError'
+}
+
+export const fail = defineJob({
+  method: 'test.fail',
+  run() {
+    throw new OutOfPaperError('no paper', { cause: new Error('tray 2 is empty') })
+  },
+})
+
+export const failForGood = defineJob({
+  method: 'test.fail-for-good',
+  run() {
+    throw new NonRetryableError('never again')
+  },
+})
+
+export const unwritable = defineJob({ method: 'test.unwritable', run: () => ({ big: 10n }) })
+
+export const misfit = defineJob({
+  method: 'test.misfit',
+  result: z.object({ pages: z.number() }),
+  run: () => ({ pages: 'many' }) as unknown as { pages: number },
+})
+
+/** Ends when its signal aborts, by throwing what `fetch` and others would. */
+export const obedient = defineJob({
+  method: 'test.obedient',
+  async run(job) {
+    job.message('running')
+    await pause(1_000_000, undefined, { signal: job.signal })
+  },
+})
+
+/** Notices the abort and returns nevertheless. */
+export const finisher = defineJob({
+  method: 'test.finisher',
+  async run(job) {
+    job.message('running')
+    await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
+    return { reason: String(job.signal.reason) }
+  },
+})
+
+export const stubborn = defineJob({
+  method: 'test.stubborn',
+  async run(job) {
+    job.message('running')
+    await new Promise(() => {})
+  },
+})
+
+export const spin = defineJob({
+  method: 'test.spin',
+  run(job) {
+    job.message('running')
+    for (;;) job.heartbeat()
+  },
+})
+
+export const quit = defineJob({
+  method: 'test.quit',
+  run() {
+    process.exit(3)
+  },
+})
+
+export const crash = defineJob({
+  method: 'test.crash',
+  async run() {
+    setImmediate(() => {
+      throw new Error('nobody catches this')
+    })
+    await new Promise(() => {})
+  },
+})
+
+export const counter = defineJob({
+  method: 'test.counter',
+  async run(job, { to }: { to: number }) {
+    for (let n = 1; n <= to; n += 1) job.progress((n / to) * 100, `step ${n}`, { n })
+    job.message('done', { severity: 'warning', extra: { to } })
+    job.message('really')
+    job.setAdditionalResult({ log: 'steps' })
+    return to
+  },
+})
+
+export const large = defineJob({
+  method: 'test.large',
+  run: (_job, { chars }: { chars: number }) => 'x'.repeat(chars),
+})
+
+export const pages = defineJob({
+  method: 'test.pages',
+  run: async (_job, { count }: { count: number }) =>
+    (async function* () {
+      for (let n = 0; n < count; n += 1) yield Buffer.alloc(1_000, n)
+    })() as AsyncIterable<Uint8Array>,
+})
+
+export const glutton = defineJob({
+  method: 'test.glutton',
+  run() {
+    const eaten: unknown[] = []
+    for (;;) eaten.push({ bites: eaten.length })
+  },
+})

@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url'
+import { createLogger } from '@offstage/kit/telemetry'
+import { createExecutor, type Executor, readExecutorConfig } from '../mod.ts'
+import { type Attachment, type FakeScheduler, startFakeScheduler } from './fake-scheduler.ts'
+
+export const TEST_JOBS = fileURLToPath(new URL('./jobs.ts', import.meta.url))
+
+export interface Setup extends AsyncDisposable {
+  readonly scheduler: FakeScheduler
+  readonly executor: Executor
+  /** The first attachment. */
+  readonly attachment: Attachment
+}
+
+/** An executor with the test jobs, attached to a fake scheduler. */
+export async function setup(
+  env: Record<string, string> = {},
+  prepare: (scheduler: FakeScheduler) => void = () => {},
+): Promise<Setup> {
+  const scheduler = await startFakeScheduler()
+  prepare(scheduler)
+  const executor = createExecutor({
+    config: readExecutorConfig({
+      OFFSTAGE_JOBS: TEST_JOBS,
+      OFFSTAGE_SCHEDULER: scheduler.address,
+      OFFSTAGE_EXECUTOR_PORT: '0',
+      OFFSTAGE_EXECUTOR_TASK_SLOTS: '2',
+      OFFSTAGE_EXECUTOR_DRAIN_GRACE: '100ms',
+      OFFSTAGE_LOG_LEVEL: 'silent',
+      ...env,
+    }),
+    log: createLogger({ name: 'executor', level: env.OFFSTAGE_LOG_LEVEL ?? 'silent' }),
+  })
+  await executor.start()
+  const attachment = await scheduler.attachment()
+  return {
+    scheduler,
+    executor,
+    attachment,
+    async [Symbol.asyncDispose]() {
+      await executor.stop()
+      await scheduler[Symbol.asyncDispose]()
+    },
+  }
+}
