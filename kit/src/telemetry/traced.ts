@@ -44,7 +44,7 @@ export async function traced<T>(
 }
 
 /** Marks the span as failed and keeps the exception on it. */
-export function recordFault(span: Span, error: unknown): void {
+function recordFault(span: Span, error: unknown): void {
   const exception = error instanceof Error ? error : new Error(String(error))
   span.recordException(exception)
   span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message })
