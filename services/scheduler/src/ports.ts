@@ -169,8 +169,8 @@ export interface SweepStore {
   releaseLost(limit: number, crashLimit: number): Promise<ChangedJob[]>
   /** Ends canceled jobs whose executor has not ended them in time. */
   forceCanceled(limit: number): Promise<ChangedJob[]>
-  /** Cancels asked for and still open on these attachments. */
-  openCancels(attachmentIds: readonly string[]): Promise<OpenCancel[]>
+  /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */
+  openCancels(attachmentIds: readonly string[], leaseMs: number): Promise<OpenCancel[]>
 }
 
 export interface OpenCancel extends AttemptKey {

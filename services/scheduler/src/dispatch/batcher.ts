@@ -43,21 +43,25 @@ export function createBatcher<Item, Outcome>(
   const { run, maxItems, maxQueued, concurrency = 1, overflow } = options
   const isDataError = options.isDataError ?? (() => false)
   let waiting: Group<Item, Outcome>[] = []
+  /** Groups of a failed batch; they go first, each alone. */
+  const suspects: Group<Item, Outcome>[] = []
   let queued = 0
   let running = 0
   let inFlight = 0
   let scheduled = false
 
   const schedule = () => {
-    if (scheduled || waiting.length === 0 || inFlight >= concurrency) return
+    if (scheduled || inFlight >= concurrency || waiting.length + suspects.length === 0) return
     scheduled = true
     setImmediate(() => {
       scheduled = false
-      while (waiting.length > 0 && inFlight < concurrency) void flush(take())
+      while (waiting.length + suspects.length > 0 && inFlight < concurrency) void flush(take())
     })
   }
 
   const take = (): Group<Item, Outcome>[] => {
+    const suspect = suspects.shift()
+    if (suspect !== undefined) return [suspect]
     let count = 0
     let end = 0
     for (const group of waiting) {
@@ -72,7 +76,8 @@ export function createBatcher<Item, Outcome>(
   }
 
   const flush = async (groups: readonly Group<Item, Outcome>[]) => {
-    const items = groups.length === 1 && groups[0] ? groups[0].items : groups.flatMap((g) => g.items)
+    const items =
+      groups.length === 1 && groups[0] ? groups[0].items : groups.flatMap((g) => g.items)
     inFlight++
     running += items.length
     try {
@@ -84,7 +89,7 @@ export function createBatcher<Item, Outcome>(
         from += group.items.length
       }
     } catch (error) {
-      if (groups.length > 1 && isDataError(error)) for (const group of groups) void flush([group])
+      if (groups.length > 1 && isDataError(error)) suspects.push(...groups)
       else for (const group of groups) group.reject(error)
     } finally {
       inFlight--

@@ -65,7 +65,7 @@ const OPEN = {
   name: 'open_cancels',
   text: `
     SELECT j.id, j.attachment_id, j.attempt, coalesce(j.cancel_reason, '') AS reason,
-      greatest(0, extract(epoch FROM j.cancel_deadline - now())::float8 * 1000) AS grace_ms
+      greatest(0, extract(epoch FROM j.cancel_deadline - now())::float8 * 1000 - $2::float8) AS grace_ms
     FROM offstage.jobs j
     WHERE ${leaving('cancelRunning', 'j.state')} AND j.cancel_time IS NOT NULL
       AND j.attachment_id = ANY ($1::uuid[])`,
@@ -82,8 +82,9 @@ interface OpenRow {
 export async function openCancels(
   database: Queryable,
   attachmentIds: readonly string[],
+  leaseMs: number,
 ): Promise<OpenCancel[]> {
-  const { rows } = await database.query<OpenRow>(OPEN, [attachmentIds])
+  const { rows } = await database.query<OpenRow>(OPEN, [attachmentIds, leaseMs])
   return rows.map((row) => ({
     jobId: row.id,
     attachmentId: row.attachment_id,

@@ -49,6 +49,6 @@ export function createSweepStore(database: Database): SweepStore {
     expireQueued: (limit) => sweeps.expireQueued(database, limit),
     releaseLost: (limit, crashLimit) => sweeps.releaseLost(database, limit, crashLimit),
     forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
-    openCancels: (ids) => openCancels(database, ids),
+    openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
   }
 }

@@ -53,7 +53,9 @@ export async function recordMessages(
   database: Queryable,
   records: readonly MessageRecord[],
 ): Promise<void> {
-  const unique = [...new Map(records.map((m) => [`${m.jobId} ${m.attempt} ${m.number}`, m])).values()]
+  const unique = [
+    ...new Map(records.map((m) => [`${m.jobId} ${m.attempt} ${m.number}`, m])).values(),
+  ]
   await database.query(RECORD_MESSAGES, [
     ...keyColumns(unique),
     unique.map((record) => record.number),
@@ -100,10 +102,9 @@ export async function readMessageHeads(
   database: Queryable,
   ids: readonly string[],
 ): Promise<Map<string, number>> {
-  const { rows } = await database.query<{ job_id: string; sequence: number }>(
-    READ_MESSAGE_HEADS,
-    [ids],
-  )
+  const { rows } = await database.query<{ job_id: string; sequence: number }>(READ_MESSAGE_HEADS, [
+    ids,
+  ])
   return new Map(rows.map((row) => [row.job_id, row.sequence]))
 }
 

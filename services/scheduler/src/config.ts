@@ -1,0 +1,58 @@
+import {
+  type ConfigOf,
+  host,
+  millis,
+  natsUrl,
+  port,
+  positiveInteger,
+  postgresUrl,
+  readConfig,
+  variable,
+} from '@offstage/kit/config'
+import { z } from 'zod'
+
+/** Everything the scheduler is told by its environment. */
+export const schedulerFields = {
+  host: variable('OFFSTAGE_SCHEDULER_HOST', host.default('127.0.0.1'), {
+    description: 'Address to listen on; another than loopback needs authentication',
+  }),
+  port: variable('OFFSTAGE_SCHEDULER_PORT', port.default(7701), {
+    description: 'Port to listen on; 0 takes a free one',
+  }),
+  databaseUrl: variable('OFFSTAGE_SCHEDULER_DATABASE_URL', postgresUrl, {
+    description: 'PostgreSQL 15 or later, postgres://user:password@host:port/database',
+  }),
+  databasePoolSize: variable('OFFSTAGE_SCHEDULER_DATABASE_POOL', positiveInteger.default(10), {
+    description: 'Connections to the database',
+  }),
+  natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.default('nats://127.0.0.1:4222'), {
+    description: 'NATS server for events; jobs go on while it is away',
+  }),
+  sessionLeaseMs: variable('OFFSTAGE_SCHEDULER_SESSION_LEASE', millis.default(10_000), {
+    description: "How long an executor's jobs stay its own after its last sign of life",
+  }),
+  crashLimit: variable('OFFSTAGE_SCHEDULER_CRASH_LIMIT', positiveInteger.default(5), {
+    description: 'A job fails after this many executors were lost while they ran it',
+  }),
+  claimSweepMs: variable('OFFSTAGE_SCHEDULER_CLAIM_SWEEP', millis.default(1_000), {
+    description: 'How often queues are read without a hint',
+  }),
+  waitSweepMs: variable('OFFSTAGE_SCHEDULER_WAIT_SWEEP', millis.default(1_000), {
+    description: 'How often awaited jobs are read without a hint',
+  }),
+  dueSweepMs: variable('OFFSTAGE_SCHEDULER_DUE_SWEEP', millis.default(250), {
+    description: 'How often due jobs are looked for',
+  }),
+  otlpEndpoint: variable('OFFSTAGE_OTLP_ENDPOINT', z.string().optional(), {
+    description: 'OpenTelemetry collector, http://host:4317; absent: spans are not exported',
+  }),
+  logLevel: variable('OFFSTAGE_LOG_LEVEL', z.string().default('info'), {
+    description: 'trace, debug, info, warn, error or fatal',
+  }),
+}
+
+export type SchedulerConfig = ConfigOf<typeof schedulerFields>
+
+export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
+  return readConfig(schedulerFields, env)
+}

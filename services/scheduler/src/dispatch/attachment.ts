@@ -1,0 +1,143 @@
+/**
+ * One executor on one Attach stream: its free slots, what it runs, and what waits to be sent to it.
+ *
+ * What is to be sent gathers during a turn of the event loop and leaves as one frame.
+ *
+ * Invariants:
+ *  1. Credits never go below zero: an assignment is sent only for a reserved credit.
+ *  2. A job in `running` was committed as this attachment's; only its end, or a fence, takes it out.
+ *  3. After `detach` nothing is reserved or sent any more.
+ */
+import assert from 'node:assert/strict'
+import type { CancelOrder } from '../domain/cancel-order.ts'
+import type { MethodDefinition } from '../domain/method-definition.ts'
+import type { RunningJob } from '../ports.ts'
+
+export interface AttemptRef {
+  readonly jobId: string
+  readonly attempt: number
+}
+
+/** What a frame to the executor carries. */
+export interface Outgoing {
+  assignments: RunningJob[]
+  cancels: CancelOrder[]
+  fenced: AttemptRef[]
+  acknowledged: AttemptRef[]
+  drain: boolean
+}
+
+export interface AttachmentOptions {
+  readonly id: string
+  readonly sessionId: string
+  readonly namespace: string
+  readonly name: string
+  readonly methods: readonly MethodDefinition[]
+  /** Sends one frame. */
+  send(frame: Outgoing): void
+}
+
+const LANES = 4
+
+export class Attachment {
+  readonly id: string
+  readonly sessionId: string
+  readonly namespace: string
+  readonly name: string
+  /** The lane a job of each method runs in when it names none. */
+  readonly laneOf: ReadonlyMap<string, number>
+  /** Equal for executors that serve the same queues. */
+  readonly signature: string
+  readonly running = new Map<string, RunningJob>()
+  readonly #credits = new Int32Array(LANES)
+  readonly #send: (frame: Outgoing) => void
+  #outgoing: Outgoing | undefined
+  /** Whether it has been heard from since the leases were renewed last. */
+  heard = true
+  #taking = true
+  #attached = true
+
+  constructor(options: AttachmentOptions) {
+    this.id = options.id
+    this.sessionId = options.sessionId
+    this.namespace = options.namespace
+    this.name = options.name
+    this.laneOf = new Map(options.methods.map((method) => [method.name, method.lane]))
+    this.signature = [...this.laneOf].sort().join(' ')
+    this.#send = options.send
+  }
+
+  /** Whether it takes new work. */
+  get taking(): boolean {
+    return this.#taking
+  }
+
+  /** Whether its stream is open. */
+  get attached(): boolean {
+    return this.#attached
+  }
+
+  credits(lane: number): number {
+    return this.#taking ? (this.#credits[lane] ?? 0) : 0
+  }
+
+  grant(lane: number, slots: number): void {
+    this.#credits[lane] = (this.#credits[lane] ?? 0) + slots
+  }
+
+  reserve(lane: number, slots = 1): void {
+    const left = this.credits(lane) - slots
+    assert(left >= 0, 'a reservation has its credit')
+    this.#credits[lane] = left
+  }
+
+  assign(job: RunningJob): void {
+    assert(!this.running.has(job.id), 'a job is assigned once')
+    this.running.set(job.id, job)
+    this.#frame().assignments.push(job)
+  }
+
+  cancel(order: CancelOrder): void {
+    this.#frame().cancels.push(order)
+  }
+
+  fence(attempt: AttemptRef): void {
+    this.running.delete(attempt.jobId)
+    this.#frame().fenced.push(attempt)
+  }
+
+  acknowledge(attempt: AttemptRef): void {
+    this.#frame().acknowledged.push(attempt)
+  }
+
+  /** The executor's own word, or the scheduler's: no new work from now on. */
+  stopTaking(): void {
+    this.#taking = false
+    this.#credits.fill(0)
+  }
+
+  drain(): void {
+    this.stopTaking()
+    this.#frame().drain = true
+  }
+
+  detach(): void {
+    this.#attached = false
+    this.stopTaking()
+    this.#outgoing = undefined
+  }
+
+  #frame(): Outgoing {
+    if (this.#outgoing === undefined) {
+      this.#outgoing = { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false }
+      setImmediate(() => this.#flush())
+    }
+    return this.#outgoing
+  }
+
+  #flush(): void {
+    const frame = this.#outgoing
+    this.#outgoing = undefined
+    if (frame !== undefined && this.#attached) this.#send(frame)
+  }
+}

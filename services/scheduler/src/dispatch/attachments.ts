@@ -1,0 +1,71 @@
+import type { Attachment } from './attachment.ts'
+
+/** A free slot on an attached executor, taken. */
+export interface Reservation {
+  readonly attachment: Attachment
+  readonly lane: number
+}
+
+/** The executors attached to this replica, by id and by what they can run. */
+export class Attachments {
+  readonly #byId = new Map<string, Attachment>()
+  readonly #byMethod = new Map<string, Attachment[]>()
+
+  add(attachment: Attachment): void {
+    this.#byId.set(attachment.id, attachment)
+    for (const method of attachment.laneOf.keys()) {
+      const key = queueKey(attachment.namespace, method)
+      const serving = this.#byMethod.get(key)
+      if (serving === undefined) this.#byMethod.set(key, [attachment])
+      else serving.push(attachment)
+    }
+  }
+
+  remove(attachment: Attachment): void {
+    this.#byId.delete(attachment.id)
+    for (const method of attachment.laneOf.keys()) {
+      const key = queueKey(attachment.namespace, method)
+      const serving = (this.#byMethod.get(key) ?? []).filter((other) => other !== attachment)
+      if (serving.length === 0) this.#byMethod.delete(key)
+      else this.#byMethod.set(key, serving)
+    }
+  }
+
+  get(id: string): Attachment | undefined {
+    return this.#byId.get(id)
+  }
+
+  all(): readonly Attachment[] {
+    return [...this.#byId.values()]
+  }
+
+  /** Whether an attached executor runs the method. */
+  serves(namespace: string, method: string): boolean {
+    return this.#byMethod.has(queueKey(namespace, method))
+  }
+
+  /**
+   * Takes a slot for a job of the method, on the executor with most of them free. Lane 0 means the lane the
+   * executor gives the method.
+   */
+  reserve(namespace: string, method: string, lane: number): Reservation | undefined {
+    const serving = this.#byMethod.get(queueKey(namespace, method))
+    if (serving === undefined) return undefined
+    let best: Reservation | undefined
+    let most = 0
+    for (const attachment of serving) {
+      const runsIn = lane || attachment.laneOf.get(method) || 1
+      const free = attachment.credits(runsIn)
+      if (free <= most) continue
+      most = free
+      best = { attachment, lane: runsIn }
+    }
+    best?.attachment.reserve(best.lane)
+    return best
+  }
+}
+
+/** Names the queue of a method. Namespaces have no blanks. */
+export function queueKey(namespace: string, method: string): string {
+  return `${namespace} ${method}`
+}

@@ -1,0 +1,32 @@
+import { isTerminal, JobState } from '../domain/job-state.ts'
+import type { JobEvents } from '../events/job-events.ts'
+import type { ChangedJob } from '../ports.ts'
+import type { JobFeed } from '../waits/job-feed.ts'
+import type { Backlog } from './backlog.ts'
+
+export interface ChangesOptions {
+  readonly feed: JobFeed
+  readonly events: JobEvents
+  readonly backlog: () => Backlog
+  /** A key has become free. */
+  keyFreed(): void
+}
+
+/** What follows from jobs having changed their state, whoever changed it: told once, here. */
+export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJob[]) => void {
+  const { feed, events } = options
+  return (jobs) => {
+    const queued: ChangedJob[] = []
+    for (const job of jobs) {
+      events.job(job.namespace, job.id, job.state)
+      if (isTerminal(job.state)) {
+        feed.tell(job.id, 'state', job)
+        if (job.key !== '') options.keyFreed()
+      } else {
+        feed.tell(job.id, 'state')
+        if (job.state === JobState.queued) queued.push(job)
+      }
+    }
+    options.backlog().announce(events, queued)
+  }
+}

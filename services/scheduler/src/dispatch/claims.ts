@@ -1,0 +1,150 @@
+/**
+ * Claiming queued jobs for free slots, in batches.
+ *
+ * A wake-up (slots became free, jobs were queued) claims from the queues believed to hold jobs; every sweep asks the database about
+ * all the queues its executors serve, so a lost hint costs one period (guarantee 4).
+ *
+ * Invariants:
+ *  1. Slots are reserved before a claim and given back when the claim did not fill them.
+ *  2. A claimed job is sent, or goes back to the queue through `unsent`.
+ */
+import { createLoop, type Loop } from '@offstage/kit/lifecycle'
+import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
+import type { Attachment } from './attachment.ts'
+import { type Attachments, queueKey } from './attachments.ts'
+import type { Backlog } from './backlog.ts'
+
+export interface ClaimsOptions {
+  readonly store: JobStore
+  readonly attachments: Attachments
+  readonly backlog: () => Backlog
+  readonly sweepMs: number
+  unsent(attempts: readonly AttemptKey[]): void
+  onError(error: unknown): void
+}
+
+const CLAIM_MAX = 500
+
+/** Executors of one namespace that serve the same queues: one claim serves them all. */
+interface Group {
+  readonly namespace: string
+  readonly lane: number
+  readonly queues: QueueRef[]
+  readonly members: Attachment[]
+}
+
+export function createClaims(options: ClaimsOptions): Loop {
+  let sweepDueMs = 0
+  return createLoop({
+    name: 'claims',
+    everyMs: options.sweepMs,
+    timeoutMs: 30_000,
+    onError: options.onError,
+    async run(signal) {
+      const sweep = performance.now() >= sweepDueMs
+      if (sweep) sweepDueMs = performance.now() + options.sweepMs * 0.8
+      for (const group of groupsOf(options.attachments.all())) {
+        const queues = sweep ? group.queues : believedFull(group, options.backlog())
+        while (queues.length > 0 && !signal.aborted) {
+          if (!(await claimOnce(options, group, queues))) break
+        }
+      }
+    },
+  })
+}
+
+function groupsOf(attachments: readonly Attachment[]): Group[] {
+  const groups = new Map<string, Group>()
+  for (const attachment of attachments) {
+    if (!attachment.taking) continue
+    for (const lane of [1, 2, 3]) {
+      const key = `${attachment.namespace} ${lane} ${attachment.signature}`
+      const group = groups.get(key)
+      if (group !== undefined) group.members.push(attachment)
+      else {
+        const queues = queuesOf(attachment, lane)
+        groups.set(key, { namespace: attachment.namespace, lane, queues, members: [attachment] })
+      }
+    }
+  }
+  return [...groups.values()]
+}
+
+/** A job in lane 0 runs in the lane the executor gives its method. */
+function queuesOf(attachment: Attachment, lane: number): QueueRef[] {
+  const queues: QueueRef[] = []
+  for (const [method, own] of attachment.laneOf) {
+    queues.push({ method, lane })
+    if ((own || 1) === lane) queues.push({ method, lane: 0 })
+  }
+  return queues
+}
+
+function believedFull({ namespace, queues }: Group, backlog: Backlog): QueueRef[] {
+  return queues.filter((queue) => backlog.has(namespace, queue.method))
+}
+
+/** Claims once for all free slots of a group; whether there may be more to claim. */
+async function claimOnce(
+  options: ClaimsOptions,
+  { namespace, lane, members }: Group,
+  queues: readonly QueueRef[],
+): Promise<boolean> {
+  const slots = reserveSlots(members, lane)
+  if (slots.length === 0) return false
+  let claimed: ClaimedJob[] = []
+  try {
+    claimed = await options.store.claim(
+      namespace,
+      queues,
+      slots.map((attachment) => attachment.id),
+    )
+  } finally {
+    giveBack(slots, claimed, lane)
+  }
+  const unsent: AttemptKey[] = []
+  for (const job of claimed) {
+    const attachment = options.attachments.get(job.attachmentId)
+    if (attachment === undefined) {
+      unsent.push({ jobId: job.id, attachmentId: job.attachmentId, attempt: job.attempt })
+    } else attachment.assign({ ...job, lane })
+  }
+  if (unsent.length > 0) options.unsent(unsent)
+  const full = claimed.length === slots.length
+  if (!full) for (const { method } of emptied(queues)) options.backlog().clear(namespace, method)
+  return full
+}
+
+/** Only a method whose every queue was read can be believed empty. */
+function emptied(queues: readonly QueueRef[]): QueueRef[] {
+  return [...new Map(queues.map((queue) => [queueKey('', queue.method), queue])).values()]
+}
+
+/** One slot from each member in turn, so that work spreads, up to the size of one claim. */
+function reserveSlots(members: readonly Attachment[], lane: number): Attachment[] {
+  const slots: Attachment[] = []
+  for (let taken = true; taken && slots.length < CLAIM_MAX; ) {
+    taken = false
+    for (const member of members) {
+      if (member.credits(lane) === 0 || slots.length === CLAIM_MAX) continue
+      member.reserve(lane)
+      slots.push(member)
+      taken = true
+    }
+  }
+  return slots
+}
+
+function giveBack(
+  slots: readonly Attachment[],
+  claimed: readonly ClaimedJob[],
+  lane: number,
+): void {
+  const used = new Map<string, number>()
+  for (const job of claimed) used.set(job.attachmentId, (used.get(job.attachmentId) ?? 0) + 1)
+  for (const member of slots) {
+    const left = used.get(member.id) ?? 0
+    if (left > 0) used.set(member.id, left - 1)
+    else if (member.taking) member.grant(lane, 1)
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The ends of attempts: results come in, are recorded in batches, and everybody who waits is told.
+ *
+ * Invariants:
+ *  1. A result is acknowledged to the executor only after its commit; one that changed nothing is answered by a fence.
+ *  2. A result that meets a database that is away is kept and tried again until the attachment is gone; then the executor, which
+ *     has not been acknowledged, sends it again on its next stream. Credits bound how many can wait (guarantee 6).
+ */
+import { isConnectionError, sqlStateOf } from '@offstage/kit/database'
+import type { JobError, JobStanding } from '../domain/job.ts'
+import { isTerminal, JobState } from '../domain/job-state.ts'
+import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
+import type { Payload } from '../domain/start-command.ts'
+import type {
+  AttemptEnd,
+  AttemptKey,
+  AttemptSuccess,
+  ChangedJob,
+  JobStore,
+  RunningJob,
+} from '../ports.ts'
+import { overloaded } from '../refusals.ts'
+import type { Attachment } from './attachment.ts'
+import { createBatcher } from './batcher.ts'
+
+/** How an attempt ended, as its executor tells it. */
+export interface AttemptResult {
+  readonly jobId: string
+  readonly attempt: number
+  readonly outcome:
+    | { readonly kind: 'succeeded'; readonly result: Payload | undefined }
+    | { readonly kind: 'failed'; readonly error: JobError }
+    | { readonly kind: 'canceled' }
+  readonly additionalResult: Payload | undefined
+}
+
+export interface EndsOptions {
+  readonly store: JobStore
+  /** Told of every job whose state a write changed. */
+  changed(jobs: readonly ChangedJob[]): void
+  onError(error: unknown): void
+}
+
+export interface Ends {
+  /** Records results of one executor; settles when they are recorded or the attachment is gone. */
+  record(attachment: Attachment, results: readonly AttemptResult[]): Promise<void>
+  /** Puts attempts back into the queue at no charge, however long the database takes. */
+  requeue(attempts: readonly AttemptKey[]): Promise<void>
+}
+
+interface Pending {
+  readonly key: AttemptKey
+  readonly job: RunningJob
+}
+
+export function createEnds({ store, changed, onError }: EndsOptions): Ends {
+  const isDataError = (error: unknown) => /^2[23]/.test(sqlStateOf(error) ?? '')
+  const overflow = () => overloaded('results')
+  const limits = { maxItems: 1_000, maxQueued: 1_000_000, overflow, isDataError }
+  const successes = createBatcher<AttemptSuccess & Pending, ChangedJob | undefined>({
+    ...limits,
+    concurrency: 2,
+    async run(items) {
+      const completions = await store.succeed(items)
+      return items.map(({ job }) => {
+        const completion = completions.get(job.id)
+        return completion && changedJob(job, completion)
+      })
+    },
+  })
+  const others = createBatcher<AttemptEnd & Pending, ChangedJob | undefined>({
+    ...limits,
+    async run(items) {
+      const ended = new Map((await store.end(items)).map((job) => [job.id, job]))
+      return items.map(({ jobId }) => ended.get(jobId))
+    },
+  })
+
+  const settle = (attachment: Attachment, pending: readonly Pending[], ended: Ended) => {
+    const done: ChangedJob[] = []
+    for (const [index, { key }] of pending.entries()) {
+      const job = ended[index]
+      if (job === undefined) attachment.fence(key)
+      else {
+        attachment.running.delete(key.jobId)
+        attachment.acknowledge(key)
+        done.push(job)
+      }
+    }
+    changed(done)
+  }
+
+  return {
+    async record(attachment, results) {
+      const plain: (AttemptSuccess & Pending)[] = []
+      const rest: (AttemptEnd & Pending)[] = []
+      for (const result of results) {
+        const job = attachment.running.get(result.jobId)
+        if (job === undefined || job.attempt !== result.attempt) attachment.fence(result)
+        else if (isPlain(result)) plain.push(plainSuccess(attachment, job, result))
+        else rest.push(attemptEnd(attachment, job, result))
+      }
+      const record = async <T extends Pending>(items: T[], add: (items: T[]) => Promise<Ended>) => {
+        if (items.length === 0) return
+        const ended = await persist(
+          () => add(items),
+          () => !attachment.attached,
+          onError,
+        )
+        if (ended !== undefined) settle(attachment, items, ended)
+      }
+      await Promise.all([record(plain, successes.add), record(rest, others.add)])
+    },
+    async requeue(attempts) {
+      if (attempts.length === 0) return
+      const queued = await persist(
+        () => store.requeue(attempts),
+        () => false,
+        onError,
+      )
+      if (queued !== undefined) changed(queued)
+    },
+  }
+}
+
+type Ended = readonly (ChangedJob | undefined)[]
+
+const RETRY_MS_MAX = 2_000
+
+/** Tries until the database has answered; gives up when `obsolete` says so, or for an error that will not pass. */
+async function persist<T>(
+  write: () => Promise<T>,
+  obsolete: () => boolean,
+  onError: (error: unknown) => void,
+): Promise<T | undefined> {
+  for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
+    try {
+      return await write()
+    } catch (error) {
+      onError(error)
+      if (!isConnectionError(error) || obsolete()) return undefined
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs).unref())
+    if (obsolete()) return undefined
+  }
+}
+
+/** Whether the hot statement can record it: success, nothing but a small JSON result. */
+function isPlain({ outcome, additionalResult }: AttemptResult): boolean {
+  if (outcome.kind !== 'succeeded' || additionalResult !== undefined) return false
+  const { result } = outcome
+  return result === undefined || (result.inline !== undefined && result.type === '')
+}
+
+function keyOf(attachment: Attachment, job: RunningJob): AttemptKey {
+  return { jobId: job.id, attachmentId: attachment.id, attempt: job.attempt }
+}
+
+function plainSuccess(attachment: Attachment, job: RunningJob, { outcome }: AttemptResult) {
+  const key = keyOf(attachment, job)
+  const result = outcome.kind === 'succeeded' ? outcome.result?.inline : undefined
+  return { ...key, key, job, result }
+}
+
+function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResult) {
+  const key = keyOf(attachment, job)
+  const { outcome, additionalResult } = result
+  const end = {
+    ...key,
+    key,
+    job,
+    result: undefined,
+    additionalResult,
+    error: undefined,
+    backoffMs: 0,
+  }
+  if (outcome.kind === 'succeeded') {
+    return { ...end, state: JobState.succeeded, result: outcome.result }
+  }
+  if (outcome.kind === 'canceled') return { ...end, state: JobState.canceled }
+  const policy = job.options?.retry ?? DEFAULT_RETRY_POLICY
+  const pause = outcome.error.retryable
+    ? backoffMs(policy, job.failures + 1, Math.random())
+    : undefined
+  if (pause === undefined) return { ...end, state: JobState.failed, error: outcome.error }
+  return { ...end, state: JobState.scheduled, error: outcome.error, backoffMs: pause }
+}
+
+function changedJob(
+  job: RunningJob,
+  completion: NonNullable<JobStanding['completion']>,
+): ChangedJob {
+  const { id, namespace, owner, method, key } = job
+  return { id, namespace, owner, method, key, state: completion.state, completion }
+}
+
+/** Whether a changed job has ended, rather than gone back to wait. */
+export function hasEnded(job: ChangedJob): boolean {
+  return isTerminal(job.state)
+}

@@ -1,0 +1,87 @@
+/** What executors report about running attempts (rows J11, J15): recorded in batches, then hinted at. */
+import { sqlStateOf } from '@offstage/kit/database'
+import type { JobEvents } from '../events/job-events.ts'
+import type { AttemptKey, JobStore, MessageRecord, ProgressRecord } from '../ports.ts'
+import { overloaded } from '../refusals.ts'
+import type { JobFeed } from '../waits/job-feed.ts'
+import type { Attachment } from './attachment.ts'
+import { createBatcher } from './batcher.ts'
+
+export interface ReportsOptions {
+  readonly store: JobStore
+  readonly feed: JobFeed
+  readonly events: JobEvents
+}
+
+type Report<T> = Omit<T, 'attachmentId'>
+
+export interface Reports {
+  progress(attachment: Attachment, reports: readonly Report<ProgressRecord>[]): Promise<void>
+  messages(attachment: Attachment, reports: readonly Report<MessageRecord>[]): Promise<void>
+  waiting(
+    attachment: Attachment,
+    attempts: readonly (Report<AttemptKey> & { readonly waiting: boolean })[],
+  ): Promise<void>
+}
+
+export function createReports({ store, feed, events }: ReportsOptions): Reports {
+  const recorder = <T extends AttemptKey>(write: (records: readonly T[]) => Promise<void>) =>
+    createBatcher<T, undefined>({
+      async run(records) {
+        await write(records)
+        return records.map(() => undefined)
+      },
+      maxItems: 1_000,
+      maxQueued: 20_000,
+      isDataError: (error) => /^2[23]/.test(sqlStateOf(error) ?? ''),
+      overflow: () => overloaded('reports'),
+    })
+  const progress = recorder<ProgressRecord>(store.recordProgress)
+  const messages = recorder<MessageRecord>(store.recordMessages)
+
+  const tell = (attachment: Attachment, ids: Iterable<string>, what: 'progress' | 'messages') => {
+    for (const id of new Set(ids)) {
+      feed.tell(id, what)
+      events.job(attachment.namespace, id, what)
+    }
+  }
+  /** Only of attempts this attachment holds; the statement checks again. */
+  const held = <T extends Report<AttemptKey>>(attachment: Attachment, reports: readonly T[]) =>
+    reports.flatMap((report) =>
+      attachment.running.get(report.jobId)?.attempt === report.attempt
+        ? [{ ...report, attachmentId: attachment.id }]
+        : [],
+    )
+
+  return {
+    async progress(attachment, reports) {
+      const records = held(attachment, reports)
+      await progress.add(records)
+      tell(
+        attachment,
+        records.map((record) => record.jobId),
+        'progress',
+      )
+    },
+    async messages(attachment, reports) {
+      const records = held(attachment, reports)
+      await messages.add(records)
+      tell(
+        attachment,
+        records.map((record) => record.jobId),
+        'messages',
+      )
+    },
+    async waiting(attachment, attempts) {
+      for (const waiting of [true, false]) {
+        const some = held(
+          attachment,
+          attempts.filter((attempt) => attempt.waiting === waiting),
+        )
+        if (some.length === 0) continue
+        await store.setWaiting(some, waiting)
+        for (const { jobId } of some) feed.tell(jobId, 'state')
+      }
+    },
+  }
+}

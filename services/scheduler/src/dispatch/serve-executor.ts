@@ -1,0 +1,158 @@
+/**
+ * One executor's stream from its hello to its end.
+ *
+ * Invariants:
+ *  1. Nothing is sent to the executor before its attachment, and what its session still runs, is recorded.
+ *  2. What an attempt reported before its end is recorded before its end.
+ *  3. When the stream ends, the attachment takes nothing more; its jobs stay its session's until the session attaches again
+ *     or the lease runs out.
+ */
+import type { Subscription } from '@offstage/kit/bus'
+import type { MethodDefinition } from '../domain/method-definition.ts'
+import type { JobEvents } from '../events/job-events.ts'
+import type {
+  AttachmentStore,
+  ChangedJob,
+  MessageRecord,
+  ProgressRecord,
+  SweepStore,
+} from '../ports.ts'
+import { Attachment, type AttemptRef, type Outgoing } from './attachment.ts'
+import type { Attachments } from './attachments.ts'
+import type { Backlog } from './backlog.ts'
+import type { AttemptResult, Ends } from './ends.ts'
+import type { Methods } from './methods.ts'
+import type { Reports } from './reports.ts'
+import { sendCancels } from './upkeep.ts'
+
+export interface Hello {
+  readonly sessionId: string
+  readonly namespace: string
+  readonly name: string
+  readonly methods: readonly MethodDefinition[]
+  readonly running: readonly AttemptRef[]
+}
+
+/** What one frame of an executor says. */
+export interface Incoming {
+  readonly credits: readonly { lane: number; slots: number }[]
+  readonly results: readonly AttemptResult[]
+  readonly progress: readonly Omit<ProgressRecord, 'attachmentId'>[]
+  readonly messages: readonly Omit<MessageRecord, 'attachmentId'>[]
+  readonly waiting: readonly (AttemptRef & { readonly waiting: boolean })[]
+  readonly handedBack: readonly AttemptRef[]
+  readonly draining: boolean
+}
+
+export interface ServeExecutorOptions {
+  readonly attachments: Attachments
+  readonly attachmentStore: AttachmentStore
+  readonly sweeps: SweepStore
+  readonly methods: Methods
+  readonly ends: Ends
+  readonly reports: Reports
+  readonly backlog: Backlog
+  readonly events: JobEvents
+  readonly schedulerName: string
+  readonly leaseMs: number
+  readonly newId: () => string
+  /** How to end the stream of each attachment from this side. */
+  readonly streams: Map<string, () => void>
+  changed(jobs: readonly ChangedJob[]): void
+  /** Slots have become free. */
+  wakeClaims(): void
+  onError(error: unknown): void
+}
+
+export interface ExecutorConnection {
+  /** Takes in one frame; awaited before the next is read. */
+  receive(frame: Incoming): Promise<void>
+  /** The stream has ended. */
+  close(): void
+}
+
+/** The way back to the executor. */
+export interface ExecutorStream {
+  welcome(): void
+  send(frame: Outgoing): void
+  /** Ends the stream: the executor attaches anew. */
+  end(): void
+}
+
+export type ServeExecutor = (hello: Hello, stream: ExecutorStream) => Promise<ExecutorConnection>
+
+export function createServeExecutor(options: ServeExecutorOptions): ServeExecutor {
+  return async (hello, stream) => {
+    const { attachments, methods, events, leaseMs } = options
+    const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
+    await methods.announce(hello.namespace, hello.methods)
+    await adopt(options, attachment, hello)
+    stream.welcome()
+    attachments.add(attachment)
+    options.streams.set(attachment.id, stream.end)
+    for (const method of attachment.laneOf.keys()) options.backlog.add(hello.namespace, method)
+    const onCancel = events.onCancelRequested(attachment.id, () => {
+      sendCancels(options.sweeps, attachments, [attachment.id], leaseMs).catch(options.onError)
+    })
+    return connection(options, attachment, onCancel)
+  }
+}
+
+/** Moves over what the session still runs; the rest of what it held goes back into the queue. */
+async function adopt(
+  { attachmentStore, schedulerName, leaseMs, changed }: ServeExecutorOptions,
+  attachment: Attachment,
+  { sessionId, namespace, name, running }: Hello,
+): Promise<void> {
+  const { id } = attachment
+  const record = { id, sessionId, namespace, name, scheduler: schedulerName }
+  const { adopted, requeued } = await attachmentStore.attach(record, leaseMs, running)
+  for (const job of adopted) attachment.running.set(job.id, job)
+  for (const { jobId, attempt } of running) {
+    if (!attachment.running.has(jobId)) attachment.fence({ jobId, attempt })
+  }
+  changed(requeued)
+}
+
+function connection(
+  options: ServeExecutorOptions,
+  attachment: Attachment,
+  onCancel: Subscription,
+): ExecutorConnection {
+  const { ends, reports, onError, backlog } = options
+  return {
+    async receive(frame) {
+      attachment.heard = true
+      if (frame.draining) attachment.stopTaking()
+      await recordReports(reports, attachment, frame)
+      // Results are not awaited: the next frame's share the next statement.
+      if (frame.results.length > 0) ends.record(attachment, frame.results).catch(onError)
+      if (frame.handedBack.length > 0) {
+        const attempts = frame.handedBack.map((ref) => ({ ...ref, attachmentId: attachment.id }))
+        for (const { jobId } of attempts) attachment.running.delete(jobId)
+        ends.requeue(attempts).catch(onError)
+      }
+      for (const { lane, slots } of frame.credits) attachment.grant(lane, slots)
+      if (frame.credits.length > 0 && !backlog.empty) options.wakeClaims()
+    },
+    close() {
+      attachment.detach()
+      options.attachments.remove(attachment)
+      options.streams.delete(attachment.id)
+      onCancel.unsubscribe()
+    },
+  }
+}
+
+async function recordReports(
+  reports: Reports,
+  attachment: Attachment,
+  { progress, messages, waiting }: Incoming,
+): Promise<void> {
+  if (progress.length + messages.length + waiting.length === 0) return
+  await Promise.all([
+    reports.progress(attachment, progress),
+    reports.messages(attachment, messages),
+    reports.waiting(attachment, waiting),
+  ])
+}

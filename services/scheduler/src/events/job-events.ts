@@ -1,0 +1,68 @@
+/**
+ * Events as they go over the bus: hints, whose loss costs latency and never a job. Payloads are ids and states,
+ * never user data. Subjects are those of docs/events.md.
+ */
+import type { Bus, Subscription } from '@offstage/kit/bus'
+import { JobState } from '../domain/job-state.ts'
+
+const STATE_NAMES: Readonly<Record<JobState, string>> = {
+  [JobState.scheduled]: 'scheduled',
+  [JobState.queued]: 'queued',
+  [JobState.running]: 'running',
+  [JobState.waiting]: 'waiting',
+  [JobState.succeeded]: 'succeeded',
+  [JobState.failed]: 'failed',
+  [JobState.canceled]: 'canceled',
+}
+
+export type JobHint = 'state' | 'progress' | 'messages'
+
+export interface JobEvents {
+  /** A job entered a state, reported progress or recorded messages. */
+  job(
+    namespace: string,
+    jobId: string,
+    what: JobState | 'progress' | 'messages',
+    traceparent?: string,
+  ): void
+  /** Jobs of a method were queued. */
+  queueReady(namespace: string, method: string): void
+  /** An attachment on another replica has something to be told. */
+  cancelRequested(attachmentId: string): void
+  onJob(namespace: string, jobId: string, listener: (hint: JobHint) => void): Subscription
+  onQueueReady(listener: (namespace: string, method: string) => void): Subscription
+  onCancelRequested(attachmentId: string, listener: () => void): Subscription
+}
+
+const NO_PAYLOAD = new Uint8Array()
+
+export function createJobEvents(bus: Bus): JobEvents {
+  return {
+    job(namespace, jobId, what, traceparent) {
+      const event = typeof what === 'number' ? STATE_NAMES[what] : what
+      const headers = traceparent ? { traceparent } : undefined
+      bus.publish(`offstage.v1.${namespace}.jobs.${jobId}.${event}`, NO_PAYLOAD, headers)
+    },
+    queueReady(namespace, method) {
+      bus.publish(`offstage.v1.${namespace}.queues.${method}.ready`, NO_PAYLOAD)
+    },
+    cancelRequested(attachmentId) {
+      bus.publish(`offstage.v1.executors.${attachmentId}.cancel`, NO_PAYLOAD)
+    },
+    onJob(namespace, jobId, listener) {
+      return bus.subscribe(`offstage.v1.${namespace}.jobs.${jobId}.*`, ({ subject }) => {
+        const event = subject.slice(subject.lastIndexOf('.') + 1)
+        listener(event === 'progress' || event === 'messages' ? event : 'state')
+      })
+    },
+    onQueueReady(listener) {
+      return bus.subscribe('offstage.v1.*.queues.>', ({ subject }) => {
+        const [, , namespace = '', , ...rest] = subject.split('.')
+        if (rest.pop() === 'ready') listener(namespace, rest.join('.'))
+      })
+    },
+    onCancelRequested(attachmentId, listener) {
+      return bus.subscribe(`offstage.v1.executors.${attachmentId}.cancel`, listener)
+    },
+  }
+}

@@ -1,0 +1,180 @@
+/** Where proto types and domain types of the executor protocol meet. */
+import type * as proto from '@offstage/proto/executor'
+import type { Outgoing } from '../dispatch/attachment.ts'
+import type { AttemptResult } from '../dispatch/ends.ts'
+import type { Hello, Incoming } from '../dispatch/serve-executor.ts'
+import type { MethodDefinition } from '../domain/method-definition.ts'
+import { isJobId } from '../domain/start-command.ts'
+import type { RunningJob } from '../ports.ts'
+import { invalidField } from '../refusals.ts'
+import {
+  durationFrom,
+  msFrom,
+  namespaceFrom,
+  payloadFrom,
+  payloadTo,
+  retryFrom,
+} from './mapping.ts'
+
+const METHODS_MAX = 10_000
+const METHOD = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
+
+export function helloFrom(hello: proto.Hello | undefined): Hello {
+  if (hello === undefined) throw invalidField('hello', 'must be in the first message')
+  if (!isJobId(hello.sessionId)) throw invalidField('hello.session_id', 'must be a lower-case UUID')
+  if (hello.methods.length > METHODS_MAX) {
+    throw invalidField('hello.methods', `must be at most ${METHODS_MAX}`)
+  }
+  return {
+    sessionId: hello.sessionId,
+    namespace: namespaceFrom(hello.namespace),
+    name: hello.name.slice(0, 200),
+    methods: hello.methods.map(methodFrom),
+    running: hello.running.filter(({ jobId }) => isJobId(jobId)),
+  }
+}
+
+function methodFrom(method: proto.MethodDefinition, index: number): MethodDefinition {
+  if (method.name.length > 200 || !METHOD.test(method.name)) {
+    throw invalidField(`hello.methods[${index}].name`, 'must be segments joined by dots')
+  }
+  return {
+    name: method.name,
+    description: method.description.slice(0, 1_000),
+    paramsSchema: method.paramsSchema,
+    resultSchema: method.resultSchema,
+    lane: method.lane || 1,
+    retry: retryFrom(method.retryPolicy),
+    queueDeadlineMs: msFrom(method.deadlines?.queue),
+    attemptDeadlineMs: msFrom(method.deadlines?.attempt),
+  }
+}
+
+export function incomingFrom(frame: proto.AttachRequest): Incoming {
+  return {
+    credits: frame.credits.map(creditFrom),
+    results: frame.results.map(resultFrom),
+    progress: frame.progress.flatMap(({ jobId, attempt, progress }) => {
+      if (progress === undefined) return []
+      const { percent, text, extra, revision } = progress
+      const bounded = Math.min(100, Math.max(0, percent || 0))
+      const record = { percent: bounded, text: textFrom(text, 1_000), extra, revision }
+      return [{ jobId, attempt, progress: record }]
+    }),
+    messages: frame.messages.map(({ jobId, attempt, number, severity, text, extra }) => ({
+      jobId,
+      attempt,
+      number,
+      severity: severity || 1,
+      text: textFrom(text, 4_000),
+      extra,
+    })),
+    waiting: frame.waiting,
+    handedBack: frame.handedBack,
+    draining: frame.draining,
+  }
+}
+
+/** What PostgreSQL cannot hold is left out, what is too long is cut: a report never fails a job. */
+function textFrom(text: string, max: number): string {
+  const plain = text.includes('\0') ? text.replaceAll('\0', '') : text
+  return plain.length > max ? plain.slice(0, max) : plain
+}
+
+function creditFrom({ lane, slots }: proto.Credit): { lane: number; slots: number } {
+  if (lane < 1 || lane > 3) throw invalidField('credits.lane', 'is not a known value')
+  if (slots < 0 || slots > 100_000)
+    throw invalidField('credits.slots', 'must be within 0 and 100000')
+  return { lane, slots }
+}
+
+function resultFrom(result: proto.AttemptResult): AttemptResult {
+  const { jobId, attempt, outcome } = result
+  const additionalResult = payloadFrom(result.additionalResult)
+  switch (outcome?.$case) {
+    case 'succeeded':
+      return {
+        jobId,
+        attempt,
+        outcome: { kind: 'succeeded', result: payloadFrom(outcome.value) },
+        additionalResult,
+      }
+    case 'failed': {
+      const { brief, detail, reason, retryable } = outcome.value
+      const error = {
+        brief: textFrom(brief, 1_000),
+        detail: textFrom(detail, 32_768),
+        reason: textFrom(reason, 200),
+        retryable,
+      }
+      return { jobId, attempt, outcome: { kind: 'failed', error }, additionalResult }
+    }
+    case 'canceled':
+      return { jobId, attempt, outcome: { kind: 'canceled' }, additionalResult }
+    default:
+      throw invalidField('results.outcome', 'must be set')
+  }
+}
+
+export function outgoingTo(frame: Outgoing): proto.AttachResponse {
+  return {
+    welcome: undefined,
+    assignments: frame.assignments.map(assignmentTo),
+    cancels: frame.cancels.map(({ jobId, attempt, reason, graceMs }) => ({
+      jobId,
+      attempt,
+      reason,
+      grace: durationFrom(graceMs),
+    })),
+    fenced: frame.fenced,
+    acknowledged: frame.acknowledged,
+    drain: frame.drain,
+  }
+}
+
+const NO_LABELS = {}
+
+function assignmentTo(job: RunningJob): proto.Assignment {
+  const { options } = job
+  return {
+    jobId: job.id,
+    attempt: job.attempt,
+    method: job.method,
+    params: payloadTo(job.params),
+    lane: job.lane as proto.Assignment['lane'],
+    owner: job.owner,
+    namespace: job.namespace,
+    traceparent: job.traceparent,
+    tracestate: options?.tracestate ?? '',
+    token: '',
+    scope: options?.scope ?? '',
+    resultAddress: options?.resultAddress ?? '',
+    wantAdditionalResult: options?.wantAdditionalResult ?? false,
+    additionalResultAddress: options?.additionalResultAddress ?? '',
+    attemptDeadline: durationFrom(options?.attemptDeadlineMs),
+    parentJobId: job.parentId,
+    key: job.key,
+    labels: job.labels ?? NO_LABELS,
+    displayName: options?.displayName ?? '',
+    requestedMethod: '',
+  }
+}
+
+export function welcomeTo(
+  hello: Hello,
+  leaseMs: number,
+  schedulerName: string,
+): proto.AttachResponse {
+  return {
+    welcome: {
+      sessionId: hello.sessionId,
+      lease: durationFrom(leaseMs),
+      scheduler: schedulerName,
+    },
+    assignments: [],
+    cancels: [],
+    fenced: [],
+    acknowledged: [],
+    drain: false,
+  }
+}

@@ -1,0 +1,53 @@
+import { bidiStream } from '@offstage/kit/grpc'
+import type { AttachRequest, AttachResponse, ExecutorServiceServer } from '@offstage/proto/executor'
+import type { ExecutorConnection, ServeExecutor } from '../dispatch/serve-executor.ts'
+import { attachElsewhere, invalidField } from '../refusals.ts'
+import { helloFrom, incomingFrom, outgoingTo, welcomeTo } from './executor-mapping.ts'
+
+export function executorService(options: {
+  readonly serve: ServeExecutor
+  readonly leaseMs: number
+  readonly schedulerName: string
+}): ExecutorServiceServer {
+  const { serve, leaseMs, schedulerName } = options
+  return {
+    attach: bidiStream<AttachRequest, AttachResponse>(async (call) => {
+      let connection: ExecutorConnection | undefined
+      const ended = new AbortController()
+      try {
+        for await (const frame of untilAborted(call.requests, ended.signal)) {
+          if (connection === undefined) {
+            const hello = helloFrom(frame.hello)
+            connection = await serve(hello, {
+              welcome: () => call.send(welcomeTo(hello, leaseMs, schedulerName)),
+              send: (outgoing) => call.send(outgoingTo(outgoing)),
+              end: () => ended.abort(attachElsewhere()),
+            })
+          } else if (frame.hello !== undefined) {
+            throw invalidField('hello', 'must be in the first message only')
+          }
+          await connection.receive(incomingFrom(frame))
+        }
+      } finally {
+        connection?.close()
+      }
+    }),
+  }
+}
+
+/** The requests until the signal aborts; then its reason is thrown, though a request may be awaited. */
+async function* untilAborted<T>(requests: AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
+  const iterator = requests[Symbol.asyncIterator]()
+  // One rejection at a time hangs on the signal: a race would gather one for each frame of a stream's life.
+  let fail: (reason: unknown) => void = () => {}
+  signal.addEventListener('abort', () => fail(signal.reason), { once: true })
+  while (true) {
+    const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+      fail = reject
+      if (signal.aborted) reject(signal.reason)
+      iterator.next().then(resolve, reject)
+    })
+    if (next.done) return
+    yield next.value
+  }
+}

@@ -1,0 +1,159 @@
+import { bidiStream, type CallContext, statusFromError, unary } from '@offstage/kit/grpc'
+import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
+import * as proto from '@offstage/proto/jobs'
+import { isJobId, LIMITS, type StartCommand } from '../domain/start-command.ts'
+import type { CancelJob } from '../jobs/cancel-job.ts'
+import { canSee, type FindJobs } from '../jobs/find-jobs.ts'
+import type { Started, StartJobs } from '../jobs/start-jobs.ts'
+import { invalidField } from '../refusals.ts'
+import type { JobWatch } from '../waits/job-watch.ts'
+import * as map from './mapping.ts'
+import { rpcStatusOf } from './rpc-status.ts'
+import { unimplemented } from './unimplemented.ts'
+import { watchJobs } from './watch-jobs.ts'
+
+export interface JobUseCases {
+  readonly startJobs: StartJobs
+  readonly findJobs: FindJobs
+  readonly cancelJob: CancelJob
+  newWatch(options: { namespace: string; canSee(owner: string): boolean }): JobWatch
+}
+
+const GRACE_MS = 10_000
+const WAIT_MS = 30_000
+
+export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServer {
+  return {
+    startJob: unary(async (request: proto.StartJobRequest, context) => {
+      const { job: spec } = request
+      if (spec === undefined) throw invalidField('job', 'is required')
+      const command = map.startCommandFrom(spec, originOf(request, context))
+      const [started] = await use.startJobs([command], inlineWaitOf(request), context.signal)
+      return { job: started && map.startedTo(started) }
+    }),
+
+    startJobs: unary(async (request: proto.StartJobsRequest, context) => {
+      const { jobs } = request
+      if (jobs.length === 0 || jobs.length > LIMITS.batchMax) {
+        throw invalidField('jobs', `must be 1 to ${LIMITS.batchMax}`)
+      }
+      const origin = originOf(request, context)
+      const commands = jobs.map((spec) => attempt(() => map.startCommandFrom(spec, origin)))
+      const good = commands.flatMap((command) => ('error' in command ? [] : [command]))
+      const started = await use.startJobs(good, inlineWaitOf(request), context.signal)
+      let next = 0
+      return {
+        outcomes: commands.map((command) =>
+          outcomeTo('error' in command ? command : started[next++], log),
+        ),
+      }
+    }),
+
+    getJob: unary(async ({ namespace, jobId }: proto.GetJobRequest, { caller }) => {
+      const job = await use.findJobs.get(caller, map.namespaceFrom(namespace), jobIdFrom(jobId))
+      return { job: map.jobTo(job, { brief: false }) }
+    }),
+
+    listJobs: unary(async (request: proto.ListJobsRequest, { caller }) => {
+      const page = { size: map.pageSizeFrom(request.pageSize, 50), token: request.pageToken }
+      const filter = map.filterFrom(request.filter)
+      if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
+      const namespace = map.namespaceFrom(request.namespace)
+      const { jobs, nextPageToken } = await use.findJobs.list(caller, namespace, filter, page)
+      return { jobs: jobs.map((job) => map.jobTo(job, { brief: true })), nextPageToken }
+    }),
+
+    waitJobs: unary(async (request: proto.WaitJobsRequest, { caller, signal }) => {
+      const { jobIds: ids } = request
+      if (ids.length === 0 || ids.length > LIMITS.batchMax) {
+        throw invalidField('job_ids', `must be 1 to ${LIMITS.batchMax}`)
+      }
+      for (const [index, id] of ids.entries()) jobIdFrom(id, `job_ids[${index}]`)
+      const any = request.mode === proto.WaitMode.WAIT_MODE_ANY
+      const timeoutMs = map.boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.inlineWaitMsMax)
+      const namespace = map.namespaceFrom(request.namespace)
+      const wanted = { ids, any, timeoutMs }
+      const { standings, satisfied } = await use.findJobs.wait(caller, namespace, wanted, signal)
+      return { statuses: ids.map((id, index) => map.statusTo(id, standings[index])), satisfied }
+    }),
+
+    watchJobs: bidiStream<proto.WatchJobsRequest, proto.WatchJobsResponse>((call, context) =>
+      watchJobs(
+        call,
+        (namespace) =>
+          use.newWatch({ namespace, canSee: (owner) => canSee(context.caller, owner) }),
+        context.signal,
+      ),
+    ),
+
+    cancelJob: unary(async (request: proto.CancelJobRequest, { caller }) => {
+      const { state, outcome } = await use.cancelJob(caller, {
+        namespace: map.namespaceFrom(request.namespace),
+        jobId: jobIdFrom(request.jobId),
+        reason: request.reason.replaceAll('\0', '').slice(0, 1_000),
+        graceMs: map.boundedMs('grace', request.grace, GRACE_MS, 3_600_000),
+        cascade: request.cascade,
+      })
+      return { state, outcome: map.cancelOutcomeTo(outcome) }
+    }),
+
+    listJobMessages: unary(async (request: proto.ListJobMessagesRequest, { caller }) => {
+      const { messages, more } = await use.findJobs.messages(
+        caller,
+        map.namespaceFrom(request.namespace),
+        jobIdFrom(request.jobId),
+        { after: request.afterSequence, size: map.pageSizeFrom(request.pageSize, 100) },
+      )
+      return { messages: messages.map(map.messageTo), more }
+    }),
+
+    cancelJobs: unimplemented('JobService.CancelJobs'),
+    retryJob: unimplemented('JobService.RetryJob'),
+    deleteJob: unimplemented('JobService.DeleteJob'),
+    explainJob: unimplemented('JobService.ExplainJob'),
+  }
+}
+
+function originOf({ namespace }: { namespace: string }, context: CallContext): map.StartOrigin {
+  return {
+    namespace: map.namespaceFrom(namespace),
+    caller: context.caller,
+    traceparent: currentTraceparent() ?? textOf(context, 'traceparent'),
+    tracestate: currentTracestate() ?? textOf(context, 'tracestate'),
+  }
+}
+
+function textOf({ metadata }: CallContext, key: string): string {
+  return String(metadata.get(key)[0] ?? '')
+}
+
+function inlineWaitOf({ inlineWait }: { inlineWait: proto.StartJobRequest['inlineWait'] }): number {
+  return map.boundedMs('inline_wait', inlineWait, 0, LIMITS.inlineWaitMsMax)
+}
+
+/** Ids are compared as text: upper case would name another job. */
+function jobIdFrom(id: string, field = 'job_id'): string {
+  if (isJobId(id)) return id
+  throw invalidField(field, 'must be a job id, a lower-case UUID')
+}
+
+function attempt(parse: () => StartCommand): StartCommand | { error: unknown } {
+  try {
+    return parse()
+  } catch (error) {
+    return { error }
+  }
+}
+
+function outcomeTo(
+  started: Started | { error: unknown } | undefined,
+  log: Logger,
+): proto.StartJobOutcome {
+  const error = started === undefined || 'error' in started ? started?.error : undefined
+  if (started !== undefined && !('error' in started) && !('refusal' in started)) {
+    return { outcome: { $case: 'started', value: map.startedTo(started) } }
+  }
+  const refusal = started !== undefined && 'refusal' in started ? started.refusal : error
+  const fault = statusFromError(refusal, (cause) => log.error({ err: cause }, 'a start failed'))
+  return { outcome: { $case: 'error', value: rpcStatusOf(fault) } }
+}

@@ -1,0 +1,61 @@
+import type { BidiCall } from '@offstage/kit/grpc'
+import type * as proto from '@offstage/proto/jobs'
+import { isJobId } from '../domain/start-command.ts'
+import { invalidField } from '../refusals.ts'
+import type { JobWatch } from '../waits/job-watch.ts'
+import { namespaceFrom, watchEventTo } from './mapping.ts'
+
+const TARGETS_MAX = 10_000
+const EVENTS_MAX = 500
+
+/**
+ * Serves one watch: requests add and remove jobs while events flow. It ends when the caller has half-closed and
+ * every watched job has ended, or with the call.
+ */
+export async function watchJobs(
+  call: BidiCall<proto.WatchJobsRequest, proto.WatchJobsResponse>,
+  newWatch: (namespace: string) => JobWatch,
+  signal: AbortSignal,
+): Promise<void> {
+  let watch: JobWatch | undefined
+  const stop = new AbortController()
+  const ending = AbortSignal.any([signal, stop.signal])
+  let halfClosed = false
+  let pumping: Promise<void> | undefined
+
+  const pump = async (watch: JobWatch) => {
+    while (!ending.aborted && !(halfClosed && watch.size === 0)) {
+      await watch.changed(ending)
+      const events = (await watch.read()).map(watchEventTo)
+      for (let from = 0; from < events.length && !ending.aborted; from += EVENTS_MAX) {
+        if (!call.send({ events: events.slice(from, from + EVENTS_MAX) })) await call.drained()
+      }
+    }
+  }
+
+  try {
+    for await (const request of call.requests) {
+      watch ??= newWatch(namespaceFrom(request.namespace))
+      addTargets(watch, request)
+      pumping ??= pump(watch)
+    }
+    halfClosed = true
+    watch?.wake()
+    await pumping
+  } finally {
+    stop.abort()
+    watch?.[Symbol.dispose]()
+    await pumping?.catch(() => {})
+  }
+}
+
+function addTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
+  if (watch.size + request.add.length > TARGETS_MAX) {
+    throw invalidField('add', `would watch more than ${TARGETS_MAX} jobs on one stream`)
+  }
+  for (const { jobId, afterSequence } of request.add) {
+    if (!isJobId(jobId)) throw invalidField('add.job_id', 'must be a job id, a lower-case UUID')
+    watch.add(jobId, afterSequence)
+  }
+  for (const jobId of request.removeJobIds) watch.remove(jobId)
+}

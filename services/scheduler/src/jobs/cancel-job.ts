@@ -1,0 +1,56 @@
+/** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
+import type { Caller } from '@offstage/kit/grpc'
+import type { Attachments } from '../dispatch/attachments.ts'
+import type { CancelOutcome } from '../domain/job.ts'
+import { isTerminal, type JobState } from '../domain/job-state.ts'
+import type { JobEvents } from '../events/job-events.ts'
+import type { ChangedJob, JobStore } from '../ports.ts'
+import { jobNotFound } from '../refusals.ts'
+
+export interface CancelJobOptions {
+  readonly store: JobStore
+  readonly attachments: Attachments
+  readonly events: JobEvents
+  readonly leaseMs: number
+  changed(jobs: readonly ChangedJob[]): void
+}
+
+export interface CancelJobRequest {
+  readonly namespace: string
+  readonly jobId: string
+  readonly reason: string
+  readonly graceMs: number
+  readonly cascade: boolean
+}
+
+export type CancelJob = (
+  caller: Caller,
+  request: CancelJobRequest,
+) => Promise<{ state: JobState; outcome: CancelOutcome }>
+
+export function createCancelJob(options: CancelJobOptions): CancelJob {
+  const { store, attachments, events, leaseMs, changed } = options
+  return async (caller, request) => {
+    const owner = caller.roles.includes('admin') ? undefined : caller.user
+    const { reason, graceMs } = request
+    const canceled = await store.cancel({ ...request, owner, leaseMs })
+    const target = canceled.find((job) => job.id === request.jobId)
+    if (target === undefined) throw jobNotFound(request.jobId)
+    const elsewhere = new Set<string>()
+    for (const { id: jobId, attempt, attachmentId, state } of canceled) {
+      if (isTerminal(state) || attachmentId === '') continue
+      const attachment = attachments.get(attachmentId)
+      if (attachment === undefined) elsewhere.add(attachmentId)
+      else attachment.cancel({ jobId, attempt, reason, graceMs })
+    }
+    for (const attachmentId of elsewhere) events.cancelRequested(attachmentId)
+    changed(canceled)
+    const { state, completion } = target
+    const finishedBefore = completion !== undefined && completion.cancelOutcome === 'unknown'
+    return { state, outcome: finishedBefore ? 'finished-anyway' : outcomeOf(target) }
+  }
+}
+
+function outcomeOf({ completion }: ChangedJob): CancelOutcome {
+  return completion?.cancelOutcome ?? 'unknown'
+}

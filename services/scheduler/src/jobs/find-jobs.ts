@@ -1,0 +1,109 @@
+/** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
+import { createHash } from 'node:crypto'
+import { type Caller, Refusal } from '@offstage/kit/grpc'
+import type { Job, JobMessage, JobStanding } from '../domain/job.ts'
+import type { JobFilter, JobStore } from '../ports.ts'
+import { jobNotFound } from '../refusals.ts'
+import type { JobFeed } from '../waits/job-feed.ts'
+import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+
+export function canSee(caller: Caller, owner: string): boolean {
+  return caller.user === owner || caller.roles.includes('admin')
+}
+
+export interface FindJobs {
+  get(caller: Caller, namespace: string, jobId: string): Promise<Job>
+  list(
+    caller: Caller,
+    namespace: string,
+    filter: JobFilter,
+    page: { size: number; token: string },
+  ): Promise<{ jobs: Job[]; nextPageToken: string }>
+  wait(
+    caller: Caller,
+    namespace: string,
+    request: { ids: readonly string[]; any: boolean; timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<{ standings: (JobStanding | undefined)[]; satisfied: boolean }>
+  messages(
+    caller: Caller,
+    namespace: string,
+    jobId: string,
+    page: { after: number; size: number },
+  ): Promise<{ messages: JobMessage[]; more: boolean }>
+}
+
+export function createFindJobs(options: {
+  readonly store: JobStore
+  readonly feed: JobFeed
+  readonly readStandings: ReadStandings
+}): FindJobs {
+  const { store, feed, readStandings } = options
+
+  const get: FindJobs['get'] = async (caller, namespace, jobId) => {
+    const job = await store.readJob(namespace, jobId)
+    if (job === undefined || !canSee(caller, job.owner)) throw jobNotFound(jobId)
+    const progress = await store.readProgress([jobId])
+    return { ...job, progress: progress.get(jobId) }
+  }
+
+  return {
+    get,
+    async list(caller, namespace, filter, { size, token }) {
+      const visible = caller.roles.includes('admin') ? filter : ownOnly(caller, filter)
+      const digest = digestOf(namespace, filter)
+      const before = token === '' ? undefined : readToken(token, digest)
+      if (visible === undefined) return { jobs: [], nextPageToken: '' }
+      const jobs = await store.listJobs(namespace, visible, { size: size + 1, before })
+      const more = jobs.length > size
+      const page = jobs.slice(0, size)
+      return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }
+    },
+    async wait(caller, namespace, { ids, any, timeoutMs }, signal) {
+      using waiter = new Waiter(feed, readStandings)
+      const unique = [...new Set(ids)]
+      if (timeoutMs > 0) for (const id of unique) waiter.follow(namespace, id, true)
+      const visible = (standing: JobStanding | undefined) =>
+        standing?.namespace === namespace && canSee(caller, standing.owner) ? standing : undefined
+      const first = new Map((await waiter.check(unique)).map((s, i) => [unique[i], visible(s)]))
+      const missing = unique.filter((id) => first.get(id) === undefined).length
+      // A job that does not exist will never end: it is not waited for.
+      const wanted = any ? Math.min(1, unique.length - missing) : unique.length - missing
+      const ended = () => unique.filter((id) => first.get(id) && waiter.ended.has(id)).length
+      const satisfied = ended() >= wanted || (await waiter.until(wanted, timeoutMs, signal))
+      const standings = ids.map((id) => first.get(id) && (waiter.ended.get(id) ?? first.get(id)))
+      return { standings, satisfied }
+    },
+    async messages(caller, namespace, jobId, { after, size }) {
+      await get(caller, namespace, jobId)
+      const messages = await store.readMessages(jobId, after, size + 1)
+      return { messages: messages.slice(0, size), more: messages.length > size }
+    },
+  }
+}
+
+/** The filter narrowed to the caller's own jobs; undefined when it asks for somebody else's. */
+function ownOnly(caller: Caller, filter: JobFilter): JobFilter | undefined {
+  if (filter.owner !== '' && filter.owner !== caller.user) return undefined
+  return { ...filter, owner: caller.user }
+}
+
+/** Binds a page token to the listing it was made for. */
+function digestOf(namespace: string, filter: JobFilter): string {
+  const text = JSON.stringify([namespace, filter])
+  return createHash('sha256').update(text).digest('base64url').slice(0, 12)
+}
+
+function writeToken(lastId: string, digest: string): string {
+  return Buffer.from(`${digest}.${lastId}`).toString('base64url')
+}
+
+function readToken(token: string, digest: string): string {
+  const [made, lastId = ''] = Buffer.from(token, 'base64url').toString().split('.')
+  if (made === digest && /^[0-9a-f-]{36}$/.test(lastId)) return lastId
+  throw new Refusal({
+    reason: 'PAGE_TOKEN_INVALID',
+    message: 'page_token does not belong to this listing; start again without it',
+    violations: [{ field: 'page_token', description: 'does not belong to this listing' }],
+  })
+}

@@ -1,0 +1,128 @@
+/** Starting jobs and, when asked, waiting inline for their end (rows J1, J4, J19, L1). */
+import type { Refusal } from '@offstage/kit/grpc'
+import type { Methods } from '../dispatch/methods.ts'
+import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
+import type { JobStanding } from '../domain/job.ts'
+import type { JobState } from '../domain/job-state.ts'
+import type { MethodDefinition } from '../domain/method-definition.ts'
+import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
+import { invalidFields, methodUnknown } from '../refusals.ts'
+import type { JobFeed } from '../waits/job-feed.ts'
+import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+
+export interface StartJobsOptions {
+  readonly starts: Starts
+  readonly methods: Methods
+  readonly feed: JobFeed
+  readonly readStandings: ReadStandings
+}
+
+export interface StartedJob {
+  readonly id: string
+  readonly state: JobState
+  readonly existing: boolean
+  /** Set when the job has ended. */
+  readonly standing: JobStanding | undefined
+}
+
+export type Started = StartedJob | { readonly refusal: Refusal }
+
+export type StartJobs = (
+  commands: readonly StartCommand[],
+  inlineWaitMs: number,
+  signal: AbortSignal,
+) => Promise<Started[]>
+
+export function createStartJobs(options: StartJobsOptions): StartJobs {
+  return async (commands, inlineWaitMs, signal) => {
+    const checked = await Promise.all(commands.map((command) => check(options.methods, command)))
+    using waiter = inlineWaitMs > 0 ? new Waiter(options.feed, options.readStandings) : undefined
+    const items: StartItem[] = []
+    for (const command of checked) {
+      if ('refusal' in command) continue
+      const { namespace } = command
+      const onStarted = waiter && ((id: string) => waiter.follow(namespace, id, false))
+      items.push(onStarted === undefined ? { command } : { command, onStarted })
+    }
+    const outcomes = await options.starts.add(items)
+    if (waiter !== undefined) await waitInline(waiter, items, outcomes, inlineWaitMs, signal)
+    let next = 0
+    return checked.map((command) => {
+      if ('refusal' in command) return command
+      return startedJob(outcomes[next++], waiter)
+    })
+  }
+}
+
+async function waitInline(
+  waiter: Waiter,
+  items: readonly StartItem[],
+  outcomes: readonly StartOutcome[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  let awaited = 0
+  const elsewhere: string[] = []
+  for (const [index, outcome] of outcomes.entries()) {
+    const namespace = items[index]?.command.namespace ?? ''
+    if (outcome.kind === 'refused') continue
+    awaited++
+    if (outcome.kind === 'existing') {
+      const { standing } = outcome
+      if (standing.completion !== undefined) waiter.end(standing)
+      else {
+        waiter.follow(namespace, standing.id, true)
+        elsewhere.push(standing.id)
+      }
+    } else if (!outcome.here) {
+      waiter.follow(namespace, outcome.id, true)
+      elsewhere.push(outcome.id)
+    }
+  }
+  if (elsewhere.length > 0) await waiter.check(elsewhere)
+  await waiter.until(awaited, waitMs, signal)
+}
+
+function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefined): Started {
+  if (outcome === undefined || outcome.kind === 'refused') {
+    return outcome ?? { refusal: invalidFields([]) }
+  }
+  if (outcome.kind === 'existing') {
+    const standing = waiter?.ended.get(outcome.standing.id) ?? outcome.standing
+    const ended = standing.completion === undefined ? undefined : standing
+    return { id: standing.id, state: standing.state, existing: true, standing: ended }
+  }
+  const standing = waiter?.ended.get(outcome.id)
+  return { id: outcome.id, state: standing?.state ?? outcome.state, existing: false, standing }
+}
+
+/** The command with the method's defaults, or why it cannot be started. */
+function check(
+  methods: Methods,
+  command: StartCommand,
+): StartCommand | { refusal: Refusal } | Promise<StartCommand | { refusal: Refusal }> {
+  const violations = violationsOf(command)
+  if (violations.length > 0) return { refusal: invalidFields(violations) }
+  const definition = methods.peek(command.namespace, command.method)
+  if (definition !== undefined) return withDefaults(command, definition)
+  return methods.find(command.namespace, command.method).then((found) => {
+    if (found !== undefined) return withDefaults(command, found)
+    const known = methods.names(command.namespace)
+    return { refusal: methodUnknown(command.namespace, command.method, known) }
+  })
+}
+
+/** What the start leaves open is taken from the method's definition; its lane is known to the executor. */
+function withDefaults(command: StartCommand, definition: MethodDefinition): StartCommand {
+  const { retry, queueDeadlineMs, attemptDeadlineMs } = definition
+  const plain =
+    retry === undefined && queueDeadlineMs === undefined && attemptDeadlineMs === undefined
+  if (plain) return command
+  const defaults: StartOptions = { retry, queueDeadlineMs, attemptDeadlineMs }
+  return { ...command, options: { ...defaults, ...definedOf(command.options) } }
+}
+
+function definedOf(options: StartOptions | undefined): StartOptions {
+  if (options === undefined) return {}
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}

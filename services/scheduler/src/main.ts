@@ -1,0 +1,37 @@
+import { connectNats } from '@offstage/kit/bus'
+import { renderConfig } from '@offstage/kit/config'
+import { openPostgres } from '@offstage/kit/database'
+import { composeServices, createService, runMain, type Service } from '@offstage/kit/lifecycle'
+import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
+import { readSchedulerConfig, schedulerFields } from './config.ts'
+import { createScheduler } from './scheduler.ts'
+
+await runMain('scheduler', async (): Promise<Service> => {
+  const config = readSchedulerConfig()
+  const log = createLogger({ name: 'scheduler', level: config.logLevel })
+  log.info(`configuration\n${renderConfig(schedulerFields, config)}`)
+  const onError = (error: unknown) => log.warn({ err: error }, 'connection trouble')
+  const database = await openPostgres({
+    url: config.databaseUrl,
+    poolSize: config.databasePoolSize,
+    applicationName: 'offstage-scheduler',
+    onError,
+  })
+  const bus = await connectNats({ url: config.natsUrl, name: 'offstage-scheduler', onError })
+  const scheduler = createScheduler({ config, database, bus, log })
+  return composeServices('scheduler process', [
+    startTelemetry({ serviceName: 'offstage-scheduler', otlpEndpoint: config.otlpEndpoint }),
+    owned('database', database),
+    owned('bus', bus),
+    scheduler,
+  ])
+})
+
+/** What was opened before is closed after everything that uses it. */
+function owned(name: string, resource: AsyncDisposable): Service {
+  return createService({
+    name,
+    start: async () => {},
+    stop: async () => resource[Symbol.asyncDispose](),
+  })
+}

@@ -1,0 +1,2 @@
+export { readSchedulerConfig, type SchedulerConfig, schedulerFields } from './config.ts'
+export { createScheduler, type Scheduler, type SchedulerOptions } from './scheduler.ts'

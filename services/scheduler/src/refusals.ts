@@ -1,0 +1,90 @@
+/** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
+import { Refusal } from '@offstage/kit/grpc'
+import type { Violation } from './domain/start-command.ts'
+import type { ExistingJob } from './ports.ts'
+
+export function invalidFields(violations: readonly Violation[]): Refusal {
+  const [first] = violations
+  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : ''
+  const tooLarge = violations.some(({ field }) => field.endsWith('params.inline'))
+  return new Refusal({
+    reason: tooLarge ? 'PARAMS_TOO_LARGE' : 'INVALID_FIELD',
+    message: `${first?.field} ${first?.description}${more}`,
+    violations,
+  })
+}
+
+export function invalidField(field: string, description: string): Refusal {
+  return invalidFields([{ field, description }])
+}
+
+export function notImplemented(what: string): Refusal {
+  return new Refusal({ reason: 'NOT_IMPLEMENTED', message: `${what} is not implemented yet` })
+}
+
+/** Also the answer for a job of another owner (row J6). */
+export function jobNotFound(jobId: string): Refusal {
+  return new Refusal({
+    reason: 'JOB_NOT_FOUND',
+    message: `there is no job ${jobId} in this namespace that you may see`,
+    metadata: { job_id: jobId },
+  })
+}
+
+export function methodUnknown(
+  namespace: string,
+  method: string,
+  known: readonly string[],
+): Refusal {
+  const hint =
+    known.length === 0
+      ? 'no executor has attached to this namespace yet'
+      : `known methods: ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
+  return new Refusal({
+    reason: 'METHOD_UNKNOWN',
+    message: `no executor has announced the method "${method}" in namespace "${namespace}"; ${hint}. Start an executor that defines it, or check the spelling.`,
+    metadata: { method, namespace },
+    violations: [{ field: 'method', description: 'is not known' }],
+  })
+}
+
+export function keyTaken(key: string, holder: ExistingJob): Refusal {
+  const seconds = Math.round(holder.ageMs / 1_000)
+  return new Refusal({
+    reason: 'JOB_KEY_TAKEN',
+    message: `key "${key}" is held by job ${holder.id} of ${holder.owner}, started ${seconds} s ago`,
+    metadata: { job_id: holder.id, owner: holder.owner, age_ms: String(Math.round(holder.ageMs)) },
+  })
+}
+
+export function requestIdReused(requestId: string): Refusal {
+  return new Refusal({
+    reason: 'REQUEST_ID_REUSED',
+    message: `request id "${requestId}" was used for another start`,
+    violations: [{ field: 'request_id', description: 'was used for another start' }],
+  })
+}
+
+export function overloaded(what: string): Refusal {
+  return new Refusal({
+    reason: 'OVERLOADED',
+    message: `too many ${what} are waiting to be recorded; nothing of this call was kept`,
+    retryDelayMs: 500,
+  })
+}
+
+export function tooManyWaiters(limit: number): Refusal {
+  return new Refusal({
+    reason: 'TOO_MANY_WAITERS',
+    message: `more than ${limit} jobs are waited for on this replica`,
+    retryDelayMs: 1_000,
+  })
+}
+
+export function attachElsewhere(): Refusal {
+  return new Refusal({
+    reason: 'SHUTTING_DOWN',
+    message: 'this replica no longer serves the executor session; attach again',
+    retryDelayMs: 0,
+  })
+}

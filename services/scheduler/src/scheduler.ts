@@ -1,0 +1,218 @@
+/**
+ * The scheduler, put together from its parts. It owns jobs, and keeps nothing that the database does not: any number of
+ * replicas work over one database.
+ */
+import { hostname } from 'node:os'
+import type { Bus, Subscription } from '@offstage/kit/bus'
+import type { Database } from '@offstage/kit/database'
+import { createGrpcServer } from '@offstage/kit/grpc'
+import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
+import type { Logger } from '@offstage/kit/telemetry'
+import { ExecutorServiceService } from '@offstage/proto/executor'
+import {
+  JobServiceService,
+  NamespaceServiceService,
+  ScheduleServiceService,
+} from '@offstage/proto/jobs'
+import type { SchedulerConfig } from './config.ts'
+import { Attachments } from './dispatch/attachments.ts'
+import { Backlog } from './dispatch/backlog.ts'
+import { createBatcher } from './dispatch/batcher.ts'
+import { createChanges } from './dispatch/changes.ts'
+import { createClaims } from './dispatch/claims.ts'
+import { createEnds } from './dispatch/ends.ts'
+import { createLeases } from './dispatch/leases.ts'
+import { Methods } from './dispatch/methods.ts'
+import { createReports } from './dispatch/reports.ts'
+import { createServeExecutor } from './dispatch/serve-executor.ts'
+import { createStarts } from './dispatch/starts.ts'
+import { createUpkeep } from './dispatch/upkeep.ts'
+import type { JobStanding } from './domain/job.ts'
+import { createJobEvents } from './events/job-events.ts'
+import { namespaceService, scheduleService } from './grpc/coming-services.ts'
+import { executorService } from './grpc/executor-service.ts'
+import { jobService } from './grpc/job-service.ts'
+import { newJobId } from './job-id.ts'
+import { createCancelJob } from './jobs/cancel-job.ts'
+import { createFindJobs } from './jobs/find-jobs.ts'
+import { createStartJobs } from './jobs/start-jobs.ts'
+import type { JobStore } from './ports.ts'
+import { overloaded } from './refusals.ts'
+import { createAttachmentStore } from './store/attachments.ts'
+import { createJobStore, createSweepStore, migrateJobs } from './store/job-store.ts'
+import { createMethodStore } from './store/methods.ts'
+import { JobFeed } from './waits/job-feed.ts'
+import { JobWatch } from './waits/job-watch.ts'
+import { createWaitSweep } from './waits/wait-sweep.ts'
+import type { ReadStandings } from './waits/waiter.ts'
+
+export interface SchedulerOptions {
+  readonly config: Omit<SchedulerConfig, 'databaseUrl' | 'natsUrl'>
+  /** Migrated at the start; not closed at the stop. */
+  readonly database: Database
+  readonly bus: Bus
+  readonly log: Logger
+}
+
+export interface Scheduler extends Service {
+  /** `host:port` it listens on, once started. */
+  readonly address: string
+}
+
+export function createScheduler({ config, database, bus, log }: SchedulerOptions): Scheduler {
+  const schedulerName = `${hostname()}:${process.pid}`
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'upkeep failed; it will be tried again')
+  const store = createJobStore(database)
+  const sweeps = createSweepStore(database)
+  const attachmentStore = createAttachmentStore(database)
+  const events = createJobEvents(bus)
+  const feed = new JobFeed(events)
+  const attachments = new Attachments()
+  const methods = new Methods(createMethodStore(database))
+  const readStandings = createReadStandings(store)
+
+  const changed = createChanges({
+    feed,
+    events,
+    backlog: () => backlog,
+    keyFreed: () => upkeep.keyFreed(),
+  })
+  const unsent = (attempts: Parameters<typeof ends.requeue>[0]) => {
+    ends.requeue(attempts).catch(onError)
+  }
+  const ends = createEnds({ store, changed, onError })
+  const claims = createClaims({
+    store,
+    attachments,
+    backlog: () => backlog,
+    sweepMs: config.claimSweepMs,
+    unsent,
+    onError,
+  })
+  const backlog = new Backlog(() => claims.wake())
+  const upkeep = createUpkeep({
+    sweeps,
+    attachments,
+    dueMs: config.dueSweepMs,
+    leaseMs: config.sessionLeaseMs,
+    changed,
+    onError,
+  })
+  const streams = new Map<string, () => void>()
+  const leases = createLeases({
+    attachments,
+    store: attachmentStore,
+    sweeps,
+    leaseMs: config.sessionLeaseMs,
+    crashLimit: config.crashLimit,
+    close: (attachmentId) => streams.get(attachmentId)?.(),
+    changed,
+    onError,
+  })
+  const starts = createStarts({ store, attachments, backlog, events, newId: newJobId, unsent })
+  const serve = createServeExecutor({
+    attachments,
+    attachmentStore,
+    sweeps,
+    methods,
+    ends,
+    reports: createReports({ store, feed, events }),
+    backlog,
+    events,
+    schedulerName,
+    leaseMs: config.sessionLeaseMs,
+    newId: newJobId,
+    streams,
+    changed,
+    wakeClaims: () => claims.wake(),
+    onError,
+  })
+  const jobs = jobService(
+    {
+      startJobs: createStartJobs({ starts, methods, feed, readStandings }),
+      findJobs: createFindJobs({ store, feed, readStandings }),
+      cancelJob: createCancelJob({
+        store,
+        attachments,
+        events,
+        leaseMs: config.sessionLeaseMs,
+        changed,
+      }),
+      newWatch: (options) => new JobWatch({ feed, store, ...options }),
+    },
+    log,
+  )
+  const server = createGrpcServer({
+    name: 'scheduler',
+    host: config.host,
+    port: config.port,
+    services: [
+      { definition: JobServiceService, implementation: jobs },
+      { definition: ScheduleServiceService, implementation: scheduleService },
+      { definition: NamespaceServiceService, implementation: namespaceService },
+      {
+        definition: ExecutorServiceService,
+        implementation: executorService({ serve, leaseMs: config.sessionLeaseMs, schedulerName }),
+      },
+    ],
+    log,
+  })
+
+  const service = composeServices('scheduler', [
+    createService({ name: 'job tables', start: () => migrateJobs(database), stop: async () => {} }),
+    queueHints(() => events.onQueueReady((namespace, method) => backlog.add(namespace, method))),
+    claims,
+    leases,
+    upkeep,
+    createWaitSweep({ feed, store, everyMs: config.waitSweepMs, onError }),
+    server,
+    createService({
+      name: 'executor streams',
+      start: async () => {},
+      // First at the stop: executors attach to another replica and go on with what they run.
+      stop: async () => {
+        for (const attachment of attachments.all()) attachment.drain()
+        await new Promise(setImmediate)
+        for (const close of [...streams.values()]) close()
+      },
+    }),
+  ])
+  return {
+    start: service.start,
+    stop: service.stop,
+    [Symbol.asyncDispose]: service[Symbol.asyncDispose],
+    get address() {
+      return server.address
+    },
+  }
+}
+
+/** Reads that come while a statement is in flight share the next one. */
+function createReadStandings(store: JobStore): ReadStandings {
+  const reads = createBatcher<string, JobStanding | undefined>({
+    async run(ids) {
+      const standings = await store.readStandings(ids)
+      const byId = new Map(standings.map((standing) => [standing.id, standing]))
+      return ids.map((id) => byId.get(id))
+    },
+    maxItems: 2_000,
+    maxQueued: 100_000,
+    concurrency: 2,
+    overflow: () => overloaded('reads'),
+  })
+  return reads.add
+}
+
+function queueHints(subscribe: () => Subscription): Service {
+  let subscription: Subscription | undefined
+  return createService({
+    name: 'queue hints',
+    async start() {
+      subscription = subscribe()
+    },
+    async stop() {
+      subscription?.unsubscribe()
+    },
+  })
+}

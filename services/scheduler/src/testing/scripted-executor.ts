@@ -1,0 +1,111 @@
+/** An executor that does what a test tells it to, over a real Attach stream. */
+import { randomUUID } from 'node:crypto'
+import { credentials } from '@grpc/grpc-js'
+import { until } from '@offstage/kit/testkit'
+import {
+  type Assignment,
+  AttachRequest,
+  type AttachResponse,
+  type AttemptRef,
+  ExecutorServiceClient,
+} from '@offstage/proto/executor'
+import { complete, type Draft } from './draft.ts'
+
+export interface ScriptedExecutor extends AsyncDisposable {
+  readonly sessionId: string
+  readonly assignments: Assignment[]
+  readonly cancels: { jobId: string; reason: string }[]
+  readonly fenced: AttemptRef[]
+  readonly acknowledged: AttemptRef[]
+  readonly ended: boolean
+  say(frame: Draft<AttachRequest>): void
+  /** Ends attempts as succeeded and gives the slots back. */
+  succeed(...assignments: readonly Assignment[]): void
+  assigned(count: number): Promise<readonly Assignment[]>
+  /** Breaks the stream without a word. */
+  cut(): void
+}
+
+export interface ScriptOptions {
+  readonly methods?: readonly string[]
+  readonly slots?: number
+  readonly sessionId?: string
+  readonly running?: readonly AttemptRef[]
+  /** Answers each assignment at once. Default false. */
+  readonly auto?: boolean
+}
+
+export async function attachExecutor(
+  address: string,
+  options: ScriptOptions = {},
+): Promise<ScriptedExecutor> {
+  const { methods = ['test.job'], slots = 10, sessionId = randomUUID(), auto = false } = options
+  const client = new ExecutorServiceClient(address, credentials.createInsecure())
+  const stream = client.attach()
+  const assignments: Assignment[] = []
+  const cancels: { jobId: string; reason: string }[] = []
+  const fenced: AttemptRef[] = []
+  const acknowledged: AttemptRef[] = []
+  let welcome = false
+  let ended = false
+  stream.on('data', (frame: AttachResponse) => {
+    if (frame.welcome !== undefined) welcome = true
+    assignments.push(...frame.assignments)
+    cancels.push(...frame.cancels)
+    fenced.push(...frame.fenced)
+    acknowledged.push(...frame.acknowledged)
+    if (auto && frame.assignments.length > 0) executor.succeed(...frame.assignments)
+  })
+  stream.on('error', () => {
+    ended = true
+  })
+  stream.on('end', () => {
+    ended = true
+  })
+  const executor: ScriptedExecutor = {
+    sessionId,
+    assignments,
+    cancels,
+    fenced,
+    acknowledged,
+    get ended() {
+      return ended
+    },
+    say: (frame) => {
+      stream.write(complete(AttachRequest, frame))
+    },
+    succeed(...done) {
+      executor.say({
+        results: done.map(({ jobId, attempt, params }) => ({
+          jobId,
+          attempt,
+          outcome: { $case: 'succeeded' as const, value: params ?? {} },
+        })),
+        credits: done.map(({ lane }) => ({ lane, slots: 1 })),
+      })
+    },
+    async assigned(count) {
+      await until(() => assignments.length >= count, { what: `${count} assignments` })
+      return assignments
+    },
+    cut() {
+      stream.cancel()
+      client.close()
+    },
+    async [Symbol.asyncDispose]() {
+      executor.cut()
+    },
+  }
+  executor.say({
+    hello: {
+      sessionId,
+      name: 'scripted',
+      methods: methods.map((name) => ({ name })),
+      lanes: [{ lane: 1, slots }],
+      running: options.running ?? [],
+    },
+    credits: [{ lane: 1, slots }],
+  })
+  await until(() => welcome || ended, { what: 'a welcome' })
+  return executor
+}

@@ -1,0 +1,128 @@
+/** A fresh scheduler for each test, on a real port and a database of its own. */
+import { credentials, Metadata } from '@grpc/grpc-js'
+import { type Bus, createInProcessBus } from '@offstage/kit/bus'
+import { type Database, openPglite } from '@offstage/kit/database'
+import { createLogger } from '@offstage/kit/telemetry'
+import * as proto from '@offstage/proto/jobs'
+import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
+import { createScheduler, type Scheduler } from '../scheduler.ts'
+import { complete, type Draft, millis } from './draft.ts'
+
+export interface Bundle extends AsyncDisposable {
+  readonly scheduler: Scheduler
+  readonly database: Database
+  readonly jobs: JobClient
+}
+
+export interface SetupOptions {
+  readonly config?: Partial<SchedulerConfig>
+  /** Default: an in-memory PGlite of its own. */
+  readonly database?: Database
+  readonly bus?: Bus
+}
+
+export async function setup(options: SetupOptions = {}): Promise<Bundle> {
+  const database = options.database ?? (await openPglite({}))
+  const bus = options.bus ?? createInProcessBus()
+  const config = {
+    ...readSchedulerConfig({ OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://unused/unused' }),
+    port: 0,
+    ...options.config,
+  }
+  const log = createLogger({ name: 'scheduler', level: 'error' })
+  const scheduler = createScheduler({ config, database, bus, log })
+  await scheduler.start()
+  const jobs = connectJobs(scheduler.address)
+  return {
+    scheduler,
+    database,
+    jobs,
+    async [Symbol.asyncDispose]() {
+      jobs.close()
+      await scheduler.stop()
+      if (options.bus === undefined) await bus[Symbol.asyncDispose]()
+      if (options.database === undefined) await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Plain gRPC with promises: what a caller without an SDK has. */
+export interface JobClient {
+  readonly raw: proto.JobServiceClient
+  start(
+    job: Draft<proto.JobSpec>,
+    options?: { waitMs?: number; user?: string; namespace?: string },
+  ): Promise<proto.StartedJob>
+  startMany(
+    jobs: readonly Draft<proto.JobSpec>[],
+    waitMs?: number,
+  ): Promise<proto.StartJobOutcome[]>
+  get(jobId: string): Promise<proto.Job>
+  wait(
+    jobIds: readonly string[],
+    options?: { any?: boolean; timeoutMs?: number },
+  ): Promise<proto.WaitJobsResponse>
+  cancel(jobId: string, options?: { graceMs?: number }): Promise<proto.CancelJobResponse>
+  close(): void
+}
+
+export function connectJobs(address: string): JobClient {
+  const raw = new proto.JobServiceClient(address, credentials.createInsecure())
+  const call = <Req, Res>(
+    method: (
+      request: Req,
+      metadata: Metadata,
+      callback: (error: Error | null, response: Res) => void,
+    ) => unknown,
+    request: Req,
+    user = 'dev',
+  ) =>
+    new Promise<Res>((resolve, reject) => {
+      const metadata = new Metadata()
+      metadata.set('offstage-user', user)
+      method.call(raw, request, metadata, (error, response) =>
+        error === null ? resolve(response) : reject(error),
+      )
+    })
+  return {
+    raw,
+    async start(job, { waitMs = 0, user, namespace = '' } = {}) {
+      const request = { namespace, job, inlineWait: millis(waitMs) }
+      const { job: started } = await call<proto.StartJobRequest, proto.StartJobResponse>(
+        raw.startJob,
+        complete(proto.StartJobRequest, request),
+        user,
+      )
+      if (started === undefined) throw new Error('no job in the answer')
+      return started
+    },
+    async startMany(jobs, waitMs = 0) {
+      const request = { jobs, inlineWait: millis(waitMs) }
+      const { outcomes } = await call<proto.StartJobsRequest, proto.StartJobsResponse>(
+        raw.startJobs,
+        complete(proto.StartJobsRequest, request),
+      )
+      return outcomes
+    },
+    async get(jobId) {
+      const { job } = await call<proto.GetJobRequest, proto.GetJobResponse>(
+        raw.getJob,
+        complete(proto.GetJobRequest, { jobId }),
+      )
+      if (job === undefined) throw new Error('no job in the answer')
+      return job
+    },
+    wait: (jobIds, { any = false, timeoutMs = 10_000 } = {}) =>
+      call(
+        raw.waitJobs,
+        complete(proto.WaitJobsRequest, {
+          jobIds,
+          mode: any ? 2 : 1,
+          timeout: millis(timeoutMs),
+        }),
+      ),
+    cancel: (jobId, { graceMs = 1_000 } = {}) =>
+      call(raw.cancelJob, complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs) })),
+    close: () => raw.close(),
+  }
+}

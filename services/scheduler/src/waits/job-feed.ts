@@ -1,0 +1,75 @@
+/**
+ * Who waits for which job on this replica, and how they are told.
+ *
+ * A replica hears of a job in three ways: it ended the job itself (the completion comes along), another replica's event came
+ * over the bus, or the sweep read the database. All three are told to the same listeners; only the first spares them a read.
+ *
+ * Invariants:
+ *  1. A job is subscribed to on the bus exactly while it has listeners, and only if some listener asked for it.
+ *  2. Whoever listens, then reads, then waits, misses no end: what ends after the read is told, by a hint or within one
+ *     period of the sweep (guarantees 4 and 5).
+ */
+import type { Subscription } from '@offstage/kit/bus'
+import type { JobStanding } from '../domain/job.ts'
+import type { JobEvents, JobHint } from '../events/job-events.ts'
+
+/** `standing` is set when the teller knows that the job has ended, and how. */
+export type JobListener = (hint: JobHint, standing?: JobStanding) => void
+
+interface Entry {
+  readonly listeners: Set<JobListener>
+  subscription: Subscription | undefined
+}
+
+export class JobFeed {
+  readonly #entries = new Map<string, Entry>()
+  readonly #events: JobEvents
+
+  constructor(events: JobEvents) {
+    this.#events = events
+  }
+
+  /**
+   * Listens to a job until the returned function is called. `elsewhere`: the job may end on another replica; false
+   * where this replica is sure to end it, which saves a subscription on the hot path.
+   */
+  listen(
+    namespace: string,
+    jobId: string,
+    listener: JobListener,
+    { elsewhere }: { elsewhere: boolean },
+  ): () => void {
+    let entry = this.#entries.get(jobId)
+    if (entry === undefined) {
+      entry = { listeners: new Set(), subscription: undefined }
+      this.#entries.set(jobId, entry)
+    }
+    entry.listeners.add(listener)
+    if (elsewhere) {
+      entry.subscription ??= this.#events.onJob(namespace, jobId, (hint) => this.tell(jobId, hint))
+    }
+    return () => this.#leave(jobId, listener)
+  }
+
+  #leave(jobId: string, listener: JobListener): void {
+    const entry = this.#entries.get(jobId)
+    if (entry === undefined || !entry.listeners.delete(listener) || entry.listeners.size > 0) return
+    entry.subscription?.unsubscribe()
+    this.#entries.delete(jobId)
+  }
+
+  tell(jobId: string, hint: JobHint, standing?: JobStanding): void {
+    const entry = this.#entries.get(jobId)
+    if (entry === undefined) return
+    for (const listener of [...entry.listeners]) listener(hint, standing)
+  }
+
+  /** The jobs somebody waits for: what the sweep reads. */
+  jobIds(): string[] {
+    return [...this.#entries.keys()]
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * One watch: many jobs, one ordered stream of what happens to each (rows J15, L2).
+ *
+ * Hints only say which jobs to look at; what is sent is read from the store and compared with what was sent before. So a watch tells
+ * the same story whichever replica ended a job, and a lost or doubled hint changes nothing.
+ *
+ * Invariants:
+ *  1. The events of one job are in order: messages by sequence without gaps, progress by revision, the completion last.
+ *  2. Every job is read once when it is added, and again at each hint and each sweep.
+ */
+import type { Completion, JobMessage, JobStanding, Progress } from '../domain/job.ts'
+import type { JobState } from '../domain/job-state.ts'
+import type { JobStore } from '../ports.ts'
+import type { JobFeed } from './job-feed.ts'
+
+export type WatchEvent = { readonly jobId: string } & (
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'state'; readonly state: JobState }
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'message'; readonly message: JobMessage }
+  | { readonly kind: 'completed'; readonly completion: Completion }
+)
+
+interface Target {
+  state: JobState | undefined
+  progressRevision: number
+  sequence: number
+  readonly leave: () => void
+}
+
+const MESSAGE_PAGE = 1_000
+
+export class JobWatch implements Disposable {
+  readonly #feed: JobFeed
+  readonly #store: JobStore
+  readonly #namespace: string
+  readonly #canSee: (owner: string) => boolean
+  readonly #targets = new Map<string, Target>()
+  readonly #dirty = new Set<string>()
+  #wake: () => void = () => {}
+
+  constructor(options: {
+    readonly feed: JobFeed
+    readonly store: JobStore
+    readonly namespace: string
+    canSee(owner: string): boolean
+  }) {
+    this.#feed = options.feed
+    this.#store = options.store
+    this.#namespace = options.namespace
+    this.#canSee = options.canSee
+  }
+
+  get size(): number {
+    return this.#targets.size
+  }
+
+  add(jobId: string, afterSequence: number): void {
+    if (this.#targets.has(jobId)) return
+    const look = () => this.#lookAt(jobId)
+    const leave = this.#feed.listen(this.#namespace, jobId, look, { elsewhere: true })
+    this.#targets.set(jobId, {
+      state: undefined,
+      progressRevision: 0,
+      sequence: afterSequence,
+      leave,
+    })
+    look()
+  }
+
+  remove(jobId: string): void {
+    this.#targets.get(jobId)?.leave()
+    this.#targets.delete(jobId)
+    this.#dirty.delete(jobId)
+  }
+
+  /** Lets a waiting reader look again. */
+  wake(): void {
+    this.#wake()
+  }
+
+  /** Resolves when there is something to read, when woken, or the signal aborts. */
+  changed(signal: AbortSignal): Promise<void> {
+    if (this.#dirty.size > 0 || signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const finish = () => {
+        signal.removeEventListener('abort', finish)
+        this.#wake = () => {}
+        resolve()
+      }
+      this.#wake = finish
+      signal.addEventListener('abort', finish)
+    })
+  }
+
+  /** What has happened to the jobs hinted at since the last call. */
+  async read(): Promise<WatchEvent[]> {
+    const ids = [...this.#dirty].filter((id) => this.#targets.has(id))
+    this.#dirty.clear()
+    if (ids.length === 0) return []
+    try {
+      return await this.#readJobs(ids)
+    } catch (error) {
+      for (const id of ids) this.#dirty.add(id)
+      throw error
+    }
+  }
+
+  async #readJobs(ids: readonly string[]): Promise<WatchEvent[]> {
+    // The standing first: what an ended job reported was recorded before its end.
+    const standings = new Map((await this.#store.readStandings(ids)).map((s) => [s.id, s]))
+    const [progress, heads] = await Promise.all([
+      this.#store.readProgress(ids),
+      this.#store.readMessageHeads(ids),
+    ])
+    const events: WatchEvent[] = []
+    for (const jobId of ids) {
+      const standing = standings.get(jobId)
+      const target = this.#targets.get(jobId)
+      if (target === undefined) continue
+      if (!this.#visible(standing)) {
+        events.push({ kind: 'missing', jobId })
+        this.remove(jobId)
+        continue
+      }
+      if (standing.completion === undefined && target.state !== standing.state) {
+        target.state = standing.state
+        events.push({ kind: 'state', jobId, state: standing.state })
+      }
+      const newest = progress.get(jobId)
+      if (newest !== undefined && newest.revision > target.progressRevision) {
+        target.progressRevision = newest.revision
+        events.push({ kind: 'progress', jobId, progress: newest })
+      }
+      if ((heads.get(jobId) ?? 0) > target.sequence) await this.#readMessages(jobId, target, events)
+      if (standing.completion !== undefined) {
+        events.push({ kind: 'completed', jobId, completion: standing.completion })
+        this.remove(jobId)
+      }
+    }
+    return events
+  }
+
+  async #readMessages(jobId: string, target: Target, events: WatchEvent[]): Promise<void> {
+    for (let full = true; full; ) {
+      const page = await this.#store.readMessages(jobId, target.sequence, MESSAGE_PAGE)
+      for (const message of page) {
+        target.sequence = message.sequence
+        events.push({ kind: 'message', jobId, message })
+      }
+      full = page.length === MESSAGE_PAGE
+    }
+  }
+
+  #visible(standing: JobStanding | undefined): standing is JobStanding {
+    return (
+      standing !== undefined &&
+      standing.namespace === this.#namespace &&
+      this.#canSee(standing.owner)
+    )
+  }
+
+  #lookAt(jobId: string): void {
+    this.#dirty.add(jobId)
+    this.#wake()
+  }
+
+  [Symbol.dispose](): void {
+    for (const target of this.#targets.values()) target.leave()
+    this.#targets.clear()
+    this.#wake()
+  }
+}
