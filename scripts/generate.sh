@@ -1,7 +1,8 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Generates proto/gen from the proto files: TypeScript by ts-proto, and the descriptors that server reflection serves.
-set -euo pipefail
+# generate.sh [folder]: writes to <folder>/proto/gen. Default: this checkout.
+set -eu
 cd "$(dirname "$0")/.."
-buf generate
-buf build --as-file-descriptor-set -o proto/gen/descriptors.binpb \
+buf generate --output "${1:-.}"
+buf build --as-file-descriptor-set -o "${1:-.}/proto/gen/descriptors.binpb" \
   --path proto/offstage --path node_modules/google-proto-files/google/rpc/error_details.proto

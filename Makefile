@@ -1,0 +1,64 @@
+# Everything below runs on the Node of node_modules/.bin (24, from the registry), whatever the
+# machine has; only npm itself runs on the machine's own. A shell other than the default one makes
+# old versions of make look programs up in the exported PATH.
+MACHINE_PATH := $(PATH)
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+SHELL := $(shell command -v bash || command -v sh)
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-up test check format generate up down servers bench bench-values bench-idle clean
+
+JOBS ?= examples/flight-report/src/jobs.ts
+REPORT := .offstage/test-report.json
+
+help: ## Show this help
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: node_modules/.package-lock.json ## Install the packages, Node 24 among them (done by the others when needed)
+
+# npm writes this file last, so it is newer than the lock file once everything is in place.
+node_modules/.package-lock.json: package-lock.json
+	@echo 'installing packages (npm ci)'
+	@PATH="$(MACHINE_PATH)" npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
+	@node scripts/check-node.cjs
+
+demo: setup ## A report over three million flights: on services of its own, or on those OFFSTAGE_SCHEDULER names
+	@node scripts/demo.ts
+
+demo-up: up ## The same report on the services of make up
+	@. .offstage/up/env && node scripts/demo.ts
+
+test: setup servers ## Run all tests (TESTS=kit/src/bus runs those of a folder)
+	@vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
+
+check: setup ## Format, lint, types, proto rules, generated files
+	biome ci
+	tsc --noEmit
+	buf lint
+	sh scripts/check-proto.sh
+
+format: setup ## Format, and fix what can be fixed safely
+	@biome check --write
+
+generate: setup ## Generate proto/gen from the proto files
+	@sh scripts/generate.sh
+
+up: setup servers ## Start the three services with PostgreSQL and NATS (JOBS=… names the job modules)
+	@OFFSTAGE_JOBS="$(JOBS)" node scripts/up.ts
+
+down: ## Stop what make up started; its data stays in .offstage/up
+	@[ ! -d .offstage/up ] || node scripts/down.ts
+
+servers: ## Install PostgreSQL and nats-server where they are missing
+	@sh scripts/install-servers.sh
+
+bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
+	@node bench/main.ts
+
+bench-values: setup ## Measure reusable values
+	@node bench/values/main.ts
+
+bench-idle: setup ## Measure idle handlers
+	@node bench/idle/main.ts
+
+clean: down ## Remove packages and all state, that of make up included
+	@rm -rf node_modules .offstage coverage
