@@ -1,5 +1,242 @@
-/** A started job. */
-export interface JobHandle<R = unknown> {
+import type {
+  CancelJobResponse,
+  JobState,
+  Completion as WireCompletion,
+} from '@offstage/proto/jobs'
+import { JobState as State } from '@offstage/proto/jobs'
+import { durationFrom } from '../jobs/policies.ts'
+import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
+import {
+  cancelOutcomeFrom,
+  completionFrom,
+  faultFrom,
+  fetchedValue,
+  inlineValue,
+  isInline,
+} from './completion-from.ts'
+import type { JobMessage } from './events.ts'
+import { followJob, learnJob } from './handle-symbols.ts'
+import { JobCanceledError, JobFailedError, jobNotFound } from './job-errors.ts'
+import { type JobInfo, jobInfoFrom } from './job-info.ts'
+import { isTerminal, type JobStateName, type JobStatusName, namesOf } from './job-state.ts'
+import type { CancelOptions, CompletionOptions, WaitOptions } from './options.ts'
+import type { Session } from './session.ts'
+import type { JobListener } from './tracked-job.ts'
+import { waitFor } from './wait-for.ts'
+
+/** A wait whose time was up before the job's end: an answer, not an error (row J9). */
+export interface Unfinished {
+  readonly status: 'unfinished'
+  /** Where the job stands now. */
+  readonly state: JobStateName
+}
+
+/**
+ * A job that was started or looked up (row A2). It belongs to no connection: its id is all that another
+ * process needs for `client.job(id)` (row J7). What it tells of the job is as of the last answer or
+ * wait; a handle whose end is known never asks again.
+ */
+export class JobHandle<R = unknown> {
+  /** The job's id. */
   readonly id: string
-  value(): Promise<R>
+  /** The method it calls; empty for a handle made from an id, until it was refreshed. */
+  #name: string
+  readonly #session: Session
+  #state: JobState
+  #wire: WireCompletion | undefined
+  #messages: readonly JobMessage[] | undefined
+  /** The result, once it was decoded or fetched. */
+  #result: { readonly value: unknown } | undefined
+
+  /** Made by clients: {@link JobCalls.startJob}, `client.job(id)`. */
+  constructor(
+    session: Session,
+    id: string,
+    name: string,
+    state: JobState,
+    completion: WireCompletion | undefined,
+  ) {
+    this.id = id
+    this.#name = name
+    this.#session = session
+    this.#state = state
+    this.#wire = completion
+  }
+
+  /** The name of its method; empty for a handle made from an id, until {@link refresh}. */
+  get name(): string {
+    return this.#name
+  }
+
+  /** Where the job stands, in Offstage's words. */
+  get state(): JobStateName {
+    return namesOf(this.#state).state
+  }
+
+  /** Where the job stands, in the words of row A2. */
+  get status(): JobStatusName {
+    return namesOf(this.#state).status
+  }
+
+  /** Whether the job has ended, in whatever way. */
+  get isCompleted(): boolean {
+    return this.#wire !== undefined
+  }
+
+  get isSucceeded(): boolean {
+    return this.#state === State.JOB_STATE_SUCCEEDED
+  }
+
+  get isFaulted(): boolean {
+    return this.#state === State.JOB_STATE_FAILED
+  }
+
+  get isCanceled(): boolean {
+    return this.#state === State.JOB_STATE_CANCELED
+  }
+
+  /**
+   * The result of a succeeded job, `null` for a procedure (row A4). Undefined before the end, for other ends, and
+   * for a large result until {@link value} or {@link waitForCompletion} has fetched it (row L4).
+   */
+  get result(): R | null | undefined {
+    if (!this.isSucceeded || this.#wire === undefined) return undefined
+    if (this.#result === undefined && isInline(this.#wire.result)) {
+      this.#result = { value: inlineValue(this.#wire.result) }
+    }
+    return this.#result?.value as R | null | undefined
+  }
+
+  /** Why the job failed (row J14); undefined unless it did. */
+  get error(): JobFault | undefined {
+    return this.isFaulted && this.#wire !== undefined ? faultFrom(this.#wire) : undefined
+  }
+
+  /**
+   * Waits for the end: pushed, with a growing poll behind it (row L2). Goes on through restarts of the
+   * scheduler. Never throws because of the job's own error (row A3): a failed job and a canceled one are answers.
+   *
+   * @throws OffstageError JOB_NOT_FOUND, or where the caller has no rights; the signal's reason; what a callback threw.
+   */
+  waitForCompletion(
+    options?: CompletionOptions & { readonly timeoutMs?: undefined },
+  ): Promise<Completion<R>>
+  waitForCompletion(options?: CompletionOptions): Promise<Completion<R> | Unfinished>
+  async waitForCompletion(options: CompletionOptions = {}): Promise<Completion<R> | Unfinished> {
+    const onMessage = onceEach(options.onMessage)
+    await waitFor(this.#session, [this], 1, { ...options, onMessage })
+    const wire = this.#wire
+    if (wire === undefined) return { status: 'unfinished', state: this.state }
+    const messages = await this.#allMessages(options)
+    for (const message of messages) onMessage?.(message)
+    const result = this.isSucceeded ? await this.#fetchResult(wire) : null
+    const additional = await fetchedValue(this.#session, wire.additionalResult)
+    return completionFrom<R>(wire, result, additional, messages)
+  }
+
+  /**
+   * Waits for the result itself.
+   * @throws JobFailedError, JobCanceledError, and what {@link waitForCompletion} throws.
+   */
+  async value(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
+    if (this.#wire === undefined) await waitFor(this.#session, [this], 1, options)
+    const wire = this.#wire
+    if (wire === undefined) throw new Error(`job ${this.id} has no end`)
+    if (this.isSucceeded) return this.#fetchResult(wire)
+    if (this.isFaulted) throw new JobFailedError(this.id, this.name, faultFrom(wire))
+    throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(wire.cancelOutcome))
+  }
+
+  /**
+   * Asks for the job to end (row J10): a queued one at once, a running one by its signal and after the grace by
+   * force. Answers at once with how it ended, if that is known; wait to see the end. Repeating it is harmless.
+   */
+  async cancel(options: CancelOptions = {}): Promise<CancelOutcomeName | undefined> {
+    const { jobs } = this.#session.connection
+    const request = {
+      namespace: this.#session.identity.namespace,
+      jobId: this.id,
+      reason: options.reason ?? '',
+      grace: durationFrom(options.graceMs),
+      cascade: options.cascade ?? false,
+    }
+    const answer: CancelJobResponse = await this.#session.callScheduler(
+      jobs.cancelJob.bind(jobs),
+      request,
+    )
+    if (!isTerminal(answer.state)) this.#state = answer.state
+    return cancelOutcomeFrom(answer.outcome)
+  }
+
+  /** Reads the job's record and brings this handle up to date. */
+  async refresh(options: { readonly signal?: AbortSignal } = {}): Promise<JobInfo> {
+    const { jobs } = this.#session.connection
+    const request = { namespace: this.#session.identity.namespace, jobId: this.id }
+    const { job } = await this.#session.callScheduler(jobs.getJob.bind(jobs), request, options)
+    if (job === undefined) throw jobNotFound(this.id)
+    this.#name = job.method
+    this[learnJob](job.state, job.completion)
+    return jobInfoFrom(job)
+  }
+
+  /** The messages so far after a sequence number, in order (row J15). Default: all. */
+  async messages(afterSequence = 0, signal?: AbortSignal): Promise<readonly JobMessage[]> {
+    const messages: JobMessage[] = []
+    const take = (message: JobMessage) => void messages.push(message)
+    await this.#session.watcher.readMessages(this.id, afterSequence, take, signal)
+    return messages
+  }
+
+  [followJob](listener: JobListener): () => void {
+    return this.#session.watcher.follow(this.id, {
+      ...listener,
+      onState: (state) => this[learnJob](state, undefined),
+      onEnd: (completion, messages) => {
+        this[learnJob](completion.state, completion, messages)
+        listener.onEnd(completion, messages)
+      },
+    })
+  }
+
+  [learnJob](
+    state: JobState,
+    completion: WireCompletion | undefined,
+    messages?: readonly JobMessage[],
+  ): void {
+    if (isTerminal(state) && completion === undefined) return
+    this.#state = state
+    this.#wire = completion
+    if (completion !== undefined) this.#messages ??= messages
+    else {
+      // Started anew: what was known of the last end is no longer true.
+      this.#messages = undefined
+      this.#result = undefined
+    }
+  }
+
+  /** All messages, read where they were not pushed; none where nobody wants them. */
+  async #allMessages(options: CompletionOptions): Promise<readonly JobMessage[]> {
+    if (options.messages === false && options.onMessage === undefined) return []
+    this.#messages ??= await this.messages(0, options.signal)
+    return this.#messages
+  }
+
+  async #fetchResult(wire: WireCompletion): Promise<R> {
+    this.#result ??= { value: await fetchedValue(this.#session, wire.result) }
+    // What the job returns is the definition's to say; procedures give null (row A4).
+    return this.#result.value as R
+  }
+}
+
+/** Passes each message on once, whether it was pushed, read, or both (row J15). */
+function onceEach(
+  onMessage: ((message: JobMessage) => void) | undefined,
+): ((message: JobMessage) => void) | undefined {
+  if (onMessage === undefined) return undefined
+  let told = 0
+  return (message) => {
+    if (message.sequence <= told) return
+    told = message.sequence
+    onMessage(message)
+  }
 }

@@ -1,2 +1,30 @@
 /** The client: starting jobs, waiting for them, temp storage. */
-export type { Offstage } from './offstage.ts'
+export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
+export type { JobMessage, MessageSeverity, Progress } from './events.ts'
+export type { CallArguments, JobCalls } from './job-calls.ts'
+export { JobCanceledError, JobFailedError } from './job-errors.ts'
+export { JobHandle, type Unfinished } from './job-handle.ts'
+export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './job-info.ts'
+export type { JobStateName, JobStatusName } from './job-state.ts'
+export { type ConnectOptions, type JobIdentity, Offstage } from './offstage.ts'
+export type {
+  CancelOptions,
+  CompletionOptions,
+  KeyConflict,
+  RunAllOptions,
+  RunAllProgress,
+  RunOptions,
+  StartManyOptions,
+  StartOptions,
+  WaitAnswer,
+  WaitOptions,
+} from './options.ts'
+export { StartJobsError, type StartOutcome } from './start-outcome.ts'
+export type {
+  PutOptions,
+  PutSource,
+  Scope,
+  StorageCalls,
+  StoredValue,
+  ValueStream,
+} from './storage-calls.ts'

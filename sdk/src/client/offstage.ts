@@ -1,7 +1,265 @@
-import type { JobCalls } from './job-calls.ts'
+import { JobState } from '@offstage/proto/jobs'
+import type { IdleClock } from '../idle/clock.ts'
+import type { JobDefinition } from '../jobs/definition.ts'
+import type { CancelOutcomeName } from './completion.ts'
+import { checkReachable, createConnection } from './connection.ts'
+import { runAll } from './fan-out.ts'
+import { metadataFrom } from './identity-metadata.ts'
+import type { CallArguments, JobCalls } from './job-calls.ts'
+import { JobHandle } from './job-handle.ts'
+import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
+import { JobRecords } from './job-records.ts'
+import type { StartTarget } from './job-spec.ts'
+import type {
+  CancelOptions,
+  RunAllOptions,
+  RunOptions,
+  StartManyOptions,
+  StartOptions,
+  WaitAnswer,
+  WaitOptions,
+} from './options.ts'
+import { Session } from './session.ts'
+import { startMany, startManySettled } from './start-many.ts'
+import { runOne, startOne } from './start-one.ts'
+import type { StartOutcome } from './start-outcome.ts'
 import type { StorageCalls } from './storage-calls.ts'
+import { asCompleted, waitForSeveral } from './waits.ts'
 
-/** The client. */
-export interface Offstage extends JobCalls, AsyncDisposable {
+/** Where the services are and who calls. Each has an environment variable. */
+export interface ConnectOptions {
+  /** `host:port`. Default OFFSTAGE_SCHEDULER, else 127.0.0.1:7701. */
+  readonly scheduler?: string
+  /** `host:port`. Default OFFSTAGE_STORAGE, else 127.0.0.1:7702. Dialled when first needed. */
+  readonly storage?: string
+  /** Default OFFSTAGE_NAMESPACE, else `default`. */
+  readonly namespace?: string
+  /** A JWT, sent as bearer. Default OFFSTAGE_TOKEN, else none. */
+  readonly token?: string
+  /** Whom to act for where the services run in development mode. Default OFFSTAGE_USER, else theirs. */
+  readonly user?: string
+  /** The scope of temp storage for starts and values that name none. Default none. */
+  readonly scope?: string
+  /** Where waits take their time from; replaced in tests. */
+  readonly clock?: IdleClock
+}
+
+/** A job's identity: what an executor makes a handler's client from. */
+export interface JobIdentity {
+  readonly jobId: string
+  /** The user the job runs for (row J5). */
+  readonly owner: string
+  /** Bears the owner's rights; empty in development mode. */
+  readonly token: string
+  readonly namespace: string
+  readonly scope: string
+  /** W3C trace context of the attempt; empty for none. */
+  readonly traceparent: string
+  /** Told when the job begins to wait for others and when it goes on (row J11). */
+  onWaiting(waiting: boolean): void
+}
+
+/**
+ * The client. One per process is enough: all calls share a connection to each service, and all waits
+ * one stream. Starting and waiting are described in {@link JobCalls}.
+ *
+ * ```ts
+ * await using offstage = await Offstage.connect()
+ * const job = await offstage.startJob(delayReport, { dataSet: 'flights-3m' })
+ * const done = await job.waitForCompletion({ onProgress: ({ percent }) => bar.update(percent) })
+ * ```
+ */
+export class Offstage implements JobCalls, AsyncDisposable {
+  readonly #session: Session
+  readonly #records: JobRecords
+  readonly #ownsConnection: boolean
+
+  /** Temp storage (rows S1 to S4). */
   readonly storage: StorageCalls
+
+  /** Use {@link connect}. */
+  private constructor(session: Session, ownsConnection: boolean) {
+    this.#session = session
+    this.#records = new JobRecords(session)
+    this.#ownsConnection = ownsConnection
+    this.storage = session.storage
+  }
+
+  /**
+   * Connects to the scheduler, and makes sure it can be reached.
+   * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER.
+   */
+  static async connect(options: ConnectOptions = {}): Promise<Offstage> {
+    const { env } = process
+    const connection = createConnection(
+      options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701',
+      options.storage || env.OFFSTAGE_STORAGE || '127.0.0.1:7702',
+    )
+    try {
+      await checkReachable(connection)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+    const identity = {
+      namespace: options.namespace || env.OFFSTAGE_NAMESPACE || 'default',
+      scope: options.scope ?? '',
+      parentJobId: '',
+      metadata: metadataFrom({
+        token: options.token ?? env.OFFSTAGE_TOKEN,
+        user: options.user ?? env.OFFSTAGE_USER,
+      }),
+    }
+    return new Offstage(new Session(connection, identity, options.clock), true)
+  }
+
+  /**
+   * A client that acts in a job: for its owner (row J5), its starts are children of it (row J11), its waits
+   * are told to `onWaiting`. Shares this client's connections; costs no call. Dispose it when the attempt ends.
+   */
+  forJob(job: JobIdentity): Offstage {
+    const { connection, clock } = this.#session
+    const identity = {
+      namespace: job.namespace,
+      scope: job.scope,
+      parentJobId: job.jobId,
+      metadata: metadataFrom({ token: job.token, user: job.owner, traceparent: job.traceparent }),
+      onWaiting: (waiting: boolean) => job.onWaiting(waiting),
+    }
+    return new Offstage(new Session(connection, identity, clock), false)
+  }
+
+  startJob<P, R, I>(
+    job: JobDefinition<P, R, I>,
+    ...rest: CallArguments<I, StartOptions>
+  ): Promise<JobHandle<R>>
+  startJob<R = unknown>(
+    method: string,
+    params?: unknown,
+    options?: StartOptions,
+  ): Promise<JobHandle<R>>
+  startJob<R>(target: StartTarget, params?: unknown, options: StartOptions = {}) {
+    return startOne<R>(this.#session, target, params, options)
+  }
+
+  startJobs<P, R, I>(
+    job: JobDefinition<P, R, I>,
+    paramsList: readonly I[],
+    options?: StartManyOptions<I>,
+  ): Promise<JobHandle<R>[]>
+  startJobs<R = unknown>(
+    method: string,
+    paramsList: readonly unknown[],
+    options?: StartManyOptions,
+  ): Promise<JobHandle<R>[]>
+  startJobs<I, R>(target: StartTarget, list: readonly I[], options: StartManyOptions<I> = {}) {
+    return startMany<I, R>(this.#session, target, list, options)
+  }
+
+  startJobsSettled<P, R, I>(
+    job: JobDefinition<P, R, I>,
+    paramsList: readonly I[],
+    options?: StartManyOptions<I>,
+  ): Promise<StartOutcome<R>[]>
+  startJobsSettled<R = unknown>(
+    method: string,
+    paramsList: readonly unknown[],
+    options?: StartManyOptions,
+  ): Promise<StartOutcome<R>[]>
+  startJobsSettled<I, R>(
+    target: StartTarget,
+    list: readonly I[],
+    options: StartManyOptions<I> = {},
+  ) {
+    return startManySettled<I, R>(this.#session, target, list, options)
+  }
+
+  run<P, R, I>(job: JobDefinition<P, R, I>, ...rest: CallArguments<I, RunOptions>): Promise<R>
+  run<R = unknown>(method: string, params?: unknown, options?: RunOptions): Promise<R>
+  run<R>(target: StartTarget, params?: unknown, options: RunOptions = {}) {
+    return runOne<R>(this.#session, target, params, options)
+  }
+
+  runAll<P, R, I>(
+    job: JobDefinition<P, R, I>,
+    paramsList: readonly I[],
+    options?: RunAllOptions<I>,
+  ): Promise<R[]>
+  runAll<R = unknown>(
+    method: string,
+    paramsList: readonly unknown[],
+    options?: RunAllOptions,
+  ): Promise<R[]>
+  runAll<I, R>(target: StartTarget, list: readonly I[], options: RunAllOptions<I> = {}) {
+    return runAll<I, R>(this.#session, target, list, options)
+  }
+
+  waitAll<H extends JobHandle>(
+    handles: readonly H[],
+    options: WaitOptions = {},
+  ): Promise<WaitAnswer<H>> {
+    return waitForSeveral(this.#session, handles, handles.length, options)
+  }
+
+  waitAny<H extends JobHandle>(
+    handles: readonly H[],
+    options: WaitOptions = {},
+  ): Promise<WaitAnswer<H>> {
+    return waitForSeveral(this.#session, handles, Math.min(1, handles.length), options)
+  }
+
+  asCompleted<H extends JobHandle>(
+    handles: readonly H[],
+    options: WaitOptions = {},
+  ): AsyncIterableIterator<H> {
+    return asCompleted(this.#session, handles, options)
+  }
+
+  /** A handle for a job started elsewhere (row J7). Asks nothing: a job that does not exist shows at the first call. */
+  job<R = unknown>(id: string): JobHandle<R> {
+    return new JobHandle<R>(this.#session, id, '', JobState.JOB_STATE_UNSPECIFIED, undefined)
+  }
+
+  /** Cancels a job by its id (row J10); as {@link JobHandle.cancel}. */
+  cancel(id: string, options?: CancelOptions): Promise<CancelOutcomeName | undefined> {
+    return this.job(id).cancel(options)
+  }
+
+  /** Cancels all jobs a filter selects, however many calls it takes; an empty filter is refused. Tells how many. */
+  cancelJobs(filter: JobFilter, options: Omit<CancelOptions, 'cascade'> = {}): Promise<number> {
+    return this.#records.cancelAll(filter, options)
+  }
+
+  /** Lists jobs, newest first, page after page as they are iterated (row J8). */
+  listJobs(
+    filter: JobFilter = {},
+    options: Omit<PageOptions, 'pageToken'> = {},
+  ): AsyncIterableIterator<JobInfo> {
+    return this.#records.list(filter, options)
+  }
+
+  /** Reads one page of jobs, newest first (row J8). */
+  listJobsPage(filter: JobFilter = {}, options: PageOptions = {}): Promise<JobPage> {
+    return this.#records.page(filter, options)
+  }
+
+  /** Starts a failed or canceled job anew under its own id. Not repeated by itself. */
+  retryJob(id: string): Promise<JobInfo> {
+    return this.#records.retry(id)
+  }
+
+  /** Removes a finished job from the history. Not repeated by itself. */
+  deleteJob(id: string): Promise<void> {
+    return this.#records.delete(id)
+  }
+
+  /** Ends the watch stream, and the connections unless it is the client of a job. Waits still going on reject. */
+  async close(): Promise<void> {
+    this.#session.close()
+    if (this.#ownsConnection) this.#session.connection.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
 }

@@ -1,4 +1,94 @@
-/** Temp values (rows S1 to S4, L4). */
+/** A value in temp storage as it is described (row S1). */
+export interface StoredValue {
+  /** Opaque; what every other call takes. */
+  readonly address: string
+  readonly namespace: string
+  /** The user it belongs to. */
+  readonly owner: string
+  /** Bytes; 0 for a reserved address without a value. */
+  readonly size: number
+  readonly contentType: string
+  /** SHA-256 of the bytes in hex; empty without a value. */
+  readonly sha256: string
+  readonly createTime?: Date
+  /** When it will be deleted; not set where its scope decides. */
+  readonly expireTime?: Date
+  /** The scope it lives in; empty for none (row S2). */
+  readonly scope: string
+  /** Reserved, and no value put yet (row S3). */
+  readonly reserved: boolean
+}
+
+/** What can be put: JSON for most values, the bytes themselves for a Uint8Array or a stream of them. */
+export type PutSource = AsyncIterable<Uint8Array> | unknown
+
+/** Where and how long a value lives. */
+export interface PutOptions {
+  /** Replaces the value there as a whole (row S3). Default: a new address. */
+  readonly address?: string
+  /** Default: JSON for values, `application/octet-stream` for bytes and streams. */
+  readonly contentType?: string
+  /** Default: the client's scope; an empty text for none. */
+  readonly scope?: string
+  /** Default 1 day, at most 30 days; not used in a scope. In milliseconds. */
+  readonly timeToLiveMs?: number
+  /** Who it will belong to; only services may name another than themselves. */
+  readonly owner?: string
+  readonly signal?: AbortSignal
+}
+
+/** A value being read. */
+export interface ValueStream {
+  readonly value: StoredValue
+  /** Its bytes, read no faster than they are taken; an interrupted read goes on where it was. To be read once. */
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+/** A lifetime for values (row S2): they are deleted when it is closed or its owner is gone. */
+export interface Scope extends AsyncDisposable {
+  /** Names it in starts and puts. */
+  readonly id: string
+  /** Aborted when the scope was lost: its lease could not be renewed in time. */
+  readonly signal: AbortSignal
+  /** Deletes its values and ends it. Idempotent. */
+  close(): Promise<void>
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Temp values and scopes (rows S1 to S4, L4). Only the owner of a value or an administrator can touch it.
+ * All calls throw OffstageError: VALUE_NOT_FOUND, STORAGE_FULL, VALUE_TOO_LARGE, CHECKSUM_MISMATCH, ….
+ */
 export interface StorageCalls {
-  get<T = unknown>(address: string): Promise<T>
+  /**
+   * Stores a value and returns where. Bytes in memory are sent again when the connection breaks, large ones from where
+   * they were; a stream cannot be, since it is read once. The checksum is compared.
+   */
+  put(source: PutSource, options?: PutOptions): Promise<StoredValue>
+  /** Reads a value: JSON parsed, text as a string, other types as bytes. Wholly in memory. */
+  get<T = unknown>(address: string, options?: CallOptions): Promise<T>
+  /** Reads a value as a stream, with flat memory (row S1). */
+  getStream(address: string, options?: CallOptions): Promise<ValueStream>
+  /** Reads a value and deletes it in one step; of two callers one gets it (row L4). Not repeated when it breaks. */
+  readAndDelete<T = unknown>(address: string, options?: CallOptions): Promise<T>
+  /** Describes a value or a reserved address. */
+  describe(address: string, options?: CallOptions): Promise<StoredValue>
+  /** Reserves an address before its value exists (row S3). */
+  reserve(options?: Pick<PutOptions, 'scope' | 'timeToLiveMs' | 'signal'>): Promise<StoredValue>
+  /** Deletes a value and its address; tells whether there was one. Idempotent. */
+  delete(address: string, options?: CallOptions): Promise<boolean>
+  /** Lists values, newest first, all pages. */
+  list(options?: {
+    readonly scope?: string
+    readonly signal?: AbortSignal
+  }): AsyncIterableIterator<StoredValue>
+  /** Opens a scope and keeps it alive until it is closed (row S2). `leaseMs`: 5,000 to a day, default 60,000. */
+  openScope(options?: {
+    readonly leaseMs?: number
+    readonly displayName?: string
+    readonly signal?: AbortSignal
+  }): Promise<Scope>
 }

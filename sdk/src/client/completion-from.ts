@@ -1,0 +1,80 @@
+import {
+  CancelOutcome,
+  JobState,
+  type Payload,
+  type Completion as WireCompletion,
+} from '@offstage/proto/jobs'
+import { decodeValue } from '../jobs/payload.ts'
+import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
+import type { JobMessage } from './events.ts'
+import type { Session } from './session.ts'
+
+/** What a failed job without a recorded error says; a scheduler always records one. */
+const NO_FAULT: JobFault = { brief: 'the job failed', detail: '', reason: '' }
+
+/**
+ * Whether the value of a payload came along; else it is in temp storage.
+ */
+export function isInline(payload: Payload | undefined): boolean {
+  return payload?.source?.$case !== 'address'
+}
+
+/** A value that came along; `null` for none (row A4). Not to be asked for one in temp storage. */
+export function inlineValue(payload: Payload | undefined): unknown {
+  if (payload?.source?.$case !== 'inline') return null
+  return decodeValue(payload.source.value, payload.contentType) ?? null
+}
+
+/** A value wherever it is; the caller does not notice (rows J3, L4). */
+export async function fetchedValue(
+  session: Session,
+  payload: Payload | undefined,
+): Promise<unknown> {
+  if (payload?.source?.$case !== 'address') return inlineValue(payload)
+  return (await session.storage.get(payload.source.value)) ?? null
+}
+
+/** How the cancel ended, where one was asked for (row J10). */
+export function cancelOutcomeFrom(outcome: CancelOutcome): CancelOutcomeName | undefined {
+  switch (outcome) {
+    case CancelOutcome.CANCEL_OUTCOME_NEVER_STARTED:
+      return 'never-started'
+    case CancelOutcome.CANCEL_OUTCOME_STOPPED:
+      return 'stopped'
+    case CancelOutcome.CANCEL_OUTCOME_FINISHED_ANYWAY:
+      return 'finished-anyway'
+    default:
+      return undefined
+  }
+}
+
+/** Why the job failed; only for a failed one. */
+export function faultFrom({ error }: WireCompletion): JobFault {
+  return error === undefined
+    ? NO_FAULT
+    : { brief: error.brief, detail: error.detail, reason: error.reason }
+}
+
+/** The end of a job as it is shown to callers (row L3). */
+export function completionFrom<R>(
+  wire: WireCompletion,
+  result: R | null,
+  additionalResult: unknown,
+  messages: readonly JobMessage[],
+): Completion<R> {
+  const ended = {
+    additionalResult,
+    messages,
+    cancelOutcome: cancelOutcomeFrom(wire.cancelOutcome),
+    finishTime: wire.finishTime,
+  }
+  switch (wire.state) {
+    case JobState.JOB_STATE_SUCCEEDED:
+      // Where the job is a procedure R is void, and null is what callers get for it (row A4).
+      return { ...ended, status: 'succeeded', result: result as R, error: null }
+    case JobState.JOB_STATE_CANCELED:
+      return { ...ended, status: 'canceled', result, error: null }
+    default:
+      return { ...ended, status: 'failed', result, error: faultFrom(wire) }
+  }
+}

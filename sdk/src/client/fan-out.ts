@@ -1,0 +1,176 @@
+/**
+ * `runAll`: a job over portions of data, so many at a time (row L8). Free places are filled by bulk starts; what ends
+ * while a start is under way is made up for by the next one.
+ *
+ * 1. At most `concurrency` of the jobs are unfinished at a time.
+ * 2. After the first failure nothing more is started, and what is unfinished is asked to end.
+ */
+
+import { followJob } from './handle-symbols.ts'
+import type { JobHandle } from './job-handle.ts'
+import type { StartTarget } from './job-spec.ts'
+import type { RunAllOptions } from './options.ts'
+import type { Session } from './session.ts'
+import { startMany } from './start-many.ts'
+import { StartJobsError } from './start-outcome.ts'
+import type { JobListener } from './tracked-job.ts'
+
+const CONCURRENCY_DEFAULT = 1_000
+const CONCURRENCY_MAX = 10_000
+/** Cancels of one fan-out under way at a time. */
+const CANCELS_MAX = 50
+
+export async function runAll<I, R>(
+  session: Session,
+  target: StartTarget,
+  paramsList: readonly I[],
+  options: RunAllOptions<I>,
+): Promise<R[]> {
+  const { concurrency = CONCURRENCY_DEFAULT, signal } = options
+  if (!(concurrency >= 1 && concurrency <= CONCURRENCY_MAX)) {
+    throw new RangeError(`concurrency must be from 1 to ${CONCURRENCY_MAX}`)
+  }
+  signal?.throwIfAborted()
+  const fanOut = new FanOut<I, R>(session, target, paramsList, options, Math.floor(concurrency))
+  return fanOut.run()
+}
+
+class FanOut<I, R> {
+  readonly #session: Session
+  readonly #target: StartTarget
+  readonly #paramsList: readonly I[]
+  readonly #options: RunAllOptions<I>
+  readonly #concurrency: number
+  readonly #handles: JobHandle<R>[] = []
+  /** The unfinished, with how to stop listening to each. */
+  readonly #running = new Map<JobHandle<R>, () => void>()
+  readonly #percents = new Map<JobHandle<R>, number>()
+  #percentSum = 0
+  #finished = 0
+  #failure: { readonly error: unknown } | undefined
+  #changed = Promise.withResolvers<void>()
+
+  constructor(
+    session: Session,
+    target: StartTarget,
+    paramsList: readonly I[],
+    options: RunAllOptions<I>,
+    concurrency: number,
+  ) {
+    this.#session = session
+    this.#target = target
+    this.#paramsList = paramsList
+    this.#options = options
+    this.#concurrency = concurrency
+  }
+
+  async run(): Promise<R[]> {
+    const { signal } = this.#options
+    const onAbort = () => this.#fail(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      while (this.#finished < this.#paramsList.length && this.#failure === undefined) {
+        const started = await this.#fill()
+        if (started > 0 || this.#failure !== undefined) continue
+        if (this.#finished === this.#paramsList.length) break
+        await this.#session.waiting(() => this.#changed.promise)
+        this.#changed = Promise.withResolvers()
+      }
+      if (this.#failure !== undefined) throw this.#failure.error
+      return await Promise.all(this.#handles.map((handle) => handle.value({ signal })))
+    } catch (error) {
+      await this.#cancelRest()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Starts as many as there is room for (invariant 1). */
+  async #fill(): Promise<number> {
+    const from = this.#handles.length
+    const room = Math.min(this.#concurrency - this.#running.size, this.#paramsList.length - from)
+    if (room <= 0) return 0
+    const { each, onProgress: _, ...common } = this.#options
+    const handles = await startMany<I, R>(
+      this.#session,
+      this.#target,
+      this.#paramsList.slice(from, from + room),
+      { ...common, each: each && ((params, index) => each(params, from + index)) },
+    ).catch((error) => {
+      this.#adopt(startedOf<R>(error))
+      throw error
+    })
+    this.#adopt(handles)
+    return room
+  }
+
+  #adopt(handles: readonly JobHandle<R>[]): void {
+    for (const handle of handles) {
+      this.#handles.push(handle)
+      if (handle.isCompleted) this.#end(handle)
+      else this.#follow(handle)
+    }
+  }
+
+  #follow(handle: JobHandle<R>): void {
+    const listener: JobListener = {
+      onEnd: () => this.#end(handle),
+      onLost: (error) => this.#fail(error),
+      onProgress: this.#options.onProgress && (({ percent }) => this.#advance(handle, percent)),
+    }
+    // Known to run before it is listened to, since what is known of it is told at once.
+    this.#running.set(handle, () => {})
+    const stop = handle[followJob](listener)
+    if (this.#running.has(handle)) this.#running.set(handle, stop)
+    else stop()
+  }
+
+  #end(handle: JobHandle<R>): void {
+    this.#running.get(handle)?.()
+    this.#running.delete(handle)
+    this.#finished += 1
+    this.#advance(handle, 100)
+    if (!handle.isSucceeded) {
+      // Settled already: this only fetches the error that says why.
+      handle.value().catch((error) => this.#fail(error))
+    }
+    this.#changed.resolve()
+  }
+
+  #advance(handle: JobHandle<R>, percent: number): void {
+    const { onProgress } = this.#options
+    if (onProgress === undefined) return
+    this.#percentSum += percent - (this.#percents.get(handle) ?? 0)
+    this.#percents.set(handle, percent)
+    const total = this.#paramsList.length
+    try {
+      onProgress({ percent: this.#percentSum / total, finished: this.#finished, total })
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#changed.resolve()
+  }
+
+  /** Asks what is unfinished to end (invariant 2); a cancel that fails changes nothing about the first failure. */
+  async #cancelRest(): Promise<void> {
+    const rest = [...this.#running.keys()]
+    for (const stop of this.#running.values()) stop()
+    const cancelNext = async () => {
+      for (let handle = rest.pop(); handle !== undefined; handle = rest.pop()) {
+        await handle.cancel({ reason: 'another job of the same runAll has failed' }).catch(() => {})
+      }
+    }
+    await Promise.all(Array.from({ length: CANCELS_MAX }, cancelNext))
+  }
+}
+
+/** The jobs that were started although others of the same bulk start were refused. */
+function startedOf<R>(error: unknown): JobHandle<R>[] {
+  if (!(error instanceof StartJobsError)) return []
+  return error.outcomes.flatMap(({ job }) => (job as JobHandle<R> | null) ?? [])
+}

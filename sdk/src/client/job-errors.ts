@@ -1,0 +1,73 @@
+import { status } from '@grpc/grpc-js'
+import { decodeErrorDetails } from '@offstage/proto/error-details'
+import { Status } from '@offstage/proto/rpc'
+import { OffstageError } from '../grpc/mod.ts'
+import type { ValueViolation } from '../jobs/check-value.ts'
+import type { CancelOutcomeName, JobFault } from './completion.ts'
+
+/** The job ended with an error (row J14). Only `value()` and `run` throw it; waits answer (row A3). */
+export class JobFailedError extends Error {
+  override readonly name: string = 'JobFailedError'
+  readonly jobId: string
+  readonly method: string
+  /** One sentence for the user. */
+  readonly brief: string
+  /** Stack and causes; empty for those who may not see them. */
+  readonly detail: string
+  /** An UPPER_SNAKE reason where Offstage itself ended the job, else the class name of what was thrown. */
+  readonly reason: string
+
+  constructor(jobId: string, method: string, fault: JobFault) {
+    super(`job ${method} (${jobId}) failed: ${fault.brief}`)
+    this.jobId = jobId
+    this.method = method
+    this.brief = fault.brief
+    this.detail = fault.detail
+    this.reason = fault.reason
+  }
+}
+
+/** The job was canceled, so there is no result to return (row L3). */
+export class JobCanceledError extends Error {
+  override readonly name: string = 'JobCanceledError'
+  readonly jobId: string
+  readonly method: string
+  /** How the cancel ended (row J10). */
+  readonly outcome: CancelOutcomeName | undefined
+
+  constructor(jobId: string, method: string, outcome: CancelOutcomeName | undefined) {
+    super(`job ${method} (${jobId}) was canceled`)
+    this.jobId = jobId
+    this.method = method
+    this.outcome = outcome
+  }
+}
+
+/** As the scheduler says it where one job is asked for. */
+export function jobNotFound(jobId: string): OffstageError {
+  return new OffstageError({
+    code: status.NOT_FOUND,
+    reason: 'JOB_NOT_FOUND',
+    message: `there is no job ${jobId}, or the caller may not see it`,
+  })
+}
+
+/** As the scheduler says it where it knows the schema of the method (row J2). */
+export function paramsInvalid(
+  method: string,
+  violations: readonly ValueViolation[],
+): OffstageError {
+  const list = violations.map(({ field, description }) => `${field}: ${description}`).join('; ')
+  return new OffstageError({
+    code: status.INVALID_ARGUMENT,
+    reason: 'PARAMS_INVALID',
+    message: `the parameters do not fit ${method}: ${list}`,
+    violations,
+  })
+}
+
+/** The refusal of one job of a bulk start. */
+export function errorFromOutcome(refusal: Status): OffstageError {
+  const details = decodeErrorDetails(Status.encode(refusal).finish())
+  return new OffstageError({ ...details, reason: details.reason ?? 'INTERNAL' })
+}

@@ -1,0 +1,133 @@
+import { type Job, JobKind, type JobFilter as WireFilter } from '@offstage/proto/jobs'
+import type { Progress } from './events.ts'
+import { type JobStateName, type JobStatusName, namesOf, stateFrom } from './job-state.ts'
+import { progressFrom } from './wire-events.ts'
+
+/** What caused a job (row J12). */
+export type JobKindName = 'program' | 'system' | 'scheduled'
+
+const KINDS = {
+  program: JobKind.JOB_KIND_PROGRAM,
+  system: JobKind.JOB_KIND_SYSTEM,
+  scheduled: JobKind.JOB_KIND_SCHEDULED,
+} as const satisfies Record<JobKindName, JobKind>
+
+/** A job's record as it was read: a snapshot. Times are the database's. */
+export interface JobInfo {
+  readonly id: string
+  readonly namespace: string
+  readonly method: string
+  readonly state: JobStateName
+  /** The state under the names of row A2. */
+  readonly status: JobStatusName
+  /** Grows with each change of state. */
+  readonly revision: bigint
+  /** The user it runs for (row J5). */
+  readonly owner: string
+  readonly kind: JobKindName
+  /** Empty for none, as all texts here. */
+  readonly key: string
+  readonly requestId: string
+  readonly parentJobId: string
+  readonly displayName: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly priority: number
+  /** The attempt that runs or ran last, from 1; 0 before the first. */
+  readonly attempt: number
+  /** How many executors were lost while they ran it (row J16). */
+  readonly crashCount: number
+  readonly createTime?: Date
+  /** When it becomes startable; set while scheduled. */
+  readonly dueTime?: Date
+  /** When the newest attempt was assigned. */
+  readonly startTime?: Date
+  /** Set once the job has ended. */
+  readonly finishTime?: Date
+  readonly progress?: Progress
+  /** Whether a cancel was asked for and has not ended yet. */
+  readonly cancelRequested: boolean
+  /** The brief error of a failed job, or of the newest failed attempt; empty for none. */
+  readonly brief: string
+}
+
+/** Selects jobs (row J8): set fields must all hold, and of a list any value. */
+export interface JobFilter {
+  readonly states?: readonly JobStateName[]
+  readonly methods?: readonly string[]
+  readonly key?: string
+  readonly owner?: string
+  readonly kinds?: readonly JobKindName[]
+  readonly parentJobId?: string
+  /** All of these. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** Created at or after. */
+  readonly createdFrom?: Date
+  /** Created before. */
+  readonly createdBefore?: Date
+}
+
+/** A page of jobs (row J8). */
+export interface JobPage {
+  /** Newest first. */
+  readonly jobs: readonly JobInfo[]
+  /** Opaque; empty on the last page. */
+  readonly nextPageToken: string
+}
+
+/** Which page of jobs (row J8). */
+export interface PageOptions {
+  /** 1 to 1,000. Default 50. */
+  readonly pageSize?: number
+  /** From the page before, asked for with the same filter. Default: the first page. */
+  readonly pageToken?: string
+  readonly signal?: AbortSignal
+}
+
+/** A record as it is shown to callers. */
+export function jobInfoFrom(job: Job): JobInfo {
+  const { jobId, completion, progress, lastError, kind } = job
+  return {
+    id: jobId,
+    namespace: job.namespace,
+    method: job.method,
+    ...namesOf(job.state),
+    revision: job.revision,
+    owner: job.owner,
+    kind: kindNameOf(kind),
+    key: job.key,
+    requestId: job.requestId,
+    parentJobId: job.parentJobId,
+    displayName: job.displayName,
+    labels: job.labels,
+    priority: job.priority,
+    attempt: job.attempt,
+    crashCount: job.crashCount,
+    createTime: job.createTime,
+    dueTime: job.dueTime,
+    startTime: job.startTime,
+    finishTime: completion?.finishTime,
+    progress: progress && progressFrom(progress),
+    cancelRequested: job.cancelRequested,
+    brief: completion?.error?.brief ?? lastError?.brief ?? '',
+  }
+}
+
+/** A filter as the scheduler takes it. */
+export function filterFrom(filter: JobFilter): WireFilter {
+  return {
+    states: filter.states?.map(stateFrom) ?? [],
+    methods: [...(filter.methods ?? [])],
+    key: filter.key ?? '',
+    owner: filter.owner ?? '',
+    kinds: filter.kinds?.map((kind) => KINDS[kind]) ?? [],
+    parentJobId: filter.parentJobId ?? '',
+    labels: { ...filter.labels },
+    createdFrom: filter.createdFrom,
+    createdBefore: filter.createdBefore,
+  }
+}
+
+function kindNameOf(kind: JobKind): JobKindName {
+  if (kind === JobKind.JOB_KIND_SYSTEM) return 'system'
+  return kind === JobKind.JOB_KIND_SCHEDULED ? 'scheduled' : 'program'
+}

@@ -1,0 +1,72 @@
+import { durationFrom } from '../jobs/policies.ts'
+import { jobNotFound } from './job-errors.ts'
+import {
+  filterFrom,
+  type JobFilter,
+  type JobInfo,
+  type JobPage,
+  jobInfoFrom,
+  type PageOptions,
+} from './job-info.ts'
+import type { CancelOptions } from './options.ts'
+import type { Session } from './session.ts'
+
+/** The history as one identity sees it: listing, canceling by filter, retrying, deleting. */
+export class JobRecords {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  async page(
+    filter: JobFilter,
+    { pageSize = 0, pageToken = '', signal }: PageOptions,
+  ): Promise<JobPage> {
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    const request = { namespace, filter: filterFrom(filter), pageSize, pageToken }
+    const page = await this.#session.callScheduler(jobs.listJobs.bind(jobs), request, { signal })
+    return { jobs: page.jobs.map(jobInfoFrom), nextPageToken: page.nextPageToken }
+  }
+
+  async *list(filter: JobFilter, options: PageOptions): AsyncGenerator<JobInfo, void, undefined> {
+    for (let pageToken = ''; ; ) {
+      const page: JobPage = await this.page(filter, { ...options, pageToken })
+      yield* page.jobs
+      pageToken = page.nextPageToken
+      if (pageToken === '') return
+    }
+  }
+
+  async cancelAll(filter: JobFilter, { reason = '', graceMs }: CancelOptions): Promise<number> {
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    const grace = durationFrom(graceMs)
+    const request = { namespace, filter: filterFrom(filter), reason, grace }
+    for (let canceled = 0; ; ) {
+      const answer = await this.#session.callScheduler(jobs.cancelJobs.bind(jobs), request)
+      canceled += answer.canceledCount
+      // None canceled with more to come would go on for ever.
+      if (!answer.more || answer.canceledCount === 0) return canceled
+    }
+  }
+
+  async retry(jobId: string): Promise<JobInfo> {
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    const request = { namespace, jobId }
+    const once = { attempts: 1 }
+    const { job } = await this.#session.callScheduler(jobs.retryJob.bind(jobs), request, once)
+    if (job === undefined) throw jobNotFound(jobId)
+    return jobInfoFrom(job)
+  }
+
+  async delete(jobId: string): Promise<void> {
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    const request = { namespace, jobId }
+    const once = { attempts: 1 }
+    await this.#session.callScheduler(jobs.deleteJob.bind(jobs), request, once)
+  }
+}

@@ -1,0 +1,100 @@
+import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
+import { checkValue } from '../jobs/check-value.ts'
+import type { JobDefinition } from '../jobs/definition.ts'
+import { encodeValue, INLINE_BYTES_MAX } from '../jobs/payload.ts'
+import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
+import { paramsInvalid } from './job-errors.ts'
+import type { KeyConflict, StartOptions } from './options.ts'
+import type { Session } from './session.ts'
+
+/** What to start: a definition, or the name of a method whose types are not known here. */
+export type StartTarget = JobDefinition | string
+
+const POLICIES = {
+  refuse: KeyConflictPolicy.KEY_CONFLICT_POLICY_REFUSE,
+  'return-running': KeyConflictPolicy.KEY_CONFLICT_POLICY_RETURN_RUNNING,
+  'queue-behind': KeyConflictPolicy.KEY_CONFLICT_POLICY_QUEUE_BEHIND,
+} as const satisfies Record<KeyConflict, KeyConflictPolicy>
+
+/** The stable name of what is to be started (row J1). */
+export function methodOf(target: StartTarget): string {
+  return typeof target === 'string' ? target : target.method
+}
+
+/**
+ * All of a start but its parameters. Made once for a bulk start; each job is a copy with its own
+ * parameters and request id.
+ */
+export function specFrom(
+  { identity }: Session,
+  target: StartTarget,
+  options: StartOptions,
+  params: Payload | undefined,
+  requestId: string,
+): JobSpec {
+  const { additionalResult = false, startAfter, onKeyConflict } = options
+  return {
+    method: methodOf(target),
+    params,
+    key: options.key ?? '',
+    keyConflictPolicy: onKeyConflict === undefined ? 0 : POLICIES[onKeyConflict],
+    requestId,
+    kind: JobKind.JOB_KIND_UNSPECIFIED,
+    parentJobId: identity.parentJobId,
+    lane: laneFrom(options.lane),
+    fallbackMethod: options.fallbackMethod ?? '',
+    scope: options.scope ?? identity.scope,
+    resultAddress: options.resultAddress ?? '',
+    wantAdditionalResult: additionalResult !== false,
+    additionalResultAddress: typeof additionalResult === 'string' ? additionalResult : '',
+    startTime: startAfter instanceof Date ? startAfter : undefined,
+    delay: typeof startAfter === 'number' ? durationFrom(startAfter) : undefined,
+    priority: options.priority ?? 0,
+    labels: options.labels ?? {},
+    displayName: options.displayName ?? '',
+    retryPolicy: retryPolicyFrom(options.retry),
+    deadlines: deadlinesFrom(options.deadlines),
+    cancelWithParent: options.cancelWithParent ?? false,
+    executorSessionId: options.executorSessionId ?? '',
+    traceparent: '',
+    tracestate: '',
+  }
+}
+
+/**
+ * The parameters as they travel: checked against the definition's schema (row J2), inline up to 64 KiB, by way of
+ * temp storage above (row J3). A promise only where the schema or the storage makes it one.
+ * @throws OffstageError PARAMS_INVALID with the offending fields.
+ */
+export function paramsFrom(
+  session: Session,
+  target: StartTarget,
+  params: unknown,
+  options: StartOptions,
+): Payload | undefined | Promise<Payload | undefined> {
+  const schema = typeof target === 'string' ? undefined : target.params
+  if (schema === undefined) return payloadFrom(session, params, options)
+  const checked = checkValue(schema, params, 'params')
+  const pass = (outcome: Awaited<typeof checked>) => {
+    // Sent as given: the executor's check fills in defaults, so a transformation happens once.
+    if (outcome.kind === 'valid') return payloadFrom(session, params, options)
+    throw paramsInvalid(methodOf(target), outcome.violations)
+  }
+  return checked instanceof Promise ? checked.then(pass) : pass(checked)
+}
+
+function payloadFrom(
+  session: Session,
+  params: unknown,
+  { scope, signal }: StartOptions,
+): Payload | undefined | Promise<Payload> {
+  const encoded = encodeValue(params)
+  if (encoded === undefined) return undefined
+  const { bytes, contentType } = encoded
+  if (bytes.byteLength > INLINE_BYTES_MAX) {
+    return session.storage
+      .putBytes(bytes, { contentType, scope, signal })
+      .then(({ address }) => ({ source: { $case: 'address', value: address }, contentType }))
+  }
+  return { source: { $case: 'inline', value: bytes }, contentType }
+}

@@ -1,0 +1,179 @@
+/**
+ * Brings waits together with what the scheduler says: pushed over one stream, polled as the fallback and
+ * the truth (row L2). However many waits there are for a job, it is one target and one polled id.
+ */
+import {
+  JobState,
+  type JobStatus,
+  type ListJobMessagesResponse,
+  WaitMode,
+} from '@offstage/proto/jobs'
+import { OffstageError, openBidi } from '../grpc/mod.ts'
+import { durationFrom } from '../jobs/policies.ts'
+import type { JobMessage } from './events.ts'
+import { GrowingPoll } from './growing-poll.ts'
+import { jobNotFound } from './job-errors.ts'
+import { isTerminal } from './job-state.ts'
+import type { Session } from './session.ts'
+import { type JobListener, TrackedJob } from './tracked-job.ts'
+import { WatchStream } from './watch-stream.ts'
+import { messageFrom, progressFrom } from './wire-events.ts'
+
+/** A poll that takes longer is given up and made up for later. */
+const POLL_CALL_MS_MAX = 10_000
+const MESSAGES_PAGE = 1_000
+
+export class JobWatcher {
+  readonly #session: Session
+  readonly #jobs = new Map<string, TrackedJob>()
+  readonly #stream: WatchStream
+  readonly #poll: GrowingPoll
+
+  constructor(session: Session) {
+    this.#session = session
+    const { jobs, scheduler } = session.connection
+    const { namespace, metadata } = session.identity
+    this.#stream = new WatchStream({
+      namespace,
+      clock: session.clock,
+      open: (signal) =>
+        openBidi(jobs.watchJobs.bind(jobs), { signal, metadata, target: scheduler }),
+      sequenceOf: (jobId) => this.#jobs.get(jobId)?.sequence ?? 0,
+      onEvents: (events) => {
+        for (const event of events) {
+          const job = this.#jobs.get(event.jobId)
+          if (job === undefined) continue
+          if (
+            event.event?.$case === 'state' &&
+            event.event.value === JobState.JOB_STATE_UNSPECIFIED
+          ) {
+            job.lose(jobNotFound(job.id))
+          } else job.apply(event)
+        }
+      },
+    })
+    this.#poll = new GrowingPoll(session.clock, (ids) => this.#askAfter(ids))
+  }
+
+  /**
+   * Listens to a job until it ends, is lost, or the returned function is called. What is known of the job
+   * already is told before this returns.
+   */
+  follow(jobId: string, listener: JobListener): () => void {
+    const job = this.#jobs.get(jobId) ?? this.#track(jobId)
+    job.addListener(listener)
+    return () => {
+      job.listeners.delete(listener)
+      if (job.listeners.size === 0) this.#release(job, false)
+    }
+  }
+
+  #track(jobId: string): TrackedJob {
+    const job: TrackedJob = new TrackedJob(
+      jobId,
+      (id, after, take) => this.readMessages(id, after, take),
+      (ended) => this.#release(job, ended),
+    )
+    this.#jobs.set(jobId, job)
+    this.#stream.add(jobId)
+    this.#poll.add(jobId)
+    return job
+  }
+
+  #release(job: TrackedJob, ended: boolean): void {
+    if (this.#jobs.get(job.id) !== job) return
+    this.#jobs.delete(job.id)
+    this.#stream.remove(job.id, ended)
+    this.#poll.remove(job.id)
+  }
+
+  /** Reads the states of jobs without waiting, in the order of `jobIds` (at most 1,000). */
+  async readStatuses(jobIds: string[], signal?: AbortSignal): Promise<JobStatus[]> {
+    const { jobs } = this.#session.connection
+    const { statuses } = await this.#session.callScheduler(
+      jobs.waitJobs.bind(jobs),
+      {
+        namespace: this.#session.identity.namespace,
+        jobIds,
+        mode: WaitMode.WAIT_MODE_ALL,
+        timeout: durationFrom(0),
+      },
+      { signal, deadlineMs: POLL_CALL_MS_MAX, attempts: 1 },
+    )
+    return statuses
+  }
+
+  /** Reads the messages of a job after a sequence number, page by page (row J15). */
+  async readMessages(
+    jobId: string,
+    afterSequence: number,
+    take: (message: JobMessage) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    for (let after = afterSequence; ; ) {
+      const page: ListJobMessagesResponse = await this.#session.callScheduler(
+        jobs.listJobMessages.bind(jobs),
+        { namespace, jobId, afterSequence: after, pageSize: MESSAGES_PAGE },
+        { signal },
+      )
+      for (const message of page.messages) take(messageFrom(message))
+      const last = page.messages.at(-1)
+      if (!page.more || last === undefined) return
+      after = last.sequence
+    }
+  }
+
+  async #askAfter(ids: string[]): Promise<void> {
+    const asked = ids.flatMap((id) => this.#jobs.get(id) ?? [])
+    try {
+      const statuses = await this.readStatuses(ids)
+      const byId = new Map(statuses.map((status) => [status.jobId, status]))
+      for (const job of asked) {
+        const status = byId.get(job.id)
+        if (status !== undefined) this.#takeStatus(job, status)
+      }
+    } catch (error) {
+      // A scheduler that is away comes back, and the jobs have gone on meanwhile (row J7).
+      if (isPassing(error)) return
+      for (const job of asked) job.lose(error)
+    }
+    for (const job of asked) {
+      if (!this.#stream.live && this.#jobs.get(job.id) === job && job.isObserved) {
+        await this.#catchUp(job).catch((error) => isPassing(error) || job.lose(error))
+      }
+    }
+  }
+
+  #takeStatus(job: TrackedJob, { state, completion }: JobStatus): void {
+    if (state === JobState.JOB_STATE_UNSPECIFIED) job.lose(jobNotFound(job.id))
+    else if (isTerminal(state) && completion !== undefined) job.endByPoll(completion)
+    else job.applyState(state)
+  }
+
+  /** Reads what the stream would have pushed. */
+  async #catchUp(job: TrackedJob): Promise<void> {
+    await job.fill()
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    const request = { namespace, jobId: job.id }
+    const { job: record } = await this.#session.callScheduler(jobs.getJob.bind(jobs), request)
+    if (record?.progress !== undefined) job.applyProgress(progressFrom(record.progress))
+  }
+
+  /** Ends the stream and the poll; waits still going on are told. */
+  close(): void {
+    const jobs = [...this.#jobs.values()]
+    this.#stream.close()
+    this.#poll.close()
+    this.#jobs.clear()
+    for (const job of jobs)
+      job.lose(new Error('the client was closed while the job was waited for'))
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof OffstageError)) return false
+  return error.retryable || error.reason === 'DEADLINE_EXCEEDED' || error.reason === 'INTERNAL'
+}

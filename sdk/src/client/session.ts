@@ -1,0 +1,109 @@
+/**
+ * One identity on one connection: what a client, its handles and its waits share. Cheap to make; it opens
+ * its watch stream only when something waits.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Metadata } from '@grpc/grpc-js'
+import { callUnary, retrying, type UnaryMethod } from '../grpc/mod.ts'
+import { type IdleClock, systemClock } from '../idle/clock.ts'
+import type { Connection } from './connection.ts'
+import { JobWatcher } from './job-watcher.ts'
+import { TempStorage } from './temp-storage.ts'
+
+/** Who calls, and on behalf of which job. */
+export interface Identity {
+  readonly namespace: string
+  /** Scope of temp storage for starts and values that name none; empty for none. */
+  readonly scope: string
+  /** The job the calls are made in; its starts are children of it. Empty outside of jobs. */
+  readonly parentJobId: string
+  /** Goes with every call: user, token, trace. */
+  readonly metadata: Metadata
+  /** Told when the job begins to wait for others and when it goes on (row J11). */
+  readonly onWaiting?: (waiting: boolean) => void
+}
+
+/** How a call is made. */
+export interface CallTerms {
+  readonly signal?: AbortSignal
+  /** Longest time for one try, in milliseconds. Default 30,000, so that no call hangs. */
+  readonly deadlineMs?: number
+  /** Tries in all where the service is unavailable or asks to come back. Default 5; 1 for what may not be repeated. */
+  readonly attempts?: number
+}
+
+/** No try of a call lasts longer, unless it says so. */
+export const CALL_MS_MAX = 30_000
+
+export class Session {
+  readonly connection: Connection
+  readonly identity: Identity
+  readonly clock: IdleClock
+  readonly watcher: JobWatcher
+  readonly storage: TempStorage
+  /** A counter behind a random prefix: unique, and far cheaper than a UUID for each job of a bulk start. */
+  readonly #requestPrefix = `${randomUUID()}-`
+  #requests = 0
+  #waits = 0
+
+  constructor(connection: Connection, identity: Identity, clock: IdleClock = systemClock) {
+    this.connection = connection
+    this.identity = identity
+    this.clock = clock
+    this.watcher = new JobWatcher(this)
+    this.storage = new TempStorage(this)
+  }
+
+  /** A request id no other start has (row J19). */
+  nextRequestId(): string {
+    this.#requests += 1
+    return this.#requestPrefix + this.#requests.toString(36)
+  }
+
+  /** Calls the scheduler, again where it is unavailable: for calls that may be repeated. */
+  callScheduler<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    terms: CallTerms = {},
+  ): Promise<Res> {
+    return this.#call(method, request, terms, this.connection.scheduler)
+  }
+
+  /** Calls the storage service in the same way. */
+  callStorage<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    terms: CallTerms = {},
+  ): Promise<Res> {
+    return this.#call(method, request, terms, this.connection.storage)
+  }
+
+  #call<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    { signal, deadlineMs = CALL_MS_MAX, attempts }: CallTerms,
+    target: Connection['scheduler'],
+  ): Promise<Res> {
+    const { metadata } = this.identity
+    return retrying({ attempts, signal }, () =>
+      callUnary(method, request, { signal, deadlineMs, metadata, target }),
+    )
+  }
+
+  /** Says that the job waits while `work` goes on; several waits at a time count as one (row J11). */
+  async waiting<T>(work: () => Promise<T>): Promise<T> {
+    const { onWaiting } = this.identity
+    if (onWaiting === undefined) return work()
+    if (this.#waits++ === 0) onWaiting(true)
+    try {
+      return await work()
+    } finally {
+      if (--this.#waits === 0) onWaiting(false)
+    }
+  }
+
+  /** Ends the watch stream; the connection stays. */
+  close(): void {
+    this.watcher.close()
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Bulk starts: the hot path. Per job: one JSON text, one spec, one handle; no promise and no closure. Calls
+ * of up to 500 jobs, 8 at a time; a call is built when its turn comes, so a long list is never encoded
+ * at once.
+ */
+import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
+import { OffstageError } from '../grpc/mod.ts'
+import { durationFrom } from '../jobs/policies.ts'
+import { errorFromOutcome } from './job-errors.ts'
+import { JobHandle } from './job-handle.ts'
+import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import type { StartManyOptions } from './options.ts'
+import { CALL_MS_MAX, type Session } from './session.ts'
+import { StartJobsError, type StartOutcome } from './start-outcome.ts'
+
+/** Half of what one StartJobs takes: where batches beyond stop paying. */
+export const JOBS_PER_CALL_MAX = 500
+/** Parameters in one call, far below the 16 MiB of a message. */
+const BYTES_PER_CALL_MAX = 4 * 1024 * 1024
+const CALLS_MAX = 8
+
+/** Starts many jobs; an outcome for each, in order. Rejects only by the signal or a fault of this client. */
+export async function startManySettled<I, R>(
+  session: Session,
+  target: StartTarget,
+  paramsList: readonly I[],
+  options: StartManyOptions<I>,
+): Promise<StartOutcome<R>[]> {
+  const outcomes = new Array<StartOutcome<R>>(paramsList.length)
+  const bulk: Bulk<I, R> = { session, target, paramsList, options, outcomes, next: 0 }
+  const calls = Math.min(CALLS_MAX, Math.ceil(paramsList.length / JOBS_PER_CALL_MAX))
+  await Promise.all(Array.from({ length: calls }, () => startCalls(bulk)))
+  return outcomes
+}
+
+/** Starts many jobs; rejects when any was refused, though the others run. */
+export async function startMany<I, R>(
+  session: Session,
+  target: StartTarget,
+  paramsList: readonly I[],
+  options: StartManyOptions<I>,
+): Promise<JobHandle<R>[]> {
+  const outcomes = await startManySettled<I, R>(session, target, paramsList, options)
+  const first = outcomes.find(({ error }) => error !== null)?.error
+  if (first != null) {
+    // One cause for all, such as a scheduler that cannot be reached, is best told as it is.
+    throw outcomes.every(({ error }) => error === first) ? first : new StartJobsError(outcomes)
+  }
+  return outcomes.flatMap(({ job }) => job ?? [])
+}
+
+interface Bulk<I, R> {
+  readonly session: Session
+  readonly target: StartTarget
+  readonly paramsList: readonly I[]
+  readonly options: StartManyOptions<I>
+  readonly outcomes: StartOutcome<R>[]
+  /** The first of the parameters that is in no call yet. */
+  next: number
+}
+
+/** The jobs of one call, and where their outcomes belong. */
+interface Batch {
+  readonly specs: JobSpec[]
+  readonly positions: number[]
+}
+
+async function startCalls<I, R>(bulk: Bulk<I, R>): Promise<void> {
+  while (bulk.next < bulk.paramsList.length) {
+    bulk.options.signal?.throwIfAborted()
+    const batch = takeBatch(bulk)
+    await startBatch(bulk, batch instanceof Promise ? await batch : batch)
+  }
+}
+
+function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
+  const { session, target, paramsList, options, outcomes } = bulk
+  const batch: Batch = { specs: [], positions: [] }
+  const template = specFrom(session, target, options, undefined, '')
+  const late: Promise<void>[] = []
+  let bytes = 0
+  const add = (position: number, payload: Payload | undefined, spec: JobSpec) => {
+    spec.params = payload
+    batch.specs.push(spec)
+    batch.positions.push(position)
+    if (payload?.source?.$case === 'inline') bytes += payload.source.value.byteLength
+  }
+  const refuse = (position: number, error: unknown) => {
+    if (!(error instanceof OffstageError)) throw error
+    outcomes[position] = { job: null, error }
+  }
+  for (let taken = 0; taken < JOBS_PER_CALL_MAX && bytes < BYTES_PER_CALL_MAX; taken += 1) {
+    const position = bulk.next
+    if (position >= paramsList.length) break
+    bulk.next += 1
+    const params = paramsList[position]
+    const own = options.each?.(params as I, position)
+    const requestId = own?.requestId ?? session.nextRequestId()
+    const spec =
+      own === undefined
+        ? { ...template, requestId }
+        : specFrom(session, target, { ...options, ...own }, undefined, requestId)
+    try {
+      const payload = paramsFrom(session, target, params, options)
+      if (!(payload instanceof Promise)) add(position, payload, spec)
+      else late.push(payload.then((p) => add(position, p, spec)).catch((e) => refuse(position, e)))
+    } catch (error) {
+      refuse(position, error)
+    }
+    if (late.length === CALLS_MAX) break
+  }
+  return late.length === 0 ? batch : Promise.all(late).then(() => batch)
+}
+
+async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): Promise<void> {
+  if (specs.length === 0) return
+  const { session, options, outcomes } = bulk
+  const { inlineWaitMs = 0, signal } = options
+  const { jobs } = session.connection
+  const start = () =>
+    session.callScheduler(
+      jobs.startJobs.bind(jobs),
+      {
+        namespace: session.identity.namespace,
+        jobs: specs,
+        inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
+      },
+      { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs },
+    )
+  try {
+    const answer = await (inlineWaitMs > 0 ? session.waiting(start) : start())
+    const method = methodOf(bulk.target)
+    for (let at = 0; at < positions.length; at += 1) {
+      const position = positions[at]
+      if (position !== undefined)
+        outcomes[position] = outcomeFrom(session, method, answer.outcomes[at])
+    }
+  } catch (error) {
+    if (!(error instanceof OffstageError)) throw error
+    for (const position of positions) outcomes[position] = { job: null, error }
+  }
+}
+
+function outcomeFrom<R>(
+  session: Session,
+  method: string,
+  answer: StartJobOutcome | undefined,
+): StartOutcome<R> {
+  const outcome = answer?.outcome
+  if (outcome?.$case === 'started') {
+    const { jobId, state, completion } = outcome.value
+    return { job: new JobHandle(session, jobId, method, state, completion), error: null }
+  }
+  if (outcome === undefined) throw new Error('the scheduler left out the outcome of a start')
+  return { job: null, error: errorFromOutcome(outcome.value) }
+}

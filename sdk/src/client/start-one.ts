@@ -1,0 +1,49 @@
+import { durationFrom } from '../jobs/policies.ts'
+import { JobHandle } from './job-handle.ts'
+import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import type { RunOptions, StartOptions } from './options.ts'
+import { CALL_MS_MAX, type Session } from './session.ts'
+
+/** How long `run` waits inline (row L1). */
+const RUN_INLINE_WAIT_MS = 800
+
+/** Starts one job; repeated under one request id while the scheduler is unavailable (row J19). */
+export async function startOne<R>(
+  session: Session,
+  target: StartTarget,
+  params: unknown,
+  options: StartOptions,
+): Promise<JobHandle<R>> {
+  const { signal, inlineWaitMs = 0 } = options
+  const requestId = options.requestId ?? session.nextRequestId()
+  const payload = await paramsFrom(session, target, params, options)
+  const { jobs } = session.connection
+  const { job } = await session.callScheduler(
+    jobs.startJob.bind(jobs),
+    {
+      namespace: session.identity.namespace,
+      job: specFrom(session, target, options, payload, requestId),
+      inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
+    },
+    { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs },
+  )
+  if (job === undefined) throw new Error('the scheduler answered a start without a job')
+  return new JobHandle(session, job.jobId, methodOf(target), job.state, job.completion)
+}
+
+/** Starts one job and waits for its result, inline first (row L1). */
+export async function runOne<R>(
+  session: Session,
+  target: StartTarget,
+  params: unknown,
+  options: RunOptions,
+): Promise<R> {
+  const { signal, onProgress, onMessage, inlineWaitMs = RUN_INLINE_WAIT_MS } = options
+  const start = () => startOne<R>(session, target, params, { ...options, inlineWaitMs })
+  // A job that waits inline gives its slot back all the same (row J11).
+  const handle = inlineWaitMs > 0 ? await session.waiting(start) : await start()
+  if (onProgress !== undefined || onMessage !== undefined) {
+    await handle.waitForCompletion({ signal, onProgress, onMessage, messages: false })
+  }
+  return handle.value({ signal })
+}

@@ -1,0 +1,131 @@
+/** Writing values in chunks, with flat memory; the checksum of what was sent is compared with what was stored (row S1). */
+import { createHash } from 'node:crypto'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { status } from '@grpc/grpc-js'
+import type { PutValueHeader, PutValueRequest } from '@offstage/proto/storage'
+import { callClientStream, OffstageError, retrying } from '../grpc/mod.ts'
+import { durationFrom } from '../jobs/policies.ts'
+import type { Session } from './session.ts'
+import type { PutOptions, StoredValue } from './storage-calls.ts'
+import { describedFrom } from './stored-value.ts'
+
+/** A quarter of what one message takes: enough for speed, little to lose. */
+const CHUNK_BYTES = 256 * 1024
+/** A few milliseconds of hashing. */
+const HASH_BYTES = 4 * 1024 * 1024
+/** From here on an interrupted upload goes on where it was instead of from the beginning. */
+export const RESUMABLE_BYTES_MIN = 4 * 1024 * 1024
+
+/** Stores bytes in memory; sent again when the service is unavailable. */
+export async function uploadBytes(
+  session: Session,
+  bytes: Buffer,
+  options: PutOptions,
+): Promise<StoredValue> {
+  const header = { ...headerFrom(session, options), size: BigInt(bytes.byteLength) }
+  const resumable = bytes.byteLength >= RESUMABLE_BYTES_MIN
+  const upload = resumable ? await startUpload(session, header, options.signal) : undefined
+  const stored = await retrying({ signal: options.signal }, async (attempt) => {
+    if (upload === undefined) return send(session, header, chunksOf(bytes, 0), options.signal)
+    const from = attempt === 1 ? 0 : await uploadedBytes(session, upload, options.signal)
+    const rest = { ...header, uploadId: upload, offset: BigInt(from) }
+    return send(session, rest, chunksOf(bytes, from), options.signal)
+  })
+  return compared(stored, await sha256Of(bytes))
+}
+
+/** Stores what a stream brings; not repeated, since a stream is read once. */
+export async function uploadStream(
+  session: Session,
+  source: AsyncIterable<Uint8Array>,
+  options: PutOptions,
+): Promise<StoredValue> {
+  const hash = createHash('sha256')
+  async function* chunks() {
+    for await (const piece of source) {
+      hash.update(piece)
+      yield* chunksOf(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength), 0)
+    }
+  }
+  const stored = await send(session, headerFrom(session, options), chunks(), options.signal)
+  return compared(stored, hash.digest('hex'))
+}
+
+async function send(
+  session: Session,
+  header: PutValueHeader,
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  signal: AbortSignal | undefined,
+): Promise<StoredValue> {
+  const { values, storage } = session.connection
+  async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
+    yield { part: { $case: 'header', value: header } }
+    for await (const chunk of chunks) yield { part: { $case: 'chunk', value: chunk } }
+  }
+  const { metadata } = session.identity
+  const call = { signal, metadata, target: storage }
+  const { value } = await callClientStream(values.putValue.bind(values), requests(), call)
+  return describedFrom(value)
+}
+
+function* chunksOf(bytes: Buffer, from: number): Generator<Buffer, void, undefined> {
+  for (let at = from; at < bytes.byteLength; at += CHUNK_BYTES) {
+    yield bytes.subarray(at, at + CHUNK_BYTES)
+  }
+}
+
+/** In pieces, so that a large value does not hold up the event loop. */
+async function sha256Of(bytes: Buffer): Promise<string> {
+  const hash = createHash('sha256')
+  for (let at = 0; at < bytes.byteLength; at += HASH_BYTES) {
+    if (at > 0) await immediate()
+    hash.update(bytes.subarray(at, at + HASH_BYTES))
+  }
+  return hash.digest('hex')
+}
+
+function headerFrom(
+  { identity }: Session,
+  { address, contentType, scope, timeToLiveMs, owner }: PutOptions,
+): PutValueHeader {
+  return {
+    namespace: identity.namespace,
+    address: address ?? '',
+    contentType: contentType ?? '',
+    scope: scope ?? identity.scope,
+    timeToLive: durationFrom(timeToLiveMs),
+    sha256: Buffer.alloc(0),
+    uploadId: '',
+    offset: 0n,
+    owner: owner ?? '',
+  }
+}
+
+async function startUpload(
+  session: Session,
+  header: PutValueHeader,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { values } = session.connection
+  const method = values.startUpload.bind(values)
+  return (await session.callStorage(method, { header }, { signal })).uploadId
+}
+
+async function uploadedBytes(
+  session: Session,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { values } = session.connection
+  const method = values.getUpload.bind(values)
+  return Number((await session.callStorage(method, { uploadId }, { signal })).received)
+}
+
+function compared(stored: StoredValue, sha256: string): StoredValue {
+  if (stored.sha256 === sha256) return stored
+  throw new OffstageError({
+    code: status.DATA_LOSS,
+    reason: 'CHECKSUM_MISMATCH',
+    message: `the value stored at ${stored.address} is not the one that was sent`,
+  })
+}

@@ -1,0 +1,86 @@
+import { followJob } from './handle-symbols.ts'
+import type { JobHandle } from './job-handle.ts'
+import type { CompletionOptions } from './options.ts'
+import type { Session } from './session.ts'
+import { settleStates } from './settle-states.ts'
+
+/** What a wait listens to. */
+export interface EndOptions extends CompletionOptions {
+  /** Hears of each job that ends during the wait. */
+  readonly onEnd?: (handle: JobHandle) => void
+}
+
+/**
+ * Waits until `need` of the jobs have ended, and tells whether they have. When the time is up their
+ * states are read once more, so that the answer is the truth and not the last thing pushed (row J9).
+ */
+export async function waitFor(
+  session: Session,
+  handles: readonly JobHandle[],
+  need: number,
+  options: EndOptions,
+): Promise<boolean> {
+  const { signal, timeoutMs } = options
+  signal?.throwIfAborted()
+  const isSatisfied = () => countEnded(handles) >= need
+  if (isSatisfied()) return true
+  const inTime =
+    timeoutMs === 0
+      ? false
+      : await session.waiting(() => awaitEnds(session, handles, need, options))
+  if (inTime) return true
+  await settleStates(session, handles, signal)
+  return isSatisfied()
+}
+
+/**
+ * Listens until `need` of the jobs have ended; resolves to false when the time is up. The caller says
+ * whether its job waits meanwhile.
+ */
+export function awaitEnds(
+  session: Session,
+  handles: readonly JobHandle[],
+  need: number,
+  options: EndOptions,
+): Promise<boolean> {
+  const { signal, timeoutMs, onProgress, onMessage, onEnd } = options
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+  let left = need - countEnded(handles)
+  if (left <= 0) return Promise.resolve(true)
+  let over = false
+  const stops: (() => void)[] = []
+  const onAbort = () => settle(() => reject(signal?.reason))
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : session.clock.startTimer(() => settle(() => resolve(false)), timeoutMs, true)
+  const settle = (answer: () => void) => {
+    if (over) return
+    over = true
+    timer?.cancel()
+    signal?.removeEventListener('abort', onAbort)
+    for (const stop of stops) stop()
+    answer()
+  }
+  const onLost = (error: unknown) => settle(() => reject(error))
+  signal?.addEventListener('abort', onAbort, { once: true })
+  for (const handle of handles) {
+    if (over) break
+    if (handle.isCompleted) continue
+    const ended = () => {
+      onEnd?.(handle)
+      left -= 1
+      if (left === 0) settle(() => resolve(true))
+    }
+    stops.push(handle[followJob]({ onProgress, onMessage, onEnd: ended, onLost }))
+  }
+  // A listener may have settled the wait while it was being added.
+  if (over) for (const stop of stops) stop()
+  return promise
+}
+
+function countEnded(handles: readonly JobHandle[]): number {
+  let ended = 0
+  for (const handle of handles) if (handle.isCompleted) ended += 1
+  return ended
+}

@@ -1,0 +1,60 @@
+import type { JobHandle } from './job-handle.ts'
+import type { WaitAnswer, WaitOptions } from './options.ts'
+import type { Session } from './session.ts'
+import { settleStates } from './settle-states.ts'
+import { awaitEnds, waitFor } from './wait-for.ts'
+
+/** Waits until `need` of the jobs have ended (rows J9, A3). */
+export async function waitForSeveral<H extends JobHandle>(
+  session: Session,
+  handles: readonly H[],
+  need: number,
+  options: WaitOptions,
+): Promise<WaitAnswer<H>> {
+  const satisfied = await waitFor(session, handles, need, options)
+  return {
+    satisfied,
+    finished: handles.filter(({ isCompleted }) => isCompleted),
+    unfinished: handles.filter(({ isCompleted }) => !isCompleted),
+  }
+}
+
+/**
+ * Hands out the jobs as they end, those that had ended before first; ends early when the time is up (row A3).
+ * All are listened to at once and until the end, so that each costs one target on the watch stream.
+ */
+export async function* asCompleted<H extends JobHandle>(
+  session: Session,
+  handles: readonly H[],
+  { signal, timeoutMs }: WaitOptions,
+): AsyncGenerator<H, void, undefined> {
+  const left = new Set(handles)
+  const pending = [...left].filter(({ isCompleted }) => !isCompleted)
+  const leave = new AbortController()
+  let wake = Promise.withResolvers<void>()
+  const waited = { over: false, error: undefined as unknown }
+  const over = (error?: unknown) => {
+    waited.over = true
+    waited.error = error
+    wake.resolve()
+  }
+  const signals = signal === undefined ? leave.signal : AbortSignal.any([signal, leave.signal])
+  const onEnd = () => wake.resolve()
+  awaitEnds(session, pending, pending.length, { signal: signals, timeoutMs, onEnd })
+    .then((inTime) => (inTime ? undefined : settleStates(session, pending, signals)))
+    .then(() => over(), over)
+  try {
+    for (;;) {
+      for (const handle of left) {
+        if (handle.isCompleted && left.delete(handle)) yield handle
+      }
+      if (left.size === 0) return
+      if (waited.error !== undefined) throw waited.error
+      if (waited.over) return
+      await session.waiting(() => wake.promise)
+      wake = Promise.withResolvers()
+    }
+  } finally {
+    leave.abort()
+  }
+}

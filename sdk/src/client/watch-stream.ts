@@ -1,0 +1,180 @@
+/**
+ * The one WatchJobs stream of a client: every job somebody waits for is a target on it (row L2). Never
+ * a stream for each job, since a server drops a connection after about a thousand quick resets.
+ *
+ * `idle`: no stream. `open`: one stream; targets come and go on it. `broken`: none, one is opened again
+ * when the timer fires.
+ *
+ * 1. At most one stream at a time; what an earlier one still says is not listened to.
+ * 2. A new stream gets all targets, each from the last message that was passed on.
+ * 3. At most {@link TARGETS_MAX} targets; those beyond wait for room, meanwhile the poll serves them.
+ * 4. Targets added in one turn of the event loop go out in one message.
+ * 5. A stream without targets is ended in order after {@link IDLE_MS}.
+ */
+import type { JobEvent, WatchJobsRequest, WatchJobsResponse } from '@offstage/proto/jobs'
+import { type BidiCall, OffstageError } from '../grpc/mod.ts'
+import type { IdleClock, IdleTimer } from '../idle/clock.ts'
+
+/** What one stream takes. */
+const TARGETS_MAX = 10_000
+/** Keeps one message far below the size limit. */
+const ADD_MAX = 1_000
+const IDLE_MS = 10_000
+const REOPEN_FIRST_MS = 100
+const REOPEN_MS_MAX = 15_000
+
+export type WatchCall = BidiCall<WatchJobsRequest, WatchJobsResponse>
+
+export interface WatchStreamOptions {
+  readonly namespace: string
+  readonly clock: IdleClock
+  /** Opens a stream; the signal cancels it. */
+  open(signal: AbortSignal): WatchCall
+  /** From where a target goes on. */
+  sequenceOf(jobId: string): number
+  onEvents(events: readonly JobEvent[]): void
+}
+
+type Phase =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'open'; readonly call: WatchCall; readonly abort: AbortController }
+  | { readonly kind: 'broken'; readonly timer: IdleTimer }
+
+export class WatchStream {
+  readonly #options: WatchStreamOptions
+  /** All that are wanted, in the order they came. */
+  readonly #wanted = new Set<string>()
+  /** Those of them that are on the stream. */
+  readonly #sent = new Set<string>()
+  readonly #unsent = new Set<string>()
+  #removals: string[] = []
+  #phase: Phase = { kind: 'idle' }
+  #failures = 0
+  #heard = false
+  #flushing = false
+  #idleTimer: IdleTimer | undefined
+
+  constructor(options: WatchStreamOptions) {
+    this.#options = options
+  }
+
+  /** Whether events come in: something was heard on the stream that is open. */
+  get live(): boolean {
+    return this.#phase.kind === 'open' && this.#heard
+  }
+
+  add(jobId: string): void {
+    this.#wanted.add(jobId)
+    this.#unsent.add(jobId)
+    this.#idleTimer?.cancel()
+    this.#idleTimer = undefined
+    this.#flushSoon()
+  }
+
+  /** Takes a target out; one that has ended has left the stream by itself. */
+  remove(jobId: string, ended: boolean): void {
+    this.#wanted.delete(jobId)
+    this.#unsent.delete(jobId)
+    if (this.#sent.delete(jobId) && !ended) this.#removals.push(jobId)
+    if (this.#removals.length > 0 || this.#unsent.size > 0) this.#flushSoon()
+    if (this.#wanted.size === 0) this.#rest()
+  }
+
+  /** Ends the stream in order. */
+  close(): void {
+    this.#wanted.clear()
+    this.#idleTimer?.cancel()
+    if (this.#phase.kind === 'broken') this.#phase.timer.cancel()
+    if (this.#phase.kind === 'open') this.#end(this.#phase.call)
+    this.#phase = { kind: 'idle' }
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(() => void this.#flush())
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      if (this.#phase.kind === 'idle' && this.#wanted.size > 0) this.#open()
+      for (;;) {
+        const phase = this.#phase
+        const request = phase.kind === 'open' ? this.#nextRequest() : undefined
+        if (phase.kind !== 'open' || request === undefined) break
+        if (!phase.call.send(request)) await phase.call.drained()
+      }
+    } finally {
+      this.#flushing = false
+    }
+  }
+
+  #nextRequest(): WatchJobsRequest | undefined {
+    const add: WatchJobsRequest['add'] = []
+    for (const jobId of this.#unsent) {
+      if (add.length === ADD_MAX || this.#sent.size === TARGETS_MAX) break
+      this.#unsent.delete(jobId)
+      this.#sent.add(jobId)
+      add.push({ jobId, afterSequence: this.#options.sequenceOf(jobId) })
+    }
+    if (add.length === 0 && this.#removals.length === 0) return undefined
+    const removeJobIds = this.#removals
+    this.#removals = []
+    return { namespace: this.#options.namespace, add, removeJobIds }
+  }
+
+  #open(): void {
+    const abort = new AbortController()
+    const phase = { kind: 'open', call: this.#options.open(abort.signal), abort } as const
+    this.#phase = phase
+    this.#heard = false
+    this.#removals = []
+    this.#sent.clear()
+    for (const jobId of this.#wanted) this.#unsent.add(jobId)
+    void this.#read(phase)
+  }
+
+  async #read(phase: Phase & { kind: 'open' }): Promise<void> {
+    try {
+      for await (const { events } of phase.call.responses) {
+        if (this.#phase !== phase) continue
+        this.#heard = true
+        this.#failures = 0
+        this.#options.onEvents(events)
+      }
+    } catch (error) {
+      if (!(error instanceof OffstageError)) throw error
+    }
+    if (this.#phase === phase) this.#break()
+  }
+
+  #break(): void {
+    const boundMs = Math.min(REOPEN_MS_MAX, REOPEN_FIRST_MS * 2 ** this.#failures)
+    this.#failures = Math.min(this.#failures + 1, 16)
+    const delayMs = boundMs * (0.5 + Math.random() / 2)
+    const reopen = () => {
+      this.#phase = { kind: 'idle' }
+      if (this.#wanted.size > 0) this.#flushSoon()
+    }
+    this.#phase = { kind: 'broken', timer: this.#options.clock.startTimer(reopen, delayMs, false) }
+  }
+
+  #rest(): void {
+    this.#idleTimer?.cancel()
+    const end = () => {
+      if (this.#wanted.size > 0 || this.#phase.kind !== 'open') return
+      this.#end(this.#phase.call)
+      this.#phase = { kind: 'idle' }
+    }
+    this.#idleTimer = this.#options.clock.startTimer(end, IDLE_MS, false)
+  }
+
+  #end(call: WatchCall): void {
+    const removeJobIds = [...this.#sent, ...this.#removals]
+    const { namespace } = this.#options
+    if (removeJobIds.length > 0) call.send({ namespace, add: [], removeJobIds })
+    this.#sent.clear()
+    this.#removals = []
+    call.end()
+  }
+}
