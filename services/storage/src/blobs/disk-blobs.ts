@@ -1,0 +1,240 @@
+/**
+ * Blobs as files of a directory: `blobs/3f/3f0c…`, 256 folders by the first two digits of the id.
+ *
+ * A file stands under its final name from its first byte. What makes it a value is the row that points
+ * to it, committed after `sync`; a file without a row is half-written or left over, and both are swept
+ * alike. So there is one kind of garbage, and no rename.
+ *
+ * Invariants:
+ *  1. A blob is durable when `sync` resolves: the file and the folder that names it are fsynced.
+ *  2. A blob with an open writer is not listed, in this process by the set `open`, in others by its
+ *     age: an open writer touches the file every minute.
+ *  3. A reader has the file open, so deleting the blob takes nothing from it.
+ */
+import { randomBytes } from 'node:crypto'
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  opendir,
+  readFile,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
+import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
+import { codeOf, errorFromDisk } from './disk-error.ts'
+
+const LIST_BATCH = 500
+const TOUCH_EVERY_MS = 60_000
+
+/** Prepares the directory. Throws a BlobStoreError naming it when it cannot be written. */
+export async function openDiskBlobs(directory: string): Promise<BlobStore> {
+  const root = resolve(directory)
+  const blobs = join(root, 'blobs')
+  const openWriters = new Set<string>()
+  const folderOf = (blobId: string) => join(blobs, blobId.slice(0, 2))
+  const pathOf = (blobId: string) => join(folderOf(blobId), blobId)
+  const fault = (action: string) => (error: unknown) => {
+    throw errorFromDisk(error, `${action} in ${root}`)
+  }
+  await prepare(root, blobs).catch(fault('cannot write'))
+
+  function writerOf(blobId: string, file: FileHandle, offset: number): BlobWriter {
+    const close = () => openWriters.delete(blobId)
+    return diskWriter({ blobId, file, offset, folder: folderOf(blobId), root, close })
+  }
+
+  /** The id is taken before the file can be seen (invariant 2). */
+  async function openForWriting(blobId: string, flags: string): Promise<FileHandle | undefined> {
+    openWriters.add(blobId)
+    try {
+      const file = await openExisting(pathOf(blobId), flags)
+      if (file === undefined) openWriters.delete(blobId)
+      return file
+    } catch (error) {
+      openWriters.delete(blobId)
+      throw errorFromDisk(error, `cannot open a blob in ${root}`)
+    }
+  }
+
+  return {
+    async create() {
+      const blobId = randomBytes(16).toString('hex')
+      const file = await openForWriting(blobId, 'wx')
+      if (file === undefined) {
+        throw new BlobStoreError('unavailable', `${folderOf(blobId)} has been removed`)
+      }
+      return writerOf(blobId, file, 0)
+    },
+    async resume(blobId, offset) {
+      const file = await openForWriting(blobId, 'r+')
+      if (file === undefined) return undefined
+      const writer = writerOf(blobId, file, offset)
+      const { size } = await file.stat()
+      if (size >= offset) {
+        await file.truncate(offset)
+        return writer
+      }
+      await writer[Symbol.asyncDispose]()
+      return undefined
+    },
+    async open(blobId) {
+      const file = await openExisting(pathOf(blobId), 'r').catch(fault('cannot open a blob'))
+      return file && diskReader(file, root)
+    },
+    async delete(blobId) {
+      await unlink(pathOf(blobId)).catch((error) => {
+        if (codeOf(error) !== 'ENOENT') throw errorFromDisk(error, `cannot delete in ${root}`)
+      })
+    },
+    list: (ageMs) => listBlobs(blobs, ageMs, openWriters),
+    async room() {
+      const { bavail, bsize } = await statfs(blobs).catch(fault('cannot see the free space'))
+      return bavail * bsize
+    },
+    bind: (databaseId) => bind(join(root, 'database-id'), databaseId).catch(fault('cannot write')),
+  }
+}
+
+async function prepare(root: string, blobs: string): Promise<void> {
+  await mkdir(blobs, { recursive: true })
+  const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
+  await Promise.all(shards.map((shard) => mkdir(join(blobs, shard), { recursive: true })))
+  const probe = join(blobs, `probe-${process.pid}`)
+  await (await open(probe, 'w')).close()
+  await unlink(probe)
+  await syncFolder(blobs)
+  await syncFolder(root)
+}
+
+/** The file says whose blobs these are; it is written once. */
+async function bind(path: string, databaseId: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx')
+    await file.writeFile(`${databaseId}\n`)
+    await file.sync()
+    await file.close()
+    return true
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    const bound = (await readFile(path, 'utf8')).trim()
+    return bound === databaseId
+  }
+}
+
+interface WriterParts {
+  readonly blobId: string
+  readonly file: FileHandle
+  readonly offset: number
+  readonly folder: string
+  readonly root: string
+  close(): void
+}
+
+function diskWriter({ blobId, file, offset, folder, root, close }: WriterParts): BlobWriter {
+  let position = offset
+  const touch = () => {
+    const now = new Date()
+    file.utimes(now, now).catch(() => {
+      // The next write will tell what is wrong with the disk.
+    })
+  }
+  const touching = setInterval(touch, TOUCH_EVERY_MS).unref()
+  return {
+    blobId,
+    async write(bytes) {
+      try {
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position)
+          done += bytesWritten
+          position += bytesWritten
+        }
+      } catch (error) {
+        throw errorFromDisk(error, `cannot write in ${root}`)
+      }
+    },
+    async sync() {
+      try {
+        await file.sync()
+        await syncFolder(folder)
+      } catch (error) {
+        throw errorFromDisk(error, `cannot write in ${root}`)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(touching)
+      try {
+        await file.close()
+      } finally {
+        close()
+      }
+    },
+  }
+}
+
+async function diskReader(file: FileHandle, root: string): Promise<BlobReader> {
+  const { size } = await file.stat()
+  return {
+    size,
+    async *chunks(offset) {
+      for (let position = offset; position < size; ) {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(READ_CHUNK_BYTES_MAX, size - position))
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, position).catch((error) => {
+          throw errorFromDisk(error, `cannot read in ${root}`)
+        })
+        if (bytesRead === 0) return
+        position += bytesRead
+        yield buffer.subarray(0, bytesRead)
+      }
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  }
+}
+
+async function* listBlobs(
+  blobs: string,
+  ageMs: number,
+  openWriters: ReadonlySet<string>,
+): AsyncIterable<string[]> {
+  let batch: string[] = []
+  for (let shard = 0; shard < 256; shard++) {
+    const folder = join(blobs, shard.toString(16).padStart(2, '0'))
+    for await (const { name } of await opendir(folder)) {
+      if (openWriters.has(name) || !(await isOlder(join(folder, name), ageMs))) continue
+      if (batch.push(name) < LIST_BATCH) continue
+      yield batch
+      batch = []
+    }
+  }
+  if (batch.length > 0) yield batch
+}
+
+async function isOlder(path: string, ageMs: number): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs >= ageMs
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function openExisting(path: string, flags: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, flags)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

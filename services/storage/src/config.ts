@@ -1,0 +1,100 @@
+import {
+  bytes,
+  type ConfigOf,
+  directory,
+  host,
+  millis,
+  natsUrl,
+  port,
+  positiveInteger,
+  postgresUrl,
+  readConfig,
+  renderConfig,
+  variable,
+} from '@offstage/kit/config'
+import { z } from 'zod'
+
+const KIB = 1024
+const GIB = KIB ** 3
+const MINUTE_MS = 60_000
+
+/** What the service itself needs, embedded or not. */
+const serviceFields = {
+  host: variable('OFFSTAGE_STORAGE_HOST', host.default('127.0.0.1'), {
+    description: 'address to listen on; others than loopback need authentication',
+  }),
+  port: variable('OFFSTAGE_STORAGE_PORT', port.default(7702), {
+    description: 'gRPC port; 0 takes a free one',
+  }),
+  dataDir: variable('OFFSTAGE_STORAGE_DATA_DIR', directory, {
+    description: 'folder for the bytes of values over 64 KiB, of this database alone',
+  }),
+  valueBytesMax: variable('OFFSTAGE_STORAGE_VALUE_MAX', bytes.default(16 * GIB), {
+    description: 'largest value taken',
+  }),
+  ownerBytesMax: variable('OFFSTAGE_STORAGE_OWNER_QUOTA', bytes.default(64 * GIB), {
+    description: 'bytes one owner may hold in a namespace',
+  }),
+  ownerValuesMax: variable('OFFSTAGE_STORAGE_OWNER_VALUES', positiveInteger.default(100_000), {
+    description: 'values and reserved addresses one owner may hold in a namespace',
+  }),
+  namespaceBytesMax: variable('OFFSTAGE_STORAGE_NAMESPACE_QUOTA', bytes.default(KIB * GIB), {
+    description: 'bytes all owners of a namespace may hold',
+  }),
+  uploadIdleMsMax: variable('OFFSTAGE_STORAGE_UPLOAD_IDLE', millis.default(60 * MINUTE_MS), {
+    description: 'an upload without headway for so long is removed',
+  }),
+  sweepEveryMs: variable('OFFSTAGE_STORAGE_SWEEP_EVERY', millis.default(5_000), {
+    description: 'longest wait before what has ended is deleted',
+  }),
+  orphanSweepEveryMs: variable(
+    'OFFSTAGE_STORAGE_ORPHAN_SWEEP_EVERY',
+    millis.default(10 * MINUTE_MS),
+    { description: 'longest wait before files nobody points to are looked for' },
+  ),
+  orphanGraceMs: variable('OFFSTAGE_STORAGE_ORPHAN_GRACE', millis.default(60 * MINUTE_MS), {
+    description: 'a file nobody points to is left alone until it is so old',
+  }),
+} as const
+
+/** What the process needs to reach its neighbours. */
+const processFields = {
+  databaseUrl: variable('OFFSTAGE_STORAGE_DATABASE_URL', postgresUrl, {
+    description: 'PostgreSQL that holds the metadata',
+  }),
+  databasePoolSize: variable('OFFSTAGE_STORAGE_DATABASE_POOL', positiveInteger.default(10), {
+    description: 'connections to PostgreSQL',
+  }),
+  natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.optional(), {
+    description: 'NATS for events; without it events stay in the process',
+  }),
+  otlpEndpoint: variable('OFFSTAGE_OTLP_ENDPOINT', z.url().optional(), {
+    description: 'OTLP/gRPC collector for traces',
+  }),
+  logLevel: variable(
+    'OFFSTAGE_LOG_LEVEL',
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    { description: 'least severe lines logged' },
+  ),
+} as const
+
+const fields = { ...serviceFields, ...processFields }
+
+/** The configuration of the service, as the process that embeds it gives it. */
+export type StorageConfig = ConfigOf<typeof serviceFields>
+export type StorageProcessConfig = ConfigOf<typeof fields>
+
+/** All that the environment says. Throws a ConfigError with every fault. */
+export function readStorageProcessConfig(env?: NodeJS.ProcessEnv): StorageProcessConfig {
+  return readConfig(fields, env)
+}
+
+/** What the environment says of the service alone, for a process that brings its own database and bus. */
+export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
+  return readConfig(serviceFields, env)
+}
+
+/** A table of the variables, with what is secret hidden. */
+export function renderStorageConfig(config: StorageProcessConfig): string {
+  return renderConfig(fields, config)
+}

@@ -1,0 +1,56 @@
+/** Fixed bounds of temp storage; those a deployment may change are in the configuration. */
+
+const KIB = 1024
+const SECOND_MS = 1000
+const DAY_MS = 24 * 60 * 60 * SECOND_MS
+
+/** Values up to this size live in the metadata row, larger ones in a blob. */
+export const INLINE_BYTES_MAX = 64 * KIB
+/** One chunk of a put; over it: INVALID_FIELD. */
+export const PUT_CHUNK_BYTES_MAX = 1024 * KIB
+/** One chunk of a read. */
+export const READ_CHUNK_BYTES_MAX = 256 * KIB
+
+export const TIME_TO_LIVE_MS_DEFAULT = DAY_MS
+export const TIME_TO_LIVE_MS_MAX = 30 * DAY_MS
+
+export const SCOPE_LEASE_MS_MIN = 5 * SECOND_MS
+export const SCOPE_LEASE_MS_MAX = DAY_MS
+export const SCOPE_LEASE_MS_DEFAULT = 60 * SECOND_MS
+export const DISPLAY_NAME_CHARACTERS_MAX = 200
+
+export const CONTENT_TYPE_CHARACTERS_MAX = 100
+export const CONTENT_TYPE_DEFAULT = 'application/octet-stream'
+export const OWNER_CHARACTERS_MAX = 200
+export const NAMESPACE_DEFAULT = 'default'
+
+export const PAGE_SIZE_DEFAULT = 50
+export const PAGE_SIZE_MAX = 1000
+
+/** Quotas (row S5); a put or reservation that would go over one is refused with QUOTA_EXCEEDED. */
+export interface Quotas {
+  /** Bytes one owner may hold in one namespace. */
+  readonly ownerBytesMax: number
+  /** Values and reserved addresses one owner may hold in one namespace. */
+  readonly ownerValuesMax: number
+  /** Bytes of all owners in one namespace; puts at the same moment may pass it by what they bring. */
+  readonly namespaceBytesMax: number
+}
+
+/** What an owner and its namespace hold. */
+export interface Usage {
+  readonly ownerBytes: number
+  readonly ownerValues: number
+  readonly namespaceBytes: number
+}
+
+/** Names the first quota that is passed; undefined when all are kept. */
+export function quotaPassed(usage: Usage, quotas: Quotas): string | undefined {
+  if (usage.ownerBytes > quotas.ownerBytesMax) return `${quotas.ownerBytesMax} bytes for an owner`
+  if (usage.ownerValues > quotas.ownerValuesMax)
+    return `${quotas.ownerValuesMax} values for an owner`
+  if (usage.namespaceBytes > quotas.namespaceBytesMax) {
+    return `${quotas.namespaceBytesMax} bytes for a namespace`
+  }
+  return undefined
+}

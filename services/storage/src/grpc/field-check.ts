@@ -1,0 +1,64 @@
+import { Refusal } from '@offstage/kit/grpc'
+import type { FieldViolation } from '@offstage/proto/error-details'
+
+/** Collects what is wrong with the fields of one request, so that a caller learns all of it at once. */
+export class FieldCheck {
+  readonly #violations: FieldViolation[] = []
+
+  /** Notes that `field` is wrong, in words that follow its name. */
+  fault(field: string, description: string): undefined {
+    this.#violations.push({ field, description })
+    return undefined
+  }
+
+  /** Throws INVALID_FIELD if anything was noted. */
+  done(): void {
+    if (this.#violations.length === 0) return
+    const message = this.#violations.map((v) => `${v.field}: ${v.description}`).join('; ')
+    throw new Refusal({ reason: 'INVALID_FIELD', message, violations: this.#violations })
+  }
+
+  /** An id by its parser; undefined when empty, or when wrong and noted. */
+  id<Id>(field: string, text: string, parse: (text: string) => Id | undefined): Id | undefined {
+    if (text === '') return undefined
+    return parse(text) ?? this.fault(field, `${JSON.stringify(shortened(text))} is malformed`)
+  }
+
+  text(field: string, text: string, charactersMax: number): string | undefined {
+    if ([...text].length > charactersMax) {
+      return this.fault(field, `has more than ${charactersMax} characters`)
+    }
+    // PostgreSQL has no place for it in a text.
+    return text.includes('\0') ? this.fault(field, 'has a NUL character') : text
+  }
+
+  /** A whole number from 0 that JavaScript can count. */
+  count(field: string, value: bigint): number | undefined {
+    if (value < 0n) return this.fault(field, 'must not be negative')
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) return this.fault(field, 'is too large')
+    return Number(value)
+  }
+
+  /** Undefined when empty, or when wrong and noted. */
+  sha256(field: string, bytes: Buffer): Buffer | undefined {
+    if (bytes.length === 0) return undefined
+    if (bytes.length === 32) return bytes
+    return this.fault(field, `must have 32 bytes, and has ${bytes.length}`)
+  }
+
+  /** Undefined when not set, or when wrong and noted. */
+  durationMs(
+    field: string,
+    duration: { seconds: bigint; nanos: number } | undefined,
+    range: { min: number; max: number },
+  ): number | undefined {
+    if (duration === undefined) return undefined
+    const ms = Number(duration.seconds) * 1000 + duration.nanos / 1e6
+    if (ms >= range.min && ms <= range.max) return Math.round(ms)
+    return this.fault(field, `must be from ${range.min / 1000} s to ${range.max / 1000} s`)
+  }
+}
+
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}

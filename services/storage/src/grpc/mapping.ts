@@ -1,0 +1,202 @@
+/** The only place where proto types and domain types meet. */
+import type { Caller } from '@offstage/kit/grpc'
+import type {
+  DescribeValueRequest,
+  GetValueRequest,
+  ListValuesRequest,
+  OpenScopeRequest as OpenScopeMessage,
+  PutValueHeader,
+  PutValueRequest,
+  ReserveAddressRequest,
+  StartUploadRequest,
+  Value,
+} from '@offstage/proto/storage'
+import type { Actor } from '../domain/actor.ts'
+import {
+  type Address,
+  parseAddress,
+  parseNamespace,
+  parseScopeId,
+  parseUploadId,
+  type ScopeId,
+  type UploadId,
+} from '../domain/identifier.ts'
+import {
+  CONTENT_TYPE_CHARACTERS_MAX,
+  CONTENT_TYPE_DEFAULT,
+  DISPLAY_NAME_CHARACTERS_MAX,
+  OWNER_CHARACTERS_MAX,
+  PAGE_SIZE_MAX,
+  SCOPE_LEASE_MS_MAX,
+  SCOPE_LEASE_MS_MIN,
+  TIME_TO_LIVE_MS_MAX,
+} from '../domain/limits.ts'
+import type { PutHeader, PutPart, ReadPart, TempValue } from '../domain/temp-value.ts'
+import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
+import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
+import type { ReadQuery } from '../values/read-value.ts'
+import { FieldCheck } from './field-check.ts'
+
+const TIME_TO_LIVE = { min: 1, max: TIME_TO_LIVE_MS_MAX }
+const LEASE = { min: SCOPE_LEASE_MS_MIN, max: SCOPE_LEASE_MS_MAX }
+
+export function actorFromCaller({ user, roles, namespaces }: Caller): Actor {
+  const forOthers = roles.includes('admin') || roles.includes('service')
+  return { user, forOthers, namespaces }
+}
+
+/** One id that must be there. */
+function required<Id>(field: string, text: string, parse: (text: string) => Id | undefined): Id {
+  const check = new FieldCheck()
+  const id = text === '' ? check.fault(field, 'is required') : check.id(field, text, parse)
+  check.done()
+  return id as Id
+}
+
+export const addressFromRequest = ({ address }: DescribeValueRequest): Address =>
+  required('address', address, parseAddress)
+
+export const scopeFromRequest = ({ scope }: { scope: string }): ScopeId =>
+  required('scope', scope, parseScopeId)
+
+export const uploadFromRequest = ({ uploadId }: { uploadId: string }): UploadId =>
+  required('upload_id', uploadId, parseUploadId)
+
+/** The parts of a put, each checked as it comes. */
+export async function* putPartsFromRequests(
+  requests: AsyncIterable<PutValueRequest>,
+): AsyncGenerator<PutPart> {
+  for await (const { part } of requests) {
+    const check = new FieldCheck()
+    if (part === undefined) check.fault('part', 'must be a header or a chunk')
+    check.done()
+    if (part?.$case === 'chunk') yield { kind: 'chunk', bytes: part.value }
+    if (part?.$case === 'header') yield openingFrom(part.value)
+  }
+}
+
+function openingFrom(header: PutValueHeader): PutPart {
+  if (header.uploadId !== '') return resumeFrom(header)
+  const check = new FieldCheck()
+  if (header.offset !== 0n) check.fault('header.offset', 'is for uploads only')
+  const checked = headerFrom(header, check)
+  check.done()
+  return { kind: 'header', header: checked }
+}
+
+function resumeFrom(header: PutValueHeader): PutPart {
+  const check = new FieldCheck()
+  const uploadId = check.id('header.upload_id', header.uploadId, parseUploadId)
+  const offset = check.count('header.offset', header.offset)
+  check.done()
+  return {
+    kind: 'resume',
+    header: {
+      uploadId: required('header.upload_id', uploadId ?? '', parseUploadId),
+      offset: offset ?? 0,
+    },
+  }
+}
+
+export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHeader {
+  const check = new FieldCheck()
+  if (header === undefined) check.fault('header', 'is required')
+  if (header !== undefined && header.uploadId !== '') {
+    check.fault('header.upload_id', 'must be empty')
+  }
+  if (header !== undefined && header.offset !== 0n) check.fault('header.offset', 'must be 0')
+  const checked = header && headerFrom(header, check)
+  check.done()
+  return checked as PutHeader
+}
+
+function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
+  const { contentType, owner, size } = header
+  return {
+    namespace: check.id('header.namespace', header.namespace, parseNamespace),
+    address: check.id('header.address', header.address, parseAddress),
+    contentType:
+      check.text('header.content_type', contentType, CONTENT_TYPE_CHARACTERS_MAX) ||
+      CONTENT_TYPE_DEFAULT,
+    scope: check.id('header.scope', header.scope, parseScopeId),
+    timeToLiveMs: check.durationMs('header.time_to_live', header.timeToLive, TIME_TO_LIVE),
+    sha256: check.sha256('header.sha256', header.sha256),
+    size: size === undefined ? undefined : check.count('header.size', size),
+    owner: check.text('header.owner', owner, OWNER_CHARACTERS_MAX) || undefined,
+  }
+}
+
+export function readQueryFromRequest(request: GetValueRequest): ReadQuery {
+  const check = new FieldCheck()
+  if (request.address === '') check.fault('address', 'is required')
+  const address = check.id('address', request.address, parseAddress)
+  const offset = check.count('offset', request.offset)
+  const ifSha256 = check.sha256('if_sha256', request.ifSha256)
+  check.done()
+  return { address: address as Address, offset: offset ?? 0, ifSha256 }
+}
+
+export function reserveFromRequest(request: ReserveAddressRequest): ReserveRequest {
+  const check = new FieldCheck()
+  const reserve = {
+    namespace: check.id('namespace', request.namespace, parseNamespace),
+    scope: check.id('scope', request.scope, parseScopeId),
+    timeToLiveMs: check.durationMs('time_to_live', request.timeToLive, TIME_TO_LIVE),
+  }
+  check.done()
+  return reserve
+}
+
+export function listFromRequest(request: ListValuesRequest): ListRequest {
+  const check = new FieldCheck()
+  const { pageSize, pageToken } = request
+  if (pageSize < 0 || pageSize > PAGE_SIZE_MAX) {
+    check.fault('page_size', `must be from 1 to ${PAGE_SIZE_MAX}, or 0 for the default`)
+  }
+  const namespace = check.id('namespace', request.namespace, parseNamespace)
+  const scope = check.id('scope', request.scope, parseScopeId)
+  check.done()
+  return { namespace, scope, pageToken, pageSize: pageSize === 0 ? undefined : pageSize }
+}
+
+export function openScopeFromRequest(request: OpenScopeMessage): OpenScopeRequest {
+  const check = new FieldCheck()
+  const open = {
+    namespace: check.id('namespace', request.namespace, parseNamespace),
+    leaseMs: check.durationMs('lease', request.lease, LEASE),
+    displayName: check.text('display_name', request.displayName, DISPLAY_NAME_CHARACTERS_MAX) ?? '',
+  }
+  check.done()
+  return open
+}
+
+export function valueMessage(value: TempValue): Value {
+  const stored = value.kind === 'stored' ? value : undefined
+  return {
+    address: value.address,
+    namespace: value.namespace,
+    owner: value.owner,
+    size: BigInt(stored?.size ?? 0),
+    contentType: stored?.contentType ?? '',
+    sha256: stored?.sha256 ?? Buffer.alloc(0),
+    createTime: value.createTime,
+    expireTime: value.expireTime,
+    scope: value.scope ?? '',
+    reserved: value.kind === 'reserved',
+  }
+}
+
+type ReadMessage = {
+  part: { $case: 'value'; value: Value } | { $case: 'chunk'; value: Buffer }
+}
+
+export async function* readMessages(parts: AsyncIterable<ReadPart>): AsyncGenerator<ReadMessage> {
+  for await (const part of parts) {
+    if (part.kind === 'chunk') yield { part: { $case: 'chunk', value: part.bytes } }
+    else yield { part: { $case: 'value', value: valueMessage(part.value) } }
+  }
+}
+
+export function durationMessage(ms: number): { seconds: bigint; nanos: number } {
+  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1e6 }
+}

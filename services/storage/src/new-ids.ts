@@ -1,0 +1,13 @@
+import { randomBytes } from 'node:crypto'
+import { addressFrom, scopeIdFrom, uploadIdFrom } from './domain/identifier.ts'
+
+/** 128 bits of the system's randomness: an address cannot be guessed. */
+const random = () => randomBytes(16).toString('hex')
+
+export const newAddress = () => addressFrom(random())
+export const newScopeId = () => scopeIdFrom(random())
+export const newUploadId = () => uploadIdFrom(random())
+/** Tells one put from the next. */
+export const newVersion = random
+/** Tells one reader, or writer, from the next. */
+export const newClaim = random

@@ -1,0 +1,229 @@
+/** What the storage service needs from outside, and the shapes that pass there. */
+import type { Address, Namespace, ScopeId, UploadId } from './domain/identifier.ts'
+import type { Quotas, Usage } from './domain/limits.ts'
+import type { PageCursor } from './domain/page-token.ts'
+import type { PutHeader, ReservedAddress, StoredValue, TempValue } from './domain/temp-value.ts'
+
+/** Where the bytes of larger values are. Every method may throw a BlobStoreError. */
+export interface BlobStore {
+  /** A writer of a new, empty blob. */
+  create(): Promise<BlobWriter>
+  /** A writer that goes on after `offset` bytes; what lies beyond is cut off. Undefined: no such blob, or shorter. */
+  resume(blobId: string, offset: number): Promise<BlobWriter | undefined>
+  /** A reader, which keeps its bytes even when the blob is deleted meanwhile. Undefined: no such blob. */
+  open(blobId: string): Promise<BlobReader | undefined>
+  /** Idempotent. */
+  delete(blobId: string): Promise<void>
+  /** All blobs last written to at least `ageMs` ago that no writer of this process is on, in batches. */
+  list(ageMs: number): AsyncIterable<string[]>
+  /** Bytes there is room for. */
+  room(): Promise<number>
+  /** Takes the store for the database of this id; false when it is another's. */
+  bind(databaseId: string): Promise<boolean>
+}
+
+/** Disposing closes it and keeps what was written; until then the blob is not listed. */
+export interface BlobWriter extends AsyncDisposable {
+  readonly blobId: string
+  /** Resolves when the bytes have been taken; they may be reused then. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Resolves when all that was written survives a power loss. */
+  sync(): Promise<void>
+}
+
+export interface BlobReader extends AsyncDisposable {
+  readonly size: number
+  /** Chunks of at most 256 KiB, read as they are taken. */
+  chunks(offset: number): AsyncIterable<Buffer>
+}
+
+/** `full`: no room; `unavailable`: the medium does not work. Neither has lost anything stored before. */
+export class BlobStoreError extends Error {
+  override readonly name = 'BlobStoreError'
+  readonly kind: 'full' | 'unavailable'
+  constructor(kind: 'full' | 'unavailable', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+/** The bytes of a value once they have arrived. */
+export type Body =
+  | { readonly kind: 'inline'; readonly bytes: Buffer; readonly sha256: Buffer }
+  | {
+      readonly kind: 'blob'
+      readonly blobId: string
+      readonly size: number
+      readonly sha256: Buffer
+    }
+
+/** A put whose bytes are safe. */
+export interface PutCommand {
+  /** Undefined: a new one. */
+  readonly address: Address | undefined
+  /** For a new address. */
+  readonly newAddress: Address
+  readonly namespace: Namespace
+  readonly owner: string
+  /** Undefined: that of the address, or none. */
+  readonly scope: ScopeId | undefined
+  /** Undefined: that of the address, or a day. */
+  readonly timeToLiveMs: number | undefined
+  readonly contentType: string
+  readonly version: string
+  readonly body: Body
+  /** Ends this upload in the same transaction. */
+  readonly upload: { readonly id: UploadId; readonly writer: string } | undefined
+}
+
+export interface ReserveCommand {
+  readonly address: Address
+  readonly namespace: Namespace
+  readonly owner: string
+  readonly scope: ScopeId | undefined
+  readonly timeToLiveMs: number | undefined
+}
+
+/** Why a write did not happen; nothing was changed. */
+export type WriteFault =
+  | { readonly kind: 'address-gone' }
+  | { readonly kind: 'scope-missing' }
+  | { readonly kind: 'scope-closed' }
+  | { readonly kind: 'upload-lost' }
+  | { readonly kind: 'over-quota'; readonly quota: string }
+
+export type Claim =
+  | { readonly kind: 'claimed'; readonly value: StoredValue; readonly inlineBytes: Buffer | null }
+  /** Somebody else is reading it to delete it. */
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'absent' }
+
+export interface ListQuery {
+  readonly namespace: Namespace
+  /** Undefined: all owners. */
+  readonly owner: string | undefined
+  /** Undefined: all scopes. */
+  readonly scope: ScopeId | undefined
+  readonly after: PageCursor | undefined
+  readonly limit: number
+}
+
+/** The metadata of values. What has ended is not there, whether swept or not. */
+export interface ValueStore {
+  find(address: Address): Promise<TempValue | undefined>
+  /** A value with the bytes it has in its row, null when they are in a blob. */
+  read(address: Address): Promise<{ value: TempValue; inlineBytes: Buffer | null } | undefined>
+  reserve(command: ReserveCommand): Promise<ReservedAddress | WriteFault>
+  /** One transaction: visible whole, or not at all. */
+  put(command: PutCommand): Promise<StoredValue | WriteFault>
+  /** False when it was not there. */
+  delete(address: Address): Promise<boolean>
+  /** Newest first; `next` is the cursor of the next page, undefined on the last. */
+  list(query: ListQuery): Promise<{ values: TempValue[]; next: PageCursor | undefined }>
+  usage(namespace: Namespace, owner: string): Promise<Usage>
+  /** Takes a value for one reader that will delete it; ends by itself after `leaseMs`. */
+  claim(address: Address, claim: string, leaseMs: number): Promise<Claim>
+  /** False when the claim has been lost. */
+  renewClaim(address: Address, claim: string, leaseMs: number): Promise<boolean>
+  releaseClaim(address: Address, claim: string): Promise<void>
+  /** Deletes the value that was claimed; an address its user reserved stays reserved. False: replaced or deleted meanwhile. */
+  consume(address: Address, claim: string): Promise<boolean>
+}
+
+export interface Scope {
+  readonly id: ScopeId
+  readonly namespace: Namespace
+  readonly owner: string
+  readonly state: 'open' | 'closed'
+}
+
+export interface ScopeStore {
+  open(scope: {
+    id: ScopeId
+    namespace: Namespace
+    owner: string
+    displayName: string
+    leaseMs: number
+  }): Promise<void>
+  find(id: ScopeId): Promise<Scope | undefined>
+  /** The new end; undefined when it has ended. */
+  keepAlive(id: ScopeId): Promise<Date | undefined>
+  /** From here on nothing can be put into it. Idempotent. */
+  close(id: ScopeId): Promise<void>
+  /** Up to `limit` values of a closed scope. */
+  deleteValues(id: ScopeId, limit: number): Promise<GoneValue[]>
+}
+
+export interface Upload {
+  readonly id: UploadId
+  readonly namespace: Namespace
+  readonly owner: string
+  readonly header: PutHeader
+  readonly blobId: string
+  readonly received: number
+  readonly expireTime: Date
+}
+
+export interface UploadStore {
+  start(upload: {
+    id: UploadId
+    namespace: Namespace
+    owner: string
+    header: PutHeader
+    blobId: string
+    idleMsMax: number
+  }): Promise<Date>
+  find(id: UploadId): Promise<Upload | undefined>
+  /** Makes `writer` the only one; false while another call that lives holds it. */
+  acquire(id: UploadId, writer: string, leaseMs: number): Promise<boolean>
+  /** Keeps how far it has come, and puts off its end; false when it is not the writer's any more. */
+  advance(
+    id: UploadId,
+    writer: string,
+    progress: { received: number; leaseMs: number; idleMsMax: number },
+  ): Promise<boolean>
+  release(id: UploadId, writer: string): Promise<void>
+  delete(id: UploadId): Promise<void>
+}
+
+export interface GoneValue {
+  readonly address: Address
+  readonly namespace: Namespace
+}
+
+/** What ends by itself. Each takes at most `limit`, so that no statement is long. */
+export interface SweepStore {
+  databaseId(): Promise<string>
+  closeExpiredScopes(limit: number): Promise<number>
+  /** Of values past their end, and of closed scopes. */
+  deleteEndedValues(limit: number): Promise<GoneValue[]>
+  deleteEndedUploads(limit: number): Promise<number>
+  forgetScopes(closedForMs: number, limit: number): Promise<number>
+  forgetUsage(limit: number): Promise<number>
+  garbageBlobs(limit: number): Promise<string[]>
+  forgetGarbage(blobIds: readonly string[]): Promise<void>
+  /** Those of the blobs that neither a value nor an upload points to. */
+  unreferenced(blobIds: readonly string[]): Promise<string[]>
+}
+
+export type ValueEvent = 'reserved' | 'put' | 'deleted' | 'expired'
+
+/** Tells others; all of it may get lost. */
+export interface Hints {
+  value(event: ValueEvent, value: GoneValue): void
+}
+
+/** All of it, as the use cases are given it. */
+export interface Storage {
+  readonly values: ValueStore
+  readonly scopes: ScopeStore
+  readonly uploads: UploadStore
+  readonly blobs: BlobStore
+  readonly hints: Hints
+  readonly quotas: Quotas
+  /** The largest value taken. */
+  readonly valueBytesMax: number
+  readonly uploadIdleMsMax: number
+  /** Says that there may be blobs to remove. */
+  garbageMade(): void
+}

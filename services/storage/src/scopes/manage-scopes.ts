@@ -1,0 +1,56 @@
+import { type Actor, mayTouch } from '../domain/actor.ts'
+import type { Namespace, ScopeId } from '../domain/identifier.ts'
+import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
+import { newScopeId } from '../new-ids.ts'
+import type { Storage } from '../ports.ts'
+import { scopeNotFound } from '../refusals.ts'
+import { enteredNamespace } from '../values/put-value.ts'
+
+const DELETE_BATCH = 500
+
+export interface OpenScopeRequest {
+  readonly namespace: Namespace | undefined
+  readonly leaseMs: number | undefined
+  readonly displayName: string
+}
+
+/** Opens a scope: values put into it live until it is closed or its lease runs out (row S2). */
+export async function openScope(
+  storage: Storage,
+  actor: Actor,
+  request: OpenScopeRequest,
+): Promise<{ id: ScopeId; leaseMs: number }> {
+  const namespace = enteredNamespace(actor, request.namespace)
+  const { displayName, leaseMs = SCOPE_LEASE_MS_DEFAULT } = request
+  const id = newScopeId()
+  await storage.scopes.open({ id, namespace, owner: actor.user, displayName, leaseMs })
+  return { id, leaseMs }
+}
+
+/** Renews the lease; resolves to its new end. */
+export async function keepScopeAlive(storage: Storage, actor: Actor, id: ScopeId): Promise<Date> {
+  const scope = await storage.scopes.find(id)
+  if (scope === undefined || !mayTouch(actor, scope)) throw scopeNotFound(id)
+  const expireTime = await storage.scopes.keepAlive(id)
+  if (expireTime === undefined) throw scopeNotFound(id)
+  return expireTime
+}
+
+/**
+ * Closes a scope and deletes its values; resolves to how many. Its values are out of sight at once; a
+ * process that dies here leaves the deleting to the sweep.
+ */
+export async function closeScope(storage: Storage, actor: Actor, id: ScopeId): Promise<number> {
+  const scope = await storage.scopes.find(id)
+  if (scope === undefined || !mayTouch(actor, scope)) return 0
+  await storage.scopes.close(id)
+  let count = 0
+  for (;;) {
+    const gone = await storage.scopes.deleteValues(id, DELETE_BATCH)
+    for (const value of gone) storage.hints.value('deleted', value)
+    count += gone.length
+    if (gone.length < DELETE_BATCH) break
+  }
+  storage.garbageMade()
+  return count
+}

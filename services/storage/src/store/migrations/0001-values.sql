@@ -1,0 +1,154 @@
+-- The truth about temp values: who owns what, where its bytes are, when it ends. `now()` is the only clock.
+
+-- Ties a data directory to this database, so that a sweep never takes another database's blobs for orphans.
+CREATE TABLE offstage_storage.identity (
+  id        uuid    NOT NULL DEFAULT gen_random_uuid(),
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton)
+);
+INSERT INTO offstage_storage.identity DEFAULT VALUES;
+
+-- Closed scopes stay for a while, so that a late put can be told that its scope is closed.
+CREATE TABLE offstage_storage.scopes (
+  id           text        PRIMARY KEY,
+  namespace    text        NOT NULL,
+  owner        text        NOT NULL,
+  display_name text        NOT NULL,
+  lease_ms     bigint      NOT NULL,
+  create_time  timestamptz NOT NULL DEFAULT now(),
+  expire_time  timestamptz NOT NULL,
+  close_time   timestamptz
+);
+CREATE INDEX scopes_expiring ON offstage_storage.scopes (expire_time) WHERE close_time IS NULL;
+CREATE INDEX scopes_closed ON offstage_storage.scopes (close_time) WHERE close_time IS NOT NULL;
+
+-- A row is a reserved address (version null) or a value. Small bytes are here, large ones in a blob.
+CREATE TABLE offstage_storage.temp_values (
+  address      text        PRIMARY KEY,
+  namespace    text        NOT NULL,
+  owner        text        NOT NULL,
+  scope        text,                            -- decides the end when set
+  ttl_ms       bigint      NOT NULL,            -- used again by a put that names none
+  expire_time  timestamptz,                     -- null in a scope
+  fixed        boolean     NOT NULL,            -- reserved by its user: reading and deleting leaves the address
+  create_time  timestamptz NOT NULL DEFAULT now(),
+  version      text,                            -- new with each put
+  size         bigint      NOT NULL DEFAULT 0,
+  content_type text        NOT NULL DEFAULT '',
+  sha256       bytea,
+  inline_bytes bytea,
+  blob_id      text,
+  claim        text,                            -- a read-and-delete under way
+  claim_until  timestamptz,
+  CONSTRAINT ends CHECK ((scope IS NULL) <> (expire_time IS NULL)),
+  CONSTRAINT reserved_or_stored CHECK (CASE WHEN version IS NULL
+    THEN size = 0 AND sha256 IS NULL AND inline_bytes IS NULL AND blob_id IS NULL AND claim IS NULL
+    ELSE octet_length(sha256) = 32 AND (inline_bytes IS NULL) <> (blob_id IS NULL) END)
+);
+CREATE UNIQUE INDEX temp_values_blob ON offstage_storage.temp_values (blob_id) WHERE blob_id IS NOT NULL;
+CREATE INDEX temp_values_expiring ON offstage_storage.temp_values (expire_time) WHERE expire_time IS NOT NULL;
+CREATE INDEX temp_values_scope ON offstage_storage.temp_values (scope) WHERE scope IS NOT NULL;
+CREATE INDEX temp_values_newest ON offstage_storage.temp_values (namespace, create_time, address);
+CREATE INDEX temp_values_newest_owned ON offstage_storage.temp_values (namespace, owner, create_time, address);
+
+-- What callers can see: ended rows are gone from the moment they end, whenever the sweep comes.
+CREATE VIEW offstage_storage.live_values AS
+  SELECT * FROM offstage_storage.temp_values v
+  WHERE v.expire_time > now() OR EXISTS (
+    SELECT FROM offstage_storage.scopes s
+    WHERE s.id = v.scope AND s.close_time IS NULL AND s.expire_time > now());
+
+CREATE TABLE offstage_storage.uploads (
+  id           text        PRIMARY KEY,
+  namespace    text        NOT NULL,
+  owner        text        NOT NULL,
+  address      text,
+  scope        text,
+  ttl_ms       bigint,
+  content_type text        NOT NULL,
+  sha256       bytea,
+  size         bigint,
+  blob_id      text        NOT NULL UNIQUE,
+  received     bigint      NOT NULL DEFAULT 0,  -- bytes known to be on disk
+  writer       text,                            -- the call that is writing
+  writer_until timestamptz,
+  expire_time  timestamptz NOT NULL
+);
+CREATE INDEX uploads_expiring ON offstage_storage.uploads (expire_time);
+
+-- Blobs nothing points to any more, to be removed from the disk.
+CREATE TABLE offstage_storage.garbage_blobs (
+  blob_id     text        PRIMARY KEY,
+  create_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX garbage_blobs_oldest ON offstage_storage.garbage_blobs (create_time);
+
+-- What each owner holds, kept by the triggers below (row S5).
+CREATE TABLE offstage_storage.usage (
+  namespace   text   NOT NULL,
+  owner       text   NOT NULL,
+  value_count bigint NOT NULL CHECK (value_count >= 0),
+  byte_count  bigint NOT NULL CHECK (byte_count >= 0),
+  PRIMARY KEY (namespace, owner)
+);
+
+-- One for each operation, because transition tables are. Rows of usage are locked in one order.
+CREATE FUNCTION offstage_storage.value_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO offstage_storage.usage AS u (namespace, owner, value_count, byte_count)
+  SELECT namespace, owner, count(*), sum(size) FROM new_rows GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (namespace, owner) DO UPDATE
+  SET value_count = u.value_count + excluded.value_count, byte_count = u.byte_count + excluded.byte_count;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION offstage_storage.value_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE offstage_storage.usage u SET byte_count = u.byte_count + d.growth
+  FROM (SELECT n.namespace, n.owner, sum(n.size - o.size) AS growth
+        FROM new_rows n JOIN old_rows o USING (address) GROUP BY 1, 2) d
+  WHERE u.namespace = d.namespace AND u.owner = d.owner AND d.growth <> 0;
+  INSERT INTO offstage_storage.garbage_blobs (blob_id)
+  SELECT o.blob_id FROM old_rows o JOIN new_rows n USING (address)
+  WHERE o.blob_id IS NOT NULL AND o.blob_id IS DISTINCT FROM n.blob_id
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION offstage_storage.value_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE offstage_storage.usage u
+  SET value_count = u.value_count - d.value_count, byte_count = u.byte_count - d.byte_count
+  FROM (SELECT l.namespace, l.owner, o.value_count, o.byte_count
+        FROM offstage_storage.usage l
+        JOIN (SELECT namespace, owner, count(*) AS value_count, sum(size) AS byte_count
+              FROM old_rows GROUP BY 1, 2) o USING (namespace, owner)
+        ORDER BY 1, 2 FOR UPDATE OF l) d
+  WHERE u.namespace = d.namespace AND u.owner = d.owner;
+  INSERT INTO offstage_storage.garbage_blobs (blob_id)
+  SELECT blob_id FROM old_rows WHERE blob_id IS NOT NULL
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+
+-- A finished upload leaves its blob to the value; any other end leaves it as garbage.
+CREATE FUNCTION offstage_storage.upload_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO offstage_storage.garbage_blobs (blob_id)
+  SELECT o.blob_id FROM old_rows o
+  WHERE NOT EXISTS (SELECT FROM offstage_storage.temp_values v WHERE v.blob_id = o.blob_id)
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER inserted AFTER INSERT ON offstage_storage.temp_values
+  REFERENCING NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION offstage_storage.value_inserted();
+CREATE TRIGGER updated AFTER UPDATE ON offstage_storage.temp_values
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION offstage_storage.value_updated();
+CREATE TRIGGER deleted AFTER DELETE ON offstage_storage.temp_values
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION offstage_storage.value_deleted();
+CREATE TRIGGER deleted AFTER DELETE ON offstage_storage.uploads
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION offstage_storage.upload_deleted();

@@ -1,0 +1,54 @@
+import type { Database } from '@offstage/kit/database'
+import type { GoneValue, Scope, ScopeStore } from '../ports.ts'
+
+const OPEN = {
+  name: 'storage_open_scope',
+  text: `INSERT INTO offstage_storage.scopes (id, namespace, owner, display_name, lease_ms, expire_time)
+    VALUES ($1, $2, $3, $4, $5, now() + $5::bigint * interval '1 millisecond')`,
+}
+
+const FIND = {
+  name: 'storage_find_scope',
+  text: `SELECT id, namespace, owner,
+      CASE WHEN close_time IS NULL AND expire_time > now() THEN 'open' ELSE 'closed' END AS state
+    FROM offstage_storage.scopes WHERE id = $1`,
+}
+
+const KEEP_ALIVE = {
+  name: 'storage_keep_scope_alive',
+  text: `UPDATE offstage_storage.scopes SET expire_time = now() + lease_ms * interval '1 millisecond'
+    WHERE id = $1 AND close_time IS NULL AND expire_time > now() RETURNING expire_time`,
+}
+
+/** Waits for the puts under way, which hold the row (see HOLD_SCOPE). */
+const CLOSE = {
+  name: 'storage_close_scope',
+  text: 'UPDATE offstage_storage.scopes SET close_time = now() WHERE id = $1 AND close_time IS NULL',
+}
+
+const DELETE_VALUES = {
+  name: 'storage_delete_scope_values',
+  text: `DELETE FROM offstage_storage.temp_values WHERE address IN (
+      SELECT v.address FROM offstage_storage.temp_values v
+      JOIN offstage_storage.scopes s ON s.id = v.scope
+      WHERE v.scope = $1 AND s.close_time IS NOT NULL LIMIT $2::int FOR UPDATE OF v)
+    RETURNING address, namespace`,
+}
+
+export function createScopeStore(database: Database): ScopeStore {
+  return {
+    async open({ id, namespace, owner, displayName, leaseMs }) {
+      await database.query(OPEN, [id, namespace, owner, displayName, leaseMs])
+    },
+    find: async (id) => (await database.query<Scope>(FIND, [id])).rows[0],
+    async keepAlive(id) {
+      const { rows } = await database.query<{ expire_time: Date }>(KEEP_ALIVE, [id])
+      return rows[0]?.expire_time
+    },
+    async close(id) {
+      await database.query(CLOSE, [id])
+    },
+    deleteValues: async (id, limit) =>
+      (await database.query<GoneValue>(DELETE_VALUES, [id, limit])).rows,
+  }
+}

@@ -1,0 +1,108 @@
+import type { Database } from '@offstage/kit/database'
+import type { Address, Namespace, ScopeId, UploadId } from '../domain/identifier.ts'
+import type { Upload, UploadStore } from '../ports.ts'
+
+const START = {
+  name: 'storage_start_upload',
+  text: `INSERT INTO offstage_storage.uploads
+      (id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id, expire_time)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::bigint * interval '1 millisecond')
+    RETURNING expire_time`,
+}
+
+const FIND = {
+  name: 'storage_find_upload',
+  text: `SELECT id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
+      received, expire_time
+    FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now()`,
+}
+
+const ACQUIRE = {
+  name: 'storage_acquire_upload',
+  text: `UPDATE offstage_storage.uploads
+    SET writer = $2, writer_until = now() + $3::bigint * interval '1 millisecond'
+    WHERE id = $1 AND expire_time > now() AND (writer IS NULL OR writer_until <= now())`,
+}
+
+const ADVANCE = {
+  name: 'storage_advance_upload',
+  text: `UPDATE offstage_storage.uploads SET received = $3,
+      writer_until = now() + $4::bigint * interval '1 millisecond',
+      expire_time = now() + $5::bigint * interval '1 millisecond'
+    WHERE id = $1 AND writer = $2`,
+}
+
+const RELEASE = {
+  name: 'storage_release_upload',
+  text: `UPDATE offstage_storage.uploads SET writer = NULL, writer_until = NULL
+    WHERE id = $1 AND writer = $2`,
+}
+
+const DELETE = {
+  name: 'storage_delete_upload',
+  text: 'DELETE FROM offstage_storage.uploads WHERE id = $1',
+}
+
+interface UploadRow {
+  id: UploadId
+  namespace: Namespace
+  owner: string
+  address: Address | null
+  scope: ScopeId | null
+  ttl_ms: number | null
+  content_type: string
+  sha256: Buffer | null
+  size: number | null
+  blob_id: string
+  received: number
+  expire_time: Date
+}
+
+export function createUploadStore(database: Database): UploadStore {
+  return {
+    async start({ id, namespace, owner, header, blobId, idleMsMax }) {
+      const { address, scope, timeToLiveMs, contentType, sha256, size } = header
+      const wanted = [address, scope, timeToLiveMs, contentType, sha256, size]
+      const values = [id, namespace, owner, ...wanted, blobId, idleMsMax]
+      const { rows } = await database.query<{ expire_time: Date }>(START, values)
+      if (rows[0] === undefined) throw new Error(`upload ${id} was not stored`)
+      return rows[0].expire_time
+    },
+    async find(id) {
+      const { rows } = await database.query<UploadRow>(FIND, [id])
+      return rows[0] && uploadFromRow(rows[0])
+    },
+    acquire: async (id, writer, leaseMs) =>
+      (await database.query(ACQUIRE, [id, writer, leaseMs])).rowCount > 0,
+    advance: async (id, writer, { received, leaseMs, idleMsMax }) =>
+      (await database.query(ADVANCE, [id, writer, received, leaseMs, idleMsMax])).rowCount > 0,
+    async release(id, writer) {
+      await database.query(RELEASE, [id, writer])
+    },
+    async delete(id) {
+      await database.query(DELETE, [id])
+    },
+  }
+}
+
+function uploadFromRow(row: UploadRow): Upload {
+  const { id, namespace, owner } = row
+  return {
+    id,
+    namespace,
+    owner,
+    header: {
+      namespace,
+      owner,
+      address: row.address ?? undefined,
+      scope: row.scope ?? undefined,
+      timeToLiveMs: row.ttl_ms ?? undefined,
+      contentType: row.content_type,
+      sha256: row.sha256 ?? undefined,
+      size: row.size ?? undefined,
+    },
+    blobId: row.blob_id,
+    received: row.received,
+    expireTime: row.expire_time,
+  }
+}

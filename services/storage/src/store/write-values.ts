@@ -1,0 +1,173 @@
+/** Puts and reservations: one transaction each, in which a closing scope and a quota have their say. */
+import type { Database, Queryable } from '@offstage/kit/database'
+import type { ScopeId } from '../domain/identifier.ts'
+import { type Quotas, quotaPassed, TIME_TO_LIVE_MS_DEFAULT } from '../domain/limits.ts'
+import type { ReservedAddress, StoredValue } from '../domain/temp-value.ts'
+import type { PutCommand, ReserveCommand, WriteFault } from '../ports.ts'
+import { readUsage } from './read-values.ts'
+import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
+
+/** Held against the scope's closing until the transaction ends; then the closing sees the new row. */
+const HOLD_SCOPE = {
+  name: 'storage_hold_scope',
+  text: `SELECT close_time IS NULL AND expire_time > now() AS open
+    FROM offstage_storage.scopes WHERE id = $1 FOR SHARE`,
+}
+
+const RESERVE = {
+  name: 'storage_reserve',
+  text: `INSERT INTO offstage_storage.temp_values
+      (address, namespace, owner, scope, ttl_ms, expire_time, fixed)
+    VALUES ($1, $2, $3, $4, $5,
+      CASE WHEN $4::text IS NULL THEN now() + $5::bigint * interval '1 millisecond' END, true)
+    RETURNING ${VALUE_COLUMNS}`,
+}
+
+const PUT_NEW = {
+  name: 'storage_put_new',
+  text: `INSERT INTO offstage_storage.temp_values
+      (address, namespace, owner, scope, ttl_ms, expire_time, fixed,
+       version, size, content_type, sha256, inline_bytes, blob_id)
+    VALUES ($1, $2, $3, $4, $5,
+      CASE WHEN $4::text IS NULL THEN now() + $5::bigint * interval '1 millisecond' END, false,
+      $6, $7, $8, $9, $10, $11)
+    RETURNING ${VALUE_COLUMNS}`,
+}
+
+const LOCK = {
+  name: 'storage_lock_value',
+  text: 'SELECT scope, size FROM offstage_storage.live_values WHERE address = $1 FOR UPDATE',
+}
+
+/** A read-and-delete of the value before loses its claim, and so deletes nothing. */
+const REPLACE = {
+  name: 'storage_replace',
+  text: `UPDATE offstage_storage.temp_values SET
+      scope = $2, ttl_ms = coalesce($3, ttl_ms), create_time = now(),
+      expire_time = CASE WHEN $2::text IS NULL
+        THEN now() + coalesce($3, ttl_ms) * interval '1 millisecond' END,
+      version = $4, size = $5, content_type = $6, sha256 = $7, inline_bytes = $8, blob_id = $9,
+      claim = NULL, claim_until = NULL
+    WHERE address = $1
+    RETURNING ${VALUE_COLUMNS}`,
+}
+
+const END_UPLOAD = {
+  name: 'storage_end_upload',
+  text: 'DELETE FROM offstage_storage.uploads WHERE id = $1 AND writer = $2',
+}
+
+/** Takes the transaction back; never leaves this module. */
+class Fault extends Error {
+  readonly fault: WriteFault
+  constructor(fault: WriteFault) {
+    super(fault.kind)
+    this.fault = fault
+  }
+}
+
+export function reserveAddress(
+  database: Database,
+  quotas: Quotas,
+  command: ReserveCommand,
+): Promise<ReservedAddress | WriteFault> {
+  const { address, namespace, owner, scope, timeToLiveMs = TIME_TO_LIVE_MS_DEFAULT } = command
+  return orFault(database, async (tx) => {
+    await holdScope(tx, scope)
+    const { rows } = await tx.query<ValueRow>(RESERVE, [
+      ...[address, namespace, owner, scope, timeToLiveMs],
+    ])
+    await keepQuotas(tx, quotas, command)
+    const value = valueFromRow(only(rows))
+    if (value.kind !== 'reserved') throw new Error(`${address} was reserved with a value in it`)
+    return value
+  })
+}
+
+export function putValue(
+  database: Database,
+  quotas: Quotas,
+  command: PutCommand,
+): Promise<StoredValue | WriteFault> {
+  return orFault(database, async (tx) => {
+    const { address, upload } = command
+    await holdScope(tx, command.scope)
+    const written =
+      address === undefined ? await insert(tx, command) : await replace(tx, command, address)
+    if (written.growth > 0) await keepQuotas(tx, quotas, command)
+    if (upload !== undefined) {
+      const { rowCount } = await tx.query(END_UPLOAD, [upload.id, upload.writer])
+      if (rowCount === 0) throw new Fault({ kind: 'upload-lost' })
+    }
+    const value = valueFromRow(written.row)
+    if (value.kind !== 'stored') throw new Error(`${value.address} was put without a value`)
+    return value
+  })
+}
+
+interface Written {
+  readonly row: ValueRow
+  /** What the quotas have to bear. */
+  readonly growth: number
+}
+
+async function insert(tx: Queryable, command: PutCommand): Promise<Written> {
+  const { newAddress, namespace, owner, scope } = command
+  const { timeToLiveMs = TIME_TO_LIVE_MS_DEFAULT } = command
+  const head = [newAddress, namespace, owner, scope, timeToLiveMs]
+  const { rows } = await tx.query<ValueRow>(PUT_NEW, [...head, ...contentOf(command)])
+  return { row: only(rows), growth: 1 }
+}
+
+async function replace(tx: Queryable, command: PutCommand, address: string): Promise<Written> {
+  const found = await tx.query<{ scope: ScopeId | null; size: number }>(LOCK, [address])
+  const [before] = found.rows
+  if (before === undefined) throw new Fault({ kind: 'address-gone' })
+  const scope = command.scope ?? before.scope
+  const head = [address, scope, command.timeToLiveMs]
+  const { rows } = await tx.query<ValueRow>(REPLACE, [...head, ...contentOf(command)])
+  const row = only(rows)
+  return { row, growth: row.size - before.size }
+}
+
+function contentOf({ version, contentType, body }: PutCommand): unknown[] {
+  if (body.kind === 'inline') {
+    return [version, body.bytes.length, contentType, body.sha256, body.bytes, null]
+  }
+  return [version, body.size, contentType, body.sha256, null, body.blobId]
+}
+
+async function holdScope(tx: Queryable, scope: ScopeId | undefined): Promise<void> {
+  if (scope === undefined) return
+  const { rows } = await tx.query<{ open: boolean }>(HOLD_SCOPE, [scope])
+  if (rows[0] === undefined) throw new Fault({ kind: 'scope-missing' })
+  if (!rows[0].open) throw new Fault({ kind: 'scope-closed' })
+}
+
+/** After the write: the row of usage is ours by then, so an owner's quota is kept exactly. */
+async function keepQuotas(
+  tx: Queryable,
+  quotas: Quotas,
+  { namespace, owner }: { namespace: string; owner: string },
+): Promise<void> {
+  const quota = quotaPassed(await readUsage(tx, namespace, owner), quotas)
+  if (quota !== undefined) throw new Fault({ kind: 'over-quota', quota })
+}
+
+async function orFault<T>(
+  database: Database,
+  work: (tx: Queryable) => Promise<T>,
+): Promise<T | WriteFault> {
+  try {
+    return await database.transaction(work)
+  } catch (error) {
+    if (error instanceof Fault) return error.fault
+    throw error
+  }
+}
+
+function only<Row>(rows: readonly Row[]): Row {
+  const [row] = rows
+  if (row === undefined) throw new Error('a write returned no row')
+  return row
+}

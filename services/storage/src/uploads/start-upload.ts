@@ -1,0 +1,34 @@
+import { type Actor, mayTouch } from '../domain/actor.ts'
+import { faultOfBounds } from '../domain/body-check.ts'
+import type { UploadId } from '../domain/identifier.ts'
+import type { PutHeader } from '../domain/temp-value.ts'
+import { newUploadId } from '../new-ids.ts'
+import type { Storage, Upload } from '../ports.ts'
+import { noRoom, uploadNotFound } from '../refusals.ts'
+import { placeOf } from '../values/put-value.ts'
+import { refuse } from '../values/receive-body.ts'
+
+/** Begins an upload that can be interrupted and resumed (row S1). */
+export async function startUpload(
+  storage: Storage,
+  actor: Actor,
+  header: PutHeader,
+): Promise<{ id: UploadId; expireTime: Date }> {
+  const { blobs, uploads, valueBytesMax, uploadIdleMsMax } = storage
+  refuse(faultOfBounds({ ...header, sizeMax: valueBytesMax }))
+  const place = await placeOf(storage, actor, header)
+  if (header.size !== undefined && header.size > (await blobs.room())) throw noRoom(header.size)
+  await using writer = await blobs.create()
+  await writer.sync()
+  const id = newUploadId()
+  const { blobId } = writer
+  const wanted = { id, ...place, header, blobId, idleMsMax: uploadIdleMsMax }
+  return { id, expireTime: await uploads.start(wanted) }
+}
+
+/** How far an upload has come. */
+export async function getUpload(storage: Storage, actor: Actor, id: UploadId): Promise<Upload> {
+  const upload = await storage.uploads.find(id)
+  if (upload === undefined || !mayTouch(actor, upload)) throw uploadNotFound(id)
+  return upload
+}

@@ -1,0 +1,72 @@
+import { type Actor, mayTouch } from '../domain/actor.ts'
+import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
+import { PAGE_SIZE_DEFAULT } from '../domain/limits.ts'
+import { pageTokenFrom, parsePageToken } from '../domain/page-token.ts'
+import type { ReservedAddress, TempValue } from '../domain/temp-value.ts'
+import { newAddress } from '../new-ids.ts'
+import type { Storage } from '../ports.ts'
+import { pageTokenInvalid, refusalFromWrite } from '../refusals.ts'
+import { enteredNamespace, refuseForeignScope } from './put-value.ts'
+
+export interface ReserveRequest {
+  readonly namespace: Namespace | undefined
+  readonly scope: ScopeId | undefined
+  readonly timeToLiveMs: number | undefined
+}
+
+/** Reserves an address before its value exists (row S3). */
+export async function reserveAddress(
+  storage: Storage,
+  actor: Actor,
+  request: ReserveRequest,
+): Promise<ReservedAddress> {
+  const namespace = enteredNamespace(actor, request.namespace)
+  const { scope, timeToLiveMs } = request
+  if (scope !== undefined) await refuseForeignScope(storage, actor, scope, { namespace })
+  const address = newAddress()
+  const owner = actor.user
+  const reserved = await storage.values.reserve({ address, namespace, owner, scope, timeToLiveMs })
+  if (reserved.kind !== 'reserved') throw refusalFromWrite(reserved, { scope })
+  storage.hints.value('reserved', reserved)
+  return reserved
+}
+
+/** Deletes a value and its address; whether there was one the actor can see. */
+export async function deleteValue(
+  storage: Storage,
+  actor: Actor,
+  address: Address,
+): Promise<boolean> {
+  const value = await storage.values.find(address)
+  if (value === undefined || !mayTouch(actor, value)) return false
+  const deleted = await storage.values.delete(address)
+  if (deleted) storage.hints.value('deleted', value)
+  storage.garbageMade()
+  return deleted
+}
+
+export interface ListRequest {
+  readonly namespace: Namespace | undefined
+  readonly scope: ScopeId | undefined
+  /** Undefined: 50. */
+  readonly pageSize: number | undefined
+  /** Empty: the first page. */
+  readonly pageToken: string
+}
+
+/** A page of what the actor may see, newest first. */
+export async function listValues(
+  storage: Storage,
+  actor: Actor,
+  request: ListRequest,
+): Promise<{ values: TempValue[]; nextPageToken: string }> {
+  const { scope, pageToken, pageSize = PAGE_SIZE_DEFAULT } = request
+  const namespace = enteredNamespace(actor, request.namespace)
+  const owner = actor.forOthers ? undefined : actor.user
+  const listing = [namespace, scope ?? '', owner ?? ''].join(' ')
+  const after = pageToken === '' ? undefined : parsePageToken(pageToken, listing)
+  if (pageToken !== '' && after === undefined) throw pageTokenInvalid()
+  const page = await storage.values.list({ namespace, owner, scope, after, limit: pageSize })
+  const nextPageToken = page.next === undefined ? '' : pageTokenFrom(page.next, listing)
+  return { values: page.values, nextPageToken }
+}

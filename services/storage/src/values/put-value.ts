@@ -1,0 +1,110 @@
+import { type Actor, actingFor, mayEnter, mayTouch } from '../domain/actor.ts'
+import { type Namespace, parseNamespace, type ScopeId } from '../domain/identifier.ts'
+import { NAMESPACE_DEFAULT, quotaPassed } from '../domain/limits.ts'
+import type { PutHeader, PutPart, StoredValue } from '../domain/temp-value.ts'
+import { newAddress, newVersion } from '../new-ids.ts'
+import type { Body, PutCommand, Storage } from '../ports.ts'
+import {
+  namespaceNotFound,
+  overQuota,
+  ownerNotAllowed,
+  refusalFromWrite,
+  scopeNotFound,
+  valueNotFound,
+} from '../refusals.ts'
+import { resumeUpload } from '../uploads/resume-upload.ts'
+import { openPut } from './put-parts.ts'
+import { receiveBody } from './receive-body.ts'
+
+/** Stores a value from its parts (row S1); resolves once it can be seen. */
+export async function putValue(
+  storage: Storage,
+  actor: Actor,
+  parts: AsyncIterable<PutPart>,
+): Promise<StoredValue> {
+  const { opening, chunks } = await openPut(parts)
+  if (opening.kind === 'resume') return resumeUpload(storage, actor, opening.header, chunks)
+  const { header } = opening
+  const place = await placeOf(storage, actor, header)
+  const { size, sha256 } = header
+  const bounds = { size, sha256, sizeMax: storage.valueBytesMax }
+  await using received = await receiveBody(storage.blobs, chunks, bounds)
+  const stored = await commitPut(storage, { header, place, body: received.body, upload: undefined })
+  if (stored.kind === 'stored') return stored
+  await received.discard()
+  throw refusalFromWrite(stored, header)
+}
+
+/** Where a value will be and whose. */
+export interface Place {
+  readonly namespace: Namespace
+  readonly owner: string
+}
+
+/** Looks before the bytes come whether they may; the commit looks again at what can change meanwhile. */
+export async function placeOf(storage: Storage, actor: Actor, header: PutHeader): Promise<Place> {
+  const acting = actingFor(actor, header.owner)
+  if (acting === undefined) throw ownerNotAllowed(header.owner ?? '')
+  const place = await namedPlace(storage, acting, header)
+  if (header.scope !== undefined) await refuseForeignScope(storage, acting, header.scope, place)
+  const usage = await storage.values.usage(place.namespace, place.owner)
+  const ownerBytes = usage.ownerBytes + (header.address === undefined ? (header.size ?? 0) : 0)
+  const quota = quotaPassed({ ...usage, ownerBytes }, storage.quotas)
+  if (quota !== undefined && header.address === undefined) throw overQuota(quota)
+  return place
+}
+
+async function namedPlace(storage: Storage, acting: Actor, header: PutHeader): Promise<Place> {
+  const { address } = header
+  if (address === undefined) {
+    return { namespace: enteredNamespace(acting, header.namespace), owner: acting.user }
+  }
+  const found = await storage.values.find(address)
+  if (found === undefined || !mayTouch(acting, found)) throw valueNotFound(address)
+  if (header.namespace !== undefined && header.namespace !== found.namespace) {
+    throw valueNotFound(address)
+  }
+  return { namespace: found.namespace, owner: found.owner }
+}
+
+/** The namespace named, or the default one, if the actor may enter it. */
+export function enteredNamespace(actor: Actor, named: Namespace | undefined): Namespace {
+  const namespace = named ?? parseNamespace(NAMESPACE_DEFAULT)
+  if (namespace === undefined || !mayEnter(actor, namespace)) {
+    throw namespaceNotFound(named ?? NAMESPACE_DEFAULT)
+  }
+  return namespace
+}
+
+/** A closed scope passes here: the commit tells it from one that never was. */
+export async function refuseForeignScope(
+  storage: Storage,
+  actor: Actor,
+  scope: ScopeId,
+  place: { namespace: Namespace },
+): Promise<void> {
+  const found = await storage.scopes.find(scope)
+  if (found === undefined || !mayTouch(actor, found)) throw scopeNotFound(scope)
+  if (found.namespace !== place.namespace) throw scopeNotFound(scope)
+  if (found.state === 'closed') throw refusalFromWrite({ kind: 'scope-closed' }, { scope })
+}
+
+/** Makes the value visible. A fault of the database's connection leaves open whether it is, so the blob stays. */
+export async function commitPut(
+  storage: Storage,
+  put: { header: PutHeader; place: Place; body: Body; upload: PutCommand['upload'] },
+): ReturnType<Storage['values']['put']> {
+  const { address, scope, timeToLiveMs, contentType } = put.header
+  const stored = await storage.values.put({
+    ...put.place,
+    ...{ address, scope, timeToLiveMs, contentType },
+    newAddress: newAddress(),
+    version: newVersion(),
+    body: put.body,
+    upload: put.upload,
+  })
+  if (stored.kind !== 'stored') return stored
+  storage.hints.value('put', stored)
+  if (address !== undefined) storage.garbageMade()
+  return stored
+}

@@ -1,0 +1,67 @@
+/**
+ * Reads a value and deletes it once its last chunk is with the caller (row L4).
+ *
+ * 1. Of several readers at the same time one has the claim; the others wait for its outcome.
+ * 2. Nothing is deleted before the last chunk has been written: a reader that breaks off gives the claim
+ *    back, one that dies loses it after the lease, and the value is there again.
+ * 3. A reader that loses its claim breaks off before its next chunk.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Actor } from '../domain/actor.ts'
+import type { Address } from '../domain/identifier.ts'
+import type { ReadPart } from '../domain/temp-value.ts'
+import { keepLease, LEASE_MS } from '../keep-lease.ts'
+import { newClaim } from '../new-ids.ts'
+import type { Claim, Storage } from '../ports.ts'
+import { bytesDamaged, nothingPutYet, valueBusy, valueNotFound } from '../refusals.ts'
+import { describeValue } from './read-value.ts'
+import { openBody } from './value-body.ts'
+
+const LOOK_EVERY_MS = 100
+/** About five seconds; then the caller is told to come back. */
+const LOOKS_MAX = 50
+
+export async function* readAndDeleteValue(
+  storage: Storage,
+  actor: Actor,
+  address: Address,
+  signal: AbortSignal,
+): AsyncGenerator<ReadPart> {
+  const described = await describeValue(storage, actor, address)
+  if (described.kind === 'reserved') throw nothingPutYet(address)
+  const claim = newClaim()
+  const { value, inlineBytes } = await take(storage, address, claim, signal)
+  using lease = keepLease(() => storage.values.renewClaim(address, claim, LEASE_MS))
+  let consumed = false
+  try {
+    await using body = await openBody(storage.blobs, value, inlineBytes)
+    if (body === undefined) throw bytesDamaged(address, 'are missing')
+    yield { kind: 'value', value }
+    for await (const bytes of body.chunks(0)) {
+      if (lease.lost) throw valueBusy(address)
+      yield { kind: 'chunk', bytes }
+    }
+    // Whether it was replaced meanwhile makes no difference to this reader: it had the value whole.
+    if (await storage.values.consume(address, claim)) storage.hints.value('deleted', value)
+    consumed = true
+    if (value.blobId !== undefined) storage.garbageMade()
+  } finally {
+    if (!consumed) await storage.values.releaseClaim(address, claim)
+  }
+}
+
+/** Invariant 1. */
+async function take(
+  storage: Storage,
+  address: Address,
+  claim: string,
+  signal: AbortSignal,
+): Promise<Claim & { kind: 'claimed' }> {
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const taken = await storage.values.claim(address, claim, LEASE_MS)
+    if (taken.kind === 'claimed') return taken
+    if (taken.kind === 'absent') throw valueNotFound(address)
+    await pause(LOOK_EVERY_MS, undefined, { signal })
+  }
+  throw valueBusy(address)
+}

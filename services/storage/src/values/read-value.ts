@@ -1,0 +1,73 @@
+import { type Actor, mayTouch } from '../domain/actor.ts'
+import type { Address } from '../domain/identifier.ts'
+import type { ReadPart, StoredValue, TempValue } from '../domain/temp-value.ts'
+import type { Storage } from '../ports.ts'
+import {
+  bytesDamaged,
+  nothingPutYet,
+  offsetInvalid,
+  valueChanged,
+  valueNotFound,
+} from '../refusals.ts'
+import { openBody, type ValueBody } from './value-body.ts'
+
+export interface ReadQuery {
+  readonly address: Address
+  readonly offset: number
+  /** Undefined: whatever is there. */
+  readonly ifSha256: Buffer | undefined
+}
+
+/** Reads a value from an offset (row S1): its description, then its bytes as they are taken. */
+export async function* readValue(
+  storage: Storage,
+  actor: Actor,
+  query: ReadQuery,
+): AsyncGenerator<ReadPart> {
+  const { value, body } = await openValue(storage, actor, query)
+  try {
+    yield { kind: 'value', value }
+    for await (const bytes of body.chunks(query.offset)) yield { kind: 'chunk', bytes }
+  } finally {
+    await body[Symbol.asyncDispose]()
+  }
+}
+
+/** Describes a value or a reserved address. */
+export async function describeValue(
+  storage: Storage,
+  actor: Actor,
+  address: Address,
+): Promise<TempValue> {
+  const value = await storage.values.find(address)
+  if (value === undefined || !mayTouch(actor, value)) throw valueNotFound(address)
+  return value
+}
+
+/** A blob can go between the look at its row and its opening, when the value is replaced: look again. */
+const LOOKS_MAX = 5
+
+async function openValue(
+  storage: Storage,
+  actor: Actor,
+  query: ReadQuery,
+): Promise<{ value: StoredValue; body: ValueBody }> {
+  const { address } = query
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const found = await storage.values.read(address)
+    if (found === undefined || !mayTouch(actor, found.value)) throw valueNotFound(address)
+    const { value, inlineBytes } = found
+    if (value.kind === 'reserved') throw nothingPutYet(address)
+    refuseUnfit(value, query)
+    const body = await openBody(storage.blobs, value, inlineBytes)
+    if (body !== undefined) return { value, body }
+  }
+  throw bytesDamaged(address, 'are missing')
+}
+
+function refuseUnfit(value: StoredValue, { address, offset, ifSha256 }: ReadQuery): void {
+  if (ifSha256 !== undefined && !ifSha256.equals(value.sha256)) throw valueChanged(address)
+  if (offset > value.size) {
+    throw offsetInvalid(`the value at ${address} has ${value.size} bytes only`, value.size)
+  }
+}

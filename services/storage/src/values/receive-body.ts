@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import {
+  type BodyBounds,
+  type BodyFault,
+  faultOfBounds,
+  faultOfChunk,
+  faultOfWhole,
+} from '../domain/body-check.ts'
+import { INLINE_BYTES_MAX } from '../domain/limits.ts'
+import type { BlobStore, BlobWriter, Body } from '../ports.ts'
+import { noRoom, refusalFromBody } from '../refusals.ts'
+
+/** Bytes that are safe but not yet anybody's; disposing leaves the blob, if any, to the row that points to it. */
+export interface ReceivedBody extends AsyncDisposable {
+  readonly body: Body
+  /** Removes the blob: no row will point to it. */
+  discard(): Promise<void>
+}
+
+/**
+ * Takes the chunks one at a time, as fast as they can be written: small values stay in memory, larger
+ * ones go to a blob as they come. Throws the refusal, and leaves nothing, when they are not what was
+ * announced.
+ */
+export async function receiveBody(
+  blobs: BlobStore,
+  chunks: AsyncIterable<Buffer>,
+  bounds: BodyBounds,
+): Promise<ReceivedBody> {
+  refuse(faultOfBounds(bounds))
+  if (bounds.size !== undefined) await refuseWithoutRoom(blobs, bounds.size)
+  const hash = createHash('sha256')
+  const held: Buffer[] = []
+  let size = 0
+  let writer: BlobWriter | undefined
+  try {
+    for await (const chunk of chunks) {
+      refuse(faultOfChunk(bounds, size, chunk.length))
+      size += chunk.length
+      hash.update(chunk)
+      if (writer === undefined) held.push(chunk)
+      else await writer.write(chunk)
+      if (writer !== undefined || size <= INLINE_BYTES_MAX) continue
+      writer = await blobs.create()
+      for (const early of held.splice(0)) await writer.write(early)
+    }
+    const sha256 = hash.digest()
+    refuse(faultOfWhole(bounds, size, sha256))
+    if (writer === undefined) return inlineBody(Buffer.concat(held, size), sha256)
+    await writer.sync()
+    return blobBody(blobs, writer, size, sha256)
+  } catch (error) {
+    if (writer !== undefined) await drop(blobs, writer)
+    throw error
+  }
+}
+
+/** Known before the first byte; a store that fills up meanwhile answers the write. */
+async function refuseWithoutRoom(blobs: BlobStore, size: number): Promise<void> {
+  if (size > INLINE_BYTES_MAX && size > (await blobs.room())) throw noRoom(size)
+}
+
+export function refuse(fault: BodyFault | undefined): void {
+  if (fault !== undefined) throw refusalFromBody(fault)
+}
+
+/** What cannot be removed now is removed by the sweep. */
+async function drop(blobs: BlobStore, writer: BlobWriter): Promise<void> {
+  await Promise.allSettled([blobs.delete(writer.blobId)])
+  await Promise.allSettled([writer[Symbol.asyncDispose]()])
+}
+
+function inlineBody(bytes: Buffer, sha256: Buffer): ReceivedBody {
+  const nothing = async () => {}
+  return {
+    body: { kind: 'inline', bytes, sha256 },
+    discard: nothing,
+    [Symbol.asyncDispose]: nothing,
+  }
+}
+
+function blobBody(
+  blobs: BlobStore,
+  writer: BlobWriter,
+  size: number,
+  sha256: Buffer,
+): ReceivedBody {
+  return {
+    body: { kind: 'blob', blobId: writer.blobId, size, sha256 },
+    discard: () => drop(blobs, writer),
+    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+  }
+}
