@@ -102,7 +102,9 @@ export class Attachment {
   }
 
   fence(attempt: AttemptRef): void {
-    this.running.delete(attempt.jobId)
+    if (this.running.get(attempt.jobId)?.attempt === attempt.attempt) {
+      this.running.delete(attempt.jobId)
+    }
     this.#frame().fenced.push(attempt)
   }
 

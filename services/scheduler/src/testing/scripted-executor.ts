@@ -33,6 +33,8 @@ export interface ScriptOptions {
   readonly running?: readonly AttemptRef[]
   /** Answers each assignment at once. Default false. */
   readonly auto?: boolean
+  /** Sends no heartbeats. Default false. */
+  readonly silent?: boolean
 }
 
 export async function attachExecutor(
@@ -56,12 +58,13 @@ export async function attachExecutor(
     acknowledged.push(...frame.acknowledged)
     if (auto && frame.assignments.length > 0) executor.succeed(...frame.assignments)
   })
-  stream.on('error', () => {
+  const beat = setInterval(() => options.silent || ended || executor.say({ heartbeat: true }), 100)
+  const onEnd = () => {
     ended = true
-  })
-  stream.on('end', () => {
-    ended = true
-  })
+    clearInterval(beat)
+  }
+  stream.on('error', onEnd)
+  stream.on('end', onEnd)
   const executor: ScriptedExecutor = {
     sessionId,
     assignments,
@@ -72,7 +75,7 @@ export async function attachExecutor(
       return ended
     },
     say: (frame) => {
-      stream.write(complete(AttachRequest, frame))
+      stream.write(complete<AttachRequest>(AttachRequest, frame))
     },
     succeed(...done) {
       executor.say({
@@ -89,6 +92,7 @@ export async function attachExecutor(
       return assignments
     },
     cut() {
+      clearInterval(beat)
       stream.cancel()
       client.close()
     },
