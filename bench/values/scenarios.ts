@@ -100,40 +100,45 @@ export function compareMiss(): Promise<Figures> {
   ])
 }
 
-/** How often each library computed for one missing key with many callers; filled in by `compareContended`. */
+const CALLERS = 1000
+const CONTENDED_KEYS = 30
+
+/** How often each library computed for one key at most; filled in by `compareContended`. */
 export const computations = new Map<string, number>()
 
-/** One missing key after another, each with 1,000 callers at once. Figures are per caller. */
+/** Missing keys one after another, each with 1,000 callers at once. Figures are per caller. */
 export function compareContended(): Promise<Figures> {
-  const callers = 1000
-  let next = 0
-  const contestant = (
-    name: string,
-    ask: (compute: () => Promise<Value>) => (key: number) => unknown,
-  ) => {
-    let computed = 0
-    const caller = ask(async () => {
-      computed++
-      await nextTurn()
-      return newValue(1)
-    })
-    return {
-      name,
-      operations: callers,
-      async run() {
-        const before = computed
-        const key = next++
-        kept.value = await Promise.all(Array.from({ length: callers }, () => caller(key)))
-        computations.set(name, Math.max(computations.get(name) ?? 0, computed - before))
-      },
-    }
-  }
   const bento = newBento()
   return compare([
-    contestant(ASYNC, (compute) => newReusable(() => compute())),
-    contestant(DEDUPE, (compute) => newDedupe(compute)),
-    contestant(BENTO, (compute) => (key) => bento(String(key), compute)),
+    crowd(ASYNC, (compute) => newReusable(() => compute())),
+    crowd(DEDUPE, (compute) => newDedupe(compute)),
+    crowd(BENTO, (compute) => (key) => bento(String(key), compute)),
   ])
+}
+
+function crowd(
+  name: string,
+  ask: (compute: () => Promise<Value>) => (key: number) => unknown,
+): Contestant {
+  let key = 0
+  let computed = 0
+  const caller = ask(async () => {
+    computed++
+    await nextTurn()
+    return newValue(key)
+  })
+  return {
+    name,
+    operations: CALLERS * CONTENDED_KEYS,
+    async run() {
+      for (let i = 0; i < CONTENDED_KEYS; i++) {
+        const before = computed
+        key++
+        kept.value = await Promise.all(Array.from({ length: CALLERS }, () => caller(key)))
+        computations.set(name, Math.max(computations.get(name) ?? 0, computed - before))
+      }
+    },
+  }
 }
 
 function loop(

@@ -144,6 +144,7 @@ export class Computer {
       entry.flight = flight
       this.#holdings.flying.add(entry)
     }
+    flight.readAsGuest = this.#guestReader(computation)
     flight.onAbandoned = () => {
       flight.isDetached = true
       this.#counters.aborted++
@@ -185,11 +186,13 @@ export class Computer {
     if (entry.state === 'pending') this.#holdings.drop(entry, 'replaced')
   }
 
-  /** For a caller who waited for somebody else's computation. */
-  readAsGuest(outcome: Outcome, params: readonly unknown[], signal: AbortSignal | undefined) {
-    if (outcome.original !== undefined) return copyValue(outcome.original.value)
-    if (outcome.isShareable) return outcome.value
-    return this.#fn(...params, ...(signal === undefined ? [] : [signal])) // invariant 3
+  /** For callers who wait for this computation without having started it; their parameters equal its own. */
+  #guestReader({ params }: Computation) {
+    return (outcome: Outcome, signal?: AbortSignal): unknown => {
+      if (outcome.original !== undefined) return copyValue(outcome.original.value)
+      if (outcome.isShareable) return outcome.value
+      return this.#fn(...params, ...(signal === undefined ? [] : [signal])) // invariant 3
+    }
   }
 
   #isCurrent({ table, epoch }: Computation): boolean {

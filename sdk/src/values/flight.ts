@@ -28,6 +28,8 @@ export class Flight {
   hasLanded = false
   /** Absent when the first caller gave no signal: then the function cannot be told to stop. */
   readonly controller: AbortController | undefined
+  /** Makes of the outcome what a caller gets who did not start the computation; one for all without a signal. */
+  readAsGuest: (outcome: Outcome, signal?: AbortSignal) => unknown = ({ value }) => value
   /** Called when the last waiting caller has left. */
   onAbandoned: () => void = () => {}
   #waiting = 0
@@ -36,7 +38,13 @@ export class Flight {
     this.controller = isAbortable ? new AbortController() : undefined
   }
 
-  /** The result for one caller: `read` of the outcome, or a rejection with the caller's own abort reason. */
+  /** The result for a caller who did not start the computation and cannot leave. */
+  joinAsGuest(): Promise<unknown> {
+    this.#waiting++
+    return this.outcome.then(this.readAsGuest)
+  }
+
+  /** The result for one caller, or a rejection with that caller's own abort reason. */
   join(read: (outcome: Outcome) => unknown, signal: AbortSignal | undefined): Promise<unknown> {
     this.#waiting++
     if (signal === undefined) return this.outcome.then(read)

@@ -9,6 +9,7 @@ import { appendParameter, type Component } from './components.ts'
 import { Computer, type Fn } from './computer.ts'
 import { current } from './contexts.ts'
 import { type Entry, type Key, outputOf } from './entry.ts'
+import type { Flight } from './flight.ts'
 import { Holdings } from './holdings.ts'
 import type { CachePolicy } from './options.ts'
 import { paramsFromText } from './params-text.ts'
@@ -59,6 +60,12 @@ export class FunctionCache {
     return entry.output
   }
 
+  /** Waits for a computation that another caller has started (row C7). */
+  join(flight: Flight): Promise<unknown> {
+    this.counters.joins++
+    return flight.joinAsGuest()
+  }
+
   /** Answers a call, whatever its parameters. */
   call(args: readonly unknown[]): unknown {
     const last = args[args.length - 1]
@@ -91,9 +98,9 @@ export class FunctionCache {
     signal: AbortSignal | undefined,
   ): unknown {
     const standing = entry === undefined ? 'missing' : this.#standingOf(entry)
-    const compute = (fallback?: Entry) =>
-      this.#computer.compute(table, key, params, signal, fallback)
-    if (entry === undefined || standing === 'missing') return compute()
+    if (entry === undefined || standing === 'missing') {
+      return this.#computer.compute(table, key, params, signal, undefined)
+    }
     switch (standing) {
       case 'fresh':
         this.holdings.touch(entry)
@@ -104,15 +111,16 @@ export class FunctionCache {
         this.counters.staleHits++
         return this.#reuse(entry)
       case 'flying':
-        this.counters.joins++
-        return entry.flight?.join(
-          (outcome) => this.#computer.readAsGuest(outcome, params, signal),
-          signal,
-        )
+        return this.#joinUntil(entry.flight, signal)
       case 'fallback':
         this.holdings.use(entry)
-        return compute(entry)
+        return this.#computer.compute(table, key, params, signal, entry)
     }
+  }
+
+  #joinUntil(flight: Flight | undefined, signal: AbortSignal | undefined): unknown {
+    this.counters.joins++
+    return flight?.join((outcome) => flight.readAsGuest(outcome, signal), signal)
   }
 
   /** What an entry is good for now (row C3); drops it when it is good for nothing. */

@@ -1,9 +1,13 @@
 import { NOTHING } from './components.ts'
+import type { Entry } from './entry.ts'
 import { FunctionCache } from './function-cache.ts'
 import { policyFrom, type ReusableOptions } from './options.ts'
 import { paramsToText } from './params-text.ts'
 import type { ValuesStatistics } from './statistics.ts'
 import { defaultValuesStore, type ValuesStore } from './store.ts'
+import type { Branch } from './trie.ts'
+
+type Slot = Entry | Branch<Entry>
 
 /** A function whose results are remembered. Disposing of it drops them and frees its name. */
 export interface Reusable<P extends readonly unknown[], R> extends Disposable {
@@ -52,25 +56,27 @@ export function reusable<P extends readonly unknown[], R>(
 }
 
 /**
- * The function people call. Hits with up to two scalar parameters, seen fresh in this tick before, are answered
- * here; everything else goes the long way. No marker of components.ts can be given as a parameter, so what is
- * found under a parameter is its entry; 0 and -0, which a Map does not tell apart, take the long way.
+ * The function people call. Calls with up to two scalar parameters that find a value seen fresh in this tick
+ * before, or a computation to wait for, are answered here; everything else goes the long way. No marker of
+ * components.ts can be given as a parameter, so what is found under a parameter is its entry; 0 and -0, which a
+ * Map does not tell apart, take the long way.
  */
 function callerOf(cache: FunctionCache, store: ValuesStore) {
   const answer = (...params: unknown[]) => cache.call(params)
   return function call(this: unknown, a?: unknown, b?: unknown): unknown {
     // biome-ignore lint/complexity/noArguments: a rest parameter would allocate a list on every hit
     const given = arguments
+    let slot: Slot | undefined
     if (given.length < 2 && a !== 0) {
-      const entry = cache.table()?.ones.root.get(given.length === 0 ? NOTHING : (a as string))
-      if (entry !== undefined && !entry.isBranch && entry.freshAt === store.now) {
-        return cache.hit(entry)
-      }
+      slot = cache.table()?.ones.root.get(given.length === 0 ? NOTHING : (a as string))
     } else if (given.length === 2 && a !== 0 && b !== 0) {
-      let slot = cache.table()?.twos.root.get(a as string)
+      slot = cache.table()?.twos.root.get(a as string)
       if (slot?.isBranch) slot = slot.children.get(b as string)
       else if (slot !== undefined && !Object.is(slot.rest[0], b)) slot = undefined
-      if (slot !== undefined && !slot.isBranch && slot.freshAt === store.now) return cache.hit(slot)
+    }
+    if (slot !== undefined && !slot.isBranch) {
+      if (slot.freshAt === store.now) return cache.hit(slot)
+      if (slot.state === 'pending' && slot.flight !== undefined) return cache.join(slot.flight)
     }
     return answer.apply(undefined, given as unknown as unknown[])
   }

@@ -20,7 +20,8 @@ export interface Leaf {
   readonly rest: readonly Component[]
 }
 
-interface Branch<L extends Leaf> {
+/** A level at which several leaves part. */
+export interface Branch<L extends Leaf> {
   readonly isBranch: true
   readonly children: Children<L>
 }
