@@ -95,6 +95,31 @@ describe('put and get (row S1)', () => {
     expect((await ann.describe(address)).size).toBe(5n)
   })
 
+  test('a put that is cut off never becomes a value, whole or half', async () => {
+    const namespace = 'cut-off'
+    const header = { $case: 'header' as const, value: PutValueHeader.fromPartial({ namespace }) }
+    const own = await ground.start()
+    for (let round = 0; round < 40; round++) {
+      const client = own.client('ann')
+      const { stream, answer } = client.beginPut()
+      stream.write({ part: header })
+      for (let chunk = 0; chunk < round % 4; chunk++) {
+        await new Promise((taken) =>
+          stream.write({ part: { $case: 'chunk', value: randomBytes(40 * KIB) } }, taken),
+        )
+      }
+      if (round % 2 === 0) stream.cancel()
+      else client.raw.getChannel().close()
+      stream.cancel()
+      await expect(answer).rejects.toMatchObject({ code: status.CANCELLED })
+    }
+    // Waits for every handler.
+    await own[Symbol.asyncDispose]()
+    const { address } = await ann.put(Buffer.from('last'), { namespace })
+    const { values } = await ann.list({ namespace })
+    expect(values.map((value) => value.address)).toEqual([address])
+  })
+
   test('a client that goes away in the middle of a put leaves nothing', async () => {
     const before = await ground.blobFiles()
     const { stream, answer } = ann.beginPut()

@@ -10,12 +10,13 @@ import { readAndDeleteValue } from '../values/read-and-delete-value.ts'
 import { describeValue, readValue } from '../values/read-value.ts'
 import * as map from './mapping.ts'
 import { telling, tellingAll } from './storage-faults.ts'
+import { wholeStream } from './whole-stream.ts'
 
 /** Each handler decodes, calls its use case, encodes. */
 export function createHandlers(storage: Storage, log: Logger): StorageServiceServer {
   return {
-    putValue: clientStream(async (requests, { caller }) => {
-      const parts = map.putPartsFromRequests(requests)
+    putValue: clientStream(async (requests, { caller, signal }) => {
+      const parts = map.putPartsFromRequests(wholeStream(requests, signal))
       const value = await telling(log, putValue(storage, map.actorFromCaller(caller), parts))
       return { value: map.valueMessage(value) }
     }),
