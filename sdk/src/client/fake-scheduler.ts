@@ -1,0 +1,318 @@
+/** For tests: a scripted scheduler, jobs in memory, behind a real gRPC server on a free port. */
+import { once } from 'node:events'
+import {
+  Metadata as GrpcMetadata,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
+import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
+import {
+  Completion,
+  Job,
+  type JobEvent,
+  JobMessage,
+  JobServiceService,
+  type JobSpec,
+  JobState,
+  Progress,
+  type StartJobOutcome,
+  type StartJobRequest,
+  type StartJobResponse,
+  type StartJobsRequest,
+  type StartJobsResponse,
+  type WaitJobsRequest,
+  type WaitJobsResponse,
+  type WatchJobsRequest,
+  type WatchJobsResponse,
+} from '@offstage/proto/jobs'
+import type { Reason } from '@offstage/proto/reasons'
+import { Status } from '@offstage/proto/rpc'
+import { encodeValue } from '../jobs/payload.ts'
+
+/** A job as the fake keeps it. */
+export interface FakeJob {
+  readonly id: string
+  readonly spec: JobSpec
+  readonly owner: string
+  state: JobState
+  completion: Completion | undefined
+  progress: Progress | undefined
+  readonly messages: JobMessage[]
+}
+
+/** A refusal to be answered. */
+export interface Refused {
+  readonly code: status
+  readonly reason: Reason
+}
+
+interface WatchState {
+  readonly call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>
+  readonly targets: Set<string>
+  /** What each target was added with. */
+  readonly added: { jobId: string; afterSequence: number }[]
+}
+
+export class FakeScheduler implements AsyncDisposable {
+  readonly jobs = new Map<string, FakeJob>()
+  /** Requests as they came, by method. */
+  readonly starts: StartJobRequest[] = []
+  readonly bulkStarts: StartJobsRequest[] = []
+  readonly waits: WaitJobsRequest[] = []
+  readonly cancels: { jobId: string; reason: string; cascade: boolean }[] = []
+  readonly metadata: Metadata[] = []
+  readonly watches: WatchState[] = []
+  watchesOpen = 0
+  /** Whether events are pushed; a scheduler that lost its hints pushes none. */
+  pushes = true
+  /** Refusals to answer before anything else, in turn; undefined lets one call through. */
+  refusals: (Refused | undefined)[] = []
+  /** Decides how a job fares at its start: ended, refused, or neither. */
+  onStart: (spec: JobSpec) => Completion | Refused | undefined = () => undefined
+  readonly #server = new Server()
+  #nextId = 0
+  address = ''
+
+  async listen(): Promise<this> {
+    this.#server.addService(JobServiceService, {
+      startJob: this.#unary(this.#startJob),
+      startJobs: this.#unary(this.#startJobs),
+      waitJobs: this.#unary(this.#waitJobs),
+      getJob: this.#unary((request: { jobId: string }) => ({ job: this.#record(request.jobId) })),
+      listJobs: this.#unary(this.#listJobs),
+      cancelJob: this.#unary(this.#cancelJob),
+      listJobMessages: this.#unary(this.#listJobMessages),
+      watchJobs: (call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>) =>
+        this.#watch(call),
+    })
+    const credentials = ServerCredentials.createInsecure()
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    this.#server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
+      error ? reject(error) : resolve(port),
+    )
+    this.address = `127.0.0.1:${await promise}`
+    return this
+  }
+
+  /** The job; fails where there is none. */
+  jobOf(id: string): FakeJob {
+    const job = this.jobs.get(id)
+    if (job === undefined) throw new Error(`the fake has no job ${id}`)
+    return job
+  }
+
+  /** Adds a job as if somebody else had started it. */
+  addJob(method = 'a'): FakeJob {
+    return this.#create({ method } as JobSpec, 'somebody')
+  }
+
+  setState(id: string, state: JobState): void {
+    this.jobOf(id).state = state
+    this.push([{ jobId: id, event: { $case: 'state', value: state } }])
+  }
+
+  report(id: string, percent: number, revision: number): void {
+    const progress = Progress.fromPartial({ percent, revision, text: `at ${percent}` })
+    this.jobOf(id).progress = progress
+    this.push([{ jobId: id, event: { $case: 'progress', value: progress } }])
+  }
+
+  say(id: string, text: string): void {
+    const { messages } = this.jobOf(id)
+    const message = JobMessage.fromPartial({ sequence: messages.length + 1, text })
+    messages.push(message)
+    this.push([{ jobId: id, event: { $case: 'message', value: message } }])
+  }
+
+  end(id: string, completion: Completion): void {
+    const job = this.jobOf(id)
+    job.completion = completion
+    job.state = completion.state
+    this.push([{ jobId: id, event: { $case: 'completion', value: completion } }])
+  }
+
+  /** Sends events to the streams that watch their jobs. */
+  push(events: JobEvent[]): void {
+    if (!this.pushes) return
+    for (const { call, targets } of this.watches) {
+      const watched = events.filter(({ jobId }) => targets.has(jobId))
+      if (watched.length > 0 && call.writable) call.write({ events: watched })
+    }
+  }
+
+  /** Breaks every open watch stream. */
+  breakWatches(): void {
+    for (const { call } of this.watches) {
+      if (call.writable)
+        call.emit('error', refusalOf({ code: status.UNAVAILABLE, reason: 'SHUTTING_DOWN' }))
+    }
+  }
+
+  #unary<Req, Res>(handler: (request: Req, metadata: Metadata) => Res) {
+    return ({ request, metadata }: ServerUnaryCall<Req, Res>, callback: sendUnaryData<Res>) => {
+      this.metadata.push(metadata)
+      const refusal = this.refusals.shift()
+      if (refusal !== undefined) return callback(refusalOf(refusal), null)
+      try {
+        callback(null, handler.call(this, request, metadata))
+      } catch (error) {
+        callback(error as Error, null)
+      }
+    }
+  }
+
+  #create(spec: JobSpec, owner: string): FakeJob {
+    const id = `job-${++this.#nextId}`
+    const state = JobState.JOB_STATE_QUEUED
+    const job = { id, spec, owner, state, completion: undefined, progress: undefined, messages: [] }
+    this.jobs.set(id, job)
+    return job
+  }
+
+  #start(spec: JobSpec, metadata: Metadata): StartJobOutcome {
+    const known = [...this.jobs.values()].find(
+      ({ spec: { requestId } }) => requestId === spec.requestId,
+    )
+    const fate = known === undefined ? this.onStart(spec) : undefined
+    if (fate !== undefined && 'code' in fate) {
+      const bytes = encodeErrorDetails({ ...fate, message: 'refused' })
+      return { outcome: { $case: 'error', value: Status.decode(bytes) } }
+    }
+    const job = known ?? this.#create(spec, String(metadata.get('offstage-user')[0] ?? ''))
+    if (fate !== undefined) this.end(job.id, fate)
+    const { id, state, completion } = job
+    const started = { jobId: id, state, completion, existing: known !== undefined }
+    return { outcome: { $case: 'started', value: started } }
+  }
+
+  #startJob(request: StartJobRequest, metadata: Metadata): StartJobResponse {
+    this.starts.push(request)
+    if (request.job === undefined) throw new Error('a start without a job')
+    const { outcome } = this.#start(request.job, metadata)
+    if (outcome?.$case === 'started') return { job: outcome.value }
+    throw refusalOf({ code: outcome?.value.code ?? 13, reason: 'QUEUE_FULL' })
+  }
+
+  #startJobs(request: StartJobsRequest, metadata: Metadata): StartJobsResponse {
+    this.bulkStarts.push(request)
+    return { outcomes: request.jobs.map((spec) => this.#start(spec, metadata)) }
+  }
+
+  #waitJobs(request: WaitJobsRequest): WaitJobsResponse {
+    this.waits.push(request)
+    const statuses = request.jobIds.map((jobId) => {
+      const { state, completion } = this.jobs.get(jobId) ?? {
+        state: 0 as const,
+        completion: undefined,
+      }
+      return { jobId, state, completion }
+    })
+    return { statuses, satisfied: statuses.every(({ completion }) => completion !== undefined) }
+  }
+
+  #record(id: string): Job {
+    const job = this.jobs.get(id)
+    if (job === undefined) throw refusalOf({ code: status.NOT_FOUND, reason: 'JOB_NOT_FOUND' })
+    const { state, owner, completion, progress } = job
+    const { method, key } = job.spec
+    const record = Job.fromPartial({ jobId: id, method, key, state, owner })
+    return { ...record, completion, progress }
+  }
+
+  #listJobs({ pageSize, pageToken }: { pageSize: number; pageToken: string }) {
+    const ids = [...this.jobs.keys()].reverse()
+    const from = Number(pageToken || 0)
+    const to = from + (pageSize || 50)
+    const jobs = ids.slice(from, to).map((id) => this.#record(id))
+    return { jobs, nextPageToken: to < ids.length ? String(to) : '' }
+  }
+
+  #cancelJob(request: { jobId: string; reason: string; cascade: boolean }) {
+    this.cancels.push(request)
+    const { state } = this.#record(request.jobId)
+    return { state, outcome: 0 }
+  }
+
+  #listJobMessages(request: { jobId: string; afterSequence: number }) {
+    const after = this.jobOf(request.jobId).messages.slice(request.afterSequence)
+    // Small pages, so that paging is walked.
+    return { messages: after.slice(0, 2), more: after.length > 2 }
+  }
+
+  #watch(call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>): void {
+    const watch: WatchState = { call, targets: new Set(), added: [] }
+    this.watches.push(watch)
+    this.watchesOpen += 1
+    call.once('close', () => {
+      this.watchesOpen -= 1
+    })
+    call.on('data', ({ add, removeJobIds }: WatchJobsRequest) => {
+      for (const id of removeJobIds) watch.targets.delete(id)
+      for (const target of add) {
+        watch.added.push(target)
+        watch.targets.add(target.jobId)
+        if (this.pushes) call.write({ events: this.#backlog(target) })
+      }
+    })
+    call.on('end', () => call.end())
+    call.on('error', () => {})
+  }
+
+  #backlog({ jobId, afterSequence }: { jobId: string; afterSequence: number }): JobEvent[] {
+    const job = this.jobs.get(jobId)
+    if (job === undefined) return [{ jobId, event: { $case: 'state', value: 0 } }]
+    const { state, messages, progress, completion } = job
+    const events: JobEvent[] = []
+    if (completion === undefined) events.push({ jobId, event: { $case: 'state', value: state } })
+    for (const message of messages.slice(afterSequence)) {
+      events.push({ jobId, event: { $case: 'message', value: message } })
+    }
+    if (progress) events.push({ jobId, event: { $case: 'progress', value: progress } })
+    if (completion) events.push({ jobId, event: { $case: 'completion', value: completion } })
+    return events
+  }
+
+  /** Stops serving; open calls fail. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.forceShutdown()
+    await Promise.all(
+      this.watches.map(({ call }) => (call.closed ? undefined : once(call, 'close'))),
+    )
+  }
+}
+
+/** A job that ended well. */
+export function succeeded(result?: unknown): Completion {
+  const encoded = encodeValue(result)
+  return Completion.fromPartial({
+    state: JobState.JOB_STATE_SUCCEEDED,
+    result: encoded && { source: { $case: 'inline', value: encoded.bytes } },
+    finishTime: new Date(0),
+  })
+}
+
+/** A job whose result is in temp storage. */
+export function succeededAt(address: string): Completion {
+  const result = { source: { $case: 'address', value: address } as const }
+  return Completion.fromPartial({ state: JobState.JOB_STATE_SUCCEEDED, result })
+}
+
+export function failed(brief: string): Completion {
+  const error = { brief, detail: `${brief}\n at`, reason: 'RangeError' }
+  return Completion.fromPartial({ state: JobState.JOB_STATE_FAILED, error })
+}
+
+export function canceled(): Completion {
+  return Completion.fromPartial({ state: JobState.JOB_STATE_CANCELED, cancelOutcome: 2 })
+}
+
+function refusalOf({ code, reason }: Refused): Error {
+  const metadata = new GrpcMetadata()
+  metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails({ code, reason, message: reason }))
+  return Object.assign(new Error(reason), { code, details: reason, metadata })
+}

@@ -1,0 +1,198 @@
+/** For tests: a storage service that keeps values in memory, behind a real gRPC server on a free port. */
+import { createHash } from 'node:crypto'
+import {
+  Server,
+  ServerCredentials,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js'
+import {
+  type GetValueRequest,
+  type GetValueResponse,
+  type PutValueHeader,
+  type PutValueRequest,
+  type PutValueResponse,
+  StorageServiceService,
+  Value,
+} from '@offstage/proto/storage'
+
+interface FakeValue {
+  readonly bytes: Buffer
+  readonly header: PutValueHeader
+}
+
+const CHUNK_BYTES = 64 * 1024
+
+export class FakeStorage implements AsyncDisposable {
+  readonly values = new Map<string, FakeValue>()
+  readonly uploads = new Map<string, { header: PutValueHeader; bytes: Buffer }>()
+  /** Where each read began. */
+  readonly offsets: number[] = []
+  /** Scopes that are open, and how often each was renewed. */
+  readonly scopes = new Map<string, number>()
+  /** Breaks that many reads, each after one chunk. */
+  readBreaks = 0
+  /** Breaks that many writes, each after one chunk. */
+  writeBreaks = 0
+  /** Writes are answered with another checksum. */
+  corrupts = false
+  readonly #server = new Server()
+  address = ''
+
+  async listen(): Promise<this> {
+    this.#server.addService(StorageServiceService, {
+      putValue: (
+        call: ServerReadableStream<PutValueRequest, PutValueResponse>,
+        done: sendUnaryData<PutValueResponse>,
+      ) => this.#put(call, done),
+      getValue: (call: ServerWritableStream<GetValueRequest, GetValueResponse>) => this.#get(call),
+      readAndDeleteValue: (call: ServerWritableStream<GetValueRequest, GetValueResponse>) => {
+        this.#get(call)
+        this.values.delete(call.request.address)
+      },
+      describeValue: answer(({ address }: { address: string }) => ({
+        value: this.#described(address),
+      })),
+      deleteValue: answer(({ address }: { address: string }) => ({
+        deleted: this.values.delete(address),
+      })),
+      reserveAddress: answer(({ scope }: { scope: string }) => ({
+        value: Value.fromPartial({ address: 'reserved-1', scope, reserved: true }),
+      })),
+      listValues: answer(({ pageToken }: { pageToken: string }) => {
+        const addresses = [...this.values.keys()]
+        const at = Number(pageToken || 0)
+        const values = addresses.slice(at, at + 1).map((address) => this.#described(address))
+        return { values, nextPageToken: at + 1 < addresses.length ? String(at + 1) : '' }
+      }),
+      startUpload: answer(({ header }: { header: PutValueHeader }) => {
+        const uploadId = `upload-${this.uploads.size + 1}`
+        this.uploads.set(uploadId, { header, bytes: Buffer.alloc(0) })
+        return { uploadId }
+      }),
+      getUpload: answer(({ uploadId }: { uploadId: string }) => ({
+        received: BigInt(this.uploads.get(uploadId)?.bytes.byteLength ?? 0),
+      })),
+      openScope: answer(() => {
+        const scope = `scope-${this.scopes.size + 1}`
+        this.scopes.set(scope, 0)
+        return { scope }
+      }),
+      keepScopeAlive: answer(({ scope }: { scope: string }) => {
+        const renewed = this.scopes.get(scope)
+        if (renewed === undefined)
+          throw Object.assign(new Error('gone'), { code: status.NOT_FOUND })
+        this.scopes.set(scope, renewed + 1)
+        return {}
+      }),
+      closeScope: answer(({ scope }: { scope: string }) => {
+        this.scopes.delete(scope)
+        return { deletedCount: 0 }
+      }),
+    })
+    const credentials = ServerCredentials.createInsecure()
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    this.#server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
+      error ? reject(error) : resolve(port),
+    )
+    this.address = `127.0.0.1:${await promise}`
+    return this
+  }
+
+  /** Stores JSON as if an executor had. */
+  keep(address: string, value: unknown): void {
+    const bytes = Buffer.from(JSON.stringify(value))
+    this.values.set(address, {
+      bytes,
+      header: { contentType: 'application/json' } as PutValueHeader,
+    })
+  }
+
+  #described(address: string): Value {
+    const value = this.values.get(address)
+    if (value === undefined) {
+      throw Object.assign(new Error('no value'), { code: status.NOT_FOUND })
+    }
+    const { bytes, header } = value
+    const sha256 = createHash('sha256')
+      .update(this.corrupts ? 'other' : bytes)
+      .digest()
+    const { contentType, scope } = header
+    return {
+      ...Value.fromPartial({ address, contentType, scope }),
+      size: BigInt(bytes.byteLength),
+      sha256,
+    }
+  }
+
+  #put(
+    call: ServerReadableStream<PutValueRequest, PutValueResponse>,
+    done: sendUnaryData<PutValueResponse>,
+  ): void {
+    let header: PutValueHeader | undefined
+    let bytes: Buffer = Buffer.alloc(0)
+    let broken = false
+    call.on('data', ({ part }: PutValueRequest) => {
+      if (broken) return
+      if (part?.$case === 'header') {
+        header = part.value
+        bytes = this.uploads.get(header.uploadId)?.bytes ?? bytes
+        if (BigInt(bytes.byteLength) !== header.offset) broken = true
+        if (broken) done({ code: status.OUT_OF_RANGE, details: 'offset' }, null)
+      } else if (part?.$case === 'chunk') {
+        bytes = Buffer.concat([bytes, part.value])
+        const upload = this.uploads.get(header?.uploadId ?? '')
+        if (upload !== undefined) upload.bytes = bytes
+        if (this.writeBreaks === 0) return
+        this.writeBreaks -= 1
+        broken = true
+        done({ code: status.UNAVAILABLE, details: 'broken' }, null)
+      }
+    })
+    call.on('end', () => {
+      if (broken || header === undefined) return
+      const address = header.address || `value-${this.values.size + 1}`
+      this.values.set(address, { bytes, header })
+      done(null, { value: this.#described(address) })
+    })
+    call.on('error', () => {})
+  }
+
+  #get(call: ServerWritableStream<GetValueRequest, GetValueResponse>): void {
+    const { address, offset = 0n } = call.request
+    const held = this.values.get(address)
+    if (held === undefined) {
+      call.emit('error', { code: status.NOT_FOUND, details: 'no value' })
+      return
+    }
+    this.offsets.push(Number(offset))
+    call.write({ part: { $case: 'value', value: this.#described(address) } })
+    for (let at = Number(offset); at < held.bytes.byteLength; at += CHUNK_BYTES) {
+      const chunk = held.bytes.subarray(at, at + CHUNK_BYTES)
+      call.write({ part: { $case: 'chunk', value: chunk } })
+      if (this.readBreaks > 0) {
+        this.readBreaks -= 1
+        call.emit('error', { code: status.UNAVAILABLE, details: 'broken' })
+        return
+      }
+    }
+    call.end()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.forceShutdown()
+  }
+}
+
+function answer<Req, Res>(handler: (request: Req) => Res) {
+  return ({ request }: ServerUnaryCall<Req, Res>, callback: sendUnaryData<Res>) => {
+    try {
+      callback(null, handler(request))
+    } catch (error) {
+      callback(error as Error, null)
+    }
+  }
+}
