@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs'
+import { REASONS } from '@offstage/proto/reasons'
+import { expect, test } from 'vitest'
+
+const text = readFileSync(new URL('errors.md', import.meta.url), 'utf8')
+
+/** Heading, status line and body of each section of the third level. */
+const sections = [...text.matchAll(/^### (\S+)\n\n`(\w+)`, retry: (yes|no).*\n\n([^#]+)/gm)].map(
+  ([, reason, code, retry, body]) => ({ reason, code, retry, body }),
+)
+
+test('every reason has its section, in the order of the list, and every section its reason', () => {
+  const headings = [...text.matchAll(/^### (.*)$/gm)].map(([, heading]) => heading)
+  expect(headings).toEqual(Object.keys(REASONS))
+  expect(sections.map(({ reason }) => reason)).toEqual(headings)
+})
+
+test.each(Object.entries(REASONS))(
+  '%s is told with the code and the advice of the list',
+  (reason, spec) => {
+    const section = sections.find((each) => each.reason === reason)
+    expect(section).toMatchObject({ code: spec.code, retry: spec.retry ? 'yes' : 'no' })
+    expect(section?.body?.trim().length).toBeGreaterThan(40)
+  },
+)
