@@ -1,8 +1,4 @@
 /** The executor service, to be run by `main.ts` or embedded. */
 export { type ExecutorConfig, executorVariables, readExecutorConfig } from './config.ts'
-export {
-  createExecutor,
-  type DrainReport,
-  type Executor,
-  type ExecutorOptions,
-} from './executor.ts'
+export type { DrainReport } from './drain.ts'
+export { createExecutor, Executor, type ExecutorOptions } from './executor.ts'

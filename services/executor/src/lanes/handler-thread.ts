@@ -61,6 +61,7 @@ export class HandlerThread {
     this.#worker = new Worker(ENTRY, {
       name,
       workerData: workerData satisfies ThreadOptions,
+      env: handlerEnvironment(),
       resourceLimits: heapMb === undefined ? {} : { maxOldGenerationSizeMb: heapMb },
     })
     this.#worker.on('message', (message: ThreadMessage) => this.#hear(message, listener))
@@ -136,6 +137,12 @@ export class HandlerThread {
     this.#exited.resolve()
     listener.onEnded(this, asked ? { kind: 'terminated' } : { kind: 'lost', detail })
   }
+}
+
+/** Handlers act with the rights of the job's owner; the executor's own token is none of theirs. */
+function handlerEnvironment(): NodeJS.ProcessEnv {
+  const { OFFSTAGE_TOKEN: _, ...env } = process.env
+  return env
 }
 
 function textOf(error: unknown): string {

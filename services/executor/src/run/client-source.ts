@@ -1,36 +1,49 @@
-import { StorageServiceClient } from '@offstage/proto/storage'
-import type { Offstage } from '@offstage/sdk/client'
-import { type Channel, createChannel } from '@offstage/sdk/grpc'
+import { Offstage } from '@offstage/sdk/client'
+import { retrying } from '@offstage/sdk/grpc'
 import type { AttemptOrder } from '../domain/attempt.ts'
-import { Values } from './values.ts'
 
-export type JobClient = Offstage
+export interface ServiceAddresses {
+  readonly scheduler: string
+  readonly storage: string
+}
 
-/** Where attempts get their clients from: one set of connections per thread, made when first used. */
+/**
+ * Where attempts get their clients from: one connection per thread, an identity per attempt. A
+ * handler's client is there without waiting, so the thread connects before its first attempt.
+ */
 export class ClientSource {
-  readonly #addresses: { readonly scheduler: string; readonly storage: string }
-  #storage: { readonly channel: Channel; readonly client: StorageServiceClient } | undefined
+  readonly #addresses: ServiceAddresses
+  #root: Offstage | undefined
+  #connecting: Promise<void> | undefined
 
-  constructor(addresses: { readonly scheduler: string; readonly storage: string }) {
+  constructor(addresses: ServiceAddresses) {
     this.#addresses = addresses
   }
 
-  /** Temp storage in the name of the attempt's owner. */
-  values(order: AttemptOrder, signal: AbortSignal): Values {
-    this.#storage ??= this.#connectStorage()
-    const { channel, client } = this.#storage
-    return new Values(client, order, { signal, target: channel })
+  get connected(): boolean {
+    return this.#root !== undefined
   }
 
-  forJob(_order: AttemptOrder, _onWaiting: (waiting: boolean) => void): Offstage {
-    throw new Error('later')
+  /** Connects, once for all who ask meanwhile. The scheduler may be missing for a moment only. */
+  connect(): Promise<void> {
+    this.#connecting ??= retrying({}, () => Offstage.connect({ ...this.#addresses }))
+      .then((root) => {
+        this.#root = root
+      })
+      .finally(() => {
+        this.#connecting = undefined
+      })
+    return this.#connecting
   }
 
-  #connectStorage() {
-    const channel = createChannel(this.#addresses.storage, {
-      service: 'the storage service',
-      variable: 'OFFSTAGE_STORAGE',
-    })
-    return { channel, client: channel.client(StorageServiceClient) }
+  /** A client that acts for the job's owner (row J5); its starts are child jobs (row J11). */
+  forJob(order: AttemptOrder, onWaiting: (waiting: boolean) => void): Offstage {
+    if (this.#root === undefined) throw new Error('a client is asked for before the connection')
+    const { jobId, namespace, owner = '', token = '', scope = '', traceparent = '' } = order
+    return this.#root.forJob({ jobId, namespace, owner, token, scope, traceparent, onWaiting })
+  }
+
+  async close(): Promise<void> {
+    await this.#root?.close()
   }
 }

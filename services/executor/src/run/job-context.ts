@@ -3,14 +3,14 @@
  * something (signal, client, progress) comes into being when it is first asked for.
  */
 
+import type { Offstage } from '@offstage/sdk/client'
 import type { JobContext } from '@offstage/sdk/jobs'
 import type { AttemptOrder } from '../domain/attempt.ts'
 import { traceIdFromTraceparent } from '../domain/trace-id.ts'
-import type { ClientSource, JobClient } from './client-source.ts'
+import type { ClientSource } from './client-source.ts'
 import { checkExtra } from './extra.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
-import type { Values } from './values.ts'
 
 const MESSAGE_CHARS_MAX = 4_000
 const HEARTBEAT_INTERVAL_MS = 100
@@ -22,10 +22,9 @@ export class AttemptContext implements JobContext {
   readonly #clients: ClientSource
   #stopReason: Error | undefined
   #abort: AbortController | undefined
-  #client: JobClient | undefined
+  #client: Offstage | undefined
   #progress: Progress | undefined
   #messages = 0
-  #waits = 0
   #beatAt = Number.NEGATIVE_INFINITY
   #additional: unknown
 
@@ -99,41 +98,38 @@ export class AttemptContext implements JobContext {
     this.#additional = value
   }
 
-  get client(): JobClient {
-    this.#client ??= this.#clients.forJob(this.#order, (waiting) => this.#wait(waiting))
+  get client(): Offstage {
+    this.#client ??= this.#clients.forJob(this.#order, (waiting) =>
+      this.#reporter.waiting(this.#order.key, waiting),
+    )
     return this.#client
   }
-  get storage(): JobClient['storage'] {
+  get storage(): Offstage['storage'] {
     return this.client.storage
   }
-  get startJob(): JobClient['startJob'] {
+  get startJob(): Offstage['startJob'] {
     return this.client.startJob.bind(this.client)
   }
-  get startJobs(): JobClient['startJobs'] {
+  get startJobs(): Offstage['startJobs'] {
     return this.client.startJobs.bind(this.client)
   }
-  get startJobsSettled(): JobClient['startJobsSettled'] {
+  get startJobsSettled(): Offstage['startJobsSettled'] {
     return this.client.startJobsSettled.bind(this.client)
   }
-  get run(): JobClient['run'] {
+  get run(): Offstage['run'] {
     return this.client.run.bind(this.client)
   }
-  get runAll(): JobClient['runAll'] {
+  get runAll(): Offstage['runAll'] {
     return this.client.runAll.bind(this.client)
   }
-  get waitAll(): JobClient['waitAll'] {
+  get waitAll(): Offstage['waitAll'] {
     return this.client.waitAll.bind(this.client)
   }
-  get waitAny(): JobClient['waitAny'] {
+  get waitAny(): Offstage['waitAny'] {
     return this.client.waitAny.bind(this.client)
   }
-  get asCompleted(): JobClient['asCompleted'] {
+  get asCompleted(): Offstage['asCompleted'] {
     return this.client.asCompleted.bind(this.client)
-  }
-
-  /** Temp storage for the executor's own use: parameters and results. */
-  get values(): Values {
-    return this.#clients.values(this.#order, this.signal)
   }
 
   /** The additional result, where one was asked for (row L5). */
@@ -154,12 +150,6 @@ export class AttemptContext implements JobContext {
   /** The handler is done: its last progress goes out before its end. */
   settle(): void {
     this.#progress?.flush()
-  }
-
-  /** Waits may overlap; the slot is free from the first until all are over. */
-  #wait(waiting: boolean): void {
-    this.#waits += waiting ? 1 : -1
-    const changed = waiting ? this.#waits === 1 : this.#waits === 0
-    if (changed) this.#reporter.waiting(this.#order.key, waiting)
+    void this.#client?.close()
   }
 }

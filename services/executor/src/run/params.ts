@@ -1,7 +1,8 @@
-import { checkValue, decodeValue, type JobDefinition } from '@offstage/sdk/jobs'
+import { checkValue, type JobDefinition } from '@offstage/sdk/jobs'
 import type { AttemptOrder } from '../domain/attempt.ts'
 import { AttemptFault } from '../domain/fault.ts'
 import type { AttemptContext } from './job-context.ts'
+import { retryingStorage } from './retrying-storage.ts'
 
 /** The parameters as the caller gave them, fetched from temp storage where they are large (row J3). */
 export function readParams(order: AttemptOrder, context: AttemptContext): unknown {
@@ -9,9 +10,15 @@ export function readParams(order: AttemptOrder, context: AttemptContext): unknow
   if (params === undefined || params === '') return {}
   if (typeof params === 'string') return parse(params)
   if (params instanceof Uint8Array) return params
-  return context.values
-    .get(params.address)
-    .then(({ bytes, contentType }) => decode(bytes, params.contentType || contentType))
+  return fetch(params.address, context)
+}
+
+async function fetch(address: string, { signal, storage }: AttemptContext): Promise<unknown> {
+  try {
+    return await retryingStorage(signal, () => storage.get(address, { signal }))
+  } catch (error) {
+    throw error instanceof SyntaxError ? notJson(error) : error
+  }
 }
 
 /** The parameters as the schema gives them: checked before any user code runs (row J2). */
@@ -31,16 +38,12 @@ function parse(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch (cause) {
-    throw invalid('The parameters are not valid JSON.', cause)
+    throw notJson(cause)
   }
 }
 
-function decode(bytes: Uint8Array, contentType: string): unknown {
-  try {
-    return decodeValue(bytes, contentType)
-  } catch (cause) {
-    throw invalid('The parameters are not valid JSON.', cause)
-  }
+function notJson(cause: unknown): AttemptFault {
+  return invalid('The parameters are not valid JSON.', cause)
 }
 
 function invalid(message: string, cause?: unknown): AttemptFault {

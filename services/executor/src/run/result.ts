@@ -1,3 +1,4 @@
+import type { StoredValue } from '@offstage/sdk/client'
 import {
   BYTES_TYPE,
   checkValue,
@@ -8,6 +9,7 @@ import {
 import type { AttemptOrder, HandlerEnd, ResultValue } from '../domain/attempt.ts'
 import { AttemptFault } from '../domain/fault.ts'
 import type { AttemptContext } from './job-context.ts'
+import { retryingStorage } from './retrying-storage.ts'
 
 /** Puts a result where it belongs: into the completion when it is small, else to temp storage. */
 export function placeResult(
@@ -63,13 +65,29 @@ async function place(
   address: string | undefined,
   context: AttemptContext,
 ): Promise<ResultValue | undefined> {
-  if (isByteStream(value)) return context.values.put(value, { address, contentType: BYTES_TYPE })
+  // Read once, so it cannot be sent again.
+  if (isByteStream(value)) return addressOf(await putBytes(value, address, BYTES_TYPE, context))
   const encoded = encode(value, what)
   if (encoded === undefined) return undefined
   if (address === undefined && isSmall(encoded)) return encoded
-  return typeof encoded === 'string'
-    ? context.values.put(Buffer.from(encoded, 'utf8'), { address, contentType: JSON_TYPE })
-    : context.values.put(encoded, { address, contentType: BYTES_TYPE })
+  const [bytes, type] =
+    typeof encoded === 'string' ? [Buffer.from(encoded), JSON_TYPE] : [encoded, BYTES_TYPE]
+  return addressOf(
+    await retryingStorage(context.signal, () => putBytes(bytes, address, type, context)),
+  )
+}
+
+function putBytes(
+  source: Uint8Array | AsyncIterable<Uint8Array>,
+  address: string | undefined,
+  contentType: string,
+  { signal, storage }: AttemptContext,
+): Promise<StoredValue> {
+  return storage.put(source, { address, contentType, signal })
+}
+
+function addressOf({ address, contentType }: StoredValue): ResultValue {
+  return { address, contentType }
 }
 
 /** A stream of bytes goes to temp storage as it comes, whatever its size. */

@@ -5,6 +5,7 @@
  */
 
 import type { JobDefinition } from '@offstage/sdk/jobs'
+import { runInCallScope } from '@offstage/sdk/values'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
 import type { ThreadOrders } from '../lanes/thread-messages.ts'
@@ -60,13 +61,16 @@ export class Runner {
 
   // Values that are there already are not awaited: each await costs a turn of the microtask queue.
   async #steps(order: AttemptOrder, context: AttemptContext): Promise<HandlerEnd> {
+    const { clients } = this.#options
+    if (!clients.connected) await clients.connect()
     const definition = this.#find(order)
     const read = readParams(order, context)
     const given = read instanceof Promise ? await read : read
     const checked = checkParams(definition, given)
     const params = checked instanceof Promise ? await checked : checked
     if (context.stopReason !== undefined) throw context.stopReason
-    const returned = definition.run(context, params)
+    // What was remembered for the length of a call is dropped with it (rows E1, C1).
+    const returned = runInCallScope(() => definition.run(context, params), { user: order.owner })
     const value = returned instanceof Promise ? await returned : returned
     const placed = placeResult(order, context, definition, value)
     return placed instanceof Promise ? await placed : placed

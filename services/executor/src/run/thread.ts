@@ -22,17 +22,17 @@ function post(message: ThreadMessage): void {
   port.postMessage(message)
 }
 
+const clients = new ClientSource(options)
+clients.connect().catch(() => {
+  // A scheduler that is not there yet: the first attempt connects.
+})
+
 try {
   const jobs = await loadJobs(options.jobs)
   const reporter = new Reporter(port)
   // What has ended must be known even when a handler calls process.exit in the same turn.
   process.on('exit', () => reporter.flush())
-  const runner = new Runner({
-    jobs,
-    reporter,
-    clients: new ClientSource(options),
-    traced: tracing?.traced,
-  })
+  const runner = new Runner({ jobs, reporter, clients, traced: tracing?.traced })
   port.on('message', (orders: ThreadOrders) => {
     if (orders.close) void close()
     else runner.obey(orders)

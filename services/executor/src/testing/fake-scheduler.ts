@@ -15,6 +15,7 @@ import {
 } from '@offstage/proto/executor'
 import { Lane } from '@offstage/proto/jobs'
 import { durationFrom } from '@offstage/sdk/jobs'
+import { FakeJobs } from './fake-jobs.ts'
 
 /** One Attach call, from the scheduler's side. */
 export class Attachment {
@@ -125,6 +126,8 @@ export class Attachment {
 export interface FakeScheduler extends AsyncDisposable {
   readonly address: string
   readonly attachments: readonly Attachment[]
+  /** What handlers' clients talk to. */
+  readonly jobs: FakeJobs
   /** The n-th attachment, from 1, once its hello has come. */
   attachment(n?: number): Promise<Attachment>
   /** Whether results are acknowledged as they come. Default true. */
@@ -137,6 +140,7 @@ export interface FakeScheduler extends AsyncDisposable {
 
 export async function startFakeScheduler(): Promise<FakeScheduler> {
   const attachments: Attachment[] = []
+  const jobs = new FakeJobs()
   const attach = bidiStream<AttachRequest, AttachResponse>(async ({ requests, send }, context) => {
     if (scheduler.refusal !== undefined) throw scheduler.refusal
     const over = Promise.withResolvers<void>()
@@ -163,13 +167,14 @@ export async function startFakeScheduler(): Promise<FakeScheduler> {
     name: 'fake scheduler',
     host: '127.0.0.1',
     port: 0,
-    services: [{ definition: ExecutorServiceService, implementation: { attach } }],
+    services: [{ definition: ExecutorServiceService, implementation: { attach } }, jobs.service],
     log: createLogger({ name: 'fake scheduler', level: 'silent' }),
     stopGraceMs: 200,
   })
   await server.start()
   const scheduler: FakeScheduler = {
     address: server.address,
+    jobs,
     attachments,
     acknowledges: true,
     leaseMs: 10_000,

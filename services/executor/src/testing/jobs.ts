@@ -146,3 +146,13 @@ export const glutton = defineJob({
     for (;;) eaten.push({ bites: eaten.length })
   },
 })
+
+export const parent = defineJob({
+  method: 'test.parent',
+  lane: 'task',
+  async run(job) {
+    const children = [await job.startJob('test.child', 1), await job.startJob('test.child', 2)]
+    await job.waitAll(children)
+    return Promise.all(children.map((child) => child.value()))
+  },
+})

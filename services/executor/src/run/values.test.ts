@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { startFakeStorage } from '../testing/fake-storage.ts'
+import { setup } from '../testing/setup.ts'
+
+async function setupWithStorage() {
+  const storage = await startFakeStorage()
+  const it = await setup({ OFFSTAGE_STORAGE: storage.address })
+  return {
+    ...it,
+    storage,
+    async [Symbol.asyncDispose]() {
+      await it[Symbol.asyncDispose]()
+      await storage[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function addressOfResult(it: Awaited<ReturnType<typeof setup>>, jobId: string) {
+  const { outcome } = await it.attachment.result(jobId)
+  const source = outcome?.$case === 'succeeded' ? outcome.value.source : undefined
+  if (source?.$case !== 'address') throw new Error(JSON.stringify(outcome))
+  return source.value
+}
+
+test('a result over 64 KiB goes to temp storage, as the owner and in the scope of the job', async () => {
+  await using it = await setupWithStorage()
+  it.attachment.assign('a', 'test.large', { chars: 3_000_000 }, { scope: 'form-1' })
+  const stored = it.storage.values.get(await addressOfResult(it, 'a'))
+  expect(stored?.user).toBe('ann')
+  expect(stored?.header).toMatchObject({ scope: 'form-1', contentType: 'application/json' })
+  expect(JSON.parse(stored?.bytes.toString() ?? '')).toBe('x'.repeat(3_000_000))
+})
+
+test('a result with a reserved address goes there, however small (row L4)', async () => {
+  await using it = await setupWithStorage()
+  it.attachment.assign('a', 'test.echo', { n: 1 }, { resultAddress: 'shelf-7' })
+  expect(await addressOfResult(it, 'a')).toBe('shelf-7')
+  expect(it.storage.values.get('shelf-7')?.bytes.toString()).toBe('{"n":1}')
+})
+
+test('a stream as result is stored as it comes', async () => {
+  await using it = await setupWithStorage()
+  it.attachment.assign('a', 'test.pages', { count: 3 })
+  const stored = it.storage.values.get(await addressOfResult(it, 'a'))
+  expect(stored?.bytes).toHaveLength(3_000)
+  expect(stored?.header.contentType).toBe('application/octet-stream')
+})
+
+test('parameters at an address are fetched before the handler runs (row J3)', async () => {
+  await using it = await setupWithStorage()
+  it.attachment.assign('a', 'test.echo', { text: 'first' }, { resultAddress: 'shelf-7' })
+  await it.attachment.result('a')
+  const params = { source: { $case: 'address' as const, value: 'shelf-7' }, contentType: '' }
+  it.attachment.assign('b', 'test.echo', undefined, { params })
+  expect(await it.attachment.value('b')).toEqual({ text: 'first' })
+})
+
+test('parameters that are gone from storage fail the attempt for good', async () => {
+  await using it = await setupWithStorage()
+  const params = { source: { $case: 'address' as const, value: 'nowhere' }, contentType: '' }
+  it.attachment.assign('a', 'test.echo', undefined, { params })
+  expect(await it.attachment.fault('a')).toMatchObject({
+    reason: 'VALUE_NOT_FOUND',
+    retryable: false,
+  })
+})
+
+test('an attempt waits for a storage service that is away for a while', async () => {
+  await using it = await setupWithStorage()
+  it.storage.refusals = 6
+  it.attachment.assign('a', 'test.echo', 'here', { resultAddress: 'shelf-7' })
+  expect(await addressOfResult(it, 'a')).toBe('shelf-7')
+  expect(it.storage.refusals).toBe(0)
+})

@@ -1,0 +1,86 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { clientStream, createGrpcServer, Refusal, serverStream } from '@offstage/kit/grpc'
+import { createLogger } from '@offstage/kit/telemetry'
+import {
+  type GetValueRequest,
+  type GetValueResponse,
+  type PutValueHeader,
+  type PutValueRequest,
+  type PutValueResponse,
+  StorageServiceService,
+  Value,
+} from '@offstage/proto/storage'
+
+interface Stored {
+  readonly header: PutValueHeader
+  readonly bytes: Buffer
+  readonly user: string
+}
+
+export interface FakeStorage extends AsyncDisposable {
+  readonly address: string
+  readonly values: Map<string, Stored>
+  /** How many calls to refuse as unavailable before the next is served. */
+  refusals: number
+}
+
+const definition = {
+  putValue: StorageServiceService.putValue,
+  getValue: StorageServiceService.getValue,
+}
+
+/** Temp storage in memory, over real gRPC. */
+export async function startFakeStorage(): Promise<FakeStorage> {
+  const values = new Map<string, Stored>()
+  const refuse = () => {
+    if (storage.refusals === 0) return
+    storage.refusals -= 1
+    throw new Refusal({ code: 14, reason: 'STORAGE_UNAVAILABLE', message: 'not now' })
+  }
+  const putValue = clientStream<PutValueRequest, PutValueResponse>(async (requests, { caller }) => {
+    refuse()
+    let header: PutValueHeader | undefined
+    const chunks: Buffer[] = []
+    for await (const { part } of requests) {
+      if (part?.$case === 'header') header = part.value
+      else if (part?.$case === 'chunk') chunks.push(part.value)
+    }
+    if (header === undefined) throw new Error('no header')
+    const address = header.address || randomUUID()
+    values.set(address, { header, bytes: Buffer.concat(chunks), user: caller.user })
+    return { value: describe(address) }
+  })
+  const getValue = serverStream<GetValueRequest, GetValueResponse>(async function* ({ address }) {
+    refuse()
+    yield { part: { $case: 'value', value: describe(address) } }
+    yield { part: { $case: 'chunk', value: stored(address).bytes } }
+  })
+  const stored = (address: string): Stored => {
+    const found = values.get(address)
+    if (found !== undefined) return found
+    throw new Refusal({ code: 5, reason: 'VALUE_NOT_FOUND', message: `nothing at ${address}` })
+  }
+  const describe = (address: string): Value => {
+    const { header, bytes, user } = stored(address)
+    const sha256 = createHash('sha256').update(bytes).digest()
+    const { contentType } = header
+    const size = BigInt(bytes.length)
+    return Value.fromPartial({ address, owner: user, size, contentType, sha256 })
+  }
+  const server = createGrpcServer({
+    name: 'fake storage',
+    host: '127.0.0.1',
+    port: 0,
+    services: [{ definition, implementation: { putValue, getValue } }],
+    log: createLogger({ name: 'fake storage', level: 'silent' }),
+    stopGraceMs: 200,
+  })
+  await server.start()
+  const storage: FakeStorage = {
+    address: server.address,
+    values,
+    refusals: 0,
+    [Symbol.asyncDispose]: () => server.stop(),
+  }
+  return storage
+}
