@@ -1,7 +1,6 @@
 /** For tests: a scripted scheduler, jobs in memory, behind a real gRPC server on a free port. */
 import { once } from 'node:events'
 import {
-  Metadata as GrpcMetadata,
   type Metadata,
   Server,
   ServerCredentials,
@@ -10,9 +9,9 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
+import { encodeErrorDetails } from '@offstage/proto/error-details'
 import {
-  Completion,
+  type Completion,
   Job,
   type JobEvent,
   JobMessage,
@@ -30,9 +29,8 @@ import {
   type WatchJobsRequest,
   type WatchJobsResponse,
 } from '@offstage/proto/jobs'
-import type { Reason } from '@offstage/proto/reasons'
 import { Status } from '@offstage/proto/rpc'
-import { encodeValue } from '../jobs/payload.ts'
+import { type Refused, refusalOf } from './fake-refusal.ts'
 
 /** A job as the fake keeps it. */
 export interface FakeJob {
@@ -43,12 +41,6 @@ export interface FakeJob {
   completion: Completion | undefined
   progress: Progress | undefined
   readonly messages: JobMessage[]
-}
-
-/** A refusal to be answered. */
-export interface Refused {
-  readonly code: status
-  readonly reason: Reason
 }
 
 interface WatchState {
@@ -74,6 +66,8 @@ export class FakeScheduler implements AsyncDisposable {
   refusals: (Refused | undefined)[] = []
   /** Decides how a job fares at its start: ended, refused, or neither. */
   onStart: (spec: JobSpec) => Completion | Refused | undefined = () => undefined
+  /** Decides whether the answer of a single start is lost, after the job was made. */
+  onStarted: () => Refused | undefined = () => undefined
   readonly #server = new Server()
   #nextId = 0
   address = ''
@@ -194,6 +188,8 @@ export class FakeScheduler implements AsyncDisposable {
     this.starts.push(request)
     if (request.job === undefined) throw new Error('a start without a job')
     const { outcome } = this.#start(request.job, metadata)
+    const lost = this.onStarted()
+    if (lost !== undefined) throw refusalOf(lost)
     if (outcome?.$case === 'started') return { job: outcome.value }
     throw refusalOf({ code: outcome?.value.code ?? 13, reason: 'QUEUE_FULL' })
   }
@@ -284,35 +280,4 @@ export class FakeScheduler implements AsyncDisposable {
       this.watches.map(({ call }) => (call.closed ? undefined : once(call, 'close'))),
     )
   }
-}
-
-/** A job that ended well. */
-export function succeeded(result?: unknown): Completion {
-  const encoded = encodeValue(result)
-  return Completion.fromPartial({
-    state: JobState.JOB_STATE_SUCCEEDED,
-    result: encoded && { source: { $case: 'inline', value: encoded.bytes } },
-    finishTime: new Date(0),
-  })
-}
-
-/** A job whose result is in temp storage. */
-export function succeededAt(address: string): Completion {
-  const result = { source: { $case: 'address', value: address } as const }
-  return Completion.fromPartial({ state: JobState.JOB_STATE_SUCCEEDED, result })
-}
-
-export function failed(brief: string): Completion {
-  const error = { brief, detail: `${brief}\n at`, reason: 'RangeError' }
-  return Completion.fromPartial({ state: JobState.JOB_STATE_FAILED, error })
-}
-
-export function canceled(): Completion {
-  return Completion.fromPartial({ state: JobState.JOB_STATE_CANCELED, cancelOutcome: 2 })
-}
-
-function refusalOf({ code, reason }: Refused): Error {
-  const metadata = new GrpcMetadata()
-  metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails({ code, reason, message: reason }))
-  return Object.assign(new Error(reason), { code, details: reason, metadata })
 }

@@ -18,6 +18,7 @@ import {
   StorageServiceService,
   Value,
 } from '@offstage/proto/storage'
+import { refusalOf } from './fake-refusal.ts'
 
 interface FakeValue {
   readonly bytes: Buffer
@@ -84,7 +85,7 @@ export class FakeStorage implements AsyncDisposable {
       keepScopeAlive: answer(({ scope }: { scope: string }) => {
         const renewed = this.scopes.get(scope)
         if (renewed === undefined)
-          throw Object.assign(new Error('gone'), { code: status.NOT_FOUND })
+          throw refusalOf({ code: status.NOT_FOUND, reason: 'SCOPE_NOT_FOUND' })
         this.scopes.set(scope, renewed + 1)
         return {}
       }),
@@ -114,7 +115,7 @@ export class FakeStorage implements AsyncDisposable {
   #described(address: string): Value {
     const value = this.values.get(address)
     if (value === undefined) {
-      throw Object.assign(new Error('no value'), { code: status.NOT_FOUND })
+      throw refusalOf({ code: status.NOT_FOUND, reason: 'VALUE_NOT_FOUND' })
     }
     const { bytes, header } = value
     const sha256 = createHash('sha256')
@@ -165,7 +166,7 @@ export class FakeStorage implements AsyncDisposable {
     const { address, offset = 0n } = call.request
     const held = this.values.get(address)
     if (held === undefined) {
-      call.emit('error', { code: status.NOT_FOUND, details: 'no value' })
+      call.emit('error', refusalOf({ code: status.NOT_FOUND, reason: 'VALUE_NOT_FOUND' }))
       return
     }
     this.offsets.push(Number(offset))

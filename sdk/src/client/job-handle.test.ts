@@ -2,7 +2,7 @@ import { JobState } from '@offstage/proto/jobs'
 import { describe, expect, test } from 'vitest'
 import { setUpClient, until } from './client-fixture.ts'
 import type { Completion } from './completion.ts'
-import { canceled, failed, succeeded, succeededAt } from './fake-scheduler.ts'
+import { canceled, failed, succeeded, succeededAt } from './fake-completions.ts'
 import { JobCanceledError, JobFailedError } from './job-errors.ts'
 
 const withoutMessages = ({ messages: _, ...rest }: Completion) => rest

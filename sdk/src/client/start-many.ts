@@ -15,8 +15,8 @@ import { StartJobsError, type StartOutcome } from './start-outcome.ts'
 
 /** Half of what one StartJobs takes: where batches beyond stop paying. */
 export const JOBS_PER_CALL_MAX = 500
-/** Parameters in one call, far below the 16 MiB of a message. */
-const BYTES_PER_CALL_MAX = 4 * 1024 * 1024
+/** Parameters in one call: below the 4 MiB a gRPC server takes when nobody told it otherwise. */
+const BYTES_PER_CALL_MAX = 3 * 1024 * 1024
 const CALLS_MAX = 8
 
 /** Starts many jobs; an outcome for each, in order. Rejects only by the signal or a fault of this client. */

@@ -1,0 +1,316 @@
+import { status } from '@grpc/grpc-js'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
+import { OffstageError } from '../grpc/mod.ts'
+import { defineJob } from '../jobs/definition.ts'
+import { setUpClient } from './client-fixture.ts'
+import { succeeded } from './fake-completions.ts'
+import type { JobHandle } from './job-handle.ts'
+import { Offstage } from './offstage.ts'
+import { StartJobsError } from './start-outcome.ts'
+
+const report = defineJob({
+  method: 'reports.delays',
+  params: z.object({ dataSet: z.string(), top: z.number().int().default(20) }),
+  result: z.object({ flights: z.number() }),
+  run: async () => ({ flights: 1 }),
+})
+
+describe('a start', () => {
+  test('carries what the options say', async () => {
+    await using it = await setUpClient({ namespace: 'blue', user: 'ada', scope: 'scope-7' })
+    const startAfter = new Date('2030-01-01T00:00:00Z')
+    await it.offstage.startJob(
+      report,
+      { dataSet: 'flights' },
+      {
+        key: 'flights',
+        onKeyConflict: 'queue-behind',
+        lane: 'work',
+        fallbackMethod: 'reports.any',
+        additionalResult: 'address-2',
+        resultAddress: 'address-1',
+        startAfter,
+        priority: 5,
+        labels: { team: 'air' },
+        displayName: 'Delays',
+        retry: { maxAttempts: 3 },
+        deadlines: { totalMs: 60_000 },
+        cancelWithParent: true,
+        requestId: 'mine',
+      },
+    )
+    const [start] = it.scheduler.starts
+    expect(start?.namespace).toBe('blue')
+    expect(start?.job).toMatchObject({
+      method: 'reports.delays',
+      params: { source: { $case: 'inline', value: Buffer.from('{"dataSet":"flights"}') } },
+      key: 'flights',
+      keyConflictPolicy: 3,
+      lane: 3,
+      fallbackMethod: 'reports.any',
+      scope: 'scope-7',
+      resultAddress: 'address-1',
+      wantAdditionalResult: true,
+      additionalResultAddress: 'address-2',
+      startTime: startAfter,
+      delay: undefined,
+      priority: 5,
+      labels: { team: 'air' },
+      displayName: 'Delays',
+      retryPolicy: { maxAttempts: 3 },
+      deadlines: { total: { seconds: 60n } },
+      cancelWithParent: true,
+      requestId: 'mine',
+    })
+    expect(it.scheduler.metadata.at(-1)?.get('offstage-user')).toEqual(['ada'])
+  })
+
+  test('whose parameters do not fit is refused by field, before anything is sent', async () => {
+    await using it = await setUpClient()
+    // @ts-expect-error: that it does not compile either is checked by this line
+    const start = it.offstage.startJob(report, { dataSet: 3 })
+    const error = await start.catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(OffstageError)
+    expect(error).toMatchObject({ reason: 'PARAMS_INVALID', code: status.INVALID_ARGUMENT })
+    expect(error.violations).toMatchObject([{ field: 'params.dataSet' }])
+    expect(it.scheduler.starts).toEqual([])
+  })
+
+  test('is repeated with the same request id while the scheduler is unavailable', async () => {
+    await using it = await setUpClient()
+    const away = { code: status.UNAVAILABLE, reason: 'SHUTTING_DOWN' } as const
+    it.scheduler.refusals = [away, away]
+    const job = await it.offstage.startJob('a')
+    expect(it.scheduler.refusals).toEqual([])
+    expect([...it.scheduler.jobs.keys()]).toEqual([job.id])
+  })
+
+  test('whose answer was lost finds the job it made when it is repeated', async () => {
+    await using it = await setUpClient()
+    let lose = true
+    it.scheduler.onStarted = () => {
+      if (!lose) return undefined
+      lose = false
+      return { code: status.UNAVAILABLE, reason: 'SERVICE_UNREACHABLE' }
+    }
+    const job = await it.offstage.startJob('a')
+    const ids = it.scheduler.starts.map((start) => start.job?.requestId)
+    expect(ids).toHaveLength(2)
+    expect(ids[0]).toMatch(/^[0-9a-f-]{36}-\w+$/)
+    expect(ids[1]).toBe(ids[0])
+    expect([...it.scheduler.jobs.keys()]).toEqual([job.id])
+  })
+
+  test('that is refused for good is not repeated', async () => {
+    await using it = await setUpClient()
+    it.scheduler.refusals = [{ code: status.ALREADY_EXISTS, reason: 'JOB_KEY_TAKEN' }]
+    const start = it.offstage.startJob('a', {}, { key: 'k' })
+    await expect(start).rejects.toMatchObject({ reason: 'JOB_KEY_TAKEN' })
+    expect(it.scheduler.starts).toEqual([])
+  })
+
+  test('with large parameters sends them by way of storage', async () => {
+    await using it = await setUpClient()
+    const text = 'x'.repeat(64 * 1024)
+    await it.offstage.startJob('a', { text })
+    const source = it.scheduler.starts[0]?.job?.params?.source
+    expect(source).toEqual({ $case: 'address', value: 'value-1' })
+    expect(JSON.parse(String(it.storage.values.get('value-1')?.bytes))).toEqual({ text })
+  })
+
+  test('with parameters of just 64 KiB sends them along', async () => {
+    await using it = await setUpClient()
+    await it.offstage.startJob('a', 'x'.repeat(64 * 1024 - 2))
+    expect(it.scheduler.starts[0]?.job?.params?.source?.$case).toBe('inline')
+    expect(it.storage.values.size).toBe(0)
+  })
+
+  test('is given up by its signal', async () => {
+    await using it = await setUpClient()
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(it.offstage.startJob('a', {}, { signal })).rejects.toThrow('enough')
+    await expect(it.offstage.startJobs('a', [1], { signal })).rejects.toThrow('enough')
+  })
+})
+
+describe('run', () => {
+  test('waits inline for 0.8 s and returns the result', async () => {
+    await using it = await setUpClient()
+    it.scheduler.onStart = () => succeeded({ flights: 3 })
+    const result = await it.offstage.run(report, { dataSet: 'a' })
+    expectTypeOf(result).toEqualTypeOf<{ flights: number }>()
+    expect(result).toEqual({ flights: 3 })
+    expect(it.scheduler.starts[0]?.inlineWait).toMatchObject({ nanos: 800_000_000 })
+    expect(it.scheduler.watches).toEqual([])
+  })
+})
+
+describe('a bulk start', () => {
+  test('answers for each job, in order, in calls of 500 at most', async () => {
+    await using it = await setUpClient()
+    it.scheduler.onStart = ({ params }) => succeeded(Number(inlineText(params)))
+    const list = Array.from({ length: 1201 }, (_, n) => n)
+    const jobs = await it.offstage.startJobs<number>('a', list, { inlineWaitMs: 5000 })
+    expect(jobs.map(({ result }) => result)).toEqual(list)
+    const sizes = it.scheduler.bulkStarts.map((call) => call.jobs.length)
+    expect(sizes.sort()).toEqual([201, 500, 500])
+    expect(it.scheduler.bulkStarts[0]?.inlineWait).toMatchObject({ seconds: 5n })
+    const ids = it.scheduler.bulkStarts.flatMap((call) => call.jobs.map((job) => job.requestId))
+    expect(new Set(ids).size).toBe(1201)
+    expect(await it.offstage.waitAll(jobs)).toMatchObject({ satisfied: true })
+    expect(it.scheduler.watches).toEqual([])
+  })
+
+  test('tells which jobs were refused, with the handles of the others', async () => {
+    await using it = await setUpClient()
+    it.scheduler.onStart = ({ params }) =>
+      inlineText(params) === '1' ? { code: 8, reason: 'QUEUE_FULL' } : undefined
+    const outcomes = await it.offstage.startJobsSettled('a', [0, 1, 2])
+    expect(outcomes.map(({ error }) => error?.reason)).toEqual([undefined, 'QUEUE_FULL', undefined])
+    expect(outcomes.map(({ job }) => job?.id)).toEqual(['job-1', undefined, 'job-2'])
+    const error = await it.offstage.startJobs('a', [0, 1, 2]).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(StartJobsError)
+    expect(error.message).toMatch(/^1 of 3 jobs were refused/)
+    expect(error.outcomes).toHaveLength(3)
+  })
+
+  test('refuses wrong parameters of one job and starts the others', async () => {
+    await using it = await setUpClient()
+    const list = [{ dataSet: 'a' }, { dataSet: 'b', top: 1.5 }, { dataSet: 'c' }]
+    const outcomes = await it.offstage.startJobsSettled(report, list)
+    expect(outcomes.map(({ error }) => error?.violations[0]?.field)).toEqual([
+      undefined,
+      'params.top',
+      undefined,
+    ])
+    expect(it.scheduler.jobs.size).toBe(2)
+  })
+
+  test('lets each job have options of its own over the common ones', async () => {
+    await using it = await setUpClient()
+    const each = (n: unknown) => (n === 2 ? { key: `k${n}`, priority: 9 } : undefined)
+    await it.offstage.startJobs('a', [1, 2], { priority: 3, labels: { all: 'yes' }, each })
+    expect(it.scheduler.bulkStarts[0]?.jobs).toMatchObject([
+      { key: '', priority: 3, labels: { all: 'yes' } },
+      { key: 'k2', priority: 9, labels: { all: 'yes' } },
+    ])
+  })
+
+  test('splits calls by the size of their parameters too, and sends large ones through storage', async () => {
+    await using it = await setUpClient()
+    const list = Array.from({ length: 100 }, (_, n) => 'x'.repeat(60_000 + n))
+    const outcomes = await it.offstage.startJobsSettled('a', [...list, 'y'.repeat(70_000)])
+    expect(outcomes.every(({ error }) => error === null)).toBe(true)
+    expect(it.scheduler.bulkStarts.length).toBeGreaterThan(1)
+    expect(it.storage.values.size).toBe(1)
+    const last = it.scheduler.bulkStarts.at(-1)?.jobs.at(-1)
+    expect(last?.params?.source?.$case).toBe('address')
+  })
+
+  test('of nothing asks nothing', async () => {
+    await using it = await setUpClient()
+    expect(await it.offstage.startJobs('a', [])).toEqual([])
+    expect(it.scheduler.bulkStarts).toEqual([])
+  })
+})
+
+describe('a scheduler that cannot be reached', () => {
+  test('is told by connect at once, with its address and the variable that sets it', async () => {
+    const { scheduler } = await gone()
+    const error = await Offstage.connect({ scheduler }).catch((thrown) => thrown)
+    expect(error).toMatchObject({ reason: 'SERVICE_UNREACHABLE' })
+    expect(error.message).toContain(scheduler)
+    expect(error.message).toContain('OFFSTAGE_SCHEDULER')
+  })
+
+  test('is told by starts as well, single and bulk', async () => {
+    await using it = await setUpClient()
+    await it.scheduler[Symbol.asyncDispose]()
+    const unreachable = { reason: 'SERVICE_UNREACHABLE', message: expect.stringContaining('7') }
+    await Promise.all([
+      expect(it.offstage.startJob('a')).rejects.toMatchObject(unreachable),
+      expect(it.offstage.startJobs('a', [1, 2])).rejects.toMatchObject(unreachable),
+    ])
+  })
+})
+
+describe('the client of a job', () => {
+  const identity = {
+    jobId: 'parent-1',
+    owner: 'ada',
+    token: 't0ken',
+    namespace: 'blue',
+    scope: 'scope-1',
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  }
+
+  test('starts children as the owner of the job', async () => {
+    await using it = await setUpClient()
+    await using client = it.offstage.forJob({ ...identity, onWaiting: () => {} })
+    await client.startJob('child')
+    expect(it.scheduler.starts[0]).toMatchObject({
+      namespace: 'blue',
+      job: { parentJobId: 'parent-1', scope: 'scope-1' },
+    })
+    const metadata = it.scheduler.metadata.at(-1)
+    expect(metadata?.get('authorization')).toEqual(['Bearer t0ken'])
+    expect(metadata?.get('offstage-user')).toEqual(['ada'])
+    expect(metadata?.get('traceparent')).toEqual([identity.traceparent])
+  })
+
+  test('says when the job waits and when it goes on, once for waits at the same time', async () => {
+    await using it = await setUpClient()
+    const heard: boolean[] = []
+    await using client = it.offstage.forJob({ ...identity, onWaiting: (w) => heard.push(w) })
+    const [first, second] = await client.startJobs('child', [1, 2])
+    expect(heard).toEqual([])
+    const waits = Promise.all([first, second].map((job) => job?.value()))
+    expect(heard).toEqual([true])
+    it.scheduler.end(first?.id ?? '', succeeded(1))
+    it.scheduler.end(second?.id ?? '', succeeded(2))
+    expect(await waits).toEqual([1, 2])
+    expect(heard).toEqual([true, false])
+    await client.waitAll([first, second] as JobHandle[])
+    expect(heard).toEqual([true, false])
+  })
+
+  test('leaves the connection to others when it is closed', async () => {
+    await using it = await setUpClient()
+    await it.offstage.forJob({ ...identity, onWaiting: () => {} }).close()
+    expect((await it.offstage.startJob('a')).id).toBe('job-1')
+  })
+})
+
+test('parameters that do not fit do not compile', () => {
+  // Never called: the compiler is the one that is tested.
+  const _calls = (offstage: Offstage) => [
+    offstage.startJob(report, { dataSet: 'a' }),
+    // @ts-expect-error: a parameter is missing
+    offstage.startJob(report, {}),
+    // @ts-expect-error: the parameters are missing
+    offstage.startJob(report),
+    // @ts-expect-error: a parameter is of another type
+    offstage.run(report, { dataSet: 'a', top: 'ten' }),
+    // @ts-expect-error: one of several is wrong
+    offstage.startJobs(report, [{ dataSet: 'a' }, { dataSet: 2 }]),
+    // @ts-expect-error: one of several is wrong
+    offstage.runAll(report, [{ top: 1 }]),
+    // @ts-expect-error: an option does not exist
+    offstage.startJob(report, { dataSet: 'a' }, { keys: 'k' }),
+    // A job without parameters needs none.
+    offstage.startJob(defineJob({ method: 'a', async run() {} })),
+  ]
+  expectTypeOf<ReturnType<typeof _calls>[0]>().toExtend<Promise<unknown>>()
+  const start = (offstage: Offstage) => offstage.startJob(report, { dataSet: 'a' })
+  expectTypeOf(start).returns.resolves.toEqualTypeOf<JobHandle<{ flights: number }>>()
+})
+
+async function gone(): Promise<{ scheduler: string }> {
+  await using it = await setUpClient()
+  return { scheduler: it.scheduler.address }
+}
+
+function inlineText(params: { source?: { $case: string; value: unknown } } | undefined): string {
+  return String(params?.source?.value)
+}

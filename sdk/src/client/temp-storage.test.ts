@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { setUpClient, until } from './client-fixture.ts'
+
+const LARGE = Buffer.alloc(300_000, 'abcdefghij')
+
+async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
+}
+
+describe('a value', () => {
+  test.each([[{ a: 1 }], ['text'], [null], [[1, 2]]])(
+    '%j comes back as it was put',
+    async (value) => {
+      await using it = await setUpClient()
+      const { address, contentType } = await it.offstage.storage.put(value)
+      expect(contentType).toBe('application/json')
+      expect(await it.offstage.storage.get(address)).toEqual(value)
+    },
+  )
+
+  test('of bytes comes back as bytes, from memory or a stream', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    const put = await storage.put(LARGE)
+    const streamed = await storage.put(inPieces(LARGE, 70_000))
+    const sha256 = createHash('sha256').update(LARGE).digest('hex')
+    expect(put).toMatchObject({ size: 300_000, contentType: 'application/octet-stream', sha256 })
+    expect(streamed).toMatchObject({ size: 300_000, sha256 })
+    expect(await storage.get(put.address)).toEqual(LARGE)
+    expect(await storage.get(streamed.address)).toEqual(LARGE)
+  })
+
+  test('goes where it is told', async () => {
+    await using it = await setUpClient({ scope: 'scope-1', namespace: 'blue' })
+    await it.offstage.storage.put(1, { address: 'fixed', timeToLiveMs: 5000, owner: 'ada' })
+    await it.offstage.storage.put(2, { scope: '' })
+    expect(it.storage.values.get('fixed')?.header).toMatchObject({
+      namespace: 'blue',
+      scope: 'scope-1',
+      owner: 'ada',
+      timeToLive: { seconds: 5n },
+    })
+    expect(it.storage.values.get('value-2')?.header.scope).toBe('')
+  })
+
+  test('is read on where the connection broke', async () => {
+    await using it = await setUpClient()
+    const { address } = await it.offstage.storage.put(LARGE)
+    it.storage.readBreaks = 2
+    expect(await it.offstage.storage.get(address)).toEqual(LARGE)
+    expect(it.storage.offsets).toEqual([0, 65_536, 131_072])
+  })
+
+  test('in memory is sent again where the connection broke, a large one from where it was', async () => {
+    await using it = await setUpClient()
+    it.storage.writeBreaks = 1
+    const small = await it.offstage.storage.put(LARGE)
+    expect(await it.offstage.storage.get(small.address)).toEqual(LARGE)
+    it.storage.writeBreaks = 1
+    const bytes = Buffer.alloc(5 * 1024 * 1024, 'abcdefg')
+    const large = await it.offstage.storage.put(bytes)
+    expect(large.sha256).toBe(createHash('sha256').update(bytes).digest('hex'))
+    expect(it.storage.uploads.size).toBe(1)
+    expect(it.storage.values.get(large.address)?.header.offset).toBeGreaterThan(0n)
+  })
+
+  test('that is stored or read wrongly is told by its checksum', async () => {
+    await using it = await setUpClient()
+    const { address } = await it.offstage.storage.put(LARGE)
+    it.storage.corrupts = true
+    const wrong = { reason: 'CHECKSUM_MISMATCH' }
+    await expect(it.offstage.storage.get(address)).rejects.toMatchObject(wrong)
+    await expect(it.offstage.storage.put(LARGE)).rejects.toMatchObject(wrong)
+  })
+
+  test('is read as a stream, described, listed and deleted', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    const { address } = await storage.put(LARGE)
+    const { value, chunks } = await storage.getStream(address)
+    expect(value.size).toBe(300_000)
+    const pieces: Uint8Array[] = []
+    for await (const piece of chunks) pieces.push(piece)
+    expect(Buffer.concat(pieces)).toEqual(LARGE)
+    expect(await storage.describe(address)).toEqual(value)
+    await storage.put(1)
+    const listed: string[] = []
+    for await (const { address: found } of storage.list()) listed.push(found)
+    expect(listed).toEqual(['value-1', 'value-2'])
+    expect(await storage.delete(address)).toBe(true)
+    expect(await storage.delete(address)).toBe(false)
+    await expect(storage.get(address)).rejects.toMatchObject({ reason: 'VALUE_NOT_FOUND' })
+  })
+
+  test('is gone once it was read and deleted', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    const { address } = await storage.put({ once: true })
+    expect(await storage.readAndDelete(address)).toEqual({ once: true })
+    await expect(storage.readAndDelete(address)).rejects.toMatchObject({
+      reason: 'VALUE_NOT_FOUND',
+    })
+  })
+
+  test('that is none is refused, and a stream that throws stores nothing', async () => {
+    await using it = await setUpClient()
+    await expect(it.offstage.storage.put(undefined)).rejects.toThrow('no value')
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('a')
+      throw new Error('my fault')
+    }
+    await expect(it.offstage.storage.put(broken())).rejects.toThrow('my fault')
+    expect(it.storage.values.size).toBe(0)
+  })
+})
+
+describe('a scope', () => {
+  test('is renewed while it is open and ends when it is closed', async () => {
+    await using it = await setUpClient()
+    {
+      await using scope = await it.offstage.storage.openScope({ leaseMs: 30_000 })
+      await it.clock.advance(10_000)
+      await until(() => it.storage.scopes.get(scope.id) === 1)
+      await until(() => it.clock.pendingTimers === 1)
+      await it.clock.advance(10_000)
+      await until(() => it.storage.scopes.get(scope.id) === 2)
+      await until(() => it.clock.pendingTimers === 1)
+    }
+    expect(it.storage.scopes.size).toBe(0)
+    expect(it.clock.pendingTimers).toBe(0)
+  })
+
+  test('that was lost says so by its signal', async () => {
+    await using it = await setUpClient()
+    const scope = await it.offstage.storage.openScope({ leaseMs: 30_000 })
+    it.storage.scopes.clear()
+    await it.clock.advance(10_000)
+    await until(() => scope.signal.aborted)
+    expect(String(scope.signal.reason)).toContain(`${scope.id} was lost`)
+    await scope.close()
+  })
+
+  test('outlives renewals that fail, until its lease has run out', async () => {
+    await using it = await setUpClient()
+    const scope = await it.offstage.storage.openScope({ leaseMs: 30_000 })
+    await it.storage[Symbol.asyncDispose]()
+    for (const third of [1, 2]) {
+      await it.clock.advance(10_000)
+      await until(() => it.clock.pendingTimers === 1)
+      expect([third, scope.signal.aborted]).toEqual([third, false])
+    }
+    await it.clock.advance(10_000)
+    await until(() => scope.signal.aborted)
+  })
+})
