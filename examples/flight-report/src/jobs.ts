@@ -19,7 +19,7 @@ const delays = z.object({
 
 const airportDelays = delays.extend({
   airport: z.string(),
-  months: z.array(delays.extend({ month: z.string() })),
+  months: z.array(delays.extend({ month: z.string() })).readonly(),
 })
 
 /** Counts the flights of one row group. */
@@ -47,7 +47,7 @@ export const delayReport = defineJob({
   method: 'reports.delays',
   description: 'Delays by origin airport and month over three million flights',
   params: z.object({}),
-  result: delays.extend({ airports: z.array(airportDelays) }),
+  result: delays.extend({ airports: z.array(airportDelays).readonly() }),
   lane: 'task',
   async run(job) {
     const rowGroups = Array.from({ length: await countRowGroups() }, (_, rowGroup) => ({

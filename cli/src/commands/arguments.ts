@@ -1,0 +1,29 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Parses JSON given on the command line. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new InvalidArgumentError(`It is not JSON: ${problem}. In a shell, quote it: '{"a":1}'`)
+  }
+}
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+
+/** Parses a time such as `800ms`, `5s`, `2m`; in milliseconds. */
+export function parseMillis(text: string): number {
+  const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+  if (amount === undefined || unit === undefined) {
+    throw new InvalidArgumentError('It must be a time with its unit, such as 800ms, 5s or 2m.')
+  }
+  return Number(amount) * UNITS[unit as keyof typeof UNITS]
+}
+
+/** Parses a whole number from 1. */
+export function parseCount(text: string): number {
+  const count = Number(text)
+  if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count
+  throw new InvalidArgumentError('It must be a whole number from 1.')
+}

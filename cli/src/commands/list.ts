@@ -1,0 +1,49 @@
+import type { JobInfo, JobStateName } from '@offstage/sdk'
+import { type Command, Option } from 'commander'
+import { parseCount } from './arguments.ts'
+import { connect } from './client.ts'
+import { showValue } from './show-completion.ts'
+
+interface Flags {
+  readonly state?: readonly JobStateName[]
+  readonly method?: readonly string[]
+  readonly limit: number
+  readonly json?: boolean
+}
+
+const STATES: readonly JobStateName[] = [
+  'scheduled',
+  'queued',
+  'running',
+  'waiting',
+  'succeeded',
+  'failed',
+  'canceled',
+]
+const LIMIT_MAX = 1_000
+
+/** `offstage list`: the newest jobs. */
+export function addList(program: Command): void {
+  program
+    .command('list')
+    .description('list jobs, newest first')
+    .addOption(new Option('--state <state...>', 'only those in these states').choices(STATES))
+    .option('--method <method...>', 'only those of these methods')
+    .option('--limit <count>', `how many at most, up to ${LIMIT_MAX}`, parseCount, 20)
+    .option('--json', 'all that is known of each')
+    .action(async ({ state, method, limit, json }: Flags, command: Command) => {
+      await using offstage = await connect(command)
+      const pageSize = Math.min(limit, LIMIT_MAX)
+      const { jobs } = await offstage.listJobsPage({ states: state, methods: method }, { pageSize })
+      if (json) showValue(jobs)
+      else for (const job of jobs) process.stdout.write(`${lineOf(job)}\n`)
+    })
+}
+
+function lineOf(job: JobInfo): string {
+  const created = job.createTime?.toISOString().slice(0, 19) ?? ''
+  const running = job.state === 'running' && job.progress !== undefined
+  const note = running ? `${Math.floor(job.progress?.percent ?? 0)} %` : job.brief
+  const fields = [job.id, job.state.padEnd(9), created, job.method, job.key, note]
+  return fields.filter((field) => field !== '').join('  ')
+}

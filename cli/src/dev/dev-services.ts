@@ -1,0 +1,114 @@
+/**
+ * The three services in one process: PGlite instead of PostgreSQL, events within the process instead of NATS,
+ * values on disk. The services are the same; only these adapters differ.
+ *
+ * 1. They start in the order in which they need each other and stop in the reverse: the executor hands back its
+ *    jobs while the scheduler can still take them, the database is the last to close.
+ * 2. A start that fails closes what was opened, and says what to change as a ConfigError where it can.
+ */
+import { createExecutor } from '@offstage/executor'
+import { createInProcessBus } from '@offstage/kit/bus'
+import { ConfigError } from '@offstage/kit/config'
+import { openPglite } from '@offstage/kit/database'
+import { createService, type Service } from '@offstage/kit/lifecycle'
+import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
+import { createScheduler } from '@offstage/scheduler'
+import { createStorageService } from '@offstage/storage'
+import { textOf } from '../fault-text.ts'
+import { type DevFlags, readDevConfig } from './dev-config.ts'
+
+export interface DevOptions extends DevFlags {
+  /** Default: that of the process. */
+  readonly env?: NodeJS.ProcessEnv
+  /** Log lines for people instead of JSON. Default false. */
+  readonly pretty?: boolean
+}
+
+/** Where the services listen, `host:port`. */
+export interface DevAddresses {
+  readonly scheduler: string
+  readonly storage: string
+  /** Absent without jobs. */
+  readonly executor?: string
+}
+
+export interface DevServices extends Service {
+  /** Known once started. */
+  readonly addresses: DevAddresses
+  /** The methods that can be run, in order; known once started. */
+  readonly methods: readonly string[]
+}
+
+/** Makes the services; nothing is opened before the start. */
+export function createDevServices(options: DevOptions): DevServices {
+  const resources = new AsyncDisposableStack()
+  let addresses: DevAddresses | undefined
+  let methods: readonly string[] = []
+
+  const service = createService({
+    name: 'offstage dev',
+    start: () => start(),
+    stop: () => resources.disposeAsync(),
+  })
+
+  async function start(): Promise<void> {
+    const config = readDevConfig(options, options.env)
+    const { otlpEndpoint, logLevel } = config.scheduler
+    const log = (name: string) => createLogger({ name, level: logLevel, pretty: options.pretty })
+    const onError = (error: unknown) => log('bus').warn({ err: error }, 'an event was lost')
+
+    const telemetry = startTelemetry({ serviceName: 'offstage-dev', otlpEndpoint })
+    await resources.use(telemetry).start()
+    const opened = openPglite({ dataDir: config.databaseDir })
+    const database = resources.use(await opened.catch(refusal('--data-dir')))
+    const bus = resources.use(createInProcessBus({ onError }))
+    const shared = { database, bus }
+
+    const scheduler = resources.use(
+      createScheduler({ ...shared, config: config.scheduler, log: log('scheduler') }),
+    )
+    await scheduler.start().catch(refusal('--port-base'))
+    const storage = resources.use(
+      createStorageService({ ...shared, config: config.storage, log: log('storage') }),
+    )
+    await storage.start().catch(refusal('--port-base'))
+    addresses = { scheduler: scheduler.address, storage: storage.address }
+    if (config.executor === undefined) return
+
+    const executor = resources.use(
+      createExecutor({ config: { ...config.executor, ...addresses }, log: log('executor') }),
+    )
+    await executor.start().catch(refusal('--jobs'))
+    await executor.firstAttached
+    addresses = { ...addresses, executor: executor.address }
+    methods = executor.methods.map(({ name }) => name).sort()
+  }
+
+  return {
+    start: service.start,
+    stop: service.stop,
+    [Symbol.asyncDispose]: service[Symbol.asyncDispose],
+    get addresses() {
+      if (addresses === undefined) throw new Error('the services have not started')
+      return addresses
+    },
+    get methods() {
+      return methods
+    },
+  }
+}
+
+const ADVICE = 'take other ports with --port-base, or 0 for free ones'
+
+/** A fault of the start, under the flag that most likely mends it. */
+function refusal(flag: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof ConfigError) throw error
+    const text = textOf(error)
+    if (text.startsWith('cannot listen on')) {
+      throw new ConfigError([{ variable: '--port-base', problem: `${text}; ${ADVICE}` }])
+    }
+    if (flag === '--port-base') throw error
+    throw new ConfigError([{ variable: flag, problem: text }])
+  }
+}

@@ -1,0 +1,6 @@
+export {
+  createDevServices,
+  type DevAddresses,
+  type DevOptions,
+  type DevServices,
+} from './dev/dev-services.ts'

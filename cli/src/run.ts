@@ -1,0 +1,56 @@
+import { OffstageError } from '@offstage/sdk'
+import { Command, CommanderError } from 'commander'
+import { addCancel } from './commands/cancel.ts'
+import { addDev } from './commands/dev.ts'
+import { addGet } from './commands/get.ts'
+import { addList } from './commands/list.ts'
+import { addStart } from './commands/start.ts'
+import { addWait } from './commands/wait.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { textOf } from './fault-text.ts'
+
+/** What a command has to do with its process. */
+export interface CommandContext {
+  /** Sets the exit code for a command that ends without an error. */
+  exitWith(code: number): void
+}
+
+const HELP = `
+Exit codes: ${EXIT.done} done, ${EXIT.failed} the job failed or a call was refused, ${EXIT.canceled} the job was canceled,
+${EXIT.unfinished} the time was up, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service cannot be reached, ${EXIT.config} the configuration is not valid.`
+
+/** Runs one command line; resolves to the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  let code: number = EXIT.done
+  const context: CommandContext = {
+    exitWith(other) {
+      code = other
+    },
+  }
+  const program = new Command('offstage')
+    .description('Background jobs: run the services for development, start jobs and wait for them.')
+    .option('--scheduler <host:port>', 'default: OFFSTAGE_SCHEDULER, else 127.0.0.1:7701')
+    .option('--storage <host:port>', 'default: OFFSTAGE_STORAGE, else 127.0.0.1:7702')
+    .option('--namespace <name>', 'default: OFFSTAGE_NAMESPACE, else default')
+    .option('--user <name>', 'whom to act for, in development; default: OFFSTAGE_USER')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', HELP)
+    .exitOverride()
+  for (const add of [addDev, addStart, addWait, addList, addGet, addCancel]) add(program, context)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    process.stderr.write(`offstage: ${faultText(error)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+/** The message of a refusal speaks of one wrong field; several are listed. */
+function faultText(error: unknown): string {
+  if (!(error instanceof OffstageError)) return textOf(error)
+  const { message, reason, violations } = error
+  const fields = violations.map(({ field, description }) => `\n  ${field}: ${description}`)
+  return `${message} (${reason})${violations.length > 1 ? fields.join('') : ''}`
+}
