@@ -108,6 +108,8 @@ describe('put and get (row S1)', () => {
           stream.write({ part: { $case: 'chunk', value: randomBytes(40 * KIB) } }, taken),
         )
       }
+      // Answered after what was sent before it on the same connection has been taken.
+      await refusalOf(client.describe(NOWHERE))
       if (round % 2 === 0) stream.cancel()
       else client.raw.getChannel().close()
       stream.cancel()
