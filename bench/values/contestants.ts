@@ -2,7 +2,7 @@
  * The same work for each library, in the way its documentation recommends: a capacity above what is asked for, a
  * time to live of 20 minutes where it keeps one, no serialisation where that can be switched off.
  */
-import { createValuesStore, reusable } from '@offstage/sdk/values'
+import { createValuesStore, reusable, type UnfreezableRule } from '@offstage/sdk/values'
 import { createCache } from 'async-cache-dedupe'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
@@ -28,8 +28,11 @@ export const newLru = () => new LRUCache<string | number, Value>({ max: CAPACITY
 const store = () => createValuesStore({ bytesMax: 2 * 1024 ** 3 })
 
 /** Takes parameters as they are. `compute` may return a promise. */
-export function newReusable<R>(compute: (...params: readonly unknown[]) => R) {
-  return reusable(compute, { name: 'value', store: store() })
+export function newReusable<R>(
+  compute: (...params: readonly unknown[]) => R,
+  unfreezable: UnfreezableRule = 'refuse',
+) {
+  return reusable(compute, { name: 'value', store: store(), unfreezable })
 }
 
 /** Takes one parameter, of which it makes a text. */

@@ -6,6 +6,8 @@ import { type Contestant, compare, type Figures } from './timing.ts'
 export const LRU = 'lru-cache'
 export const SYNC = 'reusable'
 export const ASYNC = 'reusable async'
+/** With `unfreezable: 'error'`. */
+export const STRICT = 'reusable strict'
 export const DEDUPE = 'async-cache-dedupe'
 export const BENTO = 'bentocache'
 
@@ -111,6 +113,7 @@ export function compareContended(): Promise<Figures> {
   const bento = newBento()
   return compare([
     crowd(ASYNC, (compute) => newReusable(() => compute())),
+    crowd(STRICT, (compute) => newReusable(() => compute(), 'error')),
     crowd(DEDUPE, (compute) => newDedupe(compute)),
     crowd(BENTO, (compute) => (key) => bento(String(key), compute)),
   ])

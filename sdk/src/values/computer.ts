@@ -39,12 +39,14 @@ interface Computation {
   readonly table: Table
   readonly key: Key
   readonly params: readonly unknown[]
-  readonly signal: AbortSignal | undefined
+  /** Tells the function to stop; absent when the first caller gave no signal. */
+  readonly controller: AbortController | undefined
   /** Held, too old, but good enough if the computation fails. */
   readonly fallback: Entry | undefined
   readonly startedMs: number
   readonly epoch: number
-  readonly origin: Origin
+  /** Present with a tier. */
+  readonly origin: Origin | undefined
 }
 
 export class Computer {
@@ -55,6 +57,7 @@ export class Computer {
   readonly #store: ValuesStore
   readonly #counters: Counters
   readonly #holdings: Holdings
+  readonly #isAlwaysShareable: boolean
   #epoch = 0
 
   constructor(
@@ -69,6 +72,7 @@ export class Computer {
     this.#store = store
     this.#counters = counters
     this.#holdings = holdings
+    this.#isAlwaysShareable = policy.freeze === 'none' || policy.unfreezable === 'error'
   }
 
   /** Results being computed by synchronous code right now will not be remembered. */
@@ -86,13 +90,13 @@ export class Computer {
   ): unknown {
     const startedMs = this.#store.readClock()
     if (this.#counters.misses++ % LOOKUP_SAMPLE_EVERY === 0) this.#sampleLookup(table, params)
-    const flight = new Flight(signal !== undefined)
-    const origin: Origin = { ageMs: 0, tags: undefined }
+    const controller = signal && new AbortController()
+    const origin: Origin | undefined = this.#policy.tier && { ageMs: 0, tags: undefined }
     const epoch = this.#epoch
-    const computation = { table, key, params, signal, fallback, startedMs, epoch, origin }
+    const computation = { table, key, params, controller, fallback, startedMs, epoch, origin }
     let result: unknown
     try {
-      result = this.#run(computation, flight)
+      result = this.#run(computation)
     } catch (error) {
       this.#counters.failures++
       if (fallback?.state !== 'held') throw error
@@ -101,19 +105,18 @@ export class Computer {
     if (!isThenable(result)) {
       return this.#finish(computation, undefined, result, this.#isCurrent(computation)).value
     }
-    return this.#depart(computation, flight, result).join((outcome) => outcome.value, signal)
+    return this.#depart(computation, result).join(readAsFirst, signal)
   }
 
-  #run({ params, signal, table, origin }: Computation, flight: Flight): unknown {
-    const shared = flight.controller?.signal
-    const args = signal === undefined ? params : [...params, shared]
-    if (this.#policy.tier === undefined) return this.#fn(...args)
+  #run({ params, controller, table, origin }: Computation): unknown {
+    const args = controller === undefined ? params : [...params, controller.signal]
+    if (this.#policy.tier === undefined || origin === undefined) return this.#fn(...args)
     const { name } = this.#policy
     return askTier(this.#policy.tier, {
       name,
       params,
       identity: table.partition.identity,
-      signal: shared,
+      signal: controller?.signal,
       origin,
       compute: () => this.#fn(...args),
       tagsOf: (value) => this.#policy.tags?.(value, ...params) ?? [],
@@ -128,8 +131,9 @@ export class Computer {
   }
 
   /** Gives an asynchronous computation its place, where others find it. */
-  #depart(computation: Computation, flight: Flight, result: PromiseLike<unknown>): Flight {
-    const { table, key, fallback } = computation
+  #depart(computation: Computation, result: PromiseLike<unknown>): Flight {
+    const { table, key, fallback, controller } = computation
+    const flight = new Flight(controller, this.#isAlwaysShareable)
     let entry: Entry | undefined
     if (!this.#isCurrent(computation)) {
       flight.isDetached = true
@@ -151,7 +155,6 @@ export class Computer {
       if (entry !== undefined) this.#arrive(entry, flight)
     }
     flight.outcome = this.#land(computation, flight, entry, result)
-    flight.outcome.catch(() => {}) // its callers have promises of their own
     return flight
   }
 
@@ -218,6 +221,9 @@ export class Computer {
     const sharing = shareValue(value, policy.freeze, policy.unfreezable)
     if (sharing.kind === 'refused') {
       counters.refused++
+      if (policy.unfreezable === 'error') {
+        throw new TypeError(`The value of ${policy.name} cannot be frozen: it ${sharing.why}`)
+      }
       return { value, isShareable: false }
     }
     const kept = sharing.kind === 'copied' ? sharing.original : value
@@ -227,7 +233,7 @@ export class Computer {
         : { value, isShareable: true }
     const { key, origin, params } = computation
     const bytes = ENTRY_BYTES + bytesOfKey(key) + (policy.bytesOf?.(value) ?? sharing.bytes)
-    const tags = origin.tags ?? policy.tags?.(value, ...params) ?? []
+    const tags = origin?.tags ?? policy.tags?.(value, ...params) ?? []
     if (!isCurrent) counters.outdated++
     else if (bytes > this.#store.bytesMax) counters.tooLarge++
     else {
@@ -237,7 +243,8 @@ export class Computer {
       entry.output = entry.isAsync && !entry.isCopied ? Promise.resolve(kept) : kept
       entry.computeMs = computeMs
       entry.bytes = bytes
-      entry.computedAt = this.#store.now - Math.floor(Math.max(0, origin.ageMs) / TICK_MS)
+      const ageMs = Math.max(0, origin?.ageMs ?? 0)
+      entry.computedAt = this.#store.now - Math.floor(ageMs / TICK_MS)
       if (tags.length > 0) entry.tags = tags
       this.#holdings.hold(entry)
     }
@@ -254,7 +261,7 @@ export class Computer {
   }
 
   #vacate(key: Key): void {
-    const present = key.trie.find([key.first, ...key.rest])
+    const present = key.trie.at(key)
     if (present !== undefined) this.#holdings.drop(present, 'replaced')
   }
 
@@ -269,6 +276,8 @@ export class Computer {
     this.#counters.lookupMs = (this.#store.readClock() - startedMs) / LOOKUP_SAMPLE_REPEATS
   }
 }
+
+const readAsFirst = ({ value }: Outcome): unknown => value
 
 function bytesOfKey({ first, rest }: Key): number {
   let bytes = scalarBytes(first)

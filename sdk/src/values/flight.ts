@@ -28,20 +28,26 @@ export class Flight {
   hasLanded = false
   /** Absent when the first caller gave no signal: then the function cannot be told to stop. */
   readonly controller: AbortController | undefined
+  /** Whether every outcome is shareable, so that one promise serves all callers who cannot leave. */
+  readonly #isAlwaysShareable: boolean
+  #shared: Promise<unknown> | undefined
   /** Makes of the outcome what a caller gets who did not start the computation; one for all without a signal. */
   readAsGuest: (outcome: Outcome, signal?: AbortSignal) => unknown = ({ value }) => value
   /** Called when the last waiting caller has left. */
   onAbandoned: () => void = () => {}
   #waiting = 0
 
-  constructor(isAbortable: boolean) {
-    this.controller = isAbortable ? new AbortController() : undefined
+  constructor(controller: AbortController | undefined, isAlwaysShareable: boolean) {
+    this.controller = controller
+    this.#isAlwaysShareable = isAlwaysShareable
   }
 
   /** The result for a caller who did not start the computation and cannot leave. */
   joinAsGuest(): Promise<unknown> {
     this.#waiting++
-    return this.outcome.then(this.readAsGuest)
+    if (!this.#isAlwaysShareable) return this.outcome.then(this.readAsGuest)
+    this.#shared ??= this.outcome.then(this.readAsGuest)
+    return this.#shared
   }
 
   /** The result for one caller, or a rejection with that caller's own abort reason. */

@@ -43,19 +43,34 @@ export function inspectValue(value: unknown): Inspection {
   const walk = new Walk()
   walk.visit(value)
   for (const object of walk.objects) walk.expand(object)
-  return { shareability: walk.shareability, bytes: walk.bytes, objects: [...walk.objects] }
+  return walk
 }
 
-class Walk {
-  /** Grows while it is iterated: a Set visits what is added on the way. */
-  readonly objects = new Set<object>()
+/** Up to this many objects, looking through the list is cheaper than a Set. */
+const LIST_MAX = 16
+
+class Walk implements Inspection {
+  /** Grows while it is iterated. */
+  readonly objects: object[] = []
+  #seen: Set<object> | undefined
   shareability: Shareability = 'freezable'
   bytes = 0
 
   visit(value: unknown): void {
-    if (typeof value === 'object' && value !== null) this.objects.add(value)
+    if (typeof value === 'object' && value !== null) this.#meet(value)
     else if (typeof value === 'function') this.shareability = 'opaque'
     else this.bytes += scalarBytes(value)
+  }
+
+  #meet(object: object): void {
+    if (this.#seen === undefined) {
+      if (this.objects.includes(object)) return
+      this.objects.push(object)
+      if (this.objects.length > LIST_MAX) this.#seen = new Set(this.objects)
+    } else if (!this.#seen.has(object)) {
+      this.#seen.add(object)
+      this.objects.push(object)
+    }
   }
 
   expand(object: object): void {

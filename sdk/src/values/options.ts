@@ -36,7 +36,7 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
   readonly staleIfErrorMs?: number
   /** What is frozen of a value before it is shared; default `deep` (row C5). */
   readonly freeze?: FreezeMode
-  /** What happens to a value with a Map, Set, RegExp or buffer inside; default `refuse`: not remembered (row C5). */
+  /** What happens to a value that cannot be frozen; default `refuse`: not remembered (row C5). */
   readonly unfreezable?: UnfreezableRule
   /** Names under which a value can be refreshed (row C6). Called once for each computed value. */
   readonly tags?: (value: Awaited<R>, ...params: P) => readonly string[]

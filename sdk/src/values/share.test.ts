@@ -123,6 +123,15 @@ describe('what cannot be frozen', () => {
     expect(it.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
   })
 
+  test.each([...builtIns, ...opaque])('%s is an error when asked for', async (_, make) => {
+    using it = remember(make, { unfreezable: 'error' })
+    expect(() => it.f()).toThrow('The value of f cannot be frozen: it holds')
+    expect(it.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
+    using later = remember(async () => make(), { unfreezable: 'error' })
+    const calls = await Promise.allSettled([later.f(), later.f()])
+    expect(calls.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
   test('a change by one caller of a copied value reaches nobody', () => {
     using it = remember(() => new Map([['a', { n: 1 }]]), { unfreezable: 'copy' })
     it.f().clear()

@@ -3,13 +3,19 @@
  */
 import { copyValue } from './copy.ts'
 import { freezeDate } from './frozen-date.ts'
-import { type Inspection, inspectValue, isPlain } from './inspect.ts'
+import { type Inspection, inspectValue, isPlain, scalarBytes } from './inspect.ts'
 
 /** What is frozen of a value before it is shared; the default is `deep`. */
 export type FreezeMode = 'deep' | 'shallow' | 'none'
 
-/** What happens to a value that cannot be frozen; the default is `refuse`. */
-export type UnfreezableRule = 'refuse' | 'copy'
+/**
+ * What happens to a value that cannot be frozen:
+ * - `refuse`, the default: it goes to the one caller that computed it and is not remembered.
+ * - `copy`: each caller gets a copy, where a faithful one can be made; otherwise as `refuse`.
+ * - `error`: the call fails with a TypeError that says why. Callers waiting for one computation can then share one
+ *   promise too.
+ */
+export type UnfreezableRule = 'refuse' | 'copy' | 'error'
 
 /**
  * - `shared`: everybody gets this very object.
@@ -35,6 +41,9 @@ export function shareValue(
   mode: FreezeMode,
   unfreezable: UnfreezableRule,
 ): Sharing {
+  if (typeof value !== 'object' && typeof value !== 'function') {
+    return { kind: 'shared', bytes: scalarBytes(value) }
+  }
   const inspection = inspectValue(value)
   const { bytes, objects } = inspection
   if (mode === 'none') return { kind: 'shared', bytes }

@@ -40,6 +40,15 @@ export class Trie<L extends Leaf> {
     return undefined
   }
 
+  /** As `find`, by the components of a leaf or of what is to become one. */
+  at({ first, rest }: Pick<L, 'first' | 'rest'>): L | undefined {
+    let slot = this.root.get(first)
+    for (let depth = 0; slot?.isBranch; depth++) slot = slot.children.get(rest[depth])
+    if (slot === undefined || slot.isBranch) return undefined
+    const found = slot.rest
+    return rest.every((component, i) => Object.is(component, found[i])) ? slot : undefined
+  }
+
   /** The caller knows that no leaf with these components is there. */
   insert(leaf: L): void {
     let children = this.root
