@@ -5,7 +5,12 @@ import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../ports.ts'
 import { additionalToJson, CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 
-const FENCE = 'j.id = u.id AND j.attachment_id = u.attachment_id AND j.attempt = u.attempt'
+/**
+ * The attempt that is spoken of is the present one. IS TRUE keeps the planner away from the index on
+ * attachments, through which it would read all an executor runs for each of its results.
+ */
+export const FENCE =
+  'j.id = u.id AND (j.attachment_id = u.attachment_id) IS TRUE AND j.attempt = u.attempt'
 
 /** The hot one: nothing but a small JSON result, or none. */
 const SUCCEED = {

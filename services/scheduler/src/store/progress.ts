@@ -3,9 +3,9 @@ import type { Queryable } from '@offstage/kit/database'
 import type { JobMessage, Progress } from '../domain/job.ts'
 import { leaving } from '../domain/job-state.ts'
 import type { AttemptKey, MessageRecord, ProgressRecord } from '../ports.ts'
+import { FENCE } from './end-attempts.ts'
 
-const HELD = `j.id = u.id AND j.attachment_id = u.attachment_id AND j.attempt = u.attempt
-  AND ${leaving('fail', 'j.state')}`
+const HELD = `${FENCE} AND ${leaving('fail', 'j.state')}`
 
 const RECORD_PROGRESS = {
   name: 'record_progress',
