@@ -1,0 +1,98 @@
+/** The services as processes of their own over real PostgreSQL and NATS, several of each where a test wants. */
+import {
+  type SpawnedProcess,
+  spawnProcess,
+  startNats,
+  startPostgres,
+  type TestNats,
+  type TestPostgres,
+} from '@offstage/kit/testkit'
+
+export interface ClusterOptions {
+  /** Module with the jobs the executors run. */
+  readonly jobs: URL
+  readonly schedulers: number
+  readonly executors: number
+  readonly storage?: boolean
+  /** Added to the environment of every process. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export interface ClusterMember {
+  readonly process: SpawnedProcess
+  readonly address: string
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly postgres: TestPostgres
+  readonly databaseUrl: string
+  readonly nats: TestNats
+  readonly schedulers: readonly ClusterMember[]
+  readonly executors: readonly ClusterMember[]
+  readonly storage: string
+  /** A gRPC target of every scheduler, the one at `first` tried first. */
+  target(first?: number): string
+}
+
+const SERVING = /"address":"([^"]+)".*serving gRPC/
+const LEASE = '2s'
+
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const stack = new AsyncDisposableStack()
+  try {
+    return await start(options, stack)
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+async function start(options: ClusterOptions, stack: AsyncDisposableStack): Promise<Cluster> {
+  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await startNats())
+  const databaseUrl = await postgres.createDatabase()
+  const common = { OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info', ...options.env }
+  const member = async (service: string, env: Record<string, string>): Promise<ClusterMember> => {
+    const main = new URL(`../../services/${service}/src/main.ts`, import.meta.url)
+    const child = await spawnProcess({ main, env: { ...common, ...env }, ready: SERVING })
+    // A member that a test has killed is not expected to end in order.
+    stack.defer(async () => void (await child.kill('SIGTERM').catch(() => {})))
+    return { process: child, address: child.ready[1] ?? '' }
+  }
+  const schedulers = await members(options.schedulers, () =>
+    member('scheduler', {
+      OFFSTAGE_SCHEDULER_PORT: '0',
+      OFFSTAGE_SCHEDULER_DATABASE_URL: databaseUrl,
+      OFFSTAGE_SCHEDULER_SESSION_LEASE: LEASE,
+    }),
+  )
+  const target = (first = 0) => {
+    const addresses = schedulers.map(({ address }) => address)
+    return `ipv4:${[...addresses.slice(first), ...addresses.slice(0, first)].join(',')}`
+  }
+  let storage = ''
+  if (options.storage) {
+    const data = `${postgres.dataDir}-values`
+    const { address } = await member('storage', {
+      OFFSTAGE_STORAGE_PORT: '0',
+      OFFSTAGE_STORAGE_DATABASE_URL: databaseUrl,
+      OFFSTAGE_STORAGE_DATA_DIR: data,
+    })
+    storage = address
+  }
+  const executors = await members(options.executors, (index) =>
+    member('executor', {
+      OFFSTAGE_SCHEDULER: target(index % schedulers.length),
+      OFFSTAGE_STORAGE: storage,
+      OFFSTAGE_JOBS: options.jobs.pathname,
+      OFFSTAGE_EXECUTOR_PORT: '0',
+    }),
+  )
+  const dispose = () => stack.disposeAsync()
+  const parts = { postgres, databaseUrl, nats, schedulers, executors, storage, target }
+  return { ...parts, [Symbol.asyncDispose]: dispose }
+}
+
+function members<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => make(index)))
+}
