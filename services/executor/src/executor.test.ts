@@ -158,14 +158,6 @@ describe('failures', () => {
       expect(await it.attachment.value('b')).toBe('alive')
     },
   )
-
-  test('a handler that eats all memory ends only its thread', async () => {
-    await using it = await setup({ OFFSTAGE_EXECUTOR_THREAD_HEAP: '48MiB' })
-    it.attachment.assign('a', 'test.glutton', undefined, { lane: Lane.LANE_WORK })
-    const fault = await it.attachment.fault('a')
-    expect(fault).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST', retryable: true })
-    expect(fault.detail).toContain('ERR_WORKER_OUT_OF_MEMORY')
-  })
 })
 
 describe('ends by order', () => {

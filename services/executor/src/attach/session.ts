@@ -172,6 +172,8 @@ export class Session {
     clearTimeout(this.#state.timer)
     if (lease !== undefined) this.#leaseMs = Math.max(100, msFromDuration(lease))
     const beat = () => {
+      // What cannot be sent renews nothing.
+      if (this.#state.kind === 'attached' && !this.#state.hasRoom) return
       const frame = emptyFrame()
       frame.heartbeat = true
       this.#send(frame)

@@ -100,7 +100,7 @@ function textOf(thrown: unknown): string {
   try {
     return JSON.stringify(thrown) ?? String(thrown)
   } catch {
-    return Object.prototype.toString.call(thrown)
+    return `a value of type ${typeof thrown} that cannot be shown`
   }
 }
 

@@ -53,7 +53,7 @@ export function orderFromAssignment(assignment: Assignment): AttemptOrder {
     order.additionalResultAddress = assignment.additionalResultAddress
   }
   if (assignment.attemptDeadline !== undefined) {
-    order.deadlineMs = msFromDuration(assignment.attemptDeadline)
+    order.deadlineMs = Math.round(msFromDuration(assignment.attemptDeadline))
   }
   return order
 }

@@ -28,8 +28,6 @@ export type ThreadEnd =
 export interface ThreadSettings extends ThreadOptions {
   /** Names the thread for debuggers. */
   readonly name: string
-  /** Limit of the thread's heap; absent: V8's own. */
-  readonly heapBytesMax?: number
 }
 
 export interface ThreadListener {
@@ -52,17 +50,15 @@ export class HandlerThread {
   #ending = false
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
-    const { name, heapBytesMax, ...workerData } = settings
+    const { name, ...workerData } = settings
     this.ready = this.#ready.promise
     this.ready.catch(() => {
       // Told to the lane by onEnded as well; only the first thread of an executor is waited for.
     })
-    const heapMb = heapBytesMax === undefined ? undefined : Math.ceil(heapBytesMax / 2 ** 20)
     this.#worker = new Worker(ENTRY, {
       name,
       workerData: workerData satisfies ThreadOptions,
       env: handlerEnvironment(),
-      resourceLimits: heapMb === undefined ? {} : { maxOldGenerationSizeMb: heapMb },
     })
     this.#worker.on('message', (message: ThreadMessage) => this.#hear(message, listener))
     this.#worker.on('error', (error) => {

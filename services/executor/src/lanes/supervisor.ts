@@ -109,7 +109,7 @@ export class Supervisor implements ThreadListener {
       if (cause.kind === 'fenced') running.stop.cause = cause
       return
     }
-    const timer = setTimeout(() => void running.thread.terminate(), graceMs)
+    const timer = startTimer(() => void running.thread.terminate(), graceMs)
     running.stop = { cause, timer }
     if (running.thread.usable) running.thread.stop({ key, ...stopReason(cause) })
   }
@@ -198,4 +198,11 @@ export class Supervisor implements ThreadListener {
         break
     }
   }
+}
+
+/** Node would fire a longer timer at once; 24 days are as good as never. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+function startTimer(work: () => void, delayMs: number): NodeJS.Timeout {
+  return setTimeout(work, Math.min(delayMs, TIMER_MS_MAX))
 }

@@ -40,7 +40,7 @@ try {
   post({ kind: 'ready', methods: [...jobs.values()].map(announcementOf) })
 } catch (error) {
   post({ kind: 'unusable', detail: faultFromThrown(error).detail })
-  port.close()
+  process.exit(1)
 }
 
 async function close(): Promise<void> {

@@ -5,11 +5,13 @@ import {
   JobState,
   type StartJobRequest,
   StartJobResponse,
+  type WaitJobsRequest,
+  type WaitJobsResponse,
   type WatchJobsRequest,
   type WatchJobsResponse,
 } from '@offstage/proto/jobs'
 
-const { startJob, watchJobs } = JobServiceService
+const { startJob, waitJobs, watchJobs } = JobServiceService
 
 /** The part of the job service that handlers with child jobs need: starts, and ends on demand. */
 export class FakeJobs {
@@ -17,16 +19,18 @@ export class FakeJobs {
   /** The callers of the starts. */
   readonly users: string[] = []
   readonly #ended = Promise.withResolvers<void>()
+  #haveEnded = false
 
   /** Ends all children as succeeded. */
   endChildren(): void {
+    this.#haveEnded = true
     this.#ended.resolve()
   }
 
   /** To be served beside the executor service. */
   get service() {
     return {
-      definition: { startJob, watchJobs },
+      definition: { startJob, waitJobs, watchJobs },
       implementation: {
         startJob: unary<StartJobRequest, StartJobResponse>((request, { caller }) => {
           this.starts.push(request)
@@ -34,6 +38,16 @@ export class FakeJobs {
           const jobId = `child-${this.starts.length}`
           const state = JobState.JOB_STATE_QUEUED
           return StartJobResponse.fromPartial({ job: { jobId, state } })
+        }),
+        waitJobs: unary<WaitJobsRequest, WaitJobsResponse>(({ jobIds }) => {
+          const statuses = this.#haveEnded
+            ? jobIds.map((jobId) => ({ jobId, state: COMPLETION.state, completion: COMPLETION }))
+            : jobIds.map((jobId) => ({
+                jobId,
+                state: JobState.JOB_STATE_QUEUED,
+                completion: undefined,
+              }))
+          return { statuses, satisfied: this.#haveEnded }
         }),
         watchJobs: bidiStream<WatchJobsRequest, WatchJobsResponse>(async ({ requests, send }) => {
           for await (const { add } of requests) {
@@ -47,10 +61,8 @@ export class FakeJobs {
   }
 }
 
-const ended = {
-  $case: 'completion' as const,
-  value: Completion.fromPartial({
-    state: JobState.JOB_STATE_SUCCEEDED,
-    result: { source: { $case: 'inline', value: Buffer.from('7') } },
-  }),
-}
+const COMPLETION = Completion.fromPartial({
+  state: JobState.JOB_STATE_SUCCEEDED,
+  result: { source: { $case: 'inline', value: Buffer.from('7') } },
+})
+const ended = { $case: 'completion' as const, value: COMPLETION }

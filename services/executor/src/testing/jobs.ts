@@ -139,14 +139,6 @@ export const pages = defineJob({
     })() as AsyncIterable<Uint8Array>,
 })
 
-export const glutton = defineJob({
-  method: 'test.glutton',
-  run() {
-    const eaten: unknown[] = []
-    for (;;) eaten.push({ bites: eaten.length })
-  },
-})
-
 export const parent = defineJob({
   method: 'test.parent',
   lane: 'task',

@@ -1,0 +1,101 @@
+import { AttachRequest } from '@offstage/proto/executor'
+import { expect, test } from 'vitest'
+import { Outbox } from './outbox.ts'
+
+const ref = { jobId: 'a', attempt: 1 }
+const note = { severity: 'info' as const, text: 'x' }
+
+function create() {
+  const outbox = new Outbox(() => {})
+  outbox.rewind()
+  const take = () => {
+    const frame = AttachRequest.create()
+    return outbox.fill(frame) ? frame : undefined
+  }
+  const takeAll = () => {
+    const frames: AttachRequest[] = []
+    for (let frame = take(); frame !== undefined; frame = take()) frames.push(frame)
+    return frames
+  }
+  return { outbox, take, takeAll }
+}
+
+test('everything since the last message goes into one', () => {
+  const { outbox, takeAll } = create()
+  outbox.progressed(ref, { percent: 10, text: '', revision: 1 })
+  outbox.progressed(ref, { percent: 20, text: '', revision: 2 })
+  outbox.messaged(ref, { ...note, number: 1 })
+  outbox.waited(ref, true)
+  outbox.ended(ref, { kind: 'succeeded', result: '1' })
+  outbox.handedBack({ jobId: 'b', attempt: 2 })
+  const frames = takeAll()
+  expect(frames).toHaveLength(1)
+  expect(frames[0]).toMatchObject({
+    progress: [{ progress: { percent: 20, revision: 2 } }],
+    messages: [{ number: 1 }],
+    waiting: [{ waiting: true }],
+    results: [{ jobId: 'a' }],
+    handedBack: [{ jobId: 'b', attempt: 2 }],
+  })
+})
+
+test('large results are spread over messages of about a megabyte', () => {
+  const { outbox, takeAll } = create()
+  const result = 'x'.repeat(64 * 1024)
+  for (let n = 0; n < 40; n += 1)
+    outbox.ended({ jobId: `${n}`, attempt: 1 }, { kind: 'succeeded', result })
+  const frames = takeAll()
+  expect(frames.flatMap(({ results }) => results.map(({ jobId }) => jobId))).toEqual(
+    Array.from({ length: 40 }, (_, n) => `${n}`),
+  )
+  for (const frame of frames) {
+    expect(AttachRequest.encode(frame).finish().length).toBeLessThan(1.1 * 1024 * 1024)
+  }
+})
+
+test('no result goes before the messages of its attempt', () => {
+  const { outbox, takeAll } = create()
+  const extra = { text: 'x'.repeat(15_000) }
+  for (let n = 1; n <= 200; n += 1) outbox.messaged(ref, { ...note, number: n, extra })
+  outbox.ended(ref, { kind: 'succeeded' })
+  const frames = takeAll()
+  expect(frames.length).toBeGreaterThan(2)
+  const withResult = frames.findIndex(({ results }) => results.length > 0)
+  expect(withResult).toBe(frames.length - 1)
+})
+
+test('what is acknowledged is not said again on a new stream, the rest is', async () => {
+  const { outbox, take, takeAll } = create()
+  outbox.ended(ref, { kind: 'succeeded' })
+  outbox.ended({ jobId: 'b', attempt: 1 }, { kind: 'succeeded' })
+  takeAll()
+  outbox.forgotten(ref)
+  outbox.pause()
+  outbox.ended({ jobId: 'c', attempt: 1 }, { kind: 'succeeded' })
+  expect(take()).toBeUndefined()
+  outbox.rewind()
+  expect(take()?.results.map(({ jobId }) => jobId)).toEqual(['b', 'c'])
+  const settled = outbox.settled()
+  outbox.forgotten({ jobId: 'b', attempt: 1 })
+  outbox.forgotten({ jobId: 'c', attempt: 1 })
+  await settled
+})
+
+test('the newest thousand messages of an attempt are kept for a new stream', () => {
+  const { outbox, takeAll } = create()
+  for (let n = 1; n <= 1_200; n += 1) outbox.messaged(ref, { ...note, number: n })
+  expect(takeAll().flatMap(({ messages }) => messages)).toHaveLength(1_200)
+  outbox.pause()
+  outbox.rewind()
+  const again = takeAll().flatMap(({ messages }) => messages.map(({ number }) => number))
+  expect([again.length, again[0], again.at(-1)]).toEqual([1_000, 201, 1_200])
+})
+
+test('a sign of life does not hide a progress on its way', () => {
+  const { outbox, take } = create()
+  outbox.progressed(ref, { percent: 10, text: '', revision: 1 })
+  outbox.progressed(ref, undefined)
+  expect(take()?.progress).toMatchObject([{ progress: { percent: 10 } }])
+  outbox.progressed(ref, undefined)
+  expect(take()?.progress).toEqual([{ jobId: 'a', attempt: 1, progress: undefined }])
+})

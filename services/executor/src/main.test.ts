@@ -1,0 +1,39 @@
+import { spawnProcess } from '@offstage/kit/testkit'
+import { expect, test } from 'vitest'
+import { startFakeScheduler } from './testing/fake-scheduler.ts'
+import { TEST_JOBS } from './testing/setup.ts'
+
+const main = new URL('./main.ts', import.meta.url)
+
+function environment(scheduler: string, jobs = TEST_JOBS) {
+  return {
+    OFFSTAGE_JOBS: jobs,
+    OFFSTAGE_SCHEDULER: scheduler,
+    OFFSTAGE_EXECUTOR_PORT: '0',
+    OFFSTAGE_EXECUTOR_DRAIN_GRACE: '10ms',
+  }
+}
+
+test('SIGTERM drains: running attempts are handed back and the process ends well', async () => {
+  await using scheduler = await startFakeScheduler()
+  await using it = await spawnProcess({
+    main,
+    env: environment(scheduler.address),
+    ready: /"attached"/,
+  })
+  const attachment = await scheduler.attachment()
+  attachment.assign('a', 'test.obedient')
+  await attachment.running('a')
+  expect(await it.kill()).toMatchObject({ code: 0 })
+  expect(attachment.handedBack).toEqual(['a'])
+})
+
+test('job modules that cannot be loaded end the process with the reason', async () => {
+  await using scheduler = await startFakeScheduler()
+  const started = spawnProcess({
+    main,
+    env: environment(scheduler.address, '/no/such/jobs.ts'),
+    ready: /"attached"/,
+  })
+  await expect(started).rejects.toThrow('cannot find the job modules at /no/such/jobs.ts')
+})
