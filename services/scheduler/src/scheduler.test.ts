@@ -1,29 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres, until } from '@offstage/kit/testkit'
+import { until } from '@offstage/kit/testkit'
 import { JobState } from '@offstage/proto/jobs'
 import { v7 } from 'uuid'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
-import { type SetupOptions, setup } from './testing/setup.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
-
-/** A scheduler over a fresh PostgreSQL database, with short leases and sweeps. */
-async function start(options: SetupOptions = {}) {
-  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 4 })
-  const config = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
-  const bundle = await setup({ database, ...options, config: { ...config, ...options.config } })
-  return {
-    ...bundle,
-    address: bundle.scheduler.address,
-    async [Symbol.asyncDispose]() {
-      await bundle[Symbol.asyncDispose]()
-      await database[Symbol.asyncDispose]()
-    },
-  }
-}
 
 const json = (value: unknown) => ({
   source: { $case: 'inline' as const, value: Buffer.from(JSON.stringify(value)) },

@@ -1,0 +1,22 @@
+import { openPostgres } from '@offstage/kit/database'
+import { startPostgres } from '@offstage/kit/testkit'
+import { afterAll } from 'vitest'
+import { type SetupOptions, setup } from './setup.ts'
+
+const postgres = await startPostgres()
+afterAll(() => postgres[Symbol.asyncDispose]())
+
+/** A scheduler over a fresh PostgreSQL database, with short leases and sweeps. */
+export async function start(options: SetupOptions = {}) {
+  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 4 })
+  const config = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
+  const bundle = await setup({ database, ...options, config: { ...config, ...options.config } })
+  return {
+    ...bundle,
+    address: bundle.scheduler.address,
+    async [Symbol.asyncDispose]() {
+      await bundle[Symbol.asyncDispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto'
+import { createInProcessBus } from '@offstage/kit/bus'
+import { until } from '@offstage/kit/testkit'
+import {
+  type JobEvent,
+  JobState,
+  ListJobsRequest,
+  type ListJobsResponse,
+} from '@offstage/proto/jobs'
+import { expect, test } from 'vitest'
+import { complete, type Draft } from './testing/draft.ts'
+import { start } from './testing/on-postgres.ts'
+import { attachExecutor } from './testing/scripted-executor.ts'
+import { connectJobs, setup } from './testing/setup.ts'
+import { openWatch } from './testing/watch.ts'
+
+const job = { method: 'test.job' }
+const { JOB_STATE_RUNNING, JOB_STATE_SUCCEEDED, JOB_STATE_UNSPECIFIED } = JobState
+
+/** What a person would tell of an event. */
+function story(events: readonly JobEvent[]): string[] {
+  return events.map(({ event }) => {
+    switch (event?.$case) {
+      case 'state':
+        return `state ${event.value}`
+      case 'progress':
+        return `progress ${event.value.percent} ${event.value.text}`
+      case 'message':
+        return `message ${event.value.sequence} ${event.value.text}`
+      case 'completion':
+        return `completion ${event.value.state}`
+      default:
+        return 'nothing'
+    }
+  })
+}
+
+test('a watch tells state, progress, messages and the end in order, and ends with its jobs', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId }] })
+  await until(() => watch.events.length === 1)
+  const [assignment] = await executor.assigned(1)
+  executor.say({
+    progress: [{ jobId, attempt: 1, progress: { percent: 40, text: 'reading', extra: { n: 1 } } }],
+    messages: [1, 2].map((number) => ({ jobId, attempt: 1, number, text: `line ${number}` })),
+  })
+  await until(() => watch.events.length === 4)
+  if (assignment !== undefined) executor.succeed(assignment)
+  watch.halfClose()
+  await until(() => watch.ended)
+  const told = story(watch.events)
+  expect(told.at(0)).toBe(`state ${JOB_STATE_RUNNING}`)
+  expect(told.at(-1)).toBe(`completion ${JOB_STATE_SUCCEEDED}`)
+  expect([...told.slice(1, 4)].sort()).toEqual([
+    'message 1 line 1',
+    'message 2 line 2',
+    'progress 40 reading',
+  ])
+})
+
+test('messages are replayed from a sequence number, while the job runs and after', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  const assignments = await executor.assigned(1)
+  const messages = [1, 2, 3].map((number) => ({
+    jobId,
+    attempt: 1,
+    number,
+    text: `line ${number}`,
+  }))
+  executor.say({ messages })
+  // Sent twice, as after a reconnect: recorded once.
+  executor.say({ messages })
+  executor.succeed(...assignments)
+  await it.jobs.wait([jobId])
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId, afterSequence: 1 }] })
+  watch.halfClose()
+  await until(() => watch.ended)
+  expect(story(watch.events)).toEqual([
+    'message 2 line 2',
+    'message 3 line 3',
+    `completion ${JOB_STATE_SUCCEEDED}`,
+  ])
+})
+
+test('a job that does not exist is told as such, and does not hold up the others', async () => {
+  await using it = await start()
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId: randomUUID() }] })
+  watch.halfClose()
+  await until(() => watch.ended)
+  expect(story(watch.events)).toEqual([`state ${JOB_STATE_UNSPECIFIED}`])
+})
+
+test('a watch on one replica sees what an executor of another reports', async () => {
+  await using bus = createInProcessBus()
+  await using it = await start({ bus })
+  await using other = await setup({ database: it.database, bus })
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  const assignments = await executor.assigned(1)
+  using watch = openWatch(connectJobs(other.scheduler.address).raw)
+  watch.say({ add: [{ jobId }] })
+  await until(() => watch.events.length === 1)
+  executor.say({ progress: [{ jobId, attempt: 1, progress: { percent: 7, text: 'far away' } }] })
+  await until(() => watch.events.length === 2)
+  executor.succeed(...assignments)
+  await until(() => watch.events.length === 3)
+  expect(story(watch.events)).toEqual([
+    `state ${JOB_STATE_RUNNING}`,
+    'progress 7 far away',
+    `completion ${JOB_STATE_SUCCEEDED}`,
+  ])
+})
+
+test('an inline wait on one replica is answered though the job ends on another', async () => {
+  await using bus = createInProcessBus()
+  await using it = await start({ bus })
+  await using other = await setup({ database: it.database, bus })
+  await using _executor = await attachExecutor(it.address, { auto: true })
+  const jobs = connectJobs(other.scheduler.address)
+  const started = await jobs.start(job, { waitMs: 10_000 })
+  expect(started.completion?.state).toBe(JOB_STATE_SUCCEEDED)
+  jobs.close()
+})
+
+test('jobs are listed newest first, filtered, in pages that fit together', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address, { methods: ['test.job', 'test.two'] })
+  const ids: string[] = []
+  for (let i = 0; i < 7; i++) {
+    const spec = { method: i % 2 === 0 ? 'test.job' : 'test.two', labels: { parity: `${i % 2}` } }
+    ids.unshift((await it.jobs.start(spec)).jobId)
+  }
+  const list = (request: Draft<ListJobsRequest>) =>
+    new Promise<ListJobsResponse>((resolve, reject) => {
+      const full = complete<ListJobsRequest>(ListJobsRequest, request)
+      it.jobs.raw.listJobs(full, (error, response) => (error ? reject(error) : resolve(response)))
+    })
+  const seen: string[] = []
+  for (let pageToken = '', page = 0; page === 0 || pageToken !== ''; page++) {
+    const answer = await list({ pageSize: 3, pageToken })
+    seen.push(...answer.jobs.map(({ jobId }) => jobId))
+    pageToken = answer.nextPageToken
+  }
+  expect(seen).toEqual(ids)
+  const even = await list({ filter: { labels: { parity: '0' } } })
+  const sameByMethod = await list({ filter: { methods: ['test.job'] } })
+  expect(even.jobs.map(({ jobId }) => jobId)).toEqual(ids.filter((_, i) => i % 2 === 0))
+  expect(sameByMethod.jobs).toEqual(even.jobs)
+  const { nextPageToken } = await list({ pageSize: 1 })
+  const foreign = list({ pageToken: nextPageToken, filter: { key: 'other' } })
+  await expect(foreign).rejects.toThrow('page_token does not belong to this listing')
+})
