@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import {
   type Metadata,
   Server,
-  ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type sendUnaryData,
@@ -14,34 +13,27 @@ import {
   type Completion,
   Job,
   type JobEvent,
+  type JobFilter,
   JobMessage,
   JobServiceService,
   type JobSpec,
   JobState,
+  type ListJobsRequest,
   Progress,
   type StartJobOutcome,
   type StartJobRequest,
   type StartJobResponse,
   type StartJobsRequest,
   type StartJobsResponse,
+  WaitCause,
   type WaitJobsRequest,
   type WaitJobsResponse,
   type WatchJobsRequest,
   type WatchJobsResponse,
 } from '@offstage/proto/jobs'
 import { Status } from '@offstage/proto/rpc'
-import { type Refused, refusalOf } from './fake-refusal.ts'
-
-/** A job as the fake keeps it. */
-export interface FakeJob {
-  readonly id: string
-  readonly spec: JobSpec
-  readonly owner: string
-  state: JobState
-  completion: Completion | undefined
-  progress: Progress | undefined
-  readonly messages: JobMessage[]
-}
+import { backlogOf, type FakeJob } from './fake-jobs.ts'
+import { listenLocally, type Refused, refusalOf } from './fake-server.ts'
 
 interface WatchState {
   readonly call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>
@@ -57,7 +49,10 @@ export class FakeScheduler implements AsyncDisposable {
   readonly bulkStarts: StartJobsRequest[] = []
   readonly waits: WaitJobsRequest[] = []
   readonly cancels: { jobId: string; reason: string; cascade: boolean }[] = []
+  readonly filters: (JobFilter | undefined)[] = []
   readonly metadata: Metadata[] = []
+  /** How many each CancelJobs takes; more is told while there are any left. */
+  cancelCounts: number[] = []
   readonly watches: WatchState[] = []
   watchesOpen = 0
   /** Whether events are pushed; a scheduler that lost its hints pushes none. */
@@ -80,16 +75,23 @@ export class FakeScheduler implements AsyncDisposable {
       getJob: this.#unary((request: { jobId: string }) => ({ job: this.#record(request.jobId) })),
       listJobs: this.#unary(this.#listJobs),
       cancelJob: this.#unary(this.#cancelJob),
+      cancelJobs: this.#unary(this.#cancelJobs),
+      retryJob: this.#unary(this.#retryJob),
+      deleteJob: this.#unary(({ jobId }: { jobId: string }) => {
+        this.jobs.delete(jobId)
+        return {}
+      }),
+      explainJob: this.#unary(() => ({
+        cause: WaitCause.WAIT_CAUSE_KEY,
+        text: 'another job holds its key',
+        holders: ['job-0'],
+        ahead: 2,
+      })),
       listJobMessages: this.#unary(this.#listJobMessages),
       watchJobs: (call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>) =>
         this.#watch(call),
     })
-    const credentials = ServerCredentials.createInsecure()
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    this.#server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
-      error ? reject(error) : resolve(port),
-    )
-    this.address = `127.0.0.1:${await promise}`
+    this.address = await listenLocally(this.#server)
     return this
   }
 
@@ -220,7 +222,21 @@ export class FakeScheduler implements AsyncDisposable {
     return { ...record, completion, progress }
   }
 
-  #listJobs({ pageSize, pageToken }: { pageSize: number; pageToken: string }) {
+  #cancelJobs({ filter }: { filter?: JobFilter }) {
+    this.filters.push(filter)
+    const canceledCount = this.cancelCounts.shift() ?? 0
+    return { canceledCount, more: this.cancelCounts.length > 0 }
+  }
+
+  #retryJob({ jobId }: { jobId: string }) {
+    const job = this.jobOf(jobId)
+    job.completion = undefined
+    job.state = JobState.JOB_STATE_QUEUED
+    return { job: this.#record(jobId) }
+  }
+
+  #listJobs({ filter, pageSize, pageToken }: ListJobsRequest) {
+    this.filters.push(filter)
     const ids = [...this.jobs.keys()].reverse()
     const from = Number(pageToken || 0)
     const to = from + (pageSize || 50)
@@ -252,25 +268,11 @@ export class FakeScheduler implements AsyncDisposable {
       for (const target of add) {
         watch.added.push(target)
         watch.targets.add(target.jobId)
-        if (this.pushes) call.write({ events: this.#backlog(target) })
+        if (this.pushes) call.write({ events: backlogOf(target, this.jobs) })
       }
     })
     call.on('end', () => call.end())
     call.on('error', () => {})
-  }
-
-  #backlog({ jobId, afterSequence }: { jobId: string; afterSequence: number }): JobEvent[] {
-    const job = this.jobs.get(jobId)
-    if (job === undefined) return [{ jobId, event: { $case: 'state', value: 0 } }]
-    const { state, messages, progress, completion } = job
-    const events: JobEvent[] = []
-    if (completion === undefined) events.push({ jobId, event: { $case: 'state', value: state } })
-    for (const message of messages.slice(afterSequence)) {
-      events.push({ jobId, event: { $case: 'message', value: message } })
-    }
-    if (progress) events.push({ jobId, event: { $case: 'progress', value: progress } })
-    if (completion) events.push({ jobId, event: { $case: 'completion', value: completion } })
-    return events
   }
 
   /** Stops serving; open calls fail. */

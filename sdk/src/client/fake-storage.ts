@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import {
   Server,
-  ServerCredentials,
   type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
@@ -18,7 +17,7 @@ import {
   StorageServiceService,
   Value,
 } from '@offstage/proto/storage'
-import { refusalOf } from './fake-refusal.ts'
+import { listenLocally, refusalOf } from './fake-server.ts'
 
 interface FakeValue {
   readonly bytes: Buffer
@@ -94,12 +93,7 @@ export class FakeStorage implements AsyncDisposable {
         return { deletedCount: 0 }
       }),
     })
-    const credentials = ServerCredentials.createInsecure()
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    this.#server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
-      error ? reject(error) : resolve(port),
-    )
-    this.address = `127.0.0.1:${await promise}`
+    this.address = await listenLocally(this.#server)
     return this
   }
 

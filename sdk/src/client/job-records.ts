@@ -1,3 +1,4 @@
+import { WaitCause } from '@offstage/proto/jobs'
 import { durationFrom } from '../jobs/policies.ts'
 import { jobNotFound } from './job-errors.ts'
 import {
@@ -10,6 +11,41 @@ import {
 } from './job-info.ts'
 import type { CancelOptions } from './options.ts'
 import type { Session } from './session.ts'
+
+/** What holds a job back. */
+export type WaitCauseName =
+  | 'none'
+  | 'not-due'
+  | 'key'
+  | 'limit'
+  | 'no-executor'
+  | 'no-slot'
+  | 'paused'
+  | 'exclusive-mode'
+  | 'children'
+
+/** Why a job waits. */
+export interface WaitExplanation {
+  /** `none` where it runs or has ended. */
+  readonly cause: WaitCauseName
+  /** One sentence for a person. */
+  readonly text: string
+  /** The jobs, sessions or limits that hold it. */
+  readonly holders: readonly string[]
+  /** How many jobs are ahead of it in its queue, counted up to 10,000. */
+  readonly ahead: number
+}
+
+const CAUSES = new Map<WaitCause, WaitCauseName>([
+  [WaitCause.WAIT_CAUSE_NOT_DUE, 'not-due'],
+  [WaitCause.WAIT_CAUSE_KEY, 'key'],
+  [WaitCause.WAIT_CAUSE_LIMIT, 'limit'],
+  [WaitCause.WAIT_CAUSE_NO_EXECUTOR, 'no-executor'],
+  [WaitCause.WAIT_CAUSE_NO_SLOT, 'no-slot'],
+  [WaitCause.WAIT_CAUSE_PAUSED, 'paused'],
+  [WaitCause.WAIT_CAUSE_EXCLUSIVE_MODE, 'exclusive-mode'],
+  [WaitCause.WAIT_CAUSE_CHILDREN, 'children'],
+])
 
 /** The history as one identity sees it: listing, canceling by filter, retrying, deleting. */
 export class JobRecords {
@@ -50,6 +86,15 @@ export class JobRecords {
       // None canceled with more to come would go on for ever.
       if (!answer.more || answer.canceledCount === 0) return canceled
     }
+  }
+
+  async explain(jobId: string): Promise<WaitExplanation> {
+    const { jobs } = this.#session.connection
+    const { namespace } = this.#session.identity
+    const request = { namespace, jobId }
+    const answer = await this.#session.callScheduler(jobs.explainJob.bind(jobs), request)
+    const { cause, text, holders, ahead } = answer
+    return { cause: CAUSES.get(cause) ?? 'none', text, holders, ahead }
   }
 
   async retry(jobId: string): Promise<JobInfo> {

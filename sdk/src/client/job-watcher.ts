@@ -36,8 +36,7 @@ export class JobWatcher {
     this.#stream = new WatchStream({
       namespace,
       clock: session.clock,
-      open: (signal) =>
-        openBidi(jobs.watchJobs.bind(jobs), { signal, metadata, target: scheduler }),
+      open: () => openBidi(jobs.watchJobs.bind(jobs), { metadata, target: scheduler }),
       sequenceOf: (jobId) => this.#jobs.get(jobId)?.sequence ?? 0,
       onEvents: (events) => {
         for (const event of events) {

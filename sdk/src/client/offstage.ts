@@ -8,7 +8,7 @@ import { metadataFrom } from './identity-metadata.ts'
 import type { CallArguments, JobCalls } from './job-calls.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
-import { JobRecords } from './job-records.ts'
+import { JobRecords, type WaitExplanation } from './job-records.ts'
 import type { StartTarget } from './job-spec.ts'
 import type {
   CancelOptions,
@@ -241,6 +241,11 @@ export class Offstage implements JobCalls, AsyncDisposable {
   /** Reads one page of jobs, newest first (row J8). */
   listJobsPage(filter: JobFilter = {}, options: PageOptions = {}): Promise<JobPage> {
     return this.#records.page(filter, options)
+  }
+
+  /** Tells why a job waits, naming what holds it back. */
+  explainJob(id: string): Promise<WaitExplanation> {
+    return this.#records.explain(id)
   }
 
   /** Starts a failed or canceled job anew under its own id. Not repeated by itself. */

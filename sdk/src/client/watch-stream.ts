@@ -28,8 +28,8 @@ export type WatchCall = BidiCall<WatchJobsRequest, WatchJobsResponse>
 export interface WatchStreamOptions {
   readonly namespace: string
   readonly clock: IdleClock
-  /** Opens a stream; the signal cancels it. */
-  open(signal: AbortSignal): WatchCall
+  /** Opens a stream. */
+  open(): WatchCall
   /** From where a target goes on. */
   sequenceOf(jobId: string): number
   onEvents(events: readonly JobEvent[]): void
@@ -37,7 +37,7 @@ export interface WatchStreamOptions {
 
 type Phase =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'open'; readonly call: WatchCall; readonly abort: AbortController }
+  | { readonly kind: 'open'; readonly call: WatchCall }
   | { readonly kind: 'broken'; readonly timer: IdleTimer }
 
 export class WatchStream {
@@ -124,8 +124,7 @@ export class WatchStream {
   }
 
   #open(): void {
-    const abort = new AbortController()
-    const phase = { kind: 'open', call: this.#options.open(abort.signal), abort } as const
+    const phase = { kind: 'open', call: this.#options.open() } as const
     this.#phase = phase
     this.#heard = false
     this.#removals = []

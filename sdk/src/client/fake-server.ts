@@ -1,5 +1,5 @@
-/** For tests: refusals as a service sends them. */
-import { Metadata, type status } from '@grpc/grpc-js'
+/** For tests: what scripted services have in common. */
+import { Metadata, type Server, ServerCredentials, type status } from '@grpc/grpc-js'
 import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import type { Reason } from '@offstage/proto/reasons'
 
@@ -14,4 +14,13 @@ export function refusalOf({ code, reason }: Refused) {
   const metadata = new Metadata()
   metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails({ code, reason, message: reason }))
   return Object.assign(new Error(reason), { code, details: reason, metadata })
+}
+
+/** Listens on a free port of this machine; resolves to the address. */
+export async function listenLocally(server: Server): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+    error ? reject(error) : resolve(port),
+  )
+  return `127.0.0.1:${await promise}`
 }

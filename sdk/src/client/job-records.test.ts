@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { setUpClient } from './client-fixture.ts'
+import { failed, succeeded } from './fake-completions.ts'
+
+test('listing walks all pages, newest first', async () => {
+  await using it = await setUpClient()
+  for (let n = 0; n < 5; n += 1) it.scheduler.addJob(`m.${n}`)
+  it.scheduler.end('job-1', failed('too far'))
+  const listed: string[] = []
+  for await (const { id } of it.offstage.listJobs({}, { pageSize: 2 })) listed.push(id)
+  expect(listed).toEqual(['job-5', 'job-4', 'job-3', 'job-2', 'job-1'])
+  const last = await it.offstage.listJobsPage({}, { pageSize: 4, pageToken: '4' })
+  expect(last).toMatchObject({
+    jobs: [{ id: 'job-1', state: 'failed', status: 'Faulted', brief: 'too far' }],
+    nextPageToken: '',
+  })
+})
+
+test('a filter says what it selects', async () => {
+  await using it = await setUpClient()
+  const createdFrom = new Date('2030-01-01T00:00:00Z')
+  await it.offstage.listJobsPage({
+    states: ['running', 'waiting'],
+    methods: ['a'],
+    kinds: ['scheduled'],
+    labels: { team: 'air' },
+    createdFrom,
+  })
+  expect(it.scheduler.filters).toMatchObject([
+    { states: [3, 4], methods: ['a'], kinds: [3], labels: { team: 'air' }, createdFrom, key: '' },
+  ])
+})
+
+test('canceling by filter goes on until nothing is left, and tells how many', async () => {
+  await using it = await setUpClient()
+  it.scheduler.cancelCounts = [10_000, 10_000, 7]
+  expect(await it.offstage.cancelJobs({ methods: ['a'] }, { reason: 'done with' })).toBe(20_007)
+  expect(it.scheduler.filters).toHaveLength(3)
+})
+
+test('canceling by filter ends though none of the rest can be canceled', async () => {
+  await using it = await setUpClient()
+  it.scheduler.cancelCounts = [3, 0, 5]
+  expect(await it.offstage.cancelJobs({ methods: ['a'] })).toBe(3)
+})
+
+test('a job is retried and deleted once, though the scheduler is unavailable', async () => {
+  await using it = await setUpClient()
+  const { id } = it.scheduler.addJob()
+  it.scheduler.end(id, failed('no'))
+  const away = { code: 14, reason: 'SHUTTING_DOWN' } as const
+  it.scheduler.refusals = [away]
+  await expect(it.offstage.retryJob(id)).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' })
+  expect(await it.offstage.retryJob(id)).toMatchObject({ id, state: 'queued' })
+  it.scheduler.end(id, succeeded())
+  it.scheduler.refusals = [away]
+  await expect(it.offstage.deleteJob(id)).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' })
+  await it.offstage.deleteJob(id)
+  expect(it.scheduler.jobs.size).toBe(0)
+})
+
+test('a handle forgets the end of a job that was started anew', async () => {
+  await using it = await setUpClient()
+  it.scheduler.onStart = () => failed('no')
+  const job = await it.offstage.startJob('a')
+  expect(job.isFaulted).toBe(true)
+  await it.offstage.retryJob(job.id)
+  await job.refresh()
+  expect(job).toMatchObject({ isCompleted: false, isFaulted: false, error: undefined })
+  it.scheduler.end(job.id, succeeded('better'))
+  await job.refresh()
+  expect(job.result).toBe('better')
+})
+
+test('why a job waits is told with what holds it', async () => {
+  await using it = await setUpClient()
+  const { id } = it.scheduler.addJob()
+  expect(await it.offstage.explainJob(id)).toEqual({
+    cause: 'key',
+    text: 'another job holds its key',
+    holders: ['job-0'],
+    ahead: 2,
+  })
+})

@@ -1,0 +1,193 @@
+import type { JobEvent, WatchJobsRequest, WatchJobsResponse } from '@offstage/proto/jobs'
+import { describe, expect, test } from 'vitest'
+import { OffstageError } from '../grpc/mod.ts'
+import { createManualClock } from '../idle/manual-clock.ts'
+import { type WatchCall, WatchStream } from './watch-stream.ts'
+
+/** A scripted other side: what it was sent, and how it answers. */
+class ScriptedCall {
+  readonly sent: WatchJobsRequest[] = []
+  ended = false
+  /** Says there is no room after each message, until {@link drain}. */
+  slow = false
+  #drain = Promise.withResolvers<void>()
+  #next = Promise.withResolvers<WatchJobsResponse | 'end' | OffstageError>()
+
+  readonly call: WatchCall = {
+    responses: this.#responses(),
+    send: (request) => {
+      this.sent.push(request)
+      return !this.slow
+    },
+    drained: () => this.#drain.promise,
+    cancel: () => this.#next.resolve('end'),
+    end: () => {
+      this.ended = true
+      this.#next.resolve('end')
+    },
+  }
+
+  async *#responses(): AsyncGenerator<WatchJobsResponse, void, undefined> {
+    for (;;) {
+      const next = await this.#next.promise
+      this.#next = Promise.withResolvers()
+      if (next === 'end') return
+      if (next instanceof OffstageError) throw next
+      yield next
+    }
+  }
+
+  drain(): void {
+    this.slow = false
+    this.#drain.resolve()
+  }
+
+  answer(...events: JobEvent[]): void {
+    this.#next.resolve({ events })
+  }
+
+  break(): void {
+    this.#next.resolve(
+      new OffstageError({ code: 14, reason: 'SERVICE_UNREACHABLE', message: 'cut' }),
+    )
+  }
+
+  get added(): string[] {
+    return this.sent.flatMap(({ add }) => add.map(({ jobId }) => jobId))
+  }
+}
+
+function setUp() {
+  const clock = createManualClock()
+  const calls: ScriptedCall[] = []
+  const events: JobEvent[] = []
+  const stream = new WatchStream({
+    namespace: 'blue',
+    clock,
+    open: () => {
+      const call = new ScriptedCall()
+      calls.push(call)
+      return call.call
+    },
+    sequenceOf: (jobId) => (jobId === 'a' ? 7 : 0),
+    onEvents: (heard) => events.push(...heard),
+  })
+  const callAt = (at: number): ScriptedCall => {
+    const call = calls[at]
+    if (call === undefined) throw new Error(`there was no call ${at}`)
+    return call
+  }
+  return { clock, calls, events, stream, callAt }
+}
+
+const names = (count: number) => Array.from({ length: count }, (_, n) => `job-${n}`)
+
+describe('the watch stream', () => {
+  test('sends what is added in one turn in one message, from where each stands', async () => {
+    const { clock, stream, callAt } = setUp()
+    stream.add('a')
+    stream.add('b')
+    await clock.advance()
+    const add = [
+      { jobId: 'a', afterSequence: 7 },
+      { jobId: 'b', afterSequence: 0 },
+    ]
+    expect(callAt(0).sent).toEqual([{ namespace: 'blue', add, removeJobIds: [] }])
+  })
+
+  test('takes out what is no longer wanted, but not what has ended by itself', async () => {
+    const { clock, stream, callAt } = setUp()
+    for (const id of ['a', 'b', 'c']) stream.add(id)
+    await clock.advance()
+    stream.remove('a', true)
+    stream.remove('b', false)
+    await clock.advance()
+    expect(callAt(0).sent.at(-1)).toEqual({ namespace: 'blue', add: [], removeJobIds: ['b'] })
+  })
+
+  test('forgets what was added and removed within one turn', async () => {
+    const { clock, stream, calls } = setUp()
+    stream.add('a')
+    stream.remove('a', false)
+    await clock.advance()
+    expect(calls).toEqual([])
+  })
+
+  test('holds 10,000 targets at most; the next one goes out when one has left', async () => {
+    const { clock, stream, callAt } = setUp()
+    for (const id of names(10_002)) stream.add(id)
+    await clock.advance()
+    expect(callAt(0).sent.every(({ add }) => add.length <= 1_000)).toBe(true)
+    expect(callAt(0).added).toHaveLength(10_000)
+    stream.remove('job-5', true)
+    await clock.advance()
+    expect(callAt(0).added.slice(10_000)).toEqual(['job-10000'])
+  })
+
+  test('waits where the other side is behind', async () => {
+    const { clock, stream, callAt } = setUp()
+    stream.add('first')
+    await clock.advance()
+    callAt(0).slow = true
+    for (const id of names(3_000)) stream.add(id)
+    await clock.advance()
+    expect(callAt(0).sent).toHaveLength(2)
+    callAt(0).drain()
+    await clock.advance()
+    expect(callAt(0).added).toHaveLength(3_001)
+  })
+
+  test('is opened again with growing pauses while it cannot be held, up to 15 s', async () => {
+    const { clock, calls, stream, callAt } = setUp()
+    stream.add('a')
+    await clock.advance()
+    const openedAt: number[] = []
+    for (let round = 0; round < 12; round += 1) {
+      callAt(round).break()
+      while (calls.length === round + 1) await clock.advance(100)
+      openedAt.push(clock.now())
+    }
+    const pauses = openedAt.map((atMs, at) => atMs - (openedAt[at - 1] ?? 0))
+    for (const [round, pauseMs] of pauses.entries()) {
+      const boundMs = Math.min(15_000, 100 * 2 ** round)
+      expect(pauseMs).toBeLessThanOrEqual(boundMs + 100)
+      expect(pauseMs).toBeGreaterThanOrEqual(boundMs / 2)
+    }
+  })
+
+  test('begins with short pauses again once something was heard', async () => {
+    const { clock, calls, events, stream, callAt } = setUp()
+    stream.add('a')
+    await clock.advance()
+    for (let round = 0; round < 6; round += 1) {
+      callAt(round).break()
+      await clock.advance(3_200)
+    }
+    const event: JobEvent = { jobId: 'a', event: { $case: 'state', value: 3 } }
+    callAt(6).answer(event)
+    await clock.advance()
+    expect(events).toEqual([event])
+    callAt(6).break()
+    await clock.advance()
+    await clock.advance(100)
+    expect(calls).toHaveLength(8)
+    expect(callAt(7).added).toEqual(['a'])
+  })
+
+  test('is not opened again where nothing is wanted any more, and ends in order when closed', async () => {
+    const { clock, calls, stream, callAt } = setUp()
+    stream.add('a')
+    await clock.advance()
+    callAt(0).break()
+    await clock.advance()
+    stream.remove('a', false)
+    await clock.advance(60_000)
+    expect(calls).toHaveLength(1)
+    stream.add('b')
+    await clock.advance()
+    stream.close()
+    expect(callAt(1).sent.at(-1)?.removeJobIds).toEqual(['b'])
+    expect(callAt(1).ended).toBe(true)
+    expect(clock.pendingTimers).toBe(0)
+  })
+})
