@@ -71,7 +71,8 @@ async function receiveRest(
   await using _closed = blob
   const hash = await hashOfReceived(storage, upload)
   const size = await append(storage, { upload, claim, blob, hash }, chunks)
-  return complete(storage, upload, claim, { size, sha256: hash.digest() })
+  // Awaited, so that the blob counts as being written until its row points to it.
+  return await complete(storage, upload, claim, { size, sha256: hash.digest() })
 }
 
 interface Appending {

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { actingFor, mayTouch } from './actor.ts'
+import { faultOfChunk, faultOfWhole } from './body-check.ts'
+import { addressFrom, type Namespace, parseAddress, parseNamespace } from './identifier.ts'
+import { quotaPassed } from './limits.ts'
+import { pageTokenFrom, parsePageToken } from './page-token.ts'
+
+const hex = fc.stringMatching(/^[0-9a-f]{32}$/)
+
+describe('addresses and namespaces', () => {
+  test('an address made here is understood here, and nothing else is', () => {
+    fc.assert(
+      fc.property(hex, (random) => void expect(parseAddress(addressFrom(random))).toBeDefined()),
+    )
+    fc.assert(fc.property(fc.string(), (text) => void expect(parseAddress(text)).toBeUndefined()))
+    expect(parseAddress(`val_${'0'.repeat(32)}\n`)).toBeUndefined()
+  })
+
+  test('a namespace is one token of a subject', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        if (parseNamespace(text) === undefined) return
+        expect(text).not.toMatch(/[.*>\s]/)
+        expect(text.length).toBeGreaterThan(0)
+      }),
+    )
+  })
+})
+
+describe('page tokens', () => {
+  const cursor = fc.record({
+    createTimeUs: fc.maxSafeNat(),
+    address: hex.map((random) => addressFrom(random)),
+  })
+
+  test('go back to the cursor they were made of, for the same listing only', () => {
+    fc.assert(
+      fc.property(cursor, fc.string(), fc.string(), (place, listing, other) => {
+        const token = pageTokenFrom(place, listing)
+        expect(parsePageToken(token, listing)).toEqual(place)
+        if (other !== listing) expect(parsePageToken(token, other)).toBeUndefined()
+      }),
+    )
+  })
+
+  test('that are junk are refused, whatever they decode to', () => {
+    const junk = fc.oneof(
+      fc.string(),
+      fc.json().map((text) => Buffer.from(text).toString('base64url')),
+    )
+    fc.assert(fc.property(junk, (token) => void expect(parsePageToken(token, '')).toBeUndefined()))
+  })
+})
+
+describe('bodies', () => {
+  const chunkSizes = fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 8 })
+  const sizeMax = 100
+
+  /** What becomes of a body: the fault of its first bad chunk, or of the whole. */
+  function faultOf(sizes: readonly number[], size: number | undefined, sha256?: Buffer) {
+    const bounds = { size, sha256, sizeMax }
+    let received = 0
+    for (const bytes of sizes) {
+      const fault = faultOfChunk(bounds, received, bytes)
+      if (fault !== undefined) return fault
+      received += bytes
+    }
+    return faultOfWhole(bounds, received, createHash('sha256').digest())
+  }
+
+  test('are taken exactly when they are within the limit and as large as announced', () => {
+    fc.assert(
+      fc.property(chunkSizes, fc.option(fc.nat(120), { nil: undefined }), (sizes, announced) => {
+        const total = sizes.reduce((sum, bytes) => sum + bytes, 0)
+        const good = total <= sizeMax && (announced === undefined || announced === total)
+        expect(faultOf(sizes, announced) === undefined).toBe(good)
+      }),
+    )
+  })
+
+  test('with another checksum than announced are not taken', () => {
+    expect(faultOf([], undefined, Buffer.alloc(32))).toMatchObject({ kind: 'checksum-mismatch' })
+    const empty = createHash('sha256').digest()
+    expect(faultOf([], undefined, empty)).toBeUndefined()
+  })
+})
+
+describe('rights (row S4)', () => {
+  const namespace = 'default' as Namespace
+  const value = { namespace, owner: 'ann' }
+  const user = (name: string, forOthers = false, namespaces: string[] | 'all' = 'all') => ({
+    user: name,
+    forOthers,
+    namespaces,
+  })
+
+  test.each([
+    ['the owner', user('ann'), true],
+    ['another user', user('bob'), false],
+    ['an administrator', user('root', true), true],
+    ['the owner without the namespace', user('ann', false, ['other']), false],
+    ['an administrator of another namespace', user('root', true, ['other']), false],
+  ])('%s', (_who, actor, allowed) => {
+    expect(mayTouch(actor, value)).toBe(allowed)
+  })
+
+  test('a service that speaks for a user can do what that user can', () => {
+    const service = user('svc', true)
+    expect(actingFor(service, 'bob')).toEqual(user('bob'))
+    expect(actingFor(service, undefined)).toBe(service)
+    expect(actingFor(user('ann'), 'ann')).toEqual(user('ann'))
+    expect(actingFor(user('ann'), 'bob')).toBeUndefined()
+  })
+})
+
+test('a quota holds up to its last byte and value', () => {
+  const quotas = { ownerBytesMax: 10, ownerValuesMax: 2, namespaceBytesMax: 20 }
+  const at = { ownerBytes: 10, ownerValues: 2, namespaceBytes: 20 }
+  expect(quotaPassed(at, quotas)).toBeUndefined()
+  for (const over of ['ownerBytes', 'ownerValues', 'namespaceBytes'] as const) {
+    expect(quotaPassed({ ...at, [over]: at[over] + 1 }, quotas)).toBeDefined()
+  }
+})

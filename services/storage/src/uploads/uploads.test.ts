@@ -1,0 +1,128 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { appendFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { status } from '@grpc/grpc-js'
+import { until } from '@offstage/kit/testkit'
+import { PutValueHeader } from '@offstage/proto/storage'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { refusalOf, type TestClient } from '../storage-client.ts'
+import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+
+const MIB = 1024 * 1024
+
+let ground: Ground
+let storage: Started
+let ann: TestClient
+
+beforeAll(async () => {
+  ground = await openGround()
+  storage = await ground.start({ sweepEveryMs: 20 })
+  ann = storage.client('ann')
+})
+beforeEach(async () => {
+  await ground.run('DELETE FROM offstage_storage.uploads')
+  await ground.run('DELETE FROM offstage_storage.temp_values')
+  await until(async () => (await ground.blobFiles()).length === 0)
+})
+afterAll(async () => {
+  await storage[Symbol.asyncDispose]()
+  await ground[Symbol.asyncDispose]()
+})
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest()
+
+/** Sends bytes to an upload and breaks off; resolves to how far the service says it has come. */
+async function sendAndBreakOff(uploadId: string, offset: number, bytes: Buffer): Promise<number> {
+  const { stream, answer } = ann.beginPut()
+  const header = PutValueHeader.fromPartial({ uploadId, offset: BigInt(offset) })
+  stream.write({ part: { $case: 'header', value: header } })
+  for (let at = 0; at < bytes.length; at += MIB) {
+    stream.write({ part: { $case: 'chunk', value: bytes.subarray(at, at + MIB) } })
+  }
+  const [row] = await ground.run('SELECT blob_id FROM offstage_storage.uploads WHERE id = $1', [
+    uploadId,
+  ])
+  await until(async () => (await sizeOf(String(row?.blob_id))) === offset + bytes.length)
+  stream.cancel()
+  await expect(answer).rejects.toMatchObject({ code: status.CANCELLED })
+  await until(async () => {
+    const rows = await ground.run('SELECT writer FROM offstage_storage.uploads')
+    return rows.every(({ writer }) => writer === null)
+  })
+  return Number((await ann.getUpload(uploadId)).received)
+}
+
+async function sizeOf(blobId: string): Promise<number> {
+  return (await stat(pathOf(blobId))).size
+}
+const pathOf = (blobId: string) => join(ground.dataDir, 'blobs', blobId.slice(0, 2), blobId)
+
+test('an upload that is interrupted twice goes on and becomes the value it was to be', async () => {
+  const bytes = randomBytes(5 * MIB)
+  const { address } = await ann.reserve()
+  const uploadId = await ann.startUpload({
+    address,
+    contentType: 'text/csv',
+    size: BigInt(bytes.length),
+    sha256: sha256(bytes),
+  })
+  expect((await ann.getUpload(uploadId)).received).toBe(0n)
+  const first = await sendAndBreakOff(uploadId, 0, bytes.subarray(0, 2 * MIB))
+  expect(first).toBe(2 * MIB)
+  expect(await sendAndBreakOff(uploadId, first, bytes.subarray(first, 4 * MIB))).toBe(4 * MIB)
+  expect(await ann.describe(address)).toMatchObject({ reserved: true })
+  const rest = bytes.subarray(4 * MIB)
+  const value = await ann.put(rest, { uploadId, offset: BigInt(4 * MIB) })
+  expect(value).toMatchObject({ address, contentType: 'text/csv', sha256: sha256(bytes) })
+  expect((await ann.get(address)).bytes.equals(bytes)).toBe(true)
+  expect((await refusalOf(ann.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
+})
+
+test('bytes a dead process wrote beyond its last checkpoint are cut off', async () => {
+  const bytes = randomBytes(2 * MIB)
+  const uploadId = await ann.startUpload({ sha256: sha256(bytes) })
+  const received = await sendAndBreakOff(uploadId, 0, bytes.subarray(0, MIB))
+  const [row] = await ground.run('SELECT blob_id FROM offstage_storage.uploads')
+  await appendFile(pathOf(String(row?.blob_id)), 'written, and not told')
+  const value = await ann.put(bytes.subarray(received), { uploadId, offset: BigInt(received) })
+  expect(value).toMatchObject({ size: BigInt(bytes.length), sha256: sha256(bytes) })
+})
+
+test('a chunk that does not belong where the upload stands is refused with where it stands', async () => {
+  const uploadId = await ann.startUpload()
+  const refusal = await refusalOf(ann.put(Buffer.from('x'), { uploadId, offset: 7n }))
+  expect(refusal).toMatchObject({ reason: 'OFFSET_INVALID', code: status.OUT_OF_RANGE })
+  expect(await ann.put(Buffer.from('x'), { uploadId })).toMatchObject({ size: 1n })
+})
+
+test('wrong bytes end an upload, missing bytes do not', async () => {
+  const bytes = randomBytes(10)
+  const header = { size: 10n, sha256: sha256(bytes) }
+  const wrong = await ann.startUpload(header)
+  const mismatch = await refusalOf(ann.put(randomBytes(10), { uploadId: wrong }))
+  expect(mismatch.reason).toBe('CHECKSUM_MISMATCH')
+  expect((await refusalOf(ann.getUpload(wrong))).reason).toBe('UPLOAD_NOT_FOUND')
+  const short = await ann.startUpload(header)
+  const missing = await refusalOf(ann.put(bytes.subarray(0, 4), { uploadId: short }))
+  expect(missing.fields).toEqual(['header.size'])
+  expect((await ann.getUpload(short)).received).toBe(4n)
+  await ann.put(bytes.subarray(4), { uploadId: short, offset: 4n })
+})
+
+test('an upload without headway ends, and its bytes go', async () => {
+  const uploadId = await ann.startUpload()
+  await sendAndBreakOff(uploadId, 0, randomBytes(MIB))
+  expect(await ground.blobFiles()).toHaveLength(1)
+  await ground.run('UPDATE offstage_storage.uploads SET expire_time = now()')
+  expect((await refusalOf(ann.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
+  await until(async () => (await ground.blobFiles()).length === 0)
+})
+
+test('an upload to an address that is gone by the end is refused', async () => {
+  const { address } = await ann.reserve()
+  const uploadId = await ann.startUpload({ address })
+  await ann.delete(address)
+  const refusal = await refusalOf(ann.put(Buffer.from('late'), { uploadId }))
+  expect(refusal.reason).toBe('VALUE_NOT_FOUND')
+  expect((await refusalOf(ann.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
+})
