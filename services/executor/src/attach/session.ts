@@ -23,6 +23,7 @@ import { OffstageError } from '@offstage/sdk/grpc'
 import { backoffMs, RECONNECT } from '../domain/backoff.ts'
 import { msFromDuration } from '../grpc/mapping.ts'
 import type { AttachStream, OpenAttachStream } from './attach-stream.ts'
+import { emptyFrame } from './empty-frame.ts'
 import type { Outbox } from './outbox.ts'
 
 /** How long the scheduler may take to answer hello. */
@@ -289,17 +290,3 @@ export class Session {
 
 /** What the scheduler says of a session it does not hold (any more). */
 const GONE: ReadonlySet<string> = new Set(['SESSION_FENCED', 'SESSION_UNKNOWN'])
-
-function emptyFrame(): AttachRequest {
-  return {
-    hello: undefined,
-    credits: [],
-    results: [],
-    progress: [],
-    messages: [],
-    waiting: [],
-    handedBack: [],
-    heartbeat: false,
-    draining: false,
-  }
-}
