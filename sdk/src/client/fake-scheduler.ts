@@ -55,6 +55,8 @@ export class FakeScheduler implements AsyncDisposable {
   cancelCounts: number[] = []
   readonly watches: WatchState[] = []
   watchesOpen = 0
+  /** How often records and messages were read. */
+  reads = 0
   /** Whether events are pushed; a scheduler that lost its hints pushes none. */
   pushes = true
   /** Refusals to answer before anything else, in turn; undefined lets one call through. */
@@ -72,7 +74,10 @@ export class FakeScheduler implements AsyncDisposable {
       startJob: this.#unary(this.#startJob),
       startJobs: this.#unary(this.#startJobs),
       waitJobs: this.#unary(this.#waitJobs),
-      getJob: this.#unary((request: { jobId: string }) => ({ job: this.#record(request.jobId) })),
+      getJob: this.#unary(({ jobId }: { jobId: string }) => {
+        this.reads += 1
+        return { job: this.#record(jobId) }
+      }),
       listJobs: this.#unary(this.#listJobs),
       cancelJob: this.#unary(this.#cancelJob),
       cancelJobs: this.#unary(this.#cancelJobs),
@@ -251,6 +256,7 @@ export class FakeScheduler implements AsyncDisposable {
   }
 
   #listJobMessages(request: { jobId: string; afterSequence: number }) {
+    this.reads += 1
     const after = this.jobOf(request.jobId).messages.slice(request.afterSequence)
     // Small pages, so that paging is walked.
     return { messages: after.slice(0, 2), more: after.length > 2 }

@@ -146,6 +146,21 @@ describe('the poll', () => {
     expect(it.scheduler.waits.map(({ jobIds }) => jobIds.length)).toEqual([30])
   })
 
+  test('leaves progress and messages to the push while that works', async () => {
+    await using it = await setUpClient()
+    const job = await it.offstage.startJob('a')
+    const messages: string[] = []
+    const done = job.waitForCompletion({ onMessage: ({ text }) => messages.push(text) })
+    await until(() => it.scheduler.watches[0]?.targets.has(job.id) ?? false)
+    it.scheduler.say(job.id, 'one')
+    await until(() => messages.length === 1)
+    await it.clock.advance(1000)
+    await until(() => it.scheduler.waits.length === 1)
+    it.scheduler.end(job.id, succeeded())
+    await done
+    expect(it.scheduler.reads).toBe(0)
+  })
+
   test('goes on while the scheduler is away', async () => {
     await using it = await setUpClient()
     it.scheduler.pushes = false
