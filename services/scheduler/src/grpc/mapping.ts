@@ -99,9 +99,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   if (spec.kind > 1)
     throw invalidField('kind', 'must be PROGRAM: the other kinds are Offstage’s own')
   if (spec.lane < 0 || spec.lane > 3) throw invalidField('lane', 'is not a known value')
-  for (const [field, text] of textsOf(spec)) {
-    if (text.includes('\0')) throw invalidField(field, 'must not contain a NUL character')
-  }
+  refuseNul(spec)
   return {
     namespace: origin.namespace,
     owner: origin.caller.user,
@@ -137,16 +135,25 @@ function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')
 }
 
-function* textsOf(spec: proto.JobSpec): Iterable<[string, string]> {
-  yield ['key', spec.key]
-  yield ['request_id', spec.requestId]
-  yield ['scope', spec.scope]
-  yield ['result_address', spec.resultAddress]
-  yield ['additional_result_address', spec.additionalResultAddress]
-  yield ['display_name', spec.displayName]
-  yield ['traceparent', spec.traceparent]
-  yield ['tracestate', spec.tracestate]
-  for (const key in spec.labels) yield ['labels', key + spec.labels[key]]
+const TEXTS = [
+  ['key', 'key'],
+  ['request_id', 'requestId'],
+  ['scope', 'scope'],
+  ['result_address', 'resultAddress'],
+  ['additional_result_address', 'additionalResultAddress'],
+  ['display_name', 'displayName'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
+] as const
+
+/** PostgreSQL texts hold every character but this one. */
+function refuseNul(spec: proto.JobSpec): void {
+  for (const [field, name] of TEXTS) refuseNulIn(field, spec[name])
+  for (const key in spec.labels) refuseNulIn('labels', `${key}${spec.labels[key]}`)
+}
+
+function refuseNulIn(field: string, text: string): void {
+  if (text.includes('\0')) throw invalidField(field, 'must not contain a NUL character')
 }
 
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */

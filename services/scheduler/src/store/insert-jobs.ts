@@ -1,7 +1,26 @@
-import type { Queryable } from '@offstage/kit/database'
+import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { NewJob } from '../ports.ts'
+
+/**
+ * The hot one: starts that give nothing but a method and parameters. It does not look for conflicts first, which would
+ * cost a quarter more; where it meets one it changes nothing, and the batch goes through the careful statement.
+ */
+const INSERT_PLAIN = {
+  name: 'insert_plain_jobs',
+  text: `
+    INSERT INTO offstage.jobs (
+      id, namespace, method, owner, state, lane, attachment_id, attempt, start_time, params, traceparent,
+      kind, priority)
+    SELECT u.id, u.namespace, u.method, u.owner, u.state, u.lane, u.attachment_id,
+      CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
+      CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
+      u.params, u.traceparent, 1, 0
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::uuid[],
+      $8::bytea[], $9::text[])
+      AS u(id, namespace, method, owner, state, lane, attachment_id, params, traceparent)`,
+}
 
 /**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs ten
@@ -47,41 +66,44 @@ export async function insertJobs(
   jobs: readonly NewJob[],
   behindKey = false,
 ): Promise<Map<string, JobState>> {
-  const ids: string[] = []
-  const namespaces: string[] = []
-  const methods: string[] = []
-  const owners: string[] = []
-  const states: number[] = []
-  const lanes: number[] = []
-  const attachments: (string | null)[] = []
-  const params: (Uint8Array | null)[] = []
-  const traceparents: (string | null)[] = []
-  const rests: (string | null)[] = []
-  for (const { id, command, lane, attachmentId } of jobs) {
-    ids.push(id)
-    namespaces.push(command.namespace)
-    methods.push(command.method)
-    owners.push(command.owner)
-    states.push(attachmentId === undefined ? JobState.queued : JobState.running)
-    lanes.push(lane)
-    attachments.push(attachmentId ?? null)
-    params.push(command.params.inline ?? null)
-    traceparents.push(command.traceparent === '' ? null : command.traceparent)
-    rests.push(restOf(id, command, behindKey))
+  const columns = columnsOf(jobs)
+  const rests = jobs.map((job) => restOf(job.id, job.command, behindKey))
+  const plain = rests.every((rest) => rest === null)
+  if (plain && (await insertPlain(database, columns))) {
+    return new Map(jobs.map((job) => [job.id, firstState(job)]))
   }
-  const { rows } = await database.query<InsertedRow>(INSERT, [
-    ids,
-    namespaces,
-    methods,
-    owners,
-    states,
-    lanes,
-    attachments,
-    params,
-    traceparents,
-    rests,
-  ])
+  const { rows } = await database.query<InsertedRow>(INSERT, [...columns, rests])
   return new Map(rows.map((row) => [row.id, row.state]))
+}
+
+/** The columns every start has, one array each. */
+function columnsOf(jobs: readonly NewJob[]): unknown[][] {
+  return [
+    jobs.map((job) => job.id),
+    jobs.map((job) => job.command.namespace),
+    jobs.map((job) => job.command.method),
+    jobs.map((job) => job.command.owner),
+    jobs.map(firstState),
+    jobs.map((job) => job.lane),
+    jobs.map((job) => job.attachmentId ?? null),
+    jobs.map((job) => job.command.params.inline ?? null),
+    jobs.map((job) => job.command.traceparent || null),
+  ]
+}
+
+function firstState({ attachmentId }: NewJob): JobState {
+  return attachmentId === undefined ? JobState.queued : JobState.running
+}
+
+/** False when one of the ids exists already: then none was inserted. */
+async function insertPlain(database: Queryable, columns: unknown[][]): Promise<boolean> {
+  try {
+    await database.query(INSERT_PLAIN, columns)
+    return true
+  } catch (error) {
+    if (sqlStateOf(error) === '23505') return false
+    throw error
+  }
 }
 
 /** The uncommon part of a start as JSON, or null when there is none. */
