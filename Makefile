@@ -31,7 +31,7 @@ test: setup servers ## Run all tests (TESTS=kit/src/bus runs those of a folder)
 	@vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
 
 check: setup ## Format, lint, types, proto rules, generated files
-	biome ci
+	@echo 'biome ci'; if [ -t 1 ]; then biome ci; else biome ci --colors=off; fi
 	tsc --noEmit
 	buf lint
 	sh scripts/check-proto.sh
@@ -52,7 +52,7 @@ servers: ## Install PostgreSQL and nats-server where they are missing
 	@sh scripts/install-servers.sh
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
-	@node bench/main.ts
+	@node bench/hot-path/main.ts
 
 bench-values: setup ## Measure reusable values
 	@node bench/values/main.ts

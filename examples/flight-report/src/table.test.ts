@@ -35,8 +35,9 @@ const report: DelayReport = {
 
 test('the table shows the big airports, their months, and says what it leaves out', () => {
   expect(renderReport(report).split('\n')).toEqual([
-    'Mean delay in minutes by origin airport and month, early flights counted as negative',
-    '(the 2 highest of the airports with 10,000 flights or more; late: by 15 minutes or more)',
+    'Mean delay in minutes by origin airport and month of departure: how late the flights that left it',
+    'arrived, early ones counted as negative (the data set keeps no other delay); late: by 15 minutes or more',
+    'The 2 highest of the airports with 10,000 flights or more',
     '',
     'origin  flights    late  mean  2001-01  2001-02',
     '------  -------  ------  ----  -------  -------',
@@ -50,6 +51,6 @@ test('the table shows the big airports, their months, and says what it leaves ou
 
 test('the table shows as many airports as asked for', () => {
   const text = renderReport(report, { airports: 1, flightsMin: 1 })
-  expect(text).toContain('the 1 highest of the airports with 1 flights or more')
+  expect(text).toContain('The 1 highest of the airports with 1 flights or more')
   expect(text).not.toContain('TOS')
 })

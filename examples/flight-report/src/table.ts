@@ -22,8 +22,9 @@ export function renderReport(report: DelayReport, options: TableOptions = {}): s
   const rows = shown.map((airport) => rowOf(airport, months))
   const lines = renderRows([['origin', 'flights', 'late', 'mean', ...months], ...rows])
   return [
-    `Mean delay in minutes by origin airport and month, early flights counted as negative`,
-    `(the ${shown.length} highest of the airports with ${count.format(flightsMin)} flights or more; late: by 15 minutes or more)`,
+    'Mean delay in minutes by origin airport and month of departure: how late the flights that left it',
+    'arrived, early ones counted as negative (the data set keeps no other delay); late: by 15 minutes or more',
+    `The ${shown.length} highest of the airports with ${count.format(flightsMin)} flights or more`,
     '',
     ...lines,
     '',
