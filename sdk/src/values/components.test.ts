@@ -9,6 +9,7 @@ import { defineReference, identityOf, reference } from './references.ts'
 // few distinct values, so that equal and nearly equal parameter lists are common
 const text = fc.constantFrom('', 'a', 'b', '1', 'null', 'undefined', 'NaN', '0', '-0', '\0', 'a1')
 const scalar = fc.oneof(
+  fc.constantFrom<unknown>(0, -0, undefined, null, NaN),
   fc.constantFrom<unknown>(undefined, null, true, false, 0, -0, 1, -1, NaN, Infinity, 0n, 1n, -1n),
   text,
   fc.constantFrom(0, 1, NaN).map((time) => new Date(time)),
@@ -133,6 +134,30 @@ describe('parameters compared by content', () => {
       { numRuns: 300 },
     )
   })
+})
+
+test('0 and -0 are apart at every place, found again or not', () => {
+  using store = createValuesStore()
+  const f = reusable((...params: unknown[]) => ({ params }), { name: 'f', store })
+  const lists = [
+    [0],
+    [-0],
+    [0, 1],
+    [-0, 1],
+    [1, 0],
+    [1, -0],
+    [0, 0],
+    [-0, -0],
+    [0, 1, 2],
+    [-0, 1, 2],
+  ]
+  const structures = lists.slice(0, 8).map(([a, b]) => [{ a, b }])
+  const all: unknown[][] = [...lists, ...structures]
+  const values = all.map((list) => f(...list))
+  expect(new Set(values).size).toBe(all.length)
+  for (const _ of ['seen fresh', 'seen fresh in this tick']) {
+    for (const [i, list] of all.entries()) expect(f(...list)).toBe(values[i])
+  }
 })
 
 describe('what does not compare by content', () => {

@@ -1,4 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import {
   createCallScope,
@@ -174,6 +176,31 @@ describe.each<Lifetime>(['call', 'session'])('identity within lifetime %s', (lif
     })
   })
 
+  test('the user is inherited inwards', () => {
+    using it = counter(lifetime)
+    runInCallScope(() => {
+      runWithValuesIdentity({ user: 'ann' }, () => {
+        const ann = it.f()
+        const raised = runWithValuesIdentity({ privileged: true }, () => it.f())
+        runWithValuesIdentity({ user: 'bob', privileged: true }, () => {
+          expect(it.f()).not.toBe(raised)
+        })
+        expect(runWithValuesIdentity({ privileged: false }, () => it.f())).toBe(ann)
+      })
+    })
+  })
+
+  test('sessions are apart, for the same user too', () => {
+    using it = counter(lifetime)
+    using one = createValuesSession({ user: 'ann' })
+    using other = createValuesSession({ user: 'ann' })
+    runInCallScope(() => {
+      const value = one.run(() => it.f())
+      expect(other.run(() => it.f())).not.toBe(value)
+      expect(one.run(() => it.f())).toBe(value)
+    })
+  })
+
   test('user names that look alike do not meet', () => {
     using it = counter(lifetime)
     runInCallScope(() => {
@@ -192,4 +219,39 @@ test('a session runs as its user unless told otherwise', () => {
   expect(raised).not.toBe(ann)
   const within = () => runWithValuesIdentity({ session, user: 'ann' }, () => it.f())
   expect(runInCallScope(within)).toBe(ann)
+})
+
+test('a session closed from inside a computation does not remember its result', () => {
+  using store = createValuesStore()
+  const session = createValuesSession()
+  let runs = 0
+  const f = reusable(
+    () => {
+      session.close()
+      return ++runs
+    },
+    { name: 'f', store },
+  )
+  expect(session.run(() => f())).toBe(1)
+  expect(f.statistics()).toMatchObject({ entries: 0, outdated: 1 })
+})
+
+test('values survive garbage collection, and a user who left no values leaves no trace', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  using it = counter('session')
+  using session = createValuesSession()
+  const users = Array.from({ length: 100 }, (_, i) => `user${i}`)
+  for (const user of users) session.run(() => it.f(), { user })
+  collectGarbage()
+  await nextTurn()
+  for (const [i, user] of users.entries()) expect(session.run(() => it.f(), { user })).toBe(i + 1)
+  expect(session.partitions.size).toBe(100)
+  await it.f.refresh()
+  it.f() // the function remembers where it was called last
+  for (let turn = 0; session.partitions.size > 0 && turn < 1000; turn++) {
+    collectGarbage()
+    await nextTurn()
+  }
+  expect(session.partitions.size).toBe(0)
 })

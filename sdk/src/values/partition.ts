@@ -126,6 +126,11 @@ export class Partitions {
     this.#byIdentity.clear()
   }
 
+  /** Partitions in use or not collected yet. */
+  get size(): number {
+    return this.#byIdentity.size
+  }
+
   get closed(): boolean {
     return this.#closed
   }

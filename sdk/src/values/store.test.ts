@@ -90,6 +90,15 @@ describe('age and idleness', () => {
     expect(it.f.statistics()).toMatchObject({ entries: 2, drops: { idle: 1 } })
   })
 
+  test('an idle value is found out by whoever asks first, even before the timer', () => {
+    using it = setup({ idleMs: 10_000 }, { resolutionMs: 60_000 })
+    it.f('a')
+    it.clock.advance(15_000)
+    it.f('b') // a miss reads the clock
+    expect(it.f('a')).toBe(3)
+    expect(it.f.statistics().drops.idle).toBe(1)
+  })
+
   test('one timer serves all entries, and none runs while nothing is held', async () => {
     using it = setup()
     expect(it.clock.intervals).toBe(0)
