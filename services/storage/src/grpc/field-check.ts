@@ -11,11 +11,23 @@ export class FieldCheck {
     return undefined
   }
 
-  /** Throws INVALID_FIELD if anything was noted. */
-  done(): void {
-    if (this.#violations.length === 0) return
-    const message = this.#violations.map((v) => `${v.field}: ${v.description}`).join('; ')
-    throw new Refusal({ reason: 'INVALID_FIELD', message, violations: this.#violations })
+  /** Throws INVALID_FIELD if anything was noted; else gives back the value, which is then there. */
+  done<T>(value: T | undefined): T {
+    const violations = this.#violations
+    if (violations.length > 0) {
+      const message = violations.map((v) => `${v.field}: ${v.description}`).join('; ')
+      throw new Refusal({ reason: 'INVALID_FIELD', message, violations })
+    }
+    if (value === undefined) throw new Error('a field is missing, and nobody noted it')
+    return value
+  }
+
+  requiredId<Id>(
+    field: string,
+    text: string,
+    parse: (text: string) => Id | undefined,
+  ): Id | undefined {
+    return text === '' ? this.fault(field, 'is required') : this.id(field, text, parse)
   }
 
   /** An id by its parser; undefined when empty, or when wrong and noted. */

@@ -32,6 +32,7 @@ import {
   TIME_TO_LIVE_MS_MAX,
 } from '../domain/limits.ts'
 import type { PutHeader, PutPart, ReadPart, TempValue } from '../domain/temp-value.ts'
+import { invalidField } from '../refusals.ts'
 import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
 import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
 import type { ReadQuery } from '../values/read-value.ts'
@@ -45,12 +46,11 @@ export function actorFromCaller({ user, roles, namespaces }: Caller): Actor {
   return { user, forOthers, namespaces }
 }
 
-/** One id that must be there. */
+/** The one id a request has. */
 function required<Id>(field: string, text: string, parse: (text: string) => Id | undefined): Id {
   const check = new FieldCheck()
-  const id = text === '' ? check.fault(field, 'is required') : check.id(field, text, parse)
-  check.done()
-  return id as Id
+  const id = check.requiredId(field, text, parse)
+  return check.done(id)
 }
 
 export const addressFromRequest = ({ address }: DescribeValueRequest): Address =>
@@ -67,11 +67,9 @@ export async function* putPartsFromRequests(
   requests: AsyncIterable<PutValueRequest>,
 ): AsyncGenerator<PutPart> {
   for await (const { part } of requests) {
-    const check = new FieldCheck()
-    if (part === undefined) check.fault('part', 'must be a header or a chunk')
-    check.done()
-    if (part?.$case === 'chunk') yield { kind: 'chunk', bytes: part.value }
-    if (part?.$case === 'header') yield openingFrom(part.value)
+    if (part === undefined) throw invalidField('part', 'must be a header or a chunk')
+    if (part.$case === 'chunk') yield { kind: 'chunk', bytes: part.value }
+    else yield openingFrom(part.value)
   }
 }
 
@@ -79,35 +77,22 @@ function openingFrom(header: PutValueHeader): PutPart {
   if (header.uploadId !== '') return resumeFrom(header)
   const check = new FieldCheck()
   if (header.offset !== 0n) check.fault('header.offset', 'is for uploads only')
-  const checked = headerFrom(header, check)
-  check.done()
-  return { kind: 'header', header: checked }
+  return { kind: 'header', header: check.done(headerFrom(header, check)) }
 }
 
-function resumeFrom(header: PutValueHeader): PutPart {
+function resumeFrom({ uploadId, offset }: PutValueHeader): PutPart {
   const check = new FieldCheck()
-  const uploadId = check.id('header.upload_id', header.uploadId, parseUploadId)
-  const offset = check.count('header.offset', header.offset)
-  check.done()
-  return {
-    kind: 'resume',
-    header: {
-      uploadId: required('header.upload_id', uploadId ?? '', parseUploadId),
-      offset: offset ?? 0,
-    },
-  }
+  const id = check.id('header.upload_id', uploadId, parseUploadId)
+  const at = check.count('header.offset', offset)
+  return { kind: 'resume', header: { uploadId: check.done(id), offset: check.done(at) } }
 }
 
 export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHeader {
   const check = new FieldCheck()
-  if (header === undefined) check.fault('header', 'is required')
-  if (header !== undefined && header.uploadId !== '') {
-    check.fault('header.upload_id', 'must be empty')
-  }
-  if (header !== undefined && header.offset !== 0n) check.fault('header.offset', 'must be 0')
-  const checked = header && headerFrom(header, check)
-  check.done()
-  return checked as PutHeader
+  if (header === undefined) throw invalidField('header', 'is required')
+  if (header.uploadId !== '') check.fault('header.upload_id', 'must be empty')
+  if (header.offset !== 0n) check.fault('header.offset', 'must be 0')
+  return check.done(headerFrom(header, check))
 }
 
 function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
@@ -128,23 +113,19 @@ function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
 
 export function readQueryFromRequest(request: GetValueRequest): ReadQuery {
   const check = new FieldCheck()
-  if (request.address === '') check.fault('address', 'is required')
-  const address = check.id('address', request.address, parseAddress)
+  const address = check.requiredId('address', request.address, parseAddress)
   const offset = check.count('offset', request.offset)
   const ifSha256 = check.sha256('if_sha256', request.ifSha256)
-  check.done()
-  return { address: address as Address, offset: offset ?? 0, ifSha256 }
+  return { address: check.done(address), offset: check.done(offset), ifSha256 }
 }
 
 export function reserveFromRequest(request: ReserveAddressRequest): ReserveRequest {
   const check = new FieldCheck()
-  const reserve = {
+  return check.done({
     namespace: check.id('namespace', request.namespace, parseNamespace),
     scope: check.id('scope', request.scope, parseScopeId),
     timeToLiveMs: check.durationMs('time_to_live', request.timeToLive, TIME_TO_LIVE),
-  }
-  check.done()
-  return reserve
+  })
 }
 
 export function listFromRequest(request: ListValuesRequest): ListRequest {
@@ -155,19 +136,16 @@ export function listFromRequest(request: ListValuesRequest): ListRequest {
   }
   const namespace = check.id('namespace', request.namespace, parseNamespace)
   const scope = check.id('scope', request.scope, parseScopeId)
-  check.done()
-  return { namespace, scope, pageToken, pageSize: pageSize === 0 ? undefined : pageSize }
+  return check.done({ namespace, scope, pageToken, pageSize: pageSize || undefined })
 }
 
 export function openScopeFromRequest(request: OpenScopeMessage): OpenScopeRequest {
   const check = new FieldCheck()
-  const open = {
+  return check.done({
     namespace: check.id('namespace', request.namespace, parseNamespace),
     leaseMs: check.durationMs('lease', request.lease, LEASE),
     displayName: check.text('display_name', request.displayName, DISPLAY_NAME_CHARACTERS_MAX) ?? '',
-  }
-  check.done()
-  return open
+  })
 }
 
 export function valueMessage(value: TempValue): Value {
