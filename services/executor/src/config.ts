@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import {
+  bytes,
   type ConfigOf,
   host,
   millis,
@@ -55,6 +56,9 @@ export const executorVariables = {
   }),
   workSlots: variable('OFFSTAGE_EXECUTOR_WORK_SLOTS', slots.default(4), {
     description: 'jobs at once in the work lane, each on a thread of its own',
+  }),
+  threadHeapBytes: variable('OFFSTAGE_EXECUTOR_THREAD_HEAP', bytes.optional(), {
+    description: 'heap limit of a handler thread; over it the thread ends; default: that of Node',
   }),
   drainGraceMs: variable('OFFSTAGE_EXECUTOR_DRAIN_GRACE', millis.default(20_000), {
     description: 'how long running jobs may take when the executor stops',

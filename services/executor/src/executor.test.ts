@@ -79,6 +79,14 @@ describe('work', () => {
     expect(second[2]).not.toBe(first[2])
   })
 
+  test('a handler has the heap it was given, and not the token of its executor', async () => {
+    process.env.OFFSTAGE_TOKEN = 'secret'
+    await using it = await setup({ OFFSTAGE_EXECUTOR_THREAD_HEAP: '123MiB' })
+    delete process.env.OFFSTAGE_TOKEN
+    it.attachment.assign('a', 'test.surroundings')
+    expect(await it.attachment.value('a')).toEqual({ heapMb: 123 })
+  })
+
   test('progress arrives numbered and ends with the last; messages arrive in order', async () => {
     await using it = await setup()
     it.attachment.assign('a', 'test.counter', { to: 500 }, { wantAdditionalResult: true })

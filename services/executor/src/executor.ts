@@ -183,6 +183,7 @@ function createLanes(config: ExecutorConfig, supervisor: Supervisor): [Lane, Lan
     scheduler: config.scheduler,
     storage: config.storage,
     otlpEndpoint: config.otlpEndpoint,
+    heapBytesMax: config.threadHeapBytes,
   }
   const lanes: [Lane, Lane, Lane] = [
     new Lane('inline', config.inlineSlots, settings, supervisor),

@@ -8,7 +8,7 @@
  * 3. After `onEnded` the thread is silent.
  */
 
-import { Worker } from 'node:worker_threads'
+import { type ResourceLimits, Worker } from 'node:worker_threads'
 import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
 import type {
@@ -28,6 +28,11 @@ export type ThreadEnd =
 export interface ThreadSettings extends ThreadOptions {
   /** Names the thread for debuggers. */
   readonly name: string
+  /**
+   * Limit of the thread's heap; absent: that of Node. Over it the thread ends, or, where V8 cannot
+   * stop it in time, the process: then the scheduler counts a crash.
+   */
+  readonly heapBytesMax?: number
 }
 
 export interface ThreadListener {
@@ -50,7 +55,7 @@ export class HandlerThread {
   #ending = false
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
-    const { name, ...workerData } = settings
+    const { name, heapBytesMax, ...workerData } = settings
     this.ready = this.#ready.promise
     this.ready.catch(() => {
       // Told to the lane by onEnded as well; only the first thread of an executor is waited for.
@@ -59,6 +64,7 @@ export class HandlerThread {
       name,
       workerData: workerData satisfies ThreadOptions,
       env: handlerEnvironment(),
+      resourceLimits: limitsOf(heapBytesMax),
     })
     this.#worker.on('message', (message: ThreadMessage) => this.#hear(message, listener))
     this.#worker.on('error', (error) => {
@@ -133,6 +139,11 @@ export class HandlerThread {
     this.#exited.resolve()
     listener.onEnded(this, asked ? { kind: 'terminated' } : { kind: 'lost', detail })
   }
+}
+
+function limitsOf(heapBytesMax: number | undefined): ResourceLimits {
+  if (heapBytesMax === undefined) return {}
+  return { maxOldGenerationSizeMb: Math.ceil(heapBytesMax / 2 ** 20) }
 }
 
 /** Handlers act with the rights of the job's owner; the executor's own token is none of theirs. */

@@ -1,7 +1,7 @@
 /** Jobs that tests run: well-behaved ones and bad ones. */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { threadId } from 'node:worker_threads'
+import { resourceLimits, threadId } from 'node:worker_threads'
 import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
@@ -18,6 +18,11 @@ export const greet = defineJob({
   retry: { maxAttempts: 3 },
   deadlines: { attemptMs: 60_000 },
   run: (_job, { name, times }) => `Hello ${name}! `.repeat(times).trim(),
+})
+
+export const surroundings = defineJob({
+  method: 'test.surroundings',
+  run: () => ({ heapMb: resourceLimits.maxOldGenerationSizeMb, token: process.env.OFFSTAGE_TOKEN }),
 })
 
 export const whereabouts = defineJob({ method: 'test.whereabouts', run: () => threadId })
