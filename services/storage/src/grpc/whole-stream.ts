@@ -6,7 +6,7 @@
  * Taken for the end, half a value would be stored as a whole one. So the end is believed a few turns
  * later, each of which reads what has come from the sockets. A reset held up by the network can still
  * be late; what closes that gap is a writer that announces the size or the SHA-256, or that sends a
- * second header, which is refused, before it cancels. Our SDK does. Other gRPC clients reset at once.
+ * second header, which is refused, before it cancels. Other gRPC clients reset at once.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
