@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { offstage, setup } from './testing/setup.ts'
+
+async function emptyFolder() {
+  const path = await mkdtemp(join(tmpdir(), 'offstage-cli-'))
+  const remove = () => rm(path, { recursive: true, force: true })
+  return { path, [Symbol.asyncDispose]: remove }
+}
+
+test('an unknown command is named, and the nearest one', async () => {
+  const done = await offstage(['strat', 'x'])
+  expect(done).toMatchObject({ code: 64, stdout: '' })
+  expect(done.stderr).toContain("unknown command 'strat'")
+  expect(done.stderr).toContain('start')
+})
+
+test('parameters that are not JSON are refused before anything is called', async () => {
+  const done = await offstage(['start', 'test.greet', '{name:1}'])
+  expect(done).toMatchObject({ code: 64, stdout: '' })
+  expect(done.stderr).toContain('It is not JSON')
+})
+
+test('times, counts, states and ports that are none are refused', async () => {
+  const lines = [
+    ['wait', 'x', '--timeout', 'soon'],
+    ['list', '--limit', '0'],
+    ['list', '--state', 'sleeping'],
+    ['dev', '--port-base', '70000'],
+  ]
+  const outcomes = await Promise.all(lines.map((line) => offstage(line)))
+  for (const [i, { code, stderr }] of outcomes.entries()) {
+    expect(code).toBe(64)
+    expect(stderr).toContain(lines[i]?.at(-1))
+  }
+})
+
+test('a port in use is named with the flag that gives another', async () => {
+  await using folder = await emptyFolder()
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const bound = holder.address()
+  const port = typeof bound === 'object' ? bound?.port : undefined
+  try {
+    const done = await offstage(['dev', '--port-base', `${port}`, '--data-dir', folder.path])
+    expect(done.code).toBe(78)
+    expect(done.stderr).toContain(`--port-base: cannot listen on 127.0.0.1:${port}`)
+    expect(done.stderr).not.toContain('    at ')
+  } finally {
+    holder.close()
+  }
+})
+
+test('a data directory that cannot be written is named', async () => {
+  await using folder = await emptyFolder()
+  const file = join(folder.path, 'file')
+  await writeFile(file, '')
+  const done = await offstage(['dev', '--port-base', '0', '--data-dir', file])
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain('--data-dir')
+  expect(done.stderr).toContain(file)
+})
+
+test('a data directory in use by another process is refused and not harmed', async () => {
+  await using it = await setup()
+  const taken = join(it.folder, 'data')
+  const done = await offstage(['dev', '--port-base', '0', '--data-dir', taken])
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain(`in use by process ${it.dev.pid}`)
+  expect((await it.offstage('start', 'test.greet', '{"name":"Cy"}', '--wait')).code).toBe(0)
+})
+
+test('job modules that are missing, broken or empty are named', async () => {
+  await using folder = await emptyFolder()
+  const broken = join(folder.path, 'broken.ts')
+  const empty = join(folder.path, 'empty.ts')
+  await writeFile(broken, 'export const job = }')
+  await writeFile(empty, 'export const job = 1')
+  for (const path of [join(folder.path, 'missing.ts'), broken, empty]) {
+    const data = join(folder.path, 'data')
+    const done = await offstage(['dev', '--port-base', '0', '--data-dir', data, '--jobs', path])
+    expect(done.code).toBe(78)
+    expect(done.stderr).toContain('--jobs: ')
+    expect(done.stderr).toContain(path)
+  }
+})
+
+test('a bad variable is named without the services having started', async () => {
+  const done = await offstage(['dev'], { OFFSTAGE_SCHEDULER_SESSION_LEASE: 'long' })
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain('OFFSTAGE_SCHEDULER_SESSION_LEASE')
+})

@@ -1,0 +1,93 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { until } from '@offstage/kit/testkit'
+import { expect, test } from 'vitest'
+import { offstage, type Setup, setup } from './testing/setup.ts'
+
+/** Starts a job that runs until the file is there. */
+async function startWaiting(it: Setup, path: string): Promise<string> {
+  const { stdout } = await it.offstage('start', 'test.await-file', JSON.stringify({ path }))
+  const jobId = stdout.trim()
+  await until(async () => (await stateOf(it, jobId)) === 'running', { what: 'the job runs' })
+  return jobId
+}
+
+async function stateOf(it: Setup, jobId: string): Promise<string> {
+  const { stdout } = await it.offstage('get', jobId)
+  return JSON.parse(stdout).state
+}
+
+test('a job started from the shell prints its result, and on the other stream what it reports', async () => {
+  await using it = await setup()
+  const done = await it.offstage('start', 'test.greet', '{"name":"Ann"}', '--wait')
+  expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+  expect(done.stderr).toContain('info: the greeting is ready')
+  expect(it.dev.stdout).toContain('PGlite runs without fsync')
+})
+
+test('a result of bytes comes out as it is', async () => {
+  await using it = await setup()
+  const { stdout } = await it.offstage('start', 'test.bytes', '--wait')
+  expect(Buffer.from(stdout).toString()).toBe(Buffer.from([0, 255, 10]).toString())
+})
+
+test('jobs can be listed, looked at, waited for and canceled', async () => {
+  await using it = await setup()
+  const jobId = await startWaiting(it, join(it.folder, 'never'))
+  const listed = await it.offstage('list', '--state', 'running')
+  expect(listed.stdout).toContain(`${jobId}  running`)
+  expect((await it.offstage('list', '--state', 'failed')).stdout).toBe('')
+
+  const early = await it.offstage('wait', jobId, '--timeout', '1ms')
+  expect(early).toMatchObject({ code: 3, stdout: '' })
+  expect((await it.offstage('cancel', jobId, '--reason', 'enough')).code).toBe(0)
+  const late = await it.offstage('wait', jobId)
+  expect(late.code).toBe(2)
+  expect(late.stderr).toContain(`job ${jobId} was canceled`)
+})
+
+test('a job that fails says why and gives exit code 1', async () => {
+  await using it = await setup()
+  const done = await it.offstage('start', 'test.fail', '--wait')
+  expect(done).toMatchObject({ code: 1, stdout: '' })
+  expect(done.stderr).toContain('no more paper')
+})
+
+test('an unknown method and a missing job are named', async () => {
+  await using it = await setup()
+  const unknown = await it.offstage('start', 'test.great')
+  expect(unknown).toMatchObject({ code: 1, stdout: '' })
+  expect(unknown.stderr).toContain('"test.great"')
+  const missing = await it.offstage('get', '00000000-0000-7000-8000-000000000000')
+  expect(missing.code).toBe(1)
+  expect(missing.stderr).toContain('JOB_NOT_FOUND')
+})
+
+test('jobs outlive a killed process: what had ended is known, what ran is run again', async () => {
+  await using it = await setup()
+  const first = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
+  const ended = first.stdout.trim()
+  await it.offstage('wait', ended)
+  const file = join(it.folder, 'file')
+  const running = await startWaiting(it, file)
+
+  await it.dev.kill('SIGKILL')
+  await writeFile(file, '')
+  await it.restart()
+
+  expect(await it.offstage('wait', ended)).toMatchObject({ code: 0, stdout: '"Hello Bo"\n' })
+  expect(await it.offstage('wait', running)).toMatchObject({ code: 0, stdout: '"attempt 2"\n' })
+})
+
+test('SIGTERM ends the services in good order', async () => {
+  await using it = await setup()
+  expect(await it.dev.kill('SIGTERM')).toEqual({ code: 0, signal: null })
+  expect(it.dev.stderr).toBe('')
+})
+
+test('a service that is not there is named, with the variable that says where it is', async () => {
+  const done = await offstage(['list'], { OFFSTAGE_SCHEDULER: '127.0.0.1:1' })
+  expect(done.code).toBe(69)
+  expect(done.stderr).toContain('127.0.0.1:1')
+  expect(done.stderr).toContain('OFFSTAGE_SCHEDULER')
+})

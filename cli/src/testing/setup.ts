@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type SpawnedProcess, spawnProcess } from '@offstage/kit/testkit'
+
+const main = fileURLToPath(new URL('../main.ts', import.meta.url))
+const jobs = fileURLToPath(new URL('jobs.ts', import.meta.url))
+
+/** What a command line did. */
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs one command line of `offstage` to its end. Its environment has no variable of ours but those given. */
+export function offstage(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [main, ...args],
+      { env: { ...foreignEnv(), ...env } },
+      (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    )
+  })
+}
+
+export interface Setup extends AsyncDisposable {
+  /** A folder of this test alone. */
+  readonly folder: string
+  /** The newest `offstage dev`. */
+  readonly dev: SpawnedProcess
+  /** Starts another one on the same data. */
+  restart(): Promise<void>
+  /** Runs a command against it. */
+  offstage(...args: readonly string[]): Promise<Outcome>
+}
+
+/** An `offstage dev` with the test jobs, on free ports and data of its own. */
+export async function setup(): Promise<Setup> {
+  const resources = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'offstage-cli-'))
+  resources.defer(() => rm(folder, { recursive: true, force: true }))
+  const start = async () =>
+    resources.use(
+      await spawnProcess({
+        main,
+        args: ['dev', '--jobs', jobs, '--port-base', '0', '--data-dir', join(folder, 'data')],
+        // A killed executor's jobs are taken from it soon.
+        env: { ...noVariables(), OFFSTAGE_SCHEDULER_SESSION_LEASE: '1s' },
+        ready: /is ready: scheduler=(\S+) storage=(\S+)/,
+      }),
+    )
+  let dev = await start().catch(async (error) => {
+    await resources.disposeAsync()
+    throw error
+  })
+  return {
+    folder,
+    get dev() {
+      return dev
+    },
+    async restart() {
+      dev = await start()
+    },
+    offstage(...args) {
+      const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = dev.ready
+      return offstage(args, { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE })
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+function foreignEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, ...noVariables() }
+}
+
+/** What a developer has set must not reach the tests. */
+function noVariables(): Record<string, undefined> {
+  const names = Object.keys(process.env).filter((name) => name.startsWith('OFFSTAGE_'))
+  return Object.fromEntries(names.map((name) => [name, undefined]))
+}
