@@ -31,7 +31,9 @@ export async function fetchedValue(
   payload: Payload | undefined,
 ): Promise<unknown> {
   if (payload?.source?.$case !== 'address') return inlineValue(payload)
-  return (await session.storage.get(payload.source.value)) ?? null
+  // The payload says what the bytes are; how they were labelled in storage is another matter.
+  const bytes = await session.storage.getBytes(payload.source.value)
+  return decodeValue(bytes, payload.contentType) ?? null
 }
 
 /** How the cancel ended, where one was asked for (row J10). */

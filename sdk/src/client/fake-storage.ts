@@ -115,7 +115,8 @@ export class FakeStorage implements AsyncDisposable {
     const sha256 = createHash('sha256')
       .update(this.corrupts ? 'other' : bytes)
       .digest()
-    const { contentType, scope } = header
+    const { scope } = header
+    const contentType = header.contentType || 'application/octet-stream'
     return {
       ...Value.fromPartial({ address, contentType, scope }),
       size: BigInt(bytes.byteLength),

@@ -1,7 +1,7 @@
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
 import { checkValue } from '../jobs/check-value.ts'
 import type { JobDefinition } from '../jobs/definition.ts'
-import { encodeValue, INLINE_BYTES_MAX } from '../jobs/payload.ts'
+import { encodeValue, INLINE_BYTES_MAX, JSON_TYPE } from '../jobs/payload.ts'
 import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
 import { paramsInvalid } from './job-errors.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
@@ -93,7 +93,7 @@ function payloadFrom(
   const { bytes, contentType } = encoded
   if (bytes.byteLength > INLINE_BYTES_MAX) {
     return session.storage
-      .putBytes(bytes, { contentType, scope, signal })
+      .putBytes(bytes, { contentType: contentType || JSON_TYPE, scope, signal })
       .then(({ address }) => ({ source: { $case: 'address', value: address }, contentType }))
   }
   return { source: { $case: 'inline', value: bytes }, contentType }

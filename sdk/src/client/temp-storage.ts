@@ -1,5 +1,5 @@
 import type { ListValuesResponse } from '@offstage/proto/storage'
-import { BYTES_TYPE, decodeValue, encodeValue } from '../jobs/payload.ts'
+import { BYTES_TYPE, decodeValue, encodeValue, JSON_TYPE } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
 import { openScope } from './scope.ts'
@@ -30,7 +30,7 @@ export class TempStorage implements StorageCalls {
     }
     const encoded = encodeValue(source)
     if (encoded === undefined) return Promise.reject(new TypeError('there is no value to put'))
-    const contentType = options.contentType ?? (encoded.contentType || 'application/json')
+    const contentType = options.contentType ?? (encoded.contentType || JSON_TYPE)
     return this.putBytes(encoded.bytes, { ...options, contentType })
   }
 
@@ -43,6 +43,12 @@ export class TempStorage implements StorageCalls {
     const { value, chunks } = await this.getStream(address, options)
     // The caller knows what it put; the wire does not.
     return decodeValue(await readAll(value, chunks), value.contentType) as T
+  }
+
+  /** Reads the bytes of a value, whatever they are. */
+  async getBytes(address: string): Promise<Buffer> {
+    const { value, chunks } = await this.getStream(address)
+    return readAll(value, chunks)
   }
 
   getStream(address: string, { signal }: { signal?: AbortSignal } = {}): Promise<ValueStream> {
