@@ -1,6 +1,7 @@
 /**
- * The same work for each library, in the way its documentation recommends: a capacity above what is asked for, a
- * time to live of 20 minutes where it keeps one, no serialisation where that can be switched off.
+ * The same work for each library, in the way its documentation recommends: a capacity above what is
+ * asked for, a time to live of 20 minutes where it keeps one, no serialisation where that can be
+ * switched off.
  */
 import { createValuesStore, reusable, type UnfreezableRule } from '@offstage/sdk/values'
 import { createCache } from 'async-cache-dedupe'

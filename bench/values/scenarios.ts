@@ -20,7 +20,10 @@ export const kept: { value: unknown } = { value: undefined }
 
 const newValue = (id: number): Value => ({ id })
 
-/** The calls of a hit: the parameters, and the text a user of the other libraries would make of them. */
+/**
+ * The calls of a hit: the parameters, and the text a user of the other libraries would make of
+ * them.
+ */
 interface Hit {
   readonly params: readonly (readonly unknown[])[]
   readonly text: (params: readonly unknown[]) => string | number

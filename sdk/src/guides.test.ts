@@ -1,6 +1,7 @@
 /**
- * Runs every TypeScript snippet of the SDK's guide pages as a module of its own, so that what they show works. A
- * snippet proves itself by assertions. It runs in a fresh process: nothing left over by another can help it.
+ * Runs every TypeScript snippet of the SDK's guide pages as a module of its own, so that what they
+ * show works. A snippet proves itself by assertions. It runs in a fresh process: nothing left over
+ * by another can help it.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
- * Where reusable values take their time from. Only ages and durations matter, so any origin will do;
- * it must never run backwards.
+ * Where reusable values take their time from. Only ages and durations matter, so any origin will
+ * do; it must never run backwards.
  */
 export interface ValuesClock {
   /** Monotonic milliseconds, fractions allowed. */

@@ -1,20 +1,25 @@
 /**
- * Parameters as a sequence of components (row C2): equal parameters give equal sequences, different ones
- * different sequences, so a key built from them cannot collide.
+ * Parameters as a sequence of components (row C2): equal parameters give equal sequences, different
+ * ones different sequences, so a key built from them cannot collide.
  *
- * Scalars are their own component. Whatever needs more is announced by a marker that no caller can hold:
- *   -0         NEGATIVE_ZERO            (apart from 0: a function may tell them apart, `1 / x` does)
+ * Scalars are their own component. Whatever needs more is announced by a marker that no caller can
+ * hold:
+ *   -0         NEGATIVE_ZERO   (apart from 0, because `1 / x` tells them apart)
  *   Date       DATE, time               (all invalid dates are equal)
  *   reference  REFERENCE, type, id
  *   structure  its Shape, then the values in the shape's canonical order
  *   nothing    NOTHING                  (`f()` and `f(undefined)` are apart)
- * Read from the left, every component says how many belong to it: the sequence can be decoded, which is
- * why two parameter lists of equal length never share one, and none is the beginning of another.
+ * Read from the left, every component says how many belong to it: the sequence can be decoded,
+ * which is why two parameter lists of equal length never share one, and none is the beginning of
+ * another.
  *
- * Equal means: same type and `Object.is`, dates by time, references by type and id, structures by the same
- * enumerable own properties (a missing property differs from an undefined one) with equal values.
- * Not compared by content, hence never remembered: arrays, nested structures, functions, symbols, class
- * instances without a declared identity, objects without a prototype or with symbol properties.
+ * Equal means: same type and `Object.is`, dates by time, references by type and id, structures by
+ * the same enumerable own properties (a missing property differs from an undefined one) with equal
+ * values.
+ *
+ * Not compared by content, hence never remembered: arrays, nested structures, functions, symbols,
+ * class instances without a declared identity, objects without a prototype or with symbol
+ * properties.
  */
 import { identityOf, reference } from './references.ts'
 import { type Shape, shapeOf } from './shapes.ts'

@@ -1,13 +1,16 @@
 /**
- * Runs a reusable function for parameters that are not remembered, and decides what becomes of the result.
+ * Runs a reusable function for parameters that are not remembered, and decides what becomes of the
+ * result.
  *
- * How it works: the function is started; a synchronous result is shared and held at once. A promise becomes a
- * flight on an entry, where equal calls find it, and the result is shared and held when it lands.
+ * How it works: the function is started; a synchronous result is shared and held at once. A promise
+ * becomes a flight on an entry, where equal calls find it, and the result is shared and held when
+ * it lands.
  *
  * Invariants:
  * 1. Per table and parameters at most one flight is joined at a time.
- * 2. A result is remembered only if nothing since the computation began may have outdated it: the flight is not
- *    detached, `#epoch` is what it was while the function ran synchronously, partition, function and store are open.
+ * 2. A result is remembered only if nothing since the computation began may have outdated it: the
+ *    flight is not detached, `#epoch` is what it was while the function ran synchronously,
+ *    partition, function and store are open.
  * 3. A value reaches a second caller only frozen or as a copy (share.ts).
  */
 import { appendParameter, type Component } from './components.ts'
@@ -25,7 +28,9 @@ import { isThenable } from './thenable.ts'
 import { TICK_MS } from './ticks.ts'
 import { askTier, type Origin } from './tier-call.ts'
 
-/** What an entry costs beside its key and value: the entry, its places in the trie and in lru-cache. */
+/**
+ * What an entry costs beside its key and value: the entry, its places in the trie and in lru-cache.
+ */
 const ENTRY_BYTES = 300
 /** Every so many misses the time of a lookup is measured. */
 const LOOKUP_SAMPLE_EVERY = 256
@@ -189,7 +194,10 @@ export class Computer {
     if (entry.state === 'pending') this.#holdings.drop(entry, 'replaced')
   }
 
-  /** For callers who wait for this computation without having started it; their parameters equal its own. */
+  /**
+   * For callers who wait for this computation without having started it; their parameters equal its
+   * own.
+   */
   #guestReader({ params }: Computation) {
     return (outcome: Outcome, signal?: AbortSignal): unknown => {
       if (outcome.original !== undefined) return copyValue(outcome.original.value)

@@ -1,10 +1,10 @@
 /**
- * On whose behalf code runs, carried by AsyncLocalStorage: the session, the call scope, the user and
- * whether rights are raised (rows C1, C4).
+ * On whose behalf code runs, carried by AsyncLocalStorage: the session, the call scope, the user
+ * and whether rights are raised (rows C1, C4).
  *
  * A context is immutable; entering a scope, a session or another identity makes a new one for the
- * callback and everything it starts. What a closed scope or session left running finds it closed: its
- * calls run and nothing is remembered.
+ * callback and everything it starts. What a closed scope or session left running finds it closed:
+ * its calls run and nothing is remembered.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Partition, Partitions } from './partition.ts'
@@ -22,8 +22,8 @@ export interface ValuesIdentity {
 let sessions = 0
 
 /**
- * Holds values of the lifetime `session`. Explicit for each user session of a server; a client process has
- * one of its own without asking. Two objects are two sessions, whatever their names.
+ * Holds values of the lifetime `session`. Explicit for each user session of a server; a client
+ * process has one of its own without asking. Two objects are two sessions, whatever their names.
  */
 export class ValuesSession {
   readonly name: string
@@ -70,8 +70,8 @@ export function createValuesSession(options?: ValuesSessionOptions): ValuesSessi
 }
 
 /**
- * Holds values of the lifetime `call`: one run of a job, one request. For frameworks where the beginning and
- * the end are apart; otherwise `runInCallScope`.
+ * Holds values of the lifetime `call`: one run of a job, one request. For frameworks where the
+ * beginning and the end are apart; otherwise `runInCallScope`.
  */
 export class CallScope {
   readonly partitions = new Partitions()
@@ -97,8 +97,9 @@ export function createCallScope(): CallScope {
 }
 
 /**
- * Runs `callback` in a call scope of its own and closes it when the callback is done, for an asynchronous one
- * when its promise settles (row C1). A scope inside a scope starts empty; the outer one's values are not seen.
+ * Runs `callback` in a call scope of its own and closes it when the callback is done, for an
+ * asynchronous one when its promise settles (row C1). A scope inside a scope starts empty; the
+ * outer one's values are not seen.
  */
 export function runInCallScope<T>(callback: () => T, identity?: ValuesIdentity): T {
   const scope = new CallScope()
@@ -113,7 +114,10 @@ export function runInCallScope<T>(callback: () => T, identity?: ValuesIdentity):
   }
 }
 
-/** Runs `callback` as another user, in another session or with raised rights, in the surrounding scope (row C4). */
+/**
+ * Runs `callback` as another user, in another session or with raised rights, in the surrounding
+ * scope (row C4).
+ */
 export function runWithValuesIdentity<T>(identity: ValuesIdentity, callback: () => T): T {
   const outer = current()
   return contexts.run(new ValuesContext(outer, identity, outer.scope), callback)
@@ -142,7 +146,10 @@ export class ValuesContext {
     this.callPartition = scope?.partitions.of(this.#identityIn(this.session))
   }
 
-  /** The partition of another session for the user and mode of this context; the latest one is kept at hand. */
+  /**
+   * The partition of another session for the user and mode of this context; the latest one is kept
+   * at hand.
+   */
   partitionIn(session: ValuesSession): Partition {
     if (session !== this.#latest?.session) {
       this.#latest = { session, partition: session.partitions.of(this.#identityIn(session)) }
@@ -159,7 +166,10 @@ const contexts = new AsyncLocalStorage<ValuesContext>()
 const ownSession = new ValuesSession({ name: 'own' })
 const ownContext = new ValuesContext(undefined, {}, undefined)
 
-/** The context of the running code; outside of any, the process's own: own session, no user, no scope. */
+/**
+ * The context of the running code; outside of any, the process's own: own session, no user, no
+ * scope.
+ */
 export function current(): ValuesContext {
   return contexts.getStore() ?? ownContext
 }

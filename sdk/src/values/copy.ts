@@ -1,6 +1,6 @@
 /**
- * A deep copy of values that `inspectValue` found copyable. Not `structuredClone`: that turns a Buffer into
- * a Uint8Array, and drops prototypes in silence where this one must never meet them.
+ * A deep copy of values that `inspectValue` found copyable. Not `structuredClone`: that turns a
+ * Buffer into a Uint8Array, and drops prototypes in silence where this one must never meet them.
  */
 import { isPlain } from './inspect.ts'
 

@@ -1,9 +1,9 @@
 /**
  * One remembered call, or one that is being computed for the first time.
  *
- * `state` says what it holds: `pending` has a flight and no output yet; `held` has an output and, while it
- * is being recomputed, a flight too; `gone` was dropped and is in no table. All times are ticks of the
- * store, small integers, which keeps a million entries compact.
+ * `state` says what it holds: `pending` has a flight and no output yet; `held` has an output and,
+ * while it is being recomputed, a flight too; `gone` was dropped and is in no table. All times are
+ * ticks of the store, small integers, which keeps a million entries compact.
  */
 import type { Component } from './components.ts'
 import { copyValue } from './copy.ts'

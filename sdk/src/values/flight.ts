@@ -2,11 +2,11 @@
  * One computation and everybody who waits for it (row C7).
  *
  * Invariants:
- * 1. A caller who aborts leaves alone; the computation is aborted when the last one has left, with the last
- *    one's reason.
+ * 1. A caller who aborts leaves alone; the computation is aborted when the last one has left, with
+ *    the last one's reason.
  * 2. A caller without a signal never leaves.
- * 3. `isDetached` is set once, when the place it was computed for is dropped (a refresh, a closed session): callers
- *    who wait still get the outcome, nobody new joins, nothing is remembered.
+ * 3. `isDetached` is set once, when the place it was computed for is dropped (a refresh, a closed
+ *    session): callers who wait still get the outcome, nobody new joins, nothing is remembered.
  */
 
 /** What a computation came to, as far as those who wait must know. */
@@ -28,10 +28,15 @@ export class Flight {
   hasLanded = false
   /** Absent when the first caller gave no signal: then the function cannot be told to stop. */
   readonly controller: AbortController | undefined
-  /** Whether every outcome is shareable, so that one promise serves all callers who cannot leave. */
+  /**
+   * Whether every outcome is shareable, so that one promise serves all callers who cannot leave.
+   */
   readonly #isAlwaysShareable: boolean
   #shared: Promise<unknown> | undefined
-  /** Makes of the outcome what a caller gets who did not start the computation; one for all without a signal. */
+  /**
+   * Makes of the outcome what a caller gets who did not start the computation; one for all without
+   * a signal.
+   */
   readAsGuest: (outcome: Outcome, signal?: AbortSignal) => unknown = ({ value }) => value
   /** Called when the last waiting caller has left. */
   onAbandoned: () => void = () => {}

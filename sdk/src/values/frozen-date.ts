@@ -1,6 +1,6 @@
 /**
- * `Object.freeze` does not stop `setTime`. A remembered Date gets this prototype, whose setters throw;
- * it stays an `instanceof Date` and reads, serialises and clones as one.
+ * `Object.freeze` does not stop `setTime`. A remembered Date gets this prototype, whose setters
+ * throw; it stays an `instanceof Date` and reads, serialises and clones as one.
  */
 class FrozenDate extends Date {}
 

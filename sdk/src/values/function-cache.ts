@@ -1,9 +1,9 @@
 /**
  * One reusable function: looks its calls up and judges what it finds.
  *
- * How it works: a call's parameters become components (components.ts) that lead to an entry in the table of
- * the caller's partition. A held entry is judged by age and idleness in ticks of the store; one being computed is
- * joined; what is missing goes to the computer.
+ * How it works: a call's parameters become components (components.ts) that lead to an entry in the
+ * table of the caller's partition. A held entry is judged by age and idleness in ticks of the
+ * store; one being computed is joined; what is missing goes to the computer.
  */
 import { appendParameter, type Component } from './components.ts'
 import { Computer, type Fn } from './computer.ts'

@@ -1,9 +1,11 @@
 /**
- * What one function remembers, in whatever partition: the order of use, sizes, tags, and every way out.
+ * What one function remembers, in whatever partition: the order of use, sizes, tags, and every way
+ * out.
  *
  * Invariants:
- * 1. An entry that is `held` is in its table, in `#order` and under each of its tags; one that is `gone` is
- *    in none of them. A `pending` one is in its table, and in `flying` from its first wait on.
+ * 1. An entry that is `held` is in its table, in `#order` and under each of its tags; one that is
+ *    `gone` is in none of them. A `pending` one is in its table, and in `flying` from its first
+ *    wait on.
  * 2. `bytes` is the sum over held entries, and the store's `bytes` the sum over functions.
  * 3. Order of use is kept to the tick: a second use in the same tick does not move an entry.
  */
@@ -102,7 +104,9 @@ export class Holdings implements TableOwner {
     for (const entry of [...this.#order.keys(), ...this.flying]) this.drop(entry, cause)
   }
 
-  /** Tags of what is being computed are not known yet, so it is dropped as if it carried the tag. */
+  /**
+   * Tags of what is being computed are not known yet, so it is dropped as if it carried the tag.
+   */
   dropTagged(tag: string): void {
     for (const entry of [...(this.#byTag.get(tag) ?? []), ...this.flying])
       this.drop(entry, 'refresh')

@@ -7,11 +7,10 @@ import { isFrozenDate, isPlainDate } from './frozen-date.ts'
 /**
  * How a value can be shared:
  * - `freezable`: plain objects, arrays, Dates and scalars all the way down.
- * - `copyable`: also Map, Set, RegExp, ArrayBuffer, typed arrays, DataView and Buffer, whose contents
- *   `Object.freeze` leaves open, but of which `copyValue` makes a faithful copy.
- * - `opaque`: something with state of its own that can be neither frozen nor copied: class instances,
- *   functions, accessors, promises, proxies, weak
- *   collections, shared memory.
+ * - `copyable`: also Map, Set, RegExp, ArrayBuffer, typed arrays, DataView and Buffer, whose
+ *   contents `Object.freeze` leaves open, but of which `copyValue` makes a faithful copy.
+ * - `opaque`: something with state of its own that can be neither frozen nor copied: class
+ *   instances, functions, accessors, promises, proxies, weak collections, shared memory.
  */
 export type Shareability = 'freezable' | 'copyable' | 'opaque'
 
@@ -111,7 +110,8 @@ class Walk implements Inspection {
       const property = Reflect.getOwnPropertyDescriptor(object, key)
       if (property === undefined) continue
       if ('value' in property) this.visit(property.value)
-      else this.shareability = 'opaque' // an accessor answers from state that freezing does not reach
+      // an accessor answers from state that freezing does not reach
+      else this.shareability = 'opaque'
     }
   }
 
@@ -166,7 +166,9 @@ const COPYABLE_PROTOTYPES: ReadonlySet<object> = new Set(
   ].map((builtIn) => builtIn.prototype),
 )
 
-/** Exactly a built-in whose copy is faithful; a subclass may hold more than a copy would carry over. */
+/**
+ * Exactly a built-in whose copy is faithful; a subclass may hold more than a copy would carry over.
+ */
 function isCopyable(object: object): boolean {
   return COPYABLE_PROTOTYPES.has(Object.getPrototypeOf(object))
 }

@@ -1,5 +1,6 @@
 /**
- * Statistics as OpenTelemetry metrics (row C7). Read when the meter collects; a call costs nothing more.
+ * Statistics as OpenTelemetry metrics (row C7). Read when the meter collects; a call costs nothing
+ * more.
  *
  * | metric | kind | unit | attributes |
  * |---|---|---|---|
@@ -18,8 +19,9 @@ import { DROP_CAUSES, type ValuesStatistics } from './statistics.ts'
 import { defaultValuesStore, type ValuesStore } from './store.ts'
 
 /**
- * Reports a store's statistics to `meter` until disposed. Call it after the OpenTelemetry SDK is set up: a
- * meter asked for earlier stays mute. Defaults: the process's store, the global meter `@offstage/sdk`.
+ * Reports a store's statistics to `meter` until disposed. Call it after the OpenTelemetry SDK is
+ * set up: a meter asked for earlier stays mute. Defaults: the process's store, the global meter
+ * `@offstage/sdk`.
  */
 export function observeReusableValues(
   options: { readonly store?: ValuesStore; readonly meter?: Meter } = {},

@@ -19,20 +19,34 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
    * Default: the function's own name; an anonymous one must be given a name.
    */
   readonly name?: string
-  /** Default `session`. Outside of any call scope a `call` function runs and remembers nothing (row C1). */
+  /**
+   * Default `session`. Outside of any call scope a `call` function runs and remembers nothing (row
+   * C1).
+   */
   readonly lifetime?: Lifetime
-  /** Session the values belong to; default: that of the running code, else the process's own (row C1). */
+  /**
+   * Session the values belong to; default: that of the running code, else the process's own (row
+   * C1).
+   */
   readonly session?: ValuesSession
-  /** Dropped this long after computing. Above 0; default 20 min (row C3). Kept to 0.1 s, late by up to the store's resolution. */
+  /**
+   * Dropped this long after computing. Above 0; default 20 min (row C3). Kept to 0.1 s, late by up
+   * to the store's resolution.
+   */
   readonly maxAgeMs?: number
-  /** Dropped this long after last use; false: off. Above 0; default 6 min (row C3). Precision as of `maxAgeMs`. */
+  /**
+   * Dropped this long after last use; false: off. Above 0; default 6 min (row C3). Precision as of
+   * `maxAgeMs`.
+   */
   readonly idleMs?: number | false
   /**
-   * For this long after `maxAgeMs` callers get the old value at once while one computation runs behind. Default 0.
-   * Only for functions that return a promise; another simply computes.
+   * For this long after `maxAgeMs` callers get the old value at once while one computation runs
+   * behind. Default 0. Only for functions that return a promise; another simply computes.
    */
   readonly staleWhileRevalidateMs?: number
-  /** For this long after `maxAgeMs` a failing computation is answered with the old value. Default 0. */
+  /**
+   * For this long after `maxAgeMs` a failing computation is answered with the old value. Default 0.
+   */
   readonly staleIfErrorMs?: number
   /** What is frozen of a value before it is shared; default `deep` (row C5). */
   readonly freeze?: FreezeMode
@@ -42,7 +56,10 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
   readonly tags?: (value: Awaited<R>, ...params: P) => readonly string[]
   /** Bytes of a value, instead of the estimate. Whole, not negative. */
   readonly bytesOf?: (value: Awaited<R>) => number
-  /** The other side of a remote call, asked before computing (row C8). Only for functions that return a promise. */
+  /**
+   * The other side of a remote call, asked before computing (row C8). Only for functions that
+   * return a promise.
+   */
   readonly tier?: R extends PromiseLike<unknown> ? RemoteTier : never
   /** Where values are kept and counted; default: the process's store. */
   readonly store?: ValuesStore

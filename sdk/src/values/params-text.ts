@@ -1,11 +1,14 @@
 /**
- * Parameters as one canonical text that another process can read back: equal parameters give the same
- * text. For the ports that cross processes (rows C6, C8); lookups inside a process never build it.
+ * Parameters as one canonical text that another process can read back: equal parameters give the
+ * same text. For the ports that cross processes (rows C6, C8); lookups inside a process never build
+ * it.
  */
 import { appendParameter } from './components.ts'
 import { defineReference, identityOf, reference } from './references.ts'
 
-/** The text of a parameter list; undefined when one of them does not compare by content (row C2). */
+/**
+ * The text of a parameter list; undefined when one of them does not compare by content (row C2).
+ */
 export function paramsToText(params: readonly unknown[]): string | undefined {
   if (!params.every((param) => appendParameter([], param))) return
   return JSON.stringify(params.map(encode))

@@ -1,10 +1,10 @@
 /**
- * Where values live: a partition for each (session or call scope, user, privileged mode), in it a table for
- * each function. Values never cross partitions, so rights never leak (row C4).
+ * Where values live: a partition for each (session or call scope, user, privileged mode), in it a
+ * table for each function. Values never cross partitions, so rights never leak (row C4).
  *
  * Invariants:
- * 1. For one identity of one owner there is at most one live partition: two requests of a user that start
- *    together share what they compute.
+ * 1. For one identity of one owner there is at most one live partition: two requests of a user that
+ *    start together share what they compute.
  * 2. A partition nobody uses (no context, no entry) can be collected; a long-lived session does not
  *    grow with every user it has ever served.
  * 3. A closed partition holds nothing and never will again.
@@ -37,7 +37,10 @@ export class Table {
     this.partition = partition
   }
 
-  /** The trie for calls with this many parameters; `components` gets what their sequence begins with. */
+  /**
+   * The trie for calls with this many parameters; `components` gets what their sequence begins
+   * with.
+   */
   trieFor(parameters: number, components: Component[]): Trie<Entry> {
     if (parameters === 1) return this.ones
     if (parameters === 2) return this.twos

@@ -1,9 +1,12 @@
 /**
- * Objects with a declared stable identity (row C2): two of them with the same type and id are the same
- * parameter, whatever else they hold.
+ * Objects with a declared stable identity (row C2): two of them with the same type and id are the
+ * same parameter, whatever else they hold.
  */
 
-/** Property under which an object declares its identity: `get [reference]() { return { type, id } }`. */
+/**
+ * Property under which an object declares its identity: `get [reference]() { return { type, id }
+ * }`.
+ */
 export const reference: unique symbol = Symbol.for('offstage.values.reference')
 
 /** A stable identity. `id` compares by content; `1`, `1n` and `'1'` are three ids. */

@@ -1,6 +1,6 @@
 /**
- * Refreshing: dropping remembered values because what they were computed from has changed (row C6). Within a
- * process at once; in other processes through the port.
+ * Refreshing: dropping remembered values because what they were computed from has changed (row C6).
+ * Within a process at once; in other processes through the port.
  */
 
 /** What to drop. Parameters as text (`paramsToText`), so that a message can leave the process. */
@@ -18,9 +18,9 @@ export interface RefreshMessage {
 }
 
 /**
- * Carries refreshes between processes. Delivery at least once, in any order: a refresh received twice is
- * harmless. A lost one leaves old values until they age out, so an adapter that loses its connection delivers
- * `{ kind: 'all' }` when it is back.
+ * Carries refreshes between processes. Delivery at least once, in any order: a refresh received
+ * twice is harmless. A lost one leaves old values until they age out, so an adapter that loses its
+ * connection delivers `{ kind: 'all' }` when it is back.
  */
 export interface RefreshPort {
   /** Resolves when the message is accepted; rejects when it is not. */

@@ -1,5 +1,6 @@
 /**
- * The port through which a value computed on one side of a remote call is remembered on both (row C8).
+ * The port through which a value computed on one side of a remote call is remembered on both (row
+ * C8).
  */
 
 /** A call to be answered by the other side. */
@@ -18,18 +19,24 @@ export interface RemoteCall {
 /** A value and what this side must know to drop it in time. */
 export interface RemoteValue {
   readonly value: unknown
-  /** How long ago it was computed: its age counts on from here, not from the arrival. Milliseconds, 0 or more. */
+  /**
+   * How long ago it was computed: its age counts on from here, not from the arrival. Milliseconds,
+   * 0 or more.
+   */
   readonly ageMs: number
   /** Tags it can be refreshed by. */
   readonly tags: readonly string[]
 }
 
 /**
- * The other tier. A failing one is never an error of the call: the function computes as if it were absent, and
- * statistics count it.
+ * The other tier. A failing one is never an error of the call: the function computes as if it were
+ * absent, and statistics count it.
  */
 export interface RemoteTier {
-  /** What the other side remembers or computes; undefined when it has nothing to say, and this side computes. */
+  /**
+   * What the other side remembers or computes; undefined when it has nothing to say, and this side
+   * computes.
+   */
   fetch(call: RemoteCall): Promise<RemoteValue | undefined>
   /** Told of a value computed on this side. */
   offer(call: RemoteCall, value: RemoteValue): Promise<void>

@@ -14,7 +14,10 @@ export interface Reusable<P extends readonly unknown[], R> extends Disposable {
   (...params: P): R
   /** Its name in statistics, metrics and refreshes. */
   readonly reusableName: string
-  /** Drops all of its values, here and through the store's ports (row C6). Rejects as `refreshReusableValues` does. */
+  /**
+   * Drops all of its values, here and through the store's ports (row C6). Rejects as
+   * `refreshReusableValues` does.
+   */
   refresh(): Promise<void>
   /** Drops the value for these parameters, of every session and user (row C6). */
   refreshFor(...params: P): Promise<void>
@@ -23,18 +26,21 @@ export interface Reusable<P extends readonly unknown[], R> extends Disposable {
 }
 
 /**
- * Wraps a function so that calls with equal parameters return the remembered result (rows C1 to C7).
+ * Wraps a function so that calls with equal parameters return the remembered result (rows C1 to
+ * C7).
  *
- * - Parameters compare by content: undefined, null, booleans, numbers, bigints, strings, Dates, references and flat
- *   structures of these (row C2). With any other parameter the function runs and nothing is remembered.
- * - An AbortSignal as the last parameter is not compared. The function gets a signal in its place that aborts
- *   once every caller waiting for this computation has aborted (row C7).
- * - Synchronous functions return the value, asynchronous ones a promise. Errors and `undefined` are not remembered;
- *   `null` is (row C5). The value is frozen deeply unless `freeze` says otherwise.
+ * - Parameters compare by content: undefined, null, booleans, numbers, bigints, strings, Dates,
+ *   references and flat structures of these (row C2). With any other parameter the function runs
+ *   and nothing is remembered.
+ * - An AbortSignal as the last parameter is not compared. The function gets a signal in its place
+ *   that aborts once every caller waiting for this computation has aborted (row C7).
+ * - Synchronous functions return the value, asynchronous ones a promise. Errors and `undefined` are
+ *   not remembered; `null` is (row C5). The value is frozen deeply unless `freeze` says otherwise.
  * - The function gets no `this`. It must not wait for a call of itself with equal parameters.
  * - Wrap once, at the top of a module: a second function of the same name in a store is refused.
  *
- * Throws a TypeError for a function without a name, a RangeError for a time that is none, an Error for a name taken.
+ * Throws a TypeError for a function without a name, a RangeError for a time that is none, an Error
+ * for a name taken.
  */
 export function reusable<P extends readonly unknown[], R>(
   fn: (...params: P) => R,
@@ -56,10 +62,10 @@ export function reusable<P extends readonly unknown[], R>(
 }
 
 /**
- * The function people call. Calls with up to two scalar parameters that find a value seen fresh in this tick
- * before, or a computation to wait for, are answered here; everything else goes the long way. No marker of
- * components.ts can be given as a parameter, so what is found under a parameter is its entry; 0 and -0, which a
- * Map does not tell apart, take the long way.
+ * The function people call. Calls with up to two scalar parameters that find a value seen fresh in
+ * this tick before, or a computation to wait for, are answered here; everything else goes the long
+ * way. No marker of components.ts can be given as a parameter, so what is found under a parameter
+ * is its entry; 0 and -0, which a Map does not tell apart, take the long way.
  */
 function callerOf(cache: FunctionCache, store: ValuesStore) {
   const answer = (...params: unknown[]) => cache.call(params)
@@ -82,7 +88,10 @@ function callerOf(cache: FunctionCache, store: ValuesStore) {
   }
 }
 
-/** What to refresh (row C6): everything, a function, a function's value for some parameters, or a tag. */
+/**
+ * What to refresh (row C6): everything, a function, a function's value for some parameters, or a
+ * tag.
+ */
 export type RefreshTarget =
   | {
       readonly function: string | { readonly reusableName: string }
@@ -91,9 +100,10 @@ export type RefreshTarget =
   | { readonly tag: string }
 
 /**
- * Drops remembered values: all of them without a target (row C6). Here at once; the promise resolves when the store's
- * ports have accepted it for other processes, and rejects with an AggregateError when one has not. Results being
- * computed meanwhile reach their callers but are not remembered.
+ * Drops remembered values: all of them without a target (row C6). Here at once; the promise
+ * resolves when the store's ports have accepted it for other processes, and rejects with an
+ * AggregateError when one has not. Results being computed meanwhile reach their callers but are not
+ * remembered.
  */
 export function refreshReusableValues(
   target?: RefreshTarget,

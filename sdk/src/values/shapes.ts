@@ -1,10 +1,11 @@
 /**
- * The set of property names of a flat structure, one object per set, whatever the order of the names.
+ * The set of property names of a flat structure, one object per set, whatever the order of the
+ * names.
  *
- * How it works: a trie over names in the order met leads to the shape; orders of the same names lead to
- * the same object through the sorted names. What has been learned is bounded: past the limit everything
- * is forgotten. A shape learned anew is a new object, so entries kept under the old one are merely not
- * found again; two sets of names never share an object.
+ * How it works: a trie over names in the order met leads to the shape; orders of the same names
+ * lead to the same object through the sorted names. What has been learned is bounded: past the
+ * limit everything is forgotten. A shape learned anew is a new object, so entries kept under the
+ * old one are merely not found again; two sets of names never share an object.
  */
 export class Shape {
   /** In canonical (sorted) order. */

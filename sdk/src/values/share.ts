@@ -12,8 +12,8 @@ export type FreezeMode = 'deep' | 'shallow' | 'none'
  * What happens to a value that cannot be frozen:
  * - `refuse`, the default: it goes to the one caller that computed it and is not remembered.
  * - `copy`: each caller gets a copy, where a faithful one can be made; otherwise as `refuse`.
- * - `error`: the call fails with a TypeError that says why. Callers waiting for one computation can then share one
- *   promise too.
+ * - `error`: the call fails with a TypeError that says why. Callers waiting for one computation can
+ *   then share one promise too.
  */
 export type UnfreezableRule = 'refuse' | 'copy' | 'error'
 
@@ -30,10 +30,11 @@ export type Sharing =
 /**
  * Freezes `value` in place or takes a private copy, by the stated rule:
  * - `none`: shared as it is; keeping it unchanged is the callers' promise.
- * - `shallow`: the outermost object is frozen, what it holds is shared as it is. An outermost object that
- *   freezing does not protect is treated as under `deep`.
- * - `deep`: everything is frozen. With a Map, Set, RegExp or buffer inside, the value is refused, or copied if
- *   `unfreezable` says so. With a class instance, function or accessor inside it is always refused.
+ * - `shallow`: the outermost object is frozen, what it holds is shared as it is. An outermost
+ *   object that freezing does not protect is treated as under `deep`.
+ * - `deep`: everything is frozen. With a Map, Set, RegExp or buffer inside, the value is refused,
+ *   or copied if `unfreezable` says so. With a class instance, function or accessor inside it is
+ *   always refused.
  * A refused value is left untouched.
  */
 export function shareValue(

@@ -108,7 +108,10 @@ export type Verdict =
 export const VERDICT_CALLS_MIN = 100
 const MISSES_PER_HIT_MAX = 10
 
-/** The most telling reason first: what cannot be remembered, then what is not asked for again, then the price. */
+/**
+ * The most telling reason first: what cannot be remembered, then what is not asked for again, then
+ * the price.
+ */
 export function verdictOf(counters: Totals): Verdict {
   const { hits, joins, misses, uncacheable, outsideScope } = counters
   const calls = hits + joins + misses + uncacheable + outsideScope

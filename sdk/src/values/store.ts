@@ -1,12 +1,14 @@
 /**
  * Everything a process remembers: its functions, one clock, one budget, one way to refresh.
  *
- * How it works: time is read on every miss and by one timer, which runs only while something is held; hits
- * compare small integers. Each turn of the timer drops what has been idle too long and looks at the heap.
+ * How it works: time is read on every miss and by one timer, which runs only while something is
+ * held; hits compare small integers. Each turn of the timer drops what has been idle too long and
+ * looks at the heap.
  *
  * Invariants:
  * 1. `bytes` is the sum over functions and at most `bytesMax` after every change.
- * 2. The timer runs exactly while `bytes` is above zero and the store is open; it never keeps a process alive.
+ * 2. The timer runs exactly while `bytes` is above zero and the store is open; it never keeps a
+ *    process alive.
  * 3. A name belongs to one function of the store at a time.
  */
 import { randomUUID } from 'node:crypto'
@@ -21,7 +23,10 @@ import { TICK_MS, ticksOf } from './ticks.ts'
 export interface ValuesStoreOptions {
   /** Estimated bytes held at most, over all functions; default 64 MiB (row C3). */
   readonly bytesMax?: number
-  /** Share of the heap limit in use above which values are dropped, a quarter a turn; default 0.85 (row C3). */
+  /**
+   * Share of the heap limit in use above which values are dropped, a quarter a turn; default 0.85
+   * (row C3).
+   */
   readonly heapRatioMax?: number
   /** Reads the share of the heap limit in use, 0 to 1; default from V8. */
   readonly heapRatio?: () => number
@@ -76,12 +81,15 @@ export class ValuesStore implements Budget {
     return ms
   }
 
-  /** Throws when the name is taken: wrap once, at the top of a module, not once for each request. */
+  /**
+   * Throws when the name is taken: wrap once, at the top of a module, not once for each request.
+   */
   register(cache: FunctionCache): void {
     const { name } = cache.policy
     if (this.#functions.has(name)) {
       throw new Error(
-        `A reusable function named ${name} exists already: wrap a function once, not for each call, or pass another { name }`,
+        `A reusable function named ${name} exists already: ` +
+          'wrap a function once, not for each call, or pass another { name }',
       )
     }
     this.#functions.set(name, cache)
@@ -128,7 +136,10 @@ export class ValuesStore implements Budget {
     if (this.bytes > 0 && this.#heapRatio() > this.#heapRatioMax) this.#relieveHeap()
   }
 
-  /** Drops a quarter of every function's values, by order of use; the next turn goes on if that was too little. */
+  /**
+   * Drops a quarter of every function's values, by order of use; the next turn goes on if that was
+   * too little.
+   */
   #relieveHeap(): void {
     for (const { holdings } of this.#functions.values()) {
       const target = holdings.bytes * 0.75
@@ -137,8 +148,9 @@ export class ValuesStore implements Budget {
   }
 
   /**
-   * Drops what the scope covers, here at once and through the ports elsewhere (row C6). Resolves when every port has
-   * accepted; rejects with an AggregateError when one has not, the values here being dropped all the same.
+   * Drops what the scope covers, here at once and through the ports elsewhere (row C6). Resolves
+   * when every port has accepted; rejects with an AggregateError when one has not, the values here
+   * being dropped all the same.
    */
   async refresh(scope: RefreshScope): Promise<void> {
     this.#apply(scope)
@@ -197,7 +209,10 @@ export class ValuesStore implements Budget {
   }
 }
 
-/** Opens a store of one's own, apart from the process's. Throws a RangeError for a budget that is none. */
+/**
+ * Opens a store of one's own, apart from the process's. Throws a RangeError for a budget that is
+ * none.
+ */
 export function createValuesStore(options?: ValuesStoreOptions): ValuesStore {
   return new ValuesStore(options)
 }

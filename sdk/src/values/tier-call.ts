@@ -21,7 +21,9 @@ export interface TierCall {
   readonly onFailure: () => void
 }
 
-/** Asks the other side, computes here when it has nothing, and then offers it the value (row C8). */
+/**
+ * Asks the other side, computes here when it has nothing, and then offers it the value (row C8).
+ */
 export async function askTier(tier: RemoteTier, call: TierCall): Promise<unknown> {
   const { user, privileged } = call.identity
   const params = paramsToText(call.params) ?? '[]'
@@ -39,7 +41,8 @@ export async function askTier(tier: RemoteTier, call: TierCall): Promise<unknown
   const value = await call.compute()
   if (value !== undefined) {
     const offered = { value, ageMs: 0, tags: call.tagsOf(value) }
-    tier.offer(remoteCall, offered).catch(call.onFailure) // the caller does not wait for the other side
+    // the caller does not wait for the other side
+    tier.offer(remoteCall, offered).catch(call.onFailure)
   }
   return value
 }

@@ -2,13 +2,13 @@
  * Finds a leaf by its sequence of components without building or hashing a text.
  *
  * How it works: nested Maps, one level a component, but a leaf hangs at the first level where it is
- * alone; it is pushed down when a second one with the same beginning arrives. So one Map serves a million
- * entries with different first components, and a lookup costs one Map access per shared component plus a
- * comparison of the rest.
+ * alone; it is pushed down when a second one with the same beginning arrives. So one Map serves a
+ * million entries with different first components, and a lookup costs one Map access per shared
+ * component plus a comparison of the rest.
  *
  * Invariants:
- * 1. No sequence in a trie is the beginning of another (components.ts), so a leaf and a branch never
- *    claim the same place.
+ * 1. No sequence in a trie is the beginning of another (components.ts), so a leaf and a branch
+ *    never claim the same place.
  * 2. No branch but the root is empty.
  */
 import type { Component } from './components.ts'
