@@ -12,3 +12,16 @@ export const double = defineJob({
     return n * 2
   },
 })
+
+/** A child job, and a value in temp storage: what one trace must hold together. */
+export const family = defineJob({
+  method: 'cluster.family',
+  params: z.object({ n: z.number() }),
+  result: z.number(),
+  async run(job, { n }) {
+    const [doubled = Number.NaN] = await job.runAll(double, [{ n }])
+    const { address } = await job.storage.put({ doubled })
+    await job.storage.delete(address)
+    return doubled
+  },
+})

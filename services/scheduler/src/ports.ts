@@ -68,6 +68,8 @@ export interface AttemptSuccess extends AttemptKey {
 export interface ChangedJob extends JobStanding {
   readonly method: string
   readonly key: string
+  /** W3C trace context; empty for none. */
+  readonly traceparent: string
 }
 
 export interface JobFilter {

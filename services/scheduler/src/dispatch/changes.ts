@@ -18,7 +18,7 @@ export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJ
   return (jobs) => {
     const queued: ChangedJob[] = []
     for (const job of jobs) {
-      events.job(job.namespace, job.id, job.state)
+      events.job(job.namespace, job.id, job.state, job.traceparent)
       if (isTerminal(job.state)) {
         feed.tell(job.id, 'state', job)
         if (job.key !== '') options.keyFreed()

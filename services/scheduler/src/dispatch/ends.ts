@@ -8,7 +8,7 @@
  */
 import { isConnectionError, sqlStateOf } from '@offstage/kit/database'
 import type { JobError, JobStanding } from '../domain/job.ts'
-import { isTerminal, JobState } from '../domain/job-state.ts'
+import { JobState } from '../domain/job-state.ts'
 import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
 import type { Payload } from '../domain/start-command.ts'
 import type {
@@ -190,11 +190,6 @@ function changedJob(
   job: RunningJob,
   completion: NonNullable<JobStanding['completion']>,
 ): ChangedJob {
-  const { id, namespace, owner, method, key } = job
-  return { id, namespace, owner, method, key, state: completion.state, completion }
-}
-
-/** Whether a changed job has ended, rather than gone back to wait. */
-export function hasEnded(job: ChangedJob): boolean {
-  return isTerminal(job.state)
+  const { id, namespace, owner, method, key, traceparent } = job
+  return { id, namespace, owner, method, key, traceparent, state: completion.state, completion }
 }

@@ -7,8 +7,10 @@ import { canSee, type FindJobs } from '../jobs/find-jobs.ts'
 import type { Started, StartJobs } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch } from '../waits/job-watch.ts'
-import * as map from './mapping.ts'
+import * as map from './job-mapping.ts'
+import { boundedMs, namespaceFrom, pageSizeFrom } from './mapping.ts'
 import { rpcStatusOf } from './rpc-status.ts'
+import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
 import { unimplemented } from './unimplemented.ts'
 import { watchJobs } from './watch-jobs.ts'
 
@@ -27,7 +29,7 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
     startJob: unary(async (request: proto.StartJobRequest, context) => {
       const { job: spec } = request
       if (spec === undefined) throw invalidField('job', 'is required')
-      const command = map.startCommandFrom(spec, originOf(request, context))
+      const command = startCommandFrom(spec, originOf(request, context))
       const [started] = await use.startJobs([command], inlineWaitOf(request), context.signal)
       return { job: started && map.startedTo(started) }
     }),
@@ -38,7 +40,7 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
         throw invalidField('jobs', `must be 1 to ${LIMITS.batchMax}`)
       }
       const origin = originOf(request, context)
-      const commands = jobs.map((spec) => attempt(() => map.startCommandFrom(spec, origin)))
+      const commands = jobs.map((spec) => attempt(() => startCommandFrom(spec, origin)))
       const good = commands.flatMap((command) => ('error' in command ? [] : [command]))
       const started = await use.startJobs(good, inlineWaitOf(request), context.signal)
       let next = 0
@@ -50,15 +52,15 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
     }),
 
     getJob: unary(async ({ namespace, jobId }: proto.GetJobRequest, { caller }) => {
-      const job = await use.findJobs.get(caller, map.namespaceFrom(namespace), jobIdFrom(jobId))
+      const job = await use.findJobs.get(caller, namespaceFrom(namespace), jobIdFrom(jobId))
       return { job: map.jobTo(job, { brief: false }) }
     }),
 
     listJobs: unary(async (request: proto.ListJobsRequest, { caller }) => {
-      const page = { size: map.pageSizeFrom(request.pageSize, 50), token: request.pageToken }
+      const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken }
       const filter = map.filterFrom(request.filter)
       if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
-      const namespace = map.namespaceFrom(request.namespace)
+      const namespace = namespaceFrom(request.namespace)
       const { jobs, nextPageToken } = await use.findJobs.list(caller, namespace, filter, page)
       return { jobs: jobs.map((job) => map.jobTo(job, { brief: true })), nextPageToken }
     }),
@@ -70,8 +72,8 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       }
       for (const [index, id] of ids.entries()) jobIdFrom(id, `job_ids[${index}]`)
       const any = request.mode === proto.WaitMode.WAIT_MODE_ANY
-      const timeoutMs = map.boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.inlineWaitMsMax)
-      const namespace = map.namespaceFrom(request.namespace)
+      const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.inlineWaitMsMax)
+      const namespace = namespaceFrom(request.namespace)
       const wanted = { ids, any, timeoutMs }
       const { standings, satisfied } = await use.findJobs.wait(caller, namespace, wanted, signal)
       return { statuses: ids.map((id, index) => map.statusTo(id, standings[index])), satisfied }
@@ -88,10 +90,10 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
 
     cancelJob: unary(async (request: proto.CancelJobRequest, { caller }) => {
       const { state, outcome } = await use.cancelJob(caller, {
-        namespace: map.namespaceFrom(request.namespace),
+        namespace: namespaceFrom(request.namespace),
         jobId: jobIdFrom(request.jobId),
         reason: request.reason.replaceAll('\0', '').slice(0, 1_000),
-        graceMs: map.boundedMs('grace', request.grace, GRACE_MS, 3_600_000),
+        graceMs: boundedMs('grace', request.grace, GRACE_MS, 3_600_000),
         cascade: request.cascade,
       })
       return { state, outcome: map.cancelOutcomeTo(outcome) }
@@ -100,9 +102,9 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
     listJobMessages: unary(async (request: proto.ListJobMessagesRequest, { caller }) => {
       const { messages, more } = await use.findJobs.messages(
         caller,
-        map.namespaceFrom(request.namespace),
+        namespaceFrom(request.namespace),
         jobIdFrom(request.jobId),
-        { after: request.afterSequence, size: map.pageSizeFrom(request.pageSize, 100) },
+        { after: request.afterSequence, size: pageSizeFrom(request.pageSize, 100) },
       )
       return { messages: messages.map(map.messageTo), more }
     }),
@@ -114,9 +116,9 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
   }
 }
 
-function originOf({ namespace }: { namespace: string }, context: CallContext): map.StartOrigin {
+function originOf({ namespace }: { namespace: string }, context: CallContext): StartOrigin {
   return {
-    namespace: map.namespaceFrom(namespace),
+    namespace: namespaceFrom(namespace),
     caller: context.caller,
     traceparent: currentTraceparent() ?? textOf(context, 'traceparent'),
     tracestate: currentTracestate() ?? textOf(context, 'tracestate'),
@@ -128,7 +130,7 @@ function textOf({ metadata }: CallContext, key: string): string {
 }
 
 function inlineWaitOf({ inlineWait }: { inlineWait: proto.StartJobRequest['inlineWait'] }): number {
-  return map.boundedMs('inline_wait', inlineWait, 0, LIMITS.inlineWaitMsMax)
+  return boundedMs('inline_wait', inlineWait, 0, LIMITS.inlineWaitMsMax)
 }
 
 /** Ids are compared as text: upper case would name another job. */

@@ -3,7 +3,8 @@ import type * as proto from '@offstage/proto/jobs'
 import { isJobId } from '../domain/start-command.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch } from '../waits/job-watch.ts'
-import { namespaceFrom, watchEventTo } from './mapping.ts'
+import { watchEventTo } from './job-mapping.ts'
+import { namespaceFrom } from './mapping.ts'
 
 const TARGETS_MAX = 10_000
 const EVENTS_MAX = 500

@@ -73,11 +73,12 @@ export function additionalToJson(payload: Payload | undefined): string | null {
   return JSON.stringify({ inline: bytes, address, type })
 }
 
-export const CHANGED_COLUMNS = `${STANDING_COLUMNS}, j.method, j.key`
+export const CHANGED_COLUMNS = `${STANDING_COLUMNS}, j.method, j.key, j.traceparent`
 
 export interface ChangedRow extends StandingRow {
   method: string
   key: string | null
+  traceparent: string | null
 }
 
 export function changedFromRow(row: ChangedRow): ChangedJob {
@@ -85,6 +86,7 @@ export function changedFromRow(row: ChangedRow): ChangedJob {
     ...standingFromRow(row),
     method: row.method,
     key: row.key ?? '',
+    traceparent: row.traceparent ?? '',
   }
 }
 
@@ -131,7 +133,7 @@ export function claimedFromRow(row: ClaimedRow): ClaimedJob {
 }
 
 export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.labels,
-  j.traceparent, j.options, j.revision, j.kind, j.request_id, j.priority, j.crash_count, j.create_time,
+  j.options, j.revision, j.kind, j.request_id, j.priority, j.crash_count, j.create_time,
   j.due_time, j.start_time, j.attachment_id, j.cancel_time`
 
 export interface JobRow extends ChangedRow {
@@ -139,7 +141,6 @@ export interface JobRow extends ChangedRow {
   attempt: number
   parent_id: string | null
   labels: Record<string, string> | null
-  traceparent: string | null
   options: StartOptions | null
   revision: number
   kind: number

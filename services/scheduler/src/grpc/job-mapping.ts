@@ -1,0 +1,139 @@
+/** Where jobs as the domain knows them become messages. */
+import type * as proto from '@offstage/proto/jobs'
+import type {
+  CancelOutcome,
+  Completion,
+  Job,
+  JobMessage,
+  JobStanding,
+  Progress,
+} from '../domain/job.ts'
+import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
+import type { Started } from '../jobs/start-jobs.ts'
+import type { JobFilter } from '../ports.ts'
+import type { WatchEvent } from '../waits/job-watch.ts'
+import { durationFrom, payloadTo, retryTo } from './mapping.ts'
+
+export function startedTo(started: Started): proto.StartedJob {
+  if ('refusal' in started) throw started.refusal
+  const { id, state, existing, standing } = started
+  return { jobId: id, state, existing, completion: completionTo(standing?.completion) }
+}
+
+const OUTCOMES: Readonly<Record<CancelOutcome, proto.CancelOutcome>> = {
+  unknown: 0,
+  'never-started': 1,
+  stopped: 2,
+  'finished-anyway': 3,
+}
+
+export function cancelOutcomeTo(outcome: CancelOutcome): proto.CancelOutcome {
+  return OUTCOMES[outcome]
+}
+
+export function completionTo(completion: Completion | undefined): proto.Completion | undefined {
+  if (completion === undefined) return undefined
+  return {
+    state: completion.state,
+    result: payloadTo(completion.result),
+    additionalResult: payloadTo(completion.additionalResult),
+    error: completion.error,
+    cancelOutcome: OUTCOMES[completion.cancelOutcome],
+    finishTime: completion.finishTime,
+  }
+}
+
+export function statusTo(jobId: string, standing: JobStanding | undefined): proto.JobStatus {
+  return {
+    jobId,
+    state: standing?.state ?? 0,
+    completion: completionTo(standing?.completion),
+  }
+}
+
+export function progressTo(progress: Progress | undefined): proto.Progress | undefined {
+  return progress && { ...progress, extra: progress.extra }
+}
+
+export function messageTo(message: JobMessage): proto.JobMessage {
+  const { sequence, recordTime, text, extra } = message
+  const severity = message.severity as proto.MessageSeverity
+  return { sequence, recordTime, severity, text, extra }
+}
+
+export function watchEventTo(event: WatchEvent): proto.JobEvent {
+  const { jobId } = event
+  switch (event.kind) {
+    case 'missing':
+      return { jobId, event: { $case: 'state', value: 0 } }
+    case 'state':
+      return { jobId, event: { $case: 'state', value: event.state } }
+    case 'progress':
+      return { jobId, event: { $case: 'progress', value: event.progress as proto.Progress } }
+    case 'message':
+      return { jobId, event: { $case: 'message', value: messageTo(event.message) } }
+    case 'completed': {
+      const value = completionTo(event.completion) as proto.Completion
+      return { jobId, event: { $case: 'completion', value } }
+    }
+  }
+}
+
+export function filterFrom(filter: proto.JobFilter | undefined): JobFilter {
+  return {
+    states: filter?.states ?? [],
+    methods: filter?.methods ?? [],
+    key: filter?.key ?? '',
+    owner: filter?.owner ?? '',
+    kinds: filter?.kinds ?? [],
+    parentId: filter?.parentJobId ?? '',
+    labels: filter?.labels ?? {},
+    createdFrom: filter?.createdFrom,
+    createdBefore: filter?.createdBefore,
+  }
+}
+
+/** Listings leave out results and error details. */
+export function jobTo(job: Job, { brief }: { brief: boolean }): proto.Job {
+  const { options } = job
+  const completion = completionTo(job.completion)
+  if (brief && completion !== undefined) {
+    completion.result = undefined
+    completion.additionalResult = undefined
+    if (completion.error !== undefined) completion.error = { ...completion.error, detail: '' }
+  }
+  return {
+    jobId: job.id,
+    namespace: job.namespace,
+    method: job.method,
+    state: job.state,
+    revision: BigInt(job.revision),
+    owner: job.owner,
+    kind: job.kind as proto.JobKind,
+    key: job.key,
+    requestId: job.requestId,
+    parentJobId: job.parentId,
+    lane: job.lane as proto.Lane,
+    priority: job.priority,
+    labels: { ...job.labels },
+    displayName: options.displayName ?? job.method,
+    attempt: job.attempt,
+    crashCount: job.crashCount,
+    retryPolicy: retryTo(options.retry ?? DEFAULT_RETRY_POLICY),
+    deadlines: {
+      queue: durationFrom(options.queueDeadlineMs),
+      attempt: durationFrom(options.attemptDeadlineMs),
+      total: undefined,
+      heartbeat: undefined,
+    },
+    createTime: job.createTime,
+    dueTime: job.dueTime,
+    startTime: job.startTime,
+    progress: progressTo(job.progress),
+    completion,
+    executorSessionId: job.attachmentId,
+    cancelRequested: job.cancelRequested,
+    traceparent: job.traceparent,
+    lastError: brief ? undefined : job.lastError,
+  }
+}

@@ -1,0 +1,113 @@
+/** Where a JobSpec becomes a start command. */
+import type { Caller } from '@offstage/kit/grpc'
+import type * as proto from '@offstage/proto/jobs'
+import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
+import { invalidField, notImplemented } from '../refusals.ts'
+import { msFrom, payloadFrom, retryFrom } from './mapping.ts'
+
+const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
+  0: 'refuse',
+  1: 'refuse',
+  2: 'return-running',
+  3: 'queue-behind',
+}
+
+/** Who starts jobs, where, and within which trace. */
+export interface StartOrigin {
+  readonly namespace: string
+  readonly caller: Caller
+  readonly traceparent: string
+  readonly tracestate: string
+}
+
+export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): StartCommand {
+  refuseUnsupported(spec)
+  const keyConflict = KEY_CONFLICTS[spec.keyConflictPolicy]
+  if (keyConflict === undefined) throw invalidField('key_conflict_policy', 'is not a known value')
+  if (spec.kind > 1)
+    throw invalidField('kind', 'must be PROGRAM: the other kinds are Offstage’s own')
+  if (spec.lane < 0 || spec.lane > 3) throw invalidField('lane', 'is not a known value')
+  refuseNul(spec)
+  return {
+    namespace: origin.namespace,
+    owner: origin.caller.user,
+    method: spec.method,
+    params: payloadFrom(spec.params) ?? EMPTY_PARAMS,
+    kind: 1,
+    lane: spec.lane,
+    priority: spec.priority,
+    key: spec.key,
+    keyConflict,
+    requestId: spec.requestId,
+    parentId: spec.parentJobId,
+    labels: hasEntries(spec.labels) ? spec.labels : undefined,
+    startTime: spec.startTime,
+    delayMs: msFrom(spec.delay) ?? 0,
+    traceparent: spec.traceparent || origin.traceparent,
+    options: startOptionsFrom(spec, origin.tracestate),
+  }
+}
+
+const EMPTY_PARAMS: Payload = { type: '' }
+
+function hasEntries(labels: Record<string, string>): boolean {
+  for (const _ in labels) return true
+  return false
+}
+
+/** What a newer caller may ask for and this scheduler cannot do is refused, never passed over. */
+function refuseUnsupported(spec: proto.JobSpec): void {
+  if (spec.fallbackMethod !== '') throw notImplemented('fallback_method')
+  if (spec.executorSessionId !== '') throw notImplemented('executor_session_id')
+  if (spec.deadlines?.total !== undefined) throw notImplemented('deadlines.total')
+  if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')
+}
+
+const TEXTS = [
+  ['key', 'key'],
+  ['request_id', 'requestId'],
+  ['scope', 'scope'],
+  ['result_address', 'resultAddress'],
+  ['additional_result_address', 'additionalResultAddress'],
+  ['display_name', 'displayName'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
+] as const
+
+/** PostgreSQL texts hold every character but this one. */
+function refuseNul(spec: proto.JobSpec): void {
+  for (const [field, name] of TEXTS) refuseNulIn(field, spec[name])
+  for (const key in spec.labels) refuseNulIn('labels', `${key}${spec.labels[key]}`)
+}
+
+function refuseNulIn(field: string, text: string): void {
+  if (text.includes('\0')) throw invalidField(field, 'must not contain a NUL character')
+}
+
+/** Undefined when nothing is asked for, which keeps the hot path free of it. */
+function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {
+  const state = spec.tracestate || tracestate
+  const plain =
+    spec.displayName === '' &&
+    spec.scope === '' &&
+    spec.resultAddress === '' &&
+    !spec.wantAdditionalResult &&
+    spec.additionalResultAddress === '' &&
+    !spec.cancelWithParent &&
+    spec.retryPolicy === undefined &&
+    spec.deadlines === undefined &&
+    state === ''
+  if (plain) return undefined
+  return {
+    displayName: spec.displayName || undefined,
+    scope: spec.scope || undefined,
+    resultAddress: spec.resultAddress || undefined,
+    wantAdditionalResult: spec.wantAdditionalResult || undefined,
+    additionalResultAddress: spec.additionalResultAddress || undefined,
+    cancelWithParent: spec.cancelWithParent || undefined,
+    retry: retryFrom(spec.retryPolicy),
+    attemptDeadlineMs: msFrom(spec.deadlines?.attempt),
+    queueDeadlineMs: msFrom(spec.deadlines?.queue),
+    tracestate: state || undefined,
+  }
+}
