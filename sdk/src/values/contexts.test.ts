@@ -46,6 +46,16 @@ describe('lifetime call', () => {
     expect(it.f.statistics().entries).toBe(0)
   })
 
+  test('a thenable that starts its work when awaited does it in the scope', async () => {
+    using it = counter('call')
+    const values = await runInCallScope(() => ({
+      // biome-ignore lint/suspicious/noThenProperty: what query builders are
+      then: (done: (values: number[]) => void) => done([it.f(), it.f()]),
+    }))
+    expect(values).toEqual([1, 1])
+    expect(it.f.statistics()).toMatchObject({ outsideScope: 0, entries: 0 })
+  })
+
   test('a callback that throws ends its scope', () => {
     using it = counter('call')
     const failing = () =>

@@ -105,13 +105,18 @@ export function runInCallScope<T>(callback: () => T, identity?: ValuesIdentity):
   const scope = new CallScope()
   let isSettled = true
   try {
-    const result = scope.run(callback, identity)
-    if (!isThenable(result)) return result
+    const result = scope.run(() => settling(callback()), identity)
+    if (!(result instanceof Promise)) return result
     isSettled = false
-    return Promise.resolve(result).finally(() => scope.close()) as T
+    return result.finally(() => scope.close()) as T
   } finally {
     if (isSettled) scope.close()
   }
+}
+
+/** A promise for any thenable, begun here: one that starts its work when awaited starts it in scope. */
+function settling<T>(result: T): T {
+  return isThenable(result) ? (Promise.resolve(result) as T) : result
 }
 
 /**
