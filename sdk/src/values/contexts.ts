@@ -114,7 +114,7 @@ export function runInCallScope<T>(callback: () => T, identity?: ValuesIdentity):
   }
 }
 
-/** A promise for any thenable, begun here: one that starts its work when awaited starts it in scope. */
+/** A promise for any thenable, begun here: one that starts when awaited starts in scope. */
 function settling<T>(result: T): T {
   return isThenable(result) ? (Promise.resolve(result) as T) : result
 }
