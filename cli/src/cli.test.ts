@@ -27,8 +27,8 @@ test('a job started from the shell prints its result, and on the other stream wh
 
 test('a result of bytes comes out as it is', async () => {
   await using it = await setup()
-  const { stdout } = await it.offstage('start', 'test.bytes', '--wait')
-  expect(Buffer.from(stdout).toString()).toBe(Buffer.from([0, 255, 10]).toString())
+  const { bytes } = await it.offstage('start', 'test.bytes', '--wait')
+  expect(bytes).toEqual(Buffer.from([0, 255, 10]))
 })
 
 test('jobs can be listed, looked at, waited for and canceled', async () => {
@@ -63,7 +63,9 @@ test('an unknown method and a missing job are named', async () => {
   expect(missing.stderr).toContain('JOB_NOT_FOUND')
 })
 
-test('jobs outlive a killed process: what had ended is known, what ran is run again', async () => {
+test('jobs outlive a killed process: what had ended is known, what ran is run again', {
+  timeout: 120_000,
+}, async () => {
   await using it = await setup()
   const first = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
   const ended = first.stdout.trim()

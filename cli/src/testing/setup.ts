@@ -13,6 +13,8 @@ export interface Outcome {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
+  /** Standard output as it came. */
+  readonly bytes: Buffer
 }
 
 /** Runs one command line of `offstage` to its end. Its environment has no variable of ours but those given. */
@@ -21,8 +23,14 @@ export function offstage(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
     execFile(
       process.execPath,
       [main, ...args],
-      { env: { ...foreignEnv(), ...env } },
-      (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+      { env: { ...process.env, ...noVariables(), ...env }, encoding: 'buffer' },
+      (error, bytes, stderr) =>
+        resolve({
+          code: Number(error?.code ?? 0),
+          stdout: bytes.toString(),
+          stderr: stderr.toString(),
+          bytes,
+        }),
     )
   })
 }
@@ -71,10 +79,6 @@ export async function setup(): Promise<Setup> {
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
-}
-
-function foreignEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, ...noVariables() }
 }
 
 /** What a developer has set must not reach the tests. */

@@ -3,9 +3,10 @@
  * a table. The services are those OFFSTAGE_SCHEDULER and OFFSTAGE_STORAGE name.
  */
 import { startTelemetry, traced } from '@offstage/kit/telemetry'
-import { Offstage, OffstageError } from '@offstage/sdk'
+import { type Completion, type JobHandle, Offstage, OffstageError } from '@offstage/sdk'
 import { delayReport } from './jobs.ts'
 import { createProgressDisplay } from './progress.ts'
+import type { DelayReport } from './report.ts'
 import { renderReport } from './table.ts'
 
 /** The result is read at once; whoever wants to look at it later has an hour. */
@@ -30,13 +31,13 @@ async function showReport(traceId: string): Promise<number> {
   const { address } = await offstage.storage.reserve({ timeToLiveMs: RESULT_LIVES_MS })
   const job = await offstage.startJob(delayReport, {}, { resultAddress: address })
   console.log(`job    ${job.id}\ntrace  ${traceId}\n`)
-  const onInterrupt = () => void job.cancel({ reason: 'Ctrl-C', cascade: true })
+  const onInterrupt = () => {
+    // Whoever cannot be told of the cancel cannot be waited for either.
+    job.cancel({ reason: 'Ctrl-C', cascade: true }).catch(() => process.exit(1))
+  }
   process.once('SIGINT', onInterrupt)
 
-  const progress = createProgressDisplay(process.stdout)
-  const done = await job
-    .waitForCompletion({ onProgress: ({ percent, text }) => progress.show(percent, text) })
-    .finally(() => progress.stop())
+  const done = await followProgress(job)
   process.off('SIGINT', onInterrupt)
   if (done.status === 'canceled') {
     console.error('the report was canceled')
@@ -53,4 +54,17 @@ async function showReport(traceId: string): Promise<number> {
     `${size} bytes read from temp storage at ${address}, ${seconds} s from start to table`,
   )
   return 0
+}
+
+async function followProgress(job: JobHandle<DelayReport>): Promise<Completion<DelayReport>> {
+  const display = createProgressDisplay(process.stdout)
+  try {
+    const done = await job.waitForCompletion({
+      onProgress: ({ percent, text }) => display.show(percent, text),
+    })
+    if (done.status === 'succeeded') display.show(100, 'done')
+    return done
+  } finally {
+    display.stop()
+  }
 }
