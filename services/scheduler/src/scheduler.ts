@@ -100,6 +100,7 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
     onError,
   })
   const streams = new Map<string, () => void>()
+  let stopping = false
   const leases = createLeases({
     attachments,
     store: attachmentStore,
@@ -117,13 +118,14 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
     sweeps,
     methods,
     ends,
-    reports: createReports({ store, feed, events }),
+    reports: createReports({ store, feed, events, onError }),
     backlog,
     events,
     schedulerName,
     leaseMs: config.sessionLeaseMs,
     newId: newJobId,
     streams,
+    stopping: () => stopping,
     changed,
     wakeClaims: () => claims.wake(),
     onError,
@@ -172,6 +174,7 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
       start: async () => {},
       // First at the stop: executors attach to another replica and go on with what they run.
       stop: async () => {
+        stopping = true
         for (const attachment of attachments.all()) attachment.drain()
         await new Promise(setImmediate)
         for (const close of [...streams.values()]) close()

@@ -61,6 +61,28 @@ test('a watch tells state, progress, messages and the end in order, and ends wit
   ])
 })
 
+test('what PostgreSQL cannot hold in a report does not hold up the others', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  const assignments = await executor.assigned(1)
+  const extra = { 'a\0b': 'c\0d', kept: '\\u0000' }
+  executor.say({
+    progress: [{ jobId, attempt: 1, progress: { percent: Number.NaN, text: 'a\0b', extra } }],
+    messages: [{ jobId, attempt: 1, number: 1, text: 'x\0y', extra }],
+  })
+  executor.succeed(...assignments)
+  await it.jobs.wait([jobId])
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId }] })
+  watch.halfClose()
+  await until(() => watch.ended)
+  const told = story(watch.events)
+  expect(told).toEqual(['progress 0 ab', 'message 1 xy', `completion ${JOB_STATE_SUCCEEDED}`])
+  const [, message] = watch.events
+  expect(message?.event?.value).toMatchObject({ extra: { ab: 'cd', kept: '\\u0000' } })
+})
+
 test('messages are replayed from a sequence number, while the job runs and after', async () => {
   await using it = await start()
   await using executor = await attachExecutor(it.address)

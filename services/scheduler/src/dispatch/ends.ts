@@ -6,7 +6,6 @@
  *  2. A result that meets a database that is away is kept and tried again until the attachment is gone; then the executor, which
  *     has not been acknowledged, sends it again on its next stream. Credits bound how many can wait (guarantee 6).
  */
-import { isConnectionError, sqlStateOf } from '@offstage/kit/database'
 import type { JobError, JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
@@ -22,6 +21,7 @@ import type {
 import { overloaded } from '../refusals.ts'
 import type { Attachment } from './attachment.ts'
 import { createBatcher } from './batcher.ts'
+import { isDataError, persist } from './persist.ts'
 
 /** How an attempt ended, as its executor tells it. */
 export interface AttemptResult {
@@ -54,7 +54,6 @@ interface Pending {
 }
 
 export function createEnds({ store, changed, onError }: EndsOptions): Ends {
-  const isDataError = (error: unknown) => /^2[23]/.test(sqlStateOf(error) ?? '')
   const overflow = () => overloaded('results')
   const limits = { maxItems: 1_000, maxQueued: 1_000_000, overflow, isDataError }
   const successes = createBatcher<AttemptSuccess & Pending, ChangedJob | undefined>({
@@ -124,26 +123,6 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
 }
 
 type Ended = readonly (ChangedJob | undefined)[]
-
-const RETRY_MS_MAX = 2_000
-
-/** Tries until the database has answered; gives up when `obsolete` says so, or for an error that will not pass. */
-async function persist<T>(
-  write: () => Promise<T>,
-  obsolete: () => boolean,
-  onError: (error: unknown) => void,
-): Promise<T | undefined> {
-  for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
-    try {
-      return await write()
-    } catch (error) {
-      onError(error)
-      if (!isConnectionError(error) || obsolete()) return undefined
-    }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs).unref())
-    if (obsolete()) return undefined
-  }
-}
 
 /** Whether the hot statement can record it: success, nothing but a small JSON result. */
 function isPlain({ outcome, additionalResult }: AttemptResult): boolean {

@@ -3,12 +3,13 @@ import type { MethodStore } from '../ports.ts'
 
 /**
  * The methods each namespace knows: what executors have announced, here or on other replicas, now or before. A method that
- * is not known is looked up in the database, at most once a second for each namespace.
+ * is not known is looked up in the database.
  */
 export class Methods {
   readonly #store: MethodStore
   readonly #byNamespace = new Map<string, Map<string, MethodDefinition>>()
-  readonly #readAt = new Map<string, number>()
+  /** Look-ups in flight: what is asked meanwhile joins them. */
+  readonly #reading = new Map<string, Promise<void>>()
 
   constructor(store: MethodStore) {
     this.#store = store
@@ -28,14 +29,20 @@ export class Methods {
   async find(namespace: string, method: string): Promise<MethodDefinition | undefined> {
     const found = this.peek(namespace, method)
     if (found !== undefined) return found
-    const now = performance.now()
-    if (now - (this.#readAt.get(namespace) ?? Number.NEGATIVE_INFINITY) < 1_000) return undefined
-    const definitions = await this.#store.read(namespace)
-    if (definitions.length === 0) return undefined
-    this.#readAt.set(namespace, now)
-    const known = this.#known(namespace)
-    for (const definition of definitions) known.set(definition.name, definition)
-    return known.get(method)
+    const reading = this.#reading.get(namespace) ?? this.#read(namespace)
+    this.#reading.set(namespace, reading)
+    await reading
+    return this.peek(namespace, method)
+  }
+
+  async #read(namespace: string): Promise<void> {
+    try {
+      const definitions = await this.#store.read(namespace)
+      const known = definitions.length === 0 ? undefined : this.#known(namespace)
+      for (const definition of definitions) known?.set(definition.name, definition)
+    } finally {
+      this.#reading.delete(namespace)
+    }
   }
 
   names(namespace: string): string[] {

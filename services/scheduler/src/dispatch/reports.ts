@@ -1,16 +1,17 @@
 /** What executors report about running attempts (rows J11, J15): recorded in batches, then hinted at. */
-import { sqlStateOf } from '@offstage/kit/database'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttemptKey, JobStore, MessageRecord, ProgressRecord } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachment } from './attachment.ts'
 import { createBatcher } from './batcher.ts'
+import { isDataError, persist } from './persist.ts'
 
 export interface ReportsOptions {
   readonly store: JobStore
   readonly feed: JobFeed
   readonly events: JobEvents
+  onError(error: unknown): void
 }
 
 type Report<T> = Omit<T, 'attachmentId'>
@@ -24,7 +25,7 @@ export interface Reports {
   ): Promise<void>
 }
 
-export function createReports({ store, feed, events }: ReportsOptions): Reports {
+export function createReports({ store, feed, events, onError }: ReportsOptions): Reports {
   const recorder = <T extends AttemptKey>(write: (records: readonly T[]) => Promise<void>) =>
     createBatcher<T, undefined>({
       async run(records) {
@@ -33,7 +34,7 @@ export function createReports({ store, feed, events }: ReportsOptions): Reports 
       },
       maxItems: 1_000,
       maxQueued: 20_000,
-      isDataError: (error) => /^2[23]/.test(sqlStateOf(error) ?? ''),
+      isDataError,
       overflow: () => overloaded('reports'),
     })
   const progress = recorder<ProgressRecord>(store.recordProgress)
@@ -53,10 +54,14 @@ export function createReports({ store, feed, events }: ReportsOptions): Reports 
         : [],
     )
 
+  /** While the database is away nothing more is read from the executor, so nothing it says is lost. */
+  const kept = (attachment: Attachment, write: () => Promise<unknown>) =>
+    persist(write, () => !attachment.attached, onError)
+
   return {
     async progress(attachment, reports) {
       const records = held(attachment, reports)
-      await progress.add(records)
+      await kept(attachment, () => progress.add(records))
       tell(
         attachment,
         records.map((record) => record.jobId),
@@ -65,7 +70,7 @@ export function createReports({ store, feed, events }: ReportsOptions): Reports 
     },
     async messages(attachment, reports) {
       const records = held(attachment, reports)
-      await messages.add(records)
+      await kept(attachment, () => messages.add(records))
       tell(
         attachment,
         records.map((record) => record.jobId),
@@ -79,7 +84,7 @@ export function createReports({ store, feed, events }: ReportsOptions): Reports 
           attempts.filter((attempt) => attempt.waiting === waiting),
         )
         if (some.length === 0) continue
-        await store.setWaiting(some, waiting)
+        await kept(attachment, () => store.setWaiting(some, waiting))
         for (const { jobId } of some) feed.tell(jobId, 'state')
       }
     },

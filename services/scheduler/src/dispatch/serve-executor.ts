@@ -17,6 +17,7 @@ import type {
   ProgressRecord,
   SweepStore,
 } from '../ports.ts'
+import { attachElsewhere } from '../refusals.ts'
 import { Attachment, type AttemptRef, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
@@ -58,6 +59,8 @@ export interface ServeExecutorOptions {
   readonly newId: () => string
   /** How to end the stream of each attachment from this side. */
   readonly streams: Map<string, () => void>
+  /** Whether this replica is going away and takes no executors any more. */
+  stopping(): boolean
   changed(jobs: readonly ChangedJob[]): void
   /** Slots have become free. */
   wakeClaims(): void
@@ -84,6 +87,7 @@ export type ServeExecutor = (hello: Hello, stream: ExecutorStream) => Promise<Ex
 export function createServeExecutor(options: ServeExecutorOptions): ServeExecutor {
   return async (hello, stream) => {
     const { attachments, methods, events, leaseMs } = options
+    if (options.stopping()) throw attachElsewhere()
     const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
     await methods.announce(hello.namespace, hello.methods)
     await adopt(options, attachment, hello)
@@ -128,7 +132,9 @@ function connection(
       // Results are not awaited: the next frame's share the next statement.
       if (frame.results.length > 0) ends.record(attachment, frame.results).catch(onError)
       if (frame.handedBack.length > 0) {
-        const attempts = frame.handedBack.map((ref) => ({ ...ref, attachmentId: attachment.id }))
+        const attempts = frame.handedBack
+          .filter(({ jobId, attempt }) => attachment.running.get(jobId)?.attempt === attempt)
+          .map((ref) => ({ ...ref, attachmentId: attachment.id }))
         for (const { jobId } of attempts) attachment.running.delete(jobId)
         ends.requeue(attempts).catch(onError)
       }

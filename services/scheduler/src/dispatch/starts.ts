@@ -9,7 +9,7 @@
  *  2. A job committed as running here is either sent, or handed to `unsent` for the queue: also when the commit's answer
  *     was lost and only the database knows.
  */
-import { isConnectionError, sqlStateOf } from '@offstage/kit/database'
+import { isConnectionError } from '@offstage/kit/database'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
@@ -20,6 +20,7 @@ import { keyTaken, overloaded, requestIdReused } from '../refusals.ts'
 import type { Attachments, Reservation } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import { type Batcher, createBatcher } from './batcher.ts'
+import { isDataError } from './persist.ts'
 
 export type StartOutcome =
   | {
@@ -63,7 +64,7 @@ export function createStarts(options: StartsOptions): Starts {
     maxItems: 1_000,
     maxQueued: 50_000,
     concurrency: 3,
-    isDataError: (error) => /^2[23]/.test(sqlStateOf(error) ?? ''),
+    isDataError,
     overflow: () => overloaded('starts'),
   })
 }

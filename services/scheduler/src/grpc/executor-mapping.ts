@@ -1,10 +1,11 @@
 /** Where proto types and domain types of the executor protocol meet. */
 import type * as proto from '@offstage/proto/executor'
+import type { Payload } from '@offstage/proto/jobs'
 import type { Outgoing } from '../dispatch/attachment.ts'
 import type { AttemptResult } from '../dispatch/ends.ts'
 import type { Hello, Incoming } from '../dispatch/serve-executor.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
-import { isJobId } from '../domain/start-command.ts'
+import { type Payload as DomainPayload, isJobId, LIMITS } from '../domain/start-command.ts'
 import type { RunningJob } from '../ports.ts'
 import { invalidField } from '../refusals.ts'
 import {
@@ -88,15 +89,24 @@ function creditFrom({ lane, slots }: proto.Credit): { lane: number; slots: numbe
   return { lane, slots }
 }
 
+/** An executor that sends a nonsensical address or type must not hold up the results beside it. */
+function resultPayloadFrom(payload: Payload | undefined): DomainPayload | undefined {
+  const parsed = payloadFrom(payload)
+  if (parsed?.address === undefined && !parsed?.type) return parsed
+  const type = textFrom(parsed.type, 100)
+  if (parsed.address === undefined) return { ...parsed, type }
+  return { address: textFrom(parsed.address, LIMITS.addressMax), type }
+}
+
 function resultFrom(result: proto.AttemptResult): AttemptResult {
   const { jobId, attempt, outcome } = result
-  const additionalResult = payloadFrom(result.additionalResult)
+  const additionalResult = resultPayloadFrom(result.additionalResult)
   switch (outcome?.$case) {
     case 'succeeded':
       return {
         jobId,
         attempt,
-        outcome: { kind: 'succeeded', result: payloadFrom(outcome.value) },
+        outcome: { kind: 'succeeded', result: resultPayloadFrom(outcome.value) },
         additionalResult,
       }
     case 'failed': {

@@ -147,6 +147,11 @@ function keyColumns(records: readonly AttemptKey[]): unknown[] {
   ]
 }
 
+/** As JSON without the one character jsonb cannot hold; pairs of backslashes are passed over. */
 function jsonOf(extra: Record<string, unknown> | undefined): string | null {
-  return extra === undefined ? null : JSON.stringify(extra)
+  if (extra === undefined) return null
+  return JSON.stringify(extra).replace(
+    /(\\\\)|\\u0000/g,
+    (_, pair: string | undefined) => pair ?? '',
+  )
 }
