@@ -1,11 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { glob } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const files = await Array.fromAsync(glob(['*.md', 'docs/**/*.md'], { cwd: root }))
+const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+const files = [...readdirSync(root), ...docs.map((path) => join('docs', path))].filter((path) =>
+  path.endsWith('.md'),
+)
 
 /** The anchors GitHub gives the headings of a document. */
 function anchorsOf(path: string): string[] {
