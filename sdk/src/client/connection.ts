@@ -1,7 +1,14 @@
-import { Metadata } from '@grpc/grpc-js'
+import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import { JobServiceClient } from '@offstage/proto/jobs'
 import { StorageServiceClient } from '@offstage/proto/storage'
-import { type Channel, callUnary, createChannel, OffstageError } from '../grpc/mod.ts'
+import {
+  type Channel,
+  callUnary,
+  createChannel,
+  OffstageError,
+  type UnaryMethod,
+} from '../grpc/mod.ts'
+import { clockSkewMs } from './request-id.ts'
 
 /** The two services a client speaks to, one HTTP/2 connection each. */
 export interface Connection {
@@ -9,6 +16,8 @@ export interface Connection {
   readonly storage: Channel
   readonly jobs: JobServiceClient
   readonly values: StorageServiceClient
+  /** By how much the scheduler's clock is ahead of this machine's; 0 until and unless it is known to be well off. */
+  skewMs: number
   /** Ends both connections; calls under way fail. */
   close(): void
 }
@@ -28,6 +37,7 @@ export function createConnection(schedulerAddress: string, storageAddress: strin
     storage,
     jobs: scheduler.client(JobServiceClient),
     values: storage.client(StorageServiceClient),
+    skewMs: 0,
     close() {
       scheduler.close()
       storage.close()
@@ -40,26 +50,25 @@ const REACH_MS = 5_000
 
 /**
  * Makes sure the scheduler can be reached at all: any answer to a health check will do, even one that says it
- * is not ready or knows no such call.
+ * is not ready or knows no such call. The answer's date tells whether the clocks agree.
  * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER.
  */
-export async function checkReachable({ jobs, scheduler }: Connection): Promise<void> {
+export async function checkReachable(connection: Connection): Promise<void> {
+  const { jobs, scheduler } = connection
   const pass = (bytes: Buffer) => bytes
+  const check: UnaryMethod<Buffer, Buffer> = (request, metadata, options, callback) => {
+    const path = '/grpc.health.v1.Health/Check'
+    const done = (error: ServiceError | null, response: Buffer = Buffer.alloc(0)) =>
+      callback(error, response)
+    const call = jobs.makeUnaryRequest(path, pass, pass, request, metadata, options, done)
+    return call.on('metadata', (headers: Metadata) => {
+      const date = headers.get('date')[0]?.toString()
+      connection.skewMs = clockSkewMs(date, Date.now())
+    })
+  }
+  const terms = { deadlineMs: REACH_MS, metadata: new Metadata(), target: scheduler }
   try {
-    await callUnary<Buffer, Buffer>(
-      (request, metadata, options, callback) =>
-        jobs.makeUnaryRequest(
-          '/grpc.health.v1.Health/Check',
-          pass,
-          pass,
-          request,
-          metadata,
-          options,
-          (error, response) => callback(error, response ?? Buffer.alloc(0)),
-        ),
-      Buffer.alloc(0),
-      { deadlineMs: REACH_MS, metadata: new Metadata(), target: scheduler },
-    )
+    await callUnary(check, Buffer.alloc(0), terms)
   } catch (error) {
     if (!(error instanceof OffstageError) || isUnreachable(error)) throw error
   }

@@ -33,7 +33,7 @@ import {
 } from '@offstage/proto/jobs'
 import { Status } from '@offstage/proto/rpc'
 import { backlogOf, type FakeJob } from './fake-jobs.ts'
-import { listenLocally, type Refused, refusalOf } from './fake-server.ts'
+import { addHealth, listenLocally, type Refused, refusalOf } from './fake-server.ts'
 
 interface WatchState {
   readonly call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>
@@ -55,6 +55,8 @@ export class FakeScheduler implements AsyncDisposable {
   cancelCounts: number[] = []
   readonly watches: WatchState[] = []
   watchesOpen = 0
+  /** By how much its clock is ahead. */
+  skewMs = 0
   /** How often records and messages were read. */
   reads = 0
   /** Whether events are pushed; a scheduler that lost its hints pushes none. */
@@ -96,6 +98,7 @@ export class FakeScheduler implements AsyncDisposable {
       watchJobs: (call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>) =>
         this.#watch(call),
     })
+    addHealth(this.#server, () => Date.now() + this.skewMs)
     this.address = await listenLocally(this.#server)
     return this
   }

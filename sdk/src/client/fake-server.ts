@@ -1,5 +1,11 @@
 /** For tests: what scripted services have in common. */
-import { Metadata, type Server, ServerCredentials, type status } from '@grpc/grpc-js'
+import {
+  type handleUnaryCall,
+  Metadata,
+  type Server,
+  ServerCredentials,
+  type status,
+} from '@grpc/grpc-js'
 import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import type { Reason } from '@offstage/proto/reasons'
 
@@ -23,4 +29,25 @@ export async function listenLocally(server: Server): Promise<string> {
     error ? reject(error) : resolve(port),
   )
   return `127.0.0.1:${await promise}`
+}
+
+/** Adds a health check that answers by a clock of the test's. */
+export function addHealth(server: Server, nowMs: () => number): void {
+  const pass = (bytes: Buffer) => bytes
+  const check = {
+    path: '/grpc.health.v1.Health/Check',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: pass,
+    requestDeserialize: pass,
+    responseSerialize: pass,
+    responseDeserialize: pass,
+  } as const
+  const handler: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
+    const headers = new Metadata()
+    headers.set('date', new Date(nowMs()).toUTCString())
+    call.sendMetadata(headers)
+    callback(null, Buffer.alloc(0))
+  }
+  server.addService({ check }, { check: handler })
 }

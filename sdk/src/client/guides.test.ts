@@ -1,6 +1,7 @@
 /** Compiles every TypeScript snippet of the guides about jobs, each as a module of its own. */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -22,7 +23,10 @@ async function compile(modules: ReadonlyMap<string, string>): Promise<string> {
     await promisify(execFile)(process.execPath, [tsc, '-p', folder], { timeout: 60_000 })
     return ''
   } catch (error) {
-    return error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)
+    if (!(error instanceof Error && 'stdout' in error)) throw error
+    // What is wrong in the modules they import is told by the type check of the whole.
+    const lines = String(error.stdout).split('\n')
+    return lines.filter((line) => line.includes(basename(folder))).join('\n')
   } finally {
     await rm(folder, { recursive: true })
   }

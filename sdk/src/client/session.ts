@@ -2,12 +2,12 @@
  * One identity on one connection: what a client, its handles and its waits share. Cheap to make; it opens
  * its watch stream only when something waits.
  */
-import { randomUUID } from 'node:crypto'
 import type { Metadata } from '@grpc/grpc-js'
 import { callUnary, retrying, type UnaryMethod } from '../grpc/mod.ts'
 import { type IdleClock, systemClock } from '../idle/clock.ts'
 import type { Connection } from './connection.ts'
 import { JobWatcher } from './job-watcher.ts'
+import { createRequestId } from './request-id.ts'
 import { TempStorage } from './temp-storage.ts'
 
 /** Who calls, and on behalf of which job. */
@@ -30,10 +30,18 @@ export interface CallTerms {
   readonly deadlineMs?: number
   /** Tries in all where the service is unavailable or asks to come back. Default 5; 1 for what may not be repeated. */
   readonly attempts?: number
+  /** Past this time, in milliseconds, nothing is tried anew. Default: no limit. */
+  readonly repeatMsMax?: number
 }
 
 /** No try of a call lasts longer, unless it says so. */
 export const CALL_MS_MAX = 30_000
+
+/**
+ * A start is not repeated later than this. The scheduler knows a request id of ours by the job's id only while it
+ * is fresh, five minutes by its clock; later the same id would make a second job.
+ */
+export const REPEAT_START_MS_MAX = 120_000
 
 export class Session {
   readonly connection: Connection
@@ -41,9 +49,6 @@ export class Session {
   readonly clock: IdleClock
   readonly watcher: JobWatcher
   readonly storage: TempStorage
-  /** A counter behind a random prefix: unique, and far cheaper than a UUID for each job of a bulk start. */
-  readonly #requestPrefix = `${randomUUID()}-`
-  #requests = 0
   #waits = 0
 
   constructor(connection: Connection, identity: Identity, clock: IdleClock = systemClock) {
@@ -56,8 +61,7 @@ export class Session {
 
   /** A request id no other start has (row J19). */
   nextRequestId(): string {
-    this.#requests += 1
-    return this.#requestPrefix + this.#requests.toString(36)
+    return createRequestId(Date.now() + this.connection.skewMs)
   }
 
   /** Calls the scheduler, again where it is unavailable: for calls that may be repeated. */
@@ -81,13 +85,19 @@ export class Session {
   #call<Req, Res>(
     method: UnaryMethod<Req, Res>,
     request: Req,
-    { signal, deadlineMs = CALL_MS_MAX, attempts }: CallTerms,
+    { signal, deadlineMs = CALL_MS_MAX, attempts, repeatMsMax }: CallTerms,
     target: Connection['scheduler'],
   ): Promise<Res> {
     const { metadata } = this.identity
-    return retrying({ attempts, signal }, () =>
-      callUnary(method, request, { signal, deadlineMs, metadata, target }),
-    )
+    const call = () => callUnary(method, request, { signal, deadlineMs, metadata, target })
+    if (repeatMsMax === undefined) return retrying({ attempts, signal }, call)
+    const untilMs = this.clock.now() + repeatMsMax
+    let last: Promise<Res> | undefined
+    return retrying({ attempts, signal }, () => {
+      // Past the limit each further try is only told what the last one said.
+      if (last === undefined || this.clock.now() < untilMs) last = call()
+      return last
+    })
   }
 
   /** Says that the job waits while `work` goes on; several waits at a time count as one (row J11). */

@@ -10,7 +10,7 @@ import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import type { StartManyOptions } from './options.ts'
-import { CALL_MS_MAX, type Session } from './session.ts'
+import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
 import { StartJobsError, type StartOutcome } from './start-outcome.ts'
 
 /** Half of what one StartJobs takes: where batches beyond stop paying. */
@@ -125,7 +125,7 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
         jobs: specs,
         inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
       },
-      { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs },
+      { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX },
     )
   try {
     const answer = await (inlineWaitMs > 0 ? session.waiting(start) : start())

@@ -2,7 +2,7 @@ import { durationFrom } from '../jobs/policies.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import type { RunOptions, StartOptions } from './options.ts'
-import { CALL_MS_MAX, type Session } from './session.ts'
+import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
 
 /** How long `run` waits inline (row L1). */
 const RUN_INLINE_WAIT_MS = 800
@@ -25,7 +25,7 @@ export async function startOne<R>(
       job: specFrom(session, target, options, payload, requestId),
       inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
     },
-    { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs },
+    { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX },
   )
   if (job === undefined) throw new Error('the scheduler answered a start without a job')
   return new JobHandle(session, job.jobId, methodOf(target), job.state, job.completion)

@@ -5,7 +5,6 @@ import { OffstageError } from '../grpc/mod.ts'
 import { defineJob } from '../jobs/definition.ts'
 import { setUpClient } from './client-fixture.ts'
 import { succeeded } from './fake-completions.ts'
-import type { JobHandle } from './job-handle.ts'
 import { Offstage } from './offstage.ts'
 import { StartJobsError } from './start-outcome.ts'
 
@@ -97,9 +96,30 @@ describe('a start', () => {
     const job = await it.offstage.startJob('a')
     const ids = it.scheduler.starts.map((start) => start.job?.requestId)
     expect(ids).toHaveLength(2)
-    expect(ids[0]).toMatch(/^[0-9a-f-]{36}-\w+$/)
+    expect(ids[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
     expect(ids[1]).toBe(ids[0])
     expect([...it.scheduler.jobs.keys()]).toEqual([job.id])
+  })
+
+  test('is not repeated once its request id is no longer fresh', async () => {
+    await using it = await setUpClient()
+    it.scheduler.onStarted = () => {
+      it.clock.jump(120_000)
+      return { code: status.UNAVAILABLE, reason: 'SERVICE_UNREACHABLE' }
+    }
+    await expect(it.offstage.startJob('a')).rejects.toMatchObject({ code: status.UNAVAILABLE })
+    expect(it.scheduler.starts).toHaveLength(1)
+  })
+
+  test('takes the time of its request id from a scheduler whose clock is well off', async () => {
+    await using it = await setUpClient()
+    it.scheduler.skewMs = 240_000
+    await using offstage = await Offstage.connect({ scheduler: it.scheduler.address })
+    const beforeMs = Date.now()
+    await offstage.startJob('a')
+    const id = it.scheduler.starts[0]?.job?.requestId ?? ''
+    const madeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+    expect(madeMs - beforeMs).toBeGreaterThan(235_000)
   })
 
   test('that is refused for good is not repeated', async () => {
@@ -215,102 +235,6 @@ describe('a bulk start', () => {
     expect(it.scheduler.bulkStarts).toEqual([])
   })
 })
-
-describe('a scheduler that cannot be reached', () => {
-  test('is told by connect at once, with its address and the variable that sets it', async () => {
-    const { scheduler } = await gone()
-    const error = await Offstage.connect({ scheduler }).catch((thrown) => thrown)
-    expect(error).toMatchObject({ reason: 'SERVICE_UNREACHABLE' })
-    expect(error.message).toContain(scheduler)
-    expect(error.message).toContain('OFFSTAGE_SCHEDULER')
-  })
-
-  test('is told by starts as well, single and bulk', async () => {
-    await using it = await setUpClient()
-    await it.scheduler[Symbol.asyncDispose]()
-    const unreachable = { reason: 'SERVICE_UNREACHABLE', message: expect.stringContaining('7') }
-    await Promise.all([
-      expect(it.offstage.startJob('a')).rejects.toMatchObject(unreachable),
-      expect(it.offstage.startJobs('a', [1, 2])).rejects.toMatchObject(unreachable),
-    ])
-  })
-})
-
-describe('the client of a job', () => {
-  const identity = {
-    jobId: 'parent-1',
-    owner: 'ada',
-    token: 't0ken',
-    namespace: 'blue',
-    scope: 'scope-1',
-    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  }
-
-  test('starts children as the owner of the job', async () => {
-    await using it = await setUpClient()
-    await using client = it.offstage.forJob({ ...identity, onWaiting: () => {} })
-    await client.startJob('child')
-    expect(it.scheduler.starts[0]).toMatchObject({
-      namespace: 'blue',
-      job: { parentJobId: 'parent-1', scope: 'scope-1' },
-    })
-    const metadata = it.scheduler.metadata.at(-1)
-    expect(metadata?.get('authorization')).toEqual(['Bearer t0ken'])
-    expect(metadata?.get('offstage-user')).toEqual(['ada'])
-    expect(metadata?.get('traceparent')).toEqual([identity.traceparent])
-  })
-
-  test('says when the job waits and when it goes on, once for waits at the same time', async () => {
-    await using it = await setUpClient()
-    const heard: boolean[] = []
-    await using client = it.offstage.forJob({ ...identity, onWaiting: (w) => heard.push(w) })
-    const [first, second] = await client.startJobs('child', [1, 2])
-    expect(heard).toEqual([])
-    const waits = Promise.all([first, second].map((job) => job?.value()))
-    expect(heard).toEqual([true])
-    it.scheduler.end(first?.id ?? '', succeeded(1))
-    it.scheduler.end(second?.id ?? '', succeeded(2))
-    expect(await waits).toEqual([1, 2])
-    expect(heard).toEqual([true, false])
-    await client.waitAll([first, second] as JobHandle[])
-    expect(heard).toEqual([true, false])
-  })
-
-  test('leaves the connection to others when it is closed', async () => {
-    await using it = await setUpClient()
-    await it.offstage.forJob({ ...identity, onWaiting: () => {} }).close()
-    expect((await it.offstage.startJob('a')).id).toBe('job-1')
-  })
-})
-
-test('parameters that do not fit do not compile', () => {
-  // Never called: the compiler is the one that is tested.
-  const _calls = (offstage: Offstage) => [
-    offstage.startJob(report, { dataSet: 'a' }),
-    // @ts-expect-error: a parameter is missing
-    offstage.startJob(report, {}),
-    // @ts-expect-error: the parameters are missing
-    offstage.startJob(report),
-    // @ts-expect-error: a parameter is of another type
-    offstage.run(report, { dataSet: 'a', top: 'ten' }),
-    // @ts-expect-error: one of several is wrong
-    offstage.startJobs(report, [{ dataSet: 'a' }, { dataSet: 2 }]),
-    // @ts-expect-error: one of several is wrong
-    offstage.runAll(report, [{ top: 1 }]),
-    // @ts-expect-error: an option does not exist
-    offstage.startJob(report, { dataSet: 'a' }, { keys: 'k' }),
-    // A job without parameters needs none.
-    offstage.startJob(defineJob({ method: 'a', async run() {} })),
-  ]
-  expectTypeOf<ReturnType<typeof _calls>[0]>().toExtend<Promise<unknown>>()
-  const start = (offstage: Offstage) => offstage.startJob(report, { dataSet: 'a' })
-  expectTypeOf(start).returns.resolves.toEqualTypeOf<JobHandle<{ flights: number }>>()
-})
-
-async function gone(): Promise<{ scheduler: string }> {
-  await using it = await setUpClient()
-  return { scheduler: it.scheduler.address }
-}
 
 function inlineText(params: { source?: { $case: string; value: unknown } } | undefined): string {
   return String(params?.source?.value)

@@ -1,0 +1,110 @@
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { z } from 'zod'
+import { defineJob } from '../jobs/definition.ts'
+import { setUpClient } from './client-fixture.ts'
+import { succeeded } from './fake-completions.ts'
+import type { JobHandle } from './job-handle.ts'
+import { Offstage } from './offstage.ts'
+
+const report = defineJob({
+  method: 'reports.delays',
+  params: z.object({ dataSet: z.string(), top: z.number().int().default(20) }),
+  result: z.object({ flights: z.number() }),
+  run: async () => ({ flights: 1 }),
+})
+
+describe('a scheduler that cannot be reached', () => {
+  test('is told by connect at once, with its address and the variable that sets it', async () => {
+    const { scheduler } = await gone()
+    const error = await Offstage.connect({ scheduler }).catch((thrown) => thrown)
+    expect(error).toMatchObject({ reason: 'SERVICE_UNREACHABLE' })
+    expect(error.message).toContain(scheduler)
+    expect(error.message).toContain('OFFSTAGE_SCHEDULER')
+  })
+
+  test('is told by starts as well, single and bulk', async () => {
+    await using it = await setUpClient()
+    await it.scheduler[Symbol.asyncDispose]()
+    const unreachable = { reason: 'SERVICE_UNREACHABLE', message: expect.stringContaining('7') }
+    await Promise.all([
+      expect(it.offstage.startJob('a')).rejects.toMatchObject(unreachable),
+      expect(it.offstage.startJobs('a', [1, 2])).rejects.toMatchObject(unreachable),
+    ])
+  })
+})
+
+describe('the client of a job', () => {
+  const identity = {
+    jobId: 'parent-1',
+    owner: 'ada',
+    token: 't0ken',
+    namespace: 'blue',
+    scope: 'scope-1',
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  }
+
+  test('starts children as the owner of the job', async () => {
+    await using it = await setUpClient()
+    await using client = it.offstage.forJob({ ...identity, onWaiting: () => {} })
+    await client.startJob('child')
+    expect(it.scheduler.starts[0]).toMatchObject({
+      namespace: 'blue',
+      job: { parentJobId: 'parent-1', scope: 'scope-1' },
+    })
+    const metadata = it.scheduler.metadata.at(-1)
+    expect(metadata?.get('authorization')).toEqual(['Bearer t0ken'])
+    expect(metadata?.get('offstage-user')).toEqual(['ada'])
+    expect(metadata?.get('traceparent')).toEqual([identity.traceparent])
+  })
+
+  test('says when the job waits and when it goes on, once for waits at the same time', async () => {
+    await using it = await setUpClient()
+    const heard: boolean[] = []
+    await using client = it.offstage.forJob({ ...identity, onWaiting: (w) => heard.push(w) })
+    const [first, second] = await client.startJobs('child', [1, 2])
+    expect(heard).toEqual([])
+    const waits = Promise.all([first, second].map((job) => job?.value()))
+    expect(heard).toEqual([true])
+    it.scheduler.end(first?.id ?? '', succeeded(1))
+    it.scheduler.end(second?.id ?? '', succeeded(2))
+    expect(await waits).toEqual([1, 2])
+    expect(heard).toEqual([true, false])
+    await client.waitAll([first, second] as JobHandle[])
+    expect(heard).toEqual([true, false])
+  })
+
+  test('leaves the connection to others when it is closed', async () => {
+    await using it = await setUpClient()
+    await it.offstage.forJob({ ...identity, onWaiting: () => {} }).close()
+    expect((await it.offstage.startJob('a')).id).toBe('job-1')
+  })
+})
+
+test('parameters that do not fit do not compile', () => {
+  // Never called: the compiler is the one that is tested.
+  const _calls = (offstage: Offstage) => [
+    offstage.startJob(report, { dataSet: 'a' }),
+    // @ts-expect-error: a parameter is missing
+    offstage.startJob(report, {}),
+    // @ts-expect-error: the parameters are missing
+    offstage.startJob(report),
+    // @ts-expect-error: a parameter is of another type
+    offstage.run(report, { dataSet: 'a', top: 'ten' }),
+    // @ts-expect-error: one of several is wrong
+    offstage.startJobs(report, [{ dataSet: 'a' }, { dataSet: 2 }]),
+    // @ts-expect-error: one of several is wrong
+    offstage.runAll(report, [{ top: 1 }]),
+    // @ts-expect-error: an option does not exist
+    offstage.startJob(report, { dataSet: 'a' }, { keys: 'k' }),
+    // A job without parameters needs none.
+    offstage.startJob(defineJob({ method: 'a', async run() {} })),
+  ]
+  expectTypeOf<ReturnType<typeof _calls>[0]>().toExtend<Promise<unknown>>()
+  const start = (offstage: Offstage) => offstage.startJob(report, { dataSet: 'a' })
+  expectTypeOf(start).returns.resolves.toEqualTypeOf<JobHandle<{ flights: number }>>()
+})
+
+async function gone(): Promise<{ scheduler: string }> {
+  await using it = await setUpClient()
+  return { scheduler: it.scheduler.address }
+}
