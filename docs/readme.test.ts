@@ -8,6 +8,10 @@ import { expect, test } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cli = join(root, 'cli/src/main.ts')
 
+/** Three processes are started, which takes a busy machine a while. */
+const TIMEOUT_MS = 180_000
+const READY_TIMEOUT_MS = 60_000
+
 /** The code blocks of one language, in order. */
 async function blocksOf(file: string, language: string): Promise<string[]> {
   const text = await readFile(join(root, file), 'utf8')
@@ -40,18 +44,21 @@ async function openPlayground(hello: string, dev: readonly string[]): Promise<Pl
     args: [...dev, '--port-base', '0', '--data-dir', join(cwd, 'data')],
     cwd,
     ready: /is ready: scheduler=(\S+) storage=(\S+)/,
+    readyTimeoutMs: READY_TIMEOUT_MS,
   })
   resources.use(services)
   const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = services.ready
   const env = { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
   return {
     run: async (main, args, ready) =>
-      resources.use(await spawnProcess({ main, args, cwd, env, ready })),
+      resources.use(
+        await spawnProcess({ main, args, cwd, env, ready, readyTimeoutMs: READY_TIMEOUT_MS }),
+      ),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
 
-test('the hello world of the README runs as the README says', async () => {
+test('the hello world of the README runs as the README says', { timeout: TIMEOUT_MS }, async () => {
   const [hello = ''] = await blocksOf('README.md', 'ts')
   const dev = await argumentsOf('README.md', 'offstage')
   const [file = ''] = await argumentsOf('README.md', 'node')
