@@ -74,7 +74,17 @@ export function createValuesSession(options?: ValuesSessionOptions): ValuesSessi
  * beginning and the end are apart; otherwise `runInCallScope`.
  */
 export class CallScope {
-  readonly partitions = new Partitions()
+  #partitions: Partitions | undefined
+  #closed = false
+
+  /** Made at the first value: most runs and requests remember nothing. */
+  get partitions(): Partitions {
+    if (this.#partitions === undefined) {
+      this.#partitions = new Partitions()
+      if (this.#closed) this.#partitions.close()
+    }
+    return this.#partitions
+  }
 
   /** Runs `callback` in this scope; may be called any number of times until it is closed. */
   run<T>(callback: () => T, identity: ValuesIdentity = {}): T {
@@ -83,7 +93,8 @@ export class CallScope {
 
   /** Drops its values; later calls in it run and remember nothing. Closing twice is nothing. */
   close(): void {
-    this.partitions.close()
+    this.#closed = true
+    this.#partitions?.close()
   }
 
   [Symbol.dispose](): void {
@@ -133,9 +144,8 @@ export class ValuesContext {
   readonly scope: CallScope | undefined
   readonly user: string | undefined
   readonly privileged: boolean
-  readonly sessionPartition: Partition
-  /** Undefined outside of any call scope. */
-  readonly callPartition: Partition | undefined
+  #sessionPartition: Partition | undefined
+  #callPartition: Partition | undefined
   #latest: { readonly session: ValuesSession; readonly partition: Partition } | undefined
 
   constructor(
@@ -147,8 +157,17 @@ export class ValuesContext {
     this.scope = scope
     this.user = 'user' in identity ? identity.user : outer?.user
     this.privileged = identity.privileged ?? outer?.privileged ?? false
-    this.sessionPartition = this.partitionIn(this.session)
-    this.callPartition = scope?.partitions.of(this.#identityIn(this.session))
+  }
+
+  get sessionPartition(): Partition {
+    this.#sessionPartition ??= this.partitionIn(this.session)
+    return this.#sessionPartition
+  }
+
+  /** Undefined outside of any call scope. */
+  get callPartition(): Partition | undefined {
+    this.#callPartition ??= this.scope?.partitions.of(this.#identityIn(this.session))
+    return this.#callPartition
   }
 
   /**

@@ -64,7 +64,10 @@ export interface Hello {
   labels: { [key: string]: string };
   /** Name and version of the executor's software. */
   software: string;
-  /** The attempts it still runs, when it attaches again. */
+  /**
+   * The attempts it still runs or whose results are not acknowledged, when it attaches again. What the session held and does not
+   * name here is put back into the queue.
+   */
   running: AttemptRef[];
 }
 
@@ -139,7 +142,7 @@ export interface AttemptResult {
   additionalResult: Payload | undefined;
 }
 
-/** Progress of an attempt. */
+/** Progress of an attempt; without `progress` no more than a sign of life of its handler. */
 export interface ProgressReport {
   /** The job. */
   jobId: string;

@@ -72,7 +72,7 @@ export namespace JobKind {
 export const Lane = {
   /** LANE_UNSPECIFIED - Not set; the lane of the method's definition is taken, INLINE where that names none. */
   LANE_UNSPECIFIED: 0,
-  /** LANE_INLINE - Asynchronously on the executor's main loop: for handlers that wait for I/O. */
+  /** LANE_INLINE - Many at once on the event loop of one handler thread: for handlers that wait for I/O. */
   LANE_INLINE: 1,
   /** LANE_TASK - On a shared pool of threads: for short work that computes. */
   LANE_TASK: 2,
