@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 
 /**
- * A new request id (row J19): a UUID of version 7, which the scheduler takes for the job's id while it is
- * fresh by its clock. That saves an index and a third of the work of a start. `nowMs` is the scheduler's time
+ * A new request id (row J19): a UUID of version 7, which the scheduler takes for the job's id.
+ * That saves an index and a third of the work of a start. `nowMs` is the scheduler's time
  * as far as it is known.
  */
 export function createRequestId(nowMs: number): string {
@@ -11,7 +11,7 @@ export function createRequestId(nowMs: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }
 
-/** A fresh id may be five minutes off; a clock that is off by less than this is not worth correcting. */
+/** Listings sort by id; a clock that is off by less than this is not worth correcting for them. */
 const SKEW_MS_MIN = 30_000
 
 /**

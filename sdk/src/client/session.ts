@@ -37,10 +37,7 @@ export interface CallTerms {
 /** No try of a call lasts longer, unless it says so. */
 export const CALL_MS_MAX = 30_000
 
-/**
- * A start is not repeated later than this. The scheduler knows a request id of ours by the job's id only while it
- * is fresh, five minutes by its clock; later the same id would make a second job.
- */
+/** A start is not repeated later than this: whoever waits longer for an answer decides anew whether it still wants the job. */
 export const REPEAT_START_MS_MAX = 120_000
 
 export class Session {

@@ -115,6 +115,7 @@ describe('starting', () => {
 describe('identity of a start', () => {
   for (const [kind, requestId] of [
     ['a UUID of version 7, which becomes the job id', v7()],
+    ['a UUID of version 7 made long ago', v7({ msecs: Date.now() - 86_400_000 })],
     ['any text', 'order 66'],
   ] as const) {
     test(`the same request id never creates a second job: ${kind}`, async () => {

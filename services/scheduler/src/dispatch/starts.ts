@@ -103,7 +103,7 @@ async function startBatch(
 function place({ attachments, backlog, newId }: StartsOptions, item: StartItem): Placed {
   const { command } = item
   const { namespace, method, lane, requestId } = command
-  const id = canBeJobId(requestId, Date.now()) ? requestId : newId()
+  const id = canBeJobId(requestId) ? requestId : newId()
   const eager =
     command.startTime === undefined && command.delayMs === 0 && !backlog.has(namespace, method)
   const reservation = eager ? attachments.reserve(namespace, method, lane) : undefined
