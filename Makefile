@@ -14,6 +14,7 @@ help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: node_modules/.package-lock.json ## Install the packages, Node 24 among them (done by the others when needed)
+	@:
 
 # npm writes this file last, so it is newer than the lock file once everything is in place.
 node_modules/.package-lock.json: package-lock.json
