@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { offstage, setup } from './testing/setup.ts'
+import { offstage } from './testing/setup.ts'
 
 async function emptyFolder() {
   const path = await mkdtemp(join(tmpdir(), 'offstage-cli-'))
@@ -63,15 +63,6 @@ test('a data directory that cannot be written is named', async () => {
   expect(done.code).toBe(78)
   expect(done.stderr).toContain('--data-dir')
   expect(done.stderr).toContain(file)
-})
-
-test('a data directory in use by another process is refused and not harmed', async () => {
-  await using it = await setup()
-  const taken = join(it.folder, 'data')
-  const done = await offstage(['dev', '--port-base', '0', '--data-dir', taken])
-  expect(done.code).toBe(78)
-  expect(done.stderr).toContain(`in use by process ${it.dev.pid}`)
-  expect((await it.offstage('start', 'test.greet', '{"name":"Cy"}', '--wait')).code).toBe(0)
 })
 
 test('job modules that are missing, broken or empty are named', async () => {

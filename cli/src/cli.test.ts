@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { until } from '@offstage/kit/testkit'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { offstage, type Setup, setup } from './testing/setup.ts'
 
 /** Starts a job that runs until the file is there. */
@@ -17,50 +17,70 @@ async function stateOf(it: Setup, jobId: string): Promise<string> {
   return JSON.parse(stdout).state
 }
 
-test('a job started from the shell prints its result, and on the other stream what it reports', async () => {
-  await using it = await setup()
-  const done = await it.offstage('start', 'test.greet', '{"name":"Ann"}', '--wait')
-  expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
-  expect(done.stderr).toContain('info: the greeting is ready')
-  expect(it.dev.stdout).toContain('PGlite runs without fsync')
-})
+describe('running services', () => {
+  // Shared, since a new PGlite takes seconds; no test looks at what another one left.
+  let it: Setup
+  beforeAll(async () => {
+    it = await setup()
+  })
+  afterAll(() => it[Symbol.asyncDispose]())
 
-test('a result of bytes comes out as it is', async () => {
-  await using it = await setup()
-  const { bytes } = await it.offstage('start', 'test.bytes', '--wait')
-  expect(bytes).toEqual(Buffer.from([0, 255, 10]))
-})
+  test('a job started from the shell prints its result, and on the other stream what it reports', async () => {
+    const done = await it.offstage('start', 'test.greet', '{"name":"Ann"}', '--wait')
+    expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+    expect(done.stderr).toContain('info: the greeting is ready')
+    expect(it.dev.stdout).toContain('PGlite runs without fsync')
+  })
 
-test('jobs can be listed, looked at, waited for and canceled', async () => {
-  await using it = await setup()
-  const jobId = await startWaiting(it, join(it.folder, 'never'))
-  const listed = await it.offstage('list', '--state', 'running')
-  expect(listed.stdout).toContain(`${jobId}  running`)
-  expect((await it.offstage('list', '--state', 'failed')).stdout).toBe('')
+  test('a result of bytes comes out as it is', async () => {
+    const { bytes } = await it.offstage('start', 'test.bytes', '--wait')
+    expect(bytes).toEqual(Buffer.from([0, 255, 10]))
+  })
 
-  const early = await it.offstage('wait', jobId, '--timeout', '1ms')
-  expect(early).toMatchObject({ code: 3, stdout: '' })
-  expect((await it.offstage('cancel', jobId, '--reason', 'enough')).code).toBe(0)
-  const late = await it.offstage('wait', jobId)
-  expect(late.code).toBe(2)
-  expect(late.stderr).toContain(`job ${jobId} was canceled`)
-})
+  test('jobs can be listed, looked at, waited for and canceled', async () => {
+    const jobId = await startWaiting(it, join(it.folder, 'never'))
+    const listed = await it.offstage('list', '--state', 'running')
+    expect(listed.stdout).toContain(`${jobId}  running`)
+    const none = await it.offstage('list', '--state', 'failed', '--method', 'test.await-file')
+    expect(none).toMatchObject({ code: 0, stdout: '' })
 
-test('a job that fails says why and gives exit code 1', async () => {
-  await using it = await setup()
-  const done = await it.offstage('start', 'test.fail', '--wait')
-  expect(done).toMatchObject({ code: 1, stdout: '' })
-  expect(done.stderr).toContain('no more paper')
-})
+    const early = await it.offstage('wait', jobId, '--timeout', '1ms')
+    expect(early).toMatchObject({ code: 3, stdout: '' })
+    expect((await it.offstage('cancel', jobId, '--reason', 'enough')).code).toBe(0)
+    const late = await it.offstage('wait', jobId)
+    expect(late.code).toBe(2)
+    expect(late.stderr).toContain(`job ${jobId} was canceled`)
+  })
 
-test('an unknown method and a missing job are named', async () => {
-  await using it = await setup()
-  const unknown = await it.offstage('start', 'test.great')
-  expect(unknown).toMatchObject({ code: 1, stdout: '' })
-  expect(unknown.stderr).toContain('"test.great"')
-  const missing = await it.offstage('get', '00000000-0000-7000-8000-000000000000')
-  expect(missing.code).toBe(1)
-  expect(missing.stderr).toContain('JOB_NOT_FOUND')
+  test('a job that fails says why and gives exit code 1', async () => {
+    const done = await it.offstage('start', 'test.fail', '--wait')
+    expect(done).toMatchObject({ code: 1, stdout: '' })
+    expect(done.stderr).toContain('no more paper')
+  })
+
+  test('an unknown method and a missing job are named', async () => {
+    const unknown = await it.offstage('start', 'test.great')
+    expect(unknown).toMatchObject({ code: 1, stdout: '' })
+    expect(unknown.stderr).toContain('"test.great"')
+    const missing = await it.offstage('get', '00000000-0000-7000-8000-000000000000')
+    expect(missing.code).toBe(1)
+    expect(missing.stderr).toContain('JOB_NOT_FOUND')
+  })
+
+  test('their data directory is refused to another process and not harmed', async () => {
+    const data = join(it.folder, 'data')
+    const done = await offstage(['dev', '--port-base', '0', '--data-dir', data])
+    expect(done.code).toBe(78)
+    expect(done.stderr).toContain(`in use by process ${it.dev.pid}`)
+    const after = await it.offstage('start', 'test.greet', '{"name":"Cy"}', '--wait')
+    expect(after).toMatchObject({ code: 0, stdout: '"Hello Cy"\n' })
+  })
+
+  // It ends the services, so it is the last.
+  test('SIGTERM ends them in good order', async () => {
+    expect(await it.dev.kill('SIGTERM')).toEqual({ code: 0, signal: null })
+    expect(it.dev.stderr).toBe('')
+  })
 })
 
 test('jobs outlive a killed process: what had ended is known, what ran is run again', {
@@ -79,12 +99,6 @@ test('jobs outlive a killed process: what had ended is known, what ran is run ag
 
   expect(await it.offstage('wait', ended)).toMatchObject({ code: 0, stdout: '"Hello Bo"\n' })
   expect(await it.offstage('wait', running)).toMatchObject({ code: 0, stdout: '"attempt 2"\n' })
-})
-
-test('SIGTERM ends the services in good order', async () => {
-  await using it = await setup()
-  expect(await it.dev.kill('SIGTERM')).toEqual({ code: 0, signal: null })
-  expect(it.dev.stderr).toBe('')
 })
 
 test('a service that is not there is named, with the variable that says where it is', async () => {
