@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -76,13 +75,13 @@ export async function describeStack(portBase: number, jobs: string): Promise<Sta
 
 /**
  * PostgreSQL does not run as root, and the user it runs as instead may not be able to enter the checkout: then its
- * data is in the temp folder, under a name that belongs to this checkout.
+ * data is in /var/tmp, under a name that belongs to this checkout.
  */
 async function postgresFolder(): Promise<string> {
   const wanted = join(stackFolder, 'postgres')
   if (process.getuid?.() !== 0 || (await openToAll(dirname(stackFolder)))) return wanted
   const mark = createHash('sha256').update(stackFolder).digest('hex').slice(0, 12)
-  return join(tmpdir(), `offstage-up-${mark}`, 'postgres')
+  return join('/var/tmp', `offstage-up-${mark}`, 'postgres')
 }
 
 async function openToAll(path: string): Promise<boolean> {

@@ -1,4 +1,6 @@
 /** PostgreSQL and NATS for `make up`, found as the tests find them. Ends with SIGTERM, and they with it. */
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { createService, runMain } from '@offstage/kit/lifecycle'
 import { startNats, startPostgres } from '@offstage/kit/testkit'
 
@@ -9,9 +11,12 @@ await runMain('servers', async () => {
   return createService({
     name: 'servers',
     async start() {
+      const dataDir = process.env.OFFSTAGE_UP_POSTGRES_DIR ?? ''
+      // What is above the data, unlike the data itself, is open to the user PostgreSQL runs as.
+      await mkdir(dirname(dataDir), { recursive: true })
       const postgres = servers.use(
         await startPostgres({
-          dataDir: process.env.OFFSTAGE_UP_POSTGRES_DIR,
+          dataDir,
           port: portOf('OFFSTAGE_UP_POSTGRES_PORT'),
         }),
       )
