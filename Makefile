@@ -61,5 +61,6 @@ bench-values: setup ## Measure reusable values
 bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts
 
-clean: down ## Remove packages and all state, that of make up included
+clean: ## Remove packages and all state, that of make up included
+	@[ ! -d .offstage/up ] || node scripts/down.ts --data
 	@rm -rf node_modules .offstage coverage

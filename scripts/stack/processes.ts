@@ -77,7 +77,7 @@ export async function describeStack(portBase: number, jobs: string): Promise<Sta
  * PostgreSQL does not run as root, and the user it runs as instead may not be able to enter the checkout: then its
  * data is in /var/tmp, under a name that belongs to this checkout.
  */
-async function postgresFolder(): Promise<string> {
+export async function postgresFolder(): Promise<string> {
   const wanted = join(stackFolder, 'postgres')
   if (process.getuid?.() !== 0 || (await openToAll(dirname(stackFolder)))) return wanted
   const mark = createHash('sha256').update(stackFolder).digest('hex').slice(0, 12)
