@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { offstage } from './testing/setup.ts'
 
@@ -59,10 +59,13 @@ test('a data directory that cannot be written is named', async () => {
   await using folder = await emptyFolder()
   const file = join(folder.path, 'file')
   await writeFile(file, '')
-  const done = await offstage(['dev', '--port-base', '0', '--data-dir', file])
-  expect(done.code).toBe(78)
-  expect(done.stderr).toContain('--data-dir')
-  expect(done.stderr).toContain(file)
+  // In /proc nothing can be made, not even by root, and it says so in a way of its own.
+  for (const path of [file, '/proc/nope/deeper']) {
+    const done = await offstage(['dev', '--port-base', '0', '--data-dir', path])
+    expect(done.code).toBe(78)
+    expect(done.stderr).toContain('--data-dir')
+    expect(done.stderr).toContain(dirname(path))
+  }
 })
 
 test('job modules that are missing, broken or empty are named', async () => {

@@ -9,13 +9,14 @@
 import { createExecutor } from '@offstage/executor'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { ConfigError } from '@offstage/kit/config'
-import { openPglite } from '@offstage/kit/database'
+import { type Database, openPglite } from '@offstage/kit/database'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { createScheduler } from '@offstage/scheduler'
 import { createStorageService } from '@offstage/storage'
 import { textOf } from '../fault-text.ts'
-import { type DevFlags, readDevConfig } from './dev-config.ts'
+import { type DevConfig, type DevFlags, readDevConfig } from './dev-config.ts'
+import { makeFolder } from './make-folder.ts'
 
 export interface DevOptions extends DevFlags {
   /** Default: that of the process. */
@@ -59,7 +60,7 @@ export function createDevServices(options: DevOptions): DevServices {
 
     const telemetry = startTelemetry({ serviceName: 'offstage-dev', otlpEndpoint })
     await resources.use(telemetry).start()
-    const opened = openPglite({ dataDir: config.databaseDir })
+    const opened = openDatabase(config)
     const database = resources.use(await opened.catch(refusal('--data-dir')))
     const bus = resources.use(createInProcessBus({ onError }))
     const shared = { database, bus }
@@ -98,6 +99,12 @@ export function createDevServices(options: DevOptions): DevServices {
   }
 }
 
+async function openDatabase({ databaseDir, storage }: DevConfig): Promise<Database> {
+  makeFolder(databaseDir)
+  makeFolder(storage.dataDir)
+  return openPglite({ dataDir: databaseDir })
+}
+
 const ADVICE = 'take other ports with --port-base, or 0 for free ones'
 
 /** A fault of the start, under the flag that most likely mends it. */
@@ -109,6 +116,7 @@ function refusal(flag: string): (error: unknown) => never {
       throw new ConfigError([{ variable: '--port-base', problem: `${text}; ${ADVICE}` }])
     }
     if (flag === '--port-base') throw error
-    throw new ConfigError([{ variable: flag, problem: text }])
+    const advice = flag === '--data-dir' ? '; name a folder of your own that can be written' : ''
+    throw new ConfigError([{ variable: flag, problem: `${text}${advice}` }])
   }
 }
