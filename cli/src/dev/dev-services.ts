@@ -6,17 +6,18 @@
  *    jobs while the scheduler can still take them, the database is the last to close.
  * 2. A start that fails closes what was opened, and says what to change as a ConfigError where it can.
  */
+
 import { createExecutor } from '@offstage/executor'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { ConfigError } from '@offstage/kit/config'
 import { type Database, openPglite } from '@offstage/kit/database'
+import { makeFolder } from '@offstage/kit/folders'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { createScheduler } from '@offstage/scheduler'
 import { createStorageService } from '@offstage/storage'
 import { textOf } from '../fault-text.ts'
 import { type DevConfig, type DevFlags, readDevConfig } from './dev-config.ts'
-import { makeFolder } from './make-folder.ts'
 
 export interface DevOptions extends DevFlags {
   /** Default: that of the process. */

@@ -6,9 +6,10 @@
  * process: it ends with it, however it ends, so there are no stale locks to judge by process ids
  * (which mean nothing across containers). `lock.pid` beside it says who holds it, for the message.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from '../folders/mod.ts'
 
 export interface DataDirectory extends Disposable {
   /** Where PGlite keeps its cluster. */
@@ -21,7 +22,7 @@ export function holdDataDirectory(dataDir: string): DataDirectory {
   const pidPath = join(path, 'lock.pid')
   let lock: DatabaseSync | undefined
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
     lock = new DatabaseSync(join(path, 'lock'))
     lock.exec('BEGIN EXCLUSIVE')
     writeFileSync(pidPath, `${process.pid}\n`)

@@ -3,7 +3,7 @@ import { checkDefinition } from './check-definition.ts'
 import type { JobContext } from './context.ts'
 
 /**
- * Where a handler runs (row A1). `inline`: on the executor's main loop, for handlers that wait for
+ * Where a handler runs (row A1). `inline`: many at once on the event loop of one thread, for handlers that wait for
  * I/O. `task`: on a shared pool of threads, for short work that computes. `work`: on a thread of its
  * own, for long or endless work.
  */

@@ -417,8 +417,9 @@ describe('waiting', () => {
     await using it = await start()
     await using executor = await attachExecutor(it.address)
     const ids = [await it.jobs.start(job), await it.jobs.start(job)].map(({ jobId }) => jobId)
+    const [, second] = await executor.assigned(2)
     const answer = it.jobs.wait(ids, { any: true })
-    executor.succeed(...(await executor.assigned(2)).slice(1))
+    if (second !== undefined) executor.succeed(second)
     const { satisfied, statuses } = await answer
     expect(satisfied).toBe(true)
     expect(statuses.map(({ state }) => state)).toEqual([JOB_STATE_RUNNING, JOB_STATE_SUCCEEDED])

@@ -7,7 +7,7 @@ import type { Hello, Incoming } from '../dispatch/serve-executor.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { type Payload as DomainPayload, isJobId, LIMITS } from '../domain/start-command.ts'
 import type { RunningJob } from '../ports.ts'
-import { invalidField } from '../refusals.ts'
+import { invalidField, notImplemented } from '../refusals.ts'
 import {
   durationFrom,
   msFrom,
@@ -38,6 +38,10 @@ export function helloFrom(hello: proto.Hello | undefined): Hello {
 function methodFrom(method: proto.MethodDefinition, index: number): MethodDefinition {
   if (method.name.length > 200 || !METHOD.test(method.name)) {
     throw invalidField(`hello.methods[${index}].name`, 'must be segments joined by dots')
+  }
+  for (const limit of ['total', 'heartbeat'] as const) {
+    if (method.deadlines?.[limit] === undefined) continue
+    throw notImplemented(`hello.methods[${index}].deadlines.${limit} of ${method.name}`)
   }
   return {
     name: method.name,

@@ -35,6 +35,8 @@ export type StartJobs = (
 
 export function createStartJobs(options: StartJobsOptions): StartJobs {
   return async (commands, inlineWaitMs, signal) => {
+    // Refused before anything is started: a start that is recorded must be answered as such.
+    if (inlineWaitMs > 0) options.feed.makeRoom(commands.length)
     const checked = await Promise.all(commands.map((command) => check(options.methods, command)))
     using waiter = inlineWaitMs > 0 ? new Waiter(options.feed, options.readStandings) : undefined
     const items: StartItem[] = []

@@ -8,13 +8,18 @@
  *  1. A job is subscribed to on the bus exactly while it has listeners, and only if some listener asked for it.
  *  2. Whoever listens, then reads, then waits, misses no end: what ends after the read is told, by a hint or within one
  *     period of the sweep (guarantees 4 and 5).
+ *  3. At most WAITED_FOR_MAX jobs are waited for; beyond that a wait is refused (guarantee 6).
  */
 import type { Subscription } from '@offstage/kit/bus'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobEvents, JobHint } from '../events/job-events.ts'
+import { tooManyWaiters } from '../refusals.ts'
 
 /** `standing` is set when the teller knows that the job has ended, and how. */
 export type JobListener = (hint: JobHint, standing?: JobStanding) => void
+
+/** The sweep reads them all each period. */
+export const WAITED_FOR_MAX = 200_000
 
 interface Entry {
   readonly listeners: Set<JobListener>
@@ -24,9 +29,16 @@ interface Entry {
 export class JobFeed {
   readonly #entries = new Map<string, Entry>()
   readonly #events: JobEvents
+  readonly #max: number
 
-  constructor(events: JobEvents) {
+  constructor(events: JobEvents, max = WAITED_FOR_MAX) {
     this.#events = events
+    this.#max = max
+  }
+
+  /** Throws TOO_MANY_WAITERS where so many more jobs cannot be waited for. */
+  makeRoom(count: number): void {
+    if (this.#entries.size + count > this.#max) throw tooManyWaiters(this.#max)
   }
 
   /**
@@ -41,6 +53,7 @@ export class JobFeed {
   ): () => void {
     let entry = this.#entries.get(jobId)
     if (entry === undefined) {
+      if (this.#entries.size >= this.#max) throw tooManyWaiters(this.#max)
       entry = { listeners: new Set(), subscription: undefined }
       this.#entries.set(jobId, entry)
     }

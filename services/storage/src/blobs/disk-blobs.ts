@@ -12,17 +12,9 @@
  *  3. A reader has the file open, so deleting the blob takes nothing from it.
  */
 import { randomBytes } from 'node:crypto'
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  opendir,
-  readFile,
-  stat,
-  statfs,
-  unlink,
-} from 'node:fs/promises'
+import { type FileHandle, open, opendir, readFile, stat, statfs, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolder } from '@offstage/kit/folders'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
 import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
 import { codeOf, errorFromDisk } from './disk-error.ts'
@@ -100,9 +92,9 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
 }
 
 async function prepare(root: string, blobs: string): Promise<void> {
-  await mkdir(blobs, { recursive: true })
+  makeFolder(blobs)
   const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
-  await Promise.all(shards.map((shard) => mkdir(join(blobs, shard), { recursive: true })))
+  for (const shard of shards) makeFolder(join(blobs, shard))
   const probe = join(blobs, `probe-${process.pid}`)
   await (await open(probe, 'w')).close()
   await unlink(probe)
