@@ -44,6 +44,11 @@ async function startBatch(): Promise<number> {
   return jobs.length
 }
 
+async function echoOne(): Promise<number> {
+  await echo.echo()
+  return 1
+}
+
 async function startOne(): Promise<number> {
   await offstage.run(noop)
   return 1
@@ -71,7 +76,7 @@ for (let i = 0; i < 5; i++) await startBatch()
 for (let round = 1; round <= ROUNDS; round++) {
   figures.sql.push(await rate(1, () => sqlLoop.run()))
   figures.batches.push(await rate(8, startBatch))
-  figures.echo.push(await rate(100, async () => (await echo.echo(), 1)))
+  figures.echo.push(await rate(100, echoOne))
   figures.one.push(await rate(100, startOne))
   const samples = await latencyMs()
   figures.p50.push(samples[Math.floor(samples.length * 0.5)] ?? Number.NaN)
