@@ -25,3 +25,12 @@ export const family = defineJob({
     return doubled
   },
 })
+
+/** Gives back what it got, turned round: large in, large out. */
+export const turnRound = defineJob({
+  method: 'cluster.turn-round',
+  params: z.object({ text: z.string() }),
+  result: z.object({ text: z.string() }),
+  lane: 'task',
+  run: (_job, { text }) => ({ text: [...text].reverse().join('') }),
+})

@@ -88,3 +88,11 @@ export function attachElsewhere(): Refusal {
     retryDelayMs: 0,
   })
 }
+
+export function tooManyExecutors(limit: number): Refusal {
+  return new Refusal({
+    reason: 'OVERLOADED',
+    message: `${limit} executors are attached to this replica; attach to another, or add replicas`,
+    retryDelayMs: 5_000,
+  })
+}

@@ -38,6 +38,8 @@ export interface AttachmentOptions {
 }
 
 const LANES = 4
+/** As in LaneSlots of the executor protocol. */
+export const LANE_SLOTS_MAX = 100_000
 
 export class Attachment {
   readonly id: string
@@ -81,8 +83,9 @@ export class Attachment {
     return this.#taking ? (this.#credits[lane] ?? 0) : 0
   }
 
+  /** Never more than one lane can have, whatever the executor says (guarantee 6). */
   grant(lane: number, slots: number): void {
-    this.#credits[lane] = (this.#credits[lane] ?? 0) + slots
+    this.#credits[lane] = Math.min((this.#credits[lane] ?? 0) + slots, LANE_SLOTS_MAX)
   }
 
   reserve(lane: number, slots = 1): void {

@@ -35,6 +35,10 @@ export class Attachments {
     return this.#byId.get(id)
   }
 
+  get size(): number {
+    return this.#byId.size
+  }
+
   all(): readonly Attachment[] {
     return [...this.#byId.values()]
   }

@@ -17,7 +17,7 @@ import type {
   ProgressRecord,
   SweepStore,
 } from '../ports.ts'
-import { attachElsewhere } from '../refusals.ts'
+import { attachElsewhere, tooManyExecutors } from '../refusals.ts'
 import { Attachment, type AttemptRef, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
@@ -25,6 +25,9 @@ import type { AttemptResult, Ends } from './ends.ts'
 import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './upkeep.ts'
+
+/** Executors on one replica; the lease renewal names each of them. */
+const ATTACHMENTS_MAX = 10_000
 
 export interface Hello {
   readonly sessionId: string
@@ -88,6 +91,7 @@ export function createServeExecutor(options: ServeExecutorOptions): ServeExecuto
   return async (hello, stream) => {
     const { attachments, methods, events, leaseMs } = options
     if (options.stopping()) throw attachElsewhere()
+    if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
     const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
     await methods.announce(hello.namespace, hello.methods)
     await adopt(options, attachment, hello)

@@ -1,7 +1,7 @@
 /** Where proto types and domain types of the executor protocol meet. */
 import type * as proto from '@offstage/proto/executor'
 import type { Payload } from '@offstage/proto/jobs'
-import type { Outgoing } from '../dispatch/attachment.ts'
+import { LANE_SLOTS_MAX, type Outgoing } from '../dispatch/attachment.ts'
 import type { AttemptResult } from '../dispatch/ends.ts'
 import type { Hello, Incoming } from '../dispatch/serve-executor.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
@@ -88,7 +88,7 @@ function textFrom(text: string, max: number): string {
 
 function creditFrom({ lane, slots }: proto.Credit): { lane: number; slots: number } {
   if (lane < 1 || lane > 3) throw invalidField('credits.lane', 'is not a known value')
-  if (slots < 0 || slots > 100_000)
+  if (slots < 0 || slots > LANE_SLOTS_MAX)
     throw invalidField('credits.slots', 'must be within 0 and 100000')
   return { lane, slots }
 }

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { RunningJob } from '../ports.ts'
+import { Attachment, LANE_SLOTS_MAX, type Outgoing } from './attachment.ts'
+
+function attached() {
+  const frames: Outgoing[] = []
+  const attachment = new Attachment({
+    id: randomUUID(),
+    sessionId: randomUUID(),
+    namespace: 'default',
+    name: 'test',
+    methods: [],
+    send: (frame) => frames.push(frame),
+  })
+  return { attachment, frames }
+}
+
+const job = (id: string): RunningJob => ({
+  id,
+  namespace: 'default',
+  method: 'test.job',
+  owner: 'dev',
+  lane: 1,
+  attempt: 1,
+  failures: 0,
+  key: '',
+  parentId: '',
+  params: { type: '' },
+  labels: undefined,
+  traceparent: '',
+  options: undefined,
+})
+
+test('what is said in one turn leaves in one frame', async () => {
+  const { attachment, frames } = attached()
+  attachment.assign(job('a'))
+  attachment.assign(job('b'))
+  attachment.acknowledge({ jobId: 'c', attempt: 1 })
+  await new Promise(setImmediate)
+  expect(frames).toHaveLength(1)
+  expect(frames[0]?.assignments.map(({ id }) => id)).toEqual(['a', 'b'])
+  expect(frames[0]?.acknowledged).toHaveLength(1)
+})
+
+test('an executor cannot be granted more than a lane can have', () => {
+  const { attachment } = attached()
+  attachment.grant(1, LANE_SLOTS_MAX)
+  attachment.grant(1, LANE_SLOTS_MAX)
+  expect(attachment.credits(1)).toBe(LANE_SLOTS_MAX)
+})
+
+test('a fence for an old attempt leaves the present one in place', () => {
+  const { attachment } = attached()
+  attachment.assign({ ...job('a'), attempt: 2 })
+  attachment.fence({ jobId: 'a', attempt: 1 })
+  expect(attachment.running.has('a')).toBe(true)
+  attachment.fence({ jobId: 'a', attempt: 2 })
+  expect(attachment.running.has('a')).toBe(false)
+})
+
+test('after the stream has ended nothing is taken and nothing is sent', async () => {
+  const { attachment, frames } = attached()
+  attachment.grant(1, 5)
+  attachment.assign(job('a'))
+  attachment.detach()
+  await new Promise(setImmediate)
+  expect(frames).toEqual([])
+  expect(attachment.credits(1)).toBe(0)
+})

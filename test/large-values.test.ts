@@ -1,0 +1,28 @@
+import { Offstage } from '@offstage/sdk'
+import { expect, test } from 'vitest'
+import { startCluster } from './cluster/cluster.ts'
+import { turnRound } from './cluster/jobs.ts'
+
+const jobs = new URL('./cluster/jobs.ts', import.meta.url)
+
+test('large parameters and results travel through temp storage, and the caller does not notice', async () => {
+  await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1, storage: true })
+  await using offstage = await Offstage.connect({
+    scheduler: cluster.target(),
+    storage: cluster.storage,
+  })
+  const text = Array.from({ length: 200_000 }, (_, i) => `${i} `).join('')
+  const answer = await offstage.run(turnRound, { text })
+  expect(answer.text).toBe([...text].reverse().join(''))
+
+  // The same result at a place of the caller's own, twice over.
+  const { address } = await offstage.storage.reserve()
+  for (const word of ['stressed', 'drawer']) {
+    const job = await offstage.startJob(turnRound, { text: word }, { resultAddress: address })
+    const done = await job.waitForCompletion()
+    expect(done.status).toBe('succeeded')
+    expect(await offstage.storage.readAndDelete(address)).toEqual({
+      text: [...word].reverse().join(''),
+    })
+  }
+}, 60_000)
