@@ -81,7 +81,7 @@ export function createDevServices(options: DevOptions): DevServices {
       createExecutor({ config: { ...config.executor, ...addresses }, log: log('executor') }),
     )
     await executor.start().catch(refusal('--jobs'))
-    await executor.firstAttached
+    await executor.firstAttached.catch(refusal('--jobs'))
     addresses = { ...addresses, executor: executor.address }
     methods = executor.methods.map(({ name }) => name).sort()
   }

@@ -1,10 +1,12 @@
 import { status } from '@grpc/grpc-js'
 import { Refusal } from '@offstage/kit/grpc'
+import { createLogger } from '@offstage/kit/telemetry'
 import { until } from '@offstage/kit/testkit'
 import { Lane } from '@offstage/proto/jobs'
 import { durationFrom } from '@offstage/sdk/jobs'
 import { expect, test } from 'vitest'
-import { setup } from '../testing/setup.ts'
+import { createExecutor, readExecutorConfig } from '../mod.ts'
+import { setup, TEST_JOBS } from '../testing/setup.ts'
 
 test('a broken stream is opened again with the same session, and attempts go on', async () => {
   await using it = await setup()
@@ -53,6 +55,23 @@ test('what ends while there is no stream is told on the next one', async () => {
   const second = await it.scheduler.attachment(2)
   expect(await second.fault('a')).toMatchObject({ reason: 'DEADLINE_EXCEEDED' })
   expect(second.frames[0]?.results).toHaveLength(1)
+})
+
+test('a scheduler that will not have what hello announces is told of, and tried again', async () => {
+  await using it = await setup()
+  it.scheduler.refusal = new Refusal({ reason: 'NOT_IMPLEMENTED', message: 'no such deadline' })
+  await using late = createExecutor({
+    config: readExecutorConfig({
+      OFFSTAGE_JOBS: TEST_JOBS,
+      OFFSTAGE_SCHEDULER: it.scheduler.address,
+      OFFSTAGE_EXECUTOR_PORT: '0',
+    }),
+    log: createLogger({ name: 'executor', level: 'silent' }),
+  })
+  await late.start()
+  await expect(late.firstAttached).rejects.toThrow('no such deadline')
+  it.scheduler.refusal = undefined
+  await until(() => late.attached, { what: 'the executor attaches after all' })
 })
 
 test('a session that the scheduler no longer holds is given up with all its attempts', async () => {

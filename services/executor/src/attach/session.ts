@@ -82,6 +82,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#attached.promise.catch(() => {})
   }
 
   get id(): string {
@@ -92,7 +93,10 @@ export class Session {
     return this.#state.kind === 'attached'
   }
 
-  /** Resolves once the scheduler has accepted the session for the first time. */
+  /**
+   * Resolves once the scheduler has accepted the session for the first time; rejects when it will not have what hello
+   * announces, though the session goes on trying: another replica may be newer.
+   */
   get firstAttached(): Promise<void> {
     return this.#attached.promise
   }
@@ -210,6 +214,7 @@ export class Session {
     else this.#options.log.debug(about, 'cannot attach')
     const gone = fault instanceof OffstageError && GONE.has(fault.reason)
     if (gone) this.#lose()
+    if (fault instanceof OffstageError && UNWANTED.has(fault.reason)) this.#attached.reject(fault)
     this.#retry(wasAttached)
   }
 
@@ -290,3 +295,5 @@ export class Session {
 
 /** What the scheduler says of a session it does not hold (any more). */
 const GONE: ReadonlySet<string> = new Set(['SESSION_FENCED', 'SESSION_UNKNOWN'])
+/** What hello announces is wrong, or more than the scheduler can do. */
+const UNWANTED: ReadonlySet<string> = new Set(['INVALID_FIELD', 'NOT_IMPLEMENTED'])
