@@ -28,7 +28,7 @@ export interface CallTerms {
   readonly signal?: AbortSignal
   /** Longest time for one try, in milliseconds. Default 30,000, so that no call hangs. */
   readonly deadlineMs?: number
-  /** Tries in all where the service is unavailable or asks to come back. Default 5; 1 for what may not be repeated. */
+  /** Tries in all where the service is unavailable or asks to come back. Default 12; 1 for what may not be repeated. */
   readonly attempts?: number
   /** Past this time, in milliseconds, nothing is tried anew. Default: no limit. */
   readonly repeatMsMax?: number
@@ -36,6 +36,12 @@ export interface CallTerms {
 
 /** No try of a call lasts longer, unless it says so. */
 export const CALL_MS_MAX = 30_000
+
+/**
+ * Tries of a call that may be repeated. With the growing waits between them about a quarter of a minute: a restart of
+ * the database or of a scheduler goes unnoticed, one that is gone is told of.
+ */
+const ATTEMPTS_MAX = 12
 
 /** A start is not repeated later than this: whoever waits longer for an answer decides anew whether it still wants the job. */
 export const REPEAT_START_MS_MAX = 120_000
@@ -82,19 +88,14 @@ export class Session {
   #call<Req, Res>(
     method: UnaryMethod<Req, Res>,
     request: Req,
-    { signal, deadlineMs = CALL_MS_MAX, attempts, repeatMsMax }: CallTerms,
+    { signal, deadlineMs = CALL_MS_MAX, attempts = ATTEMPTS_MAX, repeatMsMax }: CallTerms,
     target: Connection['scheduler'],
   ): Promise<Res> {
     const { metadata } = this.identity
     const call = () => callUnary(method, request, { signal, deadlineMs, metadata, target })
-    if (repeatMsMax === undefined) return retrying({ attempts, signal }, call)
-    const untilMs = this.clock.now() + repeatMsMax
-    let last: Promise<Res> | undefined
-    return retrying({ attempts, signal }, () => {
-      // Past the limit each further try is only told what the last one said.
-      if (last === undefined || this.clock.now() < untilMs) last = call()
-      return last
-    })
+    const untilMs = repeatMsMax === undefined ? undefined : this.clock.now() + repeatMsMax
+    const giveUp = () => untilMs !== undefined && this.clock.now() >= untilMs
+    return retrying({ attempts, giveUp, signal }, call)
   }
 
   /** Says that the job waits while `work` goes on; several waits at a time count as one (row J11). */

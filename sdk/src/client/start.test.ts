@@ -101,7 +101,7 @@ describe('a start', () => {
     expect([...it.scheduler.jobs.keys()]).toEqual([job.id])
   })
 
-  test('is not repeated once its request id is no longer fresh', async () => {
+  test('is not repeated for ever', async () => {
     await using it = await setUpClient()
     it.scheduler.onStarted = () => {
       it.clock.jump(120_000)

@@ -4,6 +4,8 @@ import { OffstageError } from './offstage-error.ts'
 export interface RetryPolicy {
   /** Tries in all. Default 5. */
   readonly attempts?: number
+  /** Asked after each failure: true where another try is no longer wanted. */
+  readonly giveUp?: () => boolean
   /** Upper bound of the first wait; it doubles with every further one. Default 100 ms. */
   readonly firstDelayMs?: number
   /** Upper bound of every wait but one the service asks for. Default 5 s. */
@@ -19,19 +21,21 @@ export interface RetryPolicy {
 /**
  * Repeats `work` while it fails with an OffstageError that is retryable. For idempotent work only.
  * Waits are random between nothing and the doubling bound (full jitter), on top of what the service
- * asked for in RetryInfo. When the tries are used up the last error is thrown.
+ * asked for in RetryInfo. When the tries are used up, or `giveUp` says
+ * so, the last error is thrown.
  */
 export async function retrying<T>(
   policy: RetryPolicy,
   work: (attempt: number) => Promise<T>,
 ): Promise<T> {
-  const { attempts = 5, signal, wait = waitFor } = policy
+  const { attempts = 5, giveUp = () => false, signal, wait = waitFor } = policy
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted()
     try {
       return await work(attempt)
     } catch (error) {
-      if (attempt >= attempts || !(error instanceof OffstageError) || !error.retryable) throw error
+      if (!(error instanceof OffstageError) || !error.retryable) throw error
+      if (attempt >= attempts || giveUp()) throw error
       await wait((error.retryDelayMs ?? 0) + jitteredMs(policy, attempt), signal)
     }
   }
