@@ -91,11 +91,13 @@ const goals = [
     max: 1,
   },
   {
-    title: "1,000 callers on one missing key, with unfreezable: 'error', of async-cache-dedupe",
-    measured: ratio(contended, STRICT, DEDUPE),
+    title: '1,000 callers on one missing key, of async-cache-dedupe',
+    measured: ratio(contended, ASYNC, DEDUPE),
     max: 1,
   },
 ].map(isMet)
-const byDefault = ratio(contended, ASYNC, DEDUPE).toFixed(2)
-console.log(`       by default, where a caller may come to need a value of its own: ${byDefault}`)
+const whereStrict = ratio(contended, STRICT, DEDUPE).toFixed(2)
+console.log(
+  `       with unfreezable: 'error', where no caller comes to need a value of its own: ${whereStrict}`,
+)
 if (goals.includes(false)) process.exitCode = 1
