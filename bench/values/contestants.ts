@@ -31,7 +31,7 @@ const store = () => createValuesStore({ bytesMax: 2 * 1024 ** 3 })
 /** Takes parameters as they are. `compute` may return a promise. */
 export function newReusable<R>(
   compute: (...params: readonly unknown[]) => R,
-  unfreezable: UnfreezableRule = 'refuse',
+  unfreezable: UnfreezableRule = 'error',
 ) {
   return reusable(compute, { name: 'value', store: store(), unfreezable })
 }

@@ -99,18 +99,15 @@ export class Computer {
     const origin: Origin | undefined = this.#policy.tier && { ageMs: 0, tags: undefined }
     const epoch = this.#epoch
     const computation = { table, key, params, controller, fallback, startedMs, epoch, origin }
-    let result: unknown
     try {
-      result = this.#run(computation)
+      const result = this.#run(computation)
+      if (isThenable(result)) return this.#depart(computation, result).join(readAsFirst, signal)
+      return this.#finish(computation, undefined, result, this.#isCurrent(computation)).value
     } catch (error) {
       this.#counters.failures++
       if (fallback?.state !== 'held') throw error
       return this.#fallBackTo(fallback)
     }
-    if (!isThenable(result)) {
-      return this.#finish(computation, undefined, result, this.#isCurrent(computation)).value
-    }
-    return this.#depart(computation, result).join(readAsFirst, signal)
   }
 
   #run({ params, controller, table, origin }: Computation): unknown {
@@ -229,10 +226,10 @@ export class Computer {
     const sharing = shareValue(value, policy.freeze, policy.unfreezable)
     if (sharing.kind === 'refused') {
       counters.refused++
-      if (policy.unfreezable === 'error') {
-        throw new TypeError(`The value of ${policy.name} cannot be frozen: it ${sharing.why}`)
-      }
-      return { value, isShareable: false }
+      if (policy.unfreezable === 'bypass') return { value, isShareable: false }
+      throw new TypeError(
+        `The value of ${policy.name} cannot be frozen: it ${sharing.why}. ${sharing.remedy}`,
+      )
     }
     const kept = sharing.kind === 'copied' ? sharing.original : value
     const outcome: Outcome =

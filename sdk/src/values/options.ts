@@ -50,7 +50,7 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
   readonly staleIfErrorMs?: number
   /** What is frozen of a value before it is shared; default `deep` (row C5). */
   readonly freeze?: FreezeMode
-  /** What happens to a value that cannot be frozen; default `refuse`: not remembered (row C5). */
+  /** What happens to a value that cannot be frozen; default `error` (row C5). */
   readonly unfreezable?: UnfreezableRule
   /** Names under which a value can be refreshed (row C6). Called once for each computed value. */
   readonly tags?: (value: Awaited<R>, ...params: P) => readonly string[]
@@ -104,7 +104,7 @@ export function policyFrom<P extends readonly unknown[], R>(
     revalidateTicks: ticksOf(maxAgeMs + staleWhileRevalidateMs),
     fallbackTicks: ticksOf(maxAgeMs + staleIfErrorMs),
     freeze: options.freeze ?? 'deep',
-    unfreezable: options.unfreezable ?? 'refuse',
+    unfreezable: options.unfreezable ?? 'error',
     tags: options.tags as CachePolicy['tags'],
     bytesOf: options.bytesOf as CachePolicy['bytesOf'],
     tier: options.tier,

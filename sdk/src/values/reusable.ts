@@ -36,6 +36,8 @@ export interface Reusable<P extends readonly unknown[], R> extends Disposable {
  *   that aborts once every caller waiting for this computation has aborted (row C7).
  * - Synchronous functions return the value, asynchronous ones a promise. Errors and `undefined` are
  *   not remembered; `null` is (row C5). The value is frozen deeply unless `freeze` says otherwise.
+ * - A value that cannot be frozen, with a Map, a buffer or a class instance inside, fails the call
+ *   with a TypeError unless `unfreezable` or `freeze` says otherwise (row C5).
  * - The function gets no `this`. It must not wait for a call of itself with equal parameters.
  * - Wrap once, at the top of a module: a second function of the same name in a store is refused.
  *

@@ -98,9 +98,9 @@ describe('what cannot be frozen', () => {
   ]
 
   test.each([...builtIns, ...opaque])(
-    '%s is refused: computed again for each caller',
+    '%s bypasses memory when asked for: computed again for each caller',
     (_, make) => {
-      using it = remember(make)
+      using it = remember(make, { unfreezable: 'bypass' })
       expect(it.f()).not.toBe(it.f())
       expect(it.f.statistics()).toMatchObject({ refused: 2, entries: 0 })
     },
@@ -117,17 +117,17 @@ describe('what cannot be frozen', () => {
     expect(it.f.statistics()).toMatchObject({ misses: 1, hits: 2 })
   })
 
-  test.each(opaque)('%s is refused even when copies are asked for', (_, make) => {
+  test.each(opaque)('%s is an error even when copies are asked for', (_, make) => {
     using it = remember(make, { unfreezable: 'copy' })
-    it.f()
+    expect(() => it.f()).toThrow('The value of f cannot be frozen: it holds a class instance')
     expect(it.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
   })
 
-  test.each([...builtIns, ...opaque])('%s is an error when asked for', async (_, make) => {
-    using it = remember(make, { unfreezable: 'error' })
+  test.each([...builtIns, ...opaque])('%s is an error', async (_, make) => {
+    using it = remember(make)
     expect(() => it.f()).toThrow('The value of f cannot be frozen: it holds')
     expect(it.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
-    using later = remember(async () => make(), { unfreezable: 'error' })
+    using later = remember(async () => make())
     const calls = await Promise.allSettled([later.f(), later.f()])
     expect(calls.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
@@ -142,14 +142,15 @@ describe('what cannot be frozen', () => {
   })
 
   test('a refused value is left untouched', () => {
-    using it = remember(() => ({ inner: { open: 1 }, map: new Map() }))
-    const value = it.f()
+    const value = { inner: { open: 1 }, map: new Map() }
+    using it = remember(() => value)
+    expect(() => it.f()).toThrow(TypeError)
     expect(Object.isFrozen(value)).toBe(false)
     expect(Object.isFrozen(value.inner)).toBe(false)
   })
 
-  test('callers who waited for a refused value each compute their own', async () => {
-    using it = remember(async () => new Map())
+  test('callers who waited for a value that bypasses memory each compute their own', async () => {
+    using it = remember(async () => new Map(), { unfreezable: 'bypass' })
     const values = await Promise.all([it.f(), it.f(), it.f()])
     expect(new Set(values).size).toBe(3)
   })
@@ -185,7 +186,7 @@ describe('shallow and no freezing', () => {
     ],
   ])('shallow refuses %s, which freezing does not protect', (_, make: () => unknown) => {
     using it = remember(make, { freeze: 'shallow' })
-    it.f()
+    expect(() => it.f()).toThrow(TypeError)
     expect(it.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
   })
 

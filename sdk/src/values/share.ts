@@ -10,22 +10,22 @@ export type FreezeMode = 'deep' | 'shallow' | 'none'
 
 /**
  * What happens to a value that cannot be frozen:
- * - `refuse`, the default: it goes to the one caller that computed it and is not remembered.
- * - `copy`: each caller gets a copy, where a faithful one can be made; otherwise as `refuse`.
- * - `error`: the call fails with a TypeError that says why. Callers waiting for one computation can
- *   then share one promise too.
+ * - `error`, the default: the call fails with a TypeError that says why.
+ * - `copy`: each caller gets a copy, where a faithful one can be made; otherwise as `error`.
+ * - `bypass`: it goes to the one caller that computed it and is not remembered; callers who waited
+ *   for it compute their own.
  */
-export type UnfreezableRule = 'refuse' | 'copy' | 'error'
+export type UnfreezableRule = 'error' | 'copy' | 'bypass'
 
 /**
  * - `shared`: everybody gets this very object.
  * - `copied`: `value` is a private original, everybody gets a copy of it.
- * - `refused`: the value belongs to the one caller that computed it and is not remembered.
+ * - `refused`: it can be neither frozen nor copied and must not be shared.
  */
 export type Sharing =
   | { readonly kind: 'shared'; readonly bytes: number }
   | { readonly kind: 'copied'; readonly bytes: number; readonly original: unknown }
-  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'refused'; readonly why: string; readonly remedy: string }
 
 /**
  * Freezes `value` in place or takes a private copy, by the stated rule:
@@ -59,9 +59,17 @@ export function shareValue(
     case 'copyable':
       return unfreezable === 'copy'
         ? { kind: 'copied', bytes, original: copyValue(value) }
-        : { kind: 'refused', why: 'holds a Map, Set, RegExp or buffer' }
+        : {
+            kind: 'refused',
+            why: 'holds a Map, Set, RegExp or buffer',
+            remedy: "Return plain data, or pass { unfreezable: 'copy' }",
+          }
     case 'opaque':
-      return { kind: 'refused', why: 'holds a class instance, function or accessor' }
+      return {
+        kind: 'refused',
+        why: 'holds a class instance, function or accessor',
+        remedy: "Return plain data, or pass { freeze: 'none' } or { unfreezable: 'bypass' }",
+      }
   }
 }
 
