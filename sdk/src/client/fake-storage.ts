@@ -37,6 +37,9 @@ export class FakeStorage implements AsyncDisposable {
   readBreaks = 0
   /** Breaks that many writes, each after one chunk. */
   writeBreaks = 0
+  /** Streams of a put of which a chunk has come, and those whose end has, well or not. */
+  writesBegun = 0
+  writesEnded = 0
   /** Writes are answered with another checksum. */
   corrupts = false
   readonly #server = new Server()
@@ -131,6 +134,7 @@ export class FakeStorage implements AsyncDisposable {
     let header: PutValueHeader | undefined
     let bytes: Buffer = Buffer.alloc(0)
     let broken = false
+    let sealed = false
     call.on('data', ({ part }: PutValueRequest) => {
       if (broken) return
       if (part?.$case === 'header') {
@@ -139,6 +143,7 @@ export class FakeStorage implements AsyncDisposable {
         if (BigInt(bytes.byteLength) !== header.offset) broken = true
         if (broken) done({ code: status.OUT_OF_RANGE, details: 'offset' }, null)
       } else if (part?.$case === 'chunk') {
+        this.writesBegun += 1
         bytes = Buffer.concat([bytes, part.value])
         const upload = this.uploads.get(header?.uploadId ?? '')
         if (upload !== undefined) upload.bytes = bytes
@@ -146,10 +151,17 @@ export class FakeStorage implements AsyncDisposable {
         this.writeBreaks -= 1
         broken = true
         done({ code: status.UNAVAILABLE, details: 'broken' }, null)
+      } else if (part?.$case === 'trailer') {
+        sealed = part.value.sha256.equals(createHash('sha256').update(bytes).digest())
       }
     })
     call.on('end', () => {
+      this.writesEnded += 1
       if (broken || header === undefined) return
+      if (header.trailer && !sealed) {
+        done({ code: status.INVALID_ARGUMENT, details: 'no trailer' }, null)
+        return
+      }
       const address = header.address || `value-${this.values.size + 1}`
       this.values.set(address, { bytes, header })
       done(null, { value: this.#described(address) })

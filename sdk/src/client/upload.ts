@@ -26,51 +26,59 @@ export async function uploadBytes(
   const resumable = bytes.byteLength >= RESUMABLE_BYTES_MIN
   const upload = resumable ? await startUpload(session, header, options.signal) : undefined
   const stored = await retrying({ signal: options.signal }, async (attempt) => {
-    if (upload === undefined) return send(session, header, chunksOf(bytes, 0), options.signal)
+    if (upload === undefined) return send(session, requestsOf(header, bytes), options.signal)
     const from = attempt === 1 ? 0 : await uploadedBytes(session, upload, options.signal)
     const rest = { ...header, uploadId: upload, offset: BigInt(from) }
-    return send(session, rest, chunksOf(bytes, from), options.signal)
+    return send(session, requestsOf(rest, bytes), options.signal)
   })
   return compared(stored, await sha256Of(bytes))
 }
 
-/** Stores what a stream brings; not repeated, since a stream is read once. */
+/**
+ * Stores what a stream brings; not repeated, since a stream is read once. The trailer tells the
+ * service that this was all: a stream that breaks off stores nothing.
+ */
 export async function uploadStream(
   session: Session,
   source: AsyncIterable<Uint8Array>,
   options: PutOptions,
 ): Promise<StoredValue> {
   const hash = createHash('sha256')
-  async function* chunks() {
+  const header = { ...headerFrom(session, options), trailer: true }
+  async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
+    yield { part: { $case: 'header', value: header } }
     for await (const piece of source) {
       hash.update(piece)
       yield* chunksOf(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength), 0)
     }
+    yield { part: { $case: 'trailer', value: { sha256: hash.digest() } } }
   }
-  const stored = await send(session, headerFrom(session, options), chunks(), options.signal)
-  return compared(stored, hash.digest('hex'))
+  return send(session, requests(), options.signal)
 }
 
 async function send(
   session: Session,
-  header: PutValueHeader,
-  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  requests: AsyncIterable<PutValueRequest> | Iterable<PutValueRequest>,
   signal: AbortSignal | undefined,
 ): Promise<StoredValue> {
   const { values, storage } = session.connection
-  async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
-    yield { part: { $case: 'header', value: header } }
-    for await (const chunk of chunks) yield { part: { $case: 'chunk', value: chunk } }
-  }
   const { metadata } = session.identity
   const call = { signal, metadata, target: storage }
-  const { value } = await callClientStream(values.putValue.bind(values), requests(), call)
+  const { value } = await callClientStream(values.putValue.bind(values), requests, call)
   return describedFrom(value)
 }
 
-function* chunksOf(bytes: Buffer, from: number): Generator<Buffer, void, undefined> {
+function* requestsOf(
+  header: PutValueHeader,
+  bytes: Buffer,
+): Generator<PutValueRequest, void, undefined> {
+  yield { part: { $case: 'header', value: header } }
+  yield* chunksOf(bytes, Number(header.offset))
+}
+
+function* chunksOf(bytes: Buffer, from: number): Generator<PutValueRequest, void, undefined> {
   for (let at = from; at < bytes.byteLength; at += CHUNK_BYTES) {
-    yield bytes.subarray(at, at + CHUNK_BYTES)
+    yield { part: { $case: 'chunk', value: bytes.subarray(at, at + CHUNK_BYTES) } }
   }
 }
 
@@ -98,6 +106,7 @@ function headerFrom(
     uploadId: '',
     offset: 0n,
     owner: owner ?? '',
+    trailer: false,
   }
 }
 

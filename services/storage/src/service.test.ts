@@ -95,6 +95,24 @@ describe('put and get (row S1)', () => {
     expect((await ann.describe(address)).size).toBe(5n)
   })
 
+  test.each([10, 200 * KIB])('a trailer vouches for the %d bytes before it', async (size) => {
+    const bytes = randomBytes(size)
+    const promised = PutValueHeader.fromPartial({ trailer: true })
+    const parts = (sha256: Buffer) => [
+      { $case: 'header' as const, value: promised },
+      { $case: 'chunk' as const, value: bytes },
+      { $case: 'trailer' as const, value: { sha256 } },
+    ]
+    const files = await ground.blobFiles()
+    const other = await refusalOf(ann.putParts(parts(sha256(Buffer.from('other')))))
+    expect(other).toMatchObject({ reason: 'CHECKSUM_MISMATCH', code: status.DATA_LOSS })
+    expect(await ground.blobFiles()).toEqual(files)
+    for (const checksum of [sha256(bytes), Buffer.alloc(0)]) {
+      const { address } = await ann.putParts(parts(checksum))
+      expect((await ann.get(address)).bytes.equals(bytes)).toBe(true)
+    }
+  })
+
   test('a put that is cut off never becomes a value, whole or half', async () => {
     const namespace = 'cut-off'
     const header = { $case: 'header' as const, value: PutValueHeader.fromPartial({ namespace }) }

@@ -12,6 +12,7 @@ import {
   type OpenScopeRequest,
   type OpenScopeResponse,
   PutValueHeader,
+  type PutValueRequest,
   type PutValueResponse,
   type ReadAndDeleteValueResponse,
   type ReserveAddressRequest,
@@ -59,9 +60,7 @@ export function connectStorage(address: string, user = 'ann') {
         ...chunksOf(Buffer.from(bytes)).map((value) => ({ $case: 'chunk' as const, value })),
       ])
     },
-    async putParts(
-      parts: ({ $case: 'header'; value: PutValueHeader } | { $case: 'chunk'; value: Buffer })[],
-    ): Promise<Value> {
+    async putParts(parts: NonNullable<PutValueRequest['part']>[]): Promise<Value> {
       const { stream, answer } = beginPut()
       for (const part of parts) stream.write({ part })
       stream.end()

@@ -27,6 +27,10 @@ const header = (value: Partial<PutValueHeader> = {}) => ({
   value: PutValueHeader.fromPartial(value),
 })
 const chunk = (bytes: number) => ({ $case: 'chunk' as const, value: randomBytes(bytes) })
+const trailer = (sha256: Buffer = Buffer.alloc(0)) => ({
+  $case: 'trailer' as const,
+  value: { sha256 },
+})
 const duration = (seconds: number) => ({ seconds: BigInt(seconds), nanos: 0 })
 
 describe('the header of a put', () => {
@@ -67,6 +71,15 @@ describe('the parts of a put', () => {
     ['fewer bytes than announced', [header({ size: 5n }), chunk(4)], 'header.size'],
     ['more bytes than announced', [header({ size: 5n }), chunk(6)], 'header.size'],
     ['bytes where none were announced', [header({ size: 0n }), chunk(1)], 'header.size'],
+    ['an end without the trailer promised', [header({ trailer: true }), chunk(MIB)], 'trailer'],
+    ['a trailer nobody promised', [header(), chunk(1), trailer()], 'trailer'],
+    ['a chunk after the trailer', [header({ trailer: true }), trailer(), chunk(1)], 'chunk'],
+    ['two trailers', [header({ trailer: true }), trailer(), trailer()], 'trailer'],
+    [
+      'a trailer with half a checksum',
+      [header({ trailer: true }), trailer(Buffer.alloc(16))],
+      'trailer.sha256',
+    ],
   ])('%s is refused and leaves nothing', async (_title, parts, field) => {
     const refusal = await refusalOf(ann.putParts(parts))
     expect(refusal).toMatchObject({ reason: 'INVALID_FIELD', fields: [field] })
@@ -74,7 +87,7 @@ describe('the parts of a put', () => {
     expect(await ground.blobFiles()).toEqual([])
   })
 
-  test('a message that is neither header nor chunk is refused', async () => {
+  test('a message without a part is refused', async () => {
     const { stream, answer } = ann.beginPut()
     stream.write({ part: undefined })
     expect(await refusalOf(answer)).toMatchObject({ reason: 'INVALID_FIELD', fields: ['part'] })

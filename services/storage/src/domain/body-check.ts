@@ -8,6 +8,7 @@ import { PUT_CHUNK_BYTES_MAX } from './limits.ts'
 export interface BodyBounds {
   /** As announced; undefined: not announced. */
   readonly size: number | undefined
+  /** As announced; undefined: not announced. */
   readonly sha256: Buffer | undefined
   /** The largest value the service takes. */
   readonly sizeMax: number
@@ -50,7 +51,18 @@ export function faultOfWhole(
   if (size !== undefined && received !== size) {
     return { kind: 'size-mismatch', announced: size, received }
   }
-  if (bounds.sha256 === undefined || bounds.sha256.equals(sha256)) return undefined
-  const [announced, computed] = [bounds.sha256.toString('hex'), sha256.toString('hex')]
-  return { kind: 'checksum-mismatch', announced, received: computed }
+  return faultOfChecksum(bounds.sha256, sha256)
+}
+
+/** With what was announced, before the bytes or after them. */
+export function faultOfChecksum(
+  announced: Buffer | undefined,
+  received: Buffer,
+): BodyFault | undefined {
+  if (announced === undefined || announced.equals(received)) return undefined
+  return {
+    kind: 'checksum-mismatch',
+    announced: announced.toString('hex'),
+    received: received.toString('hex'),
+  }
 }

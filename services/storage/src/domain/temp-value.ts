@@ -44,17 +44,32 @@ export interface PutHeader {
   readonly owner: string | undefined
 }
 
+/** What a writer says of a value after its bytes. */
+export interface PutTrailer {
+  /** Checked when set. */
+  readonly sha256: Buffer | undefined
+}
+
 /** Goes on with an upload; what the value will be was told at its start. */
 export interface ResumeHeader {
   readonly uploadId: UploadId
   readonly offset: number
 }
 
-/** One message of a put. */
-export type PutPart =
+/** The first message of a put. */
+export type PutOpening = (
   | { readonly kind: 'header'; readonly header: PutHeader }
   | { readonly kind: 'resume'; readonly header: ResumeHeader }
+) & {
+  /** Without the trailer promised the put was cut off. */
+  readonly promisesTrailer: boolean
+}
+
+/** One message of a put. */
+export type PutPart =
+  | PutOpening
   | { readonly kind: 'chunk'; readonly bytes: Buffer }
+  | { readonly kind: 'trailer'; readonly trailer: PutTrailer }
 
 /** One message of a read: the description, then chunks. */
 export type ReadPart =

@@ -7,6 +7,7 @@ import type {
   OpenScopeRequest as OpenScopeMessage,
   PutValueHeader,
   PutValueRequest,
+  PutValueTrailer,
   ReserveAddressRequest,
   StartUploadRequest,
   Value,
@@ -31,7 +32,14 @@ import {
   SCOPE_LEASE_MS_MIN,
   TIME_TO_LIVE_MS_MAX,
 } from '../domain/limits.ts'
-import type { PutHeader, PutPart, ReadPart, TempValue } from '../domain/temp-value.ts'
+import type {
+  PutHeader,
+  PutOpening,
+  PutPart,
+  PutTrailer,
+  ReadPart,
+  TempValue,
+} from '../domain/temp-value.ts'
 import { invalidField } from '../refusals.ts'
 import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
 import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
@@ -67,24 +75,41 @@ export async function* putPartsFromRequests(
   requests: AsyncIterable<PutValueRequest>,
 ): AsyncGenerator<PutPart> {
   for await (const { part } of requests) {
-    if (part === undefined) throw invalidField('part', 'must be a header or a chunk')
-    if (part.$case === 'chunk') yield { kind: 'chunk', bytes: part.value }
-    else yield openingFrom(part.value)
+    switch (part?.$case) {
+      case 'header':
+        yield openingFrom(part.value)
+        break
+      case 'chunk':
+        yield { kind: 'chunk', bytes: part.value }
+        break
+      case 'trailer':
+        yield { kind: 'trailer', trailer: trailerFrom(part.value) }
+        break
+      case undefined:
+        throw invalidField('part', 'must be a header, a chunk or a trailer')
+    }
   }
 }
 
-function openingFrom(header: PutValueHeader): PutPart {
+function openingFrom(header: PutValueHeader): PutOpening {
   if (header.uploadId !== '') return resumeFrom(header)
   const check = new FieldCheck()
   if (header.offset !== 0n) check.fault('header.offset', 'is for uploads only')
-  return { kind: 'header', header: check.done(headerFrom(header, check)) }
+  const promisesTrailer = header.trailer
+  return { kind: 'header', header: check.done(headerFrom(header, check)), promisesTrailer }
 }
 
-function resumeFrom({ uploadId, offset }: PutValueHeader): PutPart {
+function trailerFrom({ sha256 }: PutValueTrailer): PutTrailer {
+  const check = new FieldCheck()
+  return check.done({ sha256: check.sha256('trailer.sha256', sha256) })
+}
+
+function resumeFrom({ uploadId, offset, trailer }: PutValueHeader): PutOpening {
   const check = new FieldCheck()
   const id = check.id('header.upload_id', uploadId, parseUploadId)
   const at = check.count('header.offset', offset)
-  return { kind: 'resume', header: { uploadId: check.done(id), offset: check.done(at) } }
+  const header = { uploadId: check.done(id), offset: check.done(at) }
+  return { kind: 'resume', header, promisesTrailer: trailer }
 }
 
 export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHeader {
@@ -92,6 +117,7 @@ export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHead
   if (header === undefined) throw invalidField('header', 'is required')
   if (header.uploadId !== '') check.fault('header.upload_id', 'must be empty')
   if (header.offset !== 0n) check.fault('header.offset', 'must be 0')
+  if (header.trailer) check.fault('header.trailer', 'is promised to PutValue only')
   return check.done(headerFrom(header, check))
 }
 

@@ -5,8 +5,8 @@
  * stream right after: the server sees a good end, and some turns of the event loop later the cancel.
  * Taken for the end, half a value would be stored as a whole one. So the end is believed a few turns
  * later, each of which reads what has come from the sockets. A reset held up by the network can still
- * be late; what closes that gap is a writer that announces the size or the SHA-256, or that sends a
- * second header, which is refused, before it cancels. Other gRPC clients reset at once.
+ * be late; what closes that gap is a writer that announces the size or the SHA-256, or promises a
+ * trailer, as the SDK does. Other gRPC clients reset at once.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 

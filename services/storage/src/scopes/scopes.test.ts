@@ -106,6 +106,7 @@ const emptyHeader = {
   timeToLive: undefined,
   sha256: Buffer.alloc(0),
   uploadId: '',
+  trailer: false,
   offset: 0n,
   owner: '',
 }

@@ -10,13 +10,14 @@
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor } from '../domain/actor.ts'
-import { faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
+import { faultOfChecksum, faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { ResumeHeader, StoredValue } from '../domain/temp-value.ts'
 import { keepLease, LEASE_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
 import type { BlobWriter, Storage, Upload } from '../ports.ts'
 import { offsetInvalid, refusalFromWrite, uploadBusy, uploadNotFound } from '../refusals.ts'
+import type { PutBody } from '../values/put-parts.ts'
 import { commitPut } from '../values/put-value.ts'
 import { refuse } from '../values/receive-body.ts'
 import { getUpload } from './start-upload.ts'
@@ -30,7 +31,7 @@ export async function resumeUpload(
   storage: Storage,
   actor: Actor,
   { uploadId, offset }: ResumeHeader,
-  chunks: AsyncIterable<Buffer>,
+  body: PutBody,
 ): Promise<StoredValue> {
   await getUpload(storage, actor, uploadId)
   const writer = newClaim()
@@ -42,7 +43,7 @@ export async function resumeUpload(
       const text = `the upload stands at ${upload.received}, not at ${offset}`
       throw offsetInvalid(text, upload.received)
     }
-    return await receiveRest(storage, upload, writer, chunks)
+    return await receiveRest(storage, upload, writer, body)
   } finally {
     await storage.uploads.release(uploadId, writer)
   }
@@ -61,7 +62,7 @@ async function receiveRest(
   storage: Storage,
   upload: Upload,
   claim: string,
-  chunks: AsyncIterable<Buffer>,
+  body: PutBody,
 ): Promise<StoredValue> {
   const blob = await storage.blobs.resume(upload.blobId, upload.received)
   if (blob === undefined) {
@@ -70,9 +71,10 @@ async function receiveRest(
   }
   await using _closed = blob
   const hash = await hashOfReceived(storage, upload)
-  const size = await append(storage, { upload, claim, blob, hash }, chunks)
+  const size = await append(storage, { upload, claim, blob, hash }, body)
   // Awaited, so that the blob counts as being written until its row points to it.
-  return await complete(storage, upload, claim, { size, sha256: hash.digest() })
+  const whole = { size, sha256: hash.digest() }
+  return await complete(storage, upload, claim, whole, body.trailer?.sha256)
 }
 
 interface Appending {
@@ -125,13 +127,12 @@ async function complete(
   upload: Upload,
   writer: string,
   whole: { size: number; sha256: Buffer },
+  trailing: Buffer | undefined,
 ): Promise<StoredValue> {
   const { id, header, namespace, owner, blobId } = upload
-  const fault = faultOfWhole(
-    { ...header, sizeMax: storage.valueBytesMax },
-    whole.size,
-    whole.sha256,
-  )
+  const bounds = { ...header, sizeMax: storage.valueBytesMax }
+  const fault =
+    faultOfWhole(bounds, whole.size, whole.sha256) ?? faultOfChecksum(trailing, whole.sha256)
   if (fault?.kind === 'checksum-mismatch') await end(storage, id)
   refuse(fault)
   const body = { kind: 'blob', blobId, ...whole } as const

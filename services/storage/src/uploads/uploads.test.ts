@@ -109,6 +109,30 @@ test('wrong bytes end an upload, missing bytes do not', async () => {
   await ann.put(bytes.subarray(4), { uploadId: short, offset: 4n })
 })
 
+test('a trailer closes an upload: without the one promised it stays, with a wrong one it ends', async () => {
+  const bytes = randomBytes(10)
+  const parts = (value: Partial<PutValueHeader>, from: number, to: number) => [
+    { $case: 'header' as const, value: PutValueHeader.fromPartial({ ...value, trailer: true }) },
+    { $case: 'chunk' as const, value: bytes.subarray(from, to) },
+  ]
+  const trailer = (checksum: Buffer) => ({
+    $case: 'trailer' as const,
+    value: { sha256: checksum },
+  })
+  const uploadId = await ann.startUpload()
+  const missing = await refusalOf(ann.putParts(parts({ uploadId }, 0, 4)))
+  expect(missing.fields).toEqual(['trailer'])
+  const rest = parts({ uploadId, offset: 4n }, 4, 10)
+  expect(await ann.putParts([...rest, trailer(sha256(bytes))])).toMatchObject({ size: 10n })
+  const wrong = await ann.startUpload()
+  const whole = parts({ uploadId: wrong }, 0, 10)
+  const mismatch = await refusalOf(ann.putParts([...whole, trailer(sha256(randomBytes(1)))]))
+  expect(mismatch.reason).toBe('CHECKSUM_MISMATCH')
+  expect((await refusalOf(ann.getUpload(wrong))).reason).toBe('UPLOAD_NOT_FOUND')
+  const early = PutValueHeader.fromPartial({ trailer: true })
+  expect((await refusalOf(ann.startUpload(early))).fields).toEqual(['header.trailer'])
+})
+
 test('an upload without headway ends, and its bytes go', async () => {
   const uploadId = await ann.startUpload()
   await sendAndBreakOff(uploadId, 0, randomBytes(MIB))

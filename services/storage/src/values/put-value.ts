@@ -22,13 +22,13 @@ export async function putValue(
   actor: Actor,
   parts: AsyncIterable<PutPart>,
 ): Promise<StoredValue> {
-  const { opening, chunks } = await openPut(parts)
-  if (opening.kind === 'resume') return resumeUpload(storage, actor, opening.header, chunks)
+  const { opening, body } = await openPut(parts)
+  if (opening.kind === 'resume') return resumeUpload(storage, actor, opening.header, body)
   const { header } = opening
   const place = await placeOf(storage, actor, header)
   const { size, sha256 } = header
   const bounds = { size, sha256, sizeMax: storage.valueBytesMax }
-  await using received = await receiveBody(storage.blobs, chunks, bounds)
+  await using received = await receiveBody(storage.blobs, body, bounds)
   const stored = await commitPut(storage, { header, place, body: received.body, upload: undefined })
   if (stored.kind === 'stored') return stored
   await received.discard()

@@ -3,12 +3,14 @@ import {
   type BodyBounds,
   type BodyFault,
   faultOfBounds,
+  faultOfChecksum,
   faultOfChunk,
   faultOfWhole,
 } from '../domain/body-check.ts'
 import { INLINE_BYTES_MAX } from '../domain/limits.ts'
 import type { BlobStore, BlobWriter, Body } from '../ports.ts'
 import { noRoom, refusalFromBody } from '../refusals.ts'
+import type { PutBody } from './put-parts.ts'
 
 /** Bytes that are safe but not yet anybody's; disposing leaves the blob, if any, to the row that points to it. */
 export interface ReceivedBody extends AsyncDisposable {
@@ -24,7 +26,7 @@ export interface ReceivedBody extends AsyncDisposable {
  */
 export async function receiveBody(
   blobs: BlobStore,
-  chunks: AsyncIterable<Buffer>,
+  chunks: PutBody,
   bounds: BodyBounds,
 ): Promise<ReceivedBody> {
   refuse(faultOfBounds(bounds))
@@ -46,6 +48,7 @@ export async function receiveBody(
     }
     const sha256 = hash.digest()
     refuse(faultOfWhole(bounds, size, sha256))
+    refuse(faultOfChecksum(chunks.trailer?.sha256, sha256))
     if (writer === undefined) return inlineBody(Buffer.concat(held, size), sha256)
     await writer.sync()
     return blobBody(blobs, writer, size, sha256)

@@ -79,11 +79,22 @@ export interface PutValueHeader {
   offset: bigint;
   /** The user it will belong to; only services may name another than themselves. */
   owner: string;
+  /**
+   * Promises a trailer after the last chunk: a stream that ends without it was cut off and stores nothing. In PutValue only. For
+   * writers that do not know the size beforehand.
+   */
+  trailer: boolean;
+}
+
+/** Closes a PutValue stream whose header promised it. */
+export interface PutValueTrailer {
+  /** SHA-256 of the whole value; checked when set. */
+  sha256: Buffer;
 }
 
 /** One message of a PutValue stream. */
 export interface PutValueRequest {
-  /** Header first, then chunks. */
+  /** Header first, then chunks, then the trailer if the header promised one. */
   part:
     | //
     /** Exactly one, first. */
@@ -91,6 +102,9 @@ export interface PutValueRequest {
     | //
     /** At most 1 MiB. */
     { $case: "chunk"; value: Buffer }
+    | //
+    /** At most one, last. */
+    { $case: "trailer"; value: PutValueTrailer }
     | undefined;
 }
 
@@ -463,6 +477,7 @@ function createBasePutValueHeader(): PutValueHeader {
     uploadId: "",
     offset: 0n,
     owner: "",
+    trailer: false,
   };
 }
 
@@ -503,6 +518,9 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
     }
     if (message.owner !== "") {
       writer.uint32(82).string(message.owner);
+    }
+    if (message.trailer !== false) {
+      writer.uint32(88).bool(message.trailer);
     }
     return writer;
   },
@@ -600,6 +618,14 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
             message.owner = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.trailer = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -629,6 +655,62 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
     message.uploadId = object.uploadId ?? "";
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.owner = object.owner ?? "";
+    message.trailer = object.trailer ?? false;
+    return message;
+  },
+};
+
+function createBasePutValueTrailer(): PutValueTrailer {
+  return { sha256: Buffer.alloc(0) };
+}
+
+export const PutValueTrailer: MessageFns<PutValueTrailer> = {
+  encode(message: PutValueTrailer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256.length !== 0) {
+      writer.uint32(10).bytes(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutValueTrailer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutValueTrailer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PutValueTrailer>, I>>(base?: I): PutValueTrailer {
+    return PutValueTrailer.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PutValueTrailer>, I>>(object: I): PutValueTrailer {
+    const message = createBasePutValueTrailer();
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -645,6 +727,9 @@ export const PutValueRequest: MessageFns<PutValueRequest> = {
         break;
       case "chunk":
         writer.uint32(18).bytes(message.part.value);
+        break;
+      case "trailer":
+        PutValueTrailer.encode(message.part.value, writer.uint32(26).fork()).join();
         break;
     }
     return writer;
@@ -679,6 +764,14 @@ export const PutValueRequest: MessageFns<PutValueRequest> = {
             message.part = { $case: "chunk", value: Buffer.from(reader.bytes()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.part = { $case: "trailer", value: PutValueTrailer.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -706,6 +799,12 @@ export const PutValueRequest: MessageFns<PutValueRequest> = {
       case "chunk": {
         if (object.part?.value !== undefined && object.part?.value !== null) {
           message.part = { $case: "chunk", value: object.part.value };
+        }
+        break;
+      }
+      case "trailer": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "trailer", value: PutValueTrailer.fromPartial(object.part.value) };
         }
         break;
       }
@@ -2209,7 +2308,7 @@ export const CloseScopeResponse: MessageFns<CloseScopeResponse> = {
 export type StorageServiceService = typeof StorageServiceService;
 export const StorageServiceService = {
   /**
-   * Stores a value: first a header, then chunks of at most 1 MiB. Visible whole or not at all. With an address it replaces the value
+   * Stores a value: first a header, then chunks of at most 1 MiB, then a trailer where the header promised one. Visible whole or not at all. With an address it replaces the value
    * there; without one it gets a new address. CHECKSUM_MISMATCH where the bytes do not fit the header's checksum.
    */
   putValue: {
@@ -2342,7 +2441,7 @@ export const StorageServiceService = {
 
 export interface StorageServiceServer extends UntypedServiceImplementation {
   /**
-   * Stores a value: first a header, then chunks of at most 1 MiB. Visible whole or not at all. With an address it replaces the value
+   * Stores a value: first a header, then chunks of at most 1 MiB, then a trailer where the header promised one. Visible whole or not at all. With an address it replaces the value
    * there; without one it gets a new address. CHECKSUM_MISMATCH where the bytes do not fit the header's checksum.
    */
   putValue: handleClientStreamingCall<PutValueRequest, PutValueResponse>;
@@ -2372,7 +2471,7 @@ export interface StorageServiceServer extends UntypedServiceImplementation {
 
 export interface StorageServiceClient extends Client {
   /**
-   * Stores a value: first a header, then chunks of at most 1 MiB. Visible whole or not at all. With an address it replaces the value
+   * Stores a value: first a header, then chunks of at most 1 MiB, then a trailer where the header promised one. Visible whole or not at all. With an address it replaces the value
    * there; without one it gets a new address. CHECKSUM_MISMATCH where the bytes do not fit the header's checksum.
    */
   putValue(
