@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { InvalidIntervalError } from './errors.ts'
 import { idleHandlers } from './idle-handlers.ts'
 import { createTestTable } from './test-table.ts'
@@ -148,29 +148,6 @@ describe('a failing handler (row I2)', () => {
       { error: rejected, owner: form, handler: rejects },
     ])
     expect(it.failures).toHaveLength(4)
-  })
-
-  test('is written to the console when nobody listens, or the listener fails itself', async () => {
-    const write = vi.spyOn(console, 'error').mockImplementation(() => undefined)
-    const failure = new Error('no luck')
-    const inListener = new Error('no luck either')
-    const rethrow = () => {
-      throw inListener
-    }
-    for (const onError of [undefined, rethrow]) {
-      using it = createTestTable({ onError })
-      const fail = () => Promise.reject(failure)
-      it.table.attach(it.table.owner('form', 'invoice'), fail, { intervalMs: 100 })
-      it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 100 })
-      await it.clock.advance(100)
-      expect(it.runs).toEqual(['a@100'])
-    }
-    expect(write.mock.calls).toEqual([
-      ['idle handler fail of form "invoice" failed', failure],
-      ['idle handler fail of form "invoice" failed', failure],
-      ['onError of the idle handlers failed', inListener],
-    ])
-    write.mockRestore()
   })
 })
 

@@ -24,6 +24,7 @@ import {
 } from './attachment.ts'
 import { type IdleClock, systemClock } from './clock.ts'
 import { InvalidIntervalError, intervalMsMin, OwnerDisposedError } from './errors.ts'
+import { type IdleFailure, reportFailure, writeFailure } from './failure-report.ts'
 import {
   type IdleOwner,
   type OwnerLevel,
@@ -41,15 +42,11 @@ export interface IdleHandlersOptions {
   readonly activity?: ActivitySource
   /** Whether attached handlers keep a Node process running. Default: false. Browsers do not care. */
   readonly keepAlive?: boolean
-  /** Told about each run that threw or rejected. Default: writes to the console. */
-  readonly onError?: (failure: IdleFailure) => void
-}
-
-/** A run that threw or whose promise rejected (row I2). The handler stays attached unless it was to run once. */
-export interface IdleFailure {
-  readonly error: unknown
-  readonly owner: IdleOwner
-  readonly handler: IdleHandler
+  /**
+   * Told about each run that threw or rejected. Default: writes to the console. Nobody waits for a promise it
+   * returns; if it fails itself, both failures are written to the console.
+   */
+  readonly onError?: (failure: IdleFailure) => unknown
 }
 
 /** Holds all handlers of a table back until it is released. */
@@ -75,7 +72,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
   /** Where blocking calls announce themselves: the one from the options, or the table's own. */
   readonly activity: S
   readonly #clock: IdleClock
-  readonly #onError: (failure: IdleFailure) => void
+  readonly #onError: (failure: IdleFailure) => unknown
   readonly #agenda = new Agenda()
   readonly #blocks = new Set<IdleBlock>()
   readonly #wakeUp: WakeUp
@@ -91,7 +88,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     this.activity = activity
     this.#clock = options.clock ?? systemClock
     this.#keepAlive = options.keepAlive ?? false
-    this.#onError = options.onError ?? writeToConsole
+    this.#onError = options.onError ?? writeFailure
     this.#wakeUp = new WakeUp(this.#clock, this.#keepAlive, () => this.#wake())
     this.#idleSubscription = activity.onIdle(() => this.#setTimer())
   }
@@ -253,29 +250,15 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
       )
     } catch (error) {
       this.#running = undefined
-      this.#report({ error, owner: attachment.owner, handler: attachment.handler })
+      reportFailure({ error, owner: attachment.owner, handler: attachment.handler }, this.#onError)
     }
   }
 
   #resume(failure?: IdleFailure): void {
     this.#running = undefined
-    if (failure !== undefined) this.#report(failure)
+    if (failure !== undefined) reportFailure(failure, this.#onError)
     this.#runDue()
   }
-
-  #report(failure: IdleFailure): void {
-    try {
-      this.#onError(failure)
-    } catch (error) {
-      writeToConsole(failure)
-      console.error('onError of the idle handlers failed', error)
-    }
-  }
-}
-
-function writeToConsole({ error, owner, handler }: IdleFailure): void {
-  const name = handler.name || 'anonymous'
-  console.error(`idle handler ${name} of ${owner.level} "${owner.name}" failed`, error)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -9,9 +9,9 @@ export {
 export type { AttachOptions, IdleHandler } from './attachment.ts'
 export { type IdleClock, type IdleTimer, systemClock } from './clock.ts'
 export { InvalidIntervalError, OwnerDisposedError } from './errors.ts'
+export type { IdleFailure } from './failure-report.ts'
 export {
   type IdleBlock,
-  type IdleFailure,
   type IdleHandlers,
   type IdleHandlersOptions,
   idleHandlers,

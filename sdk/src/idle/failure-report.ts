@@ -1,0 +1,50 @@
+/**
+ * How failures are told. This is the last resort, so nothing here throws or rejects, whatever the reporter,
+ * the error or the console does.
+ */
+
+import type { IdleHandler } from './attachment.ts'
+import type { IdleOwner } from './owner.ts'
+
+/** A run that threw or whose promise rejected (row I2). The handler stays attached unless it was to run once. */
+export interface IdleFailure {
+  readonly error: unknown
+  readonly owner: IdleOwner
+  readonly handler: IdleHandler
+}
+
+/** Tells `onError` about a failed run. If it throws or rejects itself, both failures go to the console. */
+export function reportFailure(
+  failure: IdleFailure,
+  onError: (failure: IdleFailure) => unknown,
+): void {
+  const report = async () => onError(failure)
+  report().catch((error) => {
+    writeFailure(failure)
+    write('onError of the idle handlers failed', error)
+  })
+}
+
+/** Writes a failed run to the console. */
+export function writeFailure(failure: IdleFailure): void {
+  write(titleOf(failure), failure.error)
+}
+
+function titleOf({ owner, handler }: IdleFailure): string {
+  try {
+    // The name of a function can be redefined to anything, even a symbol.
+    const name = String(handler.name || 'anonymous')
+    return `idle handler ${name} of ${owner.level} "${owner.name}" failed`
+  } catch {
+    return 'an idle handler failed'
+  }
+}
+
+/** Some errors cannot be shown; then the title must do. Some consoles throw; then nothing can be done. */
+function write(title: string, ...details: unknown[]): void {
+  try {
+    console.error(title, ...details)
+  } catch {
+    if (details.length > 0) write(title)
+  }
+}
