@@ -177,6 +177,9 @@ describe('what does not compare by content', () => {
     ['a function', () => 1],
     ['a symbol', Symbol('a')],
     ['a Date with properties', Object.assign(new Date(0), { zone: 'UTC' })],
+    ['what only looks like a Date', Object.create(Date.prototype)],
+    ['a proxy of a Date', new Proxy(new Date(0), {})],
+    ['a structure with very long names', { ['a'.repeat(10_001)]: 1 }],
     ['an object with a malformed identity', { [reference]: { type: 1, id: 1 } }],
     [
       'a structure with too many properties',
@@ -189,6 +192,82 @@ describe('what does not compare by content', () => {
     expect([count(param), count(param)]).toEqual([1, 2])
     expect(count.statistics()).toMatchObject({ uncacheable: 2, misses: 0, entries: 0 })
   })
+})
+
+test('more parameters than a hundred make the call run and remember nothing', () => {
+  using store = createValuesStore()
+  const sum = reusable((...all: number[]) => all.length, { name: 'sum', store })
+  const all = Array.from({ length: 101 }, (_, i) => i)
+  sum(...all)
+  expect(sum.statistics()).toMatchObject({ uncacheable: 1, entries: 0 })
+  for (const last of [1, 2]) sum(...all.slice(2), last)
+  expect(sum.statistics()).toMatchObject({ misses: 2, entries: 2 })
+})
+
+describe('the function gets parameters of its own', () => {
+  test('what a caller changes while it runs reaches neither the value nor another caller', async () => {
+    using store = createValuesStore()
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    const year = reusable(
+      async (of: { year: number; at: Date }) => {
+        await gate
+        return { year: of.year, at: of.at.getTime() }
+      },
+      { name: 'year', store },
+    )
+    const mine = { year: 2026, at: new Date(5) }
+    const first = year(mine)
+    const second = year({ at: new Date(5), year: 2026 })
+    mine.year = 2027
+    mine.at.setTime(6)
+    open()
+    expect(await first).toEqual({ year: 2026, at: 5 })
+    expect(await second).toBe(await first)
+    expect(year.statistics()).toMatchObject({ misses: 1 })
+  })
+
+  test('a property that answers differently each time is read once', () => {
+    using store = createValuesStore()
+    let reads = 0
+    const read = reusable((of: { n: number }) => of.n, { name: 'read', store })
+    expect(
+      read({
+        get n() {
+          return ++reads
+        },
+      }),
+    ).toBe(1)
+    expect(read({ n: 1 })).toBe(1)
+    expect(read.statistics()).toMatchObject({ misses: 1, hits: 1 })
+  })
+
+  test('a returned parameter is not the caller’s own, which stays open', () => {
+    using store = createValuesStore()
+    const echo = reusable((of: { n: number }) => of, { name: 'echo', store })
+    const mine = { n: 1 }
+    echo(mine)
+    expect(Object.isFrozen(mine)).toBe(false)
+  })
+
+  test('references arrive as the objects they are', () => {
+    using store = createValuesStore()
+    const ann = { [reference]: { type: 'customer', id: 1 }, name: 'Ann' }
+    const nameOf = reusable((of: { who: typeof ann }, who: typeof ann) => [of.who.name, who.name], {
+      name: 'nameOf',
+      store,
+    })
+    expect(nameOf({ who: ann }, ann)).toEqual(['Ann', 'Ann'])
+  })
+})
+
+test('a Date of a remembered value is a parameter like any other', async () => {
+  using store = createValuesStore()
+  const row = reusable(() => ({ at: new Date(5) }), { name: 'row', store })
+  let runs = 0
+  const report = reusable((_at: Date) => ++runs, { name: 'report', store })
+  expect([report(row().at), report(row().at), report(new Date(5))]).toEqual([1, 1, 1])
+  await report.refreshFor(row().at)
+  expect(report(row().at)).toBe(2)
 })
 
 test('an instance of a class is a parameter once it declares its identity', () => {

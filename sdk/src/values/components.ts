@@ -19,10 +19,12 @@
  *
  * Not compared by content, hence never remembered: arrays, nested structures, functions, symbols,
  * class instances without a declared identity, objects without a prototype or with symbol
- * properties.
+ * properties, and more than `PARAMETERS_MAX` parameters.
  */
+import { types } from 'node:util'
+import { isOfDatePrototype } from './frozen-date.ts'
 import { identityOf, reference } from './references.ts'
-import { type Shape, shapeOf } from './shapes.ts'
+import { Shape, shapeOf } from './shapes.ts'
 
 export type Scalar = string | number | boolean | bigint | undefined | null
 export type Component = Scalar | symbol | Shape
@@ -31,6 +33,9 @@ export const NEGATIVE_ZERO = Symbol('-0')
 export const DATE = Symbol('date')
 export const REFERENCE = Symbol('reference')
 export const NOTHING = Symbol('no parameters')
+
+/** Longer parameter lists are not compared by content. */
+export const PARAMETERS_MAX = 100
 
 const ordinary = Object.prototype
 
@@ -81,7 +86,7 @@ function appendScalar(components: Component[], value: unknown): boolean {
 
 function appendIdentified(components: Component[], value: object): boolean {
   if (value instanceof Date) {
-    if (Object.getPrototypeOf(value) !== Date.prototype) return false
+    if (!types.isDate(value) || !isOfDatePrototype(value)) return false
     if (Reflect.ownKeys(value).length > 0) return false
     components.push(DATE, value.getTime())
     return true
@@ -92,4 +97,62 @@ function appendIdentified(components: Component[], value: object): boolean {
   const { type, id } = identity
   components.push(REFERENCE, type, Object.is(id, -0) ? NEGATIVE_ZERO : id)
   return true
+}
+
+/**
+ * The parameters that `components` stand for, as objects of nobody else: the caller may change his
+ * own while the function still reads. References stay the objects they are.
+ *
+ * @param from where the components of the first parameter begin
+ */
+export function detachParameters(
+  params: readonly unknown[],
+  components: readonly Component[],
+  from: number,
+): readonly unknown[] {
+  if (!params.some(isObject)) return params
+  const reader = { components, at: from }
+  return params.map((param) => readParameter(reader, param))
+}
+
+interface Reader {
+  readonly components: readonly Component[]
+  at: number
+}
+
+function readParameter(reader: Reader, original: unknown): unknown {
+  const component = reader.components[reader.at]
+  if (!(component instanceof Shape)) return readScalar(reader, original)
+  reader.at++
+  const structure: Record<string, unknown> = {}
+  for (const name of component.names) {
+    const value = readScalar(reader, (original as Record<string, unknown>)[name])
+    // defined, so that a property named __proto__ stays a property
+    Object.defineProperty(structure, name, {
+      value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
+  }
+  return structure
+}
+
+function readScalar(reader: Reader, original: unknown): unknown {
+  const component = reader.components[reader.at++]
+  switch (component) {
+    case NEGATIVE_ZERO:
+      return -0
+    case DATE:
+      return new Date(reader.components[reader.at++] as number)
+    case REFERENCE:
+      reader.at += 2
+      return original
+    default:
+      return component
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }

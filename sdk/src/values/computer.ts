@@ -11,27 +11,28 @@
  * 2. A result is remembered only if nothing since the computation began may have outdated it: the
  *    flight is not detached, `#epoch` is what it was while the function ran synchronously,
  *    partition, function and store are open.
- * 3. A value reaches a second caller only frozen or as a copy (share.ts).
+ * 3. A value reaches a second caller only as the rule in force allows (share.ts): frozen, copied,
+ *    or as it is where the user asked for that.
+ * 4. An old value answers a failure only while `staleIfErrorMs` lasts, as of the failure.
  */
 import { appendParameter, type Component } from './components.ts'
 import { copyValue } from './copy.ts'
 import { Entry, type Key, outputOf } from './entry.ts'
 import { Flight, type Outcome } from './flight.ts'
 import type { Holdings } from './holdings.ts'
-import { scalarBytes } from './inspect.ts'
+import { scalarBytes, stringBytes } from './inspect.ts'
 import type { CachePolicy } from './options.ts'
+import { paramsToText } from './params-text.ts'
 import type { Table } from './partition.ts'
 import { shareValue } from './share.ts'
 import type { Counters } from './statistics.ts'
 import type { ValuesStore } from './store.ts'
 import { isThenable } from './thenable.ts'
 import { TICK_MS } from './ticks.ts'
-import { askTier, type Origin } from './tier-call.ts'
+import { TierRequest } from './tier-call.ts'
 
-/**
- * What an entry costs beside its key and value: the entry, its places in the trie and in lru-cache.
- */
-const ENTRY_BYTES = 300
+/** What a tag of an entry costs: its places in the entry and in the index. */
+const TAG_BYTES = 100
 /** Every so many misses the time of a lookup is measured. */
 const LOOKUP_SAMPLE_EVERY = 256
 const LOOKUP_SAMPLE_REPEATS = 16
@@ -39,24 +40,32 @@ const LOOKUP_SAMPLE_REPEATS = 16
 /** The user's function, its types known to its callers only. */
 export type Fn = (...params: unknown[]) => unknown
 
-/** One run of the function, from its start to the decision whether to remember. */
-interface Computation {
+/** What is to be computed, and where it belongs. */
+export interface Demand {
   readonly table: Table
   readonly key: Key
+  /** Nobody else's, so that they stay what the key says (components.ts). */
   readonly params: readonly unknown[]
+  readonly signal: AbortSignal | undefined
+  /** Held, too old, but good enough if the computation fails soon. */
+  readonly fallback: Entry | undefined
+}
+
+/** One run of the function, from its start to the decision whether to remember. */
+interface Computation extends Demand {
   /** Tells the function to stop; absent when the first caller gave no signal. */
   readonly controller: AbortController | undefined
-  /** Held, too old, but good enough if the computation fails. */
-  readonly fallback: Entry | undefined
   readonly startedMs: number
   readonly epoch: number
   /** Present with a tier. */
-  readonly origin: Origin | undefined
+  readonly request: TierRequest | undefined
 }
 
 export class Computer {
   /** Cleared when the function is disposed of: it runs on and remembers nothing. */
   isOpen = true
+  /** Whether the function was last seen to return something other than a promise. */
+  isSync = false
   readonly #fn: Fn
   readonly #policy: CachePolicy
   readonly #store: ValuesStore
@@ -86,50 +95,67 @@ export class Computer {
   }
 
   /** The result for the caller that starts the computation; errors are the function's own. */
-  compute(
-    table: Table,
-    key: Key,
-    params: readonly unknown[],
-    signal: AbortSignal | undefined,
-    fallback: Entry | undefined,
-  ): unknown {
-    const startedMs = this.#store.readClock()
+  compute(demand: Demand): unknown {
+    const { table, params, signal, fallback } = demand
     if (this.#counters.misses++ % LOOKUP_SAMPLE_EVERY === 0) this.#sampleLookup(table, params)
-    const controller = signal && new AbortController()
-    const origin: Origin | undefined = this.#policy.tier && { ageMs: 0, tags: undefined }
-    const epoch = this.#epoch
-    const computation = { table, key, params, controller, fallback, startedMs, epoch, origin }
+    const computation = this.#begin(demand)
     try {
       const result = this.#run(computation)
       if (isThenable(result)) return this.#depart(computation, result).join(readAsFirst, signal)
       return this.#finish(computation, undefined, result, this.#isCurrent(computation)).value
     } catch (error) {
       this.#counters.failures++
-      if (fallback?.state !== 'held') throw error
-      return this.#fallBackTo(fallback)
+      if (!this.#canFallBackTo(fallback)) throw error
+      this.#counters.fallbacks++
+      return outputOf(fallback)
     }
   }
 
-  #run({ params, controller, table, origin }: Computation): unknown {
-    const args = controller === undefined ? params : [...params, controller.signal]
-    if (this.#policy.tier === undefined || origin === undefined) return this.#fn(...args)
-    const { name } = this.#policy
-    return askTier(this.#policy.tier, {
-      name,
-      params,
-      identity: table.partition.identity,
-      signal: controller?.signal,
-      origin,
-      compute: () => this.#fn(...args),
-      tagsOf: (value) => this.#policy.tags?.(value, ...params) ?? [],
-      onFailure: () => this.#counters.tierFailures++,
-    })
+  /** Computes behind, for nobody in particular: a failure is counted, and the old value stays. */
+  revalidate(demand: Demand): void {
+    this.#counters.revalidations++
+    const computation = this.#begin(demand)
+    try {
+      const result = this.#run(computation)
+      if (isThenable(result)) this.#depart(computation, result).outcome.catch(() => {})
+      else this.#finish(computation, undefined, result, this.#isCurrent(computation))
+    } catch {
+      this.#counters.failures++
+    }
   }
 
-  #fallBackTo(entry: Entry): unknown {
-    this.#counters.staleHits++
-    this.#counters.countHit(entry)
-    return outputOf(entry)
+  #begin(demand: Demand): Computation {
+    const { name, tier } = this.#policy
+    const controller = demand.signal && new AbortController()
+    const request =
+      tier &&
+      new TierRequest(
+        tier,
+        {
+          name,
+          params: paramsToText(demand.params) ?? '[]',
+          user: demand.table.partition.identity.user,
+          privileged: demand.table.partition.identity.privileged,
+          signal: controller?.signal,
+        },
+        () => this.#counters.tierFailures++,
+      )
+    const startedMs = this.#store.readClock()
+    return { ...demand, controller, startedMs, epoch: this.#epoch, request }
+  }
+
+  #run({ params, controller, request }: Computation): unknown {
+    const args = controller === undefined ? params : [...params, controller.signal]
+    const result = request ? request.fetch(() => this.#fn(...args)) : this.#fn(...args)
+    this.isSync = !isThenable(result)
+    return result
+  }
+
+  /** Invariant 4. */
+  #canFallBackTo(entry: Entry | undefined): entry is Entry {
+    if (entry?.state !== 'held') return false
+    this.#store.readClock()
+    return this.#store.now - entry.computedAt < this.#policy.fallbackTicks
   }
 
   /** Gives an asynchronous computation its place, where others find it. */
@@ -141,6 +167,7 @@ export class Computer {
       flight.isDetached = true
     } else if (fallback?.state === 'held') {
       entry = fallback
+      if (entry.flight !== undefined) entry.flight.isDetached = true // invariant 1
     } else {
       this.#vacate(key)
       entry = new Entry(key, table)
@@ -168,12 +195,15 @@ export class Computer {
   ): Promise<Outcome> {
     try {
       const value = await result
+      if (flight.isAbandoned) return { value, isShareable: true }
       return this.#finish(computation, entry, value, !flight.isDetached)
     } catch (error) {
-      if (!flight.controller?.signal.aborted) this.#counters.failures++
       const { fallback } = computation
-      if (fallback?.state !== 'held') throw error
-      const value = await this.#fallBackTo(fallback)
+      if (flight.isAbandoned) throw error
+      this.#counters.failures++
+      if (!this.#canFallBackTo(fallback)) throw error
+      this.#counters.fallbacks++
+      const value = await outputOf(fallback)
       return fallback.isCopied
         ? { value, isShareable: true, original: { value: fallback.output } }
         : { value, isShareable: true }
@@ -199,7 +229,26 @@ export class Computer {
     return (outcome: Outcome, signal?: AbortSignal): unknown => {
       if (outcome.original !== undefined) return copyValue(outcome.original.value)
       if (outcome.isShareable) return outcome.value
-      return this.#fn(...params, ...(signal === undefined ? [] : [signal])) // invariant 3
+      return this.#computeForOne(params, signal)
+    }
+  }
+
+  /** A computation whose result goes to its caller as it is: the rule is `bypass`. */
+  async #computeForOne(
+    params: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    this.#counters.joins--
+    this.#counters.misses++
+    this.#counters.refused++
+    const startedMs = this.#store.readClock()
+    try {
+      return await this.#fn(...params, ...(signal === undefined ? [] : [signal]))
+    } catch (error) {
+      this.#counters.failures++
+      throw error
+    } finally {
+      this.#counters.computeMs += this.#store.readClock() - startedMs
     }
   }
 
@@ -231,29 +280,52 @@ export class Computer {
         `The value of ${policy.name} cannot be frozen: it ${sharing.why}. ${sharing.remedy}`,
       )
     }
-    const kept = sharing.kind === 'copied' ? sharing.original : value
-    const outcome: Outcome =
-      sharing.kind === 'copied'
-        ? { value, isShareable: true, original: { value: kept } }
-        : { value, isShareable: true }
-    const { key, origin, params } = computation
-    const bytes = ENTRY_BYTES + bytesOfKey(key) + (policy.bytesOf?.(value) ?? sharing.bytes)
-    const tags = origin?.tags ?? policy.tags?.(value, ...params) ?? []
-    if (!isCurrent) counters.outdated++
-    else if (bytes > this.#store.bytesMax) counters.tooLarge++
-    else {
+    const isCopied = sharing.kind === 'copied'
+    const kept = isCopied ? sharing.original : value
+    const { key, request } = computation
+    const tags = this.#tagsOf(computation, value)
+    const bytes = bytesOfKey(key) + this.#bytesOf(value, sharing.bytes) + bytesOfTags(tags)
+    if (isCurrent) {
       const entry = this.#placeFor(computation, pending)
       entry.isAsync = pending !== undefined
-      entry.isCopied = sharing.kind === 'copied'
-      entry.output = entry.isAsync && !entry.isCopied ? Promise.resolve(kept) : kept
+      entry.isCopied = isCopied
+      entry.output = entry.isAsync && !isCopied ? Promise.resolve(kept) : kept
       entry.computeMs = computeMs
-      entry.bytes = bytes
-      const ageMs = Math.max(0, origin?.ageMs ?? 0)
-      entry.computedAt = this.#store.now - Math.floor(ageMs / TICK_MS)
+      entry.bytes += bytes
+      entry.computedAt = this.#store.now - Math.floor(ageMsOf(request) / TICK_MS)
       if (tags.length > 0) entry.tags = tags
+      this.#remember(entry)
+      if (request !== undefined && request.answer === undefined) void request.offer(kept, tags)
+    } else counters.outdated++
+    return isCopied
+      ? { value, isShareable: true, original: { value: kept } }
+      : { value, isShareable: true }
+  }
+
+  #remember(entry: Entry): void {
+    if (entry.bytes <= this.#store.bytesMax) {
       this.#holdings.hold(entry)
+    } else {
+      this.#counters.tooLarge++
+      this.#holdings.drop(entry, 'replaced')
     }
-    return outcome
+  }
+
+  /** A list of the entry's own, from the tier or the function's option. */
+  #tagsOf({ request, params }: Computation, value: unknown): readonly string[] {
+    const given = request?.answer?.tags ?? this.#policy.tags?.(value, ...params)
+    if (given === undefined) return []
+    const tags = Array.isArray(given) ? [...given] : undefined
+    if (tags?.every((tag) => typeof tag === 'string')) return tags
+    throw new TypeError(`${this.#policy.name}: tags must return a list of strings`)
+  }
+
+  #bytesOf(value: unknown, estimate: number): number {
+    const { name, bytesOf } = this.#policy
+    if (bytesOf === undefined) return estimate
+    const bytes = bytesOf(value)
+    if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
+    throw new RangeError(`${name}: bytesOf returned ${bytes}, must be a whole number, 0 or more`)
   }
 
   /** The pending entry of the computation itself, or a new one in place of the old. */
@@ -283,6 +355,18 @@ export class Computer {
 }
 
 const readAsFirst = ({ value }: Outcome): unknown => value
+
+/** How old a value was when it came from the other side. */
+function ageMsOf(request: TierRequest | undefined): number {
+  const ageMs = request?.answer?.ageMs ?? 0
+  return Number.isFinite(ageMs) && ageMs > 0 ? ageMs : 0
+}
+
+function bytesOfTags(tags: readonly string[]): number {
+  let bytes = 0
+  for (const tag of tags) bytes += TAG_BYTES + stringBytes(tag)
+  return bytes
+}
 
 function bytesOfKey({ first, rest }: Key): number {
   let bytes = scalarBytes(first)

@@ -5,32 +5,38 @@
 import { isPlain } from './inspect.ts'
 
 /** Shared and circular parts stay so in the copy. Nothing in the copy is frozen. */
-export function copyValue(value: unknown, copies = new Map<object, object>()): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const known = copies.get(value)
-  if (known !== undefined) return known
-  const copy = emptyCopy(value)
-  copies.set(value, copy)
-  if (value instanceof Map) {
-    for (const [key, item] of value) {
-      ;(copy as Map<unknown, unknown>).set(copyValue(key, copies), copyValue(item, copies))
+export function copyValue(value: unknown): unknown {
+  const copies = new Map<object, object>()
+  const copyOf = (part: unknown): unknown => {
+    if (typeof part !== 'object' || part === null) return part
+    let copy = copies.get(part)
+    if (copy === undefined) {
+      copy = emptyCopy(part)
+      copies.set(part, copy)
     }
-  } else if (value instanceof Set) {
-    for (const item of value) (copy as Set<unknown>).add(copyValue(item, copies))
-  } else if (Array.isArray(value) || isPlain(value)) {
-    for (const key of Reflect.ownKeys(value)) {
-      if (Array.isArray(value) && key === 'length') continue
-      const item = copyValue(Reflect.get(value, key), copies)
-      const enumerable = Object.prototype.propertyIsEnumerable.call(value, key)
-      Object.defineProperty(copy, key, {
-        value: item,
-        enumerable,
-        writable: true,
-        configurable: true,
-      })
+    return copy
+  }
+  const copy = copyOf(value)
+  // Grows while it is iterated: however deep the value is, the stack stays flat.
+  for (const [original, ofOriginal] of copies) fill(ofOriginal, original, copyOf)
+  return copy
+}
+
+function fill(copy: object, original: object, copyOf: (part: unknown) => unknown): void {
+  if (original instanceof Map) {
+    const map = copy as Map<unknown, unknown>
+    for (const [key, item] of original) map.set(copyOf(key), copyOf(item))
+  } else if (original instanceof Set) {
+    for (const item of original) (copy as Set<unknown>).add(copyOf(item))
+  } else if (Array.isArray(original) || isPlain(original)) {
+    for (const key of Reflect.ownKeys(original)) {
+      if (Array.isArray(original) && key === 'length') continue
+      const value = copyOf(Reflect.get(original, key))
+      const enumerable = Object.prototype.propertyIsEnumerable.call(original, key)
+      const property = { value, enumerable, writable: true, configurable: true }
+      Object.defineProperty(copy, key, property)
     }
   }
-  return copy
 }
 
 /** The copy before its contents; complete already for what holds no other objects. */

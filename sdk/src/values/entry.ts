@@ -40,6 +40,7 @@ export class Entry implements Leaf, Key {
   /** The tick in which it was last found fresh: in the same tick a hit needs no further check. */
   freshAt = NEVER
   hits = 0
+  /** What is accounted for it; while it is pending, what its place in the table costs. */
   bytes = 0
   computeMs = 0
   tags: readonly string[] = NO_TAGS

@@ -122,6 +122,30 @@ describe('aborting', () => {
     expect(it.runs).toHaveLength(0)
   })
 
+  test('a caller who aborts while the function runs its first part leaves too', async () => {
+    using store = createValuesStore()
+    const abort = new AbortController()
+    let told: AbortSignal | undefined
+    const f = reusable(
+      (signal?: AbortSignal) => {
+        told = signal
+        abort.abort(new Error('left'))
+        return new Promise<number>(() => {})
+      },
+      { name: 'f', store },
+    )
+    await expect(f(abort.signal)).rejects.toThrow('left')
+    expect(told?.aborted).toBe(true)
+    expect(f.statistics()).toMatchObject({ aborted: 1, failures: 0, entries: 0 })
+  })
+
+  test('a synchronous function throws the reason of a signal that has fired', () => {
+    using store = createValuesStore()
+    const next = reusable((n: number, _signal?: AbortSignal) => n + 1, { name: 'next', store })
+    next(1)
+    expect(() => next(1, AbortSignal.abort(new Error('gone')))).toThrow('gone')
+  })
+
   test('a signal fired after the answer aborts nothing', async () => {
     using it = controlled()
     const abort = new AbortController()

@@ -12,7 +12,7 @@
 /** What a computation came to, as far as those who wait must know. */
 export interface Outcome {
   readonly value: unknown
-  /** False when the value belongs to the caller that computed it alone (row C5). */
+  /** False when the value goes to the caller that computed it alone (row C5). */
   readonly isShareable: boolean
   /** Callers other than the first get copies of it. */
   readonly original?: { readonly value: unknown }
@@ -24,13 +24,13 @@ export class Flight {
   /** Rejects with the computation's error. */
   outcome: Promise<Outcome> = NOT_STARTED
   isDetached = false
+  /** Set when everybody has left: the outcome reaches nobody. */
+  isAbandoned = false
   /** Set when the outcome is decided: from then on there is nothing left to abort. */
   hasLanded = false
   /** Absent when the first caller gave no signal: then the function cannot be told to stop. */
   readonly controller: AbortController | undefined
-  /**
-   * Whether every outcome is shareable, so that one promise serves all callers who cannot leave.
-   */
+  /** Whether every outcome is shareable as it is, so that one promise can serve many callers. */
   readonly #isAlwaysShareable: boolean
   #shared: Promise<unknown> | undefined
   /**
@@ -69,11 +69,13 @@ export class Flight {
         .then(read)
         .then(resolve, reject)
         .finally(() => signal.removeEventListener('abort', leave))
+      if (signal.aborted) leave() // while the function ran its synchronous part
     })
   }
 
   #abandon(reason: unknown): void {
     if (this.hasLanded || this.controller === undefined) return
+    this.isAbandoned = true
     this.onAbandoned()
     this.controller.abort(reason)
   }

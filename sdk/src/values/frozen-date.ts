@@ -16,6 +16,12 @@ for (const name of Object.getOwnPropertyNames(Date.prototype)) {
 Object.defineProperty(FrozenDate.prototype, 'constructor', { value: Date })
 Object.freeze(FrozenDate.prototype)
 
+/** Whether nothing but the date itself answers when it is read. */
+export function isOfDatePrototype(date: Date): boolean {
+  const prototype = Object.getPrototypeOf(date)
+  return prototype === Date.prototype || prototype === FrozenDate.prototype
+}
+
 /** Whether the Date is still an ordinary one, which `freezeDate` can make unchangeable. */
 export function isPlainDate(date: Date): boolean {
   return Object.getPrototypeOf(date) === Date.prototype && Object.isExtensible(date)

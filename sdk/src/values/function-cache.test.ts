@@ -33,7 +33,8 @@ describe('stale while revalidate', () => {
     expect(it.state.runs).toBe(2)
     await nextTurn()
     expect(await it.f()).toBe('second')
-    expect(it.f.statistics()).toMatchObject({ misses: 2, hits: 3, staleHits: 2, entries: 1 })
+    const counted = { misses: 1, revalidations: 1, hits: 3, staleHits: 2, entries: 1 }
+    expect(it.f.statistics()).toMatchObject(counted)
   })
 
   test('after its time callers wait for the new value', async () => {
@@ -53,6 +54,29 @@ describe('stale while revalidate', () => {
     await nextTurn()
     expect(await it.f()).toBe('first')
     expect(it.state.runs).toBe(3)
+  })
+
+  test('whoever joins it after its time gets its error, not the old value', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    const clock = createManualValuesClock()
+    using store = createValuesStore({ clock })
+    let runs = 0
+    const f = reusable(
+      async () => {
+        if (++runs === 1) return 'old'
+        await gate
+        throw new Error('no luck')
+      },
+      { name: 'f', maxAgeMs: 10_000, staleWhileRevalidateMs: 10_000, store },
+    )
+    await f()
+    clock.advance(15_000)
+    expect(await f()).toBe('old')
+    clock.advance(5000)
+    const late = f()
+    open()
+    await expect(late).rejects.toThrow('no luck')
+    expect(f.statistics()).toMatchObject({ misses: 1, revalidations: 1, hits: 1, joins: 1 })
   })
 
   test('a refresh while it runs behind drops both values', async () => {
@@ -93,7 +117,27 @@ describe('stale if error', () => {
     expect(it.state.runs).toBe(2)
     it.clock.advance(10_000)
     await expect(it.f()).rejects.toThrow('no luck')
-    expect(it.f.statistics()).toMatchObject({ staleHits: 1, failures: 2, entries: 0 })
+    const counted = { misses: 3, joins: 1, hits: 0, fallbacks: 1, failures: 2, entries: 0 }
+    expect(it.f.statistics()).toMatchObject(counted)
+  })
+
+  test('its time is over when the failure comes later', async () => {
+    const { promise: failing, reject: fail } = Promise.withResolvers<string>()
+    const clock = createManualValuesClock()
+    using store = createValuesStore({ clock })
+    let runs = 0
+    const f = reusable(async () => (++runs === 1 ? 'old' : failing), {
+      name: 'f',
+      maxAgeMs: 10_000,
+      staleIfErrorMs: 10_000,
+      store,
+    })
+    await f()
+    clock.advance(19_000)
+    const late = f()
+    clock.advance(1000)
+    fail(new Error('no luck'))
+    await expect(late).rejects.toThrow('no luck')
   })
 
   test('a computation that works replaces it', async () => {
@@ -160,8 +204,33 @@ test('idleness ends a value even in its stale time', async () => {
   using it = setup({ staleWhileRevalidateMs: 60_000, idleMs: 15_000 })
   await it.f()
   it.state.answer = 'second'
-  it.clock.advance(15_000)
+  it.clock.advance(16_000)
   expect(await it.f()).toBe('second')
+})
+
+test('a function that calls itself with equal parameters leaves nothing of before a refresh', async () => {
+  const clock = createManualValuesClock()
+  using store = createValuesStore({ clock })
+  const gates = [1, 2].map(() => Promise.withResolvers<void>())
+  let runs = 0
+  let inner: Promise<{ run: number }> | undefined
+  const f = reusable(
+    async (): Promise<{ run: number }> => {
+      const run = ++runs
+      if (run === 1) return { run }
+      if (run === 2) inner = f()
+      await gates[run - 2]?.promise
+      return { run }
+    },
+    { name: 'f', maxAgeMs: 1000, staleIfErrorMs: 5000, store },
+  )
+  await f()
+  clock.advance(1000)
+  const outer = f()
+  await f.refresh()
+  for (const gate of gates) gate.resolve()
+  await Promise.all([outer, inner])
+  expect(f.statistics()).toMatchObject({ entries: 0, outdated: 2 })
 })
 
 test('a function that calls itself with other parameters remembers every step', () => {

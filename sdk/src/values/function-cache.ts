@@ -5,10 +5,10 @@
  * table of the caller's partition. A held entry is judged by age and idleness in ticks of the
  * store; one being computed is joined; what is missing goes to the computer.
  */
-import { appendParameter, type Component } from './components.ts'
-import { Computer, type Fn } from './computer.ts'
+import { appendParameter, type Component, detachParameters, PARAMETERS_MAX } from './components.ts'
+import { Computer, type Demand, type Fn } from './computer.ts'
 import { current } from './contexts.ts'
-import { type Entry, type Key, outputOf } from './entry.ts'
+import { type Entry, outputOf } from './entry.ts'
 import type { Flight } from './flight.ts'
 import { Holdings } from './holdings.ts'
 import type { CachePolicy } from './options.ts'
@@ -17,7 +17,6 @@ import type { Partition, Table } from './partition.ts'
 import type { RefreshScope } from './refresh.ts'
 import { Counters, type ValuesStatistics, verdictOf } from './statistics.ts'
 import type { ValuesStore } from './store.ts'
-import { isThenable } from './thenable.ts'
 import { TICK_MS } from './ticks.ts'
 
 export class FunctionCache {
@@ -71,7 +70,7 @@ export class FunctionCache {
     const last = args[args.length - 1]
     const signal = last instanceof AbortSignal ? last : undefined
     const params = signal === undefined ? args : args.slice(0, -1)
-    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (signal?.aborted) return this.#refuseAborted(signal)
     const table = this.table()
     if (table === undefined || table.partition.closed) {
       this.counters.outsideScope++
@@ -79,27 +78,42 @@ export class FunctionCache {
     }
     const components: Component[] = []
     const trie = table.trieFor(params.length, components)
-    for (let i = 0; i < params.length; i++) {
-      if (appendParameter(components, params[i])) continue
+    const from = components.length
+    if (!this.#appendAll(components, params)) {
       this.counters.uncacheable++
       return this.#fn(...args)
     }
     const entry = trie.find(components)
     if (entry !== undefined && entry.freshAt === this.store.now) return this.hit(entry)
-    const key: Key = entry ?? { trie, first: components[0], rest: restOf(components) }
-    return this.#answer(entry, table, key, params, signal)
+    const demand = (fallback: Entry | undefined): Demand => {
+      const key = entry ?? { trie, first: components[0], rest: restOf(components) }
+      return { table, key, params: detachParameters(params, components, from), signal, fallback }
+    }
+    return this.#answer(entry, signal, demand)
+  }
+
+  #appendAll(components: Component[], params: readonly unknown[]): boolean {
+    if (params.length > PARAMETERS_MAX) return false
+    for (let i = 0; i < params.length; i++) {
+      if (!appendParameter(components, params[i])) return false
+    }
+    return true
+  }
+
+  /** Starts nothing. Callers of a synchronous function would not look at a rejection. */
+  #refuseAborted(signal: AbortSignal): Promise<never> {
+    if (this.#computer.isSync) throw signal.reason
+    return Promise.reject(signal.reason)
   }
 
   #answer(
     entry: Entry | undefined,
-    table: Table,
-    key: Key,
-    params: readonly unknown[],
     signal: AbortSignal | undefined,
+    demand: (fallback: Entry | undefined) => Demand,
   ): unknown {
     const standing = entry === undefined ? 'missing' : this.#standingOf(entry)
     if (entry === undefined || standing === 'missing') {
-      return this.#computer.compute(table, key, params, signal, undefined)
+      return this.#computer.compute(demand(undefined))
     }
     switch (standing) {
       case 'fresh':
@@ -107,20 +121,24 @@ export class FunctionCache {
         return this.#reuse(entry)
       case 'stale':
         this.holdings.use(entry)
-        if (entry.flight === undefined) this.#revalidate(entry, params)
+        if (entry.flight === undefined) {
+          this.#computer.revalidate({ ...demand(entry), signal: undefined })
+        }
         this.counters.staleHits++
         return this.#reuse(entry)
       case 'flying':
         return this.#joinUntil(entry.flight, signal)
       case 'fallback':
         this.holdings.use(entry)
-        return this.#computer.compute(table, key, params, signal, entry)
+        return this.#computer.compute(demand(entry))
     }
   }
 
   #joinUntil(flight: Flight | undefined, signal: AbortSignal | undefined): unknown {
+    if (flight === undefined) return undefined
+    if (signal === undefined) return this.join(flight)
     this.counters.joins++
-    return flight?.join((outcome) => flight.readAsGuest(outcome, signal), signal)
+    return flight.join((outcome) => flight.readAsGuest(outcome, signal), signal)
   }
 
   /** What an entry is good for now (row C3); drops it when it is good for nothing. */
@@ -129,7 +147,7 @@ export class FunctionCache {
     const { maxAgeTicks, idleTicks, revalidateTicks, fallbackTicks } = this.policy
     const { now } = this.store
     const age = now - entry.computedAt
-    if (now - entry.usedAt >= idleTicks) {
+    if (now - entry.usedAt >= idleTicks + this.store.resolutionTicks) {
       this.holdings.drop(entry, 'idle')
       return 'missing'
     }
@@ -144,15 +162,6 @@ export class FunctionCache {
   #reuse(entry: Entry): unknown {
     this.counters.countHit(entry)
     return outputOf(entry)
-  }
-
-  #revalidate(entry: Entry, params: readonly unknown[]): void {
-    try {
-      const computed = this.#computer.compute(entry.table, entry, params, undefined, entry)
-      if (isThenable(computed)) computed.then(undefined, () => {}) // counted as a failure already
-    } catch {
-      // counted as a failure already; the old value serves on
-    }
   }
 
   /** Drops what the scope covers of this function, and what is being computed for it (row C6). */

@@ -51,8 +51,12 @@ export class Holdings implements TableOwner {
     return this.#order.calculatedSize
   }
 
-  /** Takes in a pending entry that is in its table and has output, size, tags and times set. */
+  /**
+   * Takes in a pending entry that is in its table and has output, size, tags and times set. Its size
+   * is within the budget.
+   */
   hold(entry: Entry): void {
+    this.#order.set(entry, entry, { size: entry.bytes })
     entry.state = 'held'
     entry.usedAt = this.#budget.now
     this.#counters.remembered++
@@ -62,7 +66,6 @@ export class Holdings implements TableOwner {
       if (tagged === undefined) this.#byTag.set(tag, new Set([entry]))
       else tagged.add(entry)
     }
-    this.#order.set(entry, entry, { size: entry.bytes })
     this.#budget.account(entry.bytes)
   }
 

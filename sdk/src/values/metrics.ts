@@ -5,6 +5,8 @@
  * | metric | kind | unit | attributes |
  * |---|---|---|---|
  * | offstage.values.calls | counter | {call} | function, outcome: hit, stale, miss, joined, uncacheable, outside_scope |
+ * | offstage.values.revalidations | counter | {computation} | function; behind stale answers |
+ * | offstage.values.fallbacks | counter | {computation} | function; failed, answered with the old value |
  * | offstage.values.unremembered | counter | {value} | function, reason: void, refused, too_large, outdated, failed, aborted |
  * | offstage.values.drops | counter | {value} | function, cause: age, idle, bytes, heap, refresh, closed, replaced |
  * | offstage.values.entries | up-down counter | {value} | function |
@@ -48,6 +50,8 @@ function instrumentsOf(meter: Meter) {
     meter.createObservableGauge(`offstage.values.${name}`, { unit, description })
   return {
     calls: counter('calls', '{call}', 'Calls of reusable functions'),
+    revalidations: counter('revalidations', '{computation}', 'Computations behind stale answers'),
+    fallbacks: counter('fallbacks', '{computation}', 'Failures answered with the old value'),
     unremembered: counter(
       'unremembered',
       '{value}',
@@ -76,6 +80,8 @@ function report(result: BatchObservableResult, to: Instruments, of: ValuesStatis
   for (const [outcome, calls] of Object.entries(outcomes)) {
     result.observe(to.calls, calls, { ...attributes, outcome })
   }
+  result.observe(to.revalidations, of.revalidations, attributes)
+  result.observe(to.fallbacks, of.fallbacks, attributes)
   const reasons = {
     void: of.voids,
     refused: of.refused,

@@ -35,8 +35,8 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
    */
   readonly maxAgeMs?: number
   /**
-   * Dropped this long after last use; false: off. Above 0; default 6 min (row C3). Precision as of
-   * `maxAgeMs`.
+   * Dropped this long after last use; false: off. Above 0; default 6 min (row C3). Kept to 0.1 s,
+   * late by up to twice the store's resolution.
    */
   readonly idleMs?: number | false
   /**
@@ -45,16 +45,22 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
    */
   readonly staleWhileRevalidateMs?: number
   /**
-   * For this long after `maxAgeMs` a failing computation is answered with the old value. Default 0.
+   * A computation that fails this long after `maxAgeMs` at the latest is answered with the old
+   * value. Default 0.
    */
   readonly staleIfErrorMs?: number
   /** What is frozen of a value before it is shared; default `deep` (row C5). */
   readonly freeze?: FreezeMode
   /** What happens to a value that cannot be frozen; default `error` (row C5). */
   readonly unfreezable?: UnfreezableRule
-  /** Names under which a value can be refreshed (row C6). Called once for each computed value. */
+  /**
+   * Names under which a value can be refreshed (row C6). Called once for each value computed here;
+   * one from the other tier brings its own. Anything but a list of strings is a TypeError.
+   */
   readonly tags?: (value: Awaited<R>, ...params: P) => readonly string[]
-  /** Bytes of a value, instead of the estimate. Whole, not negative. */
+  /**
+   * Bytes of a value, instead of the estimate. Anything but a whole number from 0 is a RangeError.
+   */
   readonly bytesOf?: (value: Awaited<R>) => number
   /**
    * The other side of a remote call, asked before computing (row C8). Only for functions that

@@ -13,6 +13,11 @@ import { type Component, NOTHING } from './components.ts'
 import type { Entry } from './entry.ts'
 import { Trie } from './trie.ts'
 
+/** An entry itself, its place in the trie and in lru-cache. */
+const ENTRY_BYTES = 300
+/** A level of the trie that an entry adds. */
+const BRANCH_BYTES = 300
+
 /** The function a table belongs to, as far as a partition must know it. */
 export interface TableOwner {
   /** Tables of this function that hold something, in whatever partition. */
@@ -49,7 +54,7 @@ export class Table {
   }
 
   insert(entry: Entry): void {
-    entry.trie.insert(entry)
+    entry.bytes = ENTRY_BYTES + BRANCH_BYTES * entry.trie.insert(entry)
     if (this.#entries++ > 0) return
     this.partition.filled.add(this)
     this.owner.filled.add(this)

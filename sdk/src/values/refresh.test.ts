@@ -100,6 +100,34 @@ describe('refreshing', () => {
   })
 })
 
+test('a signal is no parameter of a refresh', async () => {
+  using store = createValuesStore()
+  const f = reusable(async (n: number, _signal?: AbortSignal) => n, { name: 'f', store })
+  const { signal } = new AbortController()
+  await f(1, signal)
+  await f.refreshFor(1, signal)
+  expect(f.statistics()).toMatchObject({ entries: 0 })
+})
+
+test('a list of tags that the function uses again for the next value is not mixed up', async () => {
+  using store = createValuesStore()
+  const tags: string[] = []
+  const f = reusable((n: number) => n, {
+    name: 'f',
+    store,
+    tags: (n) => {
+      tags[0] = `n:${n}`
+      return tags
+    },
+  })
+  f(1)
+  f(2)
+  await refreshReusableValues({ tag: 'n:1' }, { store })
+  expect(f.statistics()).toMatchObject({ entries: 1, hits: 0 })
+  f(2)
+  expect(f.statistics()).toMatchObject({ entries: 1, hits: 1 })
+})
+
 describe('the port between processes', () => {
   test.each([
     ['all', undefined, [0, 0]],
@@ -160,6 +188,28 @@ describe('the port between processes', () => {
       errors: [new Error('no connection')],
       message: expect.stringContaining('other processes were not told'),
     })
+  })
+
+  test('a port that throws is told like one that fails', async () => {
+    using it = setup({
+      publish() {
+        throw new Error('closed')
+      },
+      subscribe: () => ({ [Symbol.dispose]: () => {} }),
+    })
+    await expect(it.rate.refresh()).rejects.toMatchObject({ errors: [new Error('closed')] })
+  })
+
+  test('a port connected twice lasts until both connections are disposed', async () => {
+    const bus = createInProcessRefresh()
+    using here = setup(bus)
+    using there = setup(bus)
+    const again = here.store.connectRefresh(bus)
+    again[Symbol.dispose]()
+    again[Symbol.dispose]()
+    here.rate('EUR')
+    await refreshReusableValues(undefined, there)
+    expect(entriesOf(here)).toEqual([0, 0])
   })
 
   test('a disconnected port hears and says nothing', async () => {

@@ -30,14 +30,18 @@ export interface Reusable<P extends readonly unknown[], R> extends Disposable {
  * C7).
  *
  * - Parameters compare by content: undefined, null, booleans, numbers, bigints, strings, Dates,
- *   references and flat structures of these (row C2). With any other parameter the function runs
- *   and nothing is remembered.
+ *   references and flat structures of these, up to 100 of them (row C2). The function gets copies
+ *   of structures and Dates, a structure's properties in alphabetical order, so that what a caller
+ *   changes later changes no value. With any other parameter, or outside of its scope, the function
+ *   runs on what it is given, and the result is neither remembered, frozen nor checked.
  * - An AbortSignal as the last parameter is not compared. The function gets a signal in its place
- *   that aborts once every caller waiting for this computation has aborted (row C7).
+ *   that aborts once every caller waiting for this computation has aborted (row C7). A call with a
+ *   signal that has fired starts nothing: it rejects, or throws where the function has been seen to
+ *   return something other than a promise.
  * - Synchronous functions return the value, asynchronous ones a promise. Errors and `undefined` are
  *   not remembered; `null` is (row C5). The value is frozen deeply unless `freeze` says otherwise.
- * - A value that cannot be frozen, with a Map, a buffer or a class instance inside, fails the call
- *   with a TypeError unless `unfreezable` or `freeze` says otherwise (row C5).
+ * - A value to be remembered that cannot be frozen, with a Map, a buffer or a class instance inside,
+ *   fails the call with a TypeError unless `unfreezable` or `freeze` says otherwise (row C5).
  * - The function gets no `this`. It must not wait for a call of itself with equal parameters.
  * - Wrap once, at the top of a module: a second function of the same name in a store is refused.
  *
@@ -120,8 +124,9 @@ export function refreshReusableValues(
     : refreshParams(store, name, target.params)
 }
 
-/** Parameters that do not compare by content have no value to drop. */
+/** Parameters that do not compare by content have no value to drop; a signal is none. */
 async function refreshParams(store: ValuesStore, name: string, params: readonly unknown[]) {
-  const text = paramsToText(params)
+  const isSignalLast = params.at(-1) instanceof AbortSignal
+  const text = paramsToText(isSignalLast ? params.slice(0, -1) : params)
   if (text !== undefined) await store.refresh({ kind: 'params', name, params: text })
 }

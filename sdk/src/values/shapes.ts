@@ -17,7 +17,10 @@ export class Shape {
 
 /** Structures with more properties than this are not parameters that compare by content. */
 export const STRUCTURE_PROPERTIES_MAX = 100
+/** Nor are structures whose names have more characters together. */
+const NAMES_CHARACTERS_MAX = 10_000
 const STEPS_MAX = 20_000
+const CHARACTERS_MAX = 1_000_000
 
 interface Step {
   readonly next: Map<string, Step>
@@ -27,6 +30,7 @@ interface Step {
 const newStep = (): Step => ({ next: new Map(), shape: undefined })
 let start = newStep()
 let steps = 0
+let characters = 0
 let lastNames: readonly string[] = []
 let lastShape = new Shape([])
 start.shape = lastShape
@@ -44,9 +48,13 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
 
 function findShape(names: readonly string[]): Shape | undefined {
   if (names.length > STRUCTURE_PROPERTIES_MAX) return
-  if (steps > STEPS_MAX) {
+  let length = 0
+  for (const name of names) length += name.length
+  if (length > NAMES_CHARACTERS_MAX) return
+  if (steps > STEPS_MAX || characters > CHARACTERS_MAX) {
     start = newStep()
     steps = 0
+    characters = 0
   }
   const met = walk(names)
   if (met.shape === undefined) {
@@ -68,6 +76,7 @@ function walk(names: readonly string[]): Step {
       next = newStep()
       step.next.set(name, next)
       steps++
+      characters += name.length
     }
     step = next
   }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { createValuesStore, type ReusableOptions, reusable } from './mod.ts'
 
@@ -43,6 +44,16 @@ describe('deep freezing, the default', () => {
     expect(Object.isFrozen(it.f().hidden)).toBe(true)
   })
 
+  test('what is named on an array with holes is frozen too', () => {
+    using it = remember(() => {
+      const list = Object.assign(new Array<number>(2), { about: { open: 1 } })
+      list[1] = 1
+      return list
+    })
+    expect(Object.isFrozen(it.f())).toBe(true)
+    expect(Object.isFrozen(it.f().about)).toBe(true)
+  })
+
   test('a Date inside stays a Date and refuses to be set', () => {
     using it = remember(() => ({ at: new Date(5) }))
     const { at } = it.f()
@@ -54,6 +65,14 @@ describe('deep freezing, the default', () => {
     expect(at.getTime()).toBe(5)
   })
 })
+
+const moduleUrl = 'data:text/javascript,export const a = 1'
+const namespace: unknown = await import(moduleUrl)
+
+function memoryAndView() {
+  const buffer = new ArrayBuffer(8)
+  return { buffer, view: new Uint8Array(buffer) }
+}
 
 class Account {
   #balance = 1
@@ -95,6 +114,11 @@ describe('what cannot be frozen', () => {
     ['shared memory', () => new Uint8Array(new SharedArrayBuffer(1))],
     ['a Map with a property of its own', () => Object.assign(new Map(), { extra: 1 })],
     ['a promise inside', () => ({ later: Promise.resolve(1) })],
+    ['an array with an accessor', () => Object.defineProperty([1], 0, { get: () => 1 })],
+    ['a subclass of Array', () => new (class extends Array {})()],
+    ['a Map without its prototype', () => Object.setPrototypeOf(new Map(), null)],
+    ['memory and a view of it', () => memoryAndView()],
+    ['a RegExp with a property of its own', () => Object.assign(/a/, { extra: 1 })],
   ]
 
   test.each([...builtIns, ...opaque])(
@@ -119,7 +143,7 @@ describe('what cannot be frozen', () => {
 
   test.each(opaque)('%s is an error even when copies are asked for', (_, make) => {
     using it = remember(make, { unfreezable: 'copy' })
-    expect(() => it.f()).toThrow('The value of f cannot be frozen: it holds a class instance')
+    expect(() => it.f()).toThrow('The value of f cannot be frozen: it holds ')
     expect(it.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
   })
 
@@ -130,6 +154,19 @@ describe('what cannot be frozen', () => {
     using later = remember(async () => make())
     const calls = await Promise.allSettled([later.f(), later.f()])
     expect(calls.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
+  test.each([
+    ['a module namespace', () => namespace, 'a module namespace'],
+    ['what only looks like a Map', () => Object.create(Map.prototype), 'a Map'],
+    ['a class instance', () => new Account(), 'an Account'],
+    ['a structure of another realm', () => runInNewContext('({})'), 'an Object of another realm'],
+  ])('%s is an error that names it, and bypasses memory when asked for', (_, make, named) => {
+    using it = remember(make)
+    expect(() => it.f()).toThrow(`it holds ${named}. Return plain data, or pass { freeze: 'none' }`)
+    using other = remember(make, { unfreezable: 'bypass' })
+    other.f()
+    expect(other.f.statistics()).toMatchObject({ refused: 1, entries: 0 })
   })
 
   test('a change by one caller of a copied value reaches nobody', () => {
@@ -153,6 +190,21 @@ describe('what cannot be frozen', () => {
     using it = remember(async () => new Map(), { unfreezable: 'bypass' })
     const values = await Promise.all([it.f(), it.f(), it.f()])
     expect(new Set(values).size).toBe(3)
+  })
+
+  test('a Date frozen by somebody else is copied, since it can still be set', () => {
+    using it = remember(() => ({ at: Object.freeze(new Date(5)) }), { unfreezable: 'copy' })
+    it.f().at.setTime(6)
+    expect(it.f().at).toEqual(new Date(5))
+  })
+
+  test('a copy of a very deep value needs no deep stack', () => {
+    using it = remember(deepMap, { unfreezable: 'copy' })
+    let depth = 0
+    for (let map: Map<string, unknown> | undefined = it.f(); map; depth++) {
+      map = map.get('next') as Map<string, unknown> | undefined
+    }
+    expect(depth).toBe(50_001)
   })
 
   test('callers who waited for a copied value each get a copy', async () => {
@@ -184,6 +236,9 @@ describe('shallow and no freezing', () => {
         },
       }),
     ],
+    ['a subclass of Array', () => new (class extends Array {})()],
+    ['a proxy', () => new Proxy({}, {})],
+    ['an array with an accessor', () => Object.defineProperty([1], 0, { get: () => 1 })],
   ])('shallow refuses %s, which freezing does not protect', (_, make: () => unknown) => {
     using it = remember(make, { freeze: 'shallow' })
     expect(() => it.f()).toThrow(TypeError)
@@ -228,3 +283,9 @@ describe('what is never remembered', () => {
     expect(rejected.f.statistics()).toMatchObject({ failures: 1, misses: 2 })
   })
 })
+
+function deepMap() {
+  let map = new Map<string, unknown>()
+  for (let i = 0; i < 50_000; i++) map = new Map([['next', map]])
+  return map
+}

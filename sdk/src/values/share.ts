@@ -1,9 +1,10 @@
 /**
  * How a computed value is handed to more than one caller (row C5): frozen, copied, or not at all.
  */
+import { types } from 'node:util'
 import { copyValue } from './copy.ts'
 import { freezeDate } from './frozen-date.ts'
-import { type Inspection, inspectValue, isPlain, scalarBytes } from './inspect.ts'
+import { type Inspection, inspectValue, isPlain, isPlainArray, scalarBytes } from './inspect.ts'
 
 /** What is frozen of a value before it is shared; the default is `deep`. */
 export type FreezeMode = 'deep' | 'shallow' | 'none'
@@ -20,7 +21,7 @@ export type UnfreezableRule = 'error' | 'copy' | 'bypass'
 /**
  * - `shared`: everybody gets this very object.
  * - `copied`: `value` is a private original, everybody gets a copy of it.
- * - `refused`: it can be neither frozen nor copied and must not be shared.
+ * - `refused`: by the rule in force it must not be shared. `why` reads on from "it".
  */
 export type Sharing =
   | { readonly kind: 'shared'; readonly bytes: number }
@@ -34,7 +35,7 @@ export type Sharing =
  *   object that freezing does not protect is treated as under `deep`.
  * - `deep`: everything is frozen. With a Map, Set, RegExp or buffer inside, the value is refused,
  *   or copied if `unfreezable` says so. With a class instance, function or accessor inside it is
- *   always refused.
+ *   refused either way.
  * A refused value is left untouched.
  */
 export function shareValue(
@@ -57,19 +58,18 @@ export function shareValue(
       freeze(objects)
       return { kind: 'shared', bytes }
     case 'copyable':
-      return unfreezable === 'copy'
-        ? { kind: 'copied', bytes, original: copyValue(value) }
-        : {
-            kind: 'refused',
-            why: 'holds a Map, Set, RegExp or buffer',
-            remedy: "Return plain data, or pass { unfreezable: 'copy' }",
-          }
+      if (unfreezable === 'copy') return { kind: 'copied', bytes, original: copyValue(value) }
+      return refusal(inspection, "{ unfreezable: 'copy' }")
     case 'opaque':
-      return {
-        kind: 'refused',
-        why: 'holds a class instance, function or accessor',
-        remedy: "Return plain data, or pass { freeze: 'none' } or { unfreezable: 'bypass' }",
-      }
+      return refusal(inspection, "{ freeze: 'none' } or { unfreezable: 'bypass' }")
+  }
+}
+
+function refusal({ obstacle }: Inspection, option: string): Sharing {
+  return {
+    kind: 'refused',
+    why: `holds ${obstacle}`,
+    remedy: `Return plain data, or pass ${option}`,
   }
 }
 
@@ -77,8 +77,9 @@ export function shareValue(
 function isOutermostFreezable({ objects, shareability }: Inspection): boolean {
   const outermost = objects[0]
   if (outermost === undefined) return shareability === 'freezable'
+  if (types.isProxy(outermost)) return false
   if (outermost instanceof Date) return inspectValue(outermost).shareability === 'freezable'
-  if (!Array.isArray(outermost) && !isPlain(outermost)) return false
+  if (!isPlainArray(outermost) && !isPlain(outermost)) return false
   const properties = Object.values(Object.getOwnPropertyDescriptors(outermost))
   return properties.every((property) => 'value' in property)
 }

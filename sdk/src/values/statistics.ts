@@ -17,12 +17,16 @@ export const DROP_CAUSES: readonly DropCause[] = [
 
 /** Running totals of one function. */
 export class Counters {
-  /** Answered from memory, stale answers included. */
+  /** Calls answered from memory at once, stale answers included. */
   hits = 0
-  /** Of the hits: answered with an old value, while revalidating or after an error. */
+  /** Of the hits: answered with an old value while a new one is computed behind. */
   staleHits = 0
-  /** Computations started with parameters that compare by content. */
+  /** Calls that started a computation, for parameters that compare by content. */
   misses = 0
+  /** Computations started behind a stale hit; no calls. */
+  revalidations = 0
+  /** Computations that failed and were answered with the old value. */
+  fallbacks = 0
   /** Callers who waited for a computation that another one had started. */
   joins = 0
   /** Calls whose parameters do not compare by content. */
@@ -31,7 +35,7 @@ export class Counters {
   outsideScope = 0
   /** Results that were undefined. */
   voids = 0
-  /** Results that could be neither frozen nor copied. */
+  /** Results that the rule in force keeps from being shared. */
   refused = 0
   /** Results larger than the budget. */
   tooLarge = 0
@@ -41,7 +45,7 @@ export class Counters {
   failures = 0
   /** Computations aborted because every caller had left. */
   aborted = 0
-  /** Time spent computing what `misses` counts, that finished. */
+  /** Time spent on computations that finished. */
   computeMs = 0
   /** Computing time that hits did not have to spend. */
   savedMs = 0
@@ -121,7 +125,7 @@ export function verdictOf(counters: Totals): Verdict {
   const reuses = hits + joins
   if (reuses === 0) return 'never-reused'
   if (misses >= reuses * MISSES_PER_HIT_MAX) return 'too-diverse'
-  const computed = misses - counters.failures - counters.aborted
+  const computed = misses + counters.revalidations - counters.failures - counters.aborted
   if (computed > 0 && counters.computeMs / computed < counters.lookupMs) return 'computing-cheaper'
   return 'pays'
 }

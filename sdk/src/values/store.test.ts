@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { describe, expect, test, vi } from 'vitest'
 import {
   createManualValuesClock,
   createValuesSession,
@@ -50,7 +51,7 @@ describe('age and idleness', () => {
     expect(it.f()).toBe(1)
     it.clock.advance(6 * MINUTE_MS - 1000)
     expect(it.f()).toBe(1)
-    it.clock.advance(6 * MINUTE_MS)
+    it.clock.advance(6 * MINUTE_MS + 1000)
     expect(it.f.statistics()).toMatchObject({ entries: 0, drops: { idle: 1, age: 0 } })
     expect(it.f()).toBe(2)
   })
@@ -64,8 +65,18 @@ describe('age and idleness', () => {
     expect(it.f()).toBe(1)
     it.clock.advance(1000)
     expect(it.f()).toBe(2)
-    it.clock.advance(2000)
+    it.clock.advance(2999)
+    it.clock.advance(1)
     expect(it.f()).toBe(3)
+    expect(it.f.statistics()).toMatchObject({ drops: { age: 1, idle: 1 } })
+  })
+
+  test('a value in use is not called idle because the clock is coarse', () => {
+    using it = setup({ idleMs: 500 })
+    for (let use = 0; use < 100; use++) {
+      expect(it.f()).toBe(1)
+      it.clock.advance(100)
+    }
   })
 
   test('the idle limit can be off, and old values still leave without being asked for', () => {
@@ -86,7 +97,7 @@ describe('age and idleness', () => {
     it.clock.advance(5 * MINUTE_MS)
     it.f('young')
     it.f('old')
-    it.clock.advance(MINUTE_MS)
+    it.clock.advance(MINUTE_MS + 1000)
     expect(it.f.statistics()).toMatchObject({ entries: 2, drops: { idle: 1 } })
   })
 
@@ -95,7 +106,10 @@ describe('age and idleness', () => {
     it.f('a')
     it.clock.advance(10_000)
     it.f('b') // a miss reads the clock
-    expect(it.f('a')).toBe(3)
+    expect(it.f('a')).toBe(1) // until the resolution has passed too, a use may have been missed
+    it.clock.advance(70_000)
+    it.f('c')
+    expect(it.f('a')).toBe(4)
     expect(it.f.statistics().drops.idle).toBe(1)
   })
 
@@ -179,6 +193,59 @@ describe('the byte budget', () => {
     expect(told.statistics().bytes).toBeGreaterThan(1_000_000)
   })
 
+  const MB = 1_000_000
+  test.each<[string, ReusableOptions<[number], unknown>, (i: number) => unknown, number]>([
+    ['arrays with holes', {}, () => new Array(10_000), 8 * MB],
+    ['large integers', {}, (i) => 2n ** 800_000n + BigInt(i), 10 * MB],
+    ['tags', { tags: (_, i) => [`${i}`.padEnd(10_000, 'x')] }, (i) => i, 2 * MB],
+    ['names of a table', {}, tableOf, 5 * MB],
+    [
+      'a subclass of Map',
+      { freeze: 'none' },
+      () =>
+        new (class extends Map<number, number> {})(Array.from({ length: 3000 }, (_, i) => [i, i])),
+      10 * MB,
+    ],
+  ])('%s are counted', (_, options, make, atLeast) => {
+    using store = createValuesStore({ clock: createManualValuesClock(), bytesMax: 100 * MB })
+    const f = reusable(make, { name: 'f', ...options, store })
+    for (let i = 0; i < 100; i++) f(i)
+    expect(f.statistics()).toMatchObject({ entries: 100 })
+    expect(store.bytes).toBeGreaterThan(atLeast)
+  })
+
+  function tableOf(i: number) {
+    return Object.fromEntries(Array.from({ length: 1000 }, (_, k) => [`name ${i} ${k}`, k]))
+  }
+
+  test('levels of the lookup that parameters with a long common beginning need are counted', () => {
+    using store = createValuesStore({ clock: createManualValuesClock() })
+    const f = reusable((_: object) => 1, { name: 'f', store })
+    const structure = (last: number) => ({
+      ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`a${i}`, i])),
+      z: last,
+    })
+    f(structure(1))
+    const before = store.bytes
+    f(structure(2))
+    expect(store.bytes - before).toBeGreaterThan(50 * 200)
+  })
+
+  test.each([10.5, NaN, -1, Infinity])('bytesOf must not return %s', (bytes) => {
+    using it = setup({ bytesOf: () => bytes })
+    for (let i = 0; i < 2; i++) {
+      expect(() => it.f()).toThrow(`f: bytesOf returned ${bytes}`)
+      it.clock.advance(30 * MINUTE_MS)
+    }
+    expect(it.f.statistics()).toMatchObject({ entries: 0, bytes: 0, failures: 2 })
+  })
+
+  test.each([[{ length: 1 }], ['text'], [[1]], [null]])('tags must not return %j', (tags) => {
+    using it = setup({ tags: () => tags as unknown as string[] })
+    for (let i = 0; i < 2; i++) expect(() => it.f()).toThrow('f: tags must return')
+    expect(it.f.statistics()).toMatchObject({ entries: 0, bytes: 0, failures: 2 })
+  })
+
   test('a budget that is none is refused', () => {
     expect(() => createValuesStore({ bytesMax: 0 })).toThrow(RangeError)
   })
@@ -232,4 +299,18 @@ test('functions of a closed store run on and remember nothing', () => {
   it.f()
   it.store.close()
   expect([it.f(), it.f()]).toEqual([2, 3])
+})
+
+test('the timer is nobody’s: it does not run in the context of the call that started it', async () => {
+  const requests = new AsyncLocalStorage<string>()
+  const seen: (string | undefined)[] = []
+  const heapRatio = () => {
+    seen.push(requests.getStore())
+    return 0
+  }
+  using store = createValuesStore({ heapRatio, resolutionMs: 1 })
+  const f = reusable(() => 1, { name: 'f', store })
+  requests.run('request 1', () => f())
+  await vi.waitUntil(() => seen.length > 0)
+  expect(seen[0]).toBe(undefined)
 })

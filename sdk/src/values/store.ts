@@ -11,6 +11,7 @@
  *    process alive.
  * 3. A name belongs to one function of the store at a time.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { getHeapStatistics } from 'node:v8'
 import { systemValuesClock, type ValuesClock } from './clock.ts'
@@ -41,6 +42,9 @@ export interface ValuesStoreOptions {
 const BYTES_MAX_DEFAULT = 64 * 1024 * 1024
 const AGE_SWEEP_EVERY_TICKS = ticksOf(60_000)
 
+/** Runs what outlives a call apart from that call's context, which the timer would keep alive. */
+const outsideOfCalls = AsyncLocalStorage.snapshot()
+
 function heapRatioOfV8(): number {
   const { used_heap_size, heap_size_limit } = getHeapStatistics()
   return used_heap_size / heap_size_limit
@@ -50,11 +54,13 @@ export class ValuesStore implements Budget {
   readonly bytesMax: number
   /** The current tick; coarse, see `resolutionMs`. */
   now = 0
+  /** How far `now` may be behind: nothing is called idle before that has passed too. */
+  readonly resolutionTicks: number
   bytes = 0
   isOpen = true
   readonly #id = randomUUID()
   readonly #functions = new Map<string, FunctionCache>()
-  readonly #ports = new Map<RefreshPort, Disposable>()
+  readonly #ports = new Map<RefreshPort, { readonly subscription: Disposable; users: number }>()
   readonly #clock: ValuesClock
   readonly #resolutionMs: number
   readonly #heapRatio: () => number
@@ -69,6 +75,7 @@ export class ValuesStore implements Budget {
     }
     this.#clock = options.clock ?? systemValuesClock
     this.#resolutionMs = options.resolutionMs ?? 1000
+    this.resolutionTicks = ticksOf(this.#resolutionMs)
     this.#heapRatio = options.heapRatio ?? heapRatioOfV8
     this.#heapRatioMax = options.heapRatioMax ?? 0.85
     if (options.refreshPort !== undefined) this.connectRefresh(options.refreshPort)
@@ -104,7 +111,9 @@ export class ValuesStore implements Budget {
     this.bytes += bytes
     while (this.bytes > this.bytesMax) this.#dropLeastRecentlyUsed('bytes')
     if (this.bytes > 0 && this.isOpen) {
-      this.#timer ??= this.#clock.repeat(this.#resolutionMs, () => this.#turn())
+      this.#timer ??= outsideOfCalls(() =>
+        this.#clock.repeat(this.#resolutionMs, () => this.#turn()),
+      )
     } else {
       this.#timer?.[Symbol.dispose]()
       this.#timer = undefined
@@ -129,7 +138,7 @@ export class ValuesStore implements Budget {
     if (isSweepDue) this.#agesSweptAt = this.now
     for (const { holdings, policy } of this.#functions.values()) {
       const ageTicks = Math.max(policy.maxAgeTicks, policy.revalidateTicks, policy.fallbackTicks)
-      if (policy.idleTicks !== Infinity) holdings.dropIdle(policy.idleTicks)
+      if (policy.idleTicks !== Infinity) holdings.dropIdle(policy.idleTicks + this.resolutionTicks)
       // otherwise what nobody asks for again goes by idleness soon enough
       if (isSweepDue && policy.idleTicks > ageTicks) holdings.dropAged(ageTicks)
     }
@@ -156,7 +165,7 @@ export class ValuesStore implements Budget {
     this.#apply(scope)
     const message: RefreshMessage = { origin: this.#id, scope }
     const sent = await Promise.allSettled(
-      [...this.#ports.keys()].map((port) => port.publish(message)),
+      [...this.#ports.keys()].map(async (port) => port.publish(message)),
     )
     const errors = sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
     if (errors.length > 0) {
@@ -175,20 +184,33 @@ export class ValuesStore implements Budget {
     for (const cache of this.#functions.values()) cache.refresh(scope)
   }
 
-  /** Sends and receives refreshes through `port` until disposed. The same port again is nothing. */
+  /**
+   * Sends and receives refreshes through `port` until disposed. The same port connected twice is
+   * one connection, which lasts until both are disposed.
+   */
   connectRefresh(port: RefreshPort): Disposable {
-    if (!this.#ports.has(port)) {
+    const known = this.#ports.get(port)
+    if (known !== undefined) known.users++
+    else {
       const subscription = port.subscribe(({ origin, scope }) => {
         if (origin !== this.#id) this.#apply(scope)
       })
-      this.#ports.set(port, subscription)
+      this.#ports.set(port, { subscription, users: 1 })
     }
+    let isConnected = true
     return {
       [Symbol.dispose]: () => {
-        this.#ports.get(port)?.[Symbol.dispose]()
-        this.#ports.delete(port)
+        if (isConnected) this.#disconnect(port)
+        isConnected = false
       },
     }
+  }
+
+  #disconnect(port: RefreshPort): void {
+    const connection = this.#ports.get(port)
+    if (connection === undefined || --connection.users > 0) return
+    connection.subscription[Symbol.dispose]()
+    this.#ports.delete(port)
   }
 
   /** A snapshot of every function, in order of creation (row C7). */
@@ -199,7 +221,7 @@ export class ValuesStore implements Budget {
   /** Drops everything, disconnects, stops the timer. Its functions run on and remember nothing. */
   close(): void {
     this.isOpen = false
-    for (const subscription of this.#ports.values()) subscription[Symbol.dispose]()
+    for (const { subscription } of this.#ports.values()) subscription[Symbol.dispose]()
     this.#ports.clear()
     for (const cache of this.#functions.values()) cache.holdings.dropAll('closed')
   }

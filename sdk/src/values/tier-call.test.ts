@@ -24,6 +24,13 @@ function setup(fetch: (call: RemoteCall) => Promise<RemoteValue | undefined>) {
       offered.push([call, value])
     },
   }
+  const it = {
+    clock,
+    store,
+    calls,
+    offered,
+    tier,
+  }
   let runs = 0
   const f = reusable(async (key: string, _signal?: AbortSignal) => `${key} ${++runs}`, {
     name: 'f',
@@ -31,7 +38,7 @@ function setup(fetch: (call: RemoteCall) => Promise<RemoteValue | undefined>) {
     tier,
     tags: (value) => [`here:${value}`],
   })
-  return { f, clock, store, calls, offered, [Symbol.dispose]: () => store.close() }
+  return Object.assign(it, { f, [Symbol.dispose]: () => store.close() })
 }
 
 test('a value the other side has is remembered here, with the age it already has', async () => {
@@ -67,6 +74,37 @@ test('a failing tier is counted and the function computes', async () => {
   using it = setup(() => Promise.reject(new Error('no connection')))
   expect(await it.f('a')).toBe('a 1')
   expect(it.f.statistics()).toMatchObject({ tierFailures: 1, failures: 0, entries: 1 })
+})
+
+test('a tier that throws at once is counted too', async () => {
+  using it = setup(() => {
+    throw new Error('no connection')
+  })
+  it.tier.offer = () => {
+    throw new Error('no connection')
+  }
+  expect(await it.f('a')).toBe('a 1')
+  expect(it.f.statistics()).toMatchObject({ tierFailures: 2, failures: 0, entries: 1 })
+})
+
+test('what a refresh has outdated, or may not be shared, is not offered', async () => {
+  using it = setup(async () => undefined)
+  const outdated = it.f('a')
+  await it.f.refresh()
+  await outdated
+  expect(it.offered).toEqual([])
+  const refused = reusable(async () => new Map(), { name: 'refused', ...it })
+  await expect(refused()).rejects.toThrow('cannot be frozen')
+  expect(it.offered).toEqual([])
+})
+
+test('the tags of a value are asked for once', async () => {
+  using it = setup(async () => undefined)
+  let asked = 0
+  const f = reusable(async () => 1, { name: 'once', ...it, tags: () => [`${++asked}`] })
+  await f()
+  expect(asked).toBe(1)
+  expect(it.offered).toMatchObject([[{}, { tags: ['1'] }]])
 })
 
 test('the other side is told for whom, so that rights never leak there either', async () => {

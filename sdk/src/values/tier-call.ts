@@ -1,48 +1,36 @@
-import { paramsToText } from './params-text.ts'
-import type { Identity } from './partition.ts'
-import type { RemoteCall, RemoteTier } from './remote-tier.ts'
+import type { RemoteCall, RemoteTier, RemoteValue } from './remote-tier.ts'
 
-/** What is known of a value besides itself, filled in by the tier it came from. */
-export interface Origin {
-  /** Age at arrival, milliseconds. */
-  ageMs: number
-  /** Undefined: not given, the function's own option decides. */
-  tags: readonly string[] | undefined
-}
+/** A call the other side is asked to answer, and what it said of the value besides the value. */
+export class TierRequest {
+  readonly call: RemoteCall
+  readonly #tier: RemoteTier
+  readonly #onFailure: () => void
+  /** Undefined: it had nothing, and the value was computed here. */
+  answer: RemoteValue | undefined
 
-export interface TierCall {
-  readonly name: string
-  readonly params: readonly unknown[]
-  readonly identity: Identity
-  readonly signal: AbortSignal | undefined
-  readonly origin: Origin
-  readonly compute: () => unknown
-  readonly tagsOf: (value: unknown) => readonly string[]
-  readonly onFailure: () => void
-}
-
-/**
- * Asks the other side, computes here when it has nothing, and then offers it the value (row C8).
- */
-export async function askTier(tier: RemoteTier, call: TierCall): Promise<unknown> {
-  const { user, privileged } = call.identity
-  const params = paramsToText(call.params) ?? '[]'
-  const remoteCall: RemoteCall = { name: call.name, params, user, privileged, signal: call.signal }
-  const remote = await tier.fetch(remoteCall).catch((error: unknown) => {
-    if (call.signal?.aborted) throw error
-    call.onFailure()
-    return undefined
-  })
-  if (remote !== undefined) {
-    call.origin.ageMs = remote.ageMs
-    call.origin.tags = remote.tags
-    return remote.value
+  constructor(tier: RemoteTier, call: RemoteCall, onFailure: () => void) {
+    this.#tier = tier
+    this.call = call
+    this.#onFailure = onFailure
   }
-  const value = await call.compute()
-  if (value !== undefined) {
-    const offered = { value, ageMs: 0, tags: call.tagsOf(value) }
-    // the caller does not wait for the other side
-    tier.offer(remoteCall, offered).catch(call.onFailure)
+
+  /** Asks the other side, and computes here when it has nothing (row C8). */
+  async fetch(compute: () => unknown): Promise<unknown> {
+    try {
+      this.answer = await this.#tier.fetch(this.call)
+    } catch (error) {
+      if (this.call.signal?.aborted) throw error
+      this.#onFailure()
+    }
+    return this.answer === undefined ? compute() : this.answer.value
   }
-  return value
+
+  /** Tells the other side of a value computed here; the caller does not wait for it. */
+  async offer(value: unknown, tags: readonly string[]): Promise<void> {
+    try {
+      await this.#tier.offer(this.call, { value, ageMs: 0, tags })
+    } catch {
+      this.#onFailure()
+    }
+  }
 }

@@ -49,15 +49,18 @@ export class Trie<L extends Leaf> {
     return rest.every((component, i) => Object.is(component, found[i])) ? slot : undefined
   }
 
-  /** The caller knows that no leaf with these components is there. */
-  insert(leaf: L): void {
+  /**
+   * The caller knows that no leaf with these components is there. Returns how many branches grew.
+   */
+  insert(leaf: L): number {
     let children = this.root
     let component = leaf.first
+    let grown = 0
     for (let depth = 0; ; depth++) {
       const slot = children.get(component)
       if (slot === undefined) {
         children.set(component, leaf)
-        return
+        return grown
       }
       if (slot.isBranch) {
         children = slot.children
@@ -66,6 +69,7 @@ export class Trie<L extends Leaf> {
         branch.children.set(slot.rest[depth], slot)
         children.set(component, branch)
         children = branch.children
+        grown++
       }
       component = leaf.rest[depth]
     }
@@ -73,11 +77,28 @@ export class Trie<L extends Leaf> {
 
   /** Takes out exactly this leaf; false when it is not there. */
   remove(leaf: L): boolean {
-    return removeFrom(this.root, leaf, leaf.first, 0)
+    const path: [Children<L>, Component][] = [[this.root, leaf.first]]
+    let slot = this.root.get(leaf.first)
+    for (let depth = 0; slot?.isBranch; depth++) {
+      path.push([slot.children, leaf.rest[depth]])
+      slot = slot.children.get(leaf.rest[depth])
+    }
+    if (slot !== leaf) return false
+    for (const [children, component] of path.reverse()) {
+      children.delete(component)
+      if (children.size > 0) break // invariant 2
+    }
+    return true
   }
 
   *leaves(): Generator<L> {
-    yield* leavesOf(this.root)
+    const open: Children<L>[] = [this.root]
+    for (let children = open.pop(); children !== undefined; children = open.pop()) {
+      for (const slot of children.values()) {
+        if (slot.isBranch) open.push(slot.children)
+        else yield slot
+      }
+    }
   }
 }
 
@@ -87,25 +108,4 @@ function restEquals(rest: readonly Component[], components: readonly Component[]
     if (!Object.is(rest[i - 1], components[i])) return false
   }
   return true
-}
-
-function removeFrom<L extends Leaf>(
-  children: Children<L>,
-  leaf: L,
-  component: Component,
-  depth: number,
-): boolean {
-  const slot = children.get(component)
-  if (slot === leaf) return children.delete(component)
-  if (slot === undefined || !slot.isBranch) return false
-  const removed = removeFrom(slot.children, leaf, leaf.rest[depth], depth + 1)
-  if (slot.children.size === 0) children.delete(component) // invariant 2
-  return removed
-}
-
-function* leavesOf<L extends Leaf>(children: Children<L>): Generator<L> {
-  for (const slot of children.values()) {
-    if (slot.isBranch) yield* leavesOf(slot.children)
-    else yield slot
-  }
 }
