@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { IdleHandler } from './attachment.ts'
 import { createTestTable } from './test-table.ts'
 
 test('due together, application runs before module before form, equals in order of attachment (row I3)', async () => {
@@ -76,6 +77,65 @@ test('nor does one that attaches itself anew in each run', async () => {
   it.table.dispose()
   await it.clock.advance(150)
   expect(it.runs).toEqual(['slow@100', 'slow@250', 'form@400', 'slow@400'])
+})
+
+/** Lets a form stand against application handlers that hold the table all the time; counts its runs. */
+async function runsOfFormBeside(it: ReturnType<typeof createTestTable>) {
+  let runs = 0
+  const count = () => {
+    runs += 1
+  }
+  it.table.attach(it.table.owner('form'), count, { intervalMs: 100 })
+  for (let n = 0; n < 20; n += 1) await it.clock.advance(100)
+  it.table.dispose()
+  await it.clock.advance(150)
+  return runs
+}
+
+test('nor do two that attach each other', async () => {
+  using it = createTestTable()
+  const application = it.table.owner('application')
+  const attach = (handler: IdleHandler) =>
+    it.table.attach(application, handler, { intervalMs: 100, once: true })
+  const ping = () => {
+    attach(pong)
+    return it.clock.delay(150)
+  }
+  const pong = () => {
+    attach(ping)
+    return it.clock.delay(150)
+  }
+  attach(ping)
+  expect(await runsOfFormBeside(it)).toBeGreaterThan(5)
+})
+
+test('nor does one that puts a new one in its place', async () => {
+  using it = createTestTable()
+  const application = it.table.owner('application')
+  const attachNew = () => {
+    const slow = () => {
+      attachNew()
+      return it.clock.delay(150)
+    }
+    it.table.attach(application, slow, { intervalMs: 100, once: true })
+  }
+  attachNew()
+  expect(await runsOfFormBeside(it)).toBeGreaterThan(5)
+})
+
+test('nor do those in whose place onError puts new ones', async () => {
+  using it = createTestTable({ onError: () => attachNew() })
+  const application = it.table.owner('application')
+  const attachNew = () => {
+    const slow = () => {
+      it.clock.jump(150)
+      throw new Error('try again')
+    }
+    it.table.attach(application, slow, { intervalMs: 100, once: true })
+  }
+  attachNew()
+  attachNew()
+  expect(await runsOfFormBeside(it)).toBeGreaterThan(5)
 })
 
 test('a handler that waited through a block runs before one that ran while it waited', async () => {

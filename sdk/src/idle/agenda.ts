@@ -6,12 +6,12 @@
  * That is what "due together" means: due at the same idle moment, whatever the milliseconds between.
  *
  * Level alone would starve: an application handler slower than its interval would always be due and always
- * first. Hence turns. One that has run in the present turn waits for the next; the turn is over when nobody
- * is left in it.
+ * first. Hence turns. One that has run in the present turn waits for the next, and so does what was attached
+ * in that run; the turn is over when nobody is left in it.
  *
  * Invariants:
  * 1. An attachment is in `due` or in `ready`, never in both.
- * 2. Nobody runs twice while another that was ready before is kept waiting.
+ * 2. Nobody runs twice, by itself or by what it attaches, while another that was ready before is kept waiting.
  * 3. Within a turn: application before module before form, then order of attachment (row I3).
  */
 
@@ -32,21 +32,15 @@ export class Agenda {
     return (this.#ready.peek() ?? this.#due.peek())?.dueAtMs
   }
 
-  /** @param predecessor an earlier attachment of the same handler, whose turn the new one inherits. */
+  /** @param predecessor the one it replaces, or else in whose run it is attached: its turn is inherited. */
   add(attachment: Attachment, predecessor?: Attachment): void {
-    // Otherwise a handler that attaches itself anew in each run would be new in each turn (invariant 2).
+    // Otherwise handlers that attach themselves or others in each run would be new in each turn (invariant 2).
     if (predecessor !== undefined) attachment.lastTurn = predecessor.lastTurn
     this.#due.push(attachment)
   }
 
   remove(attachment: Attachment): void {
     if (!this.#due.remove(attachment)) this.#ready.remove(attachment)
-  }
-
-  /** Whether anything is to run at `nowMs`. */
-  isDue(nowMs: number): boolean {
-    const nextDueAtMs = this.nextDueAtMs
-    return nextDueAtMs !== undefined && nextDueAtMs <= nowMs
   }
 
   /**

@@ -130,7 +130,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
       throw new InvalidIntervalError(options.intervalMs)
     }
     if (ownOwner.disposed) throw new OwnerDisposedError(owner.level, owner.name)
-    const predecessor = ownOwner.attachments.get(handler) ?? this.#runningOf(ownOwner, handler)
+    const predecessor = ownOwner.attachments.get(handler) ?? this.#running
     this.detach(owner, handler)
     this.#order += 1
     const now = this.#clock.now()
@@ -202,11 +202,6 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     throw new TypeError('owner must come from the owner() of this table')
   }
 
-  #runningOf(owner: TableOwner, handler: IdleHandler): Attachment | undefined {
-    const running = this.#running
-    return running?.owner === owner && running.handler === handler ? running : undefined
-  }
-
   /** Upholds invariant 3; called after each change to what is due or what holds the table. */
   #setTimer(): void {
     const nextDueAtMs = this.#agenda.nextDueAtMs
@@ -235,28 +230,28 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
 
   /** Runs one handler. If it is asynchronous, the table stays held until its promise settles. */
   #run(attachment: Attachment): void {
+    const { owner, handler } = attachment
     this.#running = attachment
-    if (attachment.once) attachment.owner.attachments.delete(attachment.handler)
+    if (attachment.once) owner.attachments.delete(handler)
     try {
-      const { handler } = attachment
       const result = handler()
-      if (!isThenable(result)) {
-        this.#running = undefined
+      if (isThenable(result)) {
+        Promise.resolve(result).then(
+          () => this.#resume(),
+          (error) => this.#resume({ error, owner, handler }),
+        )
         return
       }
-      Promise.resolve(result).then(
-        () => this.#resume(),
-        (error) => this.#resume({ error, owner: attachment.owner, handler }),
-      )
     } catch (error) {
-      this.#running = undefined
-      reportFailure({ error, owner: attachment.owner, handler: attachment.handler }, this.#onError)
+      reportFailure({ error, owner, handler }, this.#onError)
     }
+    this.#running = undefined
   }
 
+  /** The report belongs to the run: what `onError` attaches waits for its turn like what the handler attaches. */
   #resume(failure?: IdleFailure): void {
-    this.#running = undefined
     if (failure !== undefined) reportFailure(failure, this.#onError)
+    this.#running = undefined
     this.#runDue()
   }
 }

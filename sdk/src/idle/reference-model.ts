@@ -77,9 +77,7 @@ export class ReferenceModel implements World {
   attach(slot: number, handler: number, intervalMs: number, once: boolean): void {
     const owner = this.#slots[slot]
     if (owner === undefined || owner.disposed) throw new Error('disposed')
-    const running = this.#running?.entry
-    const rerun = running?.owner === owner && running.handler === handler ? running : undefined
-    const earlier = this.#find(slot, handler) ?? rerun
+    const earlier = this.#find(slot, handler) ?? this.#running?.entry
     this.detach(slot, handler)
     const entry = { owner, handler, intervalMs, once, dueAtMs: this.nowMs + intervalMs }
     this.#entries.push(entry)
