@@ -9,7 +9,13 @@ import { createActivity } from './activity.ts'
 import { type IdleHandlers, idleHandlers } from './idle-handlers.ts'
 import { createManualClock, type ManualClock } from './manual-clock.ts'
 import type { IdleOwner, OwnerLevel } from './owner.ts'
-import { type Action, ReferenceModel, type Work, type World } from './reference-model.ts'
+import {
+  type Action,
+  attachmentsMax,
+  ReferenceModel,
+  type Work,
+  type World,
+} from './reference-model.ts'
 
 const levels: readonly OwnerLevel[] = ['application', 'module', 'form', 'form']
 const handlerCount = 5
@@ -33,6 +39,7 @@ class RealWorld implements World {
   }
 
   attach(slot: number, handler: number, intervalMs: number, once: boolean) {
+    if (this.table.size >= attachmentsMax) throw new Error('crowded')
     this.table.attach(this.#owner(slot), this.#handler(handler), { intervalMs, once })
   }
 

@@ -5,8 +5,12 @@
 
 import { type OwnerLevel, ownerLevels } from './owner.ts'
 
+/** A handler that reopens its slot and attaches itself there anew doubles in each run; this is where it ends. */
+export const attachmentsMax = 40
+
 /** What scripts and handlers do to a table, real or modelled. Owners live in numbered slots. */
 export interface World {
+  /** Refused beyond `attachmentsMax`, and by a disposed owner. */
   attach(slot: number, handler: number, intervalMs: number, once: boolean): void
   detach(slot: number, handler: number): void
   dispose(slot: number): void
@@ -77,6 +81,7 @@ export class ReferenceModel implements World {
   attach(slot: number, handler: number, intervalMs: number, once: boolean): void {
     const owner = this.#slots[slot]
     if (owner === undefined || owner.disposed) throw new Error('disposed')
+    if (this.size >= attachmentsMax) throw new Error('crowded')
     const earlier = this.#find(slot, handler) ?? this.#running?.entry
     this.detach(slot, handler)
     const entry = { owner, handler, intervalMs, once, dueAtMs: this.nowMs + intervalMs }
