@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createActivity } from './activity.ts'
 import { createTestTable } from './test-table.ts'
 
@@ -124,10 +124,81 @@ describe('createActivity', () => {
     activity.begin().end()
     expect(idle).toBe(0)
     outer.end()
+    outer.end()
     expect(idle).toBe(1)
     subscription[Symbol.dispose]()
     activity.begin().end()
     expect(idle).toBe(1)
+  })
+
+  test('a listener disposed of by an earlier one is not called any more', () => {
+    const activity = createActivity()
+    const heard: string[] = []
+    activity.onIdle(() => {
+      heard.push('first')
+      second[Symbol.dispose]()
+    })
+    const second = activity.onIdle(() => heard.push('second'))
+    activity.begin().end()
+    expect(heard).toEqual(['first'])
+  })
+
+  describe('a listener that fails', () => {
+    const failure = new Error('the status bar is gone')
+    const listeners = {
+      throws: () => {
+        throw failure
+      },
+      rejects: () => Promise.reject(failure),
+    }
+
+    afterEach(() => {
+      vi.restoreAllMocks()
+      vi.unstubAllGlobals()
+    })
+
+    test.each(['throws', 'rejects'] as const)(
+      'and %s is written to the console; the call and the tables are none the worse for it',
+      async (how) => {
+        const write = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+        const activity = createActivity()
+        activity.onIdle(listeners[how])
+        using it = createTestTable({ activity })
+        it.table.attach(it.table.owner('form'), it.handler('a'), { intervalMs: 100 })
+        const save = async () => {
+          await it.clock.delay(150)
+          return 'saved'
+        }
+        const saved = activity.during(save)
+        await it.clock.advance(200)
+        expect(await saved).toBe('saved')
+        expect(it.runs).toEqual(['a@150', 'a@200'])
+        expect(write.mock.calls).toEqual([
+          ['a listener for the end of blocking calls failed', failure],
+        ])
+      },
+    )
+
+    test('is told to reportError where there is one, after the round', async () => {
+      const heard: unknown[] = []
+      vi.stubGlobal('reportError', (error: unknown) => heard.push(error))
+      const activity = createActivity()
+      activity.onIdle(listeners.throws)
+      activity.onIdle(() => heard.push('second'))
+      activity.begin().end()
+      await Promise.resolve()
+      expect(heard).toEqual(['second', failure])
+    })
+
+    test('is written to the console when reportError throws', async () => {
+      const write = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+      vi.stubGlobal('reportError', listeners.throws)
+      const activity = createActivity()
+      activity.onIdle(listeners.throws)
+      activity.begin().end()
+      await Promise.resolve()
+      expect(write).toHaveBeenCalledOnce()
+    })
   })
 
   test('one activity holds back several tables', async () => {

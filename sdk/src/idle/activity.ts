@@ -4,6 +4,8 @@
  * is not idle and no idle handler runs (row I2).
  */
 
+import { reportListenerError } from './failure-report.ts'
+
 /** What an idle-handler table asks of whoever knows about calls in progress. */
 export interface ActivitySource {
   /** Whether a blocking call is in progress. */
@@ -18,7 +20,11 @@ export interface BlockingCall extends Disposable {
   end(): void
 }
 
-/** The ready-made source: blocking calls begin and end on it. Calls may overlap and nest. */
+/**
+ * The ready-made source: blocking calls begin and end on it. Calls may overlap and nest. What a listener throws or
+ * rejects with goes to `reportError`, or to the console where there is none (Node); neither the call that ends
+ * nor another listener notices.
+ */
 export interface Activity extends ActivitySource {
   /** Announces a call; it lasts until `end()`, or the end of the block with `using`. */
   begin(): BlockingCall
@@ -36,7 +42,7 @@ export function createActivity(): Activity {
 
 class CountedActivity implements Activity {
   readonly #calls = new Set<BlockingCall>()
-  readonly #listeners = new Set<() => void>()
+  readonly #subscriptions = new Set<() => void>()
 
   get busy(): boolean {
     return this.#calls.size > 0
@@ -44,9 +50,7 @@ class CountedActivity implements Activity {
 
   begin(): BlockingCall {
     const end = () => {
-      if (this.#calls.delete(call) && !this.busy) {
-        for (const listener of [...this.#listeners]) listener()
-      }
+      if (this.#calls.delete(call) && !this.busy) this.#tellIdle()
     }
     const call: BlockingCall = { end, [Symbol.dispose]: end }
     this.#calls.add(call)
@@ -63,9 +67,17 @@ class CountedActivity implements Activity {
   }
 
   onIdle(listener: () => void): Disposable {
-    // Wrapped, so that the same function subscribed twice is two subscriptions.
-    const subscription = () => listener()
-    this.#listeners.add(subscription)
-    return { [Symbol.dispose]: () => void this.#listeners.delete(subscription) }
+    // A new function each time, so that the same listener subscribed twice is two subscriptions.
+    const call = async () => listener()
+    const subscription = () => void call().catch(reportListenerError)
+    this.#subscriptions.add(subscription)
+    return { [Symbol.dispose]: () => void this.#subscriptions.delete(subscription) }
+  }
+
+  #tellIdle(): void {
+    for (const subscription of [...this.#subscriptions]) {
+      // One that was told before may have disposed of it.
+      if (this.#subscriptions.has(subscription)) subscription()
+    }
   }
 }

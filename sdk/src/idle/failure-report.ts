@@ -30,6 +30,22 @@ export function writeFailure(failure: IdleFailure): void {
   write(titleOf(failure), failure.error)
 }
 
+/** Tells about a listener of an activity that failed, the way browsers tell about those of their own events. */
+export function reportListenerError(error: unknown): void {
+  const { reportError = writeListenerError } = globalThis as {
+    reportError?: typeof writeListenerError
+  }
+  try {
+    reportError(error)
+  } catch {
+    writeListenerError(error)
+  }
+}
+
+function writeListenerError(error: unknown): void {
+  write('a listener for the end of blocking calls failed', error)
+}
+
 function titleOf({ owner, handler }: IdleFailure): string {
   try {
     // The name of a function can be redefined to anything, even a symbol.
