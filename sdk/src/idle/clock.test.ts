@@ -50,6 +50,27 @@ describe('in Node', () => {
     `
     expect(await outputOf(source)).toBe('ran\n2\n')
   })
+
+  test('told to, it lives to the end of a run even when nothing is attached any more', async () => {
+    const source = `${script(true)}
+      table.attach(form, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 50).unref())
+        console.log('ended')
+      }, { intervalMs: 100, once: true })
+    `
+    expect(await outputOf(source)).toBe('ran\nended\n')
+  })
+
+  test('but not for the run of a table that is disposed', async () => {
+    const source = `${script(true)}
+      table.attach(form, async () => {
+        await new Promise((resolve) => setTimeout(() => resolve(table.dispose()), 50).unref())
+        await new Promise((resolve) => setTimeout(resolve, 1_000).unref())
+        console.log('still alive')
+      }, { intervalMs: 100, once: true })
+    `
+    expect(await outputOf(source)).toBe('ran\n')
+  })
 })
 
 describe('in a browser', () => {

@@ -40,7 +40,7 @@ export interface IdleHandlersOptions {
   readonly clock?: IdleClock
   /** Who knows about blocking calls. Default: an activity of the table's own, see `IdleHandlers.activity`. */
   readonly activity?: ActivitySource
-  /** Whether attached handlers keep a Node process running. Default: false. Browsers do not care. */
+  /** Whether handlers, attached or running, keep a Node process alive. Default: false. Browsers do not care. */
   readonly keepAlive?: boolean
   /**
    * Told about each run that threw or rejected. Default: writes to the console. Nobody waits for a promise it
@@ -197,6 +197,11 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     return this.#running !== undefined || this.#blocks.size > 0 || this.activity.busy
   }
 
+  /** A run in progress counts even when nothing is attached: it may be about to attach. */
+  get #inUse(): boolean {
+    return this.#agenda.size > 0 || (this.#running !== undefined && !this.#disposed)
+  }
+
   #own(owner: IdleOwner): TableOwner {
     if (owner instanceof TableOwner && owner.table === this) return owner
     throw new TypeError('owner must come from the owner() of this table')
@@ -205,10 +210,9 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
   /** Upholds invariant 3; called after each change to what is due or what holds the table. */
   #setTimer(): void {
     const nextDueAtMs = this.#agenda.nextDueAtMs
-    if (nextDueAtMs === undefined) this.#wakeUp.cancel()
-    else if (!this.#held) this.#wakeUp.noLaterThan(nextDueAtMs)
+    if (nextDueAtMs !== undefined && !this.#held) this.#wakeUp.noLaterThan(nextDueAtMs)
     // What holds the table will set the timer; until then a process told to live needs one all the same.
-    else if (this.#keepAlive) this.#wakeUp.noLaterThan(Number.POSITIVE_INFINITY)
+    else if (this.#keepAlive && this.#inUse) this.#wakeUp.noLaterThan(Number.POSITIVE_INFINITY)
     else this.#wakeUp.cancel()
   }
 
