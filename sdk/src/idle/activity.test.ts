@@ -62,6 +62,14 @@ describe('handlers and blocking calls (row I2)', () => {
   })
 })
 
+type Then = (resolve: () => void, reject: (error: unknown) => void) => unknown
+
+/** Gives something a `then` of its own. */
+function withThen(target: object, then: Then) {
+  // biome-ignore lint/suspicious/noThenProperty: what other people's promises do is what is tested
+  return Object.assign(target, { then })
+}
+
 describe('handlers among themselves (row I2)', () => {
   test('an asynchronous handler is awaited before the next one runs', async () => {
     using it = createTestTable()
@@ -71,6 +79,43 @@ describe('handlers among themselves (row I2)', () => {
     it.table.attach(form, it.handler('b'), { intervalMs: 100 })
     await it.clock.advance(150)
     expect(it.runs).toEqual(['a@100', 'b@130'])
+  })
+
+  test('so is one whose promise is a function with a `then`, and its failure is reported', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const failure = new Error('refused')
+    const query = withThen(
+      () => undefined,
+      (_, reject) => it.clock.delay(30).then(() => reject(failure)),
+    )
+    it.table.attach(
+      form,
+      it.handler('a', () => query),
+      { intervalMs: 100, once: true },
+    )
+    it.table.attach(form, it.handler('b'), { intervalMs: 100, once: true })
+    await it.clock.advance(150)
+    expect(it.runs).toEqual(['a@100', 'b@130'])
+    expect(it.failures.map(({ error }) => error)).toEqual([failure])
+  })
+
+  test('a promise whose patched `then` calls back twice ends its run once', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const stutter = withThen(Promise.resolve(), (resolve) => {
+      for (const ms of [0, 50]) it.clock.delay(ms).then(resolve)
+    })
+    it.table.attach(
+      form,
+      it.handler('a', () => stutter),
+      { intervalMs: 100, once: true },
+    )
+    const slow = it.handler('b', () => it.clock.delay(100))
+    it.table.attach(form, slow, { intervalMs: 100, once: true })
+    it.table.attach(form, it.handler('c'), { intervalMs: 100, once: true })
+    await it.clock.advance(250)
+    expect(it.runs).toEqual(['a@100', 'b@100', 'c@200'])
   })
 
   test('one that outlasts its own interval runs again at once, once, and keeps its rhythm', async () => {

@@ -240,7 +240,8 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     try {
       const result = handler()
       if (isThenable(result)) {
-        Promise.resolve(result).then(
+        // A promise of our own settles once, however often a patched `then` calls back (invariant 2).
+        new Promise((resolve) => resolve(result)).then(
           () => this.#resume(),
           (error) => this.#resume({ error, owner, handler }),
         )
@@ -260,9 +261,10 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
   }
 }
 
+/** Functions too can have a `then`: query builders do. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
-    typeof value === 'object' &&
+    (typeof value === 'object' || typeof value === 'function') &&
     value !== null &&
     'then' in value &&
     typeof value.then === 'function'
