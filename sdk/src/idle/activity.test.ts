@@ -66,7 +66,6 @@ type Then = (resolve: () => void, reject: (error: unknown) => void) => unknown
 
 /** Gives something a `then` of its own. */
 function withThen(target: object, then: Then) {
-  // biome-ignore lint/suspicious/noThenProperty: what other people's promises do is what is tested
   return Object.assign(target, { then })
 }
 

@@ -61,9 +61,9 @@ export class Agenda {
     return attachment
   }
 
-  clear(): void {
-    this.#due.clear()
-    this.#ready.clear()
+  /** Takes everything out, in no particular order. */
+  drain(): Attachment[] {
+    return [...this.#due.drain(), ...this.#ready.drain()]
   }
 
   #gather(nowMs: number): void {

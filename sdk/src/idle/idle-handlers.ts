@@ -156,7 +156,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
 
   /** Whether the handler is attached to this owner and will run (row I1). */
   isAttached(owner: IdleOwner, handler: IdleHandler): boolean {
-    return this.#own(owner).attachments.has(handler) && !this.#disposed
+    return this.#own(owner).attachments.has(handler)
   }
 
   /**
@@ -177,7 +177,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    this.#agenda.clear()
+    for (const { owner } of this.#agenda.drain()) owner.attachments.clear()
     this.#idleSubscription[Symbol.dispose]()
     this.#setTimer()
   }

@@ -38,11 +38,12 @@ describe('IndexedHeap', () => {
     expect(heap.size).toBe(1)
   })
 
-  test('cleared elements can be added again', () => {
+  test('drained elements can be added again', () => {
     const heap = new IndexedHeap<Element>((a, b) => a.key < b.key)
     const one = element(1)
     heap.push(one)
-    heap.clear()
+    expect(heap.drain()).toEqual([one])
+    expect(heap.size).toBe(0)
     expect(heap.has(one)).toBe(false)
     heap.push(one)
     expect(heap.pop()).toBe(one)

@@ -55,9 +55,10 @@ export class IndexedHeap<T extends HeapElement> {
     return true
   }
 
-  clear(): void {
+  /** Takes everything out, in no particular order. */
+  drain(): T[] {
     for (const element of this.#elements) element.heapIndex = -1
-    this.#elements.length = 0
+    return this.#elements.splice(0)
   }
 
   #rise(element: T, from: number): void {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import type { ActivitySource } from './activity.ts'
 import { OwnerDisposedError } from './errors.ts'
+import { TableOwner } from './owner.ts'
 import { createTestTable } from './test-table.ts'
 
 test('disposing of an owner stops its handlers and no others (row I4)', async () => {
@@ -71,7 +73,9 @@ test('disposing of the table stops everything, for owners of before and after', 
   it.table.dispose()
   it.table.dispose()
   expect(it.table.disposed).toBe(true)
+  expect(it.table.size).toBe(0)
   expect(it.table.isAttached(form, handler)).toBe(false)
+  expect(it.table.detach(form, handler)).toBe(false)
   expect(it.clock.pendingTimers).toBe(0)
   for (const owner of [form, it.table.owner('application')]) {
     expect(owner.disposed).toBe(true)
@@ -81,4 +85,30 @@ test('disposing of the table stops everything, for owners of before and after', 
   form.dispose()
   await it.clock.advance(200)
   expect(it.runs).toEqual([])
+})
+
+test('a disposed table lets go of its handlers, waiting or due, and of its activity', async () => {
+  const subscriptions = new Set<Disposable>()
+  const activity: ActivitySource = {
+    busy: false,
+    onIdle() {
+      const subscription = { [Symbol.dispose]: () => void subscriptions.delete(subscription) }
+      subscriptions.add(subscription)
+      return subscription
+    },
+  }
+  using it = createTestTable({ activity })
+  const form = new TableOwner(it.table, 'form', 'invoice')
+  it.table.attach(
+    form,
+    it.handler('a', () => it.table.blockAll()),
+    { intervalMs: 100 },
+  )
+  it.table.attach(form, it.handler('b'), { intervalMs: 100 })
+  await it.clock.advance(100)
+  expect(it.runs).toEqual(['a@100'])
+  expect([form.attachments.size, subscriptions.size]).toEqual([2, 1])
+  it.table.dispose()
+  it.table.dispose()
+  expect([form.attachments.size, subscriptions.size]).toEqual([0, 0])
 })
