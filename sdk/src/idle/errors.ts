@@ -15,8 +15,10 @@ export class InvalidIntervalError extends RangeError {
   readonly given: unknown
 
   constructor(given: unknown) {
+    // Only numbers are shown: '500' would look like one, and some objects refuse to be text.
+    const got = typeof given === 'number' ? given : `a value of type ${typeof given}`
     super(
-      `intervalMs must be a finite number of milliseconds, at least ${intervalMsMin}; got ${String(given)}`,
+      `intervalMs must be a finite number of milliseconds, at least ${intervalMsMin}; got ${got}`,
     )
     this.given = given
   }

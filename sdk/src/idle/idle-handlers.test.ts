@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { InvalidIntervalError } from './errors.ts'
+import { InvalidIntervalError, OwnerDisposedError } from './errors.ts'
 import { idleHandlers } from './idle-handlers.ts'
 import { createTestTable } from './test-table.ts'
 
@@ -31,8 +31,11 @@ describe('attaching (row I1)', () => {
     expect(it.runs).toEqual(['b@100', 'a@101', 'b@200', 'a@201'])
   })
 
-  test.each([99.999, 0, -1, Number.NaN, Number.POSITIVE_INFINITY, '500', undefined])(
-    'an interval of %s is refused with the field named, and what was attached stays',
+  test.each([
+    ...[99.999, 0, -1, Number.NaN, Number.POSITIVE_INFINITY],
+    ...['500', 500n, Symbol('500'), {}, Object.create(null), null, undefined],
+  ])(
+    'an interval of %o is refused with the field named, and what was attached stays',
     async (intervalMs) => {
       using it = createTestTable()
       const form = it.table.owner('form')
@@ -45,6 +48,30 @@ describe('attaching (row I1)', () => {
       expect(it.runs).toEqual(['a@100'])
     },
   )
+
+  test('the refusal says what was given, by its type if that is no number', () => {
+    expect(new InvalidIntervalError(50).message).toMatch(/; got 50$/)
+    expect(new InvalidIntervalError('500').message).toMatch(/; got a value of type string$/)
+  })
+
+  test('options are read once, so what is checked is what is used', async () => {
+    using it = createTestTable()
+    const form = it.table.owner('form')
+    const read: string[] = []
+    const options = {
+      get intervalMs() {
+        read.push('intervalMs')
+        return 100
+      },
+      get once() {
+        read.push('once')
+        form.dispose()
+        return true
+      },
+    }
+    expect(() => it.table.attach(form, it.handler('a'), options)).toThrow(OwnerDisposedError)
+    expect(read).toEqual(['intervalMs', 'once'])
+  })
 
   test('what is no handler, no level or no owner of this table is refused', () => {
     using it = createTestTable()

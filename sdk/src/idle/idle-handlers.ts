@@ -126,15 +126,17 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
   attach(owner: IdleOwner, handler: IdleHandler, options: AttachOptions): void {
     const ownOwner = this.#own(owner)
     if (typeof handler !== 'function') throw new TypeError('handler must be a function')
-    if (!Number.isFinite(options.intervalMs) || options.intervalMs < intervalMsMin) {
-      throw new InvalidIntervalError(options.intervalMs)
+    // Read once, before any check: getters can answer differently each time, and do anything.
+    const { intervalMs, once } = options
+    if (!Number.isFinite(intervalMs) || intervalMs < intervalMsMin) {
+      throw new InvalidIntervalError(intervalMs)
     }
     if (ownOwner.disposed) throw new OwnerDisposedError(owner.level, owner.name)
     const predecessor = ownOwner.attachments.get(handler) ?? this.#running
     this.detach(owner, handler)
     this.#order += 1
     const now = this.#clock.now()
-    const attachment = createAttachment(ownOwner, handler, options, now, this.#order)
+    const attachment = createAttachment(ownOwner, handler, { intervalMs, once }, now, this.#order)
     ownOwner.attachments.set(handler, attachment)
     this.#agenda.add(attachment, predecessor)
     this.#setTimer()
