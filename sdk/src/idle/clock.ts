@@ -1,9 +1,12 @@
+/** The longest delay timers take, in milliseconds: with more, those of Node and browsers fire at once. */
+export const delayMsMax = 2 ** 31 - 1
+
 /** Time as the table sees it: replace it to make a test deterministic. */
 export interface IdleClock {
   /** Milliseconds since any fixed moment; never goes back. */
   now(): number
   /**
-   * Calls `wake` once, `delayMs` from now. Not synchronously, even when the delay is 0.
+   * Calls `wake` once, `delayMs` from now: 0 to 2^31 - 1, as timers take no more. Not synchronously, even at 0.
    * `keepAlive` says whether a pending timer keeps the process running, where there is such a thing.
    */
   startTimer(wake: () => void, delayMs: number, keepAlive: boolean): IdleTimer

@@ -1,7 +1,16 @@
-import type { IdleClock, IdleTimer } from './clock.ts'
+import { delayMsMax, type IdleClock, type IdleTimer } from './clock.ts'
+
+// Taken when the module loads: faked ones, as of `vi.useFakeTimers()`, would never fire by themselves.
+const { setTimeout } = globalThis
+// Browsers have no setImmediate; a timer does the same, only slower.
+const { setImmediate = (callback: () => void) => setTimeout(callback, 0) } = globalThis as {
+  setImmediate?: (callback: () => void) => unknown
+}
 
 /**
  * A clock that stands still until it is moved, for tests of code that attaches idle handlers. Starts at 0.
+ * Refuses timers that real ones could not keep with a RangeError. Works beside faked timers too, if they were faked
+ * after this module was loaded.
  */
 export interface ManualClock extends IdleClock {
   /** How many timers are pending. A table has one at most. */
@@ -41,10 +50,8 @@ class SteppedClock implements ManualClock {
   }
 
   startTimer(wake: () => void, delayMs: number): IdleTimer {
-    const cancel = () => void this.#timers.delete(timer)
-    const timer: PendingTimer = { atMs: this.#nowMs + Math.max(0, delayMs), wake, cancel }
-    this.#timers.add(timer)
-    return timer
+    if (delayMs > delayMsMax) throw new RangeError(`delayMs must be at most ${delayMsMax}`)
+    return this.#start(wake, delayMs)
   }
 
   async advance(ms = 0): Promise<void> {
@@ -64,7 +71,14 @@ class SteppedClock implements ManualClock {
   }
 
   delay(ms: number): Promise<void> {
-    return new Promise((resolve) => this.startTimer(resolve, ms))
+    return new Promise((resolve) => this.#start(resolve, ms))
+  }
+
+  #start(wake: () => void, delayMs: number): IdleTimer {
+    const cancel = () => void this.#timers.delete(timer)
+    const timer: PendingTimer = { atMs: this.#nowMs + Math.max(0, delayMs), wake, cancel }
+    this.#timers.add(timer)
+    return timer
   }
 
   /** The earliest timer that is due; of equals the one started first. */
@@ -79,10 +93,5 @@ class SteppedClock implements ManualClock {
 
 /** A turn of the real event loop: all promise callbacks that are ready have run when it comes round. */
 function promisesSettle(): Promise<void> {
-  // Browsers have no setImmediate; a timer does the same, only slower.
-  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown }
-  return new Promise((resolve) => {
-    if (setImmediate !== undefined) setImmediate(resolve)
-    else setTimeout(resolve, 0)
-  })
+  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,11 +1,9 @@
-import type { IdleClock, IdleTimer } from './clock.ts'
-
-/** The longest delay timers take; more overflows and fires at once. A wake-up further off comes in stages. */
-const delayMsMax = 2 ** 31 - 1
+import { delayMsMax, type IdleClock, type IdleTimer } from './clock.ts'
 
 /**
  * The one timer of a table. It may come earlier than asked for last, never later: a wake-up too many
- * costs less than starting a timer anew each time a blocking call begins and ends.
+ * costs less than starting a timer anew each time a blocking call begins and ends. One further off than
+ * timers can take comes in stages.
  */
 export class WakeUp {
   readonly #clock: IdleClock
