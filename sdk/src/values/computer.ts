@@ -1,65 +1,37 @@
 /**
- * Runs a reusable function for parameters that are not remembered, and decides what becomes of the
- * result.
+ * Runs a reusable function for parameters that are not remembered.
  *
- * How it works: the function is started; a synchronous result is shared and held at once. A promise
- * becomes a flight on an entry, where equal calls find it, and the result is shared and held when
- * it lands.
+ * How it works: the function is started; a synchronous result goes to the keeper (keeper.ts) at
+ * once, which shares and holds it. A promise becomes a flight on an entry, where equal calls find
+ * it, and the result goes to the keeper when it lands.
  *
  * Invariants:
  * 1. Per table and parameters at most one flight is joined at a time.
  * 2. A result is remembered only if nothing since the computation began may have outdated it: the
  *    flight is not detached, `#epoch` is what it was while the function ran synchronously,
  *    partition, function and store are open.
- * 3. A value reaches a second caller only as the rule in force allows (share.ts): frozen, copied,
- *    or as it is where the user asked for that.
- * 4. An old value answers a failure only while `staleIfErrorMs` lasts, as of the failure.
+ * 3. An old value answers a failure only while `staleIfErrorMs` lasts, as of the failure.
  */
 import { appendParameter, type Component } from './components.ts'
 import { copyValue } from './copy.ts'
-import { Entry, type Key, outputOf } from './entry.ts'
+import { Entry, outputOf } from './entry.ts'
 import { Flight, type Outcome } from './flight.ts'
 import type { Holdings } from './holdings.ts'
-import { scalarBytes, stringBytes } from './inspect.ts'
+import { type Computation, type Demand, Keeper } from './keeper.ts'
 import type { CachePolicy } from './options.ts'
 import { paramsToText } from './params-text.ts'
 import type { Table } from './partition.ts'
-import { shareValue } from './share.ts'
 import type { Counters } from './statistics.ts'
 import type { ValuesStore } from './store.ts'
 import { isThenable } from './thenable.ts'
-import { TICK_MS } from './ticks.ts'
 import { TierRequest } from './tier-call.ts'
 
-/** What a tag of an entry costs: its places in the entry and in the index. */
-const TAG_BYTES = 100
 /** Every so many misses the time of a lookup is measured. */
 const LOOKUP_SAMPLE_EVERY = 256
 const LOOKUP_SAMPLE_REPEATS = 16
 
 /** The user's function, its types known to its callers only. */
 export type Fn = (...params: unknown[]) => unknown
-
-/** What is to be computed, and where it belongs. */
-export interface Demand {
-  readonly table: Table
-  readonly key: Key
-  /** Nobody else's, so that they stay what the key says (components.ts). */
-  readonly params: readonly unknown[]
-  readonly signal: AbortSignal | undefined
-  /** Held, too old, but good enough if the computation fails soon. */
-  readonly fallback: Entry | undefined
-}
-
-/** One run of the function, from its start to the decision whether to remember. */
-interface Computation extends Demand {
-  /** Tells the function to stop; absent when the first caller gave no signal. */
-  readonly controller: AbortController | undefined
-  readonly startedMs: number
-  readonly epoch: number
-  /** Present with a tier. */
-  readonly request: TierRequest | undefined
-}
 
 export class Computer {
   /** Cleared when the function is disposed of: it runs on and remembers nothing. */
@@ -71,6 +43,7 @@ export class Computer {
   readonly #store: ValuesStore
   readonly #counters: Counters
   readonly #holdings: Holdings
+  readonly #keeper: Keeper
   readonly #isAlwaysShareable: boolean
   #epoch = 0
 
@@ -86,6 +59,7 @@ export class Computer {
     this.#store = store
     this.#counters = counters
     this.#holdings = holdings
+    this.#keeper = new Keeper(policy, store, counters, holdings)
     this.#isAlwaysShareable = policy.freeze === 'none' || policy.unfreezable === 'error'
   }
 
@@ -102,7 +76,7 @@ export class Computer {
     try {
       const result = this.#run(computation)
       if (isThenable(result)) return this.#depart(computation, result).join(readAsFirst, signal)
-      return this.#finish(computation, undefined, result, this.#isCurrent(computation)).value
+      return this.#keeper.keep(computation, undefined, result, this.#isCurrent(computation)).value
     } catch (error) {
       this.#counters.failures++
       if (!this.#canFallBackTo(fallback)) throw error
@@ -118,7 +92,7 @@ export class Computer {
     try {
       const result = this.#run(computation)
       if (isThenable(result)) this.#depart(computation, result).outcome.catch(() => {})
-      else this.#finish(computation, undefined, result, this.#isCurrent(computation))
+      else this.#keeper.keep(computation, undefined, result, this.#isCurrent(computation))
     } catch {
       this.#counters.failures++
     }
@@ -151,7 +125,7 @@ export class Computer {
     return result
   }
 
-  /** Invariant 4. */
+  /** Invariant 3. */
   #canFallBackTo(entry: Entry | undefined): entry is Entry {
     if (entry?.state !== 'held') return false
     this.#store.readClock()
@@ -169,7 +143,7 @@ export class Computer {
       entry = fallback
       if (entry.flight !== undefined) entry.flight.isDetached = true // invariant 1
     } else {
-      this.#vacate(key)
+      this.#keeper.vacate(key)
       entry = new Entry(key, table)
       table.insert(entry)
     }
@@ -196,7 +170,7 @@ export class Computer {
     try {
       const value = await result
       if (flight.isAbandoned) return { value, isShareable: true }
-      return this.#finish(computation, entry, value, !flight.isDetached)
+      return this.#keeper.keep(computation, entry, value, !flight.isDetached)
     } catch (error) {
       const { fallback } = computation
       if (flight.isAbandoned) throw error
@@ -257,91 +231,6 @@ export class Computer {
     return isOpen && epoch === this.#epoch && !table.partition.closed
   }
 
-  /** Shares a computed value and remembers it if that may be (rows C3, C5). */
-  #finish(
-    computation: Computation,
-    pending: Entry | undefined,
-    value: unknown,
-    isCurrent: boolean,
-  ): Outcome {
-    const counters = this.#counters
-    const policy = this.#policy
-    const computeMs = this.#store.readClock() - computation.startedMs
-    counters.computeMs += computeMs
-    if (value === undefined) {
-      counters.voids++
-      return { value, isShareable: true }
-    }
-    const sharing = shareValue(value, policy.freeze, policy.unfreezable)
-    if (sharing.kind === 'refused') {
-      counters.refused++
-      if (policy.unfreezable === 'bypass') return { value, isShareable: false }
-      throw new TypeError(
-        `The value of ${policy.name} cannot be frozen: it ${sharing.why}. ${sharing.remedy}`,
-      )
-    }
-    const isCopied = sharing.kind === 'copied'
-    const kept = isCopied ? sharing.original : value
-    const { key, request } = computation
-    const tags = this.#tagsOf(computation, value)
-    const bytes = bytesOfKey(key) + this.#bytesOf(value, sharing.bytes) + bytesOfTags(tags)
-    if (isCurrent) {
-      const entry = this.#placeFor(computation, pending)
-      entry.isAsync = pending !== undefined
-      entry.isCopied = isCopied
-      entry.output = entry.isAsync && !isCopied ? Promise.resolve(kept) : kept
-      entry.computeMs = computeMs
-      entry.bytes += bytes
-      entry.computedAt = this.#store.now - Math.floor(ageMsOf(request) / TICK_MS)
-      if (tags.length > 0) entry.tags = tags
-      this.#remember(entry)
-      if (request !== undefined && request.answer === undefined) void request.offer(kept, tags)
-    } else counters.outdated++
-    return isCopied
-      ? { value, isShareable: true, original: { value: kept } }
-      : { value, isShareable: true }
-  }
-
-  #remember(entry: Entry): void {
-    if (entry.bytes <= this.#store.bytesMax) {
-      this.#holdings.hold(entry)
-    } else {
-      this.#counters.tooLarge++
-      this.#holdings.drop(entry, 'replaced')
-    }
-  }
-
-  /** A list of the entry's own, from the tier or the function's option. */
-  #tagsOf({ request, params }: Computation, value: unknown): readonly string[] {
-    const given = request?.answer?.tags ?? this.#policy.tags?.(value, ...params)
-    if (given === undefined) return []
-    const tags = Array.isArray(given) ? [...given] : undefined
-    if (tags?.every((tag) => typeof tag === 'string')) return tags
-    throw new TypeError(`${this.#policy.name}: tags must return a list of strings`)
-  }
-
-  #bytesOf(value: unknown, estimate: number): number {
-    const { name, bytesOf } = this.#policy
-    if (bytesOf === undefined) return estimate
-    const bytes = bytesOf(value)
-    if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes
-    throw new RangeError(`${name}: bytesOf returned ${bytes}, must be a whole number, 0 or more`)
-  }
-
-  /** The pending entry of the computation itself, or a new one in place of the old. */
-  #placeFor({ key, table }: Computation, pending: Entry | undefined): Entry {
-    if (pending?.state === 'pending') return pending
-    this.#vacate(key)
-    const entry = new Entry(key, table)
-    table.insert(entry)
-    return entry
-  }
-
-  #vacate(key: Key): void {
-    const present = key.trie.at(key)
-    if (present !== undefined) this.#holdings.drop(present, 'replaced')
-  }
-
   #sampleLookup(table: Table, params: readonly unknown[]): void {
     const startedMs = this.#store.readClock()
     for (let i = 0; i < LOOKUP_SAMPLE_REPEATS; i++) {
@@ -355,22 +244,3 @@ export class Computer {
 }
 
 const readAsFirst = ({ value }: Outcome): unknown => value
-
-/** How old a value was when it came from the other side. */
-function ageMsOf(request: TierRequest | undefined): number {
-  const ageMs = request?.answer?.ageMs ?? 0
-  return Number.isFinite(ageMs) && ageMs > 0 ? ageMs : 0
-}
-
-function bytesOfTags(tags: readonly string[]): number {
-  let bytes = 0
-  for (const tag of tags) bytes += TAG_BYTES + stringBytes(tag)
-  return bytes
-}
-
-function bytesOfKey({ first, rest }: Key): number {
-  let bytes = scalarBytes(first)
-  if (rest.length > 0) bytes += 16 + 8 * rest.length
-  for (const component of rest) bytes += scalarBytes(component)
-  return bytes
-}

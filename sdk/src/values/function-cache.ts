@@ -6,11 +6,12 @@
  * store; one being computed is joined; what is missing goes to the computer.
  */
 import { appendParameter, type Component, detachParameters, PARAMETERS_MAX } from './components.ts'
-import { Computer, type Demand, type Fn } from './computer.ts'
+import { Computer, type Fn } from './computer.ts'
 import { current } from './contexts.ts'
 import { type Entry, outputOf } from './entry.ts'
 import type { Flight } from './flight.ts'
 import { Holdings } from './holdings.ts'
+import type { Demand } from './keeper.ts'
 import type { CachePolicy } from './options.ts'
 import { paramsFromText } from './params-text.ts'
 import type { Partition, Table } from './partition.ts'
