@@ -29,3 +29,16 @@ test('with any fraction of a millisecond the beat is later than now, and by no m
     }),
   )
 })
+
+test('however rounding falls, a run at a beat of tenths of milliseconds leads to a later one', () => {
+  const startMs = fc.nat({ max: 1e6 })
+  const tenths = fc.integer({ min: 1_000, max: 20_000 })
+  const beats = fc.integer({ min: 1, max: 1_000 })
+  fc.assert(
+    fc.property(startMs, tenths, beats, (attachedAtMs, tenths, beats) => {
+      const nowMs = Math.ceil(attachedAtMs + (beats * tenths) / 10)
+      expect(nextBeatMs(attachedAt(attachedAtMs, tenths / 10), nowMs)).toBeGreaterThan(nowMs)
+    }),
+    { numRuns: 2_000, examples: [[997, 1_283, 30]] },
+  )
+})

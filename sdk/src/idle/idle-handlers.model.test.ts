@@ -243,3 +243,30 @@ test('the table and the reference model tell the same story, whatever happens to
   // Scripts in which hardly anything ran would show nothing.
   expect(runs).toBeGreaterThan(4_000)
 })
+
+test('a handler late for a beat of tenths of milliseconds runs once, however rounding falls (row I2)', async () => {
+  // Each run begins a call, so that another at the same moment would follow the end of the call.
+  const first = (world: World) => world.beginCall()
+  const works = [{ first, jumpMs: 0, waitMs: undefined, last: nothing, fails: false }]
+  const tenths = fc.integer({ min: 1_000, max: 20_000 })
+  const beats = fc.integer({ min: 1, max: 100 })
+  await fc.assert(
+    fc.asyncProperty(fc.nat({ max: 10_000 }), tenths, beats, async (startMs, tenths, beats) => {
+      const real = new RealWorld(works)
+      const model = new ReferenceModel(levels, works)
+      const nowMs = Math.ceil(startMs + (beats * tenths) / 10)
+      const script: Step[] = [
+        { kind: 'jump', ms: startMs },
+        { kind: 'act', act: (world) => world.attach(0, 0, tenths / 10, false) },
+        { kind: 'jump', ms: nowMs - startMs },
+        { kind: 'advance', ms: 0 },
+        { kind: 'act', act: (world) => world.endCall() },
+        { kind: 'advance', ms: 0 },
+      ]
+      for (const one of script) await play(one, real, model)
+      expect(real.log).toEqual([`${nowMs}: 0 begins`, `${nowMs}: 0 ends`])
+      expect(model.log).toEqual(real.log)
+    }),
+    { numRuns: 200, examples: [[997, 1_283, 30]] },
+  )
+})
