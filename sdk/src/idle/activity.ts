@@ -34,7 +34,7 @@ export interface Activity extends ActivitySource {
 
 /**
  * Creates an activity. One can be shared by several tables and all clients of a process: a call announced
- * on it holds all of them back.
+ * on it holds all of them back. It keeps each of these tables in memory until the table is disposed.
  */
 export function createActivity(): Activity {
   return new CountedActivity()

@@ -2,7 +2,9 @@ import { ownerLevels, type TableOwner } from './owner.ts'
 
 /**
  * What runs when its time has come and the client is idle. A returned promise is awaited before any other
- * handler runs (row I2), so one that never settles holds the whole table.
+ * handler runs (row I2), so one that never settles holds the whole table. In Node it runs in the AsyncLocalStorage
+ * context of whatever set the table's timer, such as the end of a call, and so may all later runs; one that
+ * needs its own is attached as `AsyncLocalStorage.bind(handler)`.
  */
 export type IdleHandler = () => unknown
 
