@@ -86,6 +86,18 @@ describe('starting', () => {
     expect(satisfied).toBe(true)
   })
 
+  test('free slots of one lane do not hide what waits for another', async () => {
+    await using it = await start({ config: { claimSweepMs: 60_000 } })
+    const { jobs } = it
+    await using _executor = await attachExecutor(it.address, { taskSlots: 1, auto: true })
+    const lane = 2
+    const drafts = Array.from({ length: 20 }, () => ({ method: 'test.job', lane }) as const)
+    const started = await jobs.startMany(drafts)
+    const ids = started.map(({ outcome }) => (outcome?.$case === 'started' ? outcome.value.jobId : ''))
+    const { satisfied } = await jobs.wait(ids, { timeoutMs: 10_000 })
+    expect(satisfied).toBe(true)
+  })
+
   test('higher priority is claimed first, equals in the order of their start', async () => {
     await using it = await start()
     await using executor = await attachExecutor(it.address, { slots: 1 })
@@ -285,6 +297,18 @@ describe('losing executors', () => {
     again.succeed(...assignments)
     expect((await it.jobs.wait([jobId])).satisfied).toBe(true)
     expect(await it.jobs.get(jobId)).toMatchObject({ attempt: 1, crashCount: 0 })
+  })
+
+  test('a session that attaches again, though its stream lives, has the slots of the new one only', async () => {
+    await using it = await start()
+    const { jobs } = it
+    await using first = await attachExecutor(it.address, { slots: 3 })
+    const { sessionId } = first
+    await using second = await attachExecutor(it.address, { slots: 3, sessionId })
+    await until(() => first.ended, { what: 'the end of the first stream' })
+    await jobs.startMany(Array.from({ length: 6 }, () => ({ method: 'test.job' })))
+    expect(await second.assigned(3)).toHaveLength(3)
+    expect(first.assignments).toHaveLength(0)
   })
 
   test('an assignment lost on its way goes back into the queue at no charge', async () => {

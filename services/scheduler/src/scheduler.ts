@@ -163,7 +163,9 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
 
   const service = composeServices('scheduler', [
     createService({ name: 'job tables', start: () => migrateJobs(database), stop: async () => {} }),
-    queueHints(() => events.onQueueReady((namespace, method) => backlog.add(namespace, method))),
+    queueHints(() =>
+      events.onQueueReady((namespace, method) => backlog.add({ namespace, method })),
+    ),
     claims,
     leases,
     upkeep,

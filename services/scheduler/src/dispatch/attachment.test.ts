@@ -43,6 +43,20 @@ test('what is said in one turn leaves in one frame', async () => {
   expect(frames[0]?.acknowledged).toHaveLength(1)
 })
 
+test('assignments that are too much for one frame leave in several, cancels with the last', async () => {
+  const { attachment, frames } = attached()
+  const inline = Buffer.alloc(60_000)
+  for (let i = 0; i < 400; i++) attachment.assign({ ...job(`${i}`), params: { inline, type: '' } })
+  attachment.assign({ ...job('large'), params: { inline: Buffer.alloc(3_000_000), type: '' } })
+  attachment.cancel({ jobId: '1', attempt: 1, reason: '', graceMs: 1 })
+  await new Promise(setImmediate)
+  const ids = frames.flatMap(({ assignments }) => assignments.map(({ id }) => id))
+  expect(ids).toEqual([...Array.from({ length: 400 }, (_, i) => `${i}`), 'large'])
+  const alone = frames.filter(({ assignments }) => assignments.length > 17)
+  expect(alone).toEqual([])
+  expect(frames.map(({ cancels }) => cancels.length)).toEqual([...frames.slice(1).map(() => 0), 1])
+})
+
 test('an executor cannot be granted more than a lane can have', () => {
   const { attachment } = attached()
   attachment.grant(1, LANE_SLOTS_MAX)

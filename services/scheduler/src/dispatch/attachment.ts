@@ -1,7 +1,8 @@
 /**
  * One executor on one Attach stream: its free slots, what it runs, and what waits to be sent to it.
  *
- * What is to be sent gathers during a turn of the event loop and leaves as one frame.
+ * What is to be sent gathers during a turn of the event loop and leaves as one frame, or as several
+ * where it is large.
  *
  * Invariants:
  *  1. Credits never go below zero: an assignment is sent only for a reserved credit.
@@ -18,7 +19,7 @@ export interface AttemptRef {
   readonly attempt: number
 }
 
-/** What a frame to the executor carries. */
+/** What a frame to the executor carries; it obeys the cancels last. */
 export interface Outgoing {
   assignments: RunningJob[]
   cancels: CancelOrder[]
@@ -38,6 +39,10 @@ export interface AttachmentOptions {
 }
 
 const LANES = 4
+/** Estimated size at which a frame is sent and another begun; receivers take 16 MiB. */
+const FRAME_BYTES_MAX = 1024 * 1024
+/** What an assignment takes beside its parameters and labels, at most about. */
+const ASSIGNMENT_BYTES = 1_000
 /** As in LaneSlots of the executor protocol. */
 export const LANE_SLOTS_MAX = 100_000
 
@@ -134,7 +139,7 @@ export class Attachment {
 
   #frame(): Outgoing {
     if (this.#outgoing === undefined) {
-      this.#outgoing = { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false }
+      this.#outgoing = emptyFrame()
       setImmediate(() => this.#flush())
     }
     return this.#outgoing
@@ -143,6 +148,27 @@ export class Attachment {
   #flush(): void {
     const frame = this.#outgoing
     this.#outgoing = undefined
-    if (frame !== undefined && this.#attached) this.#send(frame)
+    if (frame === undefined || !this.#attached) return
+    const rest = frame.assignments
+    for (let size = fitting(rest); size < rest.length; size = fitting(rest)) {
+      this.#send({ ...emptyFrame(), assignments: rest.splice(0, size) })
+    }
+    this.#send(frame)
   }
+}
+
+function emptyFrame(): Outgoing {
+  return { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false }
+}
+
+/** How many of the jobs, from the first on, fit into one frame; at least one. */
+function fitting(jobs: readonly RunningJob[]): number {
+  let bytes = 0
+  for (const [index, { params, labels, options }] of jobs.entries()) {
+    bytes += ASSIGNMENT_BYTES + (params.inline?.length ?? 0)
+    if (labels !== undefined) bytes += JSON.stringify(labels).length
+    if (options !== undefined) bytes += JSON.stringify(options).length
+    if (bytes > FRAME_BYTES_MAX && index > 0) return index
+  }
+  return jobs.length
 }

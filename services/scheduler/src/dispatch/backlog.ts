@@ -1,12 +1,23 @@
 import type { JobEvents } from '../events/job-events.ts'
 import { queueKey } from './attachments.ts'
 
+/** Every lane a job may ask for; 0 is the lane of its method's definition. */
+const LANES = [0, 1, 2, 3]
+
+/** A queue, or all queues of a method where the lane is not known. */
+interface Queued {
+  readonly namespace: string
+  readonly method: string
+  readonly lane?: number
+}
+
 /**
  * Which queues may hold jobs in the database. A start overtakes nobody: it is dispatched eagerly only while its
  * queue is believed empty. Belief comes from hints; the dispatcher's sweep reads the truth.
  */
 export class Backlog {
-  readonly #queues = new Set<string>()
+  /** The methods with jobs in each lane. */
+  readonly #methods = LANES.map(() => new Set<string>())
   readonly #wake: () => void
 
   constructor(wake: () => void) {
@@ -14,31 +25,33 @@ export class Backlog {
   }
 
   /** Jobs were put into this queue, here or elsewhere. */
-  add(namespace: string, method: string): void {
-    this.#queues.add(queueKey(namespace, method))
+  add({ namespace, method, lane }: Queued): void {
+    const key = queueKey(namespace, method)
+    for (const one of lane === undefined ? LANES : [lane]) this.#methods[one]?.add(key)
     this.#wake()
   }
 
   /** The queue has been read to its end. */
-  clear(namespace: string, method: string): void {
-    this.#queues.delete(queueKey(namespace, method))
+  clear(namespace: string, method: string, lane: number): void {
+    this.#methods[lane]?.delete(queueKey(namespace, method))
   }
 
-  get empty(): boolean {
-    return this.#queues.size === 0
+  has(namespace: string, method: string, lane: number): boolean {
+    return this.#methods[lane]?.has(queueKey(namespace, method)) ?? false
   }
 
-  has(namespace: string, method: string): boolean {
-    return this.#queues.has(queueKey(namespace, method))
+  /** Whether a slot of this lane may find a job. */
+  fills(lane: number): boolean {
+    return [0, lane].some((one) => (this.#methods[one]?.size ?? 0) > 0)
   }
 
-  /** Tells this replica and the others that jobs were queued, one hint for each queue. */
-  announce(events: JobEvents, queued: Iterable<{ namespace: string; method: string }>): void {
-    const queues = new Map<string, { namespace: string; method: string }>()
-    for (const job of queued) queues.set(queueKey(job.namespace, job.method), job)
-    for (const { namespace, method } of queues.values()) {
-      this.add(namespace, method)
-      events.queueReady(namespace, method)
+  /** Tells this replica and the others that jobs were queued, one hint for each method. */
+  announce(events: JobEvents, queued: Iterable<Queued>): void {
+    const methods = new Map<string, Queued>()
+    for (const job of queued) {
+      this.add(job)
+      methods.set(queueKey(job.namespace, job.method), job)
     }
+    for (const { namespace, method } of methods.values()) events.queueReady(namespace, method)
   }
 }

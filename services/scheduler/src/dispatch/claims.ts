@@ -11,7 +11,7 @@
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
 import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
 import type { Attachment } from './attachment.ts'
-import { type Attachments, queueKey } from './attachments.ts'
+import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 
 export interface ClaimsOptions {
@@ -81,7 +81,7 @@ function queuesOf(attachment: Attachment, lane: number): QueueRef[] {
 }
 
 function believedFull({ namespace, queues }: Group, backlog: Backlog): QueueRef[] {
-  return queues.filter((queue) => backlog.has(namespace, queue.method))
+  return queues.filter((queue) => backlog.has(namespace, queue.method, queue.lane))
 }
 
 /** Claims once for all free slots of a group; whether there may be more to claim. */
@@ -111,13 +111,9 @@ async function claimOnce(
   }
   if (unsent.length > 0) options.unsent(unsent)
   const full = claimed.length === slots.length
-  if (!full) for (const { method } of emptied(queues)) options.backlog().clear(namespace, method)
+  if (!full)
+    for (const queue of queues) options.backlog().clear(namespace, queue.method, queue.lane)
   return full
-}
-
-/** Only a method whose every queue was read can be believed empty. */
-function emptied(queues: readonly QueueRef[]): QueueRef[] {
-  return [...new Map(queues.map((queue) => [queueKey('', queue.method), queue])).values()]
 }
 
 /** One slot from each member in turn, so that work spreads, up to the size of one claim. */

@@ -4,7 +4,8 @@
  * Invariants:
  *  1. Nothing is sent to the executor before its attachment, and what its session still runs, is recorded.
  *  2. What an attempt reported before its end is recorded before its end.
- *  3. When the stream ends, the attachment takes nothing more; its jobs stay its session's until the session attaches again
+ *  3. A session has one stream: the one before it is ended, and its credits with it.
+ *  4. When the stream ends, the attachment takes nothing more; its jobs stay its session's until the session attaches again
  *     or the lease runs out.
  */
 import type { Subscription } from '@offstage/kit/bus'
@@ -93,16 +94,28 @@ export function createServeExecutor(options: ServeExecutorOptions): ServeExecuto
     if (options.stopping()) throw attachElsewhere()
     if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
     const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
+    endStreamsOf(options, hello.sessionId)
     await methods.announce(hello.namespace, hello.methods)
     await adopt(options, attachment, hello)
     stream.welcome()
     attachments.add(attachment)
     options.streams.set(attachment.id, stream.end)
-    for (const method of attachment.laneOf.keys()) options.backlog.add(hello.namespace, method)
+    const { namespace } = hello
+    for (const method of attachment.laneOf.keys()) options.backlog.add({ namespace, method })
     const onCancel = events.onCancelRequested(attachment.id, () => {
       sendCancels(options.sweeps, attachments, [attachment.id], leaseMs).catch(options.onError)
     })
     return connection(options, attachment, onCancel)
+  }
+}
+
+/** Invariant 3. What is on its way to the executor is in its hello, or is requeued. */
+function endStreamsOf({ attachments, streams }: ServeExecutorOptions, sessionId: string): void {
+  for (const attachment of attachments.all()) {
+    if (attachment.sessionId !== sessionId) continue
+    attachment.detach()
+    attachments.remove(attachment)
+    streams.get(attachment.id)?.()
   }
 }
 
@@ -143,7 +156,7 @@ function connection(
         ends.requeue(attempts).catch(onError)
       }
       for (const { lane, slots } of frame.credits) attachment.grant(lane, slots)
-      if (frame.credits.length > 0 && !backlog.empty) options.wakeClaims()
+      if (frame.credits.some(({ lane }) => backlog.fills(lane))) options.wakeClaims()
     },
     close() {
       attachment.detach()

@@ -105,7 +105,9 @@ function place({ attachments, backlog, newId }: StartsOptions, item: StartItem):
   const { namespace, method, lane, requestId } = command
   const id = canBeJobId(requestId) ? requestId : newId()
   const eager =
-    command.startTime === undefined && command.delayMs === 0 && !backlog.has(namespace, method)
+    command.startTime === undefined &&
+    command.delayMs === 0 &&
+    !backlog.has(namespace, method, lane)
   const reservation = eager ? attachments.reserve(namespace, method, lane) : undefined
   return {
     id,

@@ -28,7 +28,10 @@ export interface ScriptedExecutor extends AsyncDisposable {
 
 export interface ScriptOptions {
   readonly methods?: readonly string[]
+  /** Of the lane inline. Default 10. */
   readonly slots?: number
+  /** Of the lane task. Default 0. */
+  readonly taskSlots?: number
   readonly sessionId?: string
   readonly running?: readonly AttemptRef[]
   /** Answers each assignment at once. Default false. */
@@ -41,7 +44,7 @@ export async function attachExecutor(
   address: string,
   options: ScriptOptions = {},
 ): Promise<ScriptedExecutor> {
-  const { methods = ['test.job'], slots = 10, sessionId = randomUUID(), auto = false } = options
+  const { methods = ['test.job'], slots = 10, taskSlots = 0, sessionId = randomUUID() } = options
   const client = new ExecutorServiceClient(address, credentials.createInsecure())
   const stream = client.attach()
   const assignments: Assignment[] = []
@@ -56,7 +59,7 @@ export async function attachExecutor(
     cancels.push(...frame.cancels)
     fenced.push(...frame.fenced)
     acknowledged.push(...frame.acknowledged)
-    if (auto && frame.assignments.length > 0) executor.succeed(...frame.assignments)
+    if (options.auto && frame.assignments.length > 0) executor.succeed(...frame.assignments)
   })
   const beat = setInterval(() => options.silent || ended || executor.say({ heartbeat: true }), 100)
   const onEnd = () => {
@@ -108,7 +111,10 @@ export async function attachExecutor(
       lanes: [{ lane: 1, slots }],
       running: options.running ?? [],
     },
-    credits: [{ lane: 1, slots }],
+    credits: [
+      { lane: 1, slots },
+      { lane: 2, slots: taskSlots },
+    ],
   })
   await until(() => welcome || ended, { what: 'a welcome' })
   return executor
