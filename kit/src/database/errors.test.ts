@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { constraintOf, isConnectionError, sqlStateOf } from './errors.ts'
+import { constraintOf, isConnectionError, isTransientError, sqlStateOf } from './errors.ts'
 
 const coded = (code: string, more: object = {}) => Object.assign(new Error('x'), { code, ...more })
 
@@ -30,6 +30,19 @@ test.each([
   undefined,
 ])('%s (%#) is no matter of the connection', (error) => {
   expect(isConnectionError(error)).toBe(false)
+})
+
+test.each([
+  ...['40P01', '40001', '53100', '55P03', '57014', '58030'].map((state) =>
+    coded(state, { severity: 'ERROR' }),
+  ),
+  coded('ECONNRESET'),
+])('$code will pass', (error) => {
+  expect(isTransientError(error)).toBe(true)
+})
+
+test.each(['22P05', '23505', '42601'])('%s is in the statement', (state) => {
+  expect(isTransientError(coded(state, { severity: 'ERROR' }))).toBe(false)
 })
 
 test('SQLSTATE and constraint are those of the server, never of the system', () => {

@@ -46,6 +46,25 @@ export function isConnectionError(error: unknown): boolean {
   return error.cause !== undefined && isConnectionError(error.cause)
 }
 
+/** Taken back by the server for reasons of its own: nothing of the statement was applied. */
+const transientSqlStates = [
+  /^40/, // a deadlock, or a conflict with another transaction
+  /^53/, // out of disk, memory or connections
+  /^55P03$/, // a lock was not to be had in time
+  /^57/, // cancelled, by a timeout or the administrator
+  /^58/, // a fault of the system below
+]
+
+/**
+ * True when the same statement may succeed later: isConnectionError, or the server has taken it back
+ * for a reason that is not in it.
+ */
+export function isTransientError(error: unknown): boolean {
+  if (isConnectionError(error)) return true
+  const state = sqlStateOf(error)
+  return state !== undefined && transientSqlStates.some((states) => states.test(state))
+}
+
 /** The five-character SQLSTATE of a refusal by the database, else undefined. */
 export function sqlStateOf(error: unknown): string | undefined {
   const code = codeOf(error)

@@ -5,7 +5,7 @@ export type {
   QueryResult,
   Statement,
 } from './database.ts'
-export { constraintOf, isConnectionError, sqlStateOf } from './errors.ts'
+export { constraintOf, isConnectionError, isTransientError, sqlStateOf } from './errors.ts'
 export { migrate } from './migrate.ts'
 export { loadMigrations, type Migration, MigrationError } from './migrations.ts'
 export { openPglite, type PgliteOptions } from './pglite.ts'

@@ -1,7 +1,7 @@
 import { Metadata, type status } from '@grpc/grpc-js'
 import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 // Not by way of its mod.ts, which would load the database drivers into every server.
-import { isConnectionError } from '../database/errors.ts'
+import { isConnectionError, isTransientError } from '../database/errors.ts'
 import { CallAborted } from './call-context.ts'
 import { Refusal } from './refusal.ts'
 
@@ -26,7 +26,7 @@ const DATABASE_RETRY_MS = 500
 export function statusFromError(error: unknown, onUnknown: (error: unknown) => void): FaultStatus {
   if (error instanceof Refusal) return statusFromRefusal(error)
   if (error instanceof CallAborted) return statusFromRefusal(refusalFromAbort(error))
-  if (isConnectionError(error)) return statusFromRefusal(databaseAway(error))
+  if (isTransientError(error)) return statusFromRefusal(databaseAway(error))
   onUnknown(error)
   return statusFromRefusal(new Refusal({ reason: 'INTERNAL', message: INTERNAL_TEXT }))
 }
@@ -54,7 +54,9 @@ function refusalFromAbort({ kind, message }: CallAborted): Refusal {
 function databaseAway(cause: unknown): Refusal {
   return new Refusal({
     reason: 'DATABASE_UNAVAILABLE',
-    message: 'the database cannot be reached at the moment',
+    message: isConnectionError(cause)
+      ? 'the database cannot be reached at the moment'
+      : 'the database cannot do this at the moment',
     retryDelayMs: DATABASE_RETRY_MS,
     cause,
   })

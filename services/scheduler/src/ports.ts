@@ -173,6 +173,8 @@ export interface SweepStore {
   forceCanceled(limit: number): Promise<ChangedJob[]>
   /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */
   openCancels(attachmentIds: readonly string[], leaseMs: number): Promise<OpenCancel[]>
+  /** What these attachments hold, running or waiting. */
+  heldBy(attachmentIds: readonly string[]): Promise<AttemptKey[]>
 }
 
 export interface OpenCancel extends AttemptKey {

@@ -93,7 +93,9 @@ describe('starting', () => {
     const lane = 2
     const drafts = Array.from({ length: 20 }, () => ({ method: 'test.job', lane }) as const)
     const started = await jobs.startMany(drafts)
-    const ids = started.map(({ outcome }) => (outcome?.$case === 'started' ? outcome.value.jobId : ''))
+    const ids = started.map(({ outcome }) =>
+      outcome?.$case === 'started' ? outcome.value.jobId : '',
+    )
     const { satisfied } = await jobs.wait(ids, { timeoutMs: 10_000 })
     expect(satisfied).toBe(true)
   })

@@ -26,6 +26,7 @@ import { Methods } from './dispatch/methods.ts'
 import { createReports } from './dispatch/reports.ts'
 import { createServeExecutor } from './dispatch/serve-executor.ts'
 import { createStarts } from './dispatch/starts.ts'
+import { createStrays } from './dispatch/strays.ts'
 import { createUpkeep } from './dispatch/upkeep.ts'
 import type { JobStanding } from './domain/job.ts'
 import { createJobEvents } from './events/job-events.ts'
@@ -88,6 +89,14 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
     backlog: () => backlog,
     sweepMs: config.claimSweepMs,
     unsent,
+    lost: (ids) => strays.suspect(ids),
+    onError,
+  })
+  const strays = createStrays({
+    sweeps,
+    attachments,
+    everyMs: config.claimSweepMs * 5,
+    requeue: unsent,
     onError,
   })
   const backlog = new Backlog(() => claims.wake())
@@ -169,6 +178,7 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
     claims,
     leases,
     upkeep,
+    strays,
     createWaitSweep({ feed, store, everyMs: config.waitSweepMs, onError }),
     server,
     createService({

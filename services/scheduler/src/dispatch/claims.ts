@@ -6,8 +6,10 @@
  *
  * Invariants:
  *  1. Slots are reserved before a claim and given back when the claim did not fill them.
- *  2. A claimed job is sent, or goes back to the queue through `unsent`.
+ *  2. A claimed job is sent, or goes back to the queue: through `unsent`, or where the answer to the claim is lost
+ *     through `lost`.
  */
+import { isConnectionError } from '@offstage/kit/database'
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
 import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
 import type { Attachment } from './attachment.ts'
@@ -20,6 +22,8 @@ export interface ClaimsOptions {
   readonly backlog: () => Backlog
   readonly sweepMs: number
   unsent(attempts: readonly AttemptKey[]): void
+  /** The answer to a claim for these attachments was lost: it may have been committed. */
+  lost(attachmentIds: Iterable<string>): void
   onError(error: unknown): void
 }
 
@@ -92,13 +96,13 @@ async function claimOnce(
 ): Promise<boolean> {
   const slots = reserveSlots(members, lane)
   if (slots.length === 0) return false
+  const ids = slots.map((attachment) => attachment.id)
   let claimed: ClaimedJob[] = []
   try {
-    claimed = await options.store.claim(
-      namespace,
-      queues,
-      slots.map((attachment) => attachment.id),
-    )
+    claimed = await options.store.claim(namespace, queues, ids)
+  } catch (error) {
+    if (isConnectionError(error)) options.lost(ids)
+    throw error
   } finally {
     giveBack(slots, claimed, lane)
   }

@@ -5,7 +5,9 @@
  *  1. A result is acknowledged to the executor only after its commit; one that changed nothing is answered by a fence.
  *  2. A result that meets a database that is away is kept and tried again until the attachment is gone; then the executor, which
  *     has not been acknowledged, sends it again on its next stream. Credits bound how many can wait (guarantee 6).
+ *  3. A result the database refuses ends its own job as failed, and holds up no other.
  */
+import { sqlStateOf } from '@offstage/kit/database'
 import type { JobError, JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
@@ -89,6 +91,27 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
     changed(done)
   }
 
+  const recordAll = async <T extends Pending>(
+    attachment: Attachment,
+    items: readonly T[],
+    add: (items: readonly T[]) => Promise<Ended>,
+  ): Promise<void> => {
+    const [first] = items
+    if (first === undefined) return
+    const ended = await persist(
+      () => add(items),
+      () => !attachment.attached,
+      onError,
+    )
+    if (ended.kind === 'done') settle(attachment, items, ended.value)
+    if (ended.kind !== 'refused') return
+    if (items.length > 1) {
+      await Promise.all(items.map((item) => recordAll(attachment, [item], add)))
+    } else if (!isUnrecordable(first)) {
+      await recordAll(attachment, [unrecordable(first, ended.error)], others.add)
+    }
+  }
+
   return {
     async record(attachment, results) {
       const plain: (AttemptSuccess & Pending)[] = []
@@ -99,16 +122,10 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
         else if (isPlain(result)) plain.push(plainSuccess(attachment, job, result))
         else rest.push(attemptEnd(attachment, job, result))
       }
-      const record = async <T extends Pending>(items: T[], add: (items: T[]) => Promise<Ended>) => {
-        if (items.length === 0) return
-        const ended = await persist(
-          () => add(items),
-          () => !attachment.attached,
-          onError,
-        )
-        if (ended !== undefined) settle(attachment, items, ended)
-      }
-      await Promise.all([record(plain, successes.add), record(rest, others.add)])
+      await Promise.all([
+        recordAll(attachment, plain, successes.add),
+        recordAll(attachment, rest, others.add),
+      ])
     },
     async requeue(attempts) {
       if (attempts.length === 0) return
@@ -117,7 +134,7 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
         () => false,
         onError,
       )
-      if (queued !== undefined) changed(queued)
+      if (queued.kind === 'done') changed(queued.value)
     },
   }
 }
@@ -163,6 +180,24 @@ function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResu
     : undefined
   if (pause === undefined) return { ...end, state: JobState.failed, error: outcome.error }
   return { ...end, state: JobState.scheduled, error: outcome.error, backoffMs: pause }
+}
+
+const UNRECORDABLE = 'RESULT_NOT_RECORDED'
+
+/** The end of a job whose result the database refuses (invariant 3): nothing in it is the executor's. */
+function unrecordable({ key, job }: Pending, cause: unknown): AttemptEnd & Pending {
+  const error = {
+    brief: 'The job has ended, but its result could not be recorded.',
+    detail: `The database refused it (${sqlStateOf(cause) ?? 'no SQLSTATE'}); the log of the scheduler has the cause.`,
+    reason: UNRECORDABLE,
+    retryable: false,
+  }
+  const nothing = { result: undefined, additionalResult: undefined, backoffMs: 0 }
+  return { ...key, key, job, ...nothing, state: JobState.failed, error }
+}
+
+function isUnrecordable(item: object): boolean {
+  return 'error' in item && (item.error as JobError | undefined)?.reason === UNRECORDABLE
 }
 
 function changedJob(

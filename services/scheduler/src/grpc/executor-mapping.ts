@@ -29,7 +29,7 @@ export function helloFrom(hello: proto.Hello | undefined): Hello {
   return {
     sessionId: hello.sessionId,
     namespace: namespaceFrom(hello.namespace),
-    name: hello.name.slice(0, 200),
+    name: textFrom(hello.name, 200),
     methods: hello.methods.map(methodFrom),
     running: hello.running.filter(({ jobId }) => isJobId(jobId)),
   }
@@ -45,7 +45,7 @@ function methodFrom(method: proto.MethodDefinition, index: number): MethodDefini
   }
   return {
     name: method.name,
-    description: method.description.slice(0, 1_000),
+    description: textFrom(method.description, 1_000),
     paramsSchema: method.paramsSchema,
     resultSchema: method.resultSchema,
     lane: method.lane || 1,
@@ -63,7 +63,8 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
       if (progress === undefined) return []
       const { percent, text, extra, revision } = progress
       const bounded = Math.min(100, Math.max(0, percent || 0))
-      const record = { percent: bounded, text: textFrom(text, 1_000), extra, revision }
+      const plain = { text: textFrom(text, 1_000), extra: extraFrom(extra) }
+      const record = { percent: bounded, ...plain, revision }
       return [{ jobId, attempt, progress: record }]
     }),
     messages: frame.messages.map(({ jobId, attempt, number, severity, text, extra }) => ({
@@ -72,7 +73,7 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
       number,
       severity: severity || 1,
       text: textFrom(text, 4_000),
-      extra,
+      extra: extraFrom(extra),
     })),
     waiting: frame.waiting,
     handedBack: frame.handedBack,
@@ -83,7 +84,16 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
 /** What PostgreSQL cannot hold is left out, what is too long is cut: a report never fails a job. */
 function textFrom(text: string, max: number): string {
   const plain = text.includes('\0') ? text.replaceAll('\0', '') : text
-  return plain.length > max ? plain.slice(0, max) : plain
+  if (plain.length <= max) return plain
+  const cut = plain.slice(0, max)
+  return cut.isWellFormed() ? cut : cut.slice(0, -1)
+}
+
+/** As in texts, NUL is left out: PostgreSQL has no place for it in JSON either. */
+function extraFrom(extra: Record<string, unknown> | undefined) {
+  const json = extra === undefined ? '' : JSON.stringify(extra)
+  if (!json.includes('\\u0000')) return extra
+  return JSON.parse(json.replaceAll(/(?<!\\)((?:\\\\)*)\\u0000/g, '$1'))
 }
 
 function creditFrom({ lane, slots }: proto.Credit): { lane: number; slots: number } {

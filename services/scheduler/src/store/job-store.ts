@@ -50,5 +50,6 @@ export function createSweepStore(database: Database): SweepStore {
     releaseLost: (limit, crashLimit) => sweeps.releaseLost(database, limit, crashLimit),
     forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
     openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
+    heldBy: (ids) => sweeps.heldBy(database, ids),
   }
 }

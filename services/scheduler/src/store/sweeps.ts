@@ -1,7 +1,7 @@
 /** What the sweeps behind the hints change; bounded by a limit, safe to run on every replica at once. */
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { ChangedJob } from '../ports.ts'
+import type { AttemptKey, ChangedJob } from '../ports.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 
 const sweep = (name: string, pick: string, set: string) => ({
@@ -106,4 +106,26 @@ export async function promoteBehindKey(database: Queryable, limit: number): Prom
     }
   }
   return promoted
+}
+
+const HELD_BY = {
+  name: 'held_by',
+  text: `
+    SELECT j.id, j.attachment_id, j.attempt FROM offstage.jobs j
+    WHERE j.attachment_id = ANY ($1::uuid[]) AND ${leaving('requeue', 'j.state')}`,
+}
+
+export async function heldBy(
+  database: Queryable,
+  attachmentIds: readonly string[],
+): Promise<AttemptKey[]> {
+  const { rows } = await database.query<{ id: string; attachment_id: string; attempt: number }>(
+    HELD_BY,
+    [attachmentIds],
+  )
+  return rows.map(({ id, attachment_id, attempt }) => ({
+    jobId: id,
+    attachmentId: attachment_id,
+    attempt,
+  }))
 }

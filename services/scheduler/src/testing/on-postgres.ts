@@ -1,4 +1,4 @@
-import { openPostgres } from '@offstage/kit/database'
+import { type Database, openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/kit/testkit'
 import { afterAll } from 'vitest'
 import { type SetupOptions, setup } from './setup.ts'
@@ -6,9 +6,14 @@ import { type SetupOptions, setup } from './setup.ts'
 const postgres = await startPostgres()
 afterAll(() => postgres[Symbol.asyncDispose]())
 
-/** A scheduler over a fresh PostgreSQL database, with short leases and sweeps. */
-export async function start(options: SetupOptions = {}) {
-  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 4 })
+/**
+ * A scheduler over a fresh PostgreSQL database, with short leases and sweeps. `between` stands between the two.
+ */
+export async function start(
+  options: SetupOptions & { readonly between?: (database: Database) => Database } = {},
+) {
+  const opened = await openPostgres({ url: await postgres.createDatabase(), poolSize: 4 })
+  const database = options.between?.(opened) ?? opened
   const config = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
   const bundle = await setup({ database, ...options, config: { ...config, ...options.config } })
   return {

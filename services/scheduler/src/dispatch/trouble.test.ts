@@ -1,0 +1,120 @@
+/** Results, reports and claims that meet trouble in the database: nothing is stranded (guarantees 2 and 4). */
+import type { Database } from '@offstage/kit/database'
+import { until } from '@offstage/kit/testkit'
+import { JobState } from '@offstage/proto/jobs'
+import { expect, test } from 'vitest'
+import { start } from '../testing/on-postgres.ts'
+import { attachExecutor } from '../testing/scripted-executor.ts'
+
+const job = { method: 'test.job' }
+const json = (value: unknown) => ({
+  source: { $case: 'inline' as const, value: Buffer.from(JSON.stringify(value)) },
+})
+const succeeded = (value: unknown) => ({ $case: 'succeeded' as const, value: json(value) })
+
+/** The database fails what records this result; `times` bounds how often. */
+async function failRecording(database: Database, result: unknown, state: string, times = 1e9) {
+  await database.query({
+    name: '',
+    text: `
+      CREATE SEQUENCE trouble;
+      CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('trouble') <= ${times} THEN RAISE EXCEPTION 'trouble' USING ERRCODE = '${state}'; END IF;
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER trouble BEFORE UPDATE ON offstage.jobs FOR EACH ROW
+        WHEN (convert_from(NEW.result, 'UTF8') = '${JSON.stringify(result)}') EXECUTE FUNCTION trouble();`,
+  })
+}
+
+test('a result the database refuses fails its own job and no other', async () => {
+  await using it = await start()
+  await failRecording(it.database, 'poison', '22P05')
+  await using executor = await attachExecutor(it.address)
+  const [bad, good] = [await it.jobs.start(job), await it.jobs.start(job)]
+  await executor.assigned(2)
+  executor.say({
+    results: [
+      { jobId: bad.jobId, attempt: 1, outcome: succeeded('poison') },
+      { jobId: good.jobId, attempt: 1, outcome: succeeded('fine') },
+    ],
+  })
+  await it.jobs.wait([bad.jobId, good.jobId], { timeoutMs: 5_000 })
+  expect(await it.jobs.get(good.jobId)).toMatchObject({ state: JobState.JOB_STATE_SUCCEEDED })
+  expect(await it.jobs.get(bad.jobId)).toMatchObject({
+    state: JobState.JOB_STATE_FAILED,
+    completion: { error: { reason: 'RESULT_NOT_RECORDED', retryable: false } },
+  })
+  await until(() => executor.acknowledged.length === 2)
+})
+
+test.each(['40P01', '57014', '53100'])(
+  'a result waits until SQLSTATE %s has passed',
+  async (state) => {
+    await using it = await start()
+    await failRecording(it.database, 'late', state, 2)
+    await using executor = await attachExecutor(it.address)
+    const { jobId } = await it.jobs.start(job)
+    await executor.assigned(1)
+    executor.say({ results: [{ jobId, attempt: 1, outcome: succeeded('late') }] })
+    const { satisfied } = await it.jobs.wait([jobId], { timeoutMs: 5_000 })
+    expect(satisfied).toBe(true)
+    expect(await it.jobs.get(jobId)).toMatchObject({ state: JobState.JOB_STATE_SUCCEEDED })
+  },
+)
+
+test('what is cut of an error stays text, and NUL in an extra is left out', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  await executor.assigned(1)
+  executor.say({
+    messages: [{ jobId, attempt: 1, number: 1, text: 'a', extra: { 'a\0': ['\0b', '\\u0000'] } }],
+    progress: [{ jobId, attempt: 1, progress: { percent: 1, extra: { a: '\0' }, revision: 1 } }],
+    results: [
+      {
+        jobId,
+        attempt: 1,
+        outcome: {
+          $case: 'failed',
+          value: { brief: `${'a'.repeat(999)}😀`, detail: '', reason: 'X', retryable: false },
+        },
+      },
+    ],
+  })
+  await it.jobs.wait([jobId], { timeoutMs: 5_000 })
+  const found = await it.jobs.get(jobId)
+  expect(found.completion?.error?.brief).toBe('a'.repeat(999))
+  expect(found.progress?.extra).toEqual({ a: '' })
+  const { rows } = await it.database.query<{ extra: unknown }>({
+    name: '',
+    text: 'SELECT extra FROM offstage.job_messages',
+  })
+  expect(rows).toEqual([{ extra: { a: ['b', '\\u0000'] } }])
+})
+
+test('jobs of a claim whose answer was lost are found, and run', async () => {
+  let isLost = false
+  const between = (database: Database): Database => ({
+    ...database,
+    async query(statement, values) {
+      const result = await database.query(statement, values)
+      if (statement.name !== 'claim_jobs' || isLost || result.rows.length === 0)
+        return result as never
+      isLost = true
+      throw new Error('Connection terminated unexpectedly')
+    },
+  })
+  await using it = await start({ between })
+  await using first = await attachExecutor(it.address, { slots: 0 })
+  const ids = (await it.jobs.startMany([job, job])).map(({ outcome }) =>
+    outcome?.$case === 'started' ? outcome.value.jobId : '',
+  )
+  first.say({ credits: [{ lane: 1, slots: 2 }] })
+  const assigned = await first.assigned(2)
+  expect(isLost).toBe(true)
+  expect(assigned.map(({ attempt }) => attempt)).toEqual([2, 2])
+  first.succeed(...assigned)
+  const { satisfied } = await it.jobs.wait(ids, { timeoutMs: 5_000 })
+  expect(satisfied).toBe(true)
+})
