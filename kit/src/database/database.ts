@@ -54,4 +54,9 @@ export interface Database extends Queryable, AsyncDisposable {
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   stats(): DatabaseStats
+  /**
+   * Tells the first statement that fails for want of the server (isConnectionError), and the first that succeeds after
+   * it. The function returned ends that.
+   */
+  onReachableChange(listener: (reachable: boolean) => void): () => void
 }

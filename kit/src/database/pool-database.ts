@@ -23,6 +23,7 @@ export function createPoolDatabase(init: {
 }): Database {
   const { kind, pool } = init
   const running = new Set<Promise<unknown>>()
+  const reachable = createReachable()
   let closed: Promise<void> | undefined
 
   function track<T>(work: () => Promise<T>): Promise<T> {
@@ -31,6 +32,7 @@ export function createPoolDatabase(init: {
     running.add(result)
     const done = () => running.delete(result)
     result.then(done, done)
+    result.then(reachable.succeeded, reachable.failed)
     return result
   }
 
@@ -45,8 +47,28 @@ export function createPoolDatabase(init: {
     query: (statement, values) =>
       track(() => withClient(pool, (client) => send(client, statement, values))),
     transaction: (work) => track(() => withClient(pool, (client) => transact(client, work))),
+    onReachableChange: reachable.listen,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     [Symbol.asyncDispose]: () => (closed ??= close()),
+  }
+}
+
+/** What the outcomes of statements tell of the way to the database. */
+function createReachable() {
+  const listeners = new Set<(reachable: boolean) => void>()
+  let current = true
+  const set = (next: boolean) => {
+    if (next === current) return
+    current = next
+    for (const listener of [...listeners]) listener(next)
+  }
+  return {
+    succeeded: () => set(true),
+    failed: (error: unknown) => set(!isConnectionError(error)),
+    listen(listener: (reachable: boolean) => void) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
   }
 }
 

@@ -36,6 +36,8 @@ test.each(['restart', 'kill'] as const)(
       poolSize: 4,
       onError: (error) => reported.push(error),
     })
+    const reachable: boolean[] = []
+    database.onReachableChange((is) => reachable.push(is))
     const plain = outcomeOf(database.query(sleepLong))
     const inTransaction = outcomeOf(database.transaction((tx) => tx.query(sleepLong)))
     const between = Promise.withResolvers<void>()
@@ -60,6 +62,7 @@ test.each(['restart', 'kill'] as const)(
     expect(answers.map(({ rows }) => rows)).toEqual(Array(8).fill([{ one: 1 }]))
     expect(reported.every(isConnectionError)).toBe(true)
     expect(database.stats().total).toBeLessThanOrEqual(4)
+    expect([reachable.at(0), reachable.at(-1)]).toEqual([false, true])
   },
 )
 

@@ -7,7 +7,7 @@ import type { Bus, Subscription } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
 import { createGrpcServer } from '@offstage/kit/grpc'
 import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
-import type { Logger } from '@offstage/kit/telemetry'
+import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import { ExecutorServiceService } from '@offstage/proto/executor'
 import {
   JobServiceService,
@@ -62,8 +62,8 @@ export interface Scheduler extends Service {
 
 export function createScheduler({ config, database, bus, log }: SchedulerOptions): Scheduler {
   const schedulerName = `${hostname()}:${process.pid}`
-  const onError = (error: unknown) =>
-    log.warn({ err: error }, 'upkeep failed; it will be tried again')
+  const onError = createTroubleLog(log, 'upkeep failed; it will be tried again')
+  logOutages(log, { database, bus })
   const store = createJobStore(database)
   const sweeps = createSweepStore(database)
   const attachmentStore = createAttachmentStore(database)
@@ -118,6 +118,7 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
     crashLimit: config.crashLimit,
     close: (attachmentId) => streams.get(attachmentId)?.(),
     changed,
+    log,
     onError,
   })
   const starts = createStarts({ store, attachments, backlog, events, newId: newJobId, unsent })
@@ -137,6 +138,7 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
     stopping: () => stopping,
     changed,
     wakeClaims: () => claims.wake(),
+    log,
     onError,
   })
   const jobs = jobService(

@@ -3,7 +3,7 @@ import { ConfigError } from '@offstage/kit/config'
 import type { Database } from '@offstage/kit/database'
 import { type Authenticate, createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
 import { composeServices, createLoop, createService, type Service } from '@offstage/kit/lifecycle'
-import type { Logger } from '@offstage/kit/telemetry'
+import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { openDiskBlobs } from './blobs/disk-blobs.ts'
 import type { StorageConfig } from './config.ts'
@@ -75,7 +75,8 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
   const { config, database, bus, log, authenticate } = options
   const hints = createHints(bus)
   const parts = { store: createSweepStore(database), blobs, hints }
-  const onError = (error: unknown) => log.warn({ err: error }, 'a sweep failed; it will run again')
+  const onError = createTroubleLog(log, 'a sweep failed; it will run again')
+  logOutages(log, { database, bus })
   const ended = createLoop({
     name: 'sweep of what has ended',
     everyMs: config.sweepEveryMs,

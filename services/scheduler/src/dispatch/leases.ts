@@ -11,6 +11,7 @@
  *     the same reason.
  */
 import { composeServices, createLoop, type Service } from '@offstage/kit/lifecycle'
+import type { Logger } from '@offstage/kit/telemetry'
 import type { AttachmentStore, ChangedJob, SweepStore } from '../ports.ts'
 import type { Attachments } from './attachments.ts'
 
@@ -23,10 +24,13 @@ export interface LeasesOptions {
   /** Ends the stream of an executor that has gone silent or lost its lease. */
   close(attachmentId: string): void
   changed(jobs: readonly ChangedJob[]): void
+  readonly log: Logger
   onError(error: unknown): void
 }
 
 const RELEASE_BATCH = 1_000
+/** In one line of the log. */
+const JOBS_NAMED_MAX = 20
 const FORGET_AFTER_MS = 3_600_000
 
 export function createLeases(options: LeasesOptions): Service {
@@ -57,7 +61,9 @@ export function createLeases(options: LeasesOptions): Service {
     for (const { id, heard } of attachments.all()) {
       const rounds = heard ? 0 : (silent.get(id) ?? 0) + 1
       silent.set(id, rounds)
-      if (rounds >= 3) options.close(id)
+      if (rounds < 3) continue
+      options.log.warn({ attachment: id }, 'executor has fallen silent; its stream is closed')
+      options.close(id)
     }
     for (const id of silent.keys()) if (attachments.get(id) === undefined) silent.delete(id)
   }
@@ -66,6 +72,10 @@ export function createLeases(options: LeasesOptions): Service {
     if (heldSince === undefined || performance.now() - heldSince < leaseMs) return
     for (let full = true; full; ) {
       const jobs = await sweeps.releaseLost(RELEASE_BATCH, options.crashLimit)
+      if (jobs.length > 0) {
+        const ids = jobs.slice(0, JOBS_NAMED_MAX).map((job) => job.id)
+        options.log.warn({ count: jobs.length, jobs: ids }, 'jobs taken from lost executors')
+      }
       options.changed(jobs)
       full = jobs.length === RELEASE_BATCH
     }

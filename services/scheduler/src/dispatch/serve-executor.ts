@@ -9,6 +9,7 @@
  *     or the lease runs out.
  */
 import type { Subscription } from '@offstage/kit/bus'
+import type { Logger } from '@offstage/kit/telemetry'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type {
@@ -68,6 +69,7 @@ export interface ServeExecutorOptions {
   changed(jobs: readonly ChangedJob[]): void
   /** Slots have become free. */
   wakeClaims(): void
+  readonly log: Logger
   onError(error: unknown): void
 }
 
@@ -100,6 +102,9 @@ export function createServeExecutor(options: ServeExecutorOptions): ServeExecuto
     stream.welcome()
     attachments.add(attachment)
     options.streams.set(attachment.id, stream.end)
+    const { running, laneOf } = attachment
+    const counts = { methods: laneOf.size, running: running.size }
+    options.log.info({ ...identityOf(attachment), ...counts }, 'executor attached')
     const { namespace } = hello
     for (const method of attachment.laneOf.keys()) options.backlog.add({ namespace, method })
     const onCancel = events.onCancelRequested(attachment.id, () => {
@@ -107,6 +112,10 @@ export function createServeExecutor(options: ServeExecutorOptions): ServeExecuto
     })
     return connection(options, attachment, onCancel)
   }
+}
+
+function identityOf({ id, sessionId, namespace, name }: Attachment) {
+  return { executor: name, session: sessionId, attachment: id, namespace }
 }
 
 /** Invariant 3. What is on its way to the executor is in its hello, or is requeued. */
@@ -159,6 +168,8 @@ function connection(
       if (frame.credits.some(({ lane }) => backlog.fills(lane))) options.wakeClaims()
     },
     close() {
+      const { running } = attachment
+      options.log.info({ ...identityOf(attachment), running: running.size }, 'executor detached')
       attachment.detach()
       options.attachments.remove(attachment)
       options.streams.delete(attachment.id)
