@@ -37,7 +37,7 @@ export const TRANSITIONS = {
   requeue: { from: [running, waiting], to: queued },
   /** Its executors keep dying. */
   poison: { from: [running, waiting], to: failed },
-  /** It stayed in the queue longer than it may. */
+  /** It was not assigned within its queue deadline; only before the first assignment. */
   expire: { from: [scheduled, queued], to: failed },
   /** Canceled before it started. */
   cancelUnstarted: { from: [scheduled, queued], to: canceled },

@@ -20,10 +20,12 @@ const PROMOTE_DUE = sweep(
   `state = ${TRANSITIONS.promote.to}`,
 )
 
+/** Only before the first assignment: what waits for another attempt has been started in time. */
 const EXPIRE_QUEUED = sweep(
   'expire_queued',
   `SELECT j.id FROM offstage.jobs j
-   WHERE ${leaving('expire', 'j.state')} AND j.queue_deadline <= now() ORDER BY j.queue_deadline`,
+   WHERE ${leaving('expire', 'j.state')} AND j.attempt = 0 AND j.queue_deadline <= now()
+   ORDER BY j.queue_deadline`,
   `state = ${TRANSITIONS.expire.to}, finish_time = now(), error = jsonb_build_object(
      'brief', 'The job was not started within its queue deadline.', 'detail', '',
      'reason', 'DEADLINE_EXCEEDED', 'retryable', false)`,

@@ -195,7 +195,10 @@ export interface RetryPolicy {
 
 /** Time limits of a job (row J17); each unset one is taken from the method, else there is no limit. */
 export interface Deadlines {
-  /** Longest stay in the queue; past it the job fails with DEADLINE_EXCEEDED without having run. */
+  /**
+   * Longest time from the start to the first assignment to an executor; past it the job fails with DEADLINE_EXCEEDED without
+   * having run. It no longer counts after that: not for retries, nor for a job handed back.
+   */
   queue:
     | Duration
     | undefined;

@@ -27,7 +27,7 @@ CREATE TABLE offstage.jobs (
   traceparent         text,
   create_time         timestamptz NOT NULL DEFAULT now(),
   due_time            timestamptz,
-  queue_deadline      timestamptz,
+  queue_deadline      timestamptz,                      -- of the first assignment; what was assigned once has kept it
   start_time          timestamptz,
   finish_time         timestamptz,
   cancel_time         timestamptz,                      -- a cancel was asked for
@@ -50,7 +50,7 @@ CREATE TABLE offstage.jobs (
 -- Hot indexes are partial: finished jobs are in none of them.
 CREATE INDEX jobs_queued     ON offstage.jobs (namespace, method, lane, priority DESC, id) WHERE state = 2;
 CREATE INDEX jobs_due        ON offstage.jobs (due_time) WHERE state = 1 AND NOT behind_key;
-CREATE INDEX jobs_deadline   ON offstage.jobs (queue_deadline) WHERE state IN (1, 2) AND queue_deadline IS NOT NULL;
+CREATE INDEX jobs_deadline   ON offstage.jobs (queue_deadline) WHERE state IN (1, 2) AND attempt = 0 AND queue_deadline IS NOT NULL;
 CREATE INDEX jobs_held       ON offstage.jobs (attachment_id) WHERE state IN (3, 4);
 CREATE INDEX jobs_cancel     ON offstage.jobs (cancel_deadline) WHERE state IN (3, 4) AND cancel_time IS NOT NULL;
 CREATE INDEX jobs_parent     ON offstage.jobs (parent_id) WHERE parent_id IS NOT NULL;
