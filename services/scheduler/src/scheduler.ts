@@ -5,7 +5,7 @@
 import { hostname } from 'node:os'
 import type { Bus, Subscription } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
-import { createGrpcServer } from '@offstage/kit/grpc'
+import { type Authenticate, createGrpcServer } from '@offstage/kit/grpc'
 import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import { ExecutorServiceService } from '@offstage/proto/executor'
@@ -53,6 +53,8 @@ export interface SchedulerOptions {
   readonly database: Database
   readonly bus: Bus
   readonly log: Logger
+  /** Says who calls. Default: everybody is a developer with all rights, on loopback addresses only. */
+  readonly authenticate?: Authenticate
 }
 
 export interface Scheduler extends Service {
@@ -60,7 +62,8 @@ export interface Scheduler extends Service {
   readonly address: string
 }
 
-export function createScheduler({ config, database, bus, log }: SchedulerOptions): Scheduler {
+export function createScheduler(options: SchedulerOptions): Scheduler {
+  const { config, database, bus, log, authenticate } = options
   const schedulerName = `${hostname()}:${process.pid}`
   const onError = createTroubleLog(log, 'upkeep failed; it will be tried again')
   logOutages(log, { database, bus })
@@ -170,6 +173,7 @@ export function createScheduler({ config, database, bus, log }: SchedulerOptions
       },
     ],
     log,
+    ...(authenticate && { authenticate }),
   })
 
   const service = composeServices('scheduler', [

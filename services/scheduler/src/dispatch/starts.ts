@@ -188,10 +188,14 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       return { kind: 'refused', refusal: requestIdReused(command.requestId) }
     }
     if (existing?.by === 'key') {
-      if (command.keyConflict === 'refuse') {
+      // The refusal names a foreign holder too (row J4); the job itself and its result stay its owner's (row J6).
+      const mayHave = command.admin || existing.owner === command.owner
+      if (command.keyConflict === 'return-running' && mayHave) {
+        return { kind: 'existing', standing: existing }
+      }
+      if (command.keyConflict !== 'queue-behind') {
         return { kind: 'refused', refusal: keyTaken(command.key, existing) }
       }
-      if (command.keyConflict === 'return-running') return { kind: 'existing', standing: existing }
       if (await store.insertBehindKey(job)) {
         job.item.onStarted?.(job.id)
         return { kind: 'started', id: job.id, state: JobState.scheduled, here: false }

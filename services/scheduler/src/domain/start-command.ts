@@ -45,6 +45,8 @@ export interface StartOptions {
 export interface StartCommand {
   readonly namespace: string
   readonly owner: string
+  /** Whether who starts it may have the jobs of other owners too (row J6). */
+  readonly admin: boolean
   readonly method: string
   readonly params: Payload
   readonly kind: number

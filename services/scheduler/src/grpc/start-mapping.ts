@@ -31,6 +31,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   return {
     namespace: origin.namespace,
     owner: origin.caller.user,
+    admin: origin.caller.roles.includes('admin'),
     method: spec.method,
     params: payloadFrom(spec.params) ?? EMPTY_PARAMS,
     kind: 1,

@@ -60,18 +60,20 @@ export function createFindJobs(options: {
       return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }
     },
     async wait(caller, namespace, { ids, any, timeoutMs }, signal) {
-      using waiter = new Waiter(feed, readStandings)
+      using waiter = new Waiter(
+        feed,
+        readStandings,
+        (standing) => standing.namespace === namespace && canSee(caller, standing.owner),
+      )
       const unique = [...new Set(ids)]
       if (timeoutMs > 0) for (const id of unique) waiter.follow(namespace, id, true)
-      const visible = (standing: JobStanding | undefined) =>
-        standing?.namespace === namespace && canSee(caller, standing.owner) ? standing : undefined
-      const first = new Map((await waiter.check(unique)).map((s, i) => [unique[i], visible(s)]))
-      const missing = unique.filter((id) => first.get(id) === undefined).length
-      // A job that does not exist will never end: it is not waited for.
-      const wanted = any ? Math.min(1, unique.length - missing) : unique.length - missing
-      const ended = () => unique.filter((id) => first.get(id) && waiter.ended.has(id)).length
-      const satisfied = ended() >= wanted || (await waiter.until(wanted, timeoutMs, signal))
-      const standings = ids.map((id) => first.get(id) && (waiter.ended.get(id) ?? first.get(id)))
+      const first = new Map((await waiter.check(unique)).map((s, i) => [unique[i], s]))
+      // What is missing, or not the caller's, will never end for them: it is not waited for.
+      const found = unique.filter((id) => first.get(id) !== undefined)
+      for (const id of unique) if (first.get(id) === undefined) waiter.leave(id)
+      const wanted = any ? Math.min(1, found.length) : found.length
+      const satisfied = await waiter.until(wanted, timeoutMs, signal)
+      const standings = ids.map((id) => waiter.ended.get(id) ?? first.get(id))
       return { standings, satisfied }
     },
     async messages(caller, namespace, jobId, { after, size }) {

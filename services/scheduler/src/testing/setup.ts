@@ -2,6 +2,7 @@
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { type Bus, createInProcessBus } from '@offstage/kit/bus'
 import { type Database, openPglite } from '@offstage/kit/database'
+import { type Authenticate, developmentAuthenticate } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
 import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
@@ -11,7 +12,10 @@ import { complete, type Draft, millis } from './draft.ts'
 export interface Bundle extends AsyncDisposable {
   readonly scheduler: Scheduler
   readonly database: Database
+  /** Calls as `dev`, who is the only administrator. */
   readonly jobs: JobClient
+  /** Calls as another user. */
+  as(user: string): JobClient
 }
 
 export interface SetupOptions {
@@ -19,6 +23,12 @@ export interface SetupOptions {
   /** Default: an in-memory PGlite of its own. */
   readonly database?: Database
   readonly bus?: Bus
+}
+
+/** Believes whoever calls, as development does, but for their being administrators. */
+const onlyDevIsAdmin: Authenticate = (metadata) => {
+  const caller = developmentAuthenticate(metadata)
+  return { ...caller, roles: caller.user === 'dev' ? ['admin'] : [] }
 }
 
 export async function setup(options: SetupOptions = {}): Promise<Bundle> {
@@ -30,15 +40,21 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
     ...options.config,
   }
   const log = createLogger({ name: 'scheduler', level: 'error' })
-  const scheduler = createScheduler({ config, database, bus, log })
+  const scheduler = createScheduler({ config, database, bus, log, authenticate: onlyDevIsAdmin })
   await scheduler.start()
-  const jobs = connectJobs(scheduler.address)
+  const clients: JobClient[] = []
+  const as = (user: string) => {
+    const client = connectJobs(scheduler.address, user)
+    clients.push(client)
+    return client
+  }
   return {
     scheduler,
     database,
-    jobs,
+    jobs: as('dev'),
+    as,
     async [Symbol.asyncDispose]() {
-      jobs.close()
+      for (const client of clients) client.close()
       await scheduler.stop()
       if (options.bus === undefined) await bus[Symbol.asyncDispose]()
       if (options.database === undefined) await database[Symbol.asyncDispose]()
@@ -57,16 +73,20 @@ export interface JobClient {
     jobs: readonly Draft<proto.JobSpec>[],
     waitMs?: number,
   ): Promise<proto.StartJobOutcome[]>
-  get(jobId: string): Promise<proto.Job>
+  get(jobId: string, namespace?: string): Promise<proto.Job>
+  list(filter?: Draft<proto.JobFilter>): Promise<proto.ListJobsResponse>
   wait(
     jobIds: readonly string[],
     options?: { any?: boolean; timeoutMs?: number },
   ): Promise<proto.WaitJobsResponse>
-  cancel(jobId: string, options?: { graceMs?: number }): Promise<proto.CancelJobResponse>
+  cancel(
+    jobId: string,
+    options?: { graceMs?: number; cascade?: boolean },
+  ): Promise<proto.CancelJobResponse>
   close(): void
 }
 
-export function connectJobs(address: string): JobClient {
+export function connectJobs(address: string, caller = 'dev'): JobClient {
   const raw = new proto.JobServiceClient(address, credentials.createInsecure())
   const call = <Req, Res>(
     method: (
@@ -75,7 +95,7 @@ export function connectJobs(address: string): JobClient {
       callback: (error: Error | null, response: Res) => void,
     ) => unknown,
     request: Req,
-    user = 'dev',
+    user = caller,
   ) =>
     new Promise<Res>((resolve, reject) => {
       const metadata = new Metadata()
@@ -104,14 +124,15 @@ export function connectJobs(address: string): JobClient {
       )
       return outcomes
     },
-    async get(jobId) {
+    async get(jobId, namespace = '') {
       const { job } = await call<proto.GetJobRequest, proto.GetJobResponse>(
         raw.getJob,
-        complete(proto.GetJobRequest, { jobId }),
+        complete(proto.GetJobRequest, { jobId, namespace }),
       )
       if (job === undefined) throw new Error('no job in the answer')
       return job
     },
+    list: (filter = {}) => call(raw.listJobs, complete(proto.ListJobsRequest, { filter })),
     wait: (jobIds, { any = false, timeoutMs = 10_000 } = {}) =>
       call(
         raw.waitJobs,
@@ -121,8 +142,11 @@ export function connectJobs(address: string): JobClient {
           timeout: millis(timeoutMs),
         }),
       ),
-    cancel: (jobId, { graceMs = 1_000 } = {}) =>
-      call(raw.cancelJob, complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs) })),
+    cancel: (jobId, { graceMs = 1_000, cascade = false } = {}) =>
+      call(
+        raw.cancelJob,
+        complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs), cascade }),
+      ),
     close: () => raw.close(),
   }
 }

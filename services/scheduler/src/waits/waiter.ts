@@ -2,6 +2,7 @@
  * Waits for jobs to end: for an inline wait, and for WaitJobs.
  *
  * Listen first, then read, then wait (guarantee 5): `follow` listens; `check` reads what may have ended before or elsewhere.
+ * What the caller may not see is to a waiter as if it did not exist (guarantee 8): never read, never ended, never counted.
  */
 import type { JobStanding } from '../domain/job.ts'
 import type { JobFeed, JobListener } from './job-feed.ts'
@@ -14,20 +15,34 @@ export class Waiter implements Disposable {
   readonly ended = new Map<string, JobStanding>()
   readonly #feed: JobFeed
   readonly #read: ReadStandings
+  readonly #visible: (standing: JobStanding) => boolean
   readonly #open = new Map<string, () => void>()
   readonly #dirty = new Set<string>()
   #reading = false
   #progress: () => void = () => {}
 
-  constructor(feed: JobFeed, read: ReadStandings) {
+  constructor(
+    feed: JobFeed,
+    read: ReadStandings,
+    visible: (standing: JobStanding) => boolean = () => true,
+  ) {
     this.#feed = feed
     this.#read = read
+    this.#visible = visible
   }
 
   /** Listens to a job. Calling it again with `elsewhere` widens the ear to other replicas. */
   follow(namespace: string, jobId: string, elsewhere: boolean): void {
     if (this.ended.has(jobId)) return
     this.#open.set(jobId, this.#feed.listen(namespace, jobId, this.#onHint(jobId), { elsewhere }))
+  }
+
+  /** Stops listening to a job, so that its end counts for nothing. */
+  leave(jobId: string): void {
+    this.#open.get(jobId)?.()
+    this.#open.delete(jobId)
+    this.#listeners.delete(jobId)
+    this.#dirty.delete(jobId)
   }
 
   readonly #listeners = new Map<string, JobListener>()
@@ -45,19 +60,19 @@ export class Waiter implements Disposable {
     return listener
   }
 
-  /** Reads where the jobs stand now; the answer has undefined for what does not exist. */
+  /** Reads where the jobs stand now; the answer has undefined for what does not exist, or not for the caller. */
   async check(ids: readonly string[]): Promise<(JobStanding | undefined)[]> {
-    const standings = await this.#read(ids)
+    const found = await this.#read(ids)
+    const standings = found.map((standing) => standing && this.#seen(standing))
     for (const standing of standings) if (standing?.completion !== undefined) this.end(standing)
     return standings
   }
 
   /** Takes note of an end that became known otherwise. */
   end(standing: JobStanding): void {
+    if (this.#seen(standing) === undefined) return
     this.ended.set(standing.id, standing)
-    this.#open.get(standing.id)?.()
-    this.#open.delete(standing.id)
-    this.#listeners.delete(standing.id)
+    this.leave(standing.id)
     this.#progress()
   }
 
@@ -83,6 +98,10 @@ export class Waiter implements Disposable {
   [Symbol.dispose](): void {
     for (const leave of this.#open.values()) leave()
     this.#open.clear()
+  }
+
+  #seen(standing: JobStanding): JobStanding | undefined {
+    return this.#visible(standing) ? standing : undefined
   }
 
   /** Hints that carry no completion are answered by one read for all that came meanwhile. */

@@ -97,7 +97,10 @@ export const KeyConflictPolicy = {
   KEY_CONFLICT_POLICY_UNSPECIFIED: 0,
   /** KEY_CONFLICT_POLICY_REFUSE - Refuse with ALREADY_EXISTS, reason JOB_KEY_TAKEN; the error names the holder, its owner and its age. */
   KEY_CONFLICT_POLICY_REFUSE: 1,
-  /** KEY_CONFLICT_POLICY_RETURN_RUNNING - Create nothing and return the job that holds the key. */
+  /**
+   * KEY_CONFLICT_POLICY_RETURN_RUNNING - Create nothing and return the job that holds the key. Refused as by REFUSE when that job belongs to another and the caller
+   * is no administrator (row J6).
+   */
   KEY_CONFLICT_POLICY_RETURN_RUNNING: 2,
   /** KEY_CONFLICT_POLICY_QUEUE_BEHIND - Create the job as SCHEDULED; it becomes QUEUED when the holder has ended. */
   KEY_CONFLICT_POLICY_QUEUE_BEHIND: 3,
