@@ -130,11 +130,16 @@ export interface QueueRef {
  * leaves; what it returns is what really changed.
  */
 export interface JobStore {
-  /** Ids that were created, with the state they got; what is missing ran into an existing job. */
+  /**
+   * Ids that were created, with the state they got; what is missing ran into an existing job, or its parent does not
+   * exist. A child of a job whose cancel goes for it too is created as canceled.
+   */
   insert(jobs: readonly NewJob[]): Promise<Map<string, JobState>>
-  /** Creates a job that waits for the holder of its key. */
-  insertBehindKey(job: NewJob): Promise<boolean>
+  /** Creates a job that waits for the holder of its key; the state it got, or undefined as for `insert`. */
+  insertBehindKey(job: NewJob): Promise<JobState | undefined>
   findExisting(job: NewJob): Promise<ExistingJob | undefined>
+  /** Whether the parent of a start exists for who starts it. */
+  hasParent(command: StartCommand): Promise<boolean>
   /** Takes queued jobs, best first, one for each entry of `attachmentIds`. */
   claim(
     namespace: string,

@@ -57,6 +57,11 @@ export function keyTaken(key: string, holder: ExistingJob): Refusal {
   })
 }
 
+/** Also the answer for a parent of another owner (row J6). */
+export function parentNotFound(): Refusal {
+  return invalidField('parent_job_id', 'names no job in this namespace that you may see')
+}
+
 export function requestIdReused(requestId: string): Refusal {
   return new Refusal({
     reason: 'REQUEST_ID_REUSED',

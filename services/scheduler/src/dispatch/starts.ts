@@ -16,7 +16,7 @@ import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttemptKey, JobStore, NewJob } from '../ports.ts'
-import { keyTaken, overloaded, requestIdReused } from '../refusals.ts'
+import { keyTaken, overloaded, parentNotFound, requestIdReused } from '../refusals.ts'
 import type { Attachments, Reservation } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import { type Batcher, createBatcher } from './batcher.ts'
@@ -87,6 +87,7 @@ async function startBatch(
     }
     // Of two starts with the same request id in one batch, the first created the job.
     inserted.delete(job.id)
+    if (state !== JobState.running) releaseSlot(job)
     job.item.onStarted?.(job.id)
     const here = send(options, job, state)
     if (state === JobState.queued) queued.push(job.command)
@@ -177,6 +178,7 @@ function send(
 async function resolveConflict(options: StartsOptions, job: Placed): Promise<StartOutcome> {
   const { store, backlog, events } = options
   const { command } = job
+  const unplaced: NewJob = { id: job.id, command, lane: command.lane, attachmentId: undefined }
   for (let round = 0; round < CONFLICT_ROUNDS; round++) {
     const existing = await store.findExisting(job)
     if (existing?.by === 'request-id') {
@@ -187,6 +189,9 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       if (same) return { kind: 'existing', standing: existing }
       return { kind: 'refused', refusal: requestIdReused(command.requestId) }
     }
+    if (command.parentId !== '' && !(await store.hasParent(command))) {
+      return { kind: 'refused', refusal: parentNotFound() }
+    }
     if (existing?.by === 'key') {
       // The refusal names a foreign holder too (row J4); the job itself and its result stay its owner's (row J6).
       const mayHave = command.admin || existing.owner === command.owner
@@ -196,14 +201,15 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       if (command.keyConflict !== 'queue-behind') {
         return { kind: 'refused', refusal: keyTaken(command.key, existing) }
       }
-      if (await store.insertBehindKey(job)) {
+      const state = await store.insertBehindKey(unplaced)
+      if (state !== undefined) {
         job.item.onStarted?.(job.id)
-        return { kind: 'started', id: job.id, state: JobState.scheduled, here: false }
+        return { kind: 'started', id: job.id, state, here: false }
       }
       continue
     }
     // The holder ended in between: try again, without an executor.
-    const again = await store.insert([{ ...job, attachmentId: undefined, lane: command.lane }])
+    const again = await store.insert([unplaced])
     const state = again.get(job.id)
     if (state !== undefined) {
       job.item.onStarted?.(job.id)

@@ -1,39 +1,56 @@
-import type { Queryable } from '@offstage/kit/database'
+/**
+ * Canceling a job and what hangs on it, down the tree level by level in one transaction.
+ *
+ * Invariants:
+ *  1. A cancel stays in its namespace and, unless an administrator asks, with the jobs of one owner (guarantee 8).
+ *  2. No child slips through (guarantee 7): the children of a level are read after its jobs were marked, and a start locks
+ *     its parent's row (insert-jobs.ts); so a child is either found here, or its start sees the mark.
+ *  3. The rows of a level are locked in the order of their ids, as by every statement that waits for many.
+ */
+import type { Database, Queryable } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { CanceledJob, CancelRequest, OpenCancel } from '../ports.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 
-/**
- * Ends jobs that have not started, and marks running ones; the first mark stands. Finished ones are answered as
- * they are. With cascade, children of children too.
- */
+const CANCELED_COLUMNS = `${CHANGED_COLUMNS}, j.attachment_id, j.attempt`
+const ALLOWED = 'j.namespace = $1 AND ($2::text IS NULL OR j.owner = $2)'
+const UNSTARTED = leaving('cancelUnstarted', 'j.state')
+
+/** Ends jobs that have not started, and marks running ones; the first mark stands, but for becoming a cascade. */
 const CANCEL = {
   name: 'cancel_jobs',
   text: `
-    WITH RECURSIVE target AS (
-      SELECT id FROM offstage.jobs
-      WHERE id = $2::uuid AND namespace = $1 AND ($3::text IS NULL OR owner = $3)
-      UNION
-      SELECT child.id FROM offstage.jobs child JOIN target ON child.parent_id = target.id
-      WHERE $7::boolean OR (child.options->>'cancelWithParent')::boolean
-    ), changed AS (
-      UPDATE offstage.jobs j
-      SET revision = j.revision + 1,
-        state = CASE WHEN ${leaving('cancelUnstarted', 'j.state')} THEN ${TRANSITIONS.cancelUnstarted.to} ELSE j.state END,
-        finish_time = CASE WHEN ${leaving('cancelUnstarted', 'j.state')} THEN now() END,
-        cancel_outcome = CASE WHEN ${leaving('cancelUnstarted', 'j.state')} THEN 1 ELSE 0 END,
-        cancel_reason = $4,
-        cancel_time = now(),
-        cancel_deadline = now() + ($5::float8 + $6::float8) * interval '1 ms'
-      FROM target
-      WHERE j.id = target.id AND j.state < ${JobState.succeeded} AND j.cancel_time IS NULL
-      RETURNING ${CHANGED_COLUMNS}, j.attachment_id, j.attempt, true AS changed
+    WITH target AS (
+      SELECT j.id FROM offstage.jobs j
+      WHERE j.id = ANY ($3::uuid[]) AND ${ALLOWED} AND j.state < ${JobState.succeeded}
+        AND (j.cancel_time IS NULL OR $4::boolean AND NOT j.cancel_cascade)
+      ORDER BY j.id FOR NO KEY UPDATE
     )
-    SELECT * FROM changed
-    UNION ALL
-    SELECT ${CHANGED_COLUMNS}, j.attachment_id, j.attempt, false
-    FROM offstage.jobs j JOIN target ON target.id = j.id
-    WHERE j.id = $2::uuid AND NOT EXISTS (SELECT FROM changed WHERE changed.id = j.id)`,
+    UPDATE offstage.jobs j
+    SET revision = j.revision + 1,
+      state = CASE WHEN ${UNSTARTED} THEN ${TRANSITIONS.cancelUnstarted.to} ELSE j.state END,
+      finish_time = CASE WHEN ${UNSTARTED} THEN now() END,
+      cancel_outcome = CASE WHEN ${UNSTARTED} THEN 1 ELSE 0 END,
+      cancel_cascade = $4::boolean,
+      cancel_reason = coalesce(j.cancel_reason, $5),
+      cancel_time = coalesce(j.cancel_time, now()),
+      cancel_deadline = coalesce(j.cancel_deadline, now() + ($6::float8 + $7::float8) * interval '1 ms')
+    FROM target WHERE j.id = target.id
+    RETURNING ${CANCELED_COLUMNS}`,
+}
+
+const TARGET = {
+  name: 'read_cancel_target',
+  text: `SELECT ${CANCELED_COLUMNS} FROM offstage.jobs j WHERE j.id = $3::uuid AND ${ALLOWED}`,
+}
+
+/** Ended children too: theirs may still run. */
+const CHILDREN = {
+  name: 'children_to_cancel',
+  text: `
+    SELECT j.id FROM offstage.jobs j
+    WHERE j.parent_id = ANY ($3::uuid[]) AND ${ALLOWED}
+      AND ($4::boolean OR (j.options->>'cancelWithParent')::boolean)`,
 }
 
 interface CanceledRow extends ChangedRow {
@@ -41,24 +58,35 @@ interface CanceledRow extends ChangedRow {
   attempt: number
 }
 
-export async function cancelJobs(
-  database: Queryable,
-  request: CancelRequest,
-): Promise<CanceledJob[]> {
-  const { rows } = await database.query<CanceledRow>(CANCEL, [
-    request.namespace,
-    request.jobId,
-    request.owner ?? null,
-    request.reason,
-    request.graceMs,
-    request.leaseMs,
-    request.cascade,
-  ])
-  return rows.map((row) => ({
+/** What was ended or marked, and the job itself also when it was not; nothing when it may not be canceled. */
+export function cancelJobs(database: Database, request: CancelRequest): Promise<CanceledJob[]> {
+  const { namespace, owner = null, jobId, cascade, reason, graceMs, leaseMs } = request
+  const mark = async (tx: Queryable, ids: readonly string[]) => {
+    const values = [namespace, owner, ids, cascade, reason, graceMs, leaseMs]
+    return (await tx.query<CanceledRow>(CANCEL, values)).rows
+  }
+  return database.transaction(async (tx) => {
+    let canceled = await mark(tx, [jobId])
+    if (canceled.length === 0) {
+      canceled = (await tx.query<CanceledRow>(TARGET, [namespace, owner, jobId])).rows
+    }
+    const seen = new Set(canceled.map(({ id }) => id))
+    for (let level = [...seen]; level.length > 0; ) {
+      const { rows } = await tx.query<{ id: string }>(CHILDREN, [namespace, owner, level, cascade])
+      level = rows.map(({ id }) => id).filter((id) => !seen.has(id))
+      for (const id of level) seen.add(id)
+      if (level.length > 0) canceled.push(...(await mark(tx, level)))
+    }
+    return canceled.map(canceledFromRow)
+  })
+}
+
+function canceledFromRow(row: CanceledRow): CanceledJob {
+  return {
     ...changedFromRow(row),
     attachmentId: row.attachment_id ?? '',
     attempt: row.attempt,
-  }))
+  }
 }
 
 const OPEN = {

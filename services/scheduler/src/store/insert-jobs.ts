@@ -24,17 +24,27 @@ const INSERT_PLAIN = {
 
 /**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs ten
- * array elements. Ids, request ids and keys that exist already make a row vanish from the answer.
+ * array elements. Ids, request ids and keys that exist already make a row vanish from the answer, and so does a
+ * parent that does not exist for who starts it.
+ *
+ * Parents are locked against being canceled meanwhile: a child of a canceled tree is recorded as canceled, as if
+ * the cancel had come right after its start (guarantee 7).
  */
 const INSERT = {
   name: 'insert_jobs',
   text: `
+    WITH parent AS (
+      SELECT j.id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade
+      FROM offstage.jobs j WHERE j.id = ANY ($11::uuid[])
+      ORDER BY j.id FOR SHARE
+    )
     INSERT INTO offstage.jobs (
       id, namespace, method, owner, state, lane, attachment_id, attempt, start_time, params, traceparent,
       kind, priority, key, request_id, parent_id, params_address, params_type, labels, options,
-      due_time, queue_deadline, behind_key)
+      due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT u.id, u.namespace, u.method, u.owner,
-      CASE WHEN u.due > now() OR u.behind THEN ${JobState.scheduled} ELSE u.state END,
+      CASE WHEN u.canceled THEN ${JobState.canceled}
+        WHEN u.due > now() OR u.behind THEN ${JobState.scheduled} ELSE u.state END,
       u.lane, u.attachment_id,
       CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
@@ -42,15 +52,24 @@ const INSERT = {
       coalesce((u.rest->>'kind')::smallint, 1), coalesce((u.rest->>'priority')::smallint, 0),
       u.rest->>'key', u.rest->>'requestId', (u.rest->>'parentId')::uuid,
       u.rest->>'paramsAddress', u.rest->>'paramsType', u.rest->'labels', u.rest->'options',
-      u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind
+      u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
+      CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
+      CASE WHEN u.canceled THEN 1 ELSE 0 END
     FROM (
-      SELECT p.*,
+      SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent, p.rest,
+        CASE WHEN doom.canceled THEN NULL ELSE p.attachment_id END AS attachment_id,
+        doom.canceled,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[],
         $7::uuid[], $8::bytea[], $9::text[], $10::jsonb[])
         AS p(id, namespace, method, owner, state, lane, attachment_id, params, traceparent, rest)
+      LEFT JOIN parent ON parent.id = (p.rest->>'parentId')::uuid AND parent.namespace = p.namespace
+        AND (parent.owner = p.owner OR (p.rest->>'admin')::boolean)
+      CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
+        AND (parent.cascade OR (p.rest->'options'->>'cancelWithParent')::boolean), false) AS canceled) doom
+      WHERE p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL
     ) u
     ON CONFLICT DO NOTHING
     RETURNING id, state`,
@@ -72,7 +91,9 @@ export async function insertJobs(
   if (plain && (await insertPlain(database, columns))) {
     return new Map(jobs.map((job) => [job.id, firstState(job)]))
   }
-  const { rows } = await database.query<InsertedRow>(INSERT, [...columns, rests])
+  const parents = new Set(jobs.map(({ command }) => command.parentId))
+  parents.delete('')
+  const { rows } = await database.query<InsertedRow>(INSERT, [...columns, rests, [...parents]])
   return new Map(rows.map((row) => [row.id, row.state]))
 }
 
@@ -130,6 +151,7 @@ function restOf(id: string, command: StartCommand, behind: boolean): string | nu
     key: command.key || undefined,
     requestId: requestId || undefined,
     parentId: command.parentId || undefined,
+    admin: (command.parentId !== '' && command.admin) || undefined,
     paramsAddress: params.address,
     paramsType: params.type || undefined,
     labels: command.labels,

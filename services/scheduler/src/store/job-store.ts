@@ -11,7 +11,7 @@ import {
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { findExisting, listJobs, readJob, readStandings } from './read-jobs.ts'
+import { findExisting, hasParent, listJobs, readJob, readStandings } from './read-jobs.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
@@ -23,8 +23,9 @@ export async function migrateJobs(database: Database): Promise<void> {
 export function createJobStore(database: Database): JobStore {
   return {
     insert: (jobs) => insertJobs(database, jobs),
-    insertBehindKey: async (job) => (await insertJobs(database, [job], true)).size > 0,
+    insertBehindKey: async (job) => (await insertJobs(database, [job], true)).get(job.id),
     findExisting: (job) => findExisting(database, job),
+    hasParent: (command) => hasParent(database, command),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
     succeed: (successes) => succeedAttempts(database, successes),
     end: (ends) => endAttempts(database, ends),

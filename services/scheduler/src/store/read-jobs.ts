@@ -1,5 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Job, JobStanding } from '../domain/job.ts'
+import type { StartCommand } from '../domain/start-command.ts'
 import type { ExistingJob, JobFilter, NewJob } from '../ports.ts'
 import {
   JOB_COLUMNS,
@@ -124,4 +125,19 @@ export async function findExisting(
       by: row.by,
     }
   )
+}
+
+const HAS_PARENT = {
+  name: 'has_parent',
+  text: `
+    SELECT FROM offstage.jobs j
+    WHERE j.id = $1::uuid AND j.namespace = $2 AND ($3::text IS NULL OR j.owner = $3)`,
+}
+
+export async function hasParent(
+  database: Queryable,
+  { parentId, namespace, owner, admin }: StartCommand,
+): Promise<boolean> {
+  const { rows } = await database.query(HAS_PARENT, [parentId, namespace, admin ? null : owner])
+  return rows.length > 0
 }

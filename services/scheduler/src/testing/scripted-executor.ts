@@ -33,6 +33,7 @@ export interface ScriptOptions {
   /** Of the lane task. Default 0. */
   readonly taskSlots?: number
   readonly sessionId?: string
+  readonly namespace?: string
   readonly running?: readonly AttemptRef[]
   /** Answers each assignment at once. Default false. */
   readonly auto?: boolean
@@ -107,6 +108,7 @@ export async function attachExecutor(
     hello: {
       sessionId,
       name: 'scripted',
+      namespace: options.namespace ?? '',
       methods: methods.map((name) => ({ name })),
       lanes: [{ lane: 1, slots }],
       running: options.running ?? [],

@@ -306,7 +306,10 @@ export interface JobSpec {
   requestId: string;
   /** Default PROGRAM. SYSTEM and SCHEDULED are Offstage's own. */
   kind: JobKind;
-  /** The job that starts this one (row J11). */
+  /**
+   * The job that starts this one (row J11): of the same namespace, and one the caller may see; else INVALID_FIELD. It may have
+   * ended. If it was canceled together with its children, this job is recorded as CANCELED.
+   */
   parentJobId: string;
   /** Default: the lane of the method's definition. */
   lane: Lane;

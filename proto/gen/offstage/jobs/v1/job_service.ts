@@ -299,7 +299,10 @@ export interface CancelJobRequest {
   grace:
     | Duration
     | undefined;
-  /** Cancel the unfinished children too. Default false. */
+  /**
+   * Cancel all its unfinished children too, and theirs: those of the same owner, or of all when an administrator asks. Default
+   * false: only those started with `cancel_with_parent`.
+   */
   cascade: boolean;
 }
 

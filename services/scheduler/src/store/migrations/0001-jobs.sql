@@ -32,6 +32,7 @@ CREATE TABLE offstage.jobs (
   finish_time         timestamptz,
   cancel_time         timestamptz,                      -- a cancel was asked for
   cancel_deadline     timestamptz,                      -- past it the job is ended without the executor
+  cancel_cascade      boolean     NOT NULL DEFAULT false, -- the cancel goes for all its children, those still to come included
   cancel_reason       text,
   cancel_outcome      smallint    NOT NULL DEFAULT 0,
   result              bytea,
