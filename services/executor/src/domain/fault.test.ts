@@ -37,6 +37,42 @@ test.each([
   expect(faultFromThrown(thrown).brief).toBe(brief)
 })
 
+/** An error whose property is not what the language promises. */
+function odd(property: string, descriptor: PropertyDescriptor): Error {
+  return Object.defineProperty(new Error('odd'), property, descriptor)
+}
+
+const refuse = {
+  get: () => {
+    throw new Error('no')
+  },
+}
+
+test.each([
+  ['an error whose message is an object', odd('message', { value: { code: 7 } })],
+  ['an error whose message is a number', odd('message', { value: 7 })],
+  ['an error whose message cannot be read', odd('message', refuse)],
+  ['an error whose stack cannot be read', odd('stack', refuse)],
+  ['an error whose stack is no text', odd('stack', { value: Symbol('stack') })],
+  ['an error whose cause cannot be read', odd('cause', refuse)],
+  ['an error whose retryable cannot be read', odd('retryable', refuse)],
+  ['an error whose constructor has no readable name', odd('constructor', { value: { name: 7 } })],
+  ['several errors that are no list', Object.assign(new AggregateError([]), { errors: 7 })],
+  [
+    'a proxy that was revoked',
+    (() => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      return proxy
+    })(),
+  ],
+])('%s becomes a fault of texts all the same', (_what, thrown) => {
+  const { brief, detail, reason, retryable } = faultFromThrown(thrown)
+  expect([brief, detail, reason].map((text) => typeof text)).toEqual(['string', 'string', 'string'])
+  expect(retryable).toBe(true)
+  expect(isAbort(thrown, new Error('enough'))).toBe(false)
+})
+
 test('long texts are cut to what the record takes', () => {
   const thrown = new Error('ä'.repeat(5_000))
   thrown.stack = 'ä'.repeat(40_000)

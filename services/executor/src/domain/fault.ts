@@ -32,7 +32,15 @@ export function faultFromThrown(thrown: unknown): Fault {
     brief: cutChars(message || name, BRIEF_CHARS_MAX),
     detail: cutBytes(detailOf(thrown), DETAIL_BYTES_MAX),
     reason: cutChars(isUpperSnake(reason) ? reason : name, REASON_CHARS_MAX),
-    retryable: isRetryable(thrown),
+    retryable: retryableOf(thrown),
+  }
+}
+
+function retryableOf(thrown: unknown): boolean {
+  try {
+    return isRetryable(thrown)
+  } catch {
+    return true
   }
 }
 
@@ -57,16 +65,17 @@ interface Attributes {
 
 /** Reads a thrown value without trusting it: getters may throw, anything may be missing. */
 function attributesOf(thrown: unknown): Attributes {
-  const message = thrown instanceof Error ? thrown.message : textOf(thrown)
-  const fallback = { message, name: 'Error', reason: undefined }
-  if (typeof thrown !== 'object' || thrown === null) return { ...fallback, cause: undefined }
+  if (typeof thrown !== 'object' || thrown === null) {
+    return { message: textOf(thrown), name: 'Error', reason: undefined, cause: undefined }
+  }
   try {
-    const { name, reason, cause } = thrown as Record<string, unknown>
+    const { message, name, reason, cause } = thrown as Record<string, unknown>
     const own = typeof name === 'string' && name !== '' ? name : 'Error'
-    const named = own === 'Error' ? (thrown.constructor?.name ?? own) : own
-    return { message, name: named, reason, cause }
+    const named = own === 'Error' ? String(thrown.constructor?.name ?? own) : own
+    const text = thrown instanceof Error ? textOf(message) : textOf(thrown)
+    return { message: text, name: named, reason, cause }
   } catch {
-    return { ...fallback, cause: undefined }
+    return { message: textOf(thrown), name: 'Error', reason: undefined, cause: undefined }
   }
 }
 
@@ -83,16 +92,24 @@ function detailOf(thrown: unknown): string {
     parts.push(stackOf(link))
     link = attributesOf(link).cause
   }
-  if (thrown instanceof AggregateError) {
-    parts.push(
-      ...thrown.errors.slice(0, CAUSES_MAX).map((each) => `one of several: ${stackOf(each)}`),
-    )
-  }
+  for (const each of errorsOf(thrown)) parts.push(`one of several: ${stackOf(each)}`)
   return parts.join('\ncaused by: ')
 }
 
+function errorsOf(thrown: unknown): unknown[] {
+  try {
+    return thrown instanceof AggregateError ? thrown.errors.slice(0, CAUSES_MAX) : []
+  } catch {
+    return []
+  }
+}
+
 function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : textOf(thrown)
+  try {
+    return thrown instanceof Error ? textOf(thrown.stack ?? thrown.message) : textOf(thrown)
+  } catch {
+    return textOf(thrown)
+  }
 }
 
 function textOf(thrown: unknown): string {
