@@ -215,7 +215,7 @@ class NatsBus implements Bus {
       checkVersion(link.connection)
     } catch (error) {
       this.#report(error)
-      void link.connection.close()
+      link.connection.close().catch((failure) => this.#report(failure))
       return
     }
     if (!(await confirmed(link)) || this.#closing.signal.aborted) return

@@ -88,3 +88,17 @@ test('a second signal exits at once with 130', async () => {
   await expect.poll(() => it.running.stdout).toContain('stopping')
   expect(await it.running.kill('SIGINT')).toEqual({ code: 130, signal: null })
 })
+
+test.for([
+  ['a promise nobody hears', `Promise.reject(new Error('lost'))`, 'unhandledRejection'],
+  ['a callback', `setImmediate(() => { throw new Error('lost') })`, 'uncaughtException'],
+] as const)(
+  'an error out of %s is printed with its origin and exits with 1',
+  async ([, start, origin]) => {
+    await using it = await main({ start: `${start}; await new Promise(() => {})` })
+    expect(await it.running.exited).toEqual({ code: 1, signal: null })
+    expect(it.running.stderr).toMatch(
+      new RegExp(`^demo: ended by an error nobody handled \\(${origin}\\): Error: lost\n +at `),
+    )
+  },
+)

@@ -14,7 +14,8 @@ const EXIT_SECOND_SIGNAL = 130
 /**
  * The whole life of a process: builds the service, starts it, stops it at SIGTERM or SIGINT, and
  * ends the process. Exit codes: 0 after a clean stop, 1 when the start or the stop fails or the
- * stop takes too long, 78 for a ConfigError (printed without a stack), 130 at a second signal.
+ * stop takes too long, 78 for a ConfigError (printed without a stack), 130 at a second signal. An
+ * error that nobody handled ends the process at once with 1: what it left half done is unknown.
  */
 export async function runMain(
   name: string,
@@ -30,6 +31,13 @@ export async function runMain(
     asked.resolve()
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  // Also raised for a promise that was rejected with nobody to hear it; `origin` says which.
+  process.on('uncaughtException', (error, origin) => {
+    process.stderr.write(
+      `${name}: ended by an error nobody handled (${origin}): ${textOf(error)}\n`,
+    )
+    process.exit(1)
+  })
   // Services unref their timers: without this an idle one would end at once, as if all were well.
   const alive = setInterval(() => {}, 2 ** 30)
   try {

@@ -44,6 +44,9 @@ try {
 }
 
 async function close(): Promise<void> {
-  await tracing?.stop()
-  process.exit(0)
+  try {
+    await tracing?.stop()
+  } finally {
+    process.exit(0)
+  }
 }
