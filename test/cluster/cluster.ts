@@ -6,6 +6,7 @@ import {
   startPostgres,
   type TestNats,
   type TestPostgres,
+  until,
 } from '@offstage/kit/testkit'
 
 export interface ClusterOptions {
@@ -88,6 +89,9 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
       OFFSTAGE_EXECUTOR_PORT: '0',
     }),
   )
+  // Methods are known once an executor has announced them.
+  const isAttached = ({ process }: ClusterMember) => process.stdout.includes('"msg":"attached"')
+  await until(() => executors.every(isAttached), { what: 'executors to attach' })
   const dispose = () => stack.disposeAsync()
   const parts = { postgres, databaseUrl, nats, schedulers, executors, storage, target }
   return { ...parts, [Symbol.asyncDispose]: dispose }

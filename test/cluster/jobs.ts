@@ -34,3 +34,16 @@ export const turnRound = defineJob({
   lane: 'task',
   run: (_job, { text }) => ({ text: [...text].reverse().join('') }),
 })
+
+/** Reports a progress and a message for each step. */
+export const steps = defineJob({
+  method: 'cluster.steps',
+  params: z.object({ count: z.number(), everyMs: z.number() }),
+  async run(job, { count, everyMs }) {
+    for (let n = 0; n < count; n += 1) {
+      job.message(`step ${n}`)
+      job.progress((100 * (n + 1)) / count)
+      await pause(everyMs)
+    }
+  },
+})

@@ -3,6 +3,7 @@ import type { AttachRequest, AttachResponse, ExecutorServiceServer } from '@offs
 import type { ExecutorConnection, ServeExecutor } from '../dispatch/serve-executor.ts'
 import { attachElsewhere, invalidField } from '../refusals.ts'
 import { helloFrom, incomingFrom, outgoingTo, welcomeTo } from './executor-mapping.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export function executorService(options: {
   readonly serve: ServeExecutor
@@ -32,22 +33,5 @@ export function executorService(options: {
         connection?.close()
       }
     }),
-  }
-}
-
-/** The requests until the signal aborts; then its reason is thrown, though a request may be awaited. */
-async function* untilAborted<T>(requests: AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
-  const iterator = requests[Symbol.asyncIterator]()
-  // One rejection at a time hangs on the signal: a race would gather one for each frame of a stream's life.
-  let fail: (reason: unknown) => void = () => {}
-  signal.addEventListener('abort', () => fail(signal.reason), { once: true })
-  while (true) {
-    const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
-      fail = reject
-      if (signal.aborted) reject(signal.reason)
-      iterator.next().then(resolve, reject)
-    })
-    if (next.done) return
-    yield next.value
   }
 }

@@ -5,13 +5,15 @@ import { invalidField } from '../refusals.ts'
 import type { JobWatch } from '../waits/job-watch.ts'
 import { watchEventTo } from './job-mapping.ts'
 import { namespaceFrom } from './mapping.ts'
+import { untilAborted } from './until-aborted.ts'
 
 const TARGETS_MAX = 10_000
 const EVENTS_MAX = 500
 
 /**
  * Serves one watch: requests add and remove jobs while events flow. It ends when the caller has half-closed and
- * every watched job has ended, or with the call.
+ * every watched job has ended, with the call, or with the error of a read: what was read and not told dies with the
+ * watch, so the caller's next one, which begins with a read of every job, misses nothing (guarantee 5).
  */
 export async function watchJobs(
   call: BidiCall<proto.WatchJobsRequest, proto.WatchJobsResponse>,
@@ -35,18 +37,19 @@ export async function watchJobs(
   }
 
   try {
-    for await (const request of call.requests) {
+    for await (const request of untilAborted(call.requests, stop.signal)) {
       watch ??= newWatch(namespaceFrom(request.namespace))
       addTargets(watch, request)
-      pumping ??= pump(watch)
+      pumping ??= pump(watch).catch((error) => stop.abort(error))
     }
     halfClosed = true
     watch?.wake()
     await pumping
+    stop.signal.throwIfAborted()
   } finally {
     stop.abort()
     watch?.[Symbol.dispose]()
-    await pumping?.catch(() => {})
+    await pumping
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ServiceError } from '@grpc/grpc-js'
 import type { JobServiceClient } from '@offstage/proto/jobs'
 import { type JobEvent, WatchJobsRequest, type WatchJobsResponse } from '@offstage/proto/jobs'
 import { complete, type Draft } from './draft.ts'
@@ -5,6 +6,10 @@ import { complete, type Draft } from './draft.ts'
 export interface OpenWatch extends Disposable {
   readonly events: JobEvent[]
   readonly ended: boolean
+  /** Why it ended, unless in order. */
+  readonly error: ServiceError | undefined
+  /** How many events each message brought. */
+  readonly sizes: readonly number[]
   say(request: Draft<WatchJobsRequest>): void
   /** No more requests: the stream ends when every job has. */
   halfClose(): void
@@ -13,9 +18,15 @@ export interface OpenWatch extends Disposable {
 export function openWatch(client: JobServiceClient): OpenWatch {
   const stream = client.watchJobs()
   const events: JobEvent[] = []
+  const sizes: number[] = []
   let ended = false
-  stream.on('data', (response: WatchJobsResponse) => events.push(...response.events))
-  stream.on('error', () => {
+  let fault: ServiceError | undefined
+  stream.on('data', (response: WatchJobsResponse) => {
+    events.push(...response.events)
+    sizes.push(response.events.length)
+  })
+  stream.on('error', (error: ServiceError) => {
+    fault = error
     ended = true
   })
   stream.on('end', () => {
@@ -23,6 +34,10 @@ export function openWatch(client: JobServiceClient): OpenWatch {
   })
   return {
     events,
+    sizes,
+    get error() {
+      return fault
+    },
     get ended() {
       return ended
     },

@@ -93,17 +93,11 @@ export class JobWatch implements Disposable {
     })
   }
 
-  /** What has happened to the jobs hinted at since the last call. */
+  /** What has happened to the jobs hinted at since the last call. A watch whose read failed is of no more use. */
   async read(): Promise<WatchEvent[]> {
     const ids = [...this.#dirty].filter((id) => this.#targets.has(id))
     this.#dirty.clear()
-    if (ids.length === 0) return []
-    try {
-      return await this.#readJobs(ids)
-    } catch (error) {
-      for (const id of ids) this.#dirty.add(id)
-      throw error
-    }
+    return ids.length === 0 ? [] : this.#readJobs(ids)
   }
 
   async #readJobs(ids: readonly string[]): Promise<WatchEvent[]> {

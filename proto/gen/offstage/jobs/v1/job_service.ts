@@ -2912,6 +2912,7 @@ export const JobServiceService = {
   /**
    * Streams state, progress and messages of many jobs over one stream (rows J15, L2). The caller adds and removes jobs by sending
    * requests; a caller that sends one request and half-closes has a plain server stream, which ends when every watched job has.
+   * UNAVAILABLE, such as DATABASE_UNAVAILABLE or SHUTTING_DOWN, means: watch anew, from the last message of each job.
    */
   watchJobs: {
     path: "/offstage.jobs.v1.JobService/WatchJobs" as const,
@@ -3003,6 +3004,7 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   /**
    * Streams state, progress and messages of many jobs over one stream (rows J15, L2). The caller adds and removes jobs by sending
    * requests; a caller that sends one request and half-closes has a plain server stream, which ends when every watched job has.
+   * UNAVAILABLE, such as DATABASE_UNAVAILABLE or SHUTTING_DOWN, means: watch anew, from the last message of each job.
    */
   watchJobs: handleBidiStreamingCall<WatchJobsRequest, WatchJobsResponse>;
   /** Cancels one job (row J10). Answers at once; the end is seen by waiting. Idempotent. */
@@ -3106,6 +3108,7 @@ export interface JobServiceClient extends Client {
   /**
    * Streams state, progress and messages of many jobs over one stream (rows J15, L2). The caller adds and removes jobs by sending
    * requests; a caller that sends one request and half-closes has a plain server stream, which ends when every watched job has.
+   * UNAVAILABLE, such as DATABASE_UNAVAILABLE or SHUTTING_DOWN, means: watch anew, from the last message of each job.
    */
   watchJobs(): ClientDuplexStream<WatchJobsRequest, WatchJobsResponse>;
   watchJobs(options: Partial<CallOptions>): ClientDuplexStream<WatchJobsRequest, WatchJobsResponse>;
