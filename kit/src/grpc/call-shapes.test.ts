@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest'
 import { bidiStream } from './bidi-stream.ts'
 import type { CallAborted, CallContext } from './call-context.ts'
 import { clientStream } from './client-stream.ts'
-import { type Echo, type EchoServer, serveEcho } from './echo-fixture.ts'
+import { type Echo, type EchoServer, serveEcho, UNREADABLE } from './echo-fixture.ts'
 import { Refusal } from './refusal.ts'
 import { serverStream } from './server-stream.ts'
 import { unary } from './unary.ts'
@@ -120,6 +120,16 @@ function waiting() {
 describe.each(Object.entries(shapes))('%s', (_name, shape) => {
   test('carries the answer of the handler', async () => {
     await using server = await serveEcho()
+    expect(await shape.call(server, 'a').outcome).toEqual({ texts: ['a'] })
+  })
+
+  test('a message that cannot be decoded is refused with the reason, and ends its call only', async () => {
+    await using server = await serveEcho()
+    const { error } = await shape.call(server, UNREADABLE).outcome
+    expect(error?.code).toBe(status.INVALID_ARGUMENT)
+    expect(error?.details).toMatch(/^the message cannot be decoded: .*JSON/)
+    expect(reasonOf(error)).toBe('INVALID_FIELD')
+    expect(server.faults).toEqual([])
     expect(await shape.call(server, 'a').outcome).toEqual({ texts: ['a'] })
   })
 

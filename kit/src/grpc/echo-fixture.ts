@@ -25,10 +25,14 @@ export interface Echo {
   readonly text: string
 }
 
+/** A text that is sent as bytes nobody can decode. */
+export const UNREADABLE = 'unreadable'
+
 type EchoMethod = MethodDefinition<Echo, Echo>
 
 function method(name: string, requestStream: boolean, responseStream: boolean): EchoMethod {
-  const serialize = (message: Echo) => Buffer.from(JSON.stringify(message))
+  const serialize = (message: Echo) =>
+    Buffer.from(message.text === UNREADABLE ? '{' : JSON.stringify(message))
   const deserialize = (bytes: Buffer): Echo => JSON.parse(bytes.toString())
   return {
     path: `/offstage.test.Echo/${name}`,

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ServerCall } from './call-context.ts'
+import { readable } from './unreadable.ts'
 
 /**
  * The requests of a streaming call, one at a time: nothing is read ahead of the handler but what the
@@ -20,7 +21,7 @@ export async function* requestsOf<Req>(
       signal.throwIfAborted()
       const request: Req | null = stream.read()
       if (request !== null) {
-        yield request
+        yield readable(request)
         continue
       }
       if (stream.readableEnded || stream.destroyed) return

@@ -2,6 +2,7 @@ import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc
 import { drained } from './answer-stream.ts'
 import type { CallContext, ServerCall } from './call-context.ts'
 import { bindable, conduct, inSpan } from './edge.ts'
+import { readable } from './unreadable.ts'
 
 /**
  * Serves a call of one request and many answers, each taken from the handler only when the client
@@ -13,7 +14,9 @@ export function serverStream<Req, Res>(
 ): handleServerStreamingCall<Req, Res> {
   return bindable<handleServerStreamingCall<Req, Res>>('serverStream', (edge) => (call) => {
     inSpan(call, () =>
-      conduct(edge, call, (context) => pump(handler(call.request, context), call, context)),
+      conduct(edge, call, (context) =>
+        pump(handler(readable(call.request), context), call, context),
+      ),
     )
   })
 }

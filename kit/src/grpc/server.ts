@@ -16,6 +16,7 @@ import { bindService, nameOfService, type ServedService } from './bind-services.
 import type { Edge } from './edge.ts'
 import { addressOf, listen } from './listen.ts'
 import { addStandardServices } from './standard-services.ts'
+import { withUnreadable } from './unreadable.ts'
 
 export interface GrpcServerOptions {
   /** Names the server in errors and logs. */
@@ -62,7 +63,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const edge: Edge = { authenticate, log, open: new Set(), stopping: false }
   const server = new Server(channelOptions(options))
   for (const service of options.services) {
-    server.addService(service.definition, bindService(service, edge))
+    server.addService(withUnreadable(service.definition), bindService(service, edge))
   }
   const names = options.services.map(({ definition }) => nameOfService(definition))
   const standard = addStandardServices(server, names)
