@@ -32,11 +32,18 @@ export interface JobContext extends JobCalls {
   readonly signal: AbortSignal
   /**
    * Reports how far the job has come (row J15): 0 to 100, what is being done (at most 1,000 characters),
-   * anything else as JSON (at most 16 KiB). Cheap enough for inner loops: the executor sends a few a
-   * second and always the last.
+   * anything else as JSON (at most 16 KiB and 32 levels of objects and lists, itself the first). Cheap
+   * enough for inner loops: the executor sends a few a second and always the last.
+   *
+   * @throws TypeError that names `extra`, when it is over its limits or JSON cannot hold it
    */
   progress(percent: number, text?: string, extra?: Record<string, unknown>): void
-  /** Adds a line to the job's ordered list of messages (row J15), at most 4,000 characters. Default severity `info`. */
+  /**
+   * Adds a line to the job's ordered list of messages (row J15), at most 4,000 characters. Default severity `info`;
+   * limits of `extra` as for progress.
+   *
+   * @throws TypeError that names `extra` or `severity`, when it is not as it must be
+   */
   message(
     text: string,
     options?: { readonly severity?: MessageSeverity; readonly extra?: Record<string, unknown> },

@@ -36,7 +36,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
 export class Executor implements Service {
   readonly lanes: readonly [inline: Lane, task: Lane, work: Lane]
   readonly #options: ExecutorOptions
-  readonly #outbox = new Outbox(() => this.#session.wake())
+  readonly #outbox = new Outbox(
+    () => this.#session.wake(),
+    ({ jobId, attempt }, err) =>
+      this.#options.log.warn({ job: jobId, attempt, err }, 'a report cannot be encoded; dropped'),
+  )
   readonly #supervisor = new Supervisor(this.#outbox)
   readonly #dispatcher: Dispatcher
   readonly #session: Session

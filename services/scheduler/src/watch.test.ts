@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { status } from '@grpc/grpc-js'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { until } from '@offstage/kit/testkit'
 import {
@@ -81,6 +82,55 @@ test('what PostgreSQL cannot hold in a report does not hold up the others', asyn
   expect(told).toEqual(['progress 0 ab', 'message 1 xy', `completion ${JOB_STATE_SUCCEEDED}`])
   const [, message] = watch.events
   expect(message?.event?.value).toMatchObject({ extra: { ab: 'cd', kept: '\\u0000' } })
+})
+
+test('an extra over its limits is left out, and the rest of the report is kept', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  const assignments = await executor.assigned(1)
+  // Lists of this depth can still be read here, but not where one more message is around them.
+  let deep: unknown = 1
+  for (let level = 1; level < 40; level += 1) deep = [deep]
+  const large = 'x'.repeat(20_000)
+  executor.say({
+    progress: [{ jobId, attempt: 1, progress: { percent: 5, text: 'deep', extra: { deep } } }],
+    messages: [{ deep }, { large }, { fits: true }].map((extra, index) => ({
+      jobId,
+      attempt: 1,
+      number: index + 1,
+      text: `line ${index + 1}`,
+      extra,
+    })),
+  })
+  executor.succeed(...assignments)
+  await it.jobs.wait([jobId])
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId }] })
+  watch.halfClose()
+  await until(() => watch.ended)
+  expect(watch.events.slice(0, 4).map(({ event }) => event?.value)).toMatchObject([
+    { text: 'deep', extra: undefined },
+    { text: 'line 1', extra: undefined },
+    { text: 'line 2', extra: undefined },
+    { text: 'line 3', extra: { fits: true } },
+  ])
+})
+
+test('a frame that cannot be decoded ends its own stream, says why, and is no concern of others', async () => {
+  await using it = await start()
+  await using other = await attachExecutor(it.address)
+  await using executor = await attachExecutor(it.address)
+  let deep: unknown = 1
+  for (let level = 0; level < 200; level += 1) deep = [deep]
+  executor.say({ messages: [{ jobId: randomUUID(), attempt: 1, number: 1, extra: { deep } }] })
+  await until(() => executor.ended)
+  expect(executor.error?.code).toBe(status.INVALID_ARGUMENT)
+  expect(executor.error?.details).toMatch(/the message cannot be decoded: .*recursion limit/)
+  const { jobId } = await it.jobs.start(job)
+  other.succeed(...(await other.assigned(1)))
+  expect((await it.jobs.wait([jobId])).satisfied).toBe(true)
+  expect(other.ended).toBe(false)
 })
 
 test('messages are replayed from a sequence number, while the job runs and after', async () => {

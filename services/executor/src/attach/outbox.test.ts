@@ -99,3 +99,54 @@ test('a sign of life does not hide a progress on its way', () => {
   outbox.progressed(ref, undefined)
   expect(take()?.progress).toEqual([{ jobId: 'a', attempt: 1, progress: undefined }])
 })
+
+test('what cannot be encoded is dropped and told of, and holds up nothing beside it', () => {
+  const dropped: string[] = []
+  const outbox = new Outbox(
+    () => {},
+    ({ jobId }) => dropped.push(jobId),
+  )
+  outbox.rewind()
+  let deep: unknown = 1
+  for (let level = 0; level < 100_000; level += 1) deep = [deep]
+  outbox.messaged(ref, { ...note, number: 1, extra: { deep } })
+  outbox.messaged({ jobId: 'b', attempt: 1 }, { ...note, number: 1, severity: 'odd' as 'info' })
+  outbox.progressed(ref, { percent: 1, text: 7 as unknown as string, revision: 1, extra: { deep } })
+  outbox.messaged(ref, { ...note, number: 2 })
+  expect(dropped).toEqual(['a', 'b', 'a'])
+  for (const said of ['once', 'again']) {
+    const frame = AttachRequest.create()
+    outbox.fill(frame)
+    AttachRequest.encode(frame).finish()
+    expect([said, frame.messages.map(({ number }) => number)]).toEqual([said, [2]])
+    expect(frame.progress).toEqual([])
+    outbox.rewind()
+  }
+})
+
+test('large progress is spread over messages too, and no result goes before it', () => {
+  const { outbox, takeAll } = create()
+  const extra = { numbers: Array.from({ length: 4_000 }, () => 1) }
+  for (let n = 0; n < 100; n += 1) {
+    const own = { jobId: `${n}`, attempt: 1 }
+    outbox.progressed(own, { percent: 1, text: '', revision: 1, extra })
+    outbox.ended(own, { kind: 'succeeded' })
+  }
+  const frames = takeAll()
+  expect(frames.flatMap(({ progress }) => progress)).toHaveLength(100)
+  expect(frames.flatMap(({ results }) => results)).toHaveLength(100)
+  for (const [index, frame] of frames.entries()) {
+    expect(AttachRequest.encode(frame).finish().length).toBeLessThan(1.2 * 1024 * 1024)
+    if (index < frames.length - 1) expect(frame.results).toEqual([])
+  }
+})
+
+test('an attempt that went on between two streams does not look as if it still waited', () => {
+  const { outbox, take } = create()
+  outbox.waited(ref, true)
+  take()
+  outbox.pause()
+  outbox.waited(ref, false)
+  outbox.rewind()
+  expect(take()?.waiting).toEqual([{ ...ref, waiting: false }])
+})

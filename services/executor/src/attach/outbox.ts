@@ -7,13 +7,14 @@
  *    come after its result.
  * 3. Of an attempt's messages the newest `MESSAGES_KEPT_MAX` are kept for a new stream, of its
  *    progress the newest; the scheduler knows repeated ones by their numbers.
- * 4. Between streams only what is kept grows. What was handed back is not kept: an attempt that is
+ * 4. What cannot be encoded is dropped where it comes in: it would break this stream and every later one.
+ * 5. Between streams only what is kept grows. What was handed back is not kept: an attempt that is
  *    missing from the next hello is requeued all the same.
  */
 
-import type {
-  AttachRequest,
-  AttemptResult,
+import {
+  type AttachRequest,
+  type AttemptResult,
   MessageReport,
   ProgressReport,
 } from '@offstage/proto/executor'
@@ -36,28 +37,40 @@ const FRAME_BYTES_MAX = 1024 * 1024
 /** What the fields around a payload take. */
 const ENTRY_BYTES = 200
 
+/** A report and what it takes as bytes of a message. */
+interface Sized<T> {
+  readonly report: T
+  readonly bytes: number
+}
+
 interface Kept {
   readonly ref: AttemptRef
   result: AttemptResult | undefined
-  progress: ProgressReport | undefined
-  messages: MessageReport[]
-  waiting: boolean
+  progress: Sized<ProgressReport> | undefined
+  messages: Sized<MessageReport>[]
+  /** Undefined until it waits for the first time. */
+  waiting: boolean | undefined
 }
+
+/** Told of a report that was dropped because it cannot be encoded. */
+export type OnDropped = (ref: AttemptRef, error: unknown) => void
 
 export class Outbox implements AttemptReports {
   readonly #kept = new Map<AttemptKey, Kept>()
   readonly #wake: () => void
+  readonly #onDropped: OnDropped
   #results: AttemptResult[] = []
-  #messages: MessageReport[] = []
-  #progress = new Map<AttemptKey, ProgressReport>()
+  #messages: Sized<MessageReport>[] = []
+  #progress = new Map<AttemptKey, Sized<ProgressReport>>()
   #waiting = new Map<AttemptKey, { readonly ref: AttemptRef; readonly waiting: boolean }>()
   #handedBack: AttemptRef[] = []
   #live = false
   #settled: PromiseWithResolvers<void> | undefined
 
   /** @param wake is called whenever there may be something to take; often, so it must be cheap */
-  constructor(wake: () => void) {
+  constructor(wake: () => void, onDropped: OnDropped = () => {}) {
     this.#wake = wake
+    this.#onDropped = onDropped
   }
 
   /** The results not yet acknowledged. */
@@ -94,7 +107,8 @@ export class Outbox implements AttemptReports {
 
   progressed(ref: AttemptRef, note: ProgressNote | undefined): void {
     const key = attemptKey(ref)
-    const report = progressReport(ref, note)
+    const report = this.#sized(ref, ProgressReport, () => progressReport(ref, note))
+    if (report === undefined) return
     if (note !== undefined) this.#keep(ref).progress = report
     // A sign of life must not hide a progress that was not sent yet.
     if (this.#live && (note !== undefined || !this.#progress.has(key))) {
@@ -104,8 +118,9 @@ export class Outbox implements AttemptReports {
   }
 
   messaged(ref: AttemptRef, note: MessageNote): void {
+    const report = this.#sized(ref, MessageReport, () => messageReport(ref, note))
+    if (report === undefined) return
     const { messages } = this.#keep(ref)
-    const report = messageReport(ref, note)
     messages.push(report)
     if (messages.length > MESSAGES_KEPT_MAX) messages.shift()
     if (this.#live) this.#messages.push(report)
@@ -161,7 +176,7 @@ export class Outbox implements AttemptReports {
     )
     this.#waiting = new Map(
       kept.flatMap(({ ref, waiting }) =>
-        waiting ? [[attemptKey(ref), { ref, waiting }] as const] : [],
+        waiting === undefined ? [] : [[attemptKey(ref), { ref, waiting }] as const],
       ),
     )
   }
@@ -175,23 +190,46 @@ export class Outbox implements AttemptReports {
         waiting,
       }))
     }
-    if (this.#progress.size > 0) frame.progress = [...this.#progress.values()]
-    const filled = frame.handedBack.length + frame.waiting.length + frame.progress.length > 0
     this.#handedBack = []
     this.#waiting.clear()
-    this.#progress.clear()
+    const reported = this.#fillReports(frame)
+    return reported || frame.handedBack.length + frame.waiting.length > 0
+  }
+
+  /** Invariant 2: messages wait until all progress is in, results until all of both are. */
+  #fillReports(frame: AttachRequest): boolean {
     let room = FRAME_BYTES_MAX
-    const messages = takeWithin(this.#messages, room, messageBytes)
-    frame.messages = messages.taken
+    for (const [key, { report, bytes }] of this.#progress) {
+      if (frame.progress.length > 0 && bytes > room) return true
+      frame.progress.push(report)
+      this.#progress.delete(key)
+      room -= bytes
+    }
+    const messages = takeWithin(this.#messages, room, ({ bytes }) => bytes)
+    frame.messages = messages.taken.map(({ report }) => report)
     this.#messages = messages.left
     room -= messages.bytes
-    // Invariant 2: results wait until all messages are in.
     if (this.#messages.length === 0) {
       const results = takeWithin(this.#results, room, resultBytes)
       frame.results = results.taken
       this.#results = results.left
     }
-    return filled || frame.messages.length > 0 || frame.results.length > 0
+    return frame.progress.length + frame.messages.length + frame.results.length > 0
+  }
+
+  /** The report with its size, which only the encoder knows; undefined where it cannot be encoded (invariant 4). */
+  #sized<T>(
+    ref: AttemptRef,
+    type: { encode(report: T): { finish(): Uint8Array } },
+    make: () => T,
+  ): Sized<T> | undefined {
+    try {
+      const report = make()
+      return { report, bytes: type.encode(report).finish().length }
+    } catch (error) {
+      this.#onDropped(ref, error)
+      return undefined
+    }
   }
 
   #hasResults(): boolean {
@@ -209,7 +247,7 @@ export class Outbox implements AttemptReports {
         result: undefined,
         progress: undefined,
         messages: [],
-        waiting: false,
+        waiting: undefined,
       }
       this.#kept.set(key, kept)
     }
@@ -232,11 +270,6 @@ function takeWithin<T>(
   }
   if (count === entries.length) return { taken: entries, left: [], bytes }
   return { taken: entries.slice(0, count), left: entries.slice(count), bytes }
-}
-
-function messageBytes(message: MessageReport): number {
-  const extra = message.extra === undefined ? 0 : JSON.stringify(message.extra).length
-  return ENTRY_BYTES + message.text.length * 3 + extra * 2
 }
 
 function resultBytes({ outcome, additionalResult }: AttemptResult): number {

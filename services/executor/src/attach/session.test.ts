@@ -24,6 +24,19 @@ test('a broken stream is opened again with the same session, and attempts go on'
   expect(await second.value('a')).toMatchObject({ reason: 'AbortError: the user said so' })
 })
 
+test('an extra that no reader could take fails its own job, and never the stream', async () => {
+  await using it = await setup()
+  it.attachment.assign('neighbour', 'test.obedient')
+  await it.attachment.running('neighbour')
+  it.attachment.assign('a', 'test.deep-message')
+  expect(await it.attachment.fault('a')).toMatchObject({
+    brief: 'extra is nested more than 32 levels deep',
+    reason: 'TypeError',
+  })
+  it.attachment.assign('b', 'test.echo', 1)
+  expect(await it.attachment.value('b')).toBe(1)
+})
+
 test('a result that was not acknowledged is said again with the next hello', async () => {
   await using it = await setup({}, (scheduler) => {
     scheduler.acknowledges = false

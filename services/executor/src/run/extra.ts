@@ -1,14 +1,27 @@
-const EXTRA_BYTES_MAX = 16 * 1024
+import { EXTRA_BYTES_MAX, EXTRA_DEPTH_MAX, isDeeper } from '@offstage/proto/extra'
 
 /**
  * The extra of a progress or a message as plain JSON, so that it can cross threads and the wire.
  *
- * @throws TypeError when JSON cannot hold it or it is over 16 KiB.
+ * @throws TypeError when it is no object, JSON cannot hold it, it is over 16 KiB or nested more than 32 levels deep.
  */
 export function checkExtra(extra: Record<string, unknown>): Record<string, unknown> {
-  const text = JSON.stringify(extra)
+  const text = jsonOf(extra)
+  if (!text?.startsWith('{')) throw new TypeError('extra must be an object')
   if (Buffer.byteLength(text) > EXTRA_BYTES_MAX) {
     throw new TypeError(`extra is over ${EXTRA_BYTES_MAX} bytes as JSON`)
   }
-  return JSON.parse(text)
+  const plain: Record<string, unknown> = JSON.parse(text)
+  if (isDeeper(plain, EXTRA_DEPTH_MAX)) {
+    throw new TypeError(`extra is nested more than ${EXTRA_DEPTH_MAX} levels deep`)
+  }
+  return plain
+}
+
+function jsonOf(extra: unknown): string | undefined {
+  try {
+    return JSON.stringify(extra)
+  } catch (cause) {
+    throw new TypeError('extra cannot be written as JSON', { cause })
+  }
 }

@@ -13,6 +13,7 @@ import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
 
 const MESSAGE_CHARS_MAX = 4_000
+const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 const HEARTBEAT_INTERVAL_MS = 100
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
 
@@ -77,6 +78,7 @@ export class AttemptContext implements JobContext {
 
   message(text: string, options: Parameters<JobContext['message']>[1] = {}): void {
     const { severity = 'info', extra } = options
+    if (!SEVERITIES.has(severity)) throw new TypeError('severity must be info, warning or error')
     const checked = extra === undefined ? {} : { extra: checkExtra(extra) }
     this.#messages += 1
     this.#reporter.message(this.#order.key, {

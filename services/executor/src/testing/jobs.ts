@@ -153,3 +153,12 @@ export const parent = defineJob({
     return Promise.all(children.map((child) => child.value()))
   },
 })
+
+export const deepMessage = defineJob({
+  method: 'test.deep-message',
+  run(job) {
+    let deep: unknown = 1
+    for (let level = 0; level < 3_000; level += 1) deep = [deep]
+    job.message('deep', { extra: { deep } })
+  },
+})

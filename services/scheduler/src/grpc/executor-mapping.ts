@@ -1,5 +1,6 @@
 /** Where proto types and domain types of the executor protocol meet. */
 import type * as proto from '@offstage/proto/executor'
+import { EXTRA_BYTES_MAX, EXTRA_DEPTH_MAX, isDeeper } from '@offstage/proto/extra'
 import type { Payload } from '@offstage/proto/jobs'
 import { LANE_SLOTS_MAX, type Outgoing } from '../dispatch/attachment.ts'
 import type { AttemptResult } from '../dispatch/ends.ts'
@@ -89,9 +90,14 @@ function textFrom(text: string, max: number): string {
   return cut.isWellFormed() ? cut : cut.slice(0, -1)
 }
 
-/** As in texts, NUL is left out: PostgreSQL has no place for it in JSON either. */
+/**
+ * What readers of other clients could not take is left out (proto/src/extra.ts); so is NUL, as in texts: PostgreSQL has
+ * no place for it in JSON either.
+ */
 function extraFrom(extra: Record<string, unknown> | undefined) {
-  const json = extra === undefined ? '' : JSON.stringify(extra)
+  if (extra === undefined || isDeeper(extra, EXTRA_DEPTH_MAX)) return undefined
+  const json = JSON.stringify(extra)
+  if (Buffer.byteLength(json) > EXTRA_BYTES_MAX) return undefined
   if (!json.includes('\\u0000')) return extra
   return JSON.parse(json.replaceAll(/(?<!\\)((?:\\\\)*)\\u0000/g, '$1'))
 }

@@ -1,6 +1,6 @@
 /** An executor that does what a test tells it to, over a real Attach stream. */
 import { randomUUID } from 'node:crypto'
-import { credentials } from '@grpc/grpc-js'
+import { credentials, type ServiceError } from '@grpc/grpc-js'
 import { until } from '@offstage/kit/testkit'
 import {
   type Assignment,
@@ -18,6 +18,8 @@ export interface ScriptedExecutor extends AsyncDisposable {
   readonly fenced: AttemptRef[]
   readonly acknowledged: AttemptRef[]
   readonly ended: boolean
+  /** Why the stream ended, unless in order. */
+  readonly error: ServiceError | undefined
   say(frame: Draft<AttachRequest>): void
   /** Ends attempts as succeeded and gives the slots back. */
   succeed(...assignments: readonly Assignment[]): void
@@ -67,7 +69,11 @@ export async function attachExecutor(
     ended = true
     clearInterval(beat)
   }
-  stream.on('error', onEnd)
+  let fault: ServiceError | undefined
+  stream.on('error', (error: ServiceError) => {
+    fault = error
+    onEnd()
+  })
   stream.on('end', onEnd)
   const executor: ScriptedExecutor = {
     sessionId,
@@ -77,6 +83,9 @@ export async function attachExecutor(
     acknowledged,
     get ended() {
       return ended
+    },
+    get error() {
+      return fault
     },
     say: (frame) => {
       stream.write(complete<AttachRequest>(AttachRequest, frame))

@@ -164,7 +164,7 @@ export interface MessageReport {
   severity: MessageSeverity;
   /** The message. */
   text: string;
-  /** Anything else. */
+  /** Anything else, at most 16 KiB as JSON and 32 levels of objects and lists, itself the first; left out beyond that. */
   extra: { [key: string]: any } | undefined;
 }
 

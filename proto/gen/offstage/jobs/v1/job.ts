@@ -260,7 +260,7 @@ export interface Progress {
   percent: number;
   /** What is being done, at most 1,000 characters. */
   text: string;
-  /** Anything else, at most 16 KiB as JSON. */
+  /** Anything else, at most 16 KiB as JSON and 32 levels of objects and lists, itself the first. */
   extra:
     | { [key: string]: any }
     | undefined;
@@ -280,7 +280,7 @@ export interface JobMessage {
   severity: MessageSeverity;
   /** The message, at most 4,000 characters. */
   text: string;
-  /** Anything else, at most 16 KiB as JSON. */
+  /** Anything else, at most 16 KiB as JSON and 32 levels of objects and lists, itself the first. */
   extra: { [key: string]: any } | undefined;
 }
 
