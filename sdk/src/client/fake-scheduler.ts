@@ -67,6 +67,8 @@ export class FakeScheduler implements AsyncDisposable {
   onStart: (spec: JobSpec) => Completion | Refused | undefined = () => undefined
   /** Decides whether the answer of a single start is lost, after the job was made. */
   onStarted: () => Refused | undefined = () => undefined
+  /** Calls are taken, and never answered. */
+  holdsAnswers = false
   readonly #server = new Server()
   #nextId = 0
   address = ''
@@ -163,7 +165,8 @@ export class FakeScheduler implements AsyncDisposable {
       const refusal = this.refusals.shift()
       if (refusal !== undefined) return callback(refusalOf(refusal), null)
       try {
-        callback(null, handler.call(this, request, metadata))
+        const answer = handler.call(this, request, metadata)
+        if (!this.holdsAnswers) callback(null, answer)
       } catch (error) {
         callback(error as Error, null)
       }

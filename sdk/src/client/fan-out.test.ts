@@ -75,6 +75,51 @@ describe('runAll', () => {
     expect(it.scheduler.cancels).toHaveLength(2)
   })
 
+  test('with parameters of one job that cannot be sent cancels what it started', async () => {
+    await using it = await setUpClient()
+    const list = Array.from({ length: 600 }, (_, n) => (n === 550 ? { n: 1n } : { n }))
+    await expect(it.offstage.runAll('a', list)).rejects.toThrow('params.n: JSON has no bigint')
+    expect(new Set(it.scheduler.cancels.map(({ jobId }) => jobId)).size).toBe(599)
+  })
+
+  test('that is aborted during its start, or whose options fail, leaves no job running', async () => {
+    await using it = await setUpClient()
+    const abort = new AbortController()
+    const list = Array.from({ length: 6_000 }, (_, n) => n)
+    const canceled = () => new Set(it.scheduler.cancels.map(({ jobId }) => jobId)).size
+    const stopAt = (stop: () => void) => (_: unknown, index: number) => {
+      if (index === 4_100) stop()
+      return undefined
+    }
+    const aborting = { signal: abort.signal, each: stopAt(() => abort.abort(new Error('enough'))) }
+    const options = { concurrency: 10_000 }
+    await expect(it.offstage.runAll('a', list, { ...options, ...aborting })).rejects.toThrow(
+      'enough',
+    )
+    expect(it.scheduler.jobs.size).toBeLessThan(6_000)
+    expect(canceled()).toBe(it.scheduler.jobs.size)
+    const fail = () => {
+      throw new Error('my fault')
+    }
+    const failing = { ...options, each: stopAt(fail) }
+    await expect(it.offstage.runAll('a', list, failing)).rejects.toThrow('my fault')
+    expect(canceled()).toBe(it.scheduler.jobs.size)
+  })
+
+  test('that is given up cancels by their request ids the jobs whose start is not answered', async () => {
+    await using it = await setUpClient()
+    it.scheduler.holdsAnswers = true
+    const abort = new AbortController()
+    const results = it.offstage.runAll('a', [1, 2], { signal: abort.signal })
+    await until(() => it.scheduler.bulkStarts.length === 1)
+    it.scheduler.holdsAnswers = false
+    abort.abort(new Error('enough'))
+    await it.clock.advance(5_000)
+    await expect(results).rejects.toThrow('enough')
+    const asked = it.scheduler.bulkStarts[0]?.jobs.map(({ requestId }) => requestId)
+    expect(it.scheduler.cancels.map(({ jobId }) => jobId).sort()).toEqual(asked?.sort())
+  })
+
   test('of nothing is an empty list, and of jobs that end at once takes no stream', async () => {
     await using it = await setUpClient()
     expect(await it.offstage.runAll('a', [])).toEqual([])

@@ -3,22 +3,26 @@
  * while a start is under way is made up for by the next one.
  *
  * 1. At most `concurrency` of the jobs are unfinished at a time.
- * 2. After the first failure nothing more is started, and what is unfinished is asked to end.
+ * 2. After the first failure nothing more is started, and what is unfinished is asked to end. Starts under way then have
+ *    {@link START_GRACE_MS} to be answered; jobs without an answer are canceled by their request ids, which are job ids.
  */
-
+import { JobState } from '@offstage/proto/jobs'
+import { OffstageError } from '../grpc/mod.ts'
+import type { IdleTimer } from '../idle/clock.ts'
 import { followJob } from './handle-symbols.ts'
-import type { JobHandle } from './job-handle.ts'
+import { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
 import type { RunAllOptions } from './options.ts'
 import type { Session } from './session.ts'
-import { startMany } from './start-many.ts'
-import { StartJobsError } from './start-outcome.ts'
+import { type Started, startEach, throwRefusal } from './start-many.ts'
 import type { JobListener } from './tracked-job.ts'
 
 const CONCURRENCY_DEFAULT = 1_000
 const CONCURRENCY_MAX = 10_000
 /** Cancels of one fan-out under way at a time. */
 const CANCELS_MAX = 50
+/** How long a failed fan-out waits for the answers of starts under way. */
+const START_GRACE_MS = 5_000
 
 export async function runAll<I, R>(
   session: Session,
@@ -48,6 +52,12 @@ class FanOut<I, R> {
   #percentSum = 0
   #finished = 0
   #failure: { readonly error: unknown } | undefined
+  /** Aborted with the first failure: nothing more is started. */
+  readonly #stop = new AbortController()
+  /** Aborted when starts under way are waited for no longer. */
+  readonly #giveUp = new AbortController()
+  #graceTimer: IdleTimer | undefined
+  readonly #unanswered: string[] = []
   #changed = Promise.withResolvers<void>()
 
   constructor(
@@ -79,9 +89,11 @@ class FanOut<I, R> {
       if (this.#failure !== undefined) throw this.#failure.error
       return await Promise.all(this.#handles.map((handle) => handle.value({ signal })))
     } catch (error) {
+      this.#fail(error)
       await this.#cancelRest()
-      throw error
+      throw this.#failure?.error
     } finally {
+      this.#graceTimer?.cancel()
       signal?.removeEventListener('abort', onAbort)
     }
   }
@@ -91,17 +103,25 @@ class FanOut<I, R> {
     const from = this.#handles.length
     const room = Math.min(this.#concurrency - this.#running.size, this.#paramsList.length - from)
     if (room <= 0) return 0
-    const { each, onProgress: _, ...common } = this.#options
-    const handles = await startMany<I, R>(
-      this.#session,
-      this.#target,
-      this.#paramsList.slice(from, from + room),
-      { ...common, each: each && ((params, index) => each(params, from + index)) },
-    ).catch((error) => {
-      this.#adopt(startedOf<R>(error))
-      throw error
-    })
-    this.#adopt(handles)
+    const { each, onProgress: _, concurrency: __, ...common } = this.#options
+    const started: Started<R> = { outcomes: [], unanswered: this.#unanswered }
+    try {
+      await startEach<I, R>(
+        this.#session,
+        this.#target,
+        this.#paramsList.slice(from, from + room),
+        {
+          ...common,
+          each: each && ((params, index) => each(params, from + index)),
+          signal: this.#giveUp.signal,
+        },
+        started,
+        this.#stop.signal,
+      )
+      throwRefusal(started.outcomes)
+    } finally {
+      this.#adopt(started.outcomes.flatMap(({ job }) => job ?? []))
+    }
     return room
   }
 
@@ -152,25 +172,35 @@ class FanOut<I, R> {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= { error }
     this.#changed.resolve()
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.#stop.abort(error)
+    const giveUp = () => this.#giveUp.abort(error)
+    this.#graceTimer = this.#session.clock.startTimer(giveUp, START_GRACE_MS, true)
   }
 
   /** Asks what is unfinished to end (invariant 2); a cancel that fails changes nothing about the first failure. */
   async #cancelRest(): Promise<void> {
     const rest = [...this.#running.keys()]
     for (const stop of this.#running.values()) stop()
+    const unknown = JobState.JOB_STATE_UNSPECIFIED
+    for (const id of this.#unanswered) {
+      rest.push(new JobHandle<R>(this.#session, id, '', unknown, undefined))
+    }
+    const reason = 'another job of the same runAll has failed'
     const cancelNext = async () => {
       for (let handle = rest.pop(); handle !== undefined; handle = rest.pop()) {
-        await handle.cancel({ reason: 'another job of the same runAll has failed' }).catch(() => {})
+        const answered = await handle.cancel({ reason }).then(() => true, isAnswer)
+        // A scheduler that is away would cost every further cancel all its tries.
+        if (!answered) return
       }
     }
     await Promise.all(Array.from({ length: CANCELS_MAX }, cancelNext))
   }
 }
 
-/** The jobs that were started although others of the same bulk start were refused. */
-function startedOf<R>(error: unknown): JobHandle<R>[] {
-  if (!(error instanceof StartJobsError)) return []
-  return error.outcomes.flatMap(({ job }) => (job as JobHandle<R> | null) ?? [])
+function isAnswer(error: unknown): boolean {
+  if (!(error instanceof OffstageError)) return false
+  return !error.retryable && error.reason !== 'DEADLINE_EXCEEDED'
 }

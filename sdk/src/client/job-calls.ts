@@ -38,7 +38,8 @@ export interface JobCalls {
    * Starts many jobs, 500 to a call, 8 calls at a time; handles in the order of `paramsList`. With `inlineWaitMs`, handles of
    * jobs that ended in it know their completion already.
    *
-   * @throws StartJobsError when any was refused; its `outcomes` has the others' handles.
+   * @throws StartJobsError when any was refused; its `outcomes` has the others' handles. So it has where the start was
+   *   broken off with jobs started, by the signal or by what `each` threw: that is its `cause`.
    */
   startJobs<P, R, I>(
     job: JobDefinition<P, R, I>,
@@ -51,7 +52,10 @@ export interface JobCalls {
     options?: StartManyOptions,
   ): Promise<JobHandle<R>[]>
 
-  /** As {@link startJobs}, but a refused job is an answer: an outcome for each, in order. */
+  /**
+   * As {@link startJobs}, but a refused job is an answer: an outcome for each, in order. Parameters that do not fit or
+   * cannot be written as JSON are refused with PARAMS_INVALID, naming the field.
+   */
   startJobsSettled<P, R, I>(
     job: JobDefinition<P, R, I>,
     paramsList: readonly I[],
@@ -72,8 +76,8 @@ export interface JobCalls {
 
   /**
    * Runs a job over portions of data with limited parallelism and one combined progress; results in
-   * the order of `paramsList` (row L8). When one fails, nothing more is started, the unfinished are
-   * canceled and the call rejects with the first failure.
+   * the order of `paramsList` (row L8). When one fails or cannot be started, or the signal is aborted, nothing more is
+   * started, the unfinished are canceled and the call rejects with the first failure.
    */
   runAll<P, R, I>(
     job: JobDefinition<P, R, I>,

@@ -1,7 +1,8 @@
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
 import { checkValue } from '../jobs/check-value.ts'
 import type { JobDefinition } from '../jobs/definition.ts'
-import { encodeValue, INLINE_BYTES_MAX, JSON_TYPE } from '../jobs/payload.ts'
+import { NotEncodableError } from '../jobs/not-encodable.ts'
+import { type EncodedValue, encodeValue, INLINE_BYTES_MAX, JSON_TYPE } from '../jobs/payload.ts'
 import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
 import { paramsInvalid } from './job-errors.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
@@ -73,11 +74,11 @@ export function paramsFrom(
   options: StartOptions,
 ): Payload | undefined | Promise<Payload | undefined> {
   const schema = typeof target === 'string' ? undefined : target.params
-  if (schema === undefined) return payloadFrom(session, params, options)
+  if (schema === undefined) return payloadFrom(session, target, params, options)
   const checked = checkValue(schema, params, 'params')
   const pass = (outcome: Awaited<typeof checked>) => {
     // Sent as given: the executor's check fills in defaults, so a transformation happens once.
-    if (outcome.kind === 'valid') return payloadFrom(session, params, options)
+    if (outcome.kind === 'valid') return payloadFrom(session, target, params, options)
     throw paramsInvalid(methodOf(target), outcome.violations)
   }
   return checked instanceof Promise ? checked.then(pass) : pass(checked)
@@ -85,10 +86,11 @@ export function paramsFrom(
 
 function payloadFrom(
   session: Session,
+  target: StartTarget,
   params: unknown,
   { scope, signal }: StartOptions,
 ): Payload | undefined | Promise<Payload> {
-  const encoded = encodeValue(params)
+  const encoded = encodeParams(target, params)
   if (encoded === undefined) return undefined
   const { bytes, contentType } = encoded
   if (bytes.byteLength > INLINE_BYTES_MAX) {
@@ -97,4 +99,14 @@ function payloadFrom(
       .then(({ address }) => ({ source: { $case: 'address', value: address }, contentType }))
   }
   return { source: { $case: 'inline', value: bytes }, contentType }
+}
+
+function encodeParams(target: StartTarget, params: unknown): EncodedValue | undefined {
+  try {
+    return encodeValue(params)
+  } catch (error) {
+    if (!(error instanceof NotEncodableError)) throw error
+    const field = error.path === '' ? 'params' : `params.${error.path}`
+    throw paramsInvalid(methodOf(target), [{ field, description: error.problem }])
+  }
 }

@@ -19,7 +19,15 @@ export const JOBS_PER_CALL_MAX = 500
 const BYTES_PER_CALL_MAX = 3 * 1024 * 1024
 const CALLS_MAX = 8
 
-/** Starts many jobs; an outcome for each, in order. Rejects only by the signal or a fault of this client. */
+/** What a bulk start has come to so far; filled while it is under way, so that it is known however it ends. */
+export interface Started<R> {
+  /** By position; holes where nothing is known of a job. */
+  readonly outcomes: StartOutcome<R>[]
+  /** Request ids of jobs that were asked for and may run, though no answer came. */
+  readonly unanswered: string[]
+}
+
+/** Starts many jobs; an outcome for each, in order. */
 export async function startManySettled<I, R>(
   session: Session,
   target: StartTarget,
@@ -27,9 +35,13 @@ export async function startManySettled<I, R>(
   options: StartManyOptions<I>,
 ): Promise<StartOutcome<R>[]> {
   const outcomes = new Array<StartOutcome<R>>(paramsList.length)
-  const bulk: Bulk<I, R> = { session, target, paramsList, options, outcomes, next: 0 }
-  const calls = Math.min(CALLS_MAX, Math.ceil(paramsList.length / JOBS_PER_CALL_MAX))
-  await Promise.all(Array.from({ length: calls }, () => startCalls(bulk)))
+  const started = { outcomes, unanswered: [] }
+  try {
+    await startEach(session, target, paramsList, options, started)
+  } catch (error) {
+    if (outcomes.every(({ job }) => job === null)) throw error
+    throw StartJobsError.brokenOff(outcomes, error)
+  }
   return outcomes
 }
 
@@ -41,22 +53,46 @@ export async function startMany<I, R>(
   options: StartManyOptions<I>,
 ): Promise<JobHandle<R>[]> {
   const outcomes = await startManySettled<I, R>(session, target, paramsList, options)
-  const first = outcomes.find(({ error }) => error !== null)?.error
-  if (first != null) {
-    // One cause for all, such as a scheduler that cannot be reached, is best told as it is.
-    throw outcomes.every(({ error }) => error === first) ? first : new StartJobsError(outcomes)
-  }
+  throwRefusal(outcomes)
   return outcomes.flatMap(({ job }) => job ?? [])
 }
 
-interface Bulk<I, R> {
+/** @throws StartJobsError where any was refused. */
+export function throwRefusal(outcomes: readonly StartOutcome[]): void {
+  const first = outcomes.find(({ error }) => error !== null)?.error
+  if (first == null) return
+  // One cause for all, such as a scheduler that cannot be reached, is best told as it is.
+  throw outcomes.every(({ error }) => error === first) ? first : new StartJobsError(outcomes)
+}
+
+/**
+ * Starts many jobs into `started`. Takes up no more when `stop` is aborted, the signal is, or something throws that is
+ * no refusal, such as `each`; then rejects with that, once the calls under way have been answered or given up.
+ */
+export async function startEach<I, R>(
+  session: Session,
+  target: StartTarget,
+  paramsList: readonly I[],
+  options: StartManyOptions<I>,
+  started: Started<R>,
+  stop = options.signal,
+): Promise<void> {
+  const bulk: Bulk<I, R> = { session, target, paramsList, options, ...started, stop, next: 0 }
+  const calls = Math.min(CALLS_MAX, Math.ceil(paramsList.length / JOBS_PER_CALL_MAX))
+  await Promise.all(Array.from({ length: calls }, () => startCalls(bulk)))
+  if (bulk.fault !== undefined) throw bulk.fault.error
+}
+
+interface Bulk<I, R> extends Started<R> {
   readonly session: Session
   readonly target: StartTarget
   readonly paramsList: readonly I[]
   readonly options: StartManyOptions<I>
-  readonly outcomes: StartOutcome<R>[]
+  readonly stop: AbortSignal | undefined
   /** The first of the parameters that is in no call yet. */
   next: number
+  /** What ended the start before its time; nothing is taken up after it. */
+  fault?: { readonly error: unknown }
 }
 
 /** The jobs of one call, and where their outcomes belong. */
@@ -65,11 +101,16 @@ interface Batch {
   readonly positions: number[]
 }
 
+/** Never rejects: what goes wrong is the fault of the whole. */
 async function startCalls<I, R>(bulk: Bulk<I, R>): Promise<void> {
-  while (bulk.next < bulk.paramsList.length) {
-    bulk.options.signal?.throwIfAborted()
-    const batch = takeBatch(bulk)
-    await startBatch(bulk, batch instanceof Promise ? await batch : batch)
+  try {
+    while (bulk.next < bulk.paramsList.length && bulk.fault === undefined) {
+      bulk.stop?.throwIfAborted()
+      const batch = takeBatch(bulk)
+      await startBatch(bulk, batch instanceof Promise ? await batch : batch)
+    }
+  } catch (error) {
+    bulk.fault ??= { error }
   }
 }
 
@@ -86,8 +127,8 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
     if (payload?.source?.$case === 'inline') bytes += payload.source.value.byteLength
   }
   const refuse = (position: number, error: unknown) => {
-    if (!(error instanceof OffstageError)) throw error
-    outcomes[position] = { job: null, error }
+    if (error instanceof OffstageError) outcomes[position] = { job: null, error }
+    else bulk.fault ??= { error }
   }
   for (let taken = 0; taken < JOBS_PER_CALL_MAX && bytes < BYTES_PER_CALL_MAX; taken += 1) {
     const position = bulk.next
@@ -113,8 +154,8 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
 }
 
 async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): Promise<void> {
-  if (specs.length === 0) return
-  const { session, options, outcomes } = bulk
+  if (specs.length === 0 || bulk.fault !== undefined) return
+  const { session, options, outcomes, unanswered } = bulk
   const { inlineWaitMs = 0, signal } = options
   const { jobs } = session.connection
   const start = () =>
@@ -136,6 +177,7 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
         outcomes[position] = outcomeFrom(session, method, answer.outcomes[at])
     }
   } catch (error) {
+    unanswered.push(...specs.map(({ requestId }) => requestId))
     if (!(error instanceof OffstageError)) throw error
     for (const position of positions) outcomes[position] = { job: null, error }
   }

@@ -6,7 +6,7 @@ import { defineJob } from '../jobs/definition.ts'
 import { setUpClient } from './client-fixture.ts'
 import { succeeded } from './fake-completions.ts'
 import { Offstage } from './offstage.ts'
-import { StartJobsError } from './start-outcome.ts'
+import { StartJobsError, type StartOutcome } from './start-outcome.ts'
 
 const report = defineJob({
   method: 'reports.delays',
@@ -206,6 +206,39 @@ describe('a bulk start', () => {
       undefined,
     ])
     expect(it.scheduler.jobs.size).toBe(2)
+  })
+
+  test('refuses what cannot be written as JSON by field, and starts the others', async () => {
+    await using it = await setUpClient()
+    const circular: Record<string, unknown> = {}
+    circular.self = { circular }
+    const list = [{ n: 1 }, { items: [0, { n: 1n }] }, circular, 2n]
+    const outcomes = await it.offstage.startJobsSettled('a', list)
+    const violations = outcomes.map(({ error }) => error?.violations[0]?.field)
+    expect(violations).toEqual([undefined, 'params.items.1.n', 'params.self.circular', 'params'])
+    expect(outcomes[1]?.error).toMatchObject({ reason: 'PARAMS_INVALID' })
+    await expect(it.offstage.startJobs('a', list)).rejects.toThrow(StartJobsError)
+    await expect(it.offstage.startJob('a', 1n)).rejects.toMatchObject({ reason: 'PARAMS_INVALID' })
+    expect(it.scheduler.jobs.size).toBe(2)
+  })
+
+  test('that is broken off starts nothing more, and its error has the jobs that were started', async () => {
+    await using it = await setUpClient()
+    const list = Array.from({ length: 6_000 }, (_, n) => n)
+    const fault = new Error('my fault')
+    const each = (_: unknown, index: number) => {
+      if (index === 4_100) throw fault
+      return undefined
+    }
+    const error = await it.offstage.startJobsSettled('a', list, { each }).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(StartJobsError)
+    expect(error.cause).toBe(fault)
+    expect(error.message).toMatch(/broken off with \d+ of 6000 jobs started: my fault/)
+    expect(error.outcomes).toHaveLength(6_000)
+    const jobs = error.outcomes.filter(({ job }: StartOutcome) => job !== null)
+    expect(jobs).toHaveLength(it.scheduler.jobs.size)
+    expect(error.outcomes.at(-1)).toMatchObject({ job: null, error: { reason: 'CANCELLED' } })
+    expect(it.scheduler.jobs.size).toBeLessThan(6_000)
   })
 
   test('lets each job have options of its own over the common ones', async () => {

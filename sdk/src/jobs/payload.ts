@@ -2,6 +2,7 @@
  * How values become bytes and back, the same for parameters and results (row J3): JSON in UTF-8, or the
  * bytes themselves for a Uint8Array. `undefined` is no value at all (row L6).
  */
+import { notEncodable } from './not-encodable.ts'
 
 /** More bytes than these travel through temp storage (rows J3, L4). */
 export const INLINE_BYTES_MAX = 64 * 1024
@@ -21,7 +22,7 @@ export interface EncodedValue {
 
 /**
  * Encodes a value; `undefined` where there is none. A function or symbol is no value either.
- * @throws TypeError for what JSON cannot hold: circular references, bigints.
+ * @throws NotEncodableError for what JSON cannot hold: circular references, bigints.
  */
 export function encodeValue(value: unknown): EncodedValue | undefined {
   if (value === undefined) return undefined
@@ -31,8 +32,16 @@ export function encodeValue(value: unknown): EncodedValue | undefined {
       contentType: BYTES_TYPE,
     }
   }
-  const text = JSON.stringify(value)
+  const text = jsonOf(value)
   return text === undefined ? undefined : { bytes: Buffer.from(text, 'utf8'), contentType: '' }
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    throw notEncodable(value, error)
+  }
 }
 
 /**
