@@ -8,7 +8,7 @@ import {
   type ListJobMessagesResponse,
   WaitMode,
 } from '@offstage/proto/jobs'
-import { OffstageError, openBidi } from '../grpc/mod.ts'
+import { closedError, OffstageError, openBidi } from '../grpc/mod.ts'
 import { durationFrom } from '../jobs/policies.ts'
 import type { JobMessage } from './events.ts'
 import { GrowingPoll } from './growing-poll.ts'
@@ -28,6 +28,7 @@ export class JobWatcher {
   readonly #jobs = new Map<string, TrackedJob>()
   readonly #stream: WatchStream
   readonly #poll: GrowingPoll
+  #closed = false
 
   constructor(session: Session) {
     this.#session = session
@@ -50,15 +51,22 @@ export class JobWatcher {
           } else job.apply(event)
         }
       },
+      onFault: (error) => {
+        for (const job of [...this.#jobs.values()]) job.lose(error)
+      },
     })
     this.#poll = new GrowingPoll(session.clock, (ids) => this.#askAfter(ids))
   }
 
   /**
    * Listens to a job until it ends, is lost, or the returned function is called. What is known of the job
-   * already is told before this returns.
+   * already is told before this returns; so is that the client is closed.
    */
   follow(jobId: string, listener: JobListener): () => void {
+    if (this.#closed) {
+      listener.onLost(closedError())
+      return () => {}
+    }
     const job = this.#jobs.get(jobId) ?? this.#track(jobId)
     job.addListener(listener)
     return () => {
@@ -163,12 +171,12 @@ export class JobWatcher {
 
   /** Ends the stream and the poll; waits still going on are told. */
   close(): void {
+    this.#closed = true
     const jobs = [...this.#jobs.values()]
     this.#stream.close()
     this.#poll.close()
     this.#jobs.clear()
-    for (const job of jobs)
-      job.lose(new Error('the client was closed while the job was waited for'))
+    for (const job of jobs) job.lose(closedError())
   }
 }
 

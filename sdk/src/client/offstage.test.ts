@@ -13,6 +13,15 @@ const report = defineJob({
   run: async () => ({ flights: 1 }),
 })
 
+const identity = {
+  jobId: 'parent-1',
+  owner: 'ada',
+  token: 't0ken',
+  namespace: 'blue',
+  scope: 'scope-1',
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+}
+
 describe('a scheduler that cannot be reached', () => {
   test('is told by connect at once, with its address and the variable that sets it', async () => {
     const { scheduler } = await gone()
@@ -34,15 +43,6 @@ describe('a scheduler that cannot be reached', () => {
 })
 
 describe('the client of a job', () => {
-  const identity = {
-    jobId: 'parent-1',
-    owner: 'ada',
-    token: 't0ken',
-    namespace: 'blue',
-    scope: 'scope-1',
-    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  }
-
   test('starts children as the owner of the job', async () => {
     await using it = await setUpClient()
     await using client = it.offstage.forJob({ ...identity, onWaiting: () => {} })
@@ -77,6 +77,36 @@ describe('the client of a job', () => {
     await using it = await setUpClient()
     await it.offstage.forJob({ ...identity, onWaiting: () => {} }).close()
     expect((await it.offstage.startJob('a')).id).toBe('job-1')
+  })
+})
+
+describe('a client that was closed', () => {
+  test('refuses every call and wait by name, those of its jobs included', async () => {
+    await using it = await setUpClient()
+    const { offstage } = it
+    const job = await offstage.startJob('a')
+    const child = offstage.forJob({ ...identity, onWaiting: () => {} })
+    const handle = child.job('job-1')
+    await offstage.close()
+    const calls = [
+      job.waitForCompletion(),
+      job.value(),
+      handle.value(),
+      offstage.startJob('a'),
+      offstage.startJobs('a', [1, 2]),
+      offstage.runAll('a', [1, 2]),
+      offstage.waitAll([job], { timeoutMs: 500 }),
+      offstage.asCompleted([job]).next(),
+      offstage.storage.put('x'),
+      offstage.storage.put(Buffer.alloc(5_000_000)),
+      offstage.storage.get('value-1'),
+      offstage.storage.describe('value-1'),
+    ]
+    for (const call of await Promise.allSettled(calls)) {
+      expect(call).toMatchObject({ status: 'rejected', reason: { reason: 'CANCELLED' } })
+      expect(String(call.status === 'rejected' && call.reason)).toContain('the client was closed')
+    }
+    await child.close()
   })
 })
 

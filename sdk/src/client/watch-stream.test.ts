@@ -61,23 +61,33 @@ function setUp() {
   const clock = createManualClock()
   const calls: ScriptedCall[] = []
   const events: JobEvent[] = []
+  const faults: unknown[] = []
+  let faulty = false
+  const fail = () => {
+    faulty = true
+  }
   const stream = new WatchStream({
     namespace: 'blue',
     clock,
     open: () => {
+      if (faulty) throw new Error('no stream')
       const call = new ScriptedCall()
       calls.push(call)
       return call.call
     },
     sequenceOf: (jobId) => (jobId === 'a' ? 7 : 0),
-    onEvents: (heard) => events.push(...heard),
+    onEvents: (heard) => {
+      if (faulty) throw new Error('my fault')
+      events.push(...heard)
+    },
+    onFault: (error) => faults.push(error),
   })
   const callAt = (at: number): ScriptedCall => {
     const call = calls[at]
     if (call === undefined) throw new Error(`there was no call ${at}`)
     return call
   }
-  return { clock, calls, events, stream, callAt }
+  return { clock, calls, events, faults, fail, stream, callAt }
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, n) => `job-${n}`)
@@ -172,6 +182,36 @@ describe('the watch stream', () => {
     await clock.advance(100)
     expect(calls).toHaveLength(8)
     expect(callAt(7).added).toEqual(['a'])
+  })
+
+  test('tells what is no matter of time, and rejects nowhere', async () => {
+    const { clock, stream, faults, fail, callAt } = setUp()
+    stream.add('a')
+    await clock.advance()
+    fail()
+    callAt(0).answer({ jobId: 'a', event: { $case: 'state', value: 3 } })
+    await clock.advance()
+    expect(faults).toMatchObject([{ message: 'my fault' }])
+    await clock.advance(100)
+    expect(faults).toMatchObject([{ message: 'my fault' }, { message: 'no stream' }])
+    stream.close()
+  })
+
+  test('is ended half a second after the last target, so that it keeps no process running', async () => {
+    const { clock, stream, calls, callAt } = setUp()
+    stream.add('a')
+    await clock.advance()
+    stream.remove('a', true)
+    await clock.advance(499)
+    stream.add('b')
+    await clock.advance(1_000)
+    expect(callAt(0).ended).toBe(false)
+    stream.remove('b', true)
+    await clock.advance(500)
+    expect(callAt(0).ended).toBe(true)
+    stream.add('c')
+    await clock.advance()
+    expect(calls).toHaveLength(2)
   })
 
   test('is not opened again where nothing is wanted any more, and ends in order when closed', async () => {

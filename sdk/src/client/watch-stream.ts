@@ -9,7 +9,8 @@
  * 2. A new stream gets all targets, each from the last message that was passed on.
  * 3. At most {@link TARGETS_MAX} targets; those beyond wait for room, meanwhile the poll serves them.
  * 4. Targets added in one turn of the event loop go out in one message.
- * 5. A stream without targets is ended in order after {@link IDLE_MS}.
+ * 5. Nothing here rejects or throws into the event loop: what is no matter of time is told by `onFault`.
+ * 6. A stream without targets is ended in order after {@link IDLE_MS}.
  */
 import type { JobEvent, WatchJobsRequest, WatchJobsResponse } from '@offstage/proto/jobs'
 import { type BidiCall, OffstageError } from '../grpc/mod.ts'
@@ -19,7 +20,8 @@ import type { IdleClock, IdleTimer } from '../idle/clock.ts'
 const TARGETS_MAX = 10_000
 /** Keeps one message far below the size limit. */
 const ADD_MAX = 1_000
-const IDLE_MS = 10_000
+/** Short, since an open stream keeps the process running; waits one after another still share one. */
+const IDLE_MS = 500
 const REOPEN_FIRST_MS = 100
 const REOPEN_MS_MAX = 15_000
 
@@ -33,6 +35,8 @@ export interface WatchStreamOptions {
   /** From where a target goes on. */
   sequenceOf(jobId: string): number
   onEvents(events: readonly JobEvent[]): void
+  /** No stream can be opened, or events could not be taken in: not a matter of trying again. */
+  onFault(error: unknown): void
 }
 
 type Phase =
@@ -104,6 +108,8 @@ export class WatchStream {
         if (phase.kind !== 'open' || request === undefined) break
         if (!phase.call.send(request)) await phase.call.drained()
       }
+    } catch (error) {
+      this.#options.onFault(error)
     } finally {
       this.#flushing = false
     }
@@ -142,7 +148,9 @@ export class WatchStream {
         this.#options.onEvents(events)
       }
     } catch (error) {
-      if (!(error instanceof OffstageError)) throw error
+      if (this.#phase === phase) this.#break()
+      if (!(error instanceof OffstageError)) this.#options.onFault(error)
+      return
     }
     if (this.#phase === phase) this.#break()
   }

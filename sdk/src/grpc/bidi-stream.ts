@@ -1,5 +1,6 @@
 import type { ClientDuplexStream, CallOptions as GrpcCallOptions, Metadata } from '@grpc/grpc-js'
 import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
+import { openCall } from './open-call.ts'
 import { type RequestWriter, requestWriter } from './request-writer.ts'
 import { responsesOf } from './response-stream.ts'
 
@@ -23,7 +24,7 @@ export function openBidi<Req, Res>(
   options: CallOptions = {},
 ): BidiCall<Req, Res> {
   options.signal?.throwIfAborted()
-  const stream = method(metadataOf(options), grpcOptionsOf(options))
+  const stream = openCall(() => method(metadataOf(options), grpcOptionsOf(options)))
   return {
     ...requestWriter<Req>(stream),
     responses: responsesOf<Res>(stream, options),

@@ -13,11 +13,11 @@ export interface CallOptions {
   readonly target?: Target
 }
 
-/** grpc-js overflows beyond 2^31 ms and would end the call at once; 24 days are as good as no limit. */
+/** grpc-js overflows beyond 2^31 ms and would end the call at once; 24 days are as good as no limit. A deadline that is no number ends the process. */
 const DEADLINE_MS_MAX = 2 ** 31 - 1
 
 export function grpcOptionsOf({ deadlineMs }: CallOptions): GrpcCallOptions {
-  if (deadlineMs === undefined || deadlineMs >= DEADLINE_MS_MAX) return {}
+  if (deadlineMs === undefined || !(deadlineMs < DEADLINE_MS_MAX)) return {}
   return { deadline: Date.now() + deadlineMs }
 }
 

@@ -6,6 +6,7 @@ import type {
 } from '@grpc/grpc-js'
 import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
 import { errorFromStatus } from './error-from-status.ts'
+import { openCall } from './open-call.ts'
 import { type RequestWriter, requestWriter } from './request-writer.ts'
 
 /** A bound method of a generated client, e.g. `client.putValue.bind(client)`. */
@@ -29,11 +30,12 @@ export async function callClientStream<Req, Res>(
   signal?.throwIfAborted()
   const over = new AbortController()
   const { promise, resolve, reject } = Promise.withResolvers<Res>()
-  const stream = method(metadataOf(options), grpcOptionsOf(options), (error, response) => {
+  const done = (error: ServiceError | null, response: Res) => {
     over.abort()
     if (!error) resolve(response)
     else reject(signal?.aborted ? signal.reason : errorFromStatus(error, options))
-  })
+  }
+  const stream = openCall(() => method(metadataOf(options), grpcOptionsOf(options), done))
   const cancel = () => stream.cancel()
   signal?.addEventListener('abort', cancel, { once: true })
   pump(requests, requestWriter(stream), over.signal).catch((error) => {

@@ -4,6 +4,7 @@ export { type Channel, type ChannelOptions, createChannel, type Target } from '.
 export { type ClientStreamMethod, callClientStream } from './client-stream.ts'
 export { errorFromStatus } from './error-from-status.ts'
 export { OffstageError, type OffstageErrorInit } from './offstage-error.ts'
+export { closedError } from './open-call.ts'
 export { type RetryPolicy, retrying } from './retrying.ts'
 export { callServerStream, type ServerStreamMethod } from './server-stream.ts'
 export { callUnary, type UnaryMethod } from './unary.ts'

@@ -1,5 +1,6 @@
 import type { ClientReadableStream, CallOptions as GrpcCallOptions, Metadata } from '@grpc/grpc-js'
 import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
+import { openCall } from './open-call.ts'
 import { responsesOf } from './response-stream.ts'
 
 /** A bound method of a generated client, e.g. `client.watchJobs.bind(client)`. */
@@ -19,5 +20,6 @@ export async function* callServerStream<Req, Res>(
   options: CallOptions = {},
 ): AsyncGenerator<Res, void, undefined> {
   options.signal?.throwIfAborted()
-  yield* responsesOf(method(request, metadataOf(options), grpcOptionsOf(options)), options)
+  const open = () => method(request, metadataOf(options), grpcOptionsOf(options))
+  yield* responsesOf(openCall(open), options)
 }

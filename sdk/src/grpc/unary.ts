@@ -6,6 +6,7 @@ import type {
 } from '@grpc/grpc-js'
 import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
 import { errorFromStatus } from './error-from-status.ts'
+import { openCall } from './open-call.ts'
 
 /** A bound method of a generated client, e.g. `client.getJob.bind(client)`. */
 export type UnaryMethod<Req, Res> = (
@@ -25,11 +26,12 @@ export function callUnary<Req, Res>(
   if (signal?.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
     const cancel = () => call.cancel()
-    const call = method(request, metadataOf(options), grpcOptionsOf(options), (error, response) => {
+    const done = (error: ServiceError | null, response: Res) => {
       signal?.removeEventListener('abort', cancel)
       if (!error) resolve(response)
       else reject(signal?.aborted ? signal.reason : errorFromStatus(error, options))
-    })
+    }
+    const call = openCall(() => method(request, metadataOf(options), grpcOptionsOf(options), done))
     signal?.addEventListener('abort', cancel, { once: true })
   })
 }
