@@ -21,6 +21,7 @@ import type { Attachments, Reservation } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import { type Batcher, createBatcher } from './batcher.ts'
 import { isDataError } from './persist.ts'
+import { retryConflicts } from './retry-conflicts.ts'
 
 export type StartOutcome =
   | {
@@ -125,7 +126,8 @@ async function insertPlaced(
   placed: readonly Placed[],
 ): Promise<Map<string, JobState>> {
   try {
-    return await store.insert(placed)
+    // Batches that meet on several keys, or on parents a cancel goes through, may wait for each other.
+    return await retryConflicts(() => store.insert(placed))
   } catch (error) {
     for (const job of placed) releaseSlot(job)
     // The answer may have been lost after the commit.

@@ -1,6 +1,7 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
 import type { Caller } from '@offstage/kit/grpc'
 import type { Attachments } from '../dispatch/attachments.ts'
+import { retryConflicts } from '../dispatch/retry-conflicts.ts'
 import type { CancelOutcome } from '../domain/job.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
@@ -33,7 +34,7 @@ export function createCancelJob(options: CancelJobOptions): CancelJob {
   return async (caller, request) => {
     const owner = caller.roles.includes('admin') ? undefined : caller.user
     const { reason, graceMs } = request
-    const canceled = await store.cancel({ ...request, owner, leaseMs })
+    const canceled = await retryConflicts(() => store.cancel({ ...request, owner, leaseMs }))
     const target = canceled.find((job) => job.id === request.jobId)
     if (target === undefined) throw jobNotFound(request.jobId)
     const elsewhere = new Set<string>()

@@ -17,6 +17,15 @@ const RECORD = {
     VALUES ($1, $2, $3, $4, $5, now() + $6::float8 * interval '1 ms')`,
 }
 
+/** In the order of their ids, as by every statement that waits for many; what follows then waits for none. */
+const LOCK_HELD = {
+  name: 'lock_held_attempts',
+  text: `
+    SELECT FROM offstage.jobs j JOIN offstage.attachments a ON j.attachment_id = a.id
+    WHERE a.session_id = $2::uuid AND a.id <> $1::uuid AND ${leaving('requeue', 'j.state')}
+    ORDER BY j.id FOR NO KEY UPDATE OF j`,
+}
+
 const ADOPT = {
   name: 'adopt_attempts',
   text: `
@@ -85,6 +94,7 @@ async function attach(
   running: readonly { jobId: string; attempt: number }[],
 ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }> {
   await tx.query(RECORD, [id, sessionId, namespace, name, scheduler, leaseMs])
+  await tx.query(LOCK_HELD, [id, sessionId])
   const adopted = await tx.query<ClaimedRow>(ADOPT, [
     id,
     sessionId,

@@ -1,0 +1,69 @@
+/** Statements that meet on the same rows, in frames whose order is the executors', wait for each other and never in a circle. */
+import { openPostgres } from '@offstage/kit/database'
+import { startPostgres } from '@offstage/kit/testkit'
+import { v7 } from 'uuid'
+import { afterAll, expect, test } from 'vitest'
+import { JobState } from '../domain/job-state.ts'
+import type { JobStore } from '../ports.ts'
+import { startCommand } from '../testing/start-command.ts'
+import { createAttachmentStore } from './attachments.ts'
+import { createJobStore, migrateJobs } from './job-store.ts'
+
+const postgres = await startPostgres()
+afterAll(() => postgres[Symbol.asyncDispose]())
+
+const COUNT = 200
+const ROUNDS = 10
+
+/** As in use: the planner sees far more jobs than run. */
+const HISTORY = `
+  INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt)
+  SELECT gen_random_uuid(), 'default', 'test.job', 'dev', 5, 1, 1, 0, 1 FROM generate_series(1, 50000)`
+
+async function runTree(store: JobStore, attachmentId: string) {
+  const add = async (parentId: string, count: number) => {
+    const jobs = Array.from({ length: count }, () => ({
+      id: v7(),
+      command: startCommand({ parentId }),
+      lane: 1,
+      attachmentId,
+    }))
+    await store.insert(jobs)
+    return jobs.map(({ id }) => ({ jobId: id, attachmentId, attempt: 1 }))
+  }
+  const [root] = await add('', 1)
+  const jobId = root?.jobId ?? ''
+  return { jobId, children: await add(jobId, COUNT) }
+}
+
+test('ends, requeues and a cascade of the same jobs never deadlock, whatever their order', async () => {
+  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 8 })
+  await migrateJobs(database)
+  for (const text of [HISTORY, 'VACUUM ANALYZE offstage.jobs']) {
+    await database.query({ name: '', text })
+  }
+  const store = createJobStore(database)
+  const attachments = createAttachmentStore(database)
+  const sessionId = v7()
+  for (let round = 0; round < ROUNDS; round++) {
+    const id = v7()
+    const attachment = { id, sessionId, namespace: 'default', name: 'x', scheduler: 'x' }
+    await attachments.attach(attachment, 60_000, [])
+    const { jobId, children } = await runTree(store, id)
+    const there = children.toSorted(() => Math.random() - 0.5)
+    const back = there.toReversed()
+    const none = { result: undefined, additionalResult: undefined, error: undefined, backoffMs: 0 }
+    const running = there.filter((_, index) => index % 2 === 0)
+    const cancel = { namespace: 'default', owner: undefined, reason: '', graceMs: 0, leaseMs: 0 }
+    await Promise.all([
+      store.end(there.map((key) => ({ ...key, state: JobState.failed, ...none }))),
+      store.cancel({ ...cancel, jobId, cascade: true }),
+      store.requeue(back),
+      store.succeed(back.map((key) => ({ ...key, result: undefined }))),
+      store.setWaiting(there, true),
+      attachments.attach({ ...attachment, id: v7() }, 60_000, running),
+    ])
+    const standings = await store.readStandings(children.map((child) => child.jobId))
+    expect(standings).toHaveLength(COUNT)
+  }
+})

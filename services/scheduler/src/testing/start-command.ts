@@ -1,0 +1,25 @@
+import type { StartCommand } from '../domain/start-command.ts'
+
+/** A start that asks for nothing but what is given. */
+export function startCommand(given: Partial<StartCommand> = {}): StartCommand {
+  return {
+    namespace: 'default',
+    owner: 'dev',
+    admin: true,
+    method: 'test.job',
+    params: { type: '' },
+    kind: 1,
+    lane: 1,
+    priority: 0,
+    key: '',
+    keyConflict: 'refuse',
+    requestId: '',
+    parentId: '',
+    labels: undefined,
+    startTime: undefined,
+    delayMs: 0,
+    traceparent: '',
+    options: undefined,
+    ...given,
+  }
+}
