@@ -14,6 +14,11 @@ test('the pause grows by the multiplier up to its limit', () => {
   expect(backoffMs(policy, 19, 0)).toBe(policy.backoffMsMax)
 })
 
+test('no pause stays none after any number of failures', () => {
+  const policy = { ...DEFAULT_RETRY_POLICY, maxAttempts: 1_000, initialBackoffMs: 0 }
+  expect(backoffMs({ ...policy, backoffMultiplier: 100 }, 999, 0)).toBe(0)
+})
+
 test('the pause stays within the jittered share, and ends with the attempts', () => {
   fc.assert(
     fc.property(

@@ -27,7 +27,9 @@ export function backoffMs(
   random: number,
 ): number | undefined {
   if (failures >= policy.maxAttempts) return undefined
-  const grown = policy.initialBackoffMs * policy.backoffMultiplier ** (failures - 1)
+  // Bounded, since no pause at all times infinity would be no number.
+  const factor = Math.min(policy.backoffMultiplier ** (failures - 1), Number.MAX_VALUE)
+  const grown = policy.initialBackoffMs * factor
   const full = Math.min(grown, policy.backoffMsMax)
   return Math.round(full * (1 - policy.jitter * random))
 }

@@ -1,19 +1,31 @@
 /** A start as the scheduler understands it, and the rules it must keep. */
 import type { RetryPolicy } from './retry-policy.ts'
+import {
+  type Check,
+  checkDuration,
+  checkLabels,
+  checkText,
+  checkTime,
+  collectViolations,
+  type Violation,
+} from './violations.ts'
 
 export const LIMITS = {
   inlineBytesMax: 64 * 1024,
-  labelsMax: 32,
-  labelKeyMax: 63,
-  labelValueMax: 255,
   keyMax: 200,
   requestIdMax: 100,
   addressMax: 200,
+  contentTypeMax: 100,
+  /** W3C Trace Context: 55 characters today, longer in versions to come. */
+  traceparentMax: 100,
+  /** What W3C Trace Context wants to be passed on at least. */
+  tracestateMax: 512,
   displayNameMax: 200,
   methodMax: 200,
   priorityMax: 1_000,
-  delayMsMax: 10 * 366 * 24 * 3_600_000,
   maxAttemptsMax: 1_000,
+  /** Timers of executors run no longer than 2^31 ms. */
+  attemptDeadlineMsMax: 24 * 24 * 3_600_000,
   inlineWaitMsMax: 60_000,
   batchMax: 1_000,
 } as const
@@ -64,11 +76,6 @@ export interface StartCommand {
   readonly options: StartOptions | undefined
 }
 
-export interface Violation {
-  readonly field: string
-  readonly description: string
-}
-
 const NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
 const NAMESPACE = /^[A-Za-z0-9_-]{1,63}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -93,79 +100,71 @@ export function canBeJobId(requestId: string): boolean {
 
 /** Everything wrong with a command, each naming its field; empty when it is fine. */
 export function violationsOf(command: StartCommand): Violation[] {
-  const found: Violation[] = []
-  const check = (ok: boolean, field: string, description: string) => {
-    if (!ok) found.push({ field, description })
-  }
+  return collectViolations((check) => {
+    checkTexts(command, check)
+    check(
+      (command.params.inline?.length ?? 0) <= LIMITS.inlineBytesMax,
+      'params.inline',
+      `has ${command.params.inline?.length} bytes, more than ${LIMITS.inlineBytesMax}; put it into temp storage and send its address`,
+    )
+    check(
+      command.parentId === '' || isJobId(command.parentId),
+      'parent_job_id',
+      'must be a job id, a UUID',
+    )
+    check(
+      Number.isInteger(command.priority) && Math.abs(command.priority) <= LIMITS.priorityMax,
+      'priority',
+      'must be within -1000 and 1000',
+    )
+    checkTime(check, 'start_time', command.startTime)
+    checkDuration(check, 'delay', command.delayMs)
+    check(
+      command.startTime === undefined || command.delayMs === 0,
+      'delay',
+      'excludes start_time: give one of them',
+    )
+    if (command.labels !== undefined) checkLabels(check, 'labels', command.labels)
+    if (command.options !== undefined) checkLimits(command.options, check)
+  })
+}
+
+/** Every text of a start, in one place: its form or its longest length, and no NUL. */
+function checkTexts(command: StartCommand, check: Check): void {
   const { params, options } = command
   check(
     command.method.length <= LIMITS.methodMax && NAME.test(command.method),
     'method',
     'must be segments of letters, digits, "_" and "-" joined by dots, at most 200 characters',
   )
-  check(
-    (params.inline?.length ?? 0) <= LIMITS.inlineBytesMax,
-    'params.inline',
-    `has ${params.inline?.length} bytes, more than ${LIMITS.inlineBytesMax}; put it into temp storage and send its address`,
-  )
-  check((params.address?.length ?? 0) <= LIMITS.addressMax, 'params.address', 'is too long')
-  check(params.type.length <= 100, 'params.content_type', 'must be at most 100 characters')
-  check(command.key.length <= LIMITS.keyMax, 'key', 'must be at most 200 characters')
-  check(
-    command.requestId.length <= LIMITS.requestIdMax,
-    'request_id',
-    'must be at most 100 characters',
-  )
-  check(
-    command.parentId === '' || isJobId(command.parentId),
-    'parent_job_id',
-    'must be a job id, a UUID',
-  )
-  check(
-    Number.isInteger(command.priority) && Math.abs(command.priority) <= LIMITS.priorityMax,
-    'priority',
-    'must be within -1000 and 1000',
-  )
-  check(
-    command.delayMs >= 0 && command.delayMs <= LIMITS.delayMsMax,
-    'delay',
-    'must be within 0 and 10 years',
-  )
-  check(
-    command.startTime === undefined || command.delayMs === 0,
-    'delay',
-    'excludes start_time: give one of them',
-  )
-  if (command.labels !== undefined) checkLabels(command.labels, check)
-  if (options !== undefined) checkOptions(options, check)
-  return found
+  checkText(check, 'params.content_type', params.type, LIMITS.contentTypeMax)
+  checkText(check, 'params.address', params.address ?? '', LIMITS.addressMax)
+  checkText(check, 'key', command.key, LIMITS.keyMax)
+  checkText(check, 'request_id', command.requestId, LIMITS.requestIdMax)
+  checkText(check, 'traceparent', command.traceparent, LIMITS.traceparentMax)
+  if (options === undefined) return
+  checkText(check, 'display_name', options.displayName ?? '', LIMITS.displayNameMax)
+  checkText(check, 'scope', options.scope ?? '', LIMITS.addressMax)
+  checkText(check, 'result_address', options.resultAddress ?? '', LIMITS.addressMax)
+  const additional = options.additionalResultAddress ?? ''
+  checkText(check, 'additional_result_address', additional, LIMITS.addressMax)
+  checkText(check, 'tracestate', options.tracestate ?? '', LIMITS.tracestateMax)
 }
 
-type Check = (ok: boolean, field: string, description: string) => void
-
-function checkLabels(labels: Readonly<Record<string, string>>, check: Check): void {
-  const entries = Object.entries(labels)
-  check(entries.length <= LIMITS.labelsMax, 'labels', `must be at most ${LIMITS.labelsMax}`)
-  for (const [key, value] of entries) {
-    check(
-      key.length > 0 && key.length <= LIMITS.labelKeyMax && value.length <= LIMITS.labelValueMax,
-      `labels[${key}]`,
-      'must have a key of 1 to 63 and a value of at most 255 characters',
-    )
-  }
-}
-
-function checkOptions(options: StartOptions, check: Check): void {
-  check((options.displayName?.length ?? 0) <= LIMITS.displayNameMax, 'display_name', 'is too long')
-  check((options.scope?.length ?? 0) <= LIMITS.addressMax, 'scope', 'is too long')
-  check((options.resultAddress?.length ?? 0) <= LIMITS.addressMax, 'result_address', 'is too long')
-  for (const [field, ms] of [
-    ['deadlines.queue', options.queueDeadlineMs],
-    ['deadlines.attempt', options.attemptDeadlineMs],
-  ] as const) {
-    check(ms === undefined || ms > 0, field, 'must be positive')
-  }
-  if (options.retry !== undefined) checkRetry(options.retry, check)
+/** How often and how long; also what an executor announces for its methods keeps these. */
+export function checkLimits(
+  limits: Pick<StartOptions, 'retry' | 'queueDeadlineMs' | 'attemptDeadlineMs'>,
+  check: Check,
+): void {
+  const { queueDeadlineMs = 1, attemptDeadlineMs = 1 } = limits
+  check(queueDeadlineMs > 0, 'deadlines.queue', 'must be positive')
+  checkDuration(check, 'deadlines.queue', queueDeadlineMs)
+  check(
+    attemptDeadlineMs > 0 && attemptDeadlineMs <= LIMITS.attemptDeadlineMsMax,
+    'deadlines.attempt',
+    'must be positive and at most 24 days',
+  )
+  if (limits.retry !== undefined) checkRetry(limits.retry, check)
 }
 
 function checkRetry(retry: RetryPolicy, check: Check): void {
@@ -180,8 +179,10 @@ function checkRetry(retry: RetryPolicy, check: Check): void {
     'must be within 1 and 100',
   )
   check(retry.jitter >= 0 && retry.jitter <= 1, 'retry_policy.jitter', 'must be within 0 and 1')
+  checkDuration(check, 'retry_policy.initial_backoff', retry.initialBackoffMs)
+  checkDuration(check, 'retry_policy.max_backoff', retry.backoffMsMax)
   check(
-    retry.initialBackoffMs >= 0 && retry.backoffMsMax >= retry.initialBackoffMs,
+    retry.backoffMsMax >= retry.initialBackoffMs,
     'retry_policy.max_backoff',
     'must not be below initial_backoff',
   )

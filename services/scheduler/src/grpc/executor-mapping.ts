@@ -6,7 +6,13 @@ import { LANE_SLOTS_MAX, type Outgoing } from '../dispatch/attachment.ts'
 import type { AttemptResult } from '../dispatch/ends.ts'
 import type { Hello, Incoming } from '../dispatch/serve-executor.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
-import { type Payload as DomainPayload, isJobId, LIMITS } from '../domain/start-command.ts'
+import {
+  checkLimits,
+  type Payload as DomainPayload,
+  isJobId,
+  LIMITS,
+} from '../domain/start-command.ts'
+import { collectViolations } from '../domain/violations.ts'
 import type { RunningJob } from '../ports.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
 import {
@@ -44,15 +50,25 @@ function methodFrom(method: proto.MethodDefinition, index: number): MethodDefini
     if (method.deadlines?.[limit] === undefined) continue
     throw notImplemented(`hello.methods[${index}].deadlines.${limit} of ${method.name}`)
   }
+  const limits = {
+    retry: retryFrom(method.retryPolicy),
+    queueDeadlineMs: msFrom(method.deadlines?.queue),
+    attemptDeadlineMs: msFrom(method.deadlines?.attempt),
+  }
+  const [wrong] = collectViolations((check) => checkLimits(limits, check))
+  if (wrong !== undefined) {
+    throw invalidField(
+      `hello.methods[${index}].${wrong.field}`,
+      `${wrong.description}: ${method.name}`,
+    )
+  }
   return {
     name: method.name,
     description: textFrom(method.description, 1_000),
     paramsSchema: method.paramsSchema,
     resultSchema: method.resultSchema,
     lane: method.lane || 1,
-    retry: retryFrom(method.retryPolicy),
-    queueDeadlineMs: msFrom(method.deadlines?.queue),
-    attemptDeadlineMs: msFrom(method.deadlines?.attempt),
+    ...limits,
   }
 }
 

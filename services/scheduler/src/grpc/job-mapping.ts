@@ -8,9 +8,19 @@ import type {
   JobStanding,
   Progress,
 } from '../domain/job.ts'
+import { JobState } from '../domain/job-state.ts'
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
+import { LIMITS } from '../domain/start-command.ts'
+import {
+  type Check,
+  checkLabels,
+  checkText,
+  checkTime,
+  collectViolations,
+} from '../domain/violations.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import type { JobFilter } from '../ports.ts'
+import { invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
 import { durationFrom, payloadTo, retryTo } from './mapping.ts'
 
@@ -80,7 +90,7 @@ export function watchEventTo(event: WatchEvent): proto.JobEvent {
 }
 
 export function filterFrom(filter: proto.JobFilter | undefined): JobFilter {
-  return {
+  const found: JobFilter = {
     states: filter?.states ?? [],
     methods: filter?.methods ?? [],
     key: filter?.key ?? '',
@@ -91,6 +101,37 @@ export function filterFrom(filter: proto.JobFilter | undefined): JobFilter {
     createdFrom: filter?.createdFrom,
     createdBefore: filter?.createdBefore,
   }
+  const violations = collectViolations((check) => checkFilter(found, check))
+  if (violations.length > 0) throw invalidFields(violations)
+  return found
+}
+
+const KIND_MAX = 3
+const FILTER_VALUES_MAX = 100
+const OWNER_MAX = 1_000
+
+function checkFilter(filter: JobFilter, check: Check): void {
+  for (const [field, values, max] of [
+    ['filter.states', filter.states, JobState.canceled],
+    ['filter.kinds', filter.kinds, KIND_MAX],
+  ] as const) {
+    check(values.length <= FILTER_VALUES_MAX, field, `must be at most ${FILTER_VALUES_MAX}`)
+    check(!values.some((value) => value < 1 || value > max), field, 'must be known values')
+  }
+  const { methods } = filter
+  check(
+    methods.length <= FILTER_VALUES_MAX,
+    'filter.methods',
+    `must be at most ${FILTER_VALUES_MAX}`,
+  )
+  for (const [index, method] of methods.slice(0, FILTER_VALUES_MAX).entries()) {
+    checkText(check, `filter.methods[${index}]`, method, LIMITS.methodMax)
+  }
+  checkText(check, 'filter.key', filter.key, LIMITS.keyMax)
+  checkText(check, 'filter.owner', filter.owner, OWNER_MAX)
+  checkLabels(check, 'filter.labels', filter.labels)
+  checkTime(check, 'filter.created_from', filter.createdFrom)
+  checkTime(check, 'filter.created_before', filter.createdBefore)
 }
 
 /** Listings leave out results and error details. */

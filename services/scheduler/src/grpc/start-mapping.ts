@@ -1,7 +1,13 @@
 /** Where a JobSpec becomes a start command. */
 import type { Caller } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
-import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
+import {
+  type KeyConflict,
+  LIMITS,
+  type Payload,
+  type StartCommand,
+  type StartOptions,
+} from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
 import { msFrom, payloadFrom, retryFrom } from './mapping.ts'
 
@@ -27,7 +33,6 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   if (spec.kind > 1)
     throw invalidField('kind', 'must be PROGRAM: the other kinds are Offstage’s own')
   if (spec.lane < 0 || spec.lane > 3) throw invalidField('lane', 'is not a known value')
-  refuseNul(spec)
   return {
     namespace: origin.namespace,
     owner: origin.caller.user,
@@ -44,9 +49,14 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     labels: hasEntries(spec.labels) ? spec.labels : undefined,
     startTime: spec.startTime,
     delayMs: msFrom(spec.delay) ?? 0,
-    traceparent: spec.traceparent || origin.traceparent,
+    traceparent: spec.traceparent || fitting(origin.traceparent, LIMITS.traceparentMax),
     options: startOptionsFrom(spec, origin.tracestate),
   }
+}
+
+/** Trace context from a header is not the caller's doing: what does not fit is left out, as W3C allows. */
+function fitting(header: string, charactersMax: number): string {
+  return header.length <= charactersMax ? header : ''
 }
 
 const EMPTY_PARAMS: Payload = { type: '' }
@@ -64,30 +74,9 @@ function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')
 }
 
-const TEXTS = [
-  ['key', 'key'],
-  ['request_id', 'requestId'],
-  ['scope', 'scope'],
-  ['result_address', 'resultAddress'],
-  ['additional_result_address', 'additionalResultAddress'],
-  ['display_name', 'displayName'],
-  ['traceparent', 'traceparent'],
-  ['tracestate', 'tracestate'],
-] as const
-
-/** PostgreSQL texts hold every character but this one. */
-function refuseNul(spec: proto.JobSpec): void {
-  for (const [field, name] of TEXTS) refuseNulIn(field, spec[name])
-  for (const key in spec.labels) refuseNulIn('labels', `${key}${spec.labels[key]}`)
-}
-
-function refuseNulIn(field: string, text: string): void {
-  if (text.includes('\0')) throw invalidField(field, 'must not contain a NUL character')
-}
-
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */
 function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {
-  const state = spec.tracestate || tracestate
+  const state = spec.tracestate || fitting(tracestate, LIMITS.tracestateMax)
   const plain =
     spec.displayName === '' &&
     spec.scope === '' &&

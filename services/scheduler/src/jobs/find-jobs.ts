@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type Caller, Refusal } from '@offstage/kit/grpc'
 import type { Job, JobMessage, JobStanding } from '../domain/job.ts'
+import { isJobId } from '../domain/start-command.ts'
 import type { JobFilter, JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
@@ -102,7 +103,7 @@ function writeToken(lastId: string, digest: string): string {
 
 function readToken(token: string, digest: string): string {
   const [made, lastId = ''] = Buffer.from(token, 'base64url').toString().split('.')
-  if (made === digest && /^[0-9a-f-]{36}$/.test(lastId)) return lastId
+  if (made === digest && isJobId(lastId)) return lastId
   throw new Refusal({
     reason: 'PAGE_TOKEN_INVALID',
     message: 'page_token does not belong to this listing; start again without it',

@@ -8,6 +8,7 @@ import {
   type AttachResponse,
   type AttemptRef,
   ExecutorServiceClient,
+  type MethodDefinition,
 } from '@offstage/proto/executor'
 import { complete, type Draft } from './draft.ts'
 
@@ -36,6 +37,8 @@ export interface ScriptOptions {
   readonly taskSlots?: number
   readonly sessionId?: string
   readonly namespace?: string
+  /** Instead of `methods`, which have nothing but a name. */
+  readonly definitions?: readonly Draft<MethodDefinition>[]
   readonly running?: readonly AttemptRef[]
   /** Answers each assignment at once. Default false. */
   readonly auto?: boolean
@@ -118,7 +121,7 @@ export async function attachExecutor(
       sessionId,
       name: 'scripted',
       namespace: options.namespace ?? '',
-      methods: methods.map((name) => ({ name })),
+      methods: options.definitions ?? methods.map((name) => ({ name })),
       lanes: [{ lane: 1, slots }],
       running: options.running ?? [],
     },

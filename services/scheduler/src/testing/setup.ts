@@ -74,7 +74,10 @@ export interface JobClient {
     waitMs?: number,
   ): Promise<proto.StartJobOutcome[]>
   get(jobId: string, namespace?: string): Promise<proto.Job>
-  list(filter?: Draft<proto.JobFilter>): Promise<proto.ListJobsResponse>
+  list(
+    filter?: Draft<proto.JobFilter>,
+    page?: { pageSize?: number; pageToken?: string },
+  ): Promise<proto.ListJobsResponse>
   wait(
     jobIds: readonly string[],
     options?: { any?: boolean; timeoutMs?: number },
@@ -132,7 +135,8 @@ export function connectJobs(address: string, caller = 'dev'): JobClient {
       if (job === undefined) throw new Error('no job in the answer')
       return job
     },
-    list: (filter = {}) => call(raw.listJobs, complete(proto.ListJobsRequest, { filter })),
+    list: (filter = {}, page = {}) =>
+      call(raw.listJobs, complete(proto.ListJobsRequest, { filter, ...page })),
     wait: (jobIds, { any = false, timeoutMs = 10_000 } = {}) =>
       call(
         raw.waitJobs,

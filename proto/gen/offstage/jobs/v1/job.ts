@@ -182,13 +182,13 @@ export interface Payload {
 export interface RetryPolicy {
   /** Attempts in all, the first included: 1 to 1000. Default 1, no retry. */
   maxAttempts: number;
-  /** Pause before the second attempt. Default 1 s. */
+  /** Pause before the second attempt, 0 to 10 years. Default 1 s. */
   initialBackoff:
     | Duration
     | undefined;
   /** Factor from one pause to the next: 1 to 100. Default 2. */
   backoffMultiplier: number;
-  /** Longest pause. Default 5 min. */
+  /** Longest pause, from `initial_backoff` to 10 years. Default 5 min. */
   maxBackoff:
     | Duration
     | undefined;
@@ -200,12 +200,12 @@ export interface RetryPolicy {
 export interface Deadlines {
   /**
    * Longest time from the start to the first assignment to an executor; past it the job fails with DEADLINE_EXCEEDED without
-   * having run. It no longer counts after that: not for retries, nor for a job handed back.
+   * having run. It no longer counts after that: not for retries, nor for a job handed back. At most 10 years.
    */
   queue:
     | Duration
     | undefined;
-  /** Longest run of one attempt; past it the attempt is stopped and fails, and may be retried. */
+  /** Longest run of one attempt; past it the attempt is stopped and fails, and may be retried. At most 24 days. */
   attempt:
     | Duration
     | undefined;
@@ -315,15 +315,18 @@ export interface JobSpec {
   lane: Lane;
   /** Called with the same parameters when no attached executor knows `method` (row A4). */
   fallbackMethod: string;
-  /** The caller's scope in temp storage: results too large to be inline live there, and the job may put values into it. */
+  /**
+   * The caller's scope in temp storage: results too large to be inline live there, and the job may put values into it. At
+   * most 200 characters.
+   */
   scope: string;
-  /** A reserved address the result goes to, whatever its size (row L4). */
+  /** A reserved address the result goes to, whatever its size (row L4). At most 200 characters. */
   resultAddress: string;
   /** Ask for an additional result (row L5). */
   wantAdditionalResult: boolean;
-  /** A reserved address for the additional result. Default: a new one. */
+  /** A reserved address for the additional result, at most 200 characters. Default: a new one. */
   additionalResultAddress: string;
-  /** Do not start before this time (row J18). Excludes `delay`. */
+  /** Do not start before this time, within the years 1 and 9999 (row J18). Excludes `delay`. */
   startTime:
     | Date
     | undefined;
@@ -349,9 +352,9 @@ export interface JobSpec {
   cancelWithParent: boolean;
   /** Run only on this attached executor session; a caller that attached itself runs the job in the foreground so (row L7). */
   executorSessionId: string;
-  /** W3C trace context the job's spans belong to. Default: the call's own metadata. */
+  /** W3C trace context the job's spans belong to, at most 100 characters. Default: the call's own metadata. */
   traceparent: string;
-  /** W3C trace state that goes with `traceparent`. */
+  /** W3C trace state that goes with `traceparent`, at most 512 characters. */
   tracestate: string;
 }
 

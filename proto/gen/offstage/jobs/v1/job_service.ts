@@ -163,7 +163,7 @@ export interface GetJobResponse {
 
 /** Selects jobs; set fields must all hold, and of a repeated field any value. */
 export interface JobFilter {
-  /** In one of these states. */
+  /** In one of these states; at most 100, as for every list here. */
   states: JobState[];
   /** Of one of these methods. */
   methods: string[];

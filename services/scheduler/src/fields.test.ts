@@ -1,0 +1,157 @@
+/** Whatever a caller sends is refused by the name of its field, or recorded; never an unexpected fault (guarantee 6). */
+import { Client, credentials, Metadata } from '@grpc/grpc-js'
+import * as proto from '@offstage/proto/jobs'
+import { expect, test } from 'vitest'
+import { millis } from './testing/draft.ts'
+import { start } from './testing/on-postgres.ts'
+import { attachExecutor } from './testing/scripted-executor.ts'
+
+const job = { method: 'test.job' }
+const ages = { seconds: 9_000_000_000_000_000n, nanos: 0 }
+const inline = { $case: 'inline' as const, value: Buffer.from('{}') }
+const long = 'x'.repeat(3_000_000)
+
+test('a start that PostgreSQL could not hold is refused, naming the field', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  const wrong = [
+    [{ params: { source: inline, contentType: 'a\0b' } }, /params\.content_type must not .* NUL/],
+    [{ params: { source: { $case: 'address', value: 'a\0b' } } }, /params\.address must not/],
+    [{ requestId: '\0' }, /request_id must not contain a NUL/],
+    [{ labels: { a: '\0' } }, /labels\[a\] must not contain a NUL/],
+    [{ labels: { '\0': 'a' } }, /labels\[.\] must not contain a NUL/s],
+    [{ tracestate: '\0' }, /tracestate must not contain a NUL/],
+    [{ additionalResultAddress: long }, /additional_result_address must be at most 200/],
+    [{ resultAddress: long }, /result_address must be at most 200/],
+    [{ scope: long }, /scope must be at most 200/],
+    [{ displayName: long }, /display_name must be at most 200/],
+    [{ traceparent: long }, /traceparent must be at most 100/],
+    [{ tracestate: long }, /tracestate must be at most 512/],
+    [{ labels: { [long]: 'a' } }, /labels\[x{63}\] must have a key of 1 to 63/],
+    [
+      {
+        labels: Object.fromEntries(
+          Array.from({ length: 10_000 }, (_, i) => [`k${i}`, long.slice(0, 300)]),
+        ),
+      },
+      /labels must be at most 32/,
+    ],
+    [{ startTime: new Date('+012000-01-01T00:00:00Z') }, /start_time must be within the years/],
+    [{ startTime: new Date('0000-12-31T23:59:59Z') }, /start_time must be within the years/],
+    [{ delay: ages }, /delay must be within 0 and 10 years/],
+    [{ deadlines: { queue: ages } }, /deadlines\.queue must be within 0 and 10 years/],
+    [{ deadlines: { attempt: ages } }, /deadlines\.attempt must be positive and at most 24 days/],
+    [
+      { retryPolicy: { maxAttempts: 2, initialBackoff: ages, maxBackoff: ages } },
+      /retry_policy\.initial_backoff must be within 0 and 10 years/,
+    ],
+    [{ retryPolicy: { maxAttempts: 2, maxBackoff: millis(1) } }, /max_backoff must not be below/],
+  ] as const
+  for (const [spec, message] of wrong) {
+    await expect(it.jobs.start({ ...job, ...spec })).rejects.toThrow(message)
+  }
+})
+
+test('the longest times that are allowed are recorded, and a retry with them as well', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const years = millis(10 * 366 * 86_400_000)
+  const far = await it.jobs.start({
+    ...job,
+    startTime: new Date('9999-12-31T23:59:59.999Z'),
+    deadlines: { queue: years, attempt: millis(24 * 86_400_000) },
+  })
+  expect((await it.jobs.get(far.jobId)).dueTime?.getUTCFullYear()).toBe(9999)
+  const retryPolicy = { maxAttempts: 2, initialBackoff: years, maxBackoff: years }
+  const { jobId } = await it.jobs.start({ ...job, retryPolicy })
+  await executor.assigned(1)
+  const value = { brief: 'no', retryable: true }
+  executor.say({ results: [{ jobId, attempt: 1, outcome: { $case: 'failed', value } }] })
+  await expect
+    .poll(async () => (await it.jobs.get(jobId)).state)
+    .toBe(proto.JobState.JOB_STATE_SCHEDULED)
+})
+
+test('a start time no Date can hold is refused, not taken for none', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  await expect(startAtSeconds(it.address, 300_000_000_000_000n)).rejects.toThrow(
+    /start_time must be/,
+  )
+  await expect(startAtSeconds(it.address, 1_900_000_000n)).resolves.toBeDefined()
+})
+
+test('a trace header that does not fit is left out, and fails no start', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  const metadata = new Metadata()
+  metadata.set('traceparent', 'x'.repeat(500))
+  metadata.set('tracestate', 'x'.repeat(600))
+  const request = proto.StartJobRequest.fromPartial({ job })
+  const { jobId } = await new Promise<proto.StartedJob>((resolve, reject) =>
+    it.jobs.raw.startJob(request, metadata, (error, answer) =>
+      error === null && answer.job !== undefined ? resolve(answer.job) : reject(error),
+    ),
+  )
+  expect((await it.jobs.get(jobId)).traceparent.length).toBeLessThan(100)
+})
+
+test('a filter nothing could match is refused, naming the field', async () => {
+  await using it = await start()
+  const wrong = [
+    [{ states: [100_000] }, /filter\.states must be known values/],
+    [{ kinds: [100_000] }, /filter\.kinds must be known values/],
+    [{ key: '\0' }, /filter\.key must not contain a NUL/],
+    [{ key: long }, /filter\.key must be at most 200/],
+    [{ owner: '\0' }, /filter\.owner must not contain a NUL/],
+    [{ labels: { a: '\0' } }, /filter\.labels\[a\] must not contain a NUL/],
+    [{ methods: ['a', '\0'] }, /filter\.methods\[1\] must not contain a NUL/],
+    [{ methods: Array.from({ length: 101 }, () => 'a') }, /filter\.methods must be at most 100/],
+    [{ createdFrom: new Date('+020000-01-01T00:00:00Z') }, /filter\.created_from must be within/],
+    [{ createdBefore: new Date('+020000-01-01T00:00:00Z') }, /filter\.created_before must be/],
+  ] as const
+  for (const [filter, message] of wrong) {
+    const sent = proto.JobFilter.fromPartial(filter as never)
+    await expect(it.jobs.list(sent)).rejects.toThrow(message)
+  }
+})
+
+test('a page token that is not a page token is refused as such', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  await it.jobs.startMany([job, job])
+  const { nextPageToken } = await it.jobs.list({}, { pageSize: 1 })
+  const [digest] = Buffer.from(nextPageToken, 'base64url').toString().split('.')
+  const pageToken = Buffer.from(`${digest}.${'-'.repeat(36)}`).toString('base64url')
+  await expect(it.jobs.list({}, { pageToken })).rejects.toThrow(/page_token does not belong/)
+  expect((await it.jobs.list({}, { pageToken: nextPageToken })).jobs).toHaveLength(1)
+})
+
+test('a method whose limits no job could keep is refused when it is announced', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address, {
+    definitions: [{ name: 'test.job', deadlines: { queue: ages } }],
+  })
+  expect(executor.ended).toBe(true)
+})
+
+/** As a caller does that is no JavaScript: seconds beyond what a Date holds. */
+function startAtSeconds(address: string, seconds: bigint): Promise<unknown> {
+  const varint = (value: bigint): number[] =>
+    value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...varint(value >> 7n)]
+  const field = (number: number, bytes: Uint8Array) =>
+    Buffer.from([...varint(BigInt((number << 3) | 2)), ...varint(BigInt(bytes.length)), ...bytes])
+  const timestamp = Buffer.from([8, ...varint(seconds)])
+  const spec = proto.JobSpec.encode(proto.JobSpec.fromPartial(job)).finish()
+  const request = field(2, Buffer.concat([spec, field(14, timestamp)]))
+  const client = new Client(address, credentials.createInsecure())
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      '/offstage.jobs.v1.JobService/StartJob',
+      (bytes: Buffer) => bytes,
+      (bytes) => proto.StartJobResponse.decode(bytes),
+      request,
+      (error, answer) => (error === null ? resolve(answer) : reject(error)),
+    )
+  }).finally(() => client.close())
+}
