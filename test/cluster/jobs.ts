@@ -47,3 +47,11 @@ export const steps = defineJob({
     }
   },
 })
+
+/** A result that is as large as one may be inline, or nearly. */
+export const page = defineJob({
+  method: 'cluster.page',
+  params: z.object({ n: z.number() }),
+  result: z.string(),
+  run: (_job, { n }) => `${n} `.padEnd(60_000, 'x'),
+})

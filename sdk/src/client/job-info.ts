@@ -68,7 +68,7 @@ export interface JobFilter {
 
 /** A page of jobs (row J8). */
 export interface JobPage {
-  /** Newest first. */
+  /** Newest first; fewer than a page where they are very large. */
   readonly jobs: readonly JobInfo[]
   /** Opaque; empty on the last page. */
   readonly nextPageToken: string

@@ -9,8 +9,10 @@ import { durationFrom } from '../jobs/policies.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import { isTerminal, stateFrom } from './job-state.ts'
 import type { StartManyOptions } from './options.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
+import { settleStates } from './settle-states.ts'
 import { StartJobsError, type StartOutcome } from './start-outcome.ts'
 
 /** Half of what one StartJobs takes: where batches beyond stop paying. */
@@ -176,11 +178,18 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
       if (position !== undefined)
         outcomes[position] = outcomeFrom(session, method, answer.outcomes[at])
     }
+    // One answer holds only so many results: the ends of the rest are asked for.
+    const handles = positions.flatMap((position) => outcomes[position]?.job ?? [])
+    await settleStates(session, handles.filter(isEndLeftOut), signal)
   } catch (error) {
     unanswered.push(...specs.map(({ requestId }) => requestId))
     if (!(error instanceof OffstageError)) throw error
     for (const position of positions) outcomes[position] = { job: null, error }
   }
+}
+
+function isEndLeftOut({ isCompleted, state }: JobHandle): boolean {
+  return !isCompleted && isTerminal(stateFrom(state))
 }
 
 function outcomeFrom<R>(

@@ -1,5 +1,6 @@
 /** Where jobs as the domain knows them become messages. */
 import type * as proto from '@offstage/proto/jobs'
+import { createRoom } from '../answer-size.ts'
 import type {
   CancelOutcome,
   Completion,
@@ -22,12 +23,14 @@ import type { Started } from '../jobs/start-jobs.ts'
 import type { JobFilter } from '../ports.ts'
 import { invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
+import { completionBytes } from '../wire-size.ts'
 import { durationFrom, payloadTo, retryTo } from './mapping.ts'
 
-export function startedTo(started: Started): proto.StartedJob {
+/** The end of a job is left out where the answer has no room for it: its state tells that it can be asked for. */
+export function startedTo(started: Started, hasRoom = createRoom()): proto.StartedJob {
   if ('refusal' in started) throw started.refusal
   const { id, state, existing, standing } = started
-  return { jobId: id, state, existing, completion: completionTo(standing?.completion) }
+  return { jobId: id, state, existing, completion: endTo(standing, hasRoom) }
 }
 
 const OUTCOMES: Readonly<Record<CancelOutcome, proto.CancelOutcome>> = {
@@ -53,12 +56,20 @@ export function completionTo(completion: Completion | undefined): proto.Completi
   }
 }
 
-export function statusTo(jobId: string, standing: JobStanding | undefined): proto.JobStatus {
-  return {
-    jobId,
-    state: standing?.state ?? 0,
-    completion: completionTo(standing?.completion),
-  }
+export function statusTo(
+  jobId: string,
+  standing: JobStanding | undefined,
+  hasRoom: (bytes: number) => boolean,
+): proto.JobStatus {
+  return { jobId, state: standing?.state ?? 0, completion: endTo(standing, hasRoom) }
+}
+
+function endTo(
+  standing: JobStanding | undefined,
+  hasRoom: (bytes: number) => boolean,
+): proto.Completion | undefined {
+  const completion = standing?.completion
+  return hasRoom(completionBytes(completion)) ? completionTo(completion) : undefined
 }
 
 export function progressTo(progress: Progress | undefined): proto.Progress | undefined {

@@ -1,12 +1,14 @@
 import { bidiStream, type CallContext, statusFromError, unary } from '@offstage/kit/grpc'
 import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
+import { countFitting, createRoom } from '../answer-size.ts'
 import { isJobId, LIMITS, type StartCommand } from '../domain/start-command.ts'
 import type { CancelJob } from '../jobs/cancel-job.ts'
 import { canSee, type FindJobs } from '../jobs/find-jobs.ts'
 import type { Started, StartJobs } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch } from '../waits/job-watch.ts'
+import { messageBytes } from '../wire-size.ts'
 import * as map from './job-mapping.ts'
 import { boundedMs, namespaceFrom, pageSizeFrom } from './mapping.ts'
 import { rpcStatusOf } from './rpc-status.ts'
@@ -44,9 +46,10 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       const good = commands.flatMap((command) => ('error' in command ? [] : [command]))
       const started = await use.startJobs(good, inlineWaitOf(request), context.signal)
       let next = 0
+      const hasRoom = createRoom()
       return {
         outcomes: commands.map((command) =>
-          outcomeTo('error' in command ? command : started[next++], log),
+          outcomeTo('error' in command ? command : started[next++], hasRoom, log),
         ),
       }
     }),
@@ -76,7 +79,9 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       const namespace = namespaceFrom(request.namespace)
       const wanted = { ids, any, timeoutMs }
       const { standings, satisfied } = await use.findJobs.wait(caller, namespace, wanted, signal)
-      return { statuses: ids.map((id, index) => map.statusTo(id, standings[index])), satisfied }
+      const hasRoom = createRoom()
+      const statuses = ids.map((id, index) => map.statusTo(id, standings[index], hasRoom))
+      return { statuses, satisfied }
     }),
 
     watchJobs: bidiStream<proto.WatchJobsRequest, proto.WatchJobsResponse>((call, context) =>
@@ -106,7 +111,11 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
         jobIdFrom(request.jobId),
         { after: request.afterSequence, size: pageSizeFrom(request.pageSize, 100) },
       )
-      return { messages: messages.map(map.messageTo), more }
+      const fitting = countFitting(messages, messageBytes)
+      return {
+        messages: messages.slice(0, fitting).map(map.messageTo),
+        more: more || fitting < messages.length,
+      }
     }),
 
     cancelJobs: unimplemented('JobService.CancelJobs'),
@@ -149,11 +158,12 @@ function attempt(parse: () => StartCommand): StartCommand | { error: unknown } {
 
 function outcomeTo(
   started: Started | { error: unknown } | undefined,
+  hasRoom: (bytes: number) => boolean,
   log: Logger,
 ): proto.StartJobOutcome {
   const error = started === undefined || 'error' in started ? started?.error : undefined
   if (started !== undefined && !('error' in started) && !('refusal' in started)) {
-    return { outcome: { $case: 'started', value: map.startedTo(started) } }
+    return { outcome: { $case: 'started', value: map.startedTo(started, hasRoom) } }
   }
   const refusal = started !== undefined && 'refusal' in started ? started.refusal : error
   const fault = statusFromError(refusal, (cause) => log.error({ err: cause }, 'a start failed'))

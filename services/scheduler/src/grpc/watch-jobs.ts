@@ -1,14 +1,17 @@
 import type { BidiCall } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
+import { inParts } from '../answer-size.ts'
 import { isJobId } from '../domain/start-command.ts'
 import { invalidField } from '../refusals.ts'
-import type { JobWatch } from '../waits/job-watch.ts'
+import type { JobWatch, WatchEvent } from '../waits/job-watch.ts'
+import { completionBytes, messageBytes, progressBytes } from '../wire-size.ts'
 import { watchEventTo } from './job-mapping.ts'
 import { namespaceFrom } from './mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
 const TARGETS_MAX = 10_000
-const EVENTS_MAX = 500
+/** An event that carries nothing but a state. */
+const EVENT_BYTES = 50
 
 /**
  * Serves one watch: requests add and remove jobs while events flow. It ends when the caller has half-closed and
@@ -29,9 +32,9 @@ export async function watchJobs(
   const pump = async (watch: JobWatch) => {
     while (!ending.aborted && !(halfClosed && watch.size === 0)) {
       await watch.changed(ending)
-      const events = (await watch.read()).map(watchEventTo)
-      for (let from = 0; from < events.length && !ending.aborted; from += EVENTS_MAX) {
-        if (!call.send({ events: events.slice(from, from + EVENTS_MAX) })) await call.drained()
+      for (const events of inParts(await watch.read(), eventBytes)) {
+        if (ending.aborted) return
+        if (!call.send({ events: events.map(watchEventTo) })) await call.drained()
       }
     }
   }
@@ -50,6 +53,19 @@ export async function watchJobs(
     stop.abort()
     watch?.[Symbol.dispose]()
     await pumping
+  }
+}
+
+function eventBytes(event: WatchEvent): number {
+  switch (event.kind) {
+    case 'progress':
+      return progressBytes(event.progress)
+    case 'message':
+      return messageBytes(event.message)
+    case 'completed':
+      return completionBytes(event.completion)
+    default:
+      return EVENT_BYTES
   }
 }
 

@@ -1,12 +1,14 @@
 /** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
 import { createHash } from 'node:crypto'
 import { type Caller, Refusal } from '@offstage/kit/grpc'
+import { countFitting } from '../answer-size.ts'
 import type { Job, JobMessage, JobStanding } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
 import type { JobFilter, JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+import { listedJobBytes } from '../wire-size.ts'
 
 export function canSee(caller: Caller, owner: string): boolean {
   return caller.user === owner || caller.roles.includes('admin')
@@ -56,8 +58,8 @@ export function createFindJobs(options: {
       const before = token === '' ? undefined : readToken(token, digest)
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
       const jobs = await store.listJobs(namespace, visible, { size: size + 1, before })
-      const more = jobs.length > size
-      const page = jobs.slice(0, size)
+      const page = jobs.slice(0, Math.min(size, countFitting(jobs, listedJobBytes)))
+      const more = jobs.length > page.length
       return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }
     },
     async wait(caller, namespace, { ids, any, timeoutMs }, signal) {

@@ -7,6 +7,7 @@
  * Invariants:
  *  1. The events of one job are in order: messages by sequence without gaps, progress by revision, the completion last.
  *  2. Every job is read once when it is added, and again at each hint and each sweep.
+ *  3. One read takes in a bounded number of jobs and messages; what is left over is for the next (guarantee 6).
  */
 import type { Completion, JobMessage, JobStanding, Progress } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
@@ -28,7 +29,8 @@ interface Target {
   readonly leave: () => void
 }
 
-const MESSAGE_PAGE = 1_000
+const JOBS_PER_READ_MAX = 200
+const MESSAGES_PER_READ_MAX = 1_000
 
 export class JobWatch implements Disposable {
   readonly #feed: JobFeed
@@ -93,10 +95,17 @@ export class JobWatch implements Disposable {
     })
   }
 
-  /** What has happened to the jobs hinted at since the last call. A watch whose read failed is of no more use. */
+  /**
+   * What has happened to jobs hinted at since they were read last; where there is more, `changed` says so at once. A watch
+   * whose read failed is of no more use.
+   */
   async read(): Promise<WatchEvent[]> {
-    const ids = [...this.#dirty].filter((id) => this.#targets.has(id))
-    this.#dirty.clear()
+    const ids: string[] = []
+    for (const id of this.#dirty) {
+      if (ids.length === JOBS_PER_READ_MAX) break
+      this.#dirty.delete(id)
+      if (this.#targets.has(id)) ids.push(id)
+    }
     return ids.length === 0 ? [] : this.#readJobs(ids)
   }
 
@@ -108,6 +117,7 @@ export class JobWatch implements Disposable {
       this.#store.readMessageHeads(ids),
     ])
     const events: WatchEvent[] = []
+    let room = MESSAGES_PER_READ_MAX
     for (const jobId of ids) {
       const standing = standings.get(jobId)
       const target = this.#targets.get(jobId)
@@ -126,7 +136,13 @@ export class JobWatch implements Disposable {
         target.progressRevision = newest.revision
         events.push({ kind: 'progress', jobId, progress: newest })
       }
-      if ((heads.get(jobId) ?? 0) > target.sequence) await this.#readMessages(jobId, target, events)
+      if ((heads.get(jobId) ?? 0) > target.sequence) {
+        room -= await this.#readMessages(jobId, target, room, events)
+        if (room === 0) {
+          this.#dirty.add(jobId)
+          continue
+        }
+      }
       if (standing.completion !== undefined) {
         events.push({ kind: 'completed', jobId, completion: standing.completion })
         this.remove(jobId)
@@ -135,15 +151,20 @@ export class JobWatch implements Disposable {
     return events
   }
 
-  async #readMessages(jobId: string, target: Target, events: WatchEvent[]): Promise<void> {
-    for (let full = true; full; ) {
-      const page = await this.#store.readMessages(jobId, target.sequence, MESSAGE_PAGE)
-      for (const message of page) {
-        target.sequence = message.sequence
-        events.push({ kind: 'message', jobId, message })
-      }
-      full = page.length === MESSAGE_PAGE
+  /** Reads at most `limit` messages after the last one told; how many they were. */
+  async #readMessages(
+    jobId: string,
+    target: Target,
+    limit: number,
+    events: WatchEvent[],
+  ): Promise<number> {
+    if (limit === 0) return 0
+    const messages = await this.#store.readMessages(jobId, target.sequence, limit)
+    for (const message of messages) {
+      target.sequence = message.sequence
+      events.push({ kind: 'message', jobId, message })
     }
+    return messages.length
   }
 
   #visible(standing: JobStanding | undefined): standing is JobStanding {

@@ -110,7 +110,10 @@ export interface StartedJob {
   jobId: string;
   /** Where it stood when the answer was written. */
   state: JobState;
-  /** Set when the job ended within the inline wait. */
+  /**
+   * Set when the job ended within the inline wait. Left out, though the state is terminal, where the answer to StartJobs would
+   * become too large (3 MiB): ask for it with WaitJobs.
+   */
   completion:
     | Completion
     | undefined;
@@ -206,7 +209,10 @@ export interface ListJobsRequest {
 
 /** Answers ListJobs. */
 export interface ListJobsResponse {
-  /** Newest first. Results and error details are left out; GetJob has them. */
+  /**
+   * Newest first, and fewer than a page where they would become too large (3 MiB). Results and error details are left out;
+   * GetJob has them.
+   */
   jobs: Job[];
   /** Empty on the last page. */
   nextPageToken: string;
@@ -238,7 +244,10 @@ export interface JobStatus {
   jobId: string;
   /** UNSPECIFIED when there is no such job for this caller. */
   state: JobState;
-  /** Set once it has ended. */
+  /**
+   * Set once it has ended. Left out, though the state is terminal, where the answer would become too large (3 MiB): ask again for
+   * the jobs it is missing of. At least one is always there.
+   */
   completion: Completion | undefined;
 }
 
@@ -262,7 +271,7 @@ export interface WatchTarget {
 
 /** Carries what happened since the last one. */
 export interface WatchJobsResponse {
-  /** In order for each job. */
+  /** In order for each job. About 1 MiB at most. */
   events: JobEvent[];
 }
 
@@ -376,7 +385,7 @@ export interface ListJobMessagesRequest {
 
 /** Answers ListJobMessages. */
 export interface ListJobMessagesResponse {
-  /** In order. */
+  /** In order, and fewer than a page where they would become too large (3 MiB). */
   messages: JobMessage[];
   /** Whether there are more after these. */
   more: boolean;

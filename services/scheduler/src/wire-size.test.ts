@@ -1,0 +1,76 @@
+import { Completion, Job, JobMessage } from '@offstage/proto/jobs'
+import { expect, test } from 'vitest'
+import { JobState } from './domain/job-state.ts'
+import { completionTo, jobTo, messageTo } from './grpc/job-mapping.ts'
+import { completionBytes, listedJobBytes, messageBytes } from './wire-size.ts'
+
+const error = {
+  brief: '€'.repeat(1_000),
+  detail: 'ä€x'.repeat(3_000),
+  reason: 'R',
+  retryable: true,
+}
+const completion = {
+  state: JobState.succeeded,
+  result: { inline: Buffer.alloc(60_000, 'x'), type: '' },
+  additionalResult: { address: 'a'.repeat(200), type: 'text/plain' },
+  error,
+  cancelOutcome: 'stopped' as const,
+  finishTime: new Date(),
+}
+
+test.for([
+  ['numbers', { list: Array.from({ length: 8_000 }, () => 1) }],
+  ['empty lists', { list: Array.from({ length: 5_000 }, () => []) }],
+  ['empty objects', { list: Array.from({ length: 5_000 }, () => ({})) }],
+  ['empty texts', { list: Array.from({ length: 5_000 }, () => '') }],
+  ['small objects', { list: Array.from({ length: 2_000 }, () => ({ a: 1 })) }],
+  ['other scripts', { text: '€'.repeat(5_000) }],
+] as const)('a message takes no more than was thought, with an extra of %s', ([, extra]) => {
+  const message = {
+    sequence: 2 ** 31 - 1,
+    recordTime: new Date(),
+    severity: 3,
+    text: '€'.repeat(4_000),
+  }
+  const withExtra = { ...message, extra }
+  const encoded = JobMessage.encode(messageTo(withExtra) as JobMessage).finish().length
+  expect(encoded).toBeLessThanOrEqual(messageBytes(withExtra))
+})
+
+test('a completion and a listed job take no more than was thought', () => {
+  const wire = completionTo(completion) as Completion
+  expect(Completion.encode(wire).finish().length).toBeLessThanOrEqual(completionBytes(completion))
+  const id = '0'.repeat(36)
+  const job = {
+    id,
+    namespace: 'n'.repeat(63),
+    owner: '€'.repeat(200),
+    state: JobState.failed,
+    completion,
+    method: 'm'.repeat(200),
+    revision: 2 ** 31,
+    kind: 1,
+    key: '€'.repeat(200),
+    requestId: '€'.repeat(100),
+    parentId: id,
+    lane: 1,
+    priority: -1_000,
+    labels: Object.fromEntries(
+      Array.from({ length: 32 }, (_, n) => [`${n}`.padEnd(63, '€'), '€'.repeat(255)]),
+    ),
+    attempt: 1_000,
+    crashCount: 5,
+    createTime: new Date(),
+    dueTime: new Date(),
+    startTime: new Date(),
+    attachmentId: id,
+    cancelRequested: true,
+    traceparent: '0'.repeat(55),
+    options: { displayName: '€'.repeat(200), queueDeadlineMs: 1.5, attemptDeadlineMs: 1e9 },
+    lastError: error,
+    progress: { percent: 1, text: '€'.repeat(1_000), extra: { n: [1, 2, 3] }, revision: 1 },
+  }
+  const listed = Job.encode(jobTo(job, { brief: true })).finish().length
+  expect(listed).toBeLessThanOrEqual(listedJobBytes(job))
+})

@@ -1,0 +1,51 @@
+/**
+ * How many bytes things take in an answer: upper bounds that are cheap to find, so that no answer passes what one gRPC
+ * message may hold (16 MiB).
+ */
+import type { Completion, Job, JobMessage, Progress } from './domain/job.ts'
+import type { Payload } from './domain/start-command.ts'
+
+/** What the fixed fields of anything take: ids, times, numbers. */
+const ENTRY_BYTES = 400
+/** A UTF-16 unit as UTF-8. */
+const BYTES_PER_CHAR = 3
+/** A number in a list takes two characters of JSON and eleven bytes of a Struct. */
+const STRUCT_BYTES_PER_CHAR = 6
+
+export function completionBytes(completion: Completion | undefined): number {
+  if (completion === undefined) return 0
+  const { result, additionalResult, error } = completion
+  return ENTRY_BYTES + payloadBytes(result) + payloadBytes(additionalResult) + errorBytes(error)
+}
+
+export function progressBytes(progress: Progress | undefined): number {
+  return progress === undefined ? 0 : reportBytes(progress.text, progress.extra)
+}
+
+export function messageBytes({ text, extra }: JobMessage): number {
+  return reportBytes(text, extra)
+}
+
+/** Of a job as listings show it: without results and the details of errors. */
+export function listedJobBytes(job: Job): number {
+  const { completion, options, progress } = job
+  const texts = [job.method, job.key, job.requestId, job.owner, job.traceparent]
+  texts.push(options.displayName ?? '', completion?.error?.brief ?? '')
+  for (const [name, value] of Object.entries(job.labels)) texts.push(name, value)
+  const chars = texts.reduce((sum, text) => sum + text.length, 0)
+  const fields = ENTRY_BYTES + texts.length * 4
+  return fields + chars * BYTES_PER_CHAR + progressBytes(progress)
+}
+
+function payloadBytes(payload: Payload | undefined): number {
+  return payload === undefined ? 0 : (payload.inline?.byteLength ?? 0) + ENTRY_BYTES
+}
+
+function errorBytes(error: Completion['error']): number {
+  return error === undefined ? 0 : (error.brief.length + error.detail.length) * BYTES_PER_CHAR
+}
+
+function reportBytes(text: string, extra: Record<string, unknown> | undefined): number {
+  const extraChars = extra === undefined ? 0 : JSON.stringify(extra).length
+  return ENTRY_BYTES + text.length * BYTES_PER_CHAR + extraChars * STRUCT_BYTES_PER_CHAR
+}

@@ -1,0 +1,42 @@
+import { Offstage } from '@offstage/sdk'
+import { expect, test } from 'vitest'
+import { startCluster } from './cluster/cluster.ts'
+import { page } from './cluster/jobs.ts'
+
+const jobs = new URL('./cluster/jobs.ts', import.meta.url)
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ n }))
+/** Of each result only what is not padding, so that a failure can be read. */
+const headOf = (result: unknown) => String(result).trimEnd().replace(/ x*$/, '')
+const heads = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
+
+test('more results than one message takes reach a caller who does not notice', async () => {
+  await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1 })
+  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
+
+  // Inline: 30 MB of results in the answer of one call.
+  const inline = await offstage.startJobs(page, numbers(500), { inlineWaitMs: 30_000 })
+  expect(inline.filter(({ isCompleted }) => !isCompleted)).toEqual([])
+  expect(inline.map(({ result }) => headOf(result))).toEqual(heads(500))
+
+  // Pushed while they run.
+  const pushed = await offstage.startJobs(page, numbers(1_000))
+  const answer = await offstage.waitAll(pushed, { timeoutMs: 60_000 })
+  expect(answer.satisfied).toBe(true)
+  expect(pushed.map(({ result }) => headOf(result))).toEqual(heads(1_000))
+
+  // Pushed after they have ended, by a client that has only their ids.
+  await using other = await Offstage.connect({ scheduler: cluster.target() })
+  const ends = await Promise.all(
+    pushed.slice(0, 330).map(({ id }) => other.job<string>(id).waitForCompletion()),
+  )
+  expect(ends.map(({ result }) => headOf(result))).toEqual(heads(330))
+
+  // Polled: a wait whose time is up reads the states once.
+  const polled = pushed.map(({ id }) => other.job<string>(id))
+  expect((await other.waitAll(polled, { timeoutMs: 0 })).satisfied).toBe(true)
+  expect(polled.map(({ result }) => headOf(result))).toEqual(heads(1_000))
+
+  // Listed: results are left out, so a thousand fit.
+  const list = await offstage.listJobsPage({}, { pageSize: 1_000 })
+  expect(list.jobs).toHaveLength(1_000)
+}, 180_000)
