@@ -1,13 +1,15 @@
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
-import { drained } from './answer-stream.ts'
 import type { CallContext, ServerCall } from './call-context.ts'
 import { bindable, conduct, inSpan } from './edge.ts'
 import { readable } from './unreadable.ts'
 
 /**
- * Serves a call of one request and many answers, each taken from the handler only when the client
- * has room for it. When the call is aborted the handler's iterator is returned and the call ends
- * with the reason, so a watch cut short by a stopping server never looks complete.
+ * Serves a call of one request and many answers, one at a time: the next is taken from the handler
+ * only when the one before has left this process. So a reader that stalls holds one answer in memory,
+ * and a handler that goes on after an answer knows that the kernel has it, within the flow control of
+ * HTTP/2; whether the client has it is not known. When the call is aborted the handler's iterator is
+ * returned and the call ends with the reason, so a watch cut short by a stopping server never looks
+ * complete.
  */
 export function serverStream<Req, Res>(
   handler: (request: Req, context: CallContext) => AsyncIterable<Res>,
@@ -27,15 +29,27 @@ async function pump<Req, Res>(
   context: ServerCall,
 ): Promise<void> {
   const iterator = answers[Symbol.asyncIterator]()
-  // Reaches handlers that wait in next(); one that ignores both is cut off by the server's grace.
-  const cut = () => void iterator.return?.().catch(() => {})
   const { signal } = context
+  let goOn = () => {}
+  const cut = () => {
+    // Reaches handlers that wait in next(); one that ignores both is cut off by the server's grace.
+    void iterator.return?.().catch(() => {})
+    goOn()
+  }
+  const onClose = () => goOn()
   signal.addEventListener('abort', cut, { once: true })
+  call.once('close', onClose)
   for (;;) {
     signal.throwIfAborted()
     const step = await iterator.next()
     if (step.done) break
-    if (!call.cancelled && !call.write(step.value)) await drained(call)
+    signal.throwIfAborted()
+    // grpc-js passes on the callback of the HTTP/2 stream, which comes when the last byte has been
+    // written to the socket. Of a call that has ended meanwhile it never comes.
+    await new Promise<void>((resolve) => {
+      goOn = resolve
+      call.write(step.value, () => resolve())
+    })
   }
   signal.removeEventListener('abort', cut)
   signal.throwIfAborted()

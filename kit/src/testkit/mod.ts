@@ -8,4 +8,5 @@ export {
   type TestPostgresOptions,
 } from './postgres.ts'
 export { type SpawnedProcess, type SpawnProcessOptions, spawnProcess } from './spawn-process.ts'
+export { HTTP2_WINDOW_BYTES, openStalledReader, type StalledReader } from './stalled-reader.ts'
 export { until } from './until.ts'

@@ -1,9 +1,10 @@
 /**
- * Reads a value and deletes it once its last chunk is with the caller (row L4).
+ * Reads a value and deletes it once its last byte has left this process (row L4).
  *
  * 1. Of several readers at the same time one has the claim; the others wait for its outcome.
- * 2. Nothing is deleted before the last chunk has been written: a reader that breaks off gives the claim
- *    back, one that dies loses it after the lease, and the value is there again.
+ * 2. Nothing is deleted before the last chunk has been written to the socket, which is when the server
+ *    asks for more after it: a reader that breaks off gives the claim back, one whose process dies loses
+ *    it after the lease, and the value is there again.
  * 3. A reader that loses its claim breaks off before its next chunk.
  */
 import { setTimeout as pause } from 'node:timers/promises'

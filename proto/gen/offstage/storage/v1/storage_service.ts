@@ -2330,7 +2330,10 @@ export const StorageServiceService = {
     responseSerialize: (value: GetValueResponse): Buffer => Buffer.from(GetValueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetValueResponse => GetValueResponse.decode(value),
   },
-  /** Reads a value and deletes it once the last chunk is sent (row L4). Of two callers at the same time one gets it. */
+  /**
+   * Reads a value and deletes it once its last byte has left the service (row L4); a reader that dies after that, with the rest in
+   * buffers on its way, loses it. Of two callers at the same time one gets it.
+   */
   readAndDeleteValue: {
     path: "/offstage.storage.v1.StorageService/ReadAndDeleteValue" as const,
     requestStream: false as const,
@@ -2447,7 +2450,10 @@ export interface StorageServiceServer extends UntypedServiceImplementation {
   putValue: handleClientStreamingCall<PutValueRequest, PutValueResponse>;
   /** Reads a value: first its description, then chunks. VALUE_NOT_FOUND where there is none. */
   getValue: handleServerStreamingCall<GetValueRequest, GetValueResponse>;
-  /** Reads a value and deletes it once the last chunk is sent (row L4). Of two callers at the same time one gets it. */
+  /**
+   * Reads a value and deletes it once its last byte has left the service (row L4); a reader that dies after that, with the rest in
+   * buffers on its way, loses it. Of two callers at the same time one gets it.
+   */
   readAndDeleteValue: handleServerStreamingCall<ReadAndDeleteValueRequest, ReadAndDeleteValueResponse>;
   /** Describes a value or a reserved address. */
   describeValue: handleUnaryCall<DescribeValueRequest, DescribeValueResponse>;
@@ -2497,7 +2503,10 @@ export interface StorageServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<GetValueResponse>;
-  /** Reads a value and deletes it once the last chunk is sent (row L4). Of two callers at the same time one gets it. */
+  /**
+   * Reads a value and deletes it once its last byte has left the service (row L4); a reader that dies after that, with the rest in
+   * buffers on its way, loses it. Of two callers at the same time one gets it.
+   */
   readAndDeleteValue(
     request: ReadAndDeleteValueRequest,
     options?: Partial<CallOptions>,

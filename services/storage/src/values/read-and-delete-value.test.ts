@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import { HTTP2_WINDOW_BYTES, openStalledReader, until } from '@offstage/kit/testkit'
+import { ReadAndDeleteValueRequest } from '@offstage/proto/storage'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { TestClient } from '../storage-client.ts'
+import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+
+const MIB = 1024 * 1024
+
+let ground: Ground
+let storage: Started
+let ann: TestClient
+
+beforeAll(async () => {
+  ground = await openGround()
+  storage = await ground.start()
+  ann = storage.client('ann')
+})
+afterAll(async () => {
+  await storage[Symbol.asyncDispose]()
+  await ground[Symbol.asyncDispose]()
+})
+
+/** Takes as much as HTTP/2 sends unasked, and dies. */
+async function readALittleAndDie(address: string): Promise<void> {
+  const request = ReadAndDeleteValueRequest.encode({ address }).finish()
+  const method = '/offstage.storage.v1.StorageService/ReadAndDeleteValue'
+  const headers = { 'offstage-user': 'ann' }
+  using reader = await openStalledReader(storage.address, method, request, headers)
+  await until(() => reader.received() >= HTTP2_WINDOW_BYTES)
+}
+
+const claimOf = async (address: string) =>
+  (
+    await ground.run('SELECT claim FROM offstage_storage.temp_values WHERE address = $1', [address])
+  ).at(0)?.claim
+
+test.each([0.3, 1, 2, 5])('a reader that dies early in %d MiB leaves the value', async (mib) => {
+  const bytes = randomBytes(mib * MIB)
+  const { address } = await ann.put(bytes)
+  await readALittleAndDie(address)
+  await until(async () => (await claimOf(address)) === null)
+  const read = await ann.readAndDelete(address)
+  expect(read.bytes.equals(bytes)).toBe(true)
+  expect(await claimOf(address)).toBeUndefined()
+})
