@@ -148,7 +148,7 @@ export interface ScopeStore {
   find(id: ScopeId): Promise<Scope | undefined>
   /** The new end; undefined when it has ended. */
   keepAlive(id: ScopeId): Promise<Date | undefined>
-  /** From here on nothing can be put into it. Idempotent. */
+  /** Nothing can be put into it any more, and all that was put can be seen. Idempotent. */
   close(id: ScopeId): Promise<void>
   /** Up to `limit` values of a closed scope. */
   deleteValues(id: ScopeId, limit: number): Promise<GoneValue[]>

@@ -16,14 +16,21 @@ const FIND = {
 
 const KEEP_ALIVE = {
   name: 'storage_keep_scope_alive',
-  text: `UPDATE offstage_storage.scopes SET expire_time = now() + lease_ms * interval '1 millisecond'
-    WHERE id = $1 AND close_time IS NULL AND expire_time > now() RETURNING expire_time`,
+  text: `UPDATE offstage_storage.scopes
+    SET expire_time = clock_timestamp() + lease_ms * interval '1 millisecond'
+    WHERE id = $1 AND close_time IS NULL AND expire_time > clock_timestamp() RETURNING expire_time`,
 }
 
-/** Waits for the puts under way, which hold the row (see HOLD_SCOPE). */
+/** From its commit on no put holds the scope any more. Does not wait for those that do. */
 const CLOSE = {
   name: 'storage_close_scope',
   text: 'UPDATE offstage_storage.scopes SET close_time = now() WHERE id = $1 AND close_time IS NULL',
+}
+
+/** After CLOSE there are ever fewer of them, so no stream of puts can hold it up (see hold_scope). */
+const AWAIT_PUTS = {
+  name: 'storage_await_puts_of_scope',
+  text: 'SELECT FROM offstage_storage.scopes WHERE id = $1 FOR UPDATE',
 }
 
 const DELETE_VALUES = {
@@ -47,6 +54,7 @@ export function createScopeStore(database: Database): ScopeStore {
     },
     async close(id) {
       await database.query(CLOSE, [id])
+      await database.query(AWAIT_PUTS, [id])
     },
     deleteValues: async (id, limit) =>
       (await database.query<GoneValue>(DELETE_VALUES, [id, limit])).rows,

@@ -7,11 +7,12 @@ const DATABASE_ID = {
   text: 'SELECT id FROM offstage_storage.identity',
 }
 
+/** Passes by the puts under way (see hold_scope). */
 const CLOSE_EXPIRED_SCOPES = {
   name: 'storage_close_expired_scopes',
   text: `UPDATE offstage_storage.scopes SET close_time = now() WHERE id IN (
       SELECT id FROM offstage_storage.scopes WHERE close_time IS NULL AND expire_time <= now()
-      LIMIT $1::int FOR UPDATE SKIP LOCKED)`,
+      LIMIT $1::int FOR NO KEY UPDATE SKIP LOCKED)`,
 }
 
 const DELETE_EXPIRED_VALUES = {

@@ -7,11 +7,10 @@ import type { PutCommand, ReserveCommand, WriteFault } from '../ports.ts'
 import { readUsage } from './read-values.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
 
-/** Held against the scope's closing until the transaction ends; then the closing sees the new row. */
+/** Until the transaction ends the scope's closing waits; then it sees the new row. */
 const HOLD_SCOPE = {
   name: 'storage_hold_scope',
-  text: `SELECT close_time IS NULL AND expire_time > now() AS open
-    FROM offstage_storage.scopes WHERE id = $1 FOR SHARE`,
+  text: 'SELECT offstage_storage.hold_scope($1) AS open',
 }
 
 const RESERVE = {
@@ -36,7 +35,8 @@ const PUT_NEW = {
 
 const LOCK = {
   name: 'storage_lock_value',
-  text: 'SELECT scope, size FROM offstage_storage.live_values WHERE address = $1 FOR UPDATE',
+  text: `SELECT scope, size FROM offstage_storage.live_values
+    WHERE address = $1 AND (expire_time IS NULL OR expire_time > clock_timestamp()) FOR UPDATE`,
 }
 
 /** A read-and-delete of the value before loses its claim, and so deletes nothing. */
@@ -139,9 +139,10 @@ function contentOf({ version, contentType, body }: PutCommand): unknown[] {
 
 async function holdScope(tx: Queryable, scope: ScopeId | undefined): Promise<void> {
   if (scope === undefined) return
-  const { rows } = await tx.query<{ open: boolean }>(HOLD_SCOPE, [scope])
-  if (rows[0] === undefined) throw new Fault({ kind: 'scope-missing' })
-  if (!rows[0].open) throw new Fault({ kind: 'scope-closed' })
+  const { rows } = await tx.query<{ open: boolean | null }>(HOLD_SCOPE, [scope])
+  const { open } = only(rows)
+  if (open === null) throw new Fault({ kind: 'scope-missing' })
+  if (!open) throw new Fault({ kind: 'scope-closed' })
 }
 
 /** After the write: the row of usage is ours by then, so an owner's quota is kept exactly. */

@@ -1,4 +1,5 @@
--- The truth about temp values: who owns what, where its bytes are, when it ends. `now()` is the only clock.
+-- The truth about temp values: who owns what, where its bytes are, when it ends. The database's
+-- clock is the only one: `now()`, and `clock_timestamp()` where a statement may have waited for a lock.
 
 -- Ties a data directory to this database, so that a sweep never takes another database's blobs for orphans.
 CREATE TABLE offstage_storage.identity (
@@ -20,6 +21,15 @@ CREATE TABLE offstage_storage.scopes (
 );
 CREATE INDEX scopes_expiring ON offstage_storage.scopes (expire_time) WHERE close_time IS NULL;
 CREATE INDEX scopes_closed ON offstage_storage.scopes (close_time) WHERE close_time IS NOT NULL;
+
+-- Whether a scope is open, null when there is none; holds it against the end of its closing until the transaction
+-- ends. The weakest lock, so that renewals and closings, which leave the key alone, pass by any number of puts. It
+-- is taken before the look, and the look is a statement of its own, which sees a closing committed meanwhile.
+CREATE FUNCTION offstage_storage.hold_scope(wanted text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM offstage_storage.scopes WHERE id = wanted AND close_time IS NULL FOR KEY SHARE;
+  RETURN (SELECT close_time IS NULL AND expire_time > clock_timestamp() FROM offstage_storage.scopes WHERE id = wanted);
+END $$;
 
 -- A row is a reserved address (version null) or a value. Small bytes are here, large ones in a blob.
 CREATE TABLE offstage_storage.temp_values (
