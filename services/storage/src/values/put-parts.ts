@@ -32,8 +32,10 @@ export class PutBody implements AsyncIterable<Buffer> {
       const { done, value: part } = await this.#parts.next()
       if (done) break
       if (this.trailer !== undefined) throw invalidField(part.kind, 'came after the trailer')
-      if (part.kind === 'chunk') yield part.bytes
-      else if (part.kind === 'trailer') this.#close(part.trailer)
+      if (part.kind === 'chunk') {
+        // What holds the bytes of a small value would hold any number of empty ones.
+        if (part.bytes.length > 0) yield part.bytes
+      } else if (part.kind === 'trailer') this.#close(part.trailer)
       else throw invalidField('header', 'came a second time')
     }
     if (this.#promisesTrailer && this.trailer === undefined) {
