@@ -96,6 +96,31 @@ test('a process killed during a read-and-delete loses nothing', async () => {
   expect((await client.get(address)).bytes.equals(bytes)).toBe(true)
 })
 
+test('an upload goes on at once, in one call, after its process was killed and another started', async () => {
+  await using place = await setup()
+  const bytes = randomBytes(9 * MIB)
+  let uploadId = ''
+  {
+    await using first = await place.start()
+    using client = connectStorage(first.address)
+    uploadId = await client.startUpload({ size: BigInt(bytes.length) })
+    const { stream, answer } = client.beginPut()
+    stream.write(header({ uploadId }))
+    for (let at = 0; at < 8 * MIB; at += MIB) {
+      stream.write({ part: { $case: 'chunk', value: bytes.subarray(at, at + MIB) } })
+    }
+    await until(async () => (await client.getUpload(uploadId)).received > 0n)
+    await first.kill('SIGKILL')
+    await expect(answer).rejects.toBeDefined()
+  }
+  await using second = await place.start()
+  using client = connectStorage(second.address)
+  const { received } = await client.getUpload(uploadId)
+  const rest = bytes.subarray(Number(received))
+  const { address } = await client.put(rest, { uploadId, offset: received })
+  expect((await client.readAndDelete(address)).bytes.equals(bytes)).toBe(true)
+})
+
 async function drain(reader: AsyncIterator<unknown>): Promise<void> {
   while (!(await reader.next()).done);
 }

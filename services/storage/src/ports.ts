@@ -176,7 +176,7 @@ export interface UploadStore {
   find(id: UploadId): Promise<Upload | undefined>
   /** Makes `writer` the only one; false while another call that lives holds it. */
   acquire(id: UploadId, writer: string, leaseMs: number): Promise<boolean>
-  /** Keeps how far it has come, and puts off its end; false when it is not the writer's any more. */
+  /** Renews the lease and keeps how far it has come, which puts off its end if it is farther; false when it has ended or is not the writer's any more. */
   advance(
     id: UploadId,
     writer: string,

@@ -157,7 +157,7 @@ function chunksOf(bytes: Buffer): Buffer[] {
   )
 }
 
-/** The refusal a call ended with: reason, and the fields that were wrong. Throws when it went well. */
+/** The refusal a call ended with: reason, facts, and the fields that were wrong. Throws when it went well. */
 export async function refusalOf(call: Promise<unknown>) {
   const error = await call.then(
     () => undefined,
@@ -166,6 +166,7 @@ export async function refusalOf(call: Promise<unknown>) {
   if (error === undefined) throw new Error('the call was not refused')
   const bytes = error.metadata?.get(STATUS_DETAILS_KEY)[0]
   if (!Buffer.isBuffer(bytes)) throw error
-  const { reason, violations = [], code } = decodeErrorDetails(bytes)
-  return { reason, code, fields: violations.map(({ field }) => field), message: error.details }
+  const { reason, violations = [], code, metadata } = decodeErrorDetails(bytes)
+  const fields = violations.map(({ field }) => field)
+  return { reason, code, fields, metadata, message: error.details }
 }

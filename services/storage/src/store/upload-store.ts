@@ -24,12 +24,14 @@ const ACQUIRE = {
     WHERE id = $1 AND expire_time > now() AND (writer IS NULL OR writer_until <= now())`,
 }
 
+/** Only headway puts off the end, and what has ended stays so. Two renewals of one writer may overtake each other. */
 const ADVANCE = {
   name: 'storage_advance_upload',
-  text: `UPDATE offstage_storage.uploads SET received = $3,
-      writer_until = now() + $4::bigint * interval '1 millisecond',
-      expire_time = now() + $5::bigint * interval '1 millisecond'
-    WHERE id = $1 AND writer = $2`,
+  text: `UPDATE offstage_storage.uploads SET received = greatest(received, $3),
+      writer_until = clock_timestamp() + $4::bigint * interval '1 millisecond',
+      expire_time = CASE WHEN received < $3
+        THEN clock_timestamp() + $5::bigint * interval '1 millisecond' ELSE expire_time END
+    WHERE id = $1 AND writer = $2 AND expire_time > clock_timestamp()`,
 }
 
 const RELEASE = {

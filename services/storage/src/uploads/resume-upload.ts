@@ -2,30 +2,31 @@
  * Goes on with an upload, and ends it when the stream ends well.
  *
  * 1. One call writes at a time: it holds the upload's lease. A call that finds it held waits a little
- *    for the other's end, for a client that lost its connection comes back at once.
+ *    for the other's end, for a client that lost its connection comes back at once, and long enough
+ *    for the lease of a process that died.
  * 2. `received` in the row counts bytes that are on disk; what a dead process wrote beyond is cut off
  *    by the next call.
  * 3. A stream that breaks off, for whatever reason but wrong bytes, leaves the upload where it is.
+ * 4. A writer that sends nothing until the upload's end is told so then.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Refusal } from '@offstage/kit/grpc'
 import type { Actor } from '../domain/actor.ts'
 import { faultOfChecksum, faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { ResumeHeader, StoredValue } from '../domain/temp-value.ts'
-import { keepLease, LEASE_MS } from '../keep-lease.ts'
+import { type KeptLease, keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
-import type { BlobWriter, Storage, Upload } from '../ports.ts'
+import type { Storage, Upload } from '../ports.ts'
 import { offsetInvalid, refusalFromWrite, uploadBusy, uploadNotFound } from '../refusals.ts'
 import type { PutBody } from '../values/put-parts.ts'
 import { commitPut } from '../values/put-value.ts'
 import { refuse } from '../values/receive-body.ts'
+import { Headway } from './headway.ts'
 import { getUpload } from './start-upload.ts'
 
-/** What a dying process loses at most. */
-const CHECKPOINT_BYTES = 8 * 1024 * 1024
 const LOOK_EVERY_MS = 100
-const LOOKS_MAX = 50
 
 export async function resumeUpload(
   storage: Storage,
@@ -51,17 +52,22 @@ export async function resumeUpload(
 
 /** Invariant 1. */
 async function acquire(storage: Storage, uploadId: UploadId, writer: string): Promise<void> {
-  for (let look = 0; look < LOOKS_MAX; look++) {
+  for (let waitedMs = 0; waitedMs < LEASE_WAIT_MS; waitedMs += LOOK_EVERY_MS) {
     if (await storage.uploads.acquire(uploadId, writer, LEASE_MS)) return
     await pause(LOOK_EVERY_MS)
   }
-  throw uploadBusy(uploadId)
+  throw await lostUpload(storage, uploadId)
+}
+
+/** Why an upload is not the writer's: over, or another's. */
+async function lostUpload(storage: Storage, id: UploadId): Promise<Refusal> {
+  return (await storage.uploads.find(id)) === undefined ? uploadNotFound(id) : uploadBusy(id)
 }
 
 async function receiveRest(
   storage: Storage,
   upload: Upload,
-  claim: string,
+  writer: string,
   body: PutBody,
 ): Promise<StoredValue> {
   const blob = await storage.blobs.resume(upload.blobId, upload.received)
@@ -69,57 +75,46 @@ async function receiveRest(
     await storage.uploads.delete(upload.id)
     throw uploadNotFound(upload.id)
   }
+  // Open until the row of the value points to it, so that it counts as being written.
   await using _closed = blob
+  const headway = new Headway(storage, upload, writer, blob)
+  using lease = keepLease(() => headway.keep())
   const hash = await hashOfReceived(storage, upload)
-  const size = await append(storage, { upload, claim, blob, hash }, body)
-  // Awaited, so that the blob counts as being written until its row points to it.
-  const whole = { size, sha256: hash.digest() }
-  return await complete(storage, upload, claim, whole, body.trailer?.sha256)
+  await append(storage, { upload, lease, headway, hash }, body)
+  const whole = { size: headway.written, sha256: hash.digest() }
+  return await complete(storage, upload, writer, whole, body.trailer?.sha256)
 }
 
 interface Appending {
   readonly upload: Upload
-  readonly claim: string
-  readonly blob: BlobWriter
+  readonly lease: KeptLease
+  readonly headway: Headway
   readonly hash: Hash
 }
 
-/** Resolves to the size of the whole. */
 async function append(
   storage: Storage,
-  { upload, claim, blob, hash }: Appending,
-  chunks: AsyncIterable<Buffer>,
-): Promise<number> {
+  { upload, lease, headway, hash }: Appending,
+  body: PutBody,
+): Promise<void> {
   const { size, sha256 } = upload.header
   const bounds = { size, sha256, sizeMax: storage.valueBytesMax }
-  let written = upload.received
-  let safe = written
-  const keep = () => {
-    const progress = { received: safe, leaseMs: LEASE_MS, idleMsMax: storage.uploadIdleMsMax }
-    return storage.uploads.advance(upload.id, claim, progress)
-  }
-  const checkpoint = async () => {
-    const reached = written
-    await blob.sync()
-    safe = reached
-    if (!(await keep())) throw uploadBusy(upload.id)
-  }
-  using lease = keepLease(keep)
+  const chunks = body[Symbol.asyncIterator]()
   try {
-    for await (const chunk of chunks) {
-      if (lease.lost) throw uploadBusy(upload.id)
-      refuse(faultOfChunk(bounds, written, chunk.length))
-      await blob.write(chunk)
+    for (;;) {
+      const step = await lease.unlessLost(chunks.next())
+      if (step === undefined || lease.lost) throw await lostUpload(storage, upload.id)
+      if (step.done) break
+      const chunk = step.value
+      refuse(faultOfChunk(bounds, headway.written, chunk.length))
       hash.update(chunk)
-      written += chunk.length
-      if (written - safe >= CHECKPOINT_BYTES) await checkpoint()
+      if (!(await headway.write(chunk))) throw await lostUpload(storage, upload.id)
     }
   } catch (error) {
-    await Promise.allSettled([checkpoint()])
+    if (!lease.lost) await Promise.allSettled([headway.keep()])
     throw error
   }
-  await checkpoint()
-  return written
+  if (!(await headway.keep())) throw await lostUpload(storage, upload.id)
 }
 
 async function complete(

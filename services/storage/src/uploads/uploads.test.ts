@@ -5,8 +5,10 @@ import { status } from '@grpc/grpc-js'
 import { until } from '@offstage/kit/testkit'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { UploadId } from '../domain/identifier.ts'
 import { refusalOf, type TestClient } from '../storage-client.ts'
 import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+import { createUploadStore } from '../store/upload-store.ts'
 
 const MIB = 1024 * 1024
 
@@ -92,6 +94,7 @@ test('a chunk that does not belong where the upload stands is refused with where
   const uploadId = await ann.startUpload()
   const refusal = await refusalOf(ann.put(Buffer.from('x'), { uploadId, offset: 7n }))
   expect(refusal).toMatchObject({ reason: 'OFFSET_INVALID', code: status.OUT_OF_RANGE })
+  expect(refusal.metadata).toEqual({ expected: '0' })
   expect(await ann.put(Buffer.from('x'), { uploadId })).toMatchObject({ size: 1n })
 })
 
@@ -140,6 +143,63 @@ test('an upload without headway ends, and its bytes go', async () => {
   await ground.run('UPDATE offstage_storage.uploads SET expire_time = now()')
   expect((await refusalOf(ann.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
   await until(async () => (await ground.blobFiles()).length === 0)
+})
+
+/** Opens the upload's stream and leaves it open. */
+function sendAndStall(client: TestClient, uploadId: string, bytes: Buffer) {
+  const call = client.beginPut()
+  const header = PutValueHeader.fromPartial({ uploadId })
+  call.stream.write({ part: { $case: 'header', value: header } })
+  call.stream.write({ part: { $case: 'chunk', value: bytes } })
+  return call
+}
+
+test('headway is safe soon, however slow; a call that comes before is told where to go on', async () => {
+  const bytes = randomBytes(MIB)
+  const uploadId = await ann.startUpload()
+  const { stream } = sendAndStall(ann, uploadId, bytes)
+  await until(async () => (await ground.blobFiles()).length === 1)
+  const stale = refusalOf(ann.put(bytes, { uploadId }))
+  await until(async () => (await ann.getUpload(uploadId)).received === BigInt(MIB))
+  stream.cancel()
+  expect(await stale).toMatchObject({
+    reason: 'OFFSET_INVALID',
+    metadata: { expected: String(MIB) },
+  })
+})
+
+test('a writer that sends nothing is told when its upload has ended, which stays so', async () => {
+  await using short = await ground.start({ uploadIdleMsMax: 500 })
+  const client = short.client('ann')
+  const uploadId = await client.startUpload()
+  const { answer } = sendAndStall(client, uploadId, randomBytes(MIB))
+  await until(async () => (await refusalOf(answer)).reason === 'UPLOAD_NOT_FOUND')
+  expect((await refusalOf(client.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
+  expect((await refusalOf(client.put(randomBytes(1), { uploadId }))).reason).toBe(
+    'UPLOAD_NOT_FOUND',
+  )
+  await until(async () => (await ground.blobFiles()).length === 0)
+})
+
+test('only headway puts off the end of an upload', async () => {
+  const store = createUploadStore(ground.database)
+  const id = (await ann.startUpload()) as UploadId
+  const endsIn = async (text: string) => {
+    const [row] = await ground.run(
+      `SELECT expire_time > now() + interval '${text}' AS later FROM offstage_storage.uploads`,
+    )
+    return row?.later
+  }
+  const advance = (received: number) =>
+    store.advance(id, 'w', { received, leaseMs: 60_000, idleMsMax: 3_600_000 })
+  expect(await store.acquire(id, 'w', 60_000)).toBe(true)
+  await ground.run("UPDATE offstage_storage.uploads SET expire_time = now() + interval '1 minute'")
+  expect(await advance(0)).toBe(true)
+  expect(await endsIn('2 minutes')).toBe(false)
+  expect(await advance(1)).toBe(true)
+  expect(await endsIn('59 minutes')).toBe(true)
+  await ground.run('UPDATE offstage_storage.uploads SET expire_time = now()')
+  expect(await advance(2)).toBe(false)
 })
 
 test('an upload to an address that is gone by the end is refused', async () => {

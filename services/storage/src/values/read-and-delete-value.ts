@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor } from '../domain/actor.ts'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart } from '../domain/temp-value.ts'
-import { keepLease, LEASE_MS } from '../keep-lease.ts'
+import { keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
 import type { Claim, Storage } from '../ports.ts'
 import { bytesDamaged, nothingPutYet, valueBusy, valueNotFound } from '../refusals.ts'
@@ -19,8 +19,6 @@ import { describeValue } from './read-value.ts'
 import { openBody } from './value-body.ts'
 
 const LOOK_EVERY_MS = 100
-/** About five seconds; then the caller is told to come back. */
-const LOOKS_MAX = 50
 
 export async function* readAndDeleteValue(
   storage: Storage,
@@ -58,7 +56,7 @@ async function take(
   claim: string,
   signal: AbortSignal,
 ): Promise<Claim & { kind: 'claimed' }> {
-  for (let look = 0; look < LOOKS_MAX; look++) {
+  for (let waitedMs = 0; waitedMs < LEASE_WAIT_MS; waitedMs += LOOK_EVERY_MS) {
     const taken = await storage.values.claim(address, claim, LEASE_MS)
     if (taken.kind === 'claimed') return taken
     if (taken.kind === 'absent') throw valueNotFound(address)
