@@ -148,8 +148,8 @@ export interface ScopeStore {
   find(id: ScopeId): Promise<Scope | undefined>
   /** The new end; undefined when it has ended. */
   keepAlive(id: ScopeId): Promise<Date | undefined>
-  /** Nothing can be put into it any more, and all that was put can be seen. Idempotent. */
-  close(id: ScopeId): Promise<void>
+  /** Nothing can be put into it any more, and all that was put can be seen. Deletes up to `limit` values of it. Idempotent. */
+  close(id: ScopeId, limit: number): Promise<GoneValue[]>
   /** Up to `limit` values of a closed scope. */
   deleteValues(id: ScopeId, limit: number): Promise<GoneValue[]>
 }

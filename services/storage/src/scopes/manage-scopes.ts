@@ -43,14 +43,13 @@ export async function keepScopeAlive(storage: Storage, actor: Actor, id: ScopeId
 export async function closeScope(storage: Storage, actor: Actor, id: ScopeId): Promise<number> {
   const scope = await storage.scopes.find(id)
   if (scope === undefined || !mayTouch(actor, scope)) return 0
-  await storage.scopes.close(id)
   let count = 0
-  for (;;) {
-    const gone = await storage.scopes.deleteValues(id, DELETE_BATCH)
+  let gone = await storage.scopes.close(id, DELETE_BATCH)
+  do {
     for (const value of gone) storage.hints.value('deleted', value)
     count += gone.length
-    if (gone.length < DELETE_BATCH) break
-  }
+    gone = await storage.scopes.deleteValues(id, DELETE_BATCH)
+  } while (gone.length > 0)
   storage.garbageMade()
   return count
 }

@@ -4,8 +4,9 @@ import { type Database, openPostgres } from '@offstage/kit/database'
 import { startPostgres, until } from '@offstage/kit/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
+import type { StoredValue } from '../domain/temp-value.ts'
 import { newAddress, newScopeId, newVersion } from '../new-ids.ts'
-import type { ScopeStore, SweepStore, ValueStore } from '../ports.ts'
+import type { ScopeStore, SweepStore, ValueStore, WriteFault } from '../ports.ts'
 import { createScopeStore } from './scope-store.ts'
 import { createSweepStore } from './sweep-store.ts'
 import { createValueStore, migrateStorage } from './value-store.ts'
@@ -49,6 +50,11 @@ function put(scope: ScopeId) {
   })
 }
 
+function goneOf(outcome: StoredValue | WriteFault) {
+  if (outcome.kind !== 'stored') throw new Error(`not stored: ${outcome.kind}`)
+  return { address: outcome.address, namespace }
+}
+
 /** A put that has written its row and does not commit before it is told. */
 async function putUnderWay(scope: ScopeId) {
   const written = Promise.withResolvers<void>()
@@ -86,19 +92,18 @@ test('a renewal does not wait for the puts under way', async () => {
 
 test('a closing refuses new puts at once, and sees those under way', async () => {
   const scope = await openScope()
-  const underWay = await putUnderWay(scope)
   let closed = false
-  const closing = scopes.close(scope).then(() => {
+  const underWay = await putUnderWay(scope)
+  const closing = scopes.close(scope, 10).then((gone) => {
     closed = true
+    return gone
   })
   await until(async () => (await scopes.find(scope))?.state === 'closed')
   expect(await put(scope)).toEqual({ kind: 'scope-closed' })
   expect(closed).toBe(false)
   const stored = await underWay.commit()
-  await closing
-  expect(await scopes.deleteValues(scope, 10)).toMatchObject([
-    { address: stored.kind === 'stored' && stored.address },
-  ])
+  expect(await closing).toEqual([])
+  expect(await scopes.deleteValues(scope, 10)).toEqual([goneOf(stored)])
 })
 
 test('a lease that runs out under a put takes its value too', async () => {

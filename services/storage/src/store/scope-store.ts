@@ -21,10 +21,19 @@ const KEEP_ALIVE = {
     WHERE id = $1 AND close_time IS NULL AND expire_time > clock_timestamp() RETURNING expire_time`,
 }
 
-/** From its commit on no put holds the scope any more. Does not wait for those that do. */
+/**
+ * From its commit on no put holds the scope any more; it does not wait for those that do. It deletes
+ * itself what is there, before a sweep can see the scope closed.
+ */
 const CLOSE = {
   name: 'storage_close_scope',
-  text: 'UPDATE offstage_storage.scopes SET close_time = now() WHERE id = $1 AND close_time IS NULL',
+  text: `WITH closed AS (
+      UPDATE offstage_storage.scopes SET close_time = now() WHERE id = $1 AND close_time IS NULL
+      RETURNING id)
+    DELETE FROM offstage_storage.temp_values WHERE address IN (
+      SELECT v.address FROM offstage_storage.temp_values v JOIN closed ON closed.id = v.scope
+      LIMIT $2::int FOR UPDATE OF v)
+    RETURNING address, namespace`,
 }
 
 /** After CLOSE there are ever fewer of them, so no stream of puts can hold it up (see hold_scope). */
@@ -52,9 +61,10 @@ export function createScopeStore(database: Database): ScopeStore {
       const { rows } = await database.query<{ expire_time: Date }>(KEEP_ALIVE, [id])
       return rows[0]?.expire_time
     },
-    async close(id) {
-      await database.query(CLOSE, [id])
+    async close(id, limit) {
+      const { rows } = await database.query<GoneValue>(CLOSE, [id, limit])
       await database.query(AWAIT_PUTS, [id])
+      return rows
     },
     deleteValues: async (id, limit) =>
       (await database.query<GoneValue>(DELETE_VALUES, [id, limit])).rows,

@@ -231,7 +231,7 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
     const id = newScopeId()
     await scopes.open({ id, namespace, owner, displayName: '', leaseMs: HOUR_MS })
     const puts = Array.from({ length: 20 }, (_, i) => values.put(putOf(String(i), { scope: id })))
-    const closing = scopes.close(id).then(() => scopes.deleteValues(id, 1000))
+    const closing = scopes.close(id, 1000).then(() => scopes.deleteValues(id, 1000))
     const outcomes = await Promise.all(puts)
     await closing
     const kinds = new Set(outcomes.map(({ kind }) => kind))
