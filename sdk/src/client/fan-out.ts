@@ -9,16 +9,17 @@
 import { JobState } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
+import { checkOptions, checkParamsList, checkTarget } from './check-arguments.ts'
 import { followJob } from './handle-symbols.ts'
 import { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
+import { RUN_ALL_RULES } from './option-rules.ts'
 import type { RunAllOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { type Started, startEach, throwRefusal } from './start-many.ts'
 import type { JobListener } from './tracked-job.ts'
 
 const CONCURRENCY_DEFAULT = 1_000
-const CONCURRENCY_MAX = 10_000
 /** Cancels of one fan-out under way at a time. */
 const CANCELS_MAX = 50
 /** How long a failed fan-out waits for the answers of starts under way. */
@@ -30,10 +31,10 @@ export async function runAll<I, R>(
   paramsList: readonly I[],
   options: RunAllOptions<I>,
 ): Promise<R[]> {
+  checkTarget(target)
+  checkParamsList(paramsList)
+  checkOptions('runAll', options, RUN_ALL_RULES)
   const { concurrency = CONCURRENCY_DEFAULT, signal } = options
-  if (!(concurrency >= 1 && concurrency <= CONCURRENCY_MAX)) {
-    throw new RangeError(`concurrency must be from 1 to ${CONCURRENCY_MAX}`)
-  }
   signal?.throwIfAborted()
   const fanOut = new FanOut<I, R>(session, target, paramsList, options, Math.floor(concurrency))
   return fanOut.run()

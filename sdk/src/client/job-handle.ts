@@ -5,6 +5,7 @@ import type {
 } from '@offstage/proto/jobs'
 import { JobState as State } from '@offstage/proto/jobs'
 import { durationFrom } from '../jobs/policies.ts'
+import { checkOptions, whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import {
   cancelOutcomeFrom,
@@ -19,6 +20,7 @@ import { followJob, learnJob } from './handle-symbols.ts'
 import { JobCanceledError, JobFailedError, jobNotFound } from './job-errors.ts'
 import { type JobInfo, jobInfoFrom } from './job-info.ts'
 import { isTerminal, type JobStateName, type JobStatusName, namesOf } from './job-state.ts'
+import { CANCEL_RULES, COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
 import type { CancelOptions, CompletionOptions, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
@@ -123,6 +125,7 @@ export class JobHandle<R = unknown> {
   ): Promise<Completion<R>>
   waitForCompletion(options?: CompletionOptions): Promise<Completion<R> | Unfinished>
   async waitForCompletion(options: CompletionOptions = {}): Promise<Completion<R> | Unfinished> {
+    checkOptions('waitForCompletion', options, COMPLETION_RULES)
     const onMessage = onceEach(options.onMessage)
     await waitFor(this.#session, [this], 1, { ...options, onMessage })
     const wire = this.#wire
@@ -139,6 +142,7 @@ export class JobHandle<R = unknown> {
    * @throws JobFailedError, JobCanceledError, and what {@link waitForCompletion} throws.
    */
   async value(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
+    checkOptions('value', options, VALUE_RULES)
     if (this.#wire === undefined) await waitFor(this.#session, [this], 1, options)
     const wire = this.#wire
     if (wire === undefined) throw new Error(`job ${this.id} has no end`)
@@ -152,6 +156,7 @@ export class JobHandle<R = unknown> {
    * force. Answers at once with how it ended, if that is known; wait to see the end. Repeating it is harmless.
    */
   async cancel(options: CancelOptions = {}): Promise<CancelOutcomeName | undefined> {
+    checkOptions('cancel', options, CANCEL_RULES)
     const { jobs } = this.#session.connection
     const request = {
       namespace: this.#session.identity.namespace,
@@ -181,6 +186,7 @@ export class JobHandle<R = unknown> {
 
   /** The messages so far after a sequence number, in order (row J15). Default: all. */
   async messages(afterSequence = 0, signal?: AbortSignal): Promise<readonly JobMessage[]> {
+    whole(afterSequence, 'afterSequence')
     const messages: JobMessage[] = []
     const take = (message: JobMessage) => void messages.push(message)
     await this.#session.watcher.readMessages(this.id, afterSequence, take, signal)

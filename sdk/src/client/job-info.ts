@@ -1,6 +1,24 @@
 import { type Job, JobKind, type JobFilter as WireFilter } from '@offstage/proto/jobs'
+import {
+  abortSignal,
+  checkOptions,
+  date,
+  oneOf,
+  type Rule,
+  type Rules,
+  rule,
+  text,
+  texts,
+  whole,
+} from './check-arguments.ts'
 import type { Progress } from './events.ts'
-import { type JobStateName, type JobStatusName, namesOf, stateFrom } from './job-state.ts'
+import {
+  type JobStateName,
+  type JobStatusName,
+  namesOf,
+  stateFrom,
+  stateNames,
+} from './job-state.ts'
 import { progressFrom } from './wire-events.ts'
 
 /** What caused a job (row J12). */
@@ -112,8 +130,34 @@ export function jobInfoFrom(job: Job): JobInfo {
   }
 }
 
+const listOf = (each: Rule): Rule => {
+  return (values, name) => {
+    rule('an array', Array.isArray)(values, name)
+    for (const value of values as unknown[]) each(value, name)
+  }
+}
+
+const FILTER_RULES: Rules<JobFilter> = {
+  states: listOf(oneOf(stateNames)),
+  methods: listOf(text),
+  key: text,
+  owner: text,
+  kinds: listOf(oneOf(Object.keys(KINDS))),
+  parentJobId: text,
+  labels: texts,
+  createdFrom: date,
+  createdBefore: date,
+}
+
+export const PAGE_RULES: Rules<PageOptions> = {
+  pageSize: whole,
+  pageToken: text,
+  signal: abortSignal,
+}
+
 /** A filter as the scheduler takes it. */
 export function filterFrom(filter: JobFilter): WireFilter {
+  checkOptions('a filter', filter, FILTER_RULES)
   return {
     states: filter.states?.map(stateFrom) ?? [],
     methods: [...(filter.methods ?? [])],

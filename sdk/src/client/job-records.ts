@@ -1,5 +1,6 @@
 import { WaitCause } from '@offstage/proto/jobs'
 import { durationFrom } from '../jobs/policies.ts'
+import { checkOptions, text } from './check-arguments.ts'
 import { jobNotFound } from './job-errors.ts'
 import {
   filterFrom,
@@ -7,8 +8,10 @@ import {
   type JobInfo,
   type JobPage,
   jobInfoFrom,
+  PAGE_RULES,
   type PageOptions,
 } from './job-info.ts'
+import { CANCEL_RULES } from './option-rules.ts'
 import type { CancelOptions } from './options.ts'
 import type { Session } from './session.ts'
 
@@ -55,10 +58,9 @@ export class JobRecords {
     this.#session = session
   }
 
-  async page(
-    filter: JobFilter,
-    { pageSize = 0, pageToken = '', signal }: PageOptions,
-  ): Promise<JobPage> {
+  async page(filter: JobFilter, options: PageOptions): Promise<JobPage> {
+    checkOptions('a listing', options, PAGE_RULES)
+    const { pageSize = 0, pageToken = '', signal } = options
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
     const request = { namespace, filter: filterFrom(filter), pageSize, pageToken }
@@ -75,7 +77,9 @@ export class JobRecords {
     }
   }
 
-  async cancelAll(filter: JobFilter, { reason = '', graceMs }: CancelOptions): Promise<number> {
+  async cancelAll(filter: JobFilter, options: CancelOptions): Promise<number> {
+    checkOptions('cancelJobs', options, CANCEL_RULES)
+    const { reason = '', graceMs } = options
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
     const grace = durationFrom(graceMs)
@@ -89,15 +93,17 @@ export class JobRecords {
   }
 
   async explain(jobId: string): Promise<WaitExplanation> {
+    text(jobId, 'the id')
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
     const request = { namespace, jobId }
     const answer = await this.#session.callScheduler(jobs.explainJob.bind(jobs), request)
-    const { cause, text, holders, ahead } = answer
-    return { cause: CAUSES.get(cause) ?? 'none', text, holders, ahead }
+    const { cause, holders, ahead } = answer
+    return { cause: CAUSES.get(cause) ?? 'none', text: answer.text, holders, ahead }
   }
 
   async retry(jobId: string): Promise<JobInfo> {
+    text(jobId, 'the id')
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
     const request = { namespace, jobId }
@@ -108,6 +114,7 @@ export class JobRecords {
   }
 
   async delete(jobId: string): Promise<void> {
+    text(jobId, 'the id')
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
     const request = { namespace, jobId }

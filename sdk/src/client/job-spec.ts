@@ -17,6 +17,9 @@ const POLICIES = {
   'queue-behind': KeyConflictPolicy.KEY_CONFLICT_POLICY_QUEUE_BEHIND,
 } as const satisfies Record<KeyConflict, KeyConflictPolicy>
 
+/** What `onKeyConflict` may say. */
+export const keyConflicts: readonly string[] = Object.keys(POLICIES)
+
 /** The stable name of what is to be started (row J1). */
 export function methodOf(target: StartTarget): string {
   return typeof target === 'string' ? target : target.method

@@ -37,6 +37,9 @@ const NAMES = new Map<JobState, StateNames>([
 
 const NUMBERS = new Map([...NAMES].map(([number, { state }]) => [state, number]))
 
+/** All names of states. */
+export const stateNames: readonly string[] = [...NUMBERS.keys()]
+
 /** Both names of a state; one this version does not know, or none, counts as just created. */
 export function namesOf(state: JobState): StateNames {
   return NAMES.get(state) ?? { state: 'scheduled', status: 'Created' }

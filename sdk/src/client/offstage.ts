@@ -1,6 +1,7 @@
 import { JobState } from '@offstage/proto/jobs'
 import type { IdleClock } from '../idle/clock.ts'
 import type { JobDefinition } from '../jobs/definition.ts'
+import { checkOptions, type Rules, rule, text } from './check-arguments.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { checkReachable, createConnection } from './connection.ts'
 import { runAll } from './fan-out.ts'
@@ -42,6 +43,16 @@ export interface ConnectOptions {
   readonly scope?: string
   /** Where waits take their time from; replaced in tests. */
   readonly clock?: IdleClock
+}
+
+const CONNECT_RULES: Rules<ConnectOptions> = {
+  scheduler: text,
+  storage: text,
+  namespace: text,
+  token: text,
+  user: text,
+  scope: text,
+  clock: rule('a clock', (value) => typeof value === 'object'),
 }
 
 /** A job's identity: what an executor makes a handler's client from. */
@@ -90,6 +101,7 @@ export class Offstage implements JobCalls, AsyncDisposable {
    * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER.
    */
   static async connect(options: ConnectOptions = {}): Promise<Offstage> {
+    checkOptions('connect', options, CONNECT_RULES)
     const { env } = process
     const connection = createConnection(
       options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701',
@@ -217,11 +229,12 @@ export class Offstage implements JobCalls, AsyncDisposable {
 
   /** A handle for a job started elsewhere (row J7). Asks nothing: a job that does not exist shows at the first call. */
   job<R = unknown>(id: string): JobHandle<R> {
+    text(id, 'the id')
     return new JobHandle<R>(this.#session, id, '', JobState.JOB_STATE_UNSPECIFIED, undefined)
   }
 
   /** Cancels a job by its id (row J10); as {@link JobHandle.cancel}. */
-  cancel(id: string, options?: CancelOptions): Promise<CancelOutcomeName | undefined> {
+  async cancel(id: string, options?: CancelOptions): Promise<CancelOutcomeName | undefined> {
     return this.job(id).cancel(options)
   }
 

@@ -4,7 +4,10 @@ import type { JobHandle } from './job-handle.ts'
 
 /** What every waiting call takes. */
 export interface WaitOptions {
-  /** Longest wait in milliseconds. Running out of it is an answer, not an error (row J9). Default: no limit. */
+  /**
+   * Longest wait in milliseconds, 0 or more. Running out of it is an answer, not an error (row J9). Infinity, the
+   * default, is no limit, and so are 24 days and more, which timers cannot do.
+   */
   readonly timeoutMs?: number
   /** Ends the wait, not the job: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal

@@ -6,15 +6,12 @@ import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
 import { durationFrom } from '../jobs/policies.ts'
 import type { Session } from './session.ts'
-import type { Scope } from './storage-calls.ts'
+import type { Scope, ScopeOptions } from './storage-calls.ts'
 
 const LEASE_MS_DEFAULT = 60_000
 
 /** Opens a scope; its renewals do not keep the process alive. */
-export async function openScope(
-  session: Session,
-  options: { leaseMs?: number; displayName?: string; signal?: AbortSignal },
-): Promise<Scope> {
+export async function openScope(session: Session, options: ScopeOptions): Promise<Scope> {
   const { values } = session.connection
   const { leaseMs = LEASE_MS_DEFAULT, displayName = '', signal } = options
   const { namespace } = session.identity

@@ -6,10 +6,12 @@
 import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import { checkOptions, checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { isTerminal, stateFrom } from './job-state.ts'
+import { START_MANY_RULES, START_RULES } from './option-rules.ts'
 import type { StartManyOptions } from './options.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
@@ -36,6 +38,9 @@ export async function startManySettled<I, R>(
   paramsList: readonly I[],
   options: StartManyOptions<I>,
 ): Promise<StartOutcome<R>[]> {
+  checkTarget(target)
+  checkParamsList(paramsList)
+  checkOptions('a bulk start', options, START_MANY_RULES)
   const outcomes = new Array<StartOutcome<R>>(paramsList.length)
   const started = { outcomes, unanswered: [] }
   try {
@@ -138,9 +143,10 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
     bulk.next += 1
     const params = paramsList[position]
     const own = options.each?.(params as I, position)
+    if (own != null) checkOptions('each', own, START_RULES)
     const requestId = own?.requestId ?? session.nextRequestId()
     const spec =
-      own === undefined
+      own == null
         ? { ...template, requestId }
         : specFrom(session, target, { ...options, ...own }, undefined, requestId)
     try {

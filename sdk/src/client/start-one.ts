@@ -1,6 +1,8 @@
 import { durationFrom } from '../jobs/policies.ts'
+import { checkOptions, checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import { RUN_RULES, START_RULES } from './option-rules.ts'
 import type { RunOptions, StartOptions } from './options.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
 
@@ -9,6 +11,17 @@ const RUN_INLINE_WAIT_MS = 800
 
 /** Starts one job; repeated under one request id while the scheduler is unavailable (row J19). */
 export async function startOne<R>(
+  session: Session,
+  target: StartTarget,
+  params: unknown,
+  options: StartOptions,
+): Promise<JobHandle<R>> {
+  checkTarget(target)
+  checkOptions('startJob', options, START_RULES)
+  return start<R>(session, target, params, options)
+}
+
+async function start<R>(
   session: Session,
   target: StartTarget,
   params: unknown,
@@ -38,10 +51,12 @@ export async function runOne<R>(
   params: unknown,
   options: RunOptions,
 ): Promise<R> {
+  checkTarget(target)
+  checkOptions('run', options, RUN_RULES)
   const { signal, onProgress, onMessage, inlineWaitMs = RUN_INLINE_WAIT_MS } = options
-  const start = () => startOne<R>(session, target, params, { ...options, inlineWaitMs })
+  const begin = () => start<R>(session, target, params, { ...options, inlineWaitMs })
   // A job that waits inline gives its slot back all the same (row J11).
-  const handle = inlineWaitMs > 0 ? await session.waiting(start) : await start()
+  const handle = inlineWaitMs > 0 ? await session.waiting(begin) : await begin()
   if (onProgress !== undefined || onMessage !== undefined) {
     await handle.waitForCompletion({ signal, onProgress, onMessage, messages: false })
   }

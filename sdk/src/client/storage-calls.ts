@@ -54,8 +54,23 @@ export interface Scope extends AsyncDisposable {
   close(): Promise<void>
 }
 
-interface CallOptions {
+/** What reading calls take. */
+export interface CallOptions {
   readonly signal?: AbortSignal
+}
+
+/** Which values to list. */
+export interface ListOptions extends CallOptions {
+  /** Only those of this scope. Default: all the caller may see. */
+  readonly scope?: string
+}
+
+/** What a scope is opened with. */
+export interface ScopeOptions extends CallOptions {
+  /** How long it lives after the last sign of life, 5,000 to 86,400,000 ms. Default 60,000. */
+  readonly leaseMs?: number
+  /** A name for people, at most 200 characters. */
+  readonly displayName?: string
 }
 
 /**
@@ -81,14 +96,7 @@ export interface StorageCalls {
   /** Deletes a value and its address; tells whether there was one. Idempotent. */
   delete(address: string, options?: CallOptions): Promise<boolean>
   /** Lists values, newest first, all pages. */
-  list(options?: {
-    readonly scope?: string
-    readonly signal?: AbortSignal
-  }): AsyncIterableIterator<StoredValue>
-  /** Opens a scope and keeps it alive until it is closed (row S2). `leaseMs`: 5,000 to a day, default 60,000. */
-  openScope(options?: {
-    readonly leaseMs?: number
-    readonly displayName?: string
-    readonly signal?: AbortSignal
-  }): Promise<Scope>
+  list(options?: ListOptions): AsyncIterableIterator<StoredValue>
+  /** Opens a scope and keeps it alive until it is closed (row S2). */
+  openScope(options?: ScopeOptions): Promise<Scope>
 }

@@ -1,19 +1,41 @@
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { BYTES_TYPE, decodeValue, encodeValue, JSON_TYPE } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import { abortSignal, checkOptions, type Rules, spanMs, text } from './check-arguments.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
 import { openScope } from './scope.ts'
 import type { Session } from './session.ts'
 import type {
+  CallOptions,
+  ListOptions,
   PutOptions,
   PutSource,
   Scope,
+  ScopeOptions,
   StorageCalls,
   StoredValue,
   ValueStream,
 } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
 import { uploadBytes, uploadStream } from './upload.ts'
+
+type ReserveOptions = Pick<PutOptions, 'scope' | 'timeToLiveMs' | 'signal'>
+
+const CALL_RULES: Rules<CallOptions> = { signal: abortSignal }
+const RESERVE_RULES: Rules<ReserveOptions> = { ...CALL_RULES, scope: text, timeToLiveMs: spanMs }
+const PUT_RULES: Rules<PutOptions> = {
+  ...RESERVE_RULES,
+  address: text,
+  contentType: text,
+  owner: text,
+}
+const LIST_RULES: Rules<ListOptions> = { ...CALL_RULES, scope: text }
+const SCOPE_RULES: Rules<ScopeOptions> = { ...CALL_RULES, leaseMs: spanMs, displayName: text }
+
+function checkRead(address: string, options: CallOptions): void {
+  text(address, 'the address')
+  checkOptions('the call', options, CALL_RULES)
+}
 
 /** The storage service as one identity uses it. */
 export class TempStorage implements StorageCalls {
@@ -23,13 +45,14 @@ export class TempStorage implements StorageCalls {
     this.#session = session
   }
 
-  put(source: PutSource, options: PutOptions = {}): Promise<StoredValue> {
+  async put(source: PutSource, options: PutOptions = {}): Promise<StoredValue> {
+    checkOptions('put', options, PUT_RULES)
     if (isStream(source)) {
       const contentType = options.contentType ?? BYTES_TYPE
       return uploadStream(this.#session, source, { ...options, contentType })
     }
     const encoded = encodeValue(source)
-    if (encoded === undefined) return Promise.reject(new TypeError('there is no value to put'))
+    if (encoded === undefined) throw new TypeError('there is no value to put')
     const contentType = options.contentType ?? (encoded.contentType || JSON_TYPE)
     return this.putBytes(encoded.bytes, { ...options, contentType })
   }
@@ -39,7 +62,7 @@ export class TempStorage implements StorageCalls {
     return uploadBytes(this.#session, bytes, options)
   }
 
-  async get<T = unknown>(address: string, options: { signal?: AbortSignal } = {}): Promise<T> {
+  async get<T = unknown>(address: string, options: CallOptions = {}): Promise<T> {
     const { value, chunks } = await this.getStream(address, options)
     // The caller knows what it put; the wire does not.
     return decodeValue(await readAll(value, chunks), value.contentType) as T
@@ -51,30 +74,28 @@ export class TempStorage implements StorageCalls {
     return readAll(value, chunks)
   }
 
-  getStream(address: string, { signal }: { signal?: AbortSignal } = {}): Promise<ValueStream> {
-    return openDownload(this.#session, address, signal)
+  async getStream(address: string, options: CallOptions = {}): Promise<ValueStream> {
+    checkRead(address, options)
+    return openDownload(this.#session, address, options.signal)
   }
 
-  async readAndDelete<T = unknown>(
-    address: string,
-    { signal }: { signal?: AbortSignal } = {},
-  ): Promise<T> {
-    const { value, chunks } = await takeDownload(this.#session, address, signal)
+  async readAndDelete<T = unknown>(address: string, options: CallOptions = {}): Promise<T> {
+    checkRead(address, options)
+    const { value, chunks } = await takeDownload(this.#session, address, options.signal)
     return decodeValue(await readAll(value, chunks), value.contentType) as T
   }
 
-  async describe(address: string, options: { signal?: AbortSignal } = {}): Promise<StoredValue> {
+  async describe(address: string, options: CallOptions = {}): Promise<StoredValue> {
+    checkRead(address, options)
     const { values } = this.#session.connection
     const method = values.describeValue.bind(values)
     const { value } = await this.#session.callStorage(method, { address }, options)
     return describedFrom(value)
   }
 
-  async reserve({
-    scope,
-    timeToLiveMs,
-    signal,
-  }: Pick<PutOptions, 'scope' | 'timeToLiveMs' | 'signal'> = {}): Promise<StoredValue> {
+  async reserve(options: ReserveOptions = {}): Promise<StoredValue> {
+    checkOptions('reserve', options, RESERVE_RULES)
+    const { scope, timeToLiveMs, signal } = options
     const { identity, connection } = this.#session
     const request = {
       namespace: identity.namespace,
@@ -86,19 +107,16 @@ export class TempStorage implements StorageCalls {
     return describedFrom(value)
   }
 
-  async delete(address: string, options: { signal?: AbortSignal } = {}): Promise<boolean> {
+  async delete(address: string, options: CallOptions = {}): Promise<boolean> {
+    checkRead(address, options)
     const { values } = this.#session.connection
     const method = values.deleteValue.bind(values)
     return (await this.#session.callStorage(method, { address }, options)).deleted
   }
 
-  async *list({
-    scope = '',
-    signal,
-  }: {
-    scope?: string
-    signal?: AbortSignal
-  } = {}): AsyncGenerator<StoredValue, void, undefined> {
+  async *list(options: ListOptions = {}): AsyncGenerator<StoredValue, void, undefined> {
+    checkOptions('list', options, LIST_RULES)
+    const { scope = '', signal } = options
     const { identity, connection } = this.#session
     const method = connection.values.listValues.bind(connection.values)
     for (let pageToken = ''; ; ) {
@@ -110,9 +128,8 @@ export class TempStorage implements StorageCalls {
     }
   }
 
-  openScope(
-    options: { leaseMs?: number; displayName?: string; signal?: AbortSignal } = {},
-  ): Promise<Scope> {
+  async openScope(options: ScopeOptions = {}): Promise<Scope> {
+    checkOptions('openScope', options, SCOPE_RULES)
     return openScope(this.#session, options)
   }
 }

@@ -1,3 +1,4 @@
+import { delayMsMax } from '../idle/clock.ts'
 import { followJob } from './handle-symbols.ts'
 import type { JobHandle } from './job-handle.ts'
 import type { CompletionOptions } from './options.ts'
@@ -51,7 +52,7 @@ export function awaitEnds(
   const stops: (() => void)[] = []
   const onAbort = () => settle(() => reject(signal?.reason))
   const timer =
-    timeoutMs === undefined
+    timeoutMs === undefined || timeoutMs > delayMsMax
       ? undefined
       : session.clock.startTimer(() => settle(() => resolve(false)), timeoutMs, true)
   const settle = (answer: () => void) => {

@@ -1,4 +1,6 @@
+import { checkHandles, checkOptions } from './check-arguments.ts'
 import type { JobHandle } from './job-handle.ts'
+import { WAIT_RULES } from './option-rules.ts'
 import type { WaitAnswer, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
@@ -11,6 +13,8 @@ export async function waitForSeveral<H extends JobHandle>(
   need: number,
   options: WaitOptions,
 ): Promise<WaitAnswer<H>> {
+  checkHandles(handles)
+  checkOptions('a wait', options, WAIT_RULES)
   const satisfied = await waitFor(session, handles, need, options)
   return {
     satisfied,
@@ -26,8 +30,11 @@ export async function waitForSeveral<H extends JobHandle>(
 export async function* asCompleted<H extends JobHandle>(
   session: Session,
   handles: readonly H[],
-  { signal, timeoutMs }: WaitOptions,
+  options: WaitOptions,
 ): AsyncGenerator<H, void, undefined> {
+  checkHandles(handles)
+  checkOptions('asCompleted', options, WAIT_RULES)
+  const { signal, timeoutMs } = options
   const left = new Set(handles)
   const pending = [...left].filter(({ isCompleted }) => !isCompleted)
   const leave = new AbortController()

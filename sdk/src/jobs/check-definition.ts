@@ -1,10 +1,28 @@
 import type { DeadlineOptions, JobDefinition, RetryOptions } from './definition.ts'
+import { shown } from './shown.ts'
 
 /** Letters, digits, `_` and `-` in segments joined by dots (row J1). */
 const METHOD = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 const METHOD_CHARACTERS_MAX = 200
 const DESCRIPTION_CHARACTERS_MAX = 1000
 const LANES: readonly unknown[] = [undefined, 'inline', 'task', 'work']
+
+/** Ten years: what `google.protobuf.Duration` fields of the API take at most. */
+export const DURATION_MS_MAX = 10 * 366 * 24 * 3600 * 1000
+
+const RETRY_RANGES: Readonly<Record<keyof RetryOptions, readonly [min: number, max: number]>> = {
+  maxAttempts: [1, 1000],
+  initialBackoffMs: [0, DURATION_MS_MAX],
+  backoffMultiplier: [1, 100],
+  backoffMsMax: [0, DURATION_MS_MAX],
+  jitter: [0, 1],
+}
+const DEADLINES: readonly string[] = [
+  'queueMs',
+  'attemptMs',
+  'totalMs',
+  'heartbeatMs',
+] satisfies (keyof DeadlineOptions)[]
 
 /** Whether `name` can name a method: the same rule as the scheduler's (row J1). */
 export function isMethodName(name: string): boolean {
@@ -39,19 +57,13 @@ export function checkRetry(
   retry: RetryOptions | undefined,
   refuse: (field: string, problem: string) => never,
 ): void {
-  if (retry === undefined) return
-  const within = (name: keyof RetryOptions, min: number, max: number) => {
-    const value = retry[name]
-    if (value !== undefined && !(value >= min && value <= max)) {
-      refuse(`retry.${name}`, `must be from ${min} to ${max}`)
+  for (const [name, value] of fieldsOf('retry', retry, Object.keys(RETRY_RANGES), refuse)) {
+    const [min, max] = RETRY_RANGES[name as keyof RetryOptions]
+    if (!(typeof value === 'number' && value >= min && value <= max)) {
+      refuse(`retry.${name}`, `must be from ${min} to ${max}, not ${shown(value)}`)
     }
   }
-  within('maxAttempts', 1, 1000)
-  if (!Number.isInteger(retry.maxAttempts ?? 1)) refuse('retry.maxAttempts', 'must be whole')
-  within('initialBackoffMs', 0, DURATION_MS_MAX)
-  within('backoffMultiplier', 1, 100)
-  within('backoffMsMax', 0, DURATION_MS_MAX)
-  within('jitter', 0, 1)
+  if (!Number.isInteger(retry?.maxAttempts ?? 1)) refuse('retry.maxAttempts', 'must be whole')
 }
 
 /** Refuses durations that are not above 0 (row J17); shared by definitions and starts. */
@@ -59,15 +71,31 @@ export function checkDeadlines(
   deadlines: DeadlineOptions | undefined,
   refuse: (field: string, problem: string) => never,
 ): void {
-  for (const [name, value] of Object.entries(deadlines ?? {})) {
-    if (value !== undefined && !(value > 0 && value <= DURATION_MS_MAX)) {
-      refuse(`deadlines.${name}`, `must be above 0 and at most ${DURATION_MS_MAX} ms`)
+  for (const [name, value] of fieldsOf('deadlines', deadlines, DEADLINES, refuse)) {
+    if (!(typeof value === 'number' && value > 0 && value <= DURATION_MS_MAX)) {
+      const want = `must be above 0 and at most ${DURATION_MS_MAX} ms`
+      refuse(`deadlines.${name}`, `${want}, not ${shown(value)}`)
     }
   }
 }
 
-/** Ten years: what `google.protobuf.Duration` fields of the API take at most. */
-const DURATION_MS_MAX = 10 * 366 * 24 * 3600 * 1000
+/** The fields that are set; one of another name is refused. */
+function fieldsOf(
+  what: string,
+  fields: object | undefined,
+  known: readonly string[],
+  refuse: (field: string, problem: string) => never,
+): [string, unknown][] {
+  if (fields === undefined) return []
+  if (typeof fields !== 'object' || fields === null) {
+    refuse(what, `must be an object, not ${shown(fields)}`)
+  }
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  for (const [name] of entries) {
+    if (!known.includes(name)) refuse(`${what}.${name}`, `is not one of ${known.join(', ')}`)
+  }
+  return entries
+}
 
 function isSchema(value: object): boolean {
   return '~standard' in value

@@ -9,6 +9,9 @@ const LANES = {
   work: Lane.LANE_WORK,
 } as const satisfies Record<LaneName, Lane>
 
+/** What a lane may be called. */
+export const laneNames: readonly string[] = Object.keys(LANES)
+
 /** The lane's number on the wire; unset stays unset, so that the method's own lane is taken (row A1). */
 export function laneFrom(name: LaneName | undefined): Lane {
   return name === undefined ? Lane.LANE_UNSPECIFIED : LANES[name]
