@@ -45,6 +45,7 @@ export function awaitEnds(
   options: EndOptions,
 ): Promise<boolean> {
   const { signal, timeoutMs, onProgress, onMessage, onEnd } = options
+  if (signal?.aborted) return Promise.reject(signal.reason)
   const { promise, resolve, reject } = Promise.withResolvers<boolean>()
   let left = need - countEnded(handles)
   if (left <= 0) return Promise.resolve(true)

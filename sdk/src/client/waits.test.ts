@@ -123,5 +123,7 @@ describe('as completed', () => {
     await it.watched()
     abort.abort(new Error('enough'))
     await expect(next).rejects.toThrow('enough')
+    const late = it.offstage.asCompleted(it.jobs, { signal: abort.signal })
+    await expect(late.next()).rejects.toThrow('enough')
   })
 })

@@ -35,6 +35,7 @@ export async function* asCompleted<H extends JobHandle>(
   checkHandles(handles)
   checkOptions('asCompleted', options, WAIT_RULES)
   const { signal, timeoutMs } = options
+  signal?.throwIfAborted()
   const left = new Set(handles)
   const pending = [...left].filter(({ isCompleted }) => !isCompleted)
   const leave = new AbortController()
