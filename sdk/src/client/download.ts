@@ -1,5 +1,6 @@
 /** Reading values: an interrupted read goes on where it was, and what was read is compared with its checksum (row S1). */
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
 import type { GetValueResponse } from '@offstage/proto/storage'
 import { callServerStream, OffstageError } from '../grpc/mod.ts'
@@ -7,7 +8,7 @@ import type { Session } from './session.ts'
 import type { StoredValue, ValueStream } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
 
-/** How often a read is taken up again without a byte having come meanwhile. */
+/** How often a read that was opened again breaks without a byte having come, before it is given up. */
 const RESUMES_MAX = 5
 const RESUME_FIRST_MS = 100
 
@@ -17,17 +18,20 @@ export async function openDownload(
   address: string,
   signal: AbortSignal | undefined,
 ): Promise<ValueStream> {
-  const open = (offset: number, ifSha256: Buffer) => {
-    const { values, storage } = session.connection
-    return callServerStream(
-      values.getValue.bind(values),
-      { address, offset: BigInt(offset), ifSha256 },
-      { signal, metadata: session.identity.metadata, target: storage },
-    )
+  const closing = closable(signal)
+  const open = (offset: number, ifSha256: Buffer) =>
+    session.repeat(closing.signal, () => {
+      const { values, storage } = session.connection
+      const request = { address, offset: BigInt(offset), ifSha256 }
+      const { metadata } = session.identity
+      const terms = { signal: closing.signal, metadata, target: storage }
+      return begin(callServerStream(values.getValue.bind(values), request, terms))
+    })
+  const reopen = async (value: StoredValue, offset: number) => {
+    const { parts } = await open(offset, Buffer.from(value.sha256, 'hex'))
+    return parts
   }
-  return begin(open(0, Buffer.alloc(0)), (value, offset) =>
-    open(offset, Buffer.from(value.sha256, 'hex')),
-  )
+  return streamOf(await open(0, Buffer.alloc(0)), closing, reopen)
 }
 
 /** Opens a value that is deleted by being read: it can be read only once (row L4). */
@@ -38,28 +42,70 @@ export async function takeDownload(
 ): Promise<ValueStream> {
   const { values, storage } = session.connection
   const { metadata } = session.identity
+  const closing = closable(signal)
   const call = callServerStream(
     values.readAndDeleteValue.bind(values),
     { address },
-    { signal, metadata, target: storage },
+    { signal: closing.signal, metadata, target: storage },
   )
-  return begin(call, undefined)
+  return streamOf(await begin(call), closing, undefined)
 }
 
 type Parts = AsyncGenerator<GetValueResponse, void, undefined>
-type Reopen = (value: StoredValue, offset: number) => Parts
+type Reopen = (value: StoredValue, offset: number) => Promise<Parts>
 
-async function begin(parts: Parts, reopen: Reopen | undefined): Promise<ValueStream> {
+/** A read of which the description has come. */
+interface Begun {
+  readonly value: StoredValue
+  readonly parts: Parts
+}
+
+async function begin(parts: Parts): Promise<Begun> {
   const first = await parts.next()
   const part = first.done ? undefined : first.value.part
   if (part?.$case !== 'value') throw broken('the value came without its description')
-  const value = describedFrom(part.value)
-  return { value, chunks: chunksOf(value, parts, reopen) }
+  return { value: describedFrom(part.value), parts }
+}
+
+/** What ends a read: the caller's signal, or that the stream is closed. */
+interface Closing {
+  readonly signal: AbortSignal
+  close(): void
+}
+
+function closable(signal: AbortSignal | undefined): Closing {
+  const closed = new AbortController()
+  return {
+    signal: signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]),
+    close: () => closed.abort(new Error('the value is read no further: its stream was closed')),
+  }
+}
+
+function streamOf(begun: Begun, closing: Closing, reopen: Reopen | undefined): ValueStream {
+  const { value } = begun
+  const bytes = chunksOf(begun, closing.signal, reopen)
+  // The return() of a generator that was not begun skips its finally; and it waits for a chunk that is awaited.
+  const close = () => {
+    closing.close()
+    return bytes.return()
+  }
+  const chunks: AsyncIterableIterator<Uint8Array, void, undefined> = {
+    next: () => bytes.next(),
+    return: close,
+    [Symbol.asyncIterator]: () => chunks,
+  }
+  return {
+    value,
+    chunks,
+    async [Symbol.asyncDispose]() {
+      await close()
+    },
+  }
 }
 
 async function* chunksOf(
-  value: StoredValue,
-  first: Parts,
+  { value, parts: first }: Begun,
+  signal: AbortSignal,
   reopen: Reopen | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha256')
@@ -79,8 +125,9 @@ async function* chunksOf(
       const isOver = reopen === undefined || failures === RESUMES_MAX
       if (isOver || !(error instanceof OffstageError) || !error.retryable) throw error
       failures += 1
-      await pause(RESUME_FIRST_MS * 2 ** (failures - 1))
-      parts = reopen(value, offset)
+      const pauseMs = RESUME_FIRST_MS * 2 ** (failures - 1)
+      await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+      parts = await reopen(value, offset)
     }
   }
   if (offset !== value.size) throw broken(`${offset} of ${value.size} bytes of the value came`)
@@ -97,10 +144,6 @@ export async function readAll(
   return parts.length === 1 && Buffer.isBuffer(parts[0])
     ? parts[0]
     : Buffer.concat(parts, value.size)
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 function broken(message: string): OffstageError {

@@ -13,12 +13,14 @@ import type { Reason } from '@offstage/proto/reasons'
 export interface Refused {
   readonly code: status
   readonly reason: Reason
+  readonly metadata?: Record<string, string>
 }
 
 /** The error a handler answers with. */
-export function refusalOf({ code, reason }: Refused) {
+export function refusalOf({ code, reason, metadata: facts }: Refused) {
   const metadata = new Metadata()
-  metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails({ code, reason, message: reason }))
+  const bytes = encodeErrorDetails({ code, reason, message: reason, metadata: facts })
+  metadata.set(STATUS_DETAILS_KEY, bytes)
   return Object.assign(new Error(reason), { code, details: reason, metadata })
 }
 

@@ -40,6 +40,16 @@ export class FakeStorage implements AsyncDisposable {
   /** Streams of a put of which a chunk has come, and those whose end has, well or not. */
   writesBegun = 0
   writesEnded = 0
+  /** Loses the answers of that many writes, after the value was stored. */
+  lostAnswers = 0
+  /** Tells that many times that an upload is shorter than it is. */
+  staleOffsets = 0
+  /** What becomes of uploads that are done: the answer is given again, or there is no such upload. */
+  remembersUploads = true
+  /** Refuses that many reads before anything was sent. */
+  readRefusals = 0
+  /** Reads that are open. */
+  readsOpen = 0
   /** Writes are answered with another checksum. */
   corrupts = false
   readonly #server = new Server()
@@ -76,9 +86,12 @@ export class FakeStorage implements AsyncDisposable {
         this.uploads.set(uploadId, { header, bytes: Buffer.alloc(0) })
         return { uploadId }
       }),
-      getUpload: answer(({ uploadId }: { uploadId: string }) => ({
-        received: BigInt(this.uploads.get(uploadId)?.bytes.byteLength ?? 0),
-      })),
+      getUpload: answer(({ uploadId }: { uploadId: string }) => {
+        const upload = this.uploads.get(uploadId)
+        if (upload === undefined) throw uploadNotFound()
+        if (this.staleOffsets > 0) return { received: BigInt(this.staleOffsets--) }
+        return { received: BigInt(upload.bytes.byteLength) }
+      }),
       openScope: answer(() => {
         const scope = `scope-${this.scopes.size + 1}`
         this.scopes.set(scope, 0)
@@ -139,9 +152,17 @@ export class FakeStorage implements AsyncDisposable {
       if (broken) return
       if (part?.$case === 'header') {
         header = part.value
-        bytes = this.uploads.get(header.uploadId)?.bytes ?? bytes
-        if (BigInt(bytes.byteLength) !== header.offset) broken = true
-        if (broken) done({ code: status.OUT_OF_RANGE, details: 'offset' }, null)
+        const upload = this.uploads.get(header.uploadId)
+        bytes = upload?.bytes ?? bytes
+        const expected = String(bytes.byteLength)
+        if (header.uploadId !== '' && upload === undefined) {
+          broken = true
+          done(uploadNotFound(), null)
+        } else if (expected !== String(header.offset)) {
+          broken = true
+          const reason = 'OFFSET_INVALID'
+          done(refusalOf({ code: status.OUT_OF_RANGE, reason, metadata: { expected } }), null)
+        }
       } else if (part?.$case === 'chunk') {
         this.writesBegun += 1
         bytes = Buffer.concat([bytes, part.value])
@@ -164,13 +185,26 @@ export class FakeStorage implements AsyncDisposable {
       }
       const address = header.address || `value-${this.values.size + 1}`
       this.values.set(address, { bytes, header })
-      done(null, { value: this.#described(address) })
+      if (!this.remembersUploads) this.uploads.delete(header.uploadId)
+      if (this.lostAnswers > 0) {
+        this.lostAnswers -= 1
+        done({ code: status.UNAVAILABLE, details: 'lost' }, null)
+      } else done(null, { value: this.#described(address) })
     })
     call.on('error', () => {})
   }
 
   #get(call: ServerWritableStream<GetValueRequest, GetValueResponse>): void {
     const { address, offset = 0n } = call.request
+    if (this.readRefusals > 0) {
+      this.readRefusals -= 1
+      call.emit('error', { code: status.UNAVAILABLE, details: 'away' })
+      return
+    }
+    this.readsOpen += 1
+    call.once('close', () => {
+      this.readsOpen -= 1
+    })
     const held = this.values.get(address)
     if (held === undefined) {
       call.emit('error', refusalOf({ code: status.NOT_FOUND, reason: 'VALUE_NOT_FOUND' }))
@@ -193,6 +227,10 @@ export class FakeStorage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.forceShutdown()
   }
+}
+
+function uploadNotFound() {
+  return refusalOf({ code: status.NOT_FOUND, reason: 'UPLOAD_NOT_FOUND' })
 }
 
 function answer<Req, Res>(handler: (request: Req) => Res) {

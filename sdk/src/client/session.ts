@@ -41,7 +41,7 @@ export const CALL_MS_MAX = 30_000
  * Tries of a call that may be repeated. With the growing waits between them about a quarter of a minute: a restart of
  * the database or of a scheduler goes unnoticed, one that is gone is told of.
  */
-const ATTEMPTS_MAX = 12
+export const ATTEMPTS_MAX = 12
 
 /** A start is not repeated later than this: whoever waits longer for an answer decides anew whether it still wants the job. */
 export const REPEAT_START_MS_MAX = 120_000
@@ -83,6 +83,11 @@ export class Session {
     terms: CallTerms = {},
   ): Promise<Res> {
     return this.#call(method, request, terms, this.connection.storage)
+  }
+
+  /** Repeats what may be repeated, for as long as a call is; for calls that are streams. */
+  repeat<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    return retrying({ attempts: ATTEMPTS_MAX, signal }, work)
   }
 
   #call<Req, Res>(

@@ -37,11 +37,14 @@ export interface PutOptions {
   readonly signal?: AbortSignal
 }
 
-/** A value being read. */
-export interface ValueStream {
+/**
+ * A value being read: an open call, until the last byte was taken. Whoever does not read on leaves the loop or disposes
+ * it (`await using`).
+ */
+export interface ValueStream extends AsyncDisposable {
   readonly value: StoredValue
   /** Its bytes, read no faster than they are taken; an interrupted read goes on where it was. To be read once. */
-  readonly chunks: AsyncIterable<Uint8Array>
+  readonly chunks: AsyncIterableIterator<Uint8Array, void, undefined>
 }
 
 /** A lifetime for values (row S2): they are deleted when it is closed or its owner is gone. */

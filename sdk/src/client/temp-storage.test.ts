@@ -65,6 +65,53 @@ describe('a value', () => {
     expect(it.storage.values.get(large.address)?.header.offset).toBeGreaterThan(0n)
   })
 
+  test('is read, also as a result, though the service is away for a while', async () => {
+    await using it = await setUpClient()
+    const { address } = await it.offstage.storage.put(LARGE)
+    it.storage.readRefusals = 6
+    expect(await it.offstage.storage.get(address)).toEqual(LARGE)
+    expect(it.storage.readRefusals).toBe(0)
+  })
+
+  test('that is sent on goes on where the service says the upload stands', async () => {
+    await using it = await setUpClient()
+    it.storage.writeBreaks = 1
+    it.storage.staleOffsets = 1
+    const bytes = Buffer.alloc(5 * 1024 * 1024, 'abcdefg')
+    const { address } = await it.offstage.storage.put(bytes)
+    expect(it.storage.values.get(address)?.bytes.equals(bytes)).toBe(true)
+  })
+
+  test('whose upload is done though its answer was lost is not sent again', async () => {
+    await using it = await setUpClient()
+    const bytes = Buffer.alloc(5 * 1024 * 1024, 'abcdefg')
+    it.storage.lostAnswers = 1
+    const { size } = await it.offstage.storage.put(bytes, { address: 'fixed' })
+    expect(size).toBe(bytes.byteLength)
+    expect(it.storage.uploads.size).toBe(1)
+    it.storage.remembersUploads = false
+    it.storage.lostAnswers = 1
+    const put = it.offstage.storage.put(bytes, { address: 'fixed' })
+    await expect(put).rejects.toMatchObject({ reason: 'UPLOAD_NOT_FOUND' })
+    await expect(put).rejects.toThrow('its value was stored and the answer lost')
+  })
+
+  test('that is not read to its end leaves no call open', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    const { address } = await storage.put(Buffer.alloc(3_900_000))
+    const open = () => it.storage.readsOpen
+    const given = await storage.getStream(address)
+    await given.chunks.return?.()
+    expect(await given.chunks.next()).toEqual({ done: true, value: undefined })
+    {
+      await using _disposed = await storage.getStream(address)
+      await until(() => open() > 0)
+    }
+    for await (const _ of (await storage.getStream(address)).chunks) break
+    await until(() => open() === 0)
+  })
+
   test('that is stored or read wrongly is told by its checksum', async () => {
     await using it = await setUpClient()
     const { address } = await it.offstage.storage.put(LARGE)

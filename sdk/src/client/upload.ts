@@ -8,11 +8,14 @@ import { durationFrom } from '../jobs/policies.ts'
 import type { Session } from './session.ts'
 import type { PutOptions, StoredValue } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
+import { uploadPatience } from './upload-patience.ts'
 
 /** A quarter of what one message takes: enough for speed, little to lose. */
 const CHUNK_BYTES = 256 * 1024
 /** A few milliseconds of hashing. */
 const HASH_BYTES = 4 * 1024 * 1024
+/** How often one call is made again from another offset. */
+const CORRECTIONS_MAX = 5
 /** From here on an interrupted upload goes on where it was instead of from the beginning. */
 export const RESUMABLE_BYTES_MIN = 4 * 1024 * 1024
 
@@ -23,15 +26,56 @@ export async function uploadBytes(
   options: PutOptions,
 ): Promise<StoredValue> {
   const header = { ...headerFrom(session, options), size: BigInt(bytes.byteLength) }
-  const resumable = bytes.byteLength >= RESUMABLE_BYTES_MIN
-  const upload = resumable ? await startUpload(session, header, options.signal) : undefined
-  const stored = await retrying({ signal: options.signal }, async (attempt) => {
-    if (upload === undefined) return send(session, requestsOf(header, bytes), options.signal)
-    const from = attempt === 1 ? 0 : await uploadedBytes(session, upload, options.signal)
-    const rest = { ...header, uploadId: upload, offset: BigInt(from) }
-    return send(session, requestsOf(rest, bytes), options.signal)
-  })
+  const { signal } = options
+  const stored =
+    bytes.byteLength >= RESUMABLE_BYTES_MIN
+      ? await uploadResumably(session, header, bytes, signal)
+      : await session.repeat(signal, () => send(session, requestsOf(header, bytes), signal))
   return compared(stored, await sha256Of(bytes))
+}
+
+/** Stores bytes by an upload that goes on where it was interrupted. */
+async function uploadResumably(
+  session: Session,
+  header: PutValueHeader,
+  bytes: Buffer,
+  signal: AbortSignal | undefined,
+): Promise<StoredValue> {
+  const uploadId = await startUpload(session, header, signal)
+  const giveUp = uploadPatience(session)
+  const policy = { attempts: Number.POSITIVE_INFINITY, giveUp, signal }
+  const rest = { ...header, uploadId }
+  return retrying(policy, async (attempt) => {
+    if (attempt === 1) return sendRest(session, rest, bytes, 0, signal)
+    try {
+      const from = await uploadedBytes(session, uploadId, bytes.byteLength, signal)
+      return await sendRest(session, rest, bytes, from, signal)
+    } catch (error) {
+      throw isOver(error) ? answerLost(error, uploadId) : error
+    }
+  })
+}
+
+/** Sends what is missing; where a call before has brought more than was known, from where the service says. */
+async function sendRest(
+  session: Session,
+  header: PutValueHeader,
+  bytes: Buffer,
+  from: number,
+  signal: AbortSignal | undefined,
+): Promise<StoredValue> {
+  let offset = from
+  for (let corrections = 0; ; corrections += 1) {
+    try {
+      const requests = requestsOf({ ...header, offset: BigInt(offset) }, bytes)
+      return await send(session, requests, signal)
+    } catch (error) {
+      const expected = expectedOffset(error)
+      const isHelp = expected !== undefined && expected !== offset && expected <= bytes.byteLength
+      if (!isHelp || corrections === CORRECTIONS_MAX) throw error
+      offset = expected
+    }
+  }
 }
 
 /**
@@ -120,14 +164,39 @@ async function startUpload(
   return (await session.callStorage(method, { header }, { signal })).uploadId
 }
 
+/** How far an upload has come; all of it where it is over: sending no more then asks for the answer that was lost. */
 async function uploadedBytes(
   session: Session,
   uploadId: string,
+  size: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const { values } = session.connection
   const method = values.getUpload.bind(values)
-  return Number((await session.callStorage(method, { uploadId }, { signal })).received)
+  try {
+    return Number((await session.callStorage(method, { uploadId }, { signal })).received)
+  } catch (error) {
+    if (isOver(error)) return size
+    throw error
+  }
+}
+
+function isOver(error: unknown): error is OffstageError {
+  return error instanceof OffstageError && error.reason === 'UPLOAD_NOT_FOUND'
+}
+
+function answerLost(cause: OffstageError, uploadId: string): OffstageError {
+  const { code, reason, metadata } = cause
+  const message =
+    `upload ${uploadId} is over: its value was stored and the answer lost, or it made no headway ` +
+    'and was removed; look before you put it again'
+  return new OffstageError({ code, reason, message, metadata, cause })
+}
+
+function expectedOffset(error: unknown): number | undefined {
+  if (!(error instanceof OffstageError) || error.reason !== 'OFFSET_INVALID') return undefined
+  const expected = Number(error.metadata.expected)
+  return Number.isInteger(expected) ? expected : undefined
 }
 
 function compared(stored: StoredValue, sha256: string): StoredValue {

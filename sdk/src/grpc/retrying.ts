@@ -5,7 +5,7 @@ export interface RetryPolicy {
   /** Tries in all. Default 5. */
   readonly attempts?: number
   /** Asked after each failure: true where another try is no longer wanted. */
-  readonly giveUp?: () => boolean
+  readonly giveUp?: (error: OffstageError) => boolean
   /** Upper bound of the first wait; it doubles with every further one. Default 100 ms. */
   readonly firstDelayMs?: number
   /** Upper bound of every wait but one the service asks for. Default 5 s. */
@@ -35,7 +35,7 @@ export async function retrying<T>(
       return await work(attempt)
     } catch (error) {
       if (!(error instanceof OffstageError) || !error.retryable) throw error
-      if (attempt >= attempts || giveUp()) throw error
+      if (attempt >= attempts || giveUp(error)) throw error
       await wait((error.retryDelayMs ?? 0) + jitteredMs(policy, attempt), signal)
     }
   }
