@@ -1,10 +1,11 @@
 /**
- * The processes of `make up`: PostgreSQL and NATS (one process that runs both servers) and the three services. Each is
- * detached, writes to `<folder>/<name>.log` and is known by `<folder>/<name>.pid`.
+ * The processes of `make up`: PostgreSQL and NATS, each in the care of a process that ends with it, and the three
+ * services. Each is detached, writes to `<folder>/<name>.log`, is known by `<folder>/<name>.pid`, and what it was told
+ * when it was started is in `<folder>/<name>.json`.
  */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -28,7 +29,10 @@ export interface Stack {
   readonly storage: string
 }
 
-/** Scheduler, storage, executor, PostgreSQL and NATS take `portBase` and the four ports after it. */
+/**
+ * Scheduler, storage, executor, PostgreSQL and NATS take `portBase` and the four ports after it. `jobs` are paths with
+ * commas between.
+ */
 export async function describeStack(portBase: number, jobs: string): Promise<Stack> {
   const [scheduler, storage, executor, postgres, nats] = [0, 1, 2, 3, 4].map((n) => portBase + n)
   const addressOf = (port = 0) => `127.0.0.1:${port}`
@@ -40,21 +44,18 @@ export async function describeStack(portBase: number, jobs: string): Promise<Sta
     env: { ...env, [`OFFSTAGE_${name.toUpperCase()}_PORT`]: String(port) },
     ready: { kind: 'health', port },
   })
+  const server = (name: string, port = 0, env: Record<string, string> = {}): ProcessSpec => ({
+    name,
+    main: join(root, 'scripts', 'stack', `${name}.ts`),
+    env: { ...env, OFFSTAGE_UP_PORT: String(port) },
+    ready: { kind: 'tcp', port },
+  })
   return {
     scheduler: addressOf(scheduler),
     storage: addressOf(storage),
     processes: [
-      {
-        name: 'servers',
-        main: join(root, 'scripts', 'stack', 'servers.ts'),
-        env: {
-          OFFSTAGE_UP_POSTGRES_DIR: await postgresFolder(),
-          OFFSTAGE_UP_POSTGRES_PORT: String(postgres),
-          OFFSTAGE_UP_NATS_PORT: String(nats),
-        },
-        // It starts NATS after PostgreSQL is ready.
-        ready: { kind: 'tcp', port: nats ?? 0 },
-      },
+      server('postgres', postgres, { OFFSTAGE_UP_POSTGRES_DIR: await postgresFolder() }),
+      server('nats', nats),
       service('scheduler', scheduler, {
         OFFSTAGE_SCHEDULER_DATABASE_URL: databaseUrl,
         OFFSTAGE_NATS_URL: natsUrl,
@@ -65,12 +66,20 @@ export async function describeStack(portBase: number, jobs: string): Promise<Sta
         OFFSTAGE_NATS_URL: natsUrl,
       }),
       service('executor', executor, {
-        OFFSTAGE_JOBS: jobs,
+        OFFSTAGE_JOBS: absolute(jobs),
         OFFSTAGE_SCHEDULER: addressOf(scheduler),
         OFFSTAGE_STORAGE: addressOf(storage),
       }),
     ],
   }
+}
+
+/** The same modules, whatever folder `make` was called in. */
+function absolute(jobs: string): string {
+  return jobs
+    .split(',')
+    .map((path) => resolve(path.trim()))
+    .join(',')
 }
 
 /**

@@ -8,6 +8,8 @@ const STOP_TIMEOUT_MS = 30_000
 
 export const pidPath = (name: string) => join(stackFolder, `${name}.pid`)
 export const logPath = (name: string) => join(stackFolder, `${name}.log`)
+/** What the process was told when it was started: its `env`, as JSON. */
+export const envPath = (name: string) => join(stackFolder, `${name}.json`)
 
 /** The pid of the process, if it runs. A pid that now belongs to another program does not count. */
 export async function runningPid({ name, main }: ProcessSpec): Promise<number | undefined> {
@@ -15,6 +17,12 @@ export async function runningPid({ name, main }: ProcessSpec): Promise<number | 
   const pid = Number(text)
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
   return (await commandOf(pid)).includes(main) ? pid : undefined
+}
+
+/** Whether what it was told when it was started is what it would be told now. */
+export async function isAsStarted({ name, env }: ProcessSpec): Promise<boolean> {
+  const text = await readFile(envPath(name), 'utf8').catch(() => '')
+  return text === JSON.stringify(env)
 }
 
 /** Asks the process to stop and waits for its end; kills it when that takes too long. */
@@ -31,7 +39,7 @@ export async function stopProcess(spec: ProcessSpec): Promise<void> {
     )
     console.log(`${spec.name} stopped`)
   }
-  await rm(pidPath(spec.name), { force: true })
+  for (const path of [pidPath(spec.name), envPath(spec.name)]) await rm(path, { force: true })
 }
 
 /** The command line of a process; empty when there is none. A process that has ended unreaped has none either. */

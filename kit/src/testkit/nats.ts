@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Child, startChild, stopChild } from './child.ts'
+import { type Child, type Exit, startChild, stopChild } from './child.ts'
 import { freePort } from './free-port.ts'
 import { findNats } from './nats-program.ts'
 
@@ -26,6 +26,8 @@ export interface TestNats extends AsyncDisposable {
   readonly version: string
   /** Everything the server logged since its last start. */
   readonly log: string
+  /** Resolves when the server of the last start has ended, for whatever reason. */
+  readonly exited: Promise<Exit>
   /** Ends the server; streams stay on disk. SIGKILL acts as a crash. Default SIGTERM. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
   /** Starts a stopped server on the same port and store. */
@@ -71,6 +73,9 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
     version,
     get log() {
       return server.stderr
+    },
+    get exited() {
+      return server.exited
     },
     stop,
     start: async () => {

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { type Child, type RunAs, startChild, stopChild } from './child.ts'
+import { type Child, type Exit, type RunAs, startChild, stopChild } from './child.ts'
 import { freePort } from './free-port.ts'
 import { findPostgres, type PostgresPrograms } from './postgres-programs.ts'
 
@@ -38,6 +38,8 @@ export interface TestPostgres extends AsyncDisposable {
   readonly version: string
   /** Everything the server logged since its last start. */
   readonly log: string
+  /** Resolves when the server of the last start has ended, for whatever reason. */
+  readonly exited: Promise<Exit>
   /** Makes a fresh, empty database and resolves to its url. */
   createDatabase(): Promise<string>
   /** Stops the server if it runs and starts it on the same port and data. Default `fast`. */
@@ -86,6 +88,9 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     version: programs.version,
     get log() {
       return server.stderr
+    },
+    get exited() {
+      return server.exited
     },
     createDatabase: async () => {
       const name = `test_${randomBytes(6).toString('hex')}`
