@@ -16,6 +16,8 @@ export interface CommandContext {
 }
 
 const HELP = `
+There is no authentication yet: --user is believed, and whoever it names sees and cancels the jobs of all.
+
 Exit codes: ${EXIT.done} done, ${EXIT.failed} the job failed or a call was refused, ${EXIT.canceled} the job was canceled,
 ${EXIT.unfinished} the time was up, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service cannot be reached, ${EXIT.config} the configuration is not valid.`
 
@@ -32,7 +34,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .option('--scheduler <host:port>', 'default: OFFSTAGE_SCHEDULER, else 127.0.0.1:7701')
     .option('--storage <host:port>', 'default: OFFSTAGE_STORAGE, else 127.0.0.1:7702')
     .option('--namespace <name>', 'default: OFFSTAGE_NAMESPACE, else default')
-    .option('--user <name>', 'whom to act for, in development; default: OFFSTAGE_USER')
+    .option('--user <name>', 'whom new jobs are for; default: OFFSTAGE_USER')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', HELP)
     .exitOverride()
