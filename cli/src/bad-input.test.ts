@@ -39,6 +39,24 @@ test('times, counts, states and ports that are none are refused', async () => {
   }
 })
 
+test('an address that is none is refused, by the flag or the variable that has it', async () => {
+  for (const address of ['foo', 'http://127.0.0.1:7701']) {
+    const flag = await offstage(['list', '--scheduler', address])
+    expect(flag.code).toBe(64)
+    expect(flag.stderr).toContain('--scheduler')
+    const variable = await offstage(['list'], { OFFSTAGE_SCHEDULER: address })
+    expect(variable.code).toBe(78)
+    expect(variable.stderr).toContain('OFFSTAGE_SCHEDULER: must be host:port')
+  }
+})
+
+test('the version is told, and the help of dev has no option that says where to call', async () => {
+  expect(await offstage(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' })
+  const { stdout } = await offstage(['dev', '--help'])
+  expect(stdout).toContain('--port-base')
+  expect(stdout).not.toContain('--scheduler')
+})
+
 test('a port in use is named with the flag that gives another', async () => {
   await using folder = await emptyFolder()
   const holder = createServer().listen(0, '127.0.0.1')

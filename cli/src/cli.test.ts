@@ -28,6 +28,7 @@ describe('running services', () => {
   test('a job started from the shell prints its result, and on the other stream what it reports', async () => {
     const done = await it.offstage('start', 'test.greet', '{"name":"Ann"}', '--wait')
     expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+    expect(done.stderr).toMatch(/^job [0-9a-f-]{36}$/m)
     expect(done.stderr).toContain('info: the greeting is ready')
     expect(it.dev.stdout).toContain('PGlite runs without fsync')
   })
@@ -50,6 +51,53 @@ describe('running services', () => {
     const late = await it.offstage('wait', jobId)
     expect(late.code).toBe(2)
     expect(late.stderr).toContain(`job ${jobId} was canceled`)
+  })
+
+  test('Ctrl-C ends a wait and not the job, and says how to wait again', async () => {
+    const path = join(it.folder, 'after-ctrl-c')
+    const args = ['test.await-file', JSON.stringify({ path })]
+    const starter = await it.spawn(['start', ...args, '--wait'], /^1 % {2}waiting for the file$/)
+    expect(await starter.kill('SIGINT')).toEqual({ code: 130, signal: null })
+    const [, jobId = ''] = /^job ([0-9a-f-]{36})$/m.exec(starter.stderr) ?? []
+    expect(starter.stderr).toContain(`the job goes on: offstage wait ${jobId}`)
+
+    const waiter = await it.spawn(['wait', jobId], /^1 %/)
+    expect(await waiter.kill('SIGINT')).toEqual({ code: 130, signal: null })
+    await writeFile(path, '')
+    expect(await it.offstage('wait', jobId)).toMatchObject({ code: 0, stdout: '"attempt 1"\n' })
+  })
+
+  test('all that is known of a job is shown, and of each that is listed', async () => {
+    const { stdout } = await it.offstage('start', 'test.greet', '{"name":"Al"}', '--key', 'al')
+    const jobId = stdout.trim()
+    await it.offstage('wait', jobId)
+    const known = {
+      id: jobId,
+      method: 'test.greet',
+      state: 'succeeded',
+      kind: 'program',
+      lane: 'inline',
+      owner: 'dev',
+      key: 'al',
+      attempt: 1,
+      retryPolicy: { maxAttempts: 1, initialBackoff: '1s', maxBackoff: '300s' },
+      deadlines: {},
+      traceId: expect.stringMatching(/^([0-9a-f]{32})?$/),
+      completion: { state: 'succeeded', finishTime: expect.stringMatching(/^2/) },
+    }
+    const job = JSON.parse((await it.offstage('get', jobId)).stdout)
+    expect(job).toMatchObject({ ...known, completion: { result: 'Hello Al' } })
+    const listed = await it.offstage('list', '--method', 'test.greet', '--json')
+    const jobs: { id: string }[] = JSON.parse(listed.stdout)
+    expect(jobs.find(({ id }) => id === jobId)).toMatchObject(known)
+  })
+
+  test('a canceled job tells how its cancel ended', async () => {
+    const jobId = await startWaiting(it, join(it.folder, 'no-file'))
+    await it.offstage('cancel', jobId)
+    await it.offstage('wait', jobId)
+    const job = JSON.parse((await it.offstage('get', jobId)).stdout)
+    expect(job).toMatchObject({ state: 'canceled', completion: { cancelOutcome: 'stopped' } })
   })
 
   test('a job that fails says why and gives exit code 1', async () => {

@@ -1,3 +1,4 @@
+import { ConfigError } from '@offstage/kit/config'
 import { OffstageError } from '@offstage/sdk'
 
 /** What the command says by its exit code; those above 60 are of sysexits.h. */
@@ -11,10 +12,18 @@ export const EXIT = {
   usage: 64,
   unreachable: 69,
   config: 78,
+  /** Ctrl-C, as shells have it; a job that was waited for goes on. */
+  interrupted: 130,
 } as const
 
+const AWAY: ReadonlySet<string> = new Set([
+  'SERVICE_UNREACHABLE',
+  'DEADLINE_EXCEEDED',
+  'DATABASE_UNAVAILABLE',
+  'SHUTTING_DOWN',
+])
+
 export function exitCodeOf(error: unknown): number {
-  if (!(error instanceof OffstageError)) return EXIT.failed
-  const away = error.reason === 'SERVICE_UNREACHABLE' || error.reason === 'DEADLINE_EXCEEDED'
-  return away ? EXIT.unreachable : EXIT.failed
+  if (error instanceof ConfigError) return EXIT.config
+  return error instanceof OffstageError && AWAY.has(error.reason) ? EXIT.unreachable : EXIT.failed
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { OffstageError } from '@offstage/sdk'
 import { Command, CommanderError } from 'commander'
+import { parseAddress } from './commands/arguments.ts'
 import { addCancel } from './commands/cancel.ts'
 import { addDev } from './commands/dev.ts'
 import { addGet } from './commands/get.ts'
@@ -19,7 +21,8 @@ const HELP = `
 There is no authentication yet: --user is believed, and whoever it names sees and cancels the jobs of all.
 
 Exit codes: ${EXIT.done} done, ${EXIT.failed} the job failed or a call was refused, ${EXIT.canceled} the job was canceled,
-${EXIT.unfinished} the time was up, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service cannot be reached, ${EXIT.config} the configuration is not valid.`
+${EXIT.unfinished} the time was up, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service or its database cannot be reached,
+${EXIT.config} the configuration is not valid, ${EXIT.interrupted} Ctrl-C while waiting: the job goes on.`
 
 /** Runs one command line; resolves to the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -30,9 +33,14 @@ export async function run(args: readonly string[]): Promise<number> {
     },
   }
   const program = new Command('offstage')
+    .version(versionOf(), '--version')
     .description('Background jobs: run the services for development, start jobs and wait for them.')
-    .option('--scheduler <host:port>', 'default: OFFSTAGE_SCHEDULER, else 127.0.0.1:7701')
-    .option('--storage <host:port>', 'default: OFFSTAGE_STORAGE, else 127.0.0.1:7702')
+    .option(
+      '--scheduler <host:port>',
+      'default: OFFSTAGE_SCHEDULER, else 127.0.0.1:7701',
+      parseAddress,
+    )
+    .option('--storage <host:port>', 'default: OFFSTAGE_STORAGE, else 127.0.0.1:7702', parseAddress)
     .option('--namespace <name>', 'default: OFFSTAGE_NAMESPACE, else default')
     .option('--user <name>', 'whom new jobs are for; default: OFFSTAGE_USER')
     .configureHelp({ showGlobalOptions: true })
@@ -47,6 +55,10 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`offstage: ${faultText(error)}\n`)
     return exitCodeOf(error)
   }
+}
+
+function versionOf(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 /** The message of a refusal speaks of one wrong field; several are listed. */

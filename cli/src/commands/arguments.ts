@@ -1,3 +1,4 @@
+import { address } from '@offstage/kit/config'
 import { InvalidArgumentError } from 'commander'
 
 /** Parses JSON given on the command line. */
@@ -26,4 +27,11 @@ export function parseCount(text: string): number {
   const count = Number(text)
   if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count
   throw new InvalidArgumentError('It must be a whole number from 1.')
+}
+
+/** Parses where a service is. */
+export function parseAddress(text: string): string {
+  const { data, error } = address.safeParse(text)
+  if (data !== undefined) return data
+  throw new InvalidArgumentError(`It ${error?.issues[0]?.message ?? 'is no address'}.`)
 }

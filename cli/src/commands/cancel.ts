@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { parseMillis } from './arguments.ts'
-import { connect } from './client.ts'
+import { answered, connect } from './client.ts'
 
 interface Flags {
   readonly reason?: string
@@ -24,8 +24,8 @@ export function addCancel(program: Command): void {
     .option('--grace <time>', 'how long the handler may take (default: 10s)', parseMillis)
     .option('--cascade', 'cancel its unfinished children too')
     .action(async (jobId: string, { reason, grace, cascade }: Flags, command: Command) => {
-      await using offstage = await connect(command)
-      const outcome = await offstage.cancel(jobId, { reason, graceMs: grace, cascade })
+      await using offstage = await answered(connect(command))
+      const outcome = await answered(offstage.cancel(jobId, { reason, graceMs: grace, cascade }))
       process.stdout.write(`${outcome === undefined ? 'asked to stop' : OUTCOMES[outcome]}\n`)
     })
 }

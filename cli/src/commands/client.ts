@@ -1,16 +1,44 @@
-import { Offstage } from '@offstage/sdk'
+import { address, readConfig, variable } from '@offstage/kit/config'
+import { type ConnectOptions, Offstage } from '@offstage/sdk'
 import type { Command } from 'commander'
 
-/** The options of the whole program that say where the services are and who calls. */
-interface ClientFlags {
-  readonly scheduler?: string
-  readonly storage?: string
-  readonly namespace?: string
-  readonly user?: string
+/** Longer than an answer takes; whoever watches the terminal is told that there is none yet. */
+const LATE_MS = 2_000
+
+const addresses = {
+  scheduler: variable('OFFSTAGE_SCHEDULER', address.optional(), { description: 'the scheduler' }),
+  storage: variable('OFFSTAGE_STORAGE', address.optional(), { description: 'the storage service' }),
+}
+
+/**
+ * The options of the whole program that say where the services are and who calls, with the variables where they
+ * say nothing of an address. Throws a ConfigError naming the variable whose address is none.
+ */
+export function connectOptions(command: Command): ConnectOptions {
+  const { scheduler, storage, namespace, user } = command.optsWithGlobals<ConnectOptions>()
+  const read = readConfig(addresses, {
+    OFFSTAGE_SCHEDULER: scheduler ?? process.env.OFFSTAGE_SCHEDULER,
+    OFFSTAGE_STORAGE: storage ?? process.env.OFFSTAGE_STORAGE,
+  })
+  return { ...read, namespace, user }
 }
 
 /** Connects as the command line says. Throws an OffstageError naming the address that cannot be reached. */
 export function connect(command: Command): Promise<Offstage> {
-  const { scheduler, storage, namespace, user } = command.optsWithGlobals<ClientFlags>()
-  return Offstage.connect({ scheduler, storage, namespace, user })
+  return Offstage.connect(connectOptions(command))
+}
+
+/** Waits for the answer to a call, and says on standard error where it is late. */
+export async function answered<T>(call: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => tell('no answer yet from the services; retrying'), LATE_MS)
+  try {
+    return await call
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** One line for the person at the terminal, apart from what a command prints for programs. */
+export function tell(line: string): void {
+  process.stderr.write(`${line}\n`)
 }

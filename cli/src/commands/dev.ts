@@ -24,6 +24,8 @@ export function addDev(program: Command): void {
       7701,
     )
     .option('--data-dir <folder>', 'where everything is kept', '.offstage/dev')
+    // Those of the whole program say where to call, and this is what is called.
+    .configureHelp({ showGlobalOptions: false })
     .action(async ({ jobs = [], portBase, dataDir }: Flags) => {
       // The services take a while to load, and the other commands have no use for them.
       const { runDev } = await import('../dev/run-dev.ts')

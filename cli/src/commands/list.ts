@@ -1,7 +1,9 @@
-import type { JobInfo, JobStateName } from '@offstage/sdk'
+import type { JobStateName } from '@offstage/sdk'
 import { type Command, Option } from 'commander'
 import { parseCount } from './arguments.ts'
-import { connect } from './client.ts'
+import { answered, connect, connectOptions } from './client.ts'
+import type { JobRecord } from './job-record.ts'
+import { readNewestJobs } from './job-records.ts'
 import { showValue } from './show-completion.ts'
 
 interface Flags {
@@ -30,20 +32,25 @@ export function addList(program: Command): void {
     .addOption(new Option('--state <state...>', 'only those in these states').choices(STATES))
     .option('--method <method...>', 'only those of these methods')
     .option('--limit <count>', `how many at most, up to ${LIMIT_MAX}`, parseCount, 20)
-    .option('--json', 'all that is known of each')
-    .action(async ({ state, method, limit, json }: Flags, command: Command) => {
-      await using offstage = await connect(command)
-      const pageSize = Math.min(limit, LIMIT_MAX)
-      const { jobs } = await offstage.listJobsPage({ states: state, methods: method }, { pageSize })
+    .option(
+      '--json',
+      'all that is known of each but results and details of errors, which get prints',
+    )
+    .action(async ({ state = [], method = [], limit, json }: Flags, command: Command) => {
+      await using _reachable = await answered(connect(command))
+      const filter = { states: state, methods: method }
+      const read = readNewestJobs(connectOptions(command), filter, Math.min(limit, LIMIT_MAX))
+      const jobs = await answered(read)
       if (json) showValue(jobs)
       else for (const job of jobs) process.stdout.write(`${lineOf(job)}\n`)
     })
 }
 
-function lineOf(job: JobInfo): string {
+function lineOf(job: JobRecord): string {
   const created = job.createTime?.toISOString().slice(0, 19) ?? ''
   const running = job.state === 'running' && job.progress !== undefined
-  const note = running ? `${Math.floor(job.progress?.percent ?? 0)} %` : job.brief
-  const fields = [job.id, job.state.padEnd(9), created, job.method, job.key, note]
+  const brief = job.completion?.error?.brief ?? job.lastError?.brief ?? ''
+  const note = running ? `${Math.floor(job.progress?.percent ?? 0)} %` : brief
+  const fields = [job.id, job.state?.padEnd(9) ?? '', created, job.method, job.key, note]
   return fields.filter((field) => field !== '').join('  ')
 }

@@ -1,19 +1,45 @@
-import type { JobHandle } from '@offstage/sdk'
+import type { JobHandle, Offstage } from '@offstage/sdk'
 import { EXIT } from '../exit-codes.ts'
+import { tell } from './client.ts'
 
 export interface ShowOptions {
   /** Longest wait in milliseconds. Default: no limit. */
   readonly timeoutMs?: number
 }
 
+/** A job that is queued for so long may be one that nobody runs. */
+const QUEUED_MS = 5_000
+
 /**
  * Waits for a job and shows its end: the result on standard output, as JSON or as it is where it is bytes, so
- * that it can be piped; progress, messages and errors on standard error. Resolves to the exit code.
+ * that it can be piped; progress, messages and errors on standard error. Ctrl-C ends the wait, not the job.
+ * Resolves to the exit code.
  */
-export async function showCompletion(job: JobHandle, options: ShowOptions = {}): Promise<number> {
-  const tell = (line: string) => process.stderr.write(`${line}\n`)
+export async function showCompletion(
+  offstage: Offstage,
+  job: JobHandle,
+  options: ShowOptions = {},
+): Promise<number> {
+  const interrupted = new AbortController()
+  const onInterrupt = () => interrupted.abort()
+  process.once('SIGINT', onInterrupt)
+  const queued = setTimeout(() => void tellIfQueued(offstage, job.id), QUEUED_MS)
+  try {
+    return await showEnd(job, options, interrupted.signal)
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+    tell(`the job goes on: offstage wait ${job.id}`)
+    return EXIT.interrupted
+  } finally {
+    clearTimeout(queued)
+    process.off('SIGINT', onInterrupt)
+  }
+}
+
+async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal): Promise<number> {
   const done = await job.waitForCompletion({
     ...options,
+    signal,
     onProgress: ({ percent, text }) => tell(`${Math.floor(percent)} %  ${text}`),
     onMessage: ({ severity, text }) => tell(`${severity}: ${text}`),
   })
@@ -32,6 +58,18 @@ export async function showCompletion(job: JobHandle, options: ShowOptions = {}):
       tell(`job ${job.id} is still ${done.state}`)
       return EXIT.unfinished
   }
+}
+
+/** Reads through a handle of its own: that of the wait learns of the job from the wait alone. */
+async function tellIfQueued(offstage: Offstage, jobId: string): Promise<void> {
+  const found = await offstage
+    .job(jobId)
+    .refresh()
+    .catch(() => undefined)
+  if (found?.state !== 'queued') return
+  tell(
+    `job ${jobId} is still queued: perhaps no executor that is attached runs ${found.method}, or all are busy`,
+  )
 }
 
 /** Prints a value as JSON; bytes go out as they are. */

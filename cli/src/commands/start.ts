@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../run.ts'
 import { parseJson } from './arguments.ts'
-import { connect } from './client.ts'
+import { answered, connect, tell } from './client.ts'
 import { showCompletion } from './show-completion.ts'
 
 interface Flags {
@@ -17,14 +17,16 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .description('start a job and print its id')
     .argument('<method>', 'such as reports.delays')
     .argument('[params]', 'parameters as JSON', parseJson)
-    .option('-w, --wait', 'wait for the end and print the result')
+    .option('-w, --wait', 'wait for the end and print the result; the id goes to standard error')
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
     .option('--name <name>', 'a name for people')
     .action(async (method: string, params: unknown, flags: Flags, command: Command) => {
-      await using offstage = await connect(command)
+      await using offstage = await answered(connect(command))
       const options = { key: flags.key, displayName: flags.name }
-      const job = await offstage.startJob(method, params, options)
-      if (flags.wait) exitWith(await showCompletion(job))
-      else process.stdout.write(`${job.id}\n`)
+      const job = await answered(offstage.startJob(method, params, options))
+      if (flags.wait) {
+        tell(`job ${job.id}`)
+        exitWith(await showCompletion(offstage, job))
+      } else process.stdout.write(`${job.id}\n`)
     })
 }

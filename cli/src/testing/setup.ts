@@ -44,6 +44,8 @@ export interface Setup extends AsyncDisposable {
   restart(): Promise<void>
   /** Runs a command against it. */
   offstage(...args: readonly string[]): Promise<Outcome>
+  /** Runs a command against it until it writes a line like `ready`, and on. */
+  spawn(args: readonly string[], ready: RegExp): Promise<SpawnedProcess>
 }
 
 /** An `offstage dev` with the test jobs, on free ports and data of its own. */
@@ -76,6 +78,11 @@ export async function setup(): Promise<Setup> {
     offstage(...args) {
       const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = dev.ready
       return offstage(args, { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE })
+    },
+    async spawn(args, ready) {
+      const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = dev.ready
+      const env = { ...noVariables(), OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
+      return resources.use(await spawnProcess({ main, args: [...args], env, ready }))
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }

@@ -3,6 +3,7 @@ export { readConfig } from './read-config.ts'
 export { redact } from './redact.ts'
 export { renderConfig } from './render-config.ts'
 export {
+  address,
   bytes,
   directory,
   flag,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  address,
   bytes,
   directory,
   flag,
@@ -13,6 +14,7 @@ import {
 } from './schemas.ts'
 
 const schemas = {
+  address,
   bytes,
   directory,
   flag,
@@ -33,6 +35,10 @@ const accepted: readonly (readonly [Name, string, unknown])[] = [
   ['host', '0.0.0.0', '0.0.0.0'],
   ['host', '::1', '::1'],
   ['host', 'db-0.db.svc.cluster.local', 'db-0.db.svc.cluster.local'],
+  ['address', '127.0.0.1:7701', '127.0.0.1:7701'],
+  ['address', '[::1]:7701', '[::1]:7701'],
+  ['address', 'scheduler.jobs.svc:1', 'scheduler.jobs.svc:1'],
+  ['address', 'dns:///scheduler:7701', 'dns:///scheduler:7701'],
   ['millis', '800ms', 800],
   ['millis', '5s', 5_000],
   ['millis', '2m', 120_000],
@@ -66,6 +72,12 @@ const refused: readonly (readonly [Name, string])[] = [
   ['host', '300.1.1.1'],
   ['host', 'http://h'],
   ['host', '-a'],
+  ['address', 'scheduler'],
+  ['address', ':7701'],
+  ['address', 'scheduler:0'],
+  ['address', 'scheduler:http'],
+  ['address', 'http://127.0.0.1:7701'],
+  ['address', '::1:7701'],
   ['millis', '5'],
   ['millis', '-5s'],
   ['millis', '5 weeks'],

@@ -26,6 +26,16 @@ export const host = parsed('a host name or an IP address', (text) =>
   isIP(text) !== 0 || isHostName(text) ? text : undefined,
 )
 
+const ADDRESS = /^(\[[0-9a-f:.]+\]|[^\s:/[\]]+):(\d+)$/i
+const NAME_OF_GRPC = /^(dns|ipv4|ipv6|unix|unix-abstract|xds):/
+
+/** Where a service is: `host:port`, `[::1]:port`, or another name that gRPC resolves, such as `dns:///host:port`. */
+export const address = parsed('host:port, such as 127.0.0.1:7701, and not a url', (text) => {
+  if (NAME_OF_GRPC.test(text)) return text
+  const [, , digits] = ADDRESS.exec(text) ?? []
+  return digits === undefined || wholeNumber(digits, 1, 65_535) === undefined ? undefined : text
+})
+
 const MILLIS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** A time span with its unit, such as `800ms`, `5s`, `2m`, `1.5h`, `30d`; whole milliseconds. */

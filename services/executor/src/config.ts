@@ -1,6 +1,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import {
+  address,
   bytes,
   type ConfigOf,
   host,
@@ -26,10 +27,10 @@ export const executorVariables = {
   jobs: variable('OFFSTAGE_JOBS', paths, {
     description: 'module files and folders with job definitions, separated by commas',
   }),
-  scheduler: variable('OFFSTAGE_SCHEDULER', z.string().default('127.0.0.1:7701'), {
+  scheduler: variable('OFFSTAGE_SCHEDULER', address.default('127.0.0.1:7701'), {
     description: 'address of the scheduler, host:port',
   }),
-  storage: variable('OFFSTAGE_STORAGE', z.string().default('127.0.0.1:7702'), {
+  storage: variable('OFFSTAGE_STORAGE', address.default('127.0.0.1:7702'), {
     description: 'address of the storage service, host:port',
   }),
   namespace: variable('OFFSTAGE_NAMESPACE', z.string().default('default'), {

@@ -1,0 +1,74 @@
+/** Reads jobs with all that the scheduler tells of them, which is more than the SDK hands to programs. */
+import { Metadata } from '@grpc/grpc-js'
+import { JobServiceClient, JobState } from '@offstage/proto/jobs'
+import type { ConnectOptions, JobStateName } from '@offstage/sdk'
+import { callUnary, createChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
+import { type JobRecord, recordFrom } from './job-record.ts'
+
+/** As the SDK has them: a restart of the database goes unnoticed, one that is gone is told of. */
+const ATTEMPTS_MAX = 12
+const CALL_MS_MAX = 30_000
+
+/** One job. Throws an OffstageError, such as JOB_NOT_FOUND. */
+export async function readJob(options: ConnectOptions, jobId: string): Promise<JobRecord> {
+  const namespace = namespaceOf(options)
+  const { job } = await callScheduler(options, (jobs) => jobs.getJob.bind(jobs), {
+    namespace,
+    jobId,
+  })
+  if (job === undefined) throw new Error(`the scheduler gave no answer for job ${jobId}`)
+  return recordFrom(job)
+}
+
+/** The newest jobs, at most `limit`, up to 1,000. Without results and details of errors, as ListJobs has it. */
+export async function readNewestJobs(
+  options: ConnectOptions,
+  filter: { readonly states: readonly JobStateName[]; readonly methods: readonly string[] },
+  limit: number,
+): Promise<readonly JobRecord[]> {
+  const request = {
+    namespace: namespaceOf(options),
+    filter: {
+      states: filter.states.map(stateNamed),
+      methods: [...filter.methods],
+      key: '',
+      owner: '',
+      kinds: [],
+      parentJobId: '',
+      labels: {},
+      createdFrom: undefined,
+      createdBefore: undefined,
+    },
+    pageSize: limit,
+    pageToken: '',
+  }
+  const { jobs } = await callScheduler(options, (client) => client.listJobs.bind(client), request)
+  return jobs.map(recordFrom)
+}
+
+async function callScheduler<Req, Res>(
+  options: ConnectOptions,
+  methodOf: (jobs: JobServiceClient) => UnaryMethod<Req, Res>,
+  request: Req,
+): Promise<Res> {
+  const { OFFSTAGE_TOKEN, OFFSTAGE_USER } = process.env
+  const metadata = new Metadata()
+  const user = options.user ?? OFFSTAGE_USER
+  if (OFFSTAGE_TOKEN) metadata.set('authorization', `Bearer ${OFFSTAGE_TOKEN}`)
+  if (user) metadata.set('offstage-user', user)
+  using channel = createChannel(options.scheduler || '127.0.0.1:7701', {
+    service: 'the scheduler',
+    variable: 'OFFSTAGE_SCHEDULER',
+  })
+  const method = methodOf(channel.client(JobServiceClient))
+  const terms = { deadlineMs: CALL_MS_MAX, metadata, target: channel }
+  return await retrying({ attempts: ATTEMPTS_MAX }, () => callUnary(method, request, terms))
+}
+
+function namespaceOf({ namespace }: ConnectOptions): string {
+  return namespace || process.env.OFFSTAGE_NAMESPACE || 'default'
+}
+
+function stateNamed(name: JobStateName): JobState {
+  return JobState[`JOB_STATE_${name.toUpperCase() as Uppercase<JobStateName>}`]
+}
