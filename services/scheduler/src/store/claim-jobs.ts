@@ -4,7 +4,8 @@ import type { ClaimedJob, QueueRef } from '../ports.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, claimedFromRow } from './job-rows.ts'
 
 /**
- * Best first over all the queues an executor serves. Candidates are read without locks, twice as many as
+ * Best first over all the queues an executor serves: by priority, then by the time of the start, which is the database's; ids
+ * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
  * wanted, because replicas that claim at the same time skip what the others have locked.
  */
 const CLAIM = {
@@ -14,23 +15,23 @@ const CLAIM = {
       SELECT head.id
       FROM unnest($2::text[], $3::smallint[]) AS queue(method, lane)
       CROSS JOIN LATERAL (
-        SELECT j.id, j.priority
+        SELECT j.id, j.priority, j.create_time
         FROM offstage.jobs j
         WHERE j.state = 2 AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane
-        ORDER BY j.priority DESC, j.id
+        ORDER BY j.priority DESC, j.create_time, j.id
         LIMIT $5::int * 2
       ) head
-      ORDER BY head.priority DESC, head.id
+      ORDER BY head.priority DESC, head.create_time, head.id
       LIMIT $5::int * 2
     ), picked AS (
-      SELECT j.id, j.priority
+      SELECT j.id, j.priority, j.create_time
       FROM offstage.jobs j
       WHERE j.id = ANY (ARRAY(SELECT id FROM candidate)) AND j.state = 2
-      ORDER BY j.priority DESC, j.id
+      ORDER BY j.priority DESC, j.create_time, j.id
       LIMIT $5::int
       FOR UPDATE SKIP LOCKED
     ), numbered AS (
-      SELECT id, row_number() OVER (ORDER BY priority DESC, id) AS place FROM picked
+      SELECT id, row_number() OVER (ORDER BY priority DESC, create_time, id) AS place FROM picked
     )
     UPDATE offstage.jobs j
     SET state = ${TRANSITIONS.claim.to}, attempt = j.attempt + 1, revision = j.revision + 1,

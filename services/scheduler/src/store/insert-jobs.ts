@@ -24,8 +24,8 @@ const INSERT_PLAIN = {
 
 /**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs ten
- * array elements. Ids, request ids and keys that exist already make a row vanish from the answer, and so does a
- * parent that does not exist for who starts it.
+ * array elements. Ids, request ids and keys that exist already make a row vanish from the answer, and so do a key
+ * somebody waits for, and a parent that does not exist for who starts it.
  *
  * Parents are locked against being canceled meanwhile: a child of a canceled tree is recorded as canceled, as if
  * the cancel had come right after its start (guarantee 7).
@@ -57,7 +57,7 @@ const INSERT = {
       CASE WHEN u.canceled THEN 1 ELSE 0 END
     FROM (
       SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent, p.rest,
-        CASE WHEN doom.canceled THEN NULL ELSE p.attachment_id END AS attachment_id,
+        CASE WHEN doom.canceled OR p.rest ? 'behind' THEN NULL ELSE p.attachment_id END AS attachment_id,
         doom.canceled,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
@@ -69,7 +69,11 @@ const INSERT = {
         AND (parent.owner = p.owner OR (p.rest->>'admin')::boolean)
       CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
         AND (parent.cascade OR (p.rest->'options'->>'cancelWithParent')::boolean), false) AS canceled) doom
-      WHERE p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL
+      WHERE (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)
+        AND (p.rest->>'key' IS NULL OR p.rest ? 'behind' OR NOT EXISTS (
+          SELECT FROM offstage.jobs waiting
+          WHERE waiting.namespace = p.namespace AND waiting.method = p.method
+            AND waiting.key = p.rest->>'key' AND waiting.state = ${JobState.scheduled} AND waiting.behind_key))
     ) u
     ON CONFLICT DO NOTHING
     RETURNING id, state`,

@@ -82,7 +82,10 @@ export async function listJobs(
   return rows.map(jobFromRow)
 }
 
-/** Three index look-ups: the id, the request id, and the unfinished holder of the key. */
+/**
+ * Four index look-ups: the id, the request id, the unfinished holder of the key, and, while the key passes from one to the
+ * next, who takes it then.
+ */
 const EXISTING = {
   name: 'find_existing_job',
   text: `
@@ -95,6 +98,10 @@ const EXISTING = {
       UNION ALL
       SELECT id, 'key', 2 FROM offstage.jobs
       WHERE namespace = $2 AND method = $4 AND key = $5::text AND state < 5 AND NOT behind_key
+      UNION ALL
+      (SELECT id, 'key', 3 FROM offstage.jobs
+      WHERE namespace = $2 AND method = $4 AND key = $5::text AND state = 1 AND behind_key
+      ORDER BY create_time, id LIMIT 1)
     ) found JOIN offstage.jobs j ON j.id = found.id
     ORDER BY found.rank LIMIT 1`,
 }

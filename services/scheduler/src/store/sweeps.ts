@@ -82,7 +82,7 @@ const KEYS_FREE = {
       SELECT FROM offstage.jobs holder
       WHERE holder.namespace = j.namespace AND holder.method = j.method AND holder.key = j.key
         AND holder.state < ${JobState.succeeded} AND NOT holder.behind_key)
-    ORDER BY j.namespace, j.method, j.key, j.id
+    ORDER BY j.namespace, j.method, j.key, j.create_time, j.id
     LIMIT $1::int`,
 }
 

@@ -49,13 +49,13 @@ CREATE TABLE offstage.jobs (
 );
 
 -- Hot indexes are partial: finished jobs are in none of them.
-CREATE INDEX jobs_queued     ON offstage.jobs (namespace, method, lane, priority DESC, id) WHERE state = 2;
+CREATE INDEX jobs_queued     ON offstage.jobs (namespace, method, lane, priority DESC, create_time, id) WHERE state = 2;
 CREATE INDEX jobs_due        ON offstage.jobs (due_time) WHERE state = 1 AND NOT behind_key;
 CREATE INDEX jobs_deadline   ON offstage.jobs (queue_deadline) WHERE state IN (1, 2) AND attempt = 0 AND queue_deadline IS NOT NULL;
 CREATE INDEX jobs_held       ON offstage.jobs (attachment_id) WHERE state IN (3, 4);
 CREATE INDEX jobs_cancel     ON offstage.jobs (cancel_deadline) WHERE state IN (3, 4) AND cancel_time IS NOT NULL;
 CREATE INDEX jobs_parent     ON offstage.jobs (parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX jobs_behind_key ON offstage.jobs (namespace, method, key, id) WHERE state = 1 AND behind_key;
+CREATE INDEX jobs_behind_key ON offstage.jobs (namespace, method, key, create_time, id) WHERE state = 1 AND behind_key;
 -- Guarantee 3: one unfinished job for each key.
 CREATE UNIQUE INDEX jobs_key ON offstage.jobs (namespace, method, key) WHERE key IS NOT NULL AND state < 5 AND NOT behind_key;
 -- Row J19: a request id that is not itself the job's id.
