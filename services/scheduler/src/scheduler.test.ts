@@ -143,8 +143,18 @@ describe('identity of a start', () => {
       const again = await it.jobs.start({ ...job, requestId })
       expect(again).toMatchObject({ existing: true, jobId: started[0]?.jobId })
       expect(executor.assignments).toHaveLength(1)
+      expect((await it.jobs.get(again.jobId)).requestId).toBe(requestId)
     })
   }
+
+  test('a job started without a request id has none', async () => {
+    await using it = await start()
+    await using _executor = await attachExecutor(it.address)
+    for (const spec of [job, { ...job, labels: { a: 'b' } }]) {
+      const { jobId } = await it.jobs.start(spec)
+      expect((await it.jobs.get(jobId)).requestId).toBe('')
+    }
+  })
 
   test('a request id of another start is refused', async () => {
     await using it = await start()

@@ -12,18 +12,18 @@ const INSERT_PLAIN = {
   text: `
     INSERT INTO offstage.jobs (
       id, namespace, method, owner, state, lane, attachment_id, attempt, start_time, params, traceparent,
-      kind, priority)
+      id_is_request_id, kind, priority)
     SELECT u.id, u.namespace, u.method, u.owner, u.state, u.lane, u.attachment_id,
       CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
-      u.params, u.traceparent, 1, 0
+      u.params, u.traceparent, u.id_is_request_id, 1, 0
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::uuid[],
-      $8::bytea[], $9::text[])
-      AS u(id, namespace, method, owner, state, lane, attachment_id, params, traceparent)`,
+      $8::bytea[], $9::text[], $10::boolean[])
+      AS u(id, namespace, method, owner, state, lane, attachment_id, params, traceparent, id_is_request_id)`,
 }
 
 /**
- * What most starts do not give travels in one nullable JSON column, so that a plain start costs ten
+ * What most starts do not give travels in one nullable JSON column, so that a plain start costs eleven
  * array elements. Ids, request ids and keys that exist already make a row vanish from the answer, and so do a key
  * somebody waits for, and a parent that does not exist for who starts it.
  *
@@ -35,12 +35,12 @@ const INSERT = {
   text: `
     WITH parent AS (
       SELECT j.id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade
-      FROM offstage.jobs j WHERE j.id = ANY ($11::uuid[])
+      FROM offstage.jobs j WHERE j.id = ANY ($12::uuid[])
       ORDER BY j.id FOR SHARE
     )
     INSERT INTO offstage.jobs (
       id, namespace, method, owner, state, lane, attachment_id, attempt, start_time, params, traceparent,
-      kind, priority, key, request_id, parent_id, params_address, params_type, labels, options,
+      id_is_request_id, kind, priority, key, request_id, parent_id, params_address, params_type, labels, options,
       due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT u.id, u.namespace, u.method, u.owner,
       CASE WHEN u.canceled THEN ${JobState.canceled}
@@ -48,7 +48,7 @@ const INSERT = {
       u.lane, u.attachment_id,
       CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
-      u.params, u.traceparent,
+      u.params, u.traceparent, u.id_is_request_id,
       coalesce((u.rest->>'kind')::smallint, 1), coalesce((u.rest->>'priority')::smallint, 0),
       u.rest->>'key', u.rest->>'requestId', (u.rest->>'parentId')::uuid,
       u.rest->>'paramsAddress', u.rest->>'paramsType', u.rest->'labels', u.rest->'options',
@@ -56,15 +56,17 @@ const INSERT = {
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN 1 ELSE 0 END
     FROM (
-      SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent, p.rest,
+      SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent,
+        p.id_is_request_id, p.rest,
         CASE WHEN doom.canceled OR p.rest ? 'behind' THEN NULL ELSE p.attachment_id END AS attachment_id,
         doom.canceled,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[],
-        $7::uuid[], $8::bytea[], $9::text[], $10::jsonb[])
-        AS p(id, namespace, method, owner, state, lane, attachment_id, params, traceparent, rest)
+        $7::uuid[], $8::bytea[], $9::text[], $10::boolean[], $11::jsonb[])
+        AS p(id, namespace, method, owner, state, lane, attachment_id, params, traceparent,
+          id_is_request_id, rest)
       LEFT JOIN parent ON parent.id = (p.rest->>'parentId')::uuid AND parent.namespace = p.namespace
         AND (parent.owner = p.owner OR (p.rest->>'admin')::boolean)
       CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
@@ -113,6 +115,7 @@ function columnsOf(jobs: readonly NewJob[]): unknown[][] {
     jobs.map((job) => job.attachmentId ?? null),
     jobs.map((job) => job.command.params.inline ?? null),
     jobs.map((job) => job.command.traceparent || null),
+    jobs.map((job) => job.command.requestId === job.id),
   ]
 }
 

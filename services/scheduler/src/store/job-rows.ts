@@ -133,7 +133,7 @@ export function claimedFromRow(row: ClaimedRow): ClaimedJob {
 }
 
 export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.labels,
-  j.options, j.revision, j.kind, j.request_id, j.priority, j.crash_count, j.create_time,
+  j.options, j.revision, j.kind, j.request_id, j.id_is_request_id, j.priority, j.crash_count, j.create_time,
   j.due_time, j.start_time, j.attachment_id, j.cancel_time`
 
 export interface JobRow extends ChangedRow {
@@ -145,6 +145,7 @@ export interface JobRow extends ChangedRow {
   revision: number
   kind: number
   request_id: string | null
+  id_is_request_id: boolean
   priority: number
   crash_count: number
   create_time: Date
@@ -163,7 +164,7 @@ export function jobFromRow(row: JobRow): Job {
     revision: row.revision,
     kind: row.kind,
     key: row.key ?? '',
-    requestId: row.request_id ?? '',
+    requestId: row.id_is_request_id ? row.id : (row.request_id ?? ''),
     parentId: row.parent_id ?? '',
     lane: row.lane,
     priority: row.priority,

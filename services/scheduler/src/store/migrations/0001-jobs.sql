@@ -20,7 +20,8 @@ CREATE TABLE offstage.jobs (
   params_type         text,
   key                 text,
   behind_key          boolean     NOT NULL DEFAULT false, -- waits for the holder of its key to end
-  request_id          text,
+  request_id          text,                             -- where it is not the id
+  id_is_request_id    boolean     NOT NULL DEFAULT false, -- ADR 0010
   parent_id           uuid,
   labels              jsonb,
   options             jsonb,                            -- what only the executor and readers need: see StartOptions
