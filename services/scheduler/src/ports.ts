@@ -153,11 +153,12 @@ export interface JobStore {
   setWaiting(attempts: readonly AttemptKey[], waiting: boolean): Promise<void>
   readStandings(ids: readonly string[]): Promise<JobStanding[]>
   readJob(namespace: string, id: string): Promise<Job | undefined>
+  /** Newest first; undefined when the filter matches so little that it took too long. */
   listJobs(
     namespace: string,
     filter: JobFilter,
     page: { size: number; before: string | undefined },
-  ): Promise<Job[]>
+  ): Promise<Job[] | undefined>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>

@@ -70,6 +70,13 @@ export function requestIdReused(requestId: string): Refusal {
   })
 }
 
+export function listingTooSlow(): Refusal {
+  return invalidField(
+    'filter',
+    'matches so little that the listing took too long; narrow it by state, key, label, parent or created_from',
+  )
+}
+
 export function overloaded(what: string): Refusal {
   return new Refusal({
     reason: 'OVERLOADED',

@@ -5,7 +5,7 @@ import { countFitting } from '../answer-size.ts'
 import type { Job, JobMessage, JobStanding } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
 import type { JobFilter, JobStore } from '../ports.ts'
-import { jobNotFound } from '../refusals.ts'
+import { jobNotFound, listingTooSlow } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
 import { listedJobBytes } from '../wire-size.ts'
@@ -58,6 +58,7 @@ export function createFindJobs(options: {
       const before = token === '' ? undefined : readToken(token, digest)
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
       const jobs = await store.listJobs(namespace, visible, { size: size + 1, before })
+      if (jobs === undefined) throw listingTooSlow()
       const page = jobs.slice(0, Math.min(size, countFitting(jobs, listedJobBytes)))
       const more = jobs.length > page.length
       return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }

@@ -4,6 +4,7 @@ import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
 import { insertJobs } from './insert-jobs.ts'
+import { listJobs } from './list-jobs.ts'
 import {
   readMessageHeads,
   readMessages,
@@ -11,7 +12,7 @@ import {
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { findExisting, hasParent, listJobs, readJob, readStandings } from './read-jobs.ts'
+import { findExisting, hasParent, readJob, readStandings } from './read-jobs.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */

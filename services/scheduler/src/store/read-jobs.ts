@@ -1,7 +1,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Job, JobStanding } from '../domain/job.ts'
 import type { StartCommand } from '../domain/start-command.ts'
-import type { ExistingJob, JobFilter, NewJob } from '../ports.ts'
+import type { ExistingJob, NewJob } from '../ports.ts'
 import {
   JOB_COLUMNS,
   type JobRow,
@@ -36,50 +36,6 @@ export async function readJob(
 ): Promise<Job | undefined> {
   const { rows } = await database.query<JobRow>(JOB, [namespace, id])
   return rows[0] && jobFromRow(rows[0])
-}
-
-const LIST = {
-  name: 'list_jobs',
-  text: `
-    SELECT ${JOB_COLUMNS} FROM offstage.jobs j
-    WHERE j.namespace = $1
-      AND ($2::uuid IS NULL OR j.id < $2::uuid)
-      AND ($3::smallint[] IS NULL OR j.state = ANY ($3::smallint[]))
-      AND ($4::text[] IS NULL OR j.method = ANY ($4::text[]))
-      AND ($5::text IS NULL OR j.key = $5)
-      AND ($6::text IS NULL OR j.owner = $6)
-      AND ($7::smallint[] IS NULL OR j.kind = ANY ($7::smallint[]))
-      AND ($8::uuid IS NULL OR j.parent_id = $8::uuid)
-      AND ($9::jsonb IS NULL OR j.labels @> $9::jsonb)
-      AND ($10::timestamptz IS NULL OR j.create_time >= $10::timestamptz)
-      AND ($11::timestamptz IS NULL OR j.create_time < $11::timestamptz)
-    ORDER BY j.id DESC
-    LIMIT $12::int`,
-}
-
-/** Newest first; ids sort by creation time. */
-export async function listJobs(
-  database: Queryable,
-  namespace: string,
-  filter: JobFilter,
-  page: { size: number; before: string | undefined },
-): Promise<Job[]> {
-  const someOf = <T>(values: readonly T[]) => (values.length === 0 ? null : values)
-  const { rows } = await database.query<JobRow>(LIST, [
-    namespace,
-    page.before ?? null,
-    someOf(filter.states),
-    someOf(filter.methods),
-    filter.key || null,
-    filter.owner || null,
-    someOf(filter.kinds),
-    filter.parentId || null,
-    Object.keys(filter.labels).length === 0 ? null : JSON.stringify(filter.labels),
-    filter.createdFrom ?? null,
-    filter.createdBefore ?? null,
-    page.size,
-  ])
-  return rows.map(jobFromRow)
 }
 
 /**

@@ -164,7 +164,10 @@ export interface GetJobResponse {
   job: Job | undefined;
 }
 
-/** Selects jobs; set fields must all hold, and of a repeated field any value. */
+/**
+ * Selects jobs; set fields must all hold, and of a repeated field any value. A filter that matches so few of very many jobs that
+ * the listing takes longer than 5 s is refused, INVALID_FIELD; state, key, label, parent and created_from are found fast.
+ */
 export interface JobFilter {
   /** In one of these states; at most 100, as for every list here. */
   states: JobState[];

@@ -62,6 +62,11 @@ CREATE UNIQUE INDEX jobs_key ON offstage.jobs (namespace, method, key) WHERE key
 -- Row J19: a request id that is not itself the job's id.
 CREATE UNIQUE INDEX jobs_request_id ON offstage.jobs (namespace, request_id) WHERE request_id IS NOT NULL;
 
+-- For listings (list-jobs.ts); they cost a plain job nothing.
+CREATE INDEX jobs_listed_key     ON offstage.jobs (namespace, key, id) WHERE key IS NOT NULL;
+CREATE INDEX jobs_listed_labels  ON offstage.jobs USING gin (labels jsonb_path_ops) WHERE labels IS NOT NULL;
+CREATE INDEX jobs_listed_created ON offstage.jobs USING brin (create_time);
+
 -- Leases are held by executor attachments, not by jobs. An attachment is one Attach stream of one executor session, so that a
 -- statement on its way when a stream breaks can never hand a job to the stream that follows.
 CREATE TABLE offstage.attachments (

@@ -1,0 +1,52 @@
+import { openPostgres } from '@offstage/kit/database'
+import { startPostgres } from '@offstage/kit/testkit'
+import { afterAll, expect, test } from 'vitest'
+import type { JobFilter } from '../ports.ts'
+import { migrateJobs } from './job-store.ts'
+import { listJobs } from './list-jobs.ts'
+
+const postgres = await startPostgres()
+afterAll(() => postgres[Symbol.asyncDispose]())
+
+const HISTORY = `
+  INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt, create_time, key, labels)
+  SELECT gen_random_uuid(), 'default', 'test.job', 'dev', 5, 1, 1, 0, 1, now() - i * interval '1 s',
+    CASE WHEN i % 1000 = 0 THEN 'k' || i END, CASE WHEN i % 1000 = 0 THEN jsonb_build_object('n', i::text) END
+  FROM generate_series(100000, 1, -1) i`
+
+const all: JobFilter = {
+  states: [],
+  methods: [],
+  key: '',
+  owner: '',
+  kinds: [],
+  parentId: '',
+  labels: {},
+  createdFrom: undefined,
+  createdBefore: undefined,
+}
+
+test('what has an index is found among very many; what has none is given up after the time limit', async () => {
+  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 1 })
+  await migrateJobs(database)
+  const run = (text: string) => database.query<{ seq: number }>({ name: '', text })
+  for (const text of [HISTORY, 'VACUUM ANALYZE offstage.jobs']) await run(text)
+  const list = (filter: Partial<JobFilter>, limitMs?: number) =>
+    listJobs(database, 'default', { ...all, ...filter }, { size: 10, before: undefined }, limitMs)
+  const read = async () => {
+    await run('SELECT pg_stat_force_next_flush()')
+    const { rows } = await run(
+      `SELECT (seq_tup_read + idx_tup_fetch)::int8 AS seq FROM pg_stat_user_tables WHERE relname = 'jobs'`,
+    )
+    return rows[0]?.seq ?? 0
+  }
+  const before = await read()
+  expect(await list({ key: 'k5000' })).toHaveLength(1)
+  expect(await list({ labels: { n: '7000' } })).toHaveLength(1)
+  expect(await list({ createdFrom: new Date(Date.now() + 3_600_000) })).toEqual([])
+  expect(await list({ states: [3] })).toEqual([])
+  expect((await read()) - before).toBeLessThan(20_000)
+  expect(await list({ methods: ['rare'] }, 1)).toBeUndefined()
+  // The limit was that listing's alone.
+  expect(await list({ methods: ['rare'] })).toEqual([])
+})
