@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -30,4 +30,23 @@ test("a device without space is told from one that does not work, by the device'
   expect(errorFromDisk(enospc, 'cannot write')).toMatchObject({ kind: 'full', cause: enospc })
   const eisdir = await open('/', 'w').catch((error: unknown) => error)
   expect(errorFromDisk(eisdir, 'cannot write')).toMatchObject({ kind: 'unavailable' })
+})
+
+test("a directory whose first start died, or had no room, is still nobody's", async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'offstage-blobs-'))
+  await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
+  const store = await openDiskBlobs(directory)
+  await writeFile(join(directory, 'database-id'), '')
+  expect(await store.bind('one')).toBe(true)
+  expect(await store.bind('two')).toBe(false)
+  expect(await store.bind('one')).toBe(true)
+  expect((await readdir(directory)).sort()).toEqual(['blobs', 'database-id'])
+})
+
+test('of databases that bind a directory at the same moment one has it', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'offstage-blobs-'))
+  await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
+  const store = await openDiskBlobs(directory)
+  const bound = await Promise.all(['one', 'two', 'three'].map((id) => store.bind(id)))
+  expect(bound.filter(Boolean)).toHaveLength(1)
 })

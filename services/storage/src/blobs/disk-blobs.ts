@@ -12,11 +12,12 @@
  *  3. A reader has the file open, so deleting the blob takes nothing from it.
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, opendir, readFile, stat, statfs, unlink } from 'node:fs/promises'
+import { type FileHandle, open, opendir, stat, statfs, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '@offstage/kit/folders'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
 import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
+import { bindDirectory } from './bind-directory.ts'
 import { codeOf, errorFromDisk } from './disk-error.ts'
 
 const LIST_BATCH = 500
@@ -87,7 +88,15 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
       const { bavail, bsize } = await statfs(blobs).catch(fault('cannot see the free space'))
       return bavail * bsize
     },
-    bind: (databaseId) => bind(join(root, 'database-id'), databaseId).catch(fault('cannot write')),
+    async bind(databaseId) {
+      try {
+        const bound = await bindDirectory(join(root, 'database-id'), databaseId)
+        await syncFolder(root)
+        return bound
+      } catch (error) {
+        throw errorFromDisk(error, `cannot write in ${root}`)
+      }
+    },
   }
 }
 
@@ -100,21 +109,6 @@ async function prepare(root: string, blobs: string): Promise<void> {
   await unlink(probe)
   await syncFolder(blobs)
   await syncFolder(root)
-}
-
-/** The file says whose blobs these are; it is written once. */
-async function bind(path: string, databaseId: string): Promise<boolean> {
-  try {
-    const file = await open(path, 'wx')
-    await file.writeFile(`${databaseId}\n`)
-    await file.sync()
-    await file.close()
-    return true
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-    const bound = (await readFile(path, 'utf8')).trim()
-    return bound === databaseId
-  }
 }
 
 interface WriterParts {
