@@ -95,21 +95,29 @@ export class JobWatcher {
   }
 
   /** Reads the states of jobs without waiting, in the order of `jobIds` (at most 1,000), with the ends of all that have ended. */
-  async readStatuses(jobIds: string[], signal?: AbortSignal): Promise<JobStatus[]> {
-    const statuses = await this.#askStatuses(jobIds, signal)
+  async readStatuses(
+    jobIds: string[],
+    signal?: AbortSignal,
+    deadlineMs = POLL_CALL_MS_MAX,
+  ): Promise<JobStatus[]> {
+    const statuses = await this.#askStatuses(jobIds, signal, deadlineMs)
     for (let before = statuses.length; ; ) {
       // One answer holds only so many results; each leaves out fewer than the one before.
       const left = statuses.flatMap((status, index) => (isEndLeftOut(status) ? [index] : []))
       if (left.length === 0 || left.length >= before) return statuses
       before = left.length
       const ids = left.map((index) => jobIds[index] ?? '')
-      for (const [at, status] of (await this.#askStatuses(ids, signal)).entries()) {
+      for (const [at, status] of (await this.#askStatuses(ids, signal, deadlineMs)).entries()) {
         statuses[left[at] ?? -1] = status
       }
     }
   }
 
-  async #askStatuses(jobIds: string[], signal?: AbortSignal): Promise<JobStatus[]> {
+  async #askStatuses(
+    jobIds: string[],
+    signal: AbortSignal | undefined,
+    deadlineMs: number,
+  ): Promise<JobStatus[]> {
     const { jobs } = this.#session.connection
     const { statuses } = await this.#session.callScheduler(
       jobs.waitJobs.bind(jobs),
@@ -119,7 +127,7 @@ export class JobWatcher {
         mode: WaitMode.WAIT_MODE_ALL,
         timeout: durationFrom(0),
       },
-      { signal, deadlineMs: POLL_CALL_MS_MAX, attempts: 1 },
+      { signal, deadlineMs, attempts: 1 },
     )
     return statuses
   }

@@ -186,7 +186,7 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
     }
     // One answer holds only so many results: the ends of the rest are asked for.
     const handles = positions.flatMap((position) => outcomes[position]?.job ?? [])
-    await settleStates(session, handles.filter(isEndLeftOut), signal)
+    await settleStates(session, handles.filter(isEndLeftOut), signal, CALL_MS_MAX)
   } catch (error) {
     unanswered.push(...specs.map(({ requestId }) => requestId))
     if (!(error instanceof OffstageError)) throw error

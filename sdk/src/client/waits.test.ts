@@ -44,6 +44,15 @@ describe('waiting for all', () => {
     ])
   })
 
+  test('answers soon after the time is up, though the scheduler hangs', async () => {
+    await using it = await setUp(1)
+    it.scheduler.holdsAnswers = true
+    const beforeMs = performance.now()
+    const answer = await it.offstage.waitAll(it.jobs, { timeoutMs: 0 })
+    expect(answer).toMatchObject({ satisfied: false })
+    expect(performance.now() - beforeMs).toBeLessThan(3_000)
+  })
+
   test('of none is satisfied', async () => {
     await using it = await setUp(0)
     expect(await it.offstage.waitAll([])).toMatchObject({ satisfied: true })
