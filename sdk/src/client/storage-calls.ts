@@ -19,14 +19,20 @@ export interface StoredValue {
   readonly reserved: boolean
 }
 
-/** What can be put: JSON for most values, the bytes themselves for a Uint8Array or a stream of them. */
+/**
+ * What can be put: JSON for most values; the bytes themselves for an ArrayBuffer, its views, and a stream of them; a text as it
+ * is where `contentType` is `text/…`. A Map, a Blob and others whose JSON would be empty are refused with a TypeError.
+ */
 export type PutSource = AsyncIterable<Uint8Array> | unknown
 
 /** Where and how long a value lives. */
 export interface PutOptions {
   /** Replaces the value there as a whole (row S3). Default: a new address. */
   readonly address?: string
-  /** Default: JSON for values, `application/octet-stream` for bytes and streams. */
+  /**
+   * Default: JSON for values, `application/octet-stream` for bytes and streams. A text put under `text/…` is stored as it
+   * is, not as JSON.
+   */
   readonly contentType?: string
   /** Default: the client's scope; an empty text for none. */
   readonly scope?: string

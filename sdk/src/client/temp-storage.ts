@@ -1,5 +1,5 @@
 import type { ListValuesResponse } from '@offstage/proto/storage'
-import { BYTES_TYPE, decodeValue, encodeValue, JSON_TYPE } from '../jobs/payload.ts'
+import { BYTES_TYPE, decodeValue, encodeValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
 import { abortSignal, checkOptions, type Rules, spanMs, text } from './check-arguments.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
@@ -51,7 +51,10 @@ export class TempStorage implements StorageCalls {
       const contentType = options.contentType ?? BYTES_TYPE
       return uploadStream(this.#session, source, { ...options, contentType })
     }
-    const encoded = encodeValue(source)
+    const encoded =
+      typeof source === 'string' && isTextType(options.contentType)
+        ? { bytes: Buffer.from(source, 'utf8'), contentType: '' }
+        : encodeValue(source)
     if (encoded === undefined) throw new TypeError('there is no value to put')
     const contentType = options.contentType ?? (encoded.contentType || JSON_TYPE)
     return this.putBytes(encoded.bytes, { ...options, contentType })

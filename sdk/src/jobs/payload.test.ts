@@ -20,6 +20,35 @@ test('bytes travel raw, also those of a view into a larger buffer', () => {
   )
 })
 
+test.each([
+  ['an ArrayBuffer', new Uint8Array([1, 2, 3]).buffer],
+  ['a DataView', new DataView(new Uint8Array([9, 1, 2, 3]).buffer, 1)],
+  ['a typed array', new Int8Array([1, 2, 3])],
+])('%s travels as its bytes', (_, value) => {
+  expect(encodeValue(value)).toEqual({
+    bytes: Buffer.from([1, 2, 3]),
+    contentType: 'application/octet-stream',
+  })
+})
+
+test.each([
+  ['a Map is {}: pass its entries, as in [...map]', new Map([[1, 2]])],
+  ['a Set is {}', new Set([1])],
+  ['a Blob is {}: pass its bytes, await blob.arrayBuffer()', new Blob(['a'])],
+  ['a Promise is {}: await it', Promise.resolve(1)],
+  ['a URLSearchParams is {}: pass what is in it', new URLSearchParams('a=1')],
+])('an object that JSON would empty is refused: %s', (message, value) => {
+  expect(() => encodeValue(value)).toThrow(message)
+})
+
+test('objects that are empty, or say what their JSON is, are values', () => {
+  class Options {}
+  const custom = Object.assign(new Map([[1, 2]]), { toJSON: () => ({}) })
+  for (const value of [{}, new Options(), Object.create(null), custom]) {
+    expect(encodeValue(value)?.bytes.toString()).toBe('{}')
+  }
+})
+
 test('undefined, functions and empty JSON are no value', () => {
   expect(encodeValue(undefined)).toBeUndefined()
   expect(encodeValue(() => {})).toBeUndefined()
