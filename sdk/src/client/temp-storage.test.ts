@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { setUpClient, until } from './client-fixture.ts'
 
@@ -29,6 +30,47 @@ describe('a value', () => {
     expect(streamed).toMatchObject({ size: 300_000, sha256 })
     expect(await storage.get(put.address)).toEqual(LARGE)
     expect(await storage.get(streamed.address)).toEqual(LARGE)
+  })
+
+  test('that is a text comes back as it was put, also as text/plain and text/csv', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    for (const contentType of ['text/plain', 'text/csv; charset=utf-8', undefined]) {
+      const { address } = await storage.put('ä,"b"', { contentType })
+      expect(await storage.get(address)).toBe('ä,"b"')
+      const stored = contentType === undefined ? '"ä,\\"b\\""' : 'ä,"b"'
+      expect(it.storage.values.get(address)?.bytes.toString()).toBe(stored)
+    }
+  })
+
+  test('that JSON would empty is refused, and so is a stream of texts', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    await expect(storage.put(new Blob(['a']))).rejects.toThrow('the JSON of a Blob is {}')
+    const texts = Readable.from(['a', 'b'])
+    await expect(storage.put(texts)).rejects.toThrow('a stream to put gives bytes, not "a"')
+    const { address } = await storage.put(new Uint8Array([1, 2]).buffer)
+    expect(await storage.get(address)).toEqual(Buffer.from([1, 2]))
+  })
+
+  test('from a stalled stream closes it when the put is given up', async () => {
+    await using it = await setUpClient()
+    const giving = new AbortController()
+    let closed = false
+    const stalled: AsyncIterableIterator<Uint8Array> = {
+      next: () => new Promise(() => {}),
+      return: async () => {
+        closed = true
+        return { done: true, value: undefined }
+      },
+      [Symbol.asyncIterator]: () => stalled,
+    }
+    const readable = new Readable({ read() {} })
+    const { signal } = giving
+    const puts = [stalled, readable].map((source) => it.offstage.storage.put(source, { signal }))
+    setTimeout(() => giving.abort(new Error('given up')), 50)
+    for (const put of puts) await expect(put).rejects.toThrow('given up')
+    await until(() => closed && readable.destroyed)
   })
 
   test('goes where it is told', async () => {

@@ -1,10 +1,13 @@
 /** Writing values in chunks, with flat memory; the checksum of what was sent is compared with what was stored (row S1). */
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
 import type { PutValueHeader, PutValueRequest } from '@offstage/proto/storage'
 import { callClientStream, OffstageError, retrying } from '../grpc/mod.ts'
+import { bytesOf } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import { shown } from '../jobs/shown.ts'
 import type { Session } from './session.ts'
 import type { PutOptions, StoredValue } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
@@ -89,15 +92,37 @@ export async function uploadStream(
 ): Promise<StoredValue> {
   const hash = createHash('sha256')
   const header = { ...headerFrom(session, options), trailer: true }
+  const pieces = source[Symbol.asyncIterator]()
   async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
     yield { part: { $case: 'header', value: header } }
-    for await (const piece of source) {
-      hash.update(piece)
-      yield* chunksOf(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength), 0)
+    for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
+      const bytes = bytesOf(piece)
+      if (bytes === undefined)
+        throw new TypeError(`a stream to put gives bytes, not ${shown(piece)}`)
+      hash.update(bytes)
+      yield* chunksOf(bytes, 0)
     }
     yield { part: { $case: 'trailer', value: { sha256: hash.digest() } } }
   }
-  return send(session, requests(), options.signal)
+  return send(session, closing(requests(), source, pieces), options.signal)
+}
+
+/** The same requests; giving them up closes the source at once, also while a piece of it is awaited. */
+function closing<Req>(
+  requests: AsyncGenerator<Req, void, undefined>,
+  source: AsyncIterable<unknown>,
+  pieces: AsyncIterator<unknown>,
+): AsyncIterable<Req> {
+  const iterator: AsyncIterator<Req, void, undefined> = {
+    next: () => requests.next(),
+    async return() {
+      // A Readable of Node is read by a generator, whose return() would wait for the piece.
+      if (source instanceof Readable) source.destroy()
+      await pieces.return?.()
+      return { done: true, value: undefined }
+    },
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
 }
 
 async function send(

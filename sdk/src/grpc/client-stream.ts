@@ -18,7 +18,8 @@ export type ClientStreamMethod<Req, Res> = (
 
 /**
  * Sends the requests, taking each only when there is room for it, and resolves to the one answer.
- * When the service answers before the last request the rest is not taken. When `requests` throws the
+ * When the service answers before the last request, or the call is aborted, the rest is not taken: `return()` of the source is
+ * called at once, also while a request is awaited. When `requests` throws the
  * call is cancelled and the same error is thrown.
  */
 export async function callClientStream<Req, Res>(
@@ -54,9 +55,29 @@ async function pump<Req>(
   writer: RequestWriter<Req>,
   over: AbortSignal,
 ): Promise<void> {
-  for await (const request of requests) {
+  const source = iteratorOf(requests)
+  // At once, and not only when the next request has come: it may be long in coming.
+  over.addEventListener('abort', () => void close(source))
+  for (;;) {
+    const { done, value } = await source.next()
     if (over.aborted) return
-    if (!writer.send(request)) await writer.drained()
+    if (done) break
+    if (!writer.send(value)) await writer.drained()
   }
   writer.end()
+}
+
+type Source<Req> = AsyncIterator<Req> | Iterator<Req>
+
+function iteratorOf<Req>(requests: AsyncIterable<Req> | Iterable<Req>): Source<Req> {
+  return Symbol.asyncIterator in requests
+    ? requests[Symbol.asyncIterator]()
+    : requests[Symbol.iterator]()
+}
+
+/** The call is over: how the source takes it is no longer anybody's matter. */
+async function close(source: Source<unknown>): Promise<void> {
+  try {
+    await source.return?.()
+  } catch {}
 }
