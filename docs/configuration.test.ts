@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { ConfigError, renderConfig } from '@offstage/kit/config'
+import { ConfigError, renderConfig, unknownVariables } from '@offstage/kit/config'
 import { describe, expect, test } from 'vitest'
 import { executorVariables, readExecutorConfig } from '../services/executor/src/config.ts'
 import { readSchedulerConfig, schedulerFields } from '../services/scheduler/src/config.ts'
@@ -30,8 +30,8 @@ const REQUIRED: Readonly<Record<string, string>> = {
 interface ServiceConfig {
   readonly section: string
   read(env: NodeJS.ProcessEnv): object
-  /** The table the service prints at its start. */
-  render(env: NodeJS.ProcessEnv): string
+  /** What the service logs at its start. */
+  render(env: NodeJS.ProcessEnv): Readonly<Record<string, string>>
 }
 
 const services: ServiceConfig[] = [
@@ -56,9 +56,7 @@ describe.each(services)('$section', ({ section, read, render }) => {
   const table = tableOf(section)
 
   test('every variable is told, and none that does not exist', () => {
-    const [, ...lines] = render(REQUIRED).split('\n')
-    const names = lines.map((line) => line.split(' ')[0])
-    expect(table.map(({ variable }) => variable)).toEqual(names)
+    expect(table.map(({ variable }) => variable)).toEqual(Object.keys(render(REQUIRED)))
   })
 
   test('what is told to be required is what a start without it names', () => {
@@ -77,13 +75,18 @@ describe.each(services)('$section', ({ section, read, render }) => {
   })
 
   test('what is told to have no default has none', () => {
-    const [, ...lines] = render(REQUIRED).split('\n')
-    const unset = lines
-      .filter((line) => line.includes('(not set)'))
-      .map((line) => line.split(' ')[0])
+    const unset = Object.entries(render(REQUIRED))
+      .filter(([, value]) => value === '(not set)')
+      .map(([name]) => name)
     const none = table.filter(({ standard }) => standard === 'none')
     expect(none.map(({ variable }) => variable)).toEqual(unset)
   })
+})
+
+test('no variable that is told of is taken for a misspelt one', () => {
+  const told = [...text.matchAll(/^\| `(OFFSTAGE_\w+)`/gm)].map(([, name = '']) => [name, 'x'])
+  expect(told.length).toBeGreaterThan(40)
+  expect(unknownVariables(Object.fromEntries(told))).toEqual([])
 })
 
 test('the variables of the client are those it reads', () => {

@@ -66,8 +66,11 @@ test('a port in use is named with the flag that gives another', async () => {
   try {
     const done = await offstage(['dev', '--port-base', `${port}`, '--data-dir', folder.path])
     expect(done.code).toBe(78)
-    expect(done.stderr).toContain(`--port-base: cannot listen on 127.0.0.1:${port}`)
-    expect(done.stderr).not.toContain('    at ')
+    expect(done.stderr).toBe(
+      `offstage dev: the configuration is not valid:\n  --port-base: cannot listen on 127.0.0.1:${port}: ` +
+        'another process uses the port; take other ports with --port-base, or 0 for free ones, and ' +
+        'beside another offstage dev another --data-dir too\n',
+    )
   } finally {
     holder.close()
   }
@@ -98,7 +101,24 @@ test('job modules that are missing, broken or empty are named', async () => {
     expect(done.code).toBe(78)
     expect(done.stderr).toContain('--jobs: ')
     expect(done.stderr).toContain(path)
+    expect(done.stderr).not.toContain('    at ')
   }
+})
+
+test('a module that lacks the SDK is told how to get it', async () => {
+  await using folder = await emptyFolder()
+  const path = join(folder.path, 'hello.ts')
+  await writeFile(path, "import { defineJob } from '@offstage/sdk'")
+  const data = join(folder.path, 'data')
+  const done = await offstage(['dev', '--port-base', '0', '--data-dir', data, '--jobs', path])
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain('In a project of your own')
+  expect(done.stderr).not.toContain('    at ')
+})
+
+test('a misspelt variable is told of', async () => {
+  const done = await offstage(['list', '--limit', '0'], { OFFSTAGE_SCHEDULR: '127.0.0.1:7701' })
+  expect(done.stderr).toContain('OFFSTAGE_SCHEDULR: variables that nothing reads')
 })
 
 test('a bad variable is named without the services having started', async () => {

@@ -1,15 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { faultText, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { OffstageError } from '@offstage/sdk'
 import { Command, CommanderError } from 'commander'
 import { parseAddress } from './commands/arguments.ts'
 import { addCancel } from './commands/cancel.ts'
+import { tell } from './commands/client.ts'
 import { addDev } from './commands/dev.ts'
 import { addGet } from './commands/get.ts'
 import { addList } from './commands/list.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { textOf } from './fault-text.ts'
 
 /** What a command has to do with its process. */
 export interface CommandContext {
@@ -47,12 +48,14 @@ export async function run(args: readonly string[]): Promise<number> {
     .addHelpText('after', HELP)
     .exitOverride()
   for (const add of [addDev, addStart, addWait, addList, addGet, addCancel]) add(program, context)
+  const unknown = unknownVariables()
+  if (unknown.length > 0) tell(`${unknown.join(', ')}: ${UNKNOWN_VARIABLES}`)
   try {
     await program.parseAsync(args, { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
-    process.stderr.write(`offstage: ${faultText(error)}\n`)
+    process.stderr.write(`offstage: ${refusalText(error)}\n`)
     return exitCodeOf(error)
   }
 }
@@ -62,8 +65,8 @@ function versionOf(): string {
 }
 
 /** The message of a refusal speaks of one wrong field; several are listed. */
-function faultText(error: unknown): string {
-  if (!(error instanceof OffstageError)) return textOf(error)
+function refusalText(error: unknown): string {
+  if (!(error instanceof OffstageError)) return faultText(error)
   const { message, reason, violations } = error
   const fields = violations.map(({ field, description }) => `\n  ${field}: ${description}`)
   return `${message} (${reason})${violations.length > 1 ? fields.join('') : ''}`

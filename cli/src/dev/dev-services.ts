@@ -7,16 +7,16 @@
  * 2. A start that fails closes what was opened, and says what to change as a ConfigError where it can.
  */
 
-import { createExecutor } from '@offstage/executor'
+import { createExecutor, jobsFault } from '@offstage/executor'
 import { createInProcessBus } from '@offstage/kit/bus'
-import { ConfigError } from '@offstage/kit/config'
+import { ConfigError, faultText } from '@offstage/kit/config'
 import { type Database, openPglite } from '@offstage/kit/database'
 import { makeFolder } from '@offstage/kit/folders'
+import { ListenError } from '@offstage/kit/grpc'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { createScheduler } from '@offstage/scheduler'
 import { createStorageService } from '@offstage/storage'
-import { textOf } from '../fault-text.ts'
 import { type DevConfig, type DevFlags, readDevConfig } from './dev-config.ts'
 
 export interface DevOptions extends DevFlags {
@@ -106,18 +106,23 @@ async function openDatabase({ databaseDir, storage }: DevConfig): Promise<Databa
   return openPglite({ dataDir: databaseDir })
 }
 
-const ADVICE = 'take other ports with --port-base, or 0 for free ones'
+const OTHER_PORTS =
+  'take other ports with --port-base, or 0 for free ones, and beside another offstage dev ' +
+  'another --data-dir too'
+const OTHER_FOLDER =
+  'name a folder of your own that can be written, and beside another offstage dev take other ports ' +
+  'with --port-base too'
 
 /** A fault of the start, under the flag that most likely mends it. */
 function refusal(flag: string): (error: unknown) => never {
   return (error) => {
     if (error instanceof ConfigError) throw error
-    const text = textOf(error)
-    if (text.startsWith('cannot listen on')) {
-      throw new ConfigError([{ variable: '--port-base', problem: `${text}; ${ADVICE}` }])
+    if (error instanceof ListenError) {
+      const problem = `${error.message}; ${OTHER_PORTS}`
+      throw new ConfigError([{ variable: '--port-base', problem }])
     }
     if (flag === '--port-base') throw error
-    const advice = flag === '--data-dir' ? '; name a folder of your own that can be written' : ''
-    throw new ConfigError([{ variable: flag, problem: `${text}${advice}` }])
+    if (flag === '--jobs') throw jobsFault(error, flag)
+    throw new ConfigError([{ variable: flag, problem: `${faultText(error)}; ${OTHER_FOLDER}` }])
   }
 }

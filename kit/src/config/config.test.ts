@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { ConfigError, type ConfigFault, readConfig, renderConfig, variable } from './mod.ts'
-import { millis, natsUrl, port, postgresUrl } from './schemas.ts'
+import {
+  ConfigError,
+  type ConfigFault,
+  readConfig,
+  renderConfig,
+  unknownVariables,
+  variable,
+} from './mod.ts'
+import { bytes, millis, natsUrl, port, postgresUrl } from './schemas.ts'
 
 const fields = {
   port: variable('DEMO_PORT', port.default(7701), { description: 'where to listen' }),
@@ -75,21 +82,41 @@ describe('readConfig', () => {
   })
 })
 
-test('the rendered table hides secrets and the passwords within urls', () => {
+test('what is rendered hides secrets and the passwords within urls, and has its units', () => {
   const env = {
     DEMO_DATABASE: DATABASE,
     DEMO_NATS: 'nats://t0ken@a:4222,nats://u:s3cret@b:4222',
     DEMO_KEY: 's3cret-key',
   }
-  const table = renderConfig(fields, readConfig(fields, env))
-  expect(table.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-    ['variable', 'value', 'description'],
-    ['DEMO_PORT', '7701', 'where to listen'],
-    ['DEMO_DATABASE', 'postgres://app:***@db:5432/jobs', 'the truth'],
-    ['DEMO_NATS', 'nats://***@a:4222,nats://u:***@b:4222', 'the hints'],
-    ['DEMO_GRACE', '5000', 'time to end'],
-    ['DEMO_KEY', '(hidden)', 'signs tokens'],
-  ])
+  expect(renderConfig(fields, readConfig(fields, env))).toEqual({
+    DEMO_PORT: '7701',
+    DEMO_DATABASE: 'postgres://app:***@db:5432/jobs',
+    DEMO_NATS: 'nats://***@a:4222,nats://u:***@b:4222',
+    DEMO_GRACE: '5s',
+    DEMO_KEY: '(hidden)',
+  })
   const unset = renderConfig(fields, readConfig(fields, { DEMO_DATABASE: DATABASE }))
-  expect(unset).toMatch(/DEMO_KEY +\(not set\)/)
+  expect(unset).toMatchObject({ DEMO_KEY: '(not set)' })
+})
+
+test('a time or a size is rendered as it could have been written', () => {
+  const about = { description: '' }
+  const sized = {
+    graceMs: variable('GRACE', millis, about),
+    valueBytesMax: variable('VALUE', bytes, about),
+  }
+  const rendered = (env: NodeJS.ProcessEnv) => renderConfig(sized, readConfig(sized, env))
+  for (const env of [
+    { GRACE: '0ms', VALUE: '0B' },
+    { GRACE: '250ms', VALUE: '100B' },
+    { GRACE: '90s', VALUE: '64KiB' },
+    { GRACE: '30d', VALUE: '16GiB' },
+  ]) {
+    expect(rendered(env)).toEqual(env)
+  }
+})
+
+test('a variable that nothing reads is found', () => {
+  const env = { OFFSTAGE_SCHEDULR_PORT: '1', OFFSTAGE_SCHEDULER_PORT: '1', PATH: '' }
+  expect(unknownVariables(env)).toEqual(['OFFSTAGE_SCHEDULR_PORT'])
 })

@@ -1,4 +1,5 @@
 export { ConfigError, type ConfigFault } from './config-error.ts'
+export { faultText } from './fault-text.ts'
 export { readConfig } from './read-config.ts'
 export { redact } from './redact.ts'
 export { renderConfig } from './render-config.ts'
@@ -8,10 +9,13 @@ export {
   directory,
   flag,
   host,
+  loopbackHost,
   millis,
   natsUrl,
   port,
   positiveInteger,
   postgresUrl,
 } from './schemas.ts'
+export { UnavailableError } from './unavailable-error.ts'
+export { UNKNOWN_VARIABLES, unknownVariables } from './unknown-variables.ts'
 export { type ConfigOf, type Variable, variable } from './variable.ts'

@@ -8,5 +8,6 @@ export type {
 export { constraintOf, isConnectionError, isTransientError, sqlStateOf } from './errors.ts'
 export { migrate } from './migrate.ts'
 export { loadMigrations, type Migration, MigrationError } from './migrations.ts'
+export { openConfiguredPostgres } from './open-configured.ts'
 export { openPglite, type PgliteOptions } from './pglite.ts'
 export { openPostgres, type PostgresOptions } from './postgres.ts'

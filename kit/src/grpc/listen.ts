@@ -1,4 +1,22 @@
-import { type Server, ServerCredentials } from '@grpc/grpc-js'
+import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
+import { UnavailableError } from '../config/unavailable-error.ts'
+
+// By itself grpc-js writes to standard error what its errors say as well.
+const asked = process.env.GRPC_NODE_VERBOSITY ?? process.env.GRPC_VERBOSITY
+if (asked === undefined) setLogVerbosity(logVerbosity.NONE)
+
+/** The address cannot be listened on: its port is taken, or it is none of this machine's. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+/** For the start of a server whose port is in a variable: throws a ListenError as one that names the variable. */
+export function namingPort(variable: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ListenError)) throw error
+    throw new UnavailableError(variable, error.message, { cause: error })
+  }
+}
 
 /** `host:port`, with the brackets an IPv6 address needs. */
 export function addressOf(host: string, port: number): string {
@@ -11,7 +29,10 @@ export function listen(server: Server, host: string, port: number): Promise<numb
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound)
-      else reject(new Error(`cannot listen on ${address}: ${problemOf(error)}`, { cause: error }))
+      else {
+        const problem = `cannot listen on ${address}: ${problemOf(error)}`
+        reject(new ListenError(problem, { cause: error }))
+      }
     })
   })
 }

@@ -7,6 +7,7 @@ export {
 export { type BidiCall, bidiStream } from './bidi-stream.ts'
 export { type AbortCause, CallAborted, type CallContext } from './call-context.ts'
 export { clientStream } from './client-stream.ts'
+export { ListenError, namingPort } from './listen.ts'
 export { Refusal, type RefusalInit } from './refusal.ts'
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './server.ts'
 export { serverStream } from './server-stream.ts'

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { spawnProcess } from '../testkit/mod.ts'
 
 const LIFECYCLE = new URL('./mod.ts', import.meta.url).href
-const CONFIG = new URL('../config/config-error.ts', import.meta.url).href
+const CONFIG = new URL('../config/mod.ts', import.meta.url).href
 
 /** Runs a main file whose service says what happens to it. */
 async function main(spec: { build?: string; start?: string; stop?: string; options?: string }) {
@@ -14,7 +14,7 @@ async function main(spec: { build?: string; start?: string; stop?: string; optio
   await writeFile(
     file,
     `import { createService, runMain } from '${LIFECYCLE}'
-     import { ConfigError } from '${CONFIG}'
+     import { ConfigError, UnavailableError } from '${CONFIG}'
      await runMain('demo', async () => {
        ${spec.build ?? ''}
        return createService({
@@ -59,6 +59,12 @@ test('a configuration error is printed without a stack and exits with 78', async
   })
   expect(await it.running.exited).toEqual({ code: 78, signal: null })
   expect(it.running.stderr).toBe('demo: the configuration is not valid:\n  PORT: is not a port\n')
+})
+
+test('what is not to be had yet is named without a stack and exits with 69', async () => {
+  await using it = await main({ start: `throw new UnavailableError('DB_URL', 'nobody answers')` })
+  expect(await it.running.exited).toEqual({ code: 69, signal: null })
+  expect(it.running.stderr).toBe('demo: DB_URL: nobody answers\n')
 })
 
 test('a failed start is printed with its stack and exits with 1', async () => {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { ConfigError } from '../config/config-error.ts'
+import { UnavailableError } from '../config/unavailable-error.ts'
 import type { Service } from './service.ts'
 
 export interface RunMainOptions {
@@ -9,13 +10,16 @@ export interface RunMainOptions {
 
 /** EX_CONFIG of sysexits.h: starting again will not help. */
 const EXIT_CONFIG = 78
+/** EX_UNAVAILABLE of sysexits.h: starting again later may help. */
+const EXIT_UNAVAILABLE = 69
 const EXIT_SECOND_SIGNAL = 130
 
 /**
  * The whole life of a process: builds the service, starts it, stops it at SIGTERM or SIGINT, and
  * ends the process. Exit codes: 0 after a clean stop, 1 when the start or the stop fails or the
- * stop takes too long, 78 for a ConfigError (printed without a stack), 130 at a second signal. An
- * error that nobody handled ends the process at once with 1: what it left half done is unknown.
+ * stop takes too long, 69 for an UnavailableError and 78 for a ConfigError (both printed without a
+ * stack), 130 at a second signal. An error that nobody handled ends the process at once with 1: what
+ * it left half done is unknown.
  */
 export async function runMain(
   name: string,
@@ -50,7 +54,7 @@ export async function runMain(
     process.exit(0)
   } catch (error) {
     process.stderr.write(`${name}: ${textOf(error)}\n`)
-    process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1)
+    process.exit(exitCodeOf(error))
   }
 }
 
@@ -63,6 +67,12 @@ async function within(timeoutMs: number, stopped: Promise<void>): Promise<void> 
   await Promise.race([stopped, late.promise]).finally(() => clearTimeout(timer))
 }
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT_CONFIG
+  return error instanceof UnavailableError ? EXIT_UNAVAILABLE : 1
+}
+
 function textOf(error: unknown): string {
-  return error instanceof ConfigError ? error.message : inspect(error, { depth: 6 })
+  const told = error instanceof ConfigError || error instanceof UnavailableError
+  return told ? error.message : inspect(error, { depth: 6 })
 }

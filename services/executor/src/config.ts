@@ -4,7 +4,7 @@ import {
   address,
   bytes,
   type ConfigOf,
-  host,
+  loopbackHost,
   millis,
   port,
   positiveInteger,
@@ -22,7 +22,7 @@ const paths = z
   .refine((list) => list.every((path) => path !== ''), 'must be paths separated by commas')
   .transform((list) => list.map((path) => resolve(path)))
 
-/** The environment of the executor; `docs/guides/executors.md` tells it to people. */
+/** The environment of the executor; `docs/configuration.md` tells it to people. */
 export const executorVariables = {
   jobs: variable('OFFSTAGE_JOBS', paths, {
     description: 'module files and folders with job definitions, separated by commas',
@@ -43,7 +43,7 @@ export const executorVariables = {
   name: variable('OFFSTAGE_EXECUTOR_NAME', z.string().max(200).default(defaultName), {
     description: 'a name for people',
   }),
-  host: variable('OFFSTAGE_EXECUTOR_HOST', host.default('127.0.0.1'), {
+  host: variable('OFFSTAGE_EXECUTOR_HOST', loopbackHost.default('127.0.0.1'), {
     description: 'where its own gRPC (health, describe, drain) listens',
   }),
   port: variable('OFFSTAGE_EXECUTOR_PORT', port.default(7703), {

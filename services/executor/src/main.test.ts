@@ -35,5 +35,8 @@ test('job modules that cannot be loaded end the process with the reason', async 
     env: environment(scheduler.address, '/no/such/jobs.ts'),
     ready: /"attached"/,
   })
-  await expect(started).rejects.toThrow('cannot find the job modules at /no/such/jobs.ts')
+  await expect(started).rejects.toThrow(/exit code 78/)
+  const problem = 'OFFSTAGE_JOBS: cannot find the job modules at /no/such/jobs.ts'
+  await expect(started).rejects.toThrow(problem)
+  await expect(started).rejects.not.toThrow('    at ')
 })

@@ -1,13 +1,34 @@
-import { runMain } from '@offstage/kit/lifecycle'
+import {
+  renderConfig,
+  UNKNOWN_VARIABLES,
+  UnavailableError,
+  unknownVariables,
+} from '@offstage/kit/config'
+import { namingPort } from '@offstage/kit/grpc'
+import { createService, runMain } from '@offstage/kit/lifecycle'
 import { createLogger } from '@offstage/kit/telemetry'
-import { createExecutor, readExecutorConfig } from './mod.ts'
+import { createExecutor, executorVariables, jobsFault, readExecutorConfig } from './mod.ts'
 
 await runMain(
   'executor',
   async () => {
     const config = readExecutorConfig()
     const log = createLogger({ name: 'executor', level: config.logLevel })
-    return createExecutor({ config, log })
+    log.info(renderConfig(executorVariables, config), 'configuration')
+    const unknown = unknownVariables()
+    if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
+    const executor = createExecutor({ config, log })
+    return createService({
+      name: 'executor process',
+      start: () =>
+        executor
+          .start()
+          .catch(namingPort('OFFSTAGE_EXECUTOR_PORT'))
+          .catch((error: unknown) => {
+            throw error instanceof UnavailableError ? error : jobsFault(error)
+          }),
+      stop: () => executor.stop(),
+    })
   },
   // The drain keeps its own time; this only ends a stop that hangs.
   { stopTimeoutMs: 3_600_000 },

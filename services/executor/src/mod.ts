@@ -2,3 +2,4 @@
 export { type ExecutorConfig, executorVariables, readExecutorConfig } from './config.ts'
 export type { DrainReport } from './drain.ts'
 export { createExecutor, Executor, type ExecutorOptions } from './executor.ts'
+export { jobsFault } from './jobs-fault.ts'

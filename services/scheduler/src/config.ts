@@ -1,6 +1,6 @@
 import {
   type ConfigOf,
-  host,
+  loopbackHost,
   millis,
   natsUrl,
   port,
@@ -13,7 +13,7 @@ import { z } from 'zod'
 
 /** Everything the scheduler is told by its environment. */
 export const schedulerFields = {
-  host: variable('OFFSTAGE_SCHEDULER_HOST', host.default('127.0.0.1'), {
+  host: variable('OFFSTAGE_SCHEDULER_HOST', loopbackHost.default('127.0.0.1'), {
     description: 'Address to listen on; another than loopback needs authentication',
   }),
   port: variable('OFFSTAGE_SCHEDULER_PORT', port.default(7701), {

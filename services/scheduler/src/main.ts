@@ -1,6 +1,7 @@
 import { connectNats } from '@offstage/kit/bus'
-import { renderConfig } from '@offstage/kit/config'
-import { openPostgres } from '@offstage/kit/database'
+import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
+import { openConfiguredPostgres } from '@offstage/kit/database'
+import { namingPort } from '@offstage/kit/grpc'
 import { composeServices, createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
@@ -9,9 +10,11 @@ import { createScheduler } from './scheduler.ts'
 await runMain('scheduler', async (): Promise<Service> => {
   const config = readSchedulerConfig()
   const log = createLogger({ name: 'scheduler', level: config.logLevel })
-  log.info(`configuration\n${renderConfig(schedulerFields, config)}`)
+  log.info(renderConfig(schedulerFields, config), 'configuration')
+  const unknown = unknownVariables()
+  if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'connection trouble')
-  const database = await openPostgres({
+  const database = await openConfiguredPostgres('OFFSTAGE_SCHEDULER_DATABASE_URL', {
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
     applicationName: 'offstage-scheduler',
@@ -23,7 +26,11 @@ await runMain('scheduler', async (): Promise<Service> => {
     startTelemetry({ serviceName: 'offstage-scheduler', otlpEndpoint: config.otlpEndpoint }),
     owned('database', database),
     owned('bus', bus),
-    scheduler,
+    createService({
+      name: 'scheduler',
+      start: () => scheduler.start().catch(namingPort('OFFSTAGE_SCHEDULER_PORT')),
+      stop: () => scheduler.stop(),
+    }),
   ])
 })
 

@@ -2,7 +2,7 @@ import {
   bytes,
   type ConfigOf,
   directory,
-  host,
+  loopbackHost,
   millis,
   natsUrl,
   port,
@@ -20,7 +20,7 @@ const MINUTE_MS = 60_000
 
 /** What the service itself needs, embedded or not. */
 const serviceFields = {
-  host: variable('OFFSTAGE_STORAGE_HOST', host.default('127.0.0.1'), {
+  host: variable('OFFSTAGE_STORAGE_HOST', loopbackHost.default('127.0.0.1'), {
     description: 'address to listen on; others than loopback need authentication',
   }),
   port: variable('OFFSTAGE_STORAGE_PORT', port.default(7702), {
@@ -94,7 +94,9 @@ export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
   return readConfig(serviceFields, env)
 }
 
-/** A table of the variables, with what is secret hidden. */
-export function renderStorageConfig(config: StorageProcessConfig): string {
+/** The variables for the log, with what is secret hidden. */
+export function renderStorageConfig(
+  config: StorageProcessConfig,
+): Readonly<Record<string, string>> {
   return renderConfig(fields, config)
 }

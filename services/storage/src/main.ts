@@ -1,14 +1,18 @@
 import { connectNats, createInProcessBus } from '@offstage/kit/bus'
-import { openPostgres } from '@offstage/kit/database'
+import { UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
+import { openConfiguredPostgres } from '@offstage/kit/database'
+import { namingPort } from '@offstage/kit/grpc'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { readStorageProcessConfig, renderStorageConfig } from './config.ts'
 import { createStorageService } from './service.ts'
 
-await runMain('offstage-storage', async () => {
+await runMain('storage', async () => {
   const config = readStorageProcessConfig()
   const log = createLogger({ name: 'storage', level: config.logLevel })
-  log.info(`configuration\n${renderStorageConfig(config)}`)
+  log.info(renderStorageConfig(config), 'configuration')
+  const unknown = unknownVariables()
+  if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
   const resources = new AsyncDisposableStack()
   const service: Service = createService({
@@ -23,14 +27,15 @@ await runMain('offstage-storage', async () => {
           : await connectNats({ url: natsUrl, name: 'offstage-storage', onError }),
       )
       const database = resources.use(
-        await openPostgres({
+        await openConfiguredPostgres('OFFSTAGE_STORAGE_DATABASE_URL', {
           url: databaseUrl,
           poolSize: databasePoolSize,
           applicationName: 'offstage-storage',
           onError,
         }),
       )
-      await resources.use(createStorageService({ config, database, bus, log })).start()
+      const storage = resources.use(createStorageService({ config, database, bus, log }))
+      await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
     },
     stop: () => resources.disposeAsync(),
   })
