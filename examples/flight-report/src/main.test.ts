@@ -49,7 +49,7 @@ test('the demo prints the table that the flights give when counted in one go', B
   expect(stdout).toContain('100 %')
   expect(stdout).toMatch(/bytes read from temp storage/)
 
-  await using offstage = await Offstage.connect(it)
+  await using offstage = await Offstage.connect({ scheduler: it.scheduler, storage: it.storage })
   const { jobs } = await offstage.listJobsPage({ methods: [delaysPart.method] })
   expect(jobs.map(({ state }) => state)).toEqual(Array(11).fill('succeeded'))
   expect(new Set(jobs.map(({ parentJobId }) => parentJobId)).size).toBe(1)
@@ -57,7 +57,7 @@ test('the demo prints the table that the flights give when counted in one go', B
 
 test('a part that the file does not have fails at once, and says so', BUSY, async () => {
   await using it = await setup()
-  await using offstage = await Offstage.connect(it)
+  await using offstage = await Offstage.connect({ scheduler: it.scheduler, storage: it.storage })
   const job = await offstage.startJob(delaysPart, { rowGroup: 11 })
   const done = await job.waitForCompletion()
   expect(done).toMatchObject({

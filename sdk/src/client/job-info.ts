@@ -64,6 +64,8 @@ export interface JobInfo {
   readonly progress?: Progress
   /** Whether a cancel was asked for and has not ended yet. */
   readonly cancelRequested: boolean
+  /** Why a cancel was asked for; empty where none was, or without a reason. */
+  readonly cancelReason: string
   /** The brief error of a failed job, or of the newest failed attempt; empty for none. */
   readonly brief: string
 }
@@ -126,6 +128,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     finishTime: completion?.finishTime,
     progress: progress && progressFrom(progress),
     cancelRequested: job.cancelRequested,
+    cancelReason: job.cancelReason,
     brief: completion?.error?.brief ?? lastError?.brief ?? '',
   }
 }

@@ -398,11 +398,19 @@ describe('canceling', () => {
     await using executor = await attachExecutor(it.address)
     const { jobId } = await it.jobs.start(job)
     await executor.assigned(1)
-    expect(await it.jobs.cancel(jobId)).toEqual({ state: JOB_STATE_RUNNING, outcome: 0 })
+    const { sessionId: executorSessionId } = executor
+    expect(await it.jobs.get(jobId)).toMatchObject({ executorSessionId, cancelReason: '' })
+    const reason = 'changed my mind'
+    expect(await it.jobs.cancel(jobId, { reason })).toEqual({
+      state: JOB_STATE_RUNNING,
+      outcome: 0,
+    })
     await until(() => executor.cancels.length > 0)
     executor.say({ results: [{ jobId, attempt: 1, outcome: { $case: 'canceled', value: '' } }] })
     const { statuses } = await it.jobs.wait([jobId])
     expect(statuses[0]?.completion).toMatchObject({ state: JOB_STATE_CANCELED, cancelOutcome: 2 })
+    const ended = { executorSessionId: '', cancelReason: reason }
+    expect(await it.jobs.get(jobId)).toMatchObject(ended)
   })
 
   test('a job that finishes anyway keeps its result, and says so', async () => {

@@ -30,7 +30,7 @@ export function messageBytes({ text, extra }: JobMessage): number {
 export function listedJobBytes(job: Job): number {
   const { completion, options, progress } = job
   const texts = [job.method, job.key, job.requestId, job.owner, job.traceparent]
-  texts.push(options.displayName ?? '', completion?.error?.brief ?? '')
+  texts.push(options.displayName ?? '', completion?.error?.brief ?? '', job.cancelReason)
   for (const [name, value] of Object.entries(job.labels)) texts.push(name, value)
   const chars = texts.reduce((sum, text) => sum + text.length, 0)
   const fields = ENTRY_BYTES + texts.length * 4

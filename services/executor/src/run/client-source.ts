@@ -16,8 +16,8 @@ export class ClientSource {
   #root: Offstage | undefined
   #connecting: Promise<void> | undefined
 
-  constructor(addresses: ServiceAddresses) {
-    this.#addresses = addresses
+  constructor({ scheduler, storage }: ServiceAddresses) {
+    this.#addresses = { scheduler, storage }
   }
 
   get connected(): boolean {
@@ -26,7 +26,7 @@ export class ClientSource {
 
   /** Connects, once for all who ask meanwhile. The scheduler may be missing for a moment only. */
   connect(): Promise<void> {
-    this.#connecting ??= retrying({}, () => Offstage.connect({ ...this.#addresses }))
+    this.#connecting ??= retrying({}, () => Offstage.connect(this.#addresses))
       .then((root) => {
         this.#root = root
       })

@@ -61,8 +61,10 @@ export interface Job extends JobStanding {
   readonly createTime: Date
   readonly dueTime: Date | undefined
   readonly startTime: Date | undefined
-  readonly attachmentId: string
+  /** The executor session that runs it; empty while none does. */
+  readonly sessionId: string
   readonly cancelRequested: boolean
+  readonly cancelReason: string
   readonly traceparent: string
   readonly options: StartOptions
   readonly lastError: JobError | undefined

@@ -183,8 +183,9 @@ export function jobTo(job: Job, { brief }: { brief: boolean }): proto.Job {
     startTime: job.startTime,
     progress: progressTo(job.progress),
     completion,
-    executorSessionId: job.attachmentId,
+    executorSessionId: job.sessionId,
     cancelRequested: job.cancelRequested,
+    cancelReason: job.cancelReason,
     traceparent: job.traceparent,
     lastError: brief ? undefined : job.lastError,
   }

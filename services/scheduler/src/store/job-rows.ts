@@ -1,6 +1,6 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
 import type { CancelOutcome, Completion, Job, JobError, JobStanding } from '../domain/job.ts'
-import { isTerminal, type JobState } from '../domain/job-state.ts'
+import { isTerminal, type JobState, leaving } from '../domain/job-state.ts'
 import type { Payload, StartOptions } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob } from '../ports.ts'
 
@@ -134,7 +134,9 @@ export function claimedFromRow(row: ClaimedRow): ClaimedJob {
 
 export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.labels,
   j.options, j.revision, j.kind, j.request_id, j.id_is_request_id, j.priority, j.crash_count, j.create_time,
-  j.due_time, j.start_time, j.attachment_id, j.cancel_time`
+  j.due_time, j.start_time, j.cancel_time, j.cancel_reason,
+  CASE WHEN ${leaving('requeue', 'j.state')} THEN (
+    SELECT a.session_id FROM offstage.attachments a WHERE a.id = j.attachment_id) END AS session_id`
 
 export interface JobRow extends ChangedRow {
   lane: number
@@ -151,8 +153,10 @@ export interface JobRow extends ChangedRow {
   create_time: Date
   due_time: Date | null
   start_time: Date | null
-  attachment_id: string | null
+  /** The executor session that holds it. */
+  session_id: string | null
   cancel_time: Date | null
+  cancel_reason: string | null
 }
 
 export function jobFromRow(row: JobRow): Job {
@@ -174,8 +178,9 @@ export function jobFromRow(row: JobRow): Job {
     createTime: row.create_time,
     dueTime: open ? (row.due_time ?? undefined) : undefined,
     startTime: row.start_time ?? undefined,
-    attachmentId: row.attachment_id ?? '',
+    sessionId: row.session_id ?? '',
     cancelRequested: open && row.cancel_time !== null,
+    cancelReason: row.cancel_reason ?? '',
     traceparent: row.traceparent ?? '',
     options: row.options ?? {},
     lastError: open ? (row.error ?? undefined) : undefined,

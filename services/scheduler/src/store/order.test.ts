@@ -85,7 +85,7 @@ test('a job that waits for its key has not been assigned to anybody', async () =
   await it.store.insertBehindKey({ ...waiting, attachmentId: it.attachmentId })
   expect(await it.store.readJob('default', waiting.id)).toMatchObject({
     attempt: 0,
-    attachmentId: '',
+    sessionId: '',
     startTime: undefined,
   })
 })

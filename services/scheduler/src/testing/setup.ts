@@ -84,7 +84,7 @@ export interface JobClient {
   ): Promise<proto.WaitJobsResponse>
   cancel(
     jobId: string,
-    options?: { graceMs?: number; cascade?: boolean },
+    options?: { graceMs?: number; cascade?: boolean; reason?: string },
   ): Promise<proto.CancelJobResponse>
   close(): void
 }
@@ -146,10 +146,10 @@ export function connectJobs(address: string, caller = 'dev'): JobClient {
           timeout: millis(timeoutMs),
         }),
       ),
-    cancel: (jobId, { graceMs = 1_000, cascade = false } = {}) =>
+    cancel: (jobId, { graceMs = 1_000, cascade = false, reason = '' } = {}) =>
       call(
         raw.cancelJob,
-        complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs), cascade }),
+        complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs), cascade, reason }),
       ),
     close: () => raw.close(),
   }

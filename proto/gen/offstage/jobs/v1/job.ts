@@ -432,7 +432,11 @@ export interface Job {
   /** W3C trace context the job's spans belong to. */
   traceparent: string;
   /** The error of the newest failed attempt while the job waits for the next one. */
-  lastError: JobError | undefined;
+  lastError:
+    | JobError
+    | undefined;
+  /** Why a cancel was asked for, in the words of who asked first; empty where none was, or without a reason. */
+  cancelReason: string;
 }
 
 export interface Job_LabelsEntry {
@@ -1623,6 +1627,7 @@ function createBaseJob(): Job {
     cancelRequested: false,
     traceparent: "",
     lastError: undefined,
+    cancelReason: "",
   };
 }
 
@@ -1711,6 +1716,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.lastError !== undefined) {
       JobError.encode(message.lastError, writer.uint32(218).fork()).join();
+    }
+    if (message.cancelReason !== "") {
+      writer.uint32(226).string(message.cancelReason);
     }
     return writer;
   },
@@ -1947,6 +1955,14 @@ export const Job: MessageFns<Job> = {
             message.lastError = JobError.decode(reader, reader.uint32());
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.cancelReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2009,6 +2025,7 @@ export const Job: MessageFns<Job> = {
     message.lastError = (object.lastError !== undefined && object.lastError !== null)
       ? JobError.fromPartial(object.lastError)
       : undefined;
+    message.cancelReason = object.cancelReason ?? "";
     return message;
   },
 };
