@@ -6,7 +6,7 @@
  * 2. An attempt told to stop is over within its grace: then its thread is terminated (guarantee 7).
  *    Neighbours on that thread that were not told to stop are handed back.
  * 3. The first cause to stop an attempt stands, but for `fenced`, which overrides all others.
- * 4. A parked attempt (it waits for children, row J11) holds no slot. At most `parkedMax` of a lane
+ * 4. A parked attempt (it waits for children, row J11) holds no slot. At most `PARKED_MAX` of a lane
  *    are parked; further ones keep their slots while they wait.
  */
 
@@ -27,7 +27,8 @@ import type { ThreadReports } from './thread-messages.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
-const PARKED_MAX = 1_024
+/** Each keeps a thread; of the inline lane a few kilobytes, and as many as there may be slots. */
+const PARKED_MAX: Readonly<Record<LaneName, number>> = { inline: 100_000, task: 1_024, work: 1_024 }
 
 interface RunningAttempt extends AttemptRef {
   readonly key: AttemptKey
@@ -42,14 +43,12 @@ export class Supervisor implements ThreadListener {
   readonly #lanes = new Map<LaneName, Lane>()
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
   readonly #reports: AttemptReports
-  readonly #parkedMax: number
   #idle: PromiseWithResolvers<void> | undefined
   #finished = 0
   #handedBack = 0
 
-  constructor(reports: AttemptReports, options: { parkedMax?: number } = {}) {
+  constructor(reports: AttemptReports) {
     this.#reports = reports
-    this.#parkedMax = options.parkedMax ?? PARKED_MAX
   }
 
   addLane(lane: Lane): void {
@@ -156,8 +155,8 @@ export class Supervisor implements ThreadListener {
   }
 
   #wait(running: RunningAttempt, waiting: boolean): void {
-    const { slots } = running.lane
-    if (waiting && slots.parked < this.#parkedMax) {
+    const { name, slots } = running.lane
+    if (waiting && slots.parked < PARKED_MAX[name]) {
       slots.park()
       running.parked = true
     } else if (!waiting && running.parked) {

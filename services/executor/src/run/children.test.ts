@@ -21,6 +21,19 @@ test('a parent that waits gives its slot back and goes on without one (row J11)'
   expect(attachment.credits(Lane.LANE_TASK)).toBe(3)
 })
 
+test('more parents than threads could be parked leave the inline lane to their children', async () => {
+  await using it = await setup({ OFFSTAGE_EXECUTOR_INLINE_SLOTS: '1' })
+  const parents = 1_100
+  for (let n = 0; n < parents; n += 1) it.attachment.assign(`parent ${n}`, 'test.parent')
+  const [inline] = it.executor.lanes
+  await until(() => inline.slots.parked === parents, { what: 'all to wait', timeoutMs: 30_000 })
+  expect(inline.slots.active).toBe(0)
+  it.attachment.assign('child', 'test.echo', 1)
+  expect(await it.attachment.value('child')).toBe(1)
+  it.scheduler.jobs.endChildren()
+  expect(await it.attachment.value(`parent ${parents - 1}`)).toEqual([7, 7])
+})
+
 test('jobs that a handler starts are children, for the same owner (rows J5, J11)', async () => {
   await using it = await setup()
   it.scheduler.jobs.endChildren()
