@@ -176,6 +176,7 @@ function headerFrom(
     offset: 0n,
     owner: owner ?? '',
     trailer: false,
+    requestId: '',
   }
 }
 

@@ -72,8 +72,28 @@ export interface PutCommand {
   readonly contentType: string
   readonly version: string
   readonly body: Body
-  /** Ends this upload in the same transaction. */
-  readonly upload: { readonly id: UploadId; readonly writer: string } | undefined
+  /** Remembered in the same transaction; refused when it was before. */
+  readonly request: (PutRequest & { readonly keptMs: number }) | undefined
+  /** Ends this upload in the same transaction, and remembers it. */
+  readonly upload:
+    | { readonly id: UploadId; readonly writer: string; readonly keptMs: number }
+    | undefined
+}
+
+/** Names a put for its repeats. */
+export interface PutRequest {
+  /** The user the put acts for. */
+  readonly asker: string
+  /** As the put names it. */
+  readonly namespace: Namespace
+  readonly id: string
+}
+
+/** A put that is done, as it was answered. */
+export interface FinishedPut {
+  readonly value: StoredValue
+  /** Undefined: a new one was asked for. */
+  readonly askedAddress: Address | undefined
 }
 
 export interface ReserveCommand {
@@ -90,6 +110,7 @@ export type WriteFault =
   | { readonly kind: 'scope-missing' }
   | { readonly kind: 'scope-closed' }
   | { readonly kind: 'upload-lost' }
+  | { readonly kind: 'request-id-used' }
   | { readonly kind: 'over-quota'; readonly quota: string }
 
 export type Claim =
@@ -116,6 +137,8 @@ export interface ValueStore {
   reserve(command: ReserveCommand): Promise<ReservedAddress | WriteFault>
   /** One transaction: visible whole, or not at all. */
   put(command: PutCommand): Promise<StoredValue | WriteFault>
+  /** The put of this request, while it is remembered. */
+  finishedPut(request: PutRequest): Promise<FinishedPut | undefined>
   /** False when it was not there. */
   delete(address: Address): Promise<boolean>
   /** Newest first; `next` is the cursor of the next page, undefined on the last. */
@@ -155,6 +178,7 @@ export interface ScopeStore {
 }
 
 export interface Upload {
+  readonly kind: 'unfinished'
   readonly id: UploadId
   readonly namespace: Namespace
   readonly owner: string
@@ -162,6 +186,14 @@ export interface Upload {
   readonly blobId: string
   readonly received: number
   readonly expireTime: Date
+}
+
+/** An upload whose value is stored. */
+export interface FinishedUpload {
+  readonly kind: 'finished'
+  /** As stored then. */
+  readonly value: StoredValue
+  readonly forgetTime: Date
 }
 
 export interface UploadStore {
@@ -174,6 +206,8 @@ export interface UploadStore {
     idleMsMax: number
   }): Promise<Date>
   find(id: UploadId): Promise<Upload | undefined>
+  /** While it is remembered. */
+  finished(id: UploadId): Promise<FinishedUpload | undefined>
   /** Makes `writer` the only one; false while another call that lives holds it. */
   acquire(id: UploadId, writer: string, leaseMs: number): Promise<boolean>
   /** Renews the lease and keeps how far it has come, which puts off its end if it is farther; false when it has ended or is not the writer's any more. */
@@ -198,6 +232,7 @@ export interface SweepStore {
   /** Of values past their end, and of closed scopes. */
   deleteEndedValues(limit: number): Promise<GoneValue[]>
   deleteEndedUploads(limit: number): Promise<number>
+  forgetPuts(limit: number): Promise<number>
   forgetScopes(closedForMs: number, limit: number): Promise<number>
   forgetUsage(limit: number): Promise<number>
   garbageBlobs(limit: number): Promise<string[]>

@@ -90,6 +90,12 @@ export function overQuota(quota: string): Refusal {
   })
 }
 
+export function requestIdReused(requestId: string): Refusal {
+  const message = `request id "${requestId}" was used for another put`
+  const violations = [{ field: 'header.request_id', description: 'was used for another put' }]
+  return new Refusal({ reason: 'REQUEST_ID_REUSED', message, violations })
+}
+
 export function pageTokenInvalid(): Refusal {
   const message = 'the page token is malformed, or comes from another listing'
   return new Refusal({ reason: 'PAGE_TOKEN_INVALID', message })
@@ -121,7 +127,12 @@ export function refusalFromBody(fault: BodyFault): Refusal {
 /** `named`: what the request named, for the texts. */
 export function refusalFromWrite(
   fault: WriteFault,
-  named: { address?: string; scope?: string; upload?: string },
+  named: {
+    address?: string | undefined
+    scope?: string | undefined
+    upload?: string
+    requestId?: string | undefined
+  },
 ): Refusal {
   switch (fault.kind) {
     case 'address-gone':
@@ -136,6 +147,8 @@ export function refusalFromWrite(
       })
     case 'upload-lost':
       return uploadNotFound(named.upload ?? '')
+    case 'request-id-used':
+      return requestIdReused(named.requestId ?? '')
     case 'over-quota':
       return overQuota(fault.quota)
   }

@@ -22,6 +22,9 @@ export const DISPLAY_NAME_CHARACTERS_MAX = 200
 export const CONTENT_TYPE_CHARACTERS_MAX = 100
 export const CONTENT_TYPE_DEFAULT = 'application/octet-stream'
 export const OWNER_CHARACTERS_MAX = 200
+export const REQUEST_ID_CHARACTERS_MAX = 100
+/** So long at least a repeat of a put is known for one by its request id. */
+export const REQUEST_KEPT_MS = 10 * 60 * SECOND_MS
 export const NAMESPACE_DEFAULT = 'default'
 
 export const PAGE_SIZE_DEFAULT = 50

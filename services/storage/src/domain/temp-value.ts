@@ -42,6 +42,8 @@ export interface PutHeader {
   /** Checked when set. */
   readonly size: number | undefined
   readonly owner: string | undefined
+  /** Names the put for its repeats. */
+  readonly requestId: string | undefined
 }
 
 /** What a writer says of a value after its bytes. */

@@ -59,8 +59,7 @@ export function createHandlers(storage: Storage, log: Logger): StorageServiceSer
     }),
     getUpload: unary(async (request, { caller }) => {
       const id = map.uploadFromRequest(request)
-      const upload = await getUpload(storage, map.actorFromCaller(caller), id)
-      return { received: BigInt(upload.received), expireTime: upload.expireTime }
+      return map.uploadMessage(await getUpload(storage, map.actorFromCaller(caller), id))
     }),
     openScope: unary(async (request, { caller }) => {
       const open = map.openScopeFromRequest(request)

@@ -2,6 +2,7 @@
 import type { Caller } from '@offstage/kit/grpc'
 import type {
   DescribeValueRequest,
+  GetUploadResponse,
   GetValueRequest,
   ListValuesRequest,
   OpenScopeRequest as OpenScopeMessage,
@@ -28,6 +29,7 @@ import {
   DISPLAY_NAME_CHARACTERS_MAX,
   OWNER_CHARACTERS_MAX,
   PAGE_SIZE_MAX,
+  REQUEST_ID_CHARACTERS_MAX,
   SCOPE_LEASE_MS_MAX,
   SCOPE_LEASE_MS_MIN,
   TIME_TO_LIVE_MS_MAX,
@@ -40,6 +42,7 @@ import type {
   ReadPart,
   TempValue,
 } from '../domain/temp-value.ts'
+import type { FinishedUpload, Upload } from '../ports.ts'
 import { invalidField } from '../refusals.ts'
 import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
 import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
@@ -118,11 +121,12 @@ export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHead
   if (header.uploadId !== '') check.fault('header.upload_id', 'must be empty')
   if (header.offset !== 0n) check.fault('header.offset', 'must be 0')
   if (header.trailer) check.fault('header.trailer', 'is promised to PutValue only')
+  if (header.requestId !== '') check.fault('header.request_id', 'is for PutValue without an upload')
   return check.done(headerFrom(header, check))
 }
 
 function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
-  const { contentType, owner, size } = header
+  const { contentType, owner, size, requestId } = header
   return {
     namespace: check.id('header.namespace', header.namespace, parseNamespace),
     address: check.id('header.address', header.address, parseAddress),
@@ -134,6 +138,7 @@ function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
     sha256: check.sha256('header.sha256', header.sha256),
     size: size === undefined ? undefined : check.count('header.size', size),
     owner: check.text('header.owner', owner, OWNER_CHARACTERS_MAX) || undefined,
+    requestId: check.text('header.request_id', requestId, REQUEST_ID_CHARACTERS_MAX) || undefined,
   }
 }
 
@@ -188,6 +193,15 @@ export function valueMessage(value: TempValue): Value {
     scope: value.scope ?? '',
     reserved: value.kind === 'reserved',
   }
+}
+
+export function uploadMessage(upload: Upload | FinishedUpload): GetUploadResponse {
+  if (upload.kind === 'unfinished') {
+    const { received, expireTime } = upload
+    return { received: BigInt(received), expireTime, value: undefined }
+  }
+  const { value, forgetTime } = upload
+  return { received: BigInt(value.size), expireTime: forgetTime, value: valueMessage(value) }
 }
 
 type ReadMessage = {

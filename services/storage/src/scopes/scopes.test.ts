@@ -107,6 +107,7 @@ const emptyHeader = {
   sha256: Buffer.alloc(0),
   uploadId: '',
   trailer: false,
+  requestId: '',
   offset: 0n,
   owner: '',
 }

@@ -46,7 +46,7 @@ function put(scope: ScopeId) {
   return values.put({
     ...{ address: undefined, newAddress: newAddress(), namespace, owner, scope },
     ...{ timeToLiveMs: undefined, contentType: 'text/plain', version: newVersion() },
-    ...{ body: { kind: 'inline', bytes, sha256 }, upload: undefined },
+    ...{ body: { kind: 'inline', bytes, sha256 }, request: undefined, upload: undefined },
   })
 }
 

@@ -41,6 +41,13 @@ const DELETE_ENDED_UPLOADS = {
       LIMIT $1::int FOR UPDATE SKIP LOCKED)`,
 }
 
+const FORGET_PUTS = {
+  name: 'storage_forget_puts',
+  text: `DELETE FROM offstage_storage.finished_puts WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM offstage_storage.finished_puts WHERE forget_time <= now()
+      LIMIT $1::int FOR UPDATE SKIP LOCKED))`,
+}
+
 const FORGET_SCOPES = {
   name: 'storage_forget_scopes',
   text: `DELETE FROM offstage_storage.scopes WHERE id IN (
@@ -96,6 +103,7 @@ export function createSweepStore(database: Database): SweepStore {
       return [...expired.rows, ...closed.rows]
     },
     deleteEndedUploads: (limit) => count(DELETE_ENDED_UPLOADS, [limit]),
+    forgetPuts: (limit) => count(FORGET_PUTS, [limit]),
     forgetScopes: (closedForMs, limit) => count(FORGET_SCOPES, [closedForMs, limit]),
     forgetUsage: (limit) => count(FORGET_USAGE, [limit]),
     garbageBlobs: (limit) => blobs(GARBAGE, [limit]),

@@ -1,6 +1,7 @@
 import type { Database } from '@offstage/kit/database'
 import type { Address, Namespace, ScopeId, UploadId } from '../domain/identifier.ts'
 import type { Upload, UploadStore } from '../ports.ts'
+import { findFinishedUpload } from './finished-puts.ts'
 
 const START = {
   name: 'storage_start_upload',
@@ -74,6 +75,7 @@ export function createUploadStore(database: Database): UploadStore {
       const { rows } = await database.query<UploadRow>(FIND, [id])
       return rows[0] && uploadFromRow(rows[0])
     },
+    finished: (id) => findFinishedUpload(database, id),
     acquire: async (id, writer, leaseMs) =>
       (await database.query(ACQUIRE, [id, writer, leaseMs])).rowCount > 0,
     advance: async (id, writer, { received, leaseMs, idleMsMax }) =>
@@ -90,12 +92,14 @@ export function createUploadStore(database: Database): UploadStore {
 function uploadFromRow(row: UploadRow): Upload {
   const { id, namespace, owner } = row
   return {
+    kind: 'unfinished',
     id,
     namespace,
     owner,
     header: {
       namespace,
       owner,
+      requestId: undefined,
       address: row.address ?? undefined,
       scope: row.scope ?? undefined,
       timeToLiveMs: row.ttl_ms ?? undefined,

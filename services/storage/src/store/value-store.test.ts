@@ -37,6 +37,7 @@ function putOf(text: string, fields: Partial<PutCommand> = {}): PutCommand {
     contentType: 'text/plain',
     version: newVersion(),
     body: { kind: 'inline', bytes, sha256 },
+    request: undefined,
     upload: undefined,
     ...fields,
   }
@@ -238,6 +239,17 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
     expect([...kinds].every((kind) => kind === 'stored' || kind === 'scope-closed')).toBe(true)
     expect(await run('SELECT FROM offstage_storage.temp_values')).toHaveLength(0)
     expect((await values.put(putOf('x', { scope: id }))).kind).toBe('scope-closed')
+  })
+
+  test('of puts with one request at the same moment one is stored', async () => {
+    const request = { asker: owner, namespace, id: newVersion(), keptMs: HOUR_MS }
+    const puts = Array.from({ length: 10 }, () => values.put(putOf('x', { request })))
+    const outcomes = await Promise.all(puts)
+    const stored = outcomes.filter((outcome) => outcome.kind === 'stored')
+    expect(stored).toHaveLength(1)
+    expect(outcomes.filter(({ kind }) => kind === 'request-id-used')).toHaveLength(9)
+    expect(await run('SELECT FROM offstage_storage.temp_values')).toHaveLength(1)
+    expect(await values.finishedPut(request)).toEqual({ value: stored[0], askedAddress: undefined })
   })
 
   test('scopes that ran out are closed, emptied, and forgotten after a while', async () => {

@@ -2,6 +2,7 @@ import { type Database, loadMigrations, migrate } from '@offstage/kit/database'
 import type { Quotas } from '../domain/limits.ts'
 import type { ValueStore } from '../ports.ts'
 import { claimValue, consumeValue, releaseClaim, renewClaim } from './claim-values.ts'
+import { findFinishedPut } from './finished-puts.ts'
 import { findValue, listValues, readUsage, readValue } from './read-values.ts'
 import { putValue, reserveAddress } from './write-values.ts'
 
@@ -22,6 +23,7 @@ export function createValueStore(database: Database, quotas: Quotas): ValueStore
     read: (address) => readValue(database, address),
     reserve: (command) => reserveAddress(database, quotas, command),
     put: (command) => putValue(database, quotas, command),
+    finishedPut: (request) => findFinishedPut(database, request),
     delete: async (address) => (await database.query(DELETE, [address])).rowCount > 0,
     list: (query) => listValues(database, query),
     usage: (namespace, owner) => readUsage(database, namespace, owner),

@@ -1,9 +1,10 @@
 /** Puts and reservations: one transaction each, in which a closing scope and a quota have their say. */
-import type { Database, Queryable } from '@offstage/kit/database'
+import type { Database, Queryable, Statement } from '@offstage/kit/database'
 import type { ScopeId } from '../domain/identifier.ts'
 import { type Quotas, quotaPassed, TIME_TO_LIVE_MS_DEFAULT } from '../domain/limits.ts'
 import type { ReservedAddress, StoredValue } from '../domain/temp-value.ts'
 import type { PutCommand, ReserveCommand, WriteFault } from '../ports.ts'
+import { memoryOf, remembering } from './finished-puts.ts'
 import { readUsage } from './read-values.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
 
@@ -33,6 +34,8 @@ const PUT_NEW = {
     RETURNING ${VALUE_COLUMNS}`,
 }
 
+const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 11)
+
 const LOCK = {
   name: 'storage_lock_value',
   text: `SELECT scope, size FROM offstage_storage.live_values
@@ -51,6 +54,8 @@ const REPLACE = {
     WHERE address = $1
     RETURNING ${VALUE_COLUMNS}`,
 }
+
+const REPLACE_REMEMBERED = remembering(REPLACE, 9)
 
 const END_UPLOAD = {
   name: 'storage_end_upload',
@@ -115,8 +120,7 @@ async function insert(tx: Queryable, command: PutCommand): Promise<Written> {
   const { newAddress, namespace, owner, scope } = command
   const { timeToLiveMs = TIME_TO_LIVE_MS_DEFAULT } = command
   const head = [newAddress, namespace, owner, scope, timeToLiveMs]
-  const { rows } = await tx.query<ValueRow>(PUT_NEW, [...head, ...contentOf(command)])
-  return { row: only(rows), growth: 1 }
+  return { row: await write(tx, [PUT_NEW, PUT_NEW_REMEMBERED], head, command), growth: 1 }
 }
 
 async function replace(tx: Queryable, command: PutCommand, address: string): Promise<Written> {
@@ -125,9 +129,23 @@ async function replace(tx: Queryable, command: PutCommand, address: string): Pro
   if (before === undefined) throw new Fault({ kind: 'address-gone' })
   const scope = command.scope ?? before.scope
   const head = [address, scope, command.timeToLiveMs]
-  const { rows } = await tx.query<ValueRow>(REPLACE, [...head, ...contentOf(command)])
-  const row = only(rows)
+  const row = await write(tx, [REPLACE, REPLACE_REMEMBERED], head, command)
   return { row, growth: row.size - before.size }
+}
+
+async function write(
+  tx: Queryable,
+  [plain, remembered]: [Statement, Statement],
+  head: unknown[],
+  command: PutCommand,
+): Promise<ValueRow> {
+  const parameters = [...head, ...contentOf(command)]
+  const memory = memoryOf(command)
+  if (memory === undefined) return only((await tx.query<ValueRow>(plain, parameters)).rows)
+  type Row = ValueRow & { remembered: boolean }
+  const row = only((await tx.query<Row>(remembered, [...parameters, ...memory])).rows)
+  if (row.remembered) return row
+  throw new Fault({ kind: command.upload === undefined ? 'request-id-used' : 'upload-lost' })
 }
 
 function contentOf({ version, contentType, body }: PutCommand): unknown[] {

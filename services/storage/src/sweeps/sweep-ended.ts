@@ -10,12 +10,13 @@ export interface SweepParts {
   readonly hints: Hints
 }
 
-/** Deletes what has ended, in batches (rows S2, S6): scopes, values, uploads. */
+/** Deletes what has ended, in batches (rows S2, S6): scopes, values, uploads, and what is remembered. */
 export async function sweepEnded(parts: SweepParts, signal: AbortSignal): Promise<void> {
   const { store } = parts
   await inBatches(signal, () => store.closeExpiredScopes(BATCH))
   await inBatches(signal, () => deleteEndedValues(parts))
   await inBatches(signal, () => store.deleteEndedUploads(BATCH))
+  await inBatches(signal, () => store.forgetPuts(BATCH))
   await inBatches(signal, () => store.forgetScopes(CLOSED_SCOPE_KEPT_MS, BATCH))
   await inBatches(signal, () => store.forgetUsage(BATCH))
 }

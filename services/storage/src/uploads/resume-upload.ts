@@ -7,7 +7,8 @@
  * 2. `received` in the row counts bytes that are on disk; what a dead process wrote beyond is cut off
  *    by the next call.
  * 3. A stream that breaks off, for whatever reason but wrong bytes, leaves the upload where it is.
- * 4. A writer that sends nothing until the upload's end is told so then.
+ * 4. An upload that is complete answers as it did when it became so, while it is remembered.
+ * 5. A writer that sends nothing until the upload's end is told so then.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -40,6 +41,7 @@ export async function resumeUpload(
   try {
     // Again, for the call before may have come further.
     const upload = await getUpload(storage, actor, uploadId)
+    if (upload.kind === 'finished') return upload.value
     if (offset !== upload.received) {
       const text = `the upload stands at ${upload.received}, not at ${offset}`
       throw offsetInvalid(text, upload.received)
@@ -50,13 +52,14 @@ export async function resumeUpload(
   }
 }
 
-/** Invariant 1. */
+/** Invariant 1. An upload that has ended needs no lease. */
 async function acquire(storage: Storage, uploadId: UploadId, writer: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < LEASE_WAIT_MS; waitedMs += LOOK_EVERY_MS) {
     if (await storage.uploads.acquire(uploadId, writer, LEASE_MS)) return
+    if ((await storage.uploads.find(uploadId)) === undefined) return
     await pause(LOOK_EVERY_MS)
   }
-  throw await lostUpload(storage, uploadId)
+  throw uploadBusy(uploadId)
 }
 
 /** Why an upload is not the writer's: over, or another's. */
@@ -132,7 +135,14 @@ async function complete(
   refuse(fault)
   const body = { kind: 'blob', blobId, ...whole } as const
   const place = { namespace, owner }
-  const stored = await commitPut(storage, { header, place, body, upload: { id, writer } })
+  const keptMs = storage.uploadIdleMsMax
+  const stored = await commitPut(storage, {
+    header,
+    place,
+    body,
+    request: undefined,
+    upload: { id, writer, keptMs },
+  })
   if (stored.kind === 'stored') return stored
   // What was to be replaced, or filled, is gone for good; a quota can be made room in.
   if (stored.kind !== 'over-quota' && stored.kind !== 'upload-lost') await end(storage, id)

@@ -3,7 +3,7 @@ import { faultOfBounds } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
 import { newUploadId } from '../new-ids.ts'
-import type { Storage, Upload } from '../ports.ts'
+import type { FinishedUpload, Storage, Upload } from '../ports.ts'
 import { noRoom, uploadNotFound } from '../refusals.ts'
 import { placeOf } from '../values/put-value.ts'
 import { refuse } from '../values/receive-body.ts'
@@ -26,9 +26,14 @@ export async function startUpload(
   return { id, expireTime: await uploads.start(wanted) }
 }
 
-/** How far an upload has come. */
-export async function getUpload(storage: Storage, actor: Actor, id: UploadId): Promise<Upload> {
-  const upload = await storage.uploads.find(id)
-  if (upload === undefined || !mayTouch(actor, upload)) throw uploadNotFound(id)
+/** How far an upload has come; once it is complete, what it became, for a while. */
+export async function getUpload(
+  { uploads }: Storage,
+  actor: Actor,
+  id: UploadId,
+): Promise<Upload | FinishedUpload> {
+  const upload = (await uploads.find(id)) ?? (await uploads.finished(id))
+  if (upload === undefined) throw uploadNotFound(id)
+  if (!mayTouch(actor, upload.kind === 'finished' ? upload.value : upload)) throw uploadNotFound(id)
   return upload
 }

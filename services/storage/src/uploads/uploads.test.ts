@@ -77,7 +77,32 @@ test('an upload that is interrupted twice goes on and becomes the value it was t
   const value = await ann.put(rest, { uploadId, offset: BigInt(4 * MIB) })
   expect(value).toMatchObject({ address, contentType: 'text/csv', sha256: sha256(bytes) })
   expect((await ann.get(address)).bytes.equals(bytes)).toBe(true)
+})
+
+test('an upload whose answer was lost is told again, whatever became of the value, for a while', async () => {
+  const uploadId = await ann.startUpload()
+  const value = await ann.put(randomBytes(MIB), { uploadId })
+  expect(await ann.getUpload(uploadId)).toMatchObject({ received: BigInt(MIB), value })
+  await ann.put(Buffer.from('newer'), { address: value.address })
+  expect(await ann.put(Buffer.alloc(0), { uploadId, offset: BigInt(MIB) })).toEqual(value)
+  await ann.delete(value.address)
+  expect(await ann.put(randomBytes(MIB), { uploadId })).toEqual(value)
+  await ground.run('UPDATE offstage_storage.finished_puts SET forget_time = now()')
+  await until(async () => (await ann.getUpload(uploadId).catch(() => undefined)) === undefined)
   expect((await refusalOf(ann.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
+})
+
+test('a call that comes back while the one before still ends is told its outcome', async () => {
+  const uploadId = await ann.startUpload()
+  const bytes = randomBytes(MIB)
+  const { stream, answer } = sendAndStall(ann, uploadId, bytes)
+  await until(async () => {
+    const [row] = await ground.run('SELECT writer FROM offstage_storage.uploads')
+    return row?.writer !== null
+  })
+  const again = ann.put(bytes, { uploadId })
+  stream.end()
+  expect(await again).toEqual((await answer).value)
 })
 
 test('bytes a dead process wrote beyond its last checkpoint are cut off', async () => {

@@ -13,8 +13,9 @@ import {
   valueNotFound,
 } from '../refusals.ts'
 import { resumeUpload } from '../uploads/resume-upload.ts'
-import { openPut } from './put-parts.ts'
+import { openPut, type PutBody } from './put-parts.ts'
 import { receiveBody } from './receive-body.ts'
+import { findRepeated, refuseOther, requestOf } from './repeated-put.ts'
 
 /** Stores a value from its parts (row S1); resolves once it can be seen. */
 export async function putValue(
@@ -24,15 +25,42 @@ export async function putValue(
 ): Promise<StoredValue> {
   const { opening, body } = await openPut(parts)
   if (opening.kind === 'resume') return resumeUpload(storage, actor, opening.header, body)
-  const { header } = opening
-  const place = await placeOf(storage, actor, header)
+  return putNew(storage, actor, opening.header, body)
+}
+
+/**
+ * What refuses a put may refuse its repeat though the put is done: its address is gone by now, say, or
+ * the quota used up. So it is before a refusal, and only then, that a repeat is looked for.
+ */
+async function putNew(
+  storage: Storage,
+  actor: Actor,
+  header: PutHeader,
+  body: PutBody,
+): Promise<StoredValue> {
+  let place: Place | undefined
+  let refusal: unknown
+  try {
+    place = await placeOf(storage, actor, header)
+  } catch (error) {
+    refusal = error
+    if ((await findRepeated(storage, actor, header)) === undefined) throw error
+  }
   const { size, sha256 } = header
   const bounds = { size, sha256, sizeMax: storage.valueBytesMax }
   await using received = await receiveBody(storage.blobs, body, bounds)
-  const stored = await commitPut(storage, { header, place, body: received.body, upload: undefined })
-  if (stored.kind === 'stored') return stored
+  if (place !== undefined) {
+    const request = requestOf(actor, header)
+    const put = { header, place, body: received.body, request, upload: undefined }
+    const stored = await commitPut(storage, put)
+    if (stored.kind === 'stored') return stored
+    refusal = refusalFromWrite(stored, header)
+  }
   await received.discard()
-  throw refusalFromWrite(stored, header)
+  const finished = await findRepeated(storage, actor, header)
+  if (finished === undefined) throw refusal
+  refuseOther(header, finished, received.body.sha256)
+  return finished.value
 }
 
 /** Where a value will be and whose. */
@@ -92,7 +120,7 @@ export async function refuseForeignScope(
 /** Makes the value visible. A fault of the database's connection leaves open whether it is, so the blob stays. */
 export async function commitPut(
   storage: Storage,
-  put: { header: PutHeader; place: Place; body: Body; upload: PutCommand['upload'] },
+  put: { header: PutHeader; place: Place; body: Body } & Pick<PutCommand, 'request' | 'upload'>,
 ): ReturnType<Storage['values']['put']> {
   const { address, scope, timeToLiveMs, contentType } = put.header
   const stored = await storage.values.put({
@@ -101,6 +129,7 @@ export async function commitPut(
     newAddress: newAddress(),
     version: newVersion(),
     body: put.body,
+    request: put.request,
     upload: put.upload,
   })
   if (stored.kind !== 'stored') return stored

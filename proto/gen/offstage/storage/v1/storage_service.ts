@@ -73,7 +73,10 @@ export interface PutValueHeader {
   size?:
     | bigint
     | undefined;
-  /** Continues an upload from StartUpload; namespace, address and so on are those given there. */
+  /**
+   * Continues an upload from StartUpload; namespace, address and so on are those given there. One that is complete answers as it
+   * did when it became so.
+   */
   uploadId: string;
   /** Where the first chunk belongs in the upload; must be what GetUpload told (OFFSET_INVALID otherwise). */
   offset: bigint;
@@ -84,6 +87,12 @@ export interface PutValueHeader {
    * writers that do not know the size beforehand.
    */
   trailer: boolean;
+  /**
+   * Makes the put safe to repeat: at most 100 characters, unique among the puts of one user in one namespace. A repeat within ten
+   * minutes changes nothing and answers with the value as it was stored then; with other bytes, or for another address, it is refused
+   * (REQUEST_ID_REUSED). Not for uploads, whose `upload_id` does the same.
+   */
+  requestId: string;
 }
 
 /** Closes a PutValue stream whose header promised it. */
@@ -238,10 +247,14 @@ export interface GetUploadRequest {
 
 /** Answers GetUpload. */
 export interface GetUploadResponse {
-  /** Bytes that are safe; go on from here. */
+  /** Bytes that are safe; go on from here. All of them once it is complete. */
   received: bigint;
-  /** When the upload will be removed without headway. */
-  expireTime: Date | undefined;
+  /** When the upload will be removed without headway; once it is complete, when it will be forgotten. */
+  expireTime:
+    | Date
+    | undefined;
+  /** The value as stored, once the upload is complete; not set before. For callers whose answer to PutValue was lost. */
+  value: Value | undefined;
 }
 
 /** Asks for a scope. */
@@ -478,6 +491,7 @@ function createBasePutValueHeader(): PutValueHeader {
     offset: 0n,
     owner: "",
     trailer: false,
+    requestId: "",
   };
 }
 
@@ -521,6 +535,9 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
     }
     if (message.trailer !== false) {
       writer.uint32(88).bool(message.trailer);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(98).string(message.requestId);
     }
     return writer;
   },
@@ -626,6 +643,14 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
             message.trailer = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -656,6 +681,7 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
     message.owner = object.owner ?? "";
     message.trailer = object.trailer ?? false;
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
@@ -1861,7 +1887,7 @@ export const GetUploadRequest: MessageFns<GetUploadRequest> = {
 };
 
 function createBaseGetUploadResponse(): GetUploadResponse {
-  return { received: 0n, expireTime: undefined };
+  return { received: 0n, expireTime: undefined, value: undefined };
 }
 
 export const GetUploadResponse: MessageFns<GetUploadResponse> = {
@@ -1874,6 +1900,9 @@ export const GetUploadResponse: MessageFns<GetUploadResponse> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(18).fork()).join();
+    }
+    if (message.value !== undefined) {
+      Value.encode(message.value, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1907,6 +1936,14 @@ export const GetUploadResponse: MessageFns<GetUploadResponse> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.value = Value.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1926,6 +1963,7 @@ export const GetUploadResponse: MessageFns<GetUploadResponse> = {
     const message = createBaseGetUploadResponse();
     message.received = (object.received !== undefined && object.received !== null) ? BigInt(object.received) : 0n;
     message.expireTime = object.expireTime ?? undefined;
+    message.value = (object.value !== undefined && object.value !== null) ? Value.fromPartial(object.value) : undefined;
     return message;
   },
 };

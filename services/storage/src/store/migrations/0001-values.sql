@@ -85,6 +85,30 @@ CREATE TABLE offstage_storage.uploads (
 );
 CREATE INDEX uploads_expiring ON offstage_storage.uploads (expire_time);
 
+-- Puts that are done, as they were answered, for those whose answer was lost: by the request id of the put, which one
+-- asker uses once in a namespace, or by the upload.
+CREATE TABLE offstage_storage.finished_puts (
+  asker           text,
+  asked_namespace text,
+  request_id      text,
+  asked_address   text,                         -- null: a new one
+  upload          text        UNIQUE,
+  forget_time     timestamptz NOT NULL,
+  address         text        NOT NULL,
+  namespace       text        NOT NULL,
+  owner           text        NOT NULL,
+  scope           text,
+  expire_time     timestamptz,
+  create_time     timestamptz NOT NULL,
+  version         text        NOT NULL,
+  size            bigint      NOT NULL,
+  content_type    text        NOT NULL,
+  sha256          bytea       NOT NULL,
+  UNIQUE (asker, asked_namespace, request_id),
+  CONSTRAINT asked_once CHECK ((request_id IS NULL) <> (upload IS NULL))
+);
+CREATE INDEX finished_puts_forgotten ON offstage_storage.finished_puts (forget_time);
+
 -- Blobs nothing points to any more, to be removed from the disk.
 CREATE TABLE offstage_storage.garbage_blobs (
   blob_id     text        PRIMARY KEY,
