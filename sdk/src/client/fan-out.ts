@@ -183,12 +183,13 @@ class FanOut<I, R> {
 
   /** Asks what is unfinished to end (invariant 2); a cancel that fails changes nothing about the first failure. */
   async #cancelRest(): Promise<void> {
-    const rest = [...this.#running.keys()]
     for (const stop of this.#running.values()) stop()
     const unknown = JobState.JOB_STATE_UNSPECIFIED
-    for (const id of this.#unanswered) {
-      rest.push(new JobHandle<R>(this.#session, id, '', unknown, undefined))
-    }
+    const unanswered = this.#unanswered.map(
+      (id) => new JobHandle<R>(this.#session, id, '', unknown, undefined),
+    )
+    // Taken from the end: those without an answer come last, when a slow scheduler may have recorded them.
+    const rest = [...unanswered, ...this.#running.keys()]
     const reason = 'another job of the same runAll has failed'
     const cancelNext = async () => {
       for (let handle = rest.pop(); handle !== undefined; handle = rest.pop()) {
