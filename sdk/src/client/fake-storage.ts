@@ -42,6 +42,8 @@ export class FakeStorage implements AsyncDisposable {
   writesEnded = 0
   /** Loses the answers of that many writes, after the value was stored. */
   lostAnswers = 0
+  /** What happens before such a write is repeated. */
+  onLostAnswer: (address: string) => void = () => {}
   /** Tells that many times that an upload is shorter than it is. */
   staleOffsets = 0
   /** What becomes of uploads that are done: the answer is given again, or there is no such upload. */
@@ -52,6 +54,8 @@ export class FakeStorage implements AsyncDisposable {
   readsOpen = 0
   /** Writes are answered with another checksum. */
   corrupts = false
+  /** Values as puts with a request id were answered. */
+  readonly #answered = new Map<string, Value>()
   readonly #server = new Server()
   address = ''
 
@@ -183,11 +187,18 @@ export class FakeStorage implements AsyncDisposable {
         done({ code: status.INVALID_ARGUMENT, details: 'no trailer' }, null)
         return
       }
+      const answered = this.#answered.get(header.requestId)
+      if (answered !== undefined) {
+        done(null, { value: answered })
+        return
+      }
       const address = header.address || `value-${this.values.size + 1}`
       this.values.set(address, { bytes, header })
+      if (header.requestId !== '') this.#answered.set(header.requestId, this.#described(address))
       if (!this.remembersUploads) this.uploads.delete(header.uploadId)
       if (this.lostAnswers > 0) {
         this.lostAnswers -= 1
+        this.onLostAnswer(address)
         done({ code: status.UNAVAILABLE, details: 'lost' }, null)
       } else done(null, { value: this.#described(address) })
     })

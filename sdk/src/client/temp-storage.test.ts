@@ -124,6 +124,19 @@ describe('a value', () => {
     expect(it.storage.values.get(address)?.bytes.equals(bytes)).toBe(true)
   })
 
+  test('that is put again after a lost answer is stored once, and goes over nothing newer', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    it.storage.lostAnswers = 1
+    it.storage.onLostAnswer = (address) => it.storage.keep(address, 'newer')
+    const { address } = await storage.put('older', { address: 'fixed' })
+    expect(await storage.get(address)).toBe('newer')
+    it.storage.lostAnswers = 1
+    it.storage.onLostAnswer = () => {}
+    await storage.put('another')
+    expect(it.storage.values.size).toBe(2)
+  })
+
   test('whose upload is done though its answer was lost is not sent again', async () => {
     await using it = await setUpClient()
     const bytes = Buffer.alloc(5 * 1024 * 1024, 'abcdefg')

@@ -33,8 +33,19 @@ export async function uploadBytes(
   const stored =
     bytes.byteLength >= RESUMABLE_BYTES_MIN
       ? await uploadResumably(session, header, bytes, signal)
-      : await session.repeat(signal, () => send(session, requestsOf(header, bytes), signal))
+      : await uploadAtOnce(session, header, bytes, signal)
   return compared(stored, await sha256Of(bytes))
+}
+
+/** Stores bytes in one call; its request id makes a repeat change nothing. */
+async function uploadAtOnce(
+  session: Session,
+  header: PutValueHeader,
+  bytes: Buffer,
+  signal: AbortSignal | undefined,
+): Promise<StoredValue> {
+  const once = { ...header, requestId: session.nextRequestId() }
+  return session.repeat(signal, () => send(session, requestsOf(once, bytes), signal))
 }
 
 /** Stores bytes by an upload that goes on where it was interrupted. */
