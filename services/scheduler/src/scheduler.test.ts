@@ -100,6 +100,19 @@ describe('starting', () => {
     expect(satisfied).toBe(true)
   })
 
+  test('a long queue is worked off without hints, not a slotful for each sweep', async () => {
+    await using here = await start()
+    await using there = await start({ database: here.database, config: { claimSweepMs: 2_000 } })
+    await using _executor = await attachExecutor(there.address, { slots: 2, auto: true })
+    // The two have no bus in common.
+    const started = await here.jobs.startMany(Array.from({ length: 40 }, () => job))
+    const ids = started.map(({ outcome }) =>
+      outcome?.$case === 'started' ? outcome.value.jobId : '',
+    )
+    const { satisfied } = await there.jobs.wait(ids, { timeoutMs: 10_000 })
+    expect(satisfied).toBe(true)
+  })
+
   test('higher priority is claimed first, equals in the order of their start', async () => {
     await using it = await start()
     await using executor = await attachExecutor(it.address, { slots: 1 })

@@ -25,10 +25,15 @@ export class Backlog {
   }
 
   /** Jobs were put into this queue, here or elsewhere. */
-  add({ namespace, method, lane }: Queued): void {
+  add(queued: Queued): void {
+    this.note(queued)
+    this.#wake()
+  }
+
+  /** There may be more in this queue than there were slots for: the next free one is to look. */
+  note({ namespace, method, lane }: Queued): void {
     const key = queueKey(namespace, method)
     for (const one of lane === undefined ? LANES : [lane]) this.#methods[one]?.add(key)
-    this.#wake()
   }
 
   /** The queue has been read to its end. */

@@ -95,7 +95,10 @@ async function claimOnce(
   queues: readonly QueueRef[],
 ): Promise<boolean> {
   const slots = reserveSlots(members, lane)
-  if (slots.length === 0) return false
+  if (slots.length === 0) {
+    note(options.backlog(), namespace, queues)
+    return false
+  }
   const ids = slots.map((attachment) => attachment.id)
   let claimed: ClaimedJob[] = []
   try {
@@ -115,9 +118,14 @@ async function claimOnce(
   }
   if (unsent.length > 0) options.unsent(unsent)
   const full = claimed.length === slots.length
-  if (!full)
-    for (const queue of queues) options.backlog().clear(namespace, queue.method, queue.lane)
+  if (full) note(options.backlog(), namespace, queues)
+  else for (const queue of queues) options.backlog().clear(namespace, queue.method, queue.lane)
   return full
+}
+
+/** Not read to their end, for want of slots: the next free slot looks again, without waiting for a hint. */
+function note(backlog: Backlog, namespace: string, queues: readonly QueueRef[]): void {
+  for (const { method, lane } of queues) backlog.note({ namespace, method, lane })
 }
 
 /** One slot from each member in turn, so that work spreads, up to the size of one claim. */
