@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate up down servers bench bench-values bench-idle clean
+.PHONY: help setup demo demo-up test check format generate up down servers bench bench-history bench-values bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -54,6 +54,9 @@ servers: ## Install PostgreSQL and nats-server where they are missing
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts
+
+bench-history: setup servers ## Measure the hot path beside a million finished and a million queued jobs
+	@node bench/hot-path/history.ts
 
 bench-values: setup ## Measure reusable values
 	@node bench/values/main.ts

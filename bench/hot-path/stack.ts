@@ -3,6 +3,8 @@ import { spawnProcess, startNats, startPostgres } from '@offstage/kit/testkit'
 
 export interface Stack extends AsyncDisposable {
   readonly scheduler: string
+  /** The scheduler's database. */
+  readonly jobsDatabaseUrl: string
   /** An empty database on the same server. */
   readonly databaseUrl: string
 }
@@ -17,6 +19,7 @@ export async function startStack(): Promise<Stack> {
   const stack = new AsyncDisposableStack()
   const postgres = stack.use(await startPostgres())
   const nats = stack.use(await startNats())
+  const jobsDatabaseUrl = await postgres.createDatabase()
   const common = { ...nodeOptions, OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info' }
   const scheduler = stack.use(
     await spawnProcess({
@@ -24,7 +27,7 @@ export async function startStack(): Promise<Stack> {
       env: {
         ...common,
         OFFSTAGE_SCHEDULER_PORT: '0',
-        OFFSTAGE_SCHEDULER_DATABASE_URL: await postgres.createDatabase(),
+        OFFSTAGE_SCHEDULER_DATABASE_URL: jobsDatabaseUrl,
       },
       ready: SERVING,
     }),
@@ -44,5 +47,10 @@ export async function startStack(): Promise<Stack> {
     }),
   )
   const databaseUrl = await postgres.createDatabase()
-  return { scheduler: address, databaseUrl, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    scheduler: address,
+    jobsDatabaseUrl,
+    databaseUrl,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
 }

@@ -1,0 +1,72 @@
+/**
+ * Whether a long history slows the hot path: batches of no-op jobs with empty tables, and again beside a million
+ * finished and a million queued jobs, in one run. Ends with an error when the goal is missed.
+ */
+import { openPostgres } from '@offstage/kit/database'
+import { Offstage } from '@offstage/sdk'
+import { noop } from './jobs.ts'
+import { startStack } from './stack.ts'
+
+const JOBS = 1_000_000
+const ROUNDS = 3
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 4)
+const IN_FLIGHT = 8
+const GOAL = 0.9
+const params = new Array<undefined>(500).fill(undefined)
+
+/** Ids of the past in the order of time, as real ones are; `from` to `to` milliseconds ago. */
+const history = (state: string, method: string, from: number, to: number) => ({
+  name: '',
+  text: `
+    INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, params, finish_time)
+    SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - ago), 12, '0') || '7' ||
+        substr(md5(ago::text || '${method}'), 1, 3) || '8' || substr(md5('${method}' || ago::text), 1, 15))::uuid,
+      'default', '${method}', ${state}, 1, 1, 0, 1, 'dev', '{}'::bytea, now()
+    FROM generate_series(${from}, ${to}, -1) AS ago`,
+})
+
+await using stack = await startStack()
+await using offstage = await Offstage.connect({ scheduler: stack.scheduler })
+await using database = await openPostgres({
+  url: stack.jobsDatabaseUrl,
+  poolSize: 1,
+  statementTimeoutMs: 300_000,
+})
+
+async function rate(): Promise<number> {
+  const begin = performance.now()
+  const end = begin + SECONDS * 1_000
+  let done = 0
+  const loop = async () => {
+    while (performance.now() < end) {
+      const jobs = await offstage.startJobs(noop, params, { inlineWaitMs: 10_000 })
+      done += jobs.length
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
+  return (done / (performance.now() - begin)) * 1_000
+}
+
+/** The median of some rounds, after one to warm up. */
+async function medianRate(): Promise<number> {
+  await rate()
+  const rates: number[] = []
+  for (let round = 0; round < ROUNDS; round++) rates.push(await rate())
+  return rates.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? Number.NaN
+}
+
+const empty = await medianRate()
+await database.query(history('5', 'history.finished', 2 * JOBS, JOBS + 1))
+await database.query(history('2', 'history.queued', JOBS, 1))
+await database.query({ name: '', text: 'VACUUM ANALYZE offstage.jobs' })
+const full = await medianRate()
+
+const perSecond = (value: number) => `${Math.round(value).toLocaleString('en')}/s`
+const ratio = full / empty
+console.table({
+  'empty tables': perSecond(empty),
+  'beside a million finished and a million queued jobs': perSecond(full),
+})
+const isMet = ratio >= GOAL
+console.log(`${isMet ? 'met' : 'MISSED'}: ${ratio.toFixed(2)} of empty (at least ${GOAL})`)
+if (!isMet) process.exitCode = 1
