@@ -184,14 +184,14 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
       if (position !== undefined)
         outcomes[position] = outcomeFrom(session, method, answer.outcomes[at])
     }
-    // One answer holds only so many results: the ends of the rest are asked for.
-    const handles = positions.flatMap((position) => outcomes[position]?.job ?? [])
-    await settleStates(session, handles.filter(isEndLeftOut), signal, CALL_MS_MAX)
   } catch (error) {
     unanswered.push(...specs.map(({ requestId }) => requestId))
     if (!(error instanceof OffstageError)) throw error
     for (const position of positions) outcomes[position] = { job: null, error }
   }
+  // One answer holds only so many results: the ends of the rest are asked for.
+  const handles = positions.flatMap((position) => outcomes[position]?.job ?? [])
+  await settleStates(session, handles.filter(isEndLeftOut), signal, CALL_MS_MAX)
 }
 
 function isEndLeftOut({ isCompleted, state }: JobHandle): boolean {
