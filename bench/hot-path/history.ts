@@ -4,7 +4,7 @@
  */
 import { openPostgres } from '@offstage/kit/database'
 import { Offstage } from '@offstage/sdk'
-import { noop } from './jobs.ts'
+import { median, rate, startBatch } from './rate.ts'
 import { startStack } from './stack.ts'
 
 const JOBS = 1_000_000
@@ -12,7 +12,6 @@ const ROUNDS = 3
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 4)
 const IN_FLIGHT = 8
 const GOAL = 0.9
-const params = new Array<undefined>(500).fill(undefined)
 
 /** Ids of the past in the order of time, as real ones are; `from` to `to` milliseconds ago. */
 const history = (state: string, method: string, from: number, to: number) => ({
@@ -33,26 +32,13 @@ await using database = await openPostgres({
   statementTimeoutMs: 300_000,
 })
 
-async function rate(): Promise<number> {
-  const begin = performance.now()
-  const end = begin + SECONDS * 1_000
-  let done = 0
-  const loop = async () => {
-    while (performance.now() < end) {
-      const jobs = await offstage.startJobs(noop, params, { inlineWaitMs: 10_000 })
-      done += jobs.length
-    }
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, loop))
-  return (done / (performance.now() - begin)) * 1_000
-}
-
 /** The median of some rounds, after one to warm up. */
 async function medianRate(): Promise<number> {
-  await rate()
+  const batches = () => rate(SECONDS, IN_FLIGHT, () => startBatch(offstage))
+  await batches()
   const rates: number[] = []
-  for (let round = 0; round < ROUNDS; round++) rates.push(await rate())
-  return rates.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? Number.NaN
+  for (let round = 0; round < ROUNDS; round++) rates.push(await batches())
+  return median(rates)
 }
 
 const empty = await medianRate()

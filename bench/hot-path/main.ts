@@ -6,13 +6,12 @@ import { spawnProcess } from '@offstage/kit/testkit'
 import { Offstage } from '@offstage/sdk'
 import { connectEcho } from './echo.ts'
 import { noop } from './jobs.ts'
+import { median, rate, startBatch } from './rate.ts'
 import { openSqlLoop } from './sql-loop.ts'
 import { startStack } from './stack.ts'
 
 const ROUNDS = 3
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 3)
-const BATCH = 500
-const params = new Array<undefined>(BATCH).fill(undefined)
 
 await using stack = await startStack()
 await using echoServer = await spawnProcess({
@@ -22,27 +21,6 @@ await using echoServer = await spawnProcess({
 const echo = connectEcho(echoServer.ready[1] ?? '')
 await using sqlLoop = await openSqlLoop(stack.databaseUrl)
 await using offstage = await Offstage.connect({ scheduler: stack.scheduler })
-
-/** Runs `work` from `concurrency` loops for a while; how many a second. */
-async function rate(concurrency: number, work: () => Promise<number>): Promise<number> {
-  const begin = performance.now()
-  const end = begin + SECONDS * 1_000
-  let done = 0
-  const loop = async () => {
-    while (performance.now() < end) {
-      const finished = await work()
-      done += finished
-    }
-  }
-  await Promise.all(Array.from({ length: concurrency }, loop))
-  return (done / (performance.now() - begin)) * 1_000
-}
-
-async function startBatch(): Promise<number> {
-  const jobs = await offstage.startJobs(noop, params, { inlineWaitMs: 10_000 })
-  for (const job of jobs) if (!job.isSucceeded) throw new Error(`job ${job.id} is ${job.status}`)
-  return jobs.length
-}
 
 async function echoOne(): Promise<number> {
   await echo.echo()
@@ -65,19 +43,16 @@ async function latencyMs(): Promise<number[]> {
   return samples.sort((a, b) => a - b)
 }
 
-const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-
 const figures = { batches: [], one: [], echo: [], sql: [], p50: [], p99: [] } as Record<
   'batches' | 'one' | 'echo' | 'sql' | 'p50' | 'p99',
   number[]
 >
-for (let i = 0; i < 5; i++) await startBatch()
+for (let i = 0; i < 5; i++) await startBatch(offstage)
 for (let round = 1; round <= ROUNDS; round++) {
-  figures.sql.push(await rate(1, () => sqlLoop.run()))
-  figures.batches.push(await rate(8, startBatch))
-  figures.echo.push(await rate(100, echoOne))
-  figures.one.push(await rate(100, startOne))
+  figures.sql.push(await rate(SECONDS, 1, () => sqlLoop.run()))
+  figures.batches.push(await rate(SECONDS, 8, () => startBatch(offstage)))
+  figures.echo.push(await rate(SECONDS, 100, echoOne))
+  figures.one.push(await rate(SECONDS, 100, startOne))
   const samples = await latencyMs()
   figures.p50.push(samples[Math.floor(samples.length * 0.5)] ?? Number.NaN)
   figures.p99.push(samples[Math.floor(samples.length * 0.99)] ?? Number.NaN)
