@@ -7,9 +7,10 @@
  *    {@link START_GRACE_MS} to be answered; jobs without an answer are canceled by their request ids, which are job ids.
  */
 import { JobState } from '@offstage/proto/jobs'
+import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
-import { checkOptions, checkParamsList, checkTarget } from './check-arguments.ts'
+import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { followJob } from './handle-symbols.ts'
 import { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'

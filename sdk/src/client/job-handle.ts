@@ -4,8 +4,9 @@ import type {
   Completion as WireCompletion,
 } from '@offstage/proto/jobs'
 import { JobState as State } from '@offstage/proto/jobs'
+import { checkOptions } from '../arguments/check-options.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import { checkOptions, whole } from './check-arguments.ts'
+import { whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import {
   cancelOutcomeFrom,

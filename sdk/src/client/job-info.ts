@@ -1,16 +1,7 @@
 import { type Job, JobKind, type JobFilter as WireFilter } from '@offstage/proto/jobs'
-import {
-  abortSignal,
-  checkOptions,
-  date,
-  oneOf,
-  type Rule,
-  type Rules,
-  rule,
-  text,
-  texts,
-  whole,
-} from './check-arguments.ts'
+import { checkOptions, type Rule, type Rules } from '../arguments/check-options.ts'
+import { abortSignal, date, oneOf, rule, text, texts } from '../arguments/rules.ts'
+import { whole } from './check-arguments.ts'
 import type { Progress } from './events.ts'
 import {
   type JobStateName,

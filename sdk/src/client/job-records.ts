@@ -1,6 +1,7 @@
 import { WaitCause } from '@offstage/proto/jobs'
+import { checkOptions } from '../arguments/check-options.ts'
+import { text } from '../arguments/rules.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import { checkOptions, text } from './check-arguments.ts'
 import { jobNotFound } from './job-errors.ts'
 import {
   filterFrom,

@@ -1,24 +1,21 @@
 /** What the options of starts and waits must be; see check-arguments. */
-import { checkDeadlines, checkRetry } from '../jobs/check-definition.ts'
-import type { DeadlineOptions, RetryOptions } from '../jobs/definition.ts'
-import { laneNames } from '../jobs/policies.ts'
+
+import type { Rule, Rules } from '../arguments/check-options.ts'
 import {
   abortSignal,
   callback,
-  dateOrSpanMs,
   flag,
   numberRule,
   oneOf,
-  type Rule,
-  type Rules,
   rule,
   someText,
-  spanMs,
   text,
   texts,
-  timeoutMs,
-  whole,
-} from './check-arguments.ts'
+} from '../arguments/rules.ts'
+import { checkDeadlines, checkRetry } from '../jobs/check-definition.ts'
+import type { DeadlineOptions, RetryOptions } from '../jobs/definition.ts'
+import { laneNames } from '../jobs/policies.ts'
+import { dateOrSpanMs, spanMs, timeoutMs, whole } from './check-arguments.ts'
 import { keyConflicts } from './job-spec.ts'
 import type {
   CancelOptions,

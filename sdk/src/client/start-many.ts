@@ -4,9 +4,10 @@
  * at once.
  */
 import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
+import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import { checkOptions, checkParamsList, checkTarget } from './check-arguments.ts'
+import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'

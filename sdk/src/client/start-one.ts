@@ -1,5 +1,6 @@
+import { checkOptions } from '../arguments/check-options.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import { checkOptions, checkTarget } from './check-arguments.ts'
+import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { RUN_RULES, START_RULES } from './option-rules.ts'

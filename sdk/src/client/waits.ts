@@ -1,4 +1,5 @@
-import { checkHandles, checkOptions } from './check-arguments.ts'
+import { checkOptions } from '../arguments/check-options.ts'
+import { checkHandles } from './check-arguments.ts'
 import type { JobHandle } from './job-handle.ts'
 import { WAIT_RULES } from './option-rules.ts'
 import type { WaitAnswer, WaitOptions } from './options.ts'

@@ -1,5 +1,5 @@
+import { shown } from '../arguments/shown.ts'
 import type { DeadlineOptions, JobDefinition, RetryOptions } from './definition.ts'
-import { shown } from './shown.ts'
 
 /** Letters, digits, `_` and `-` in segments joined by dots (row J1). */
 const METHOD = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
