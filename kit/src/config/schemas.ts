@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { isLoopback } from '../grpc/authenticate.ts'
+import { isLoopback } from '../auth/mod.ts'
 
 /** A schema that parses a text, or finds it to be nothing that `what` describes. */
 function parsed<T>(what: string, parse: (text: string) => T | undefined) {

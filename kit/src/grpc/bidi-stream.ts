@@ -1,7 +1,8 @@
 import type { handleBidiStreamingCall } from '@grpc/grpc-js'
+import type { Right } from '../auth/mod.ts'
 import { drained } from './answer-stream.ts'
 import type { CallContext } from './call-context.ts'
-import { bindable, conduct } from './edge.ts'
+import { bindable, conduct, type Guarded } from './edge.ts'
 import { requestsOf } from './request-stream.ts'
 
 /** Both directions of a call that stays open. */
@@ -19,10 +20,11 @@ export interface BidiCall<Req, Res> {
  * for hours, so they have no span of their own.
  */
 export function bidiStream<Req, Res>(
+  right: Right,
   handler: (call: BidiCall<Req, Res>, context: CallContext) => Promise<void>,
-): handleBidiStreamingCall<Req, Res> {
-  return bindable<handleBidiStreamingCall<Req, Res>>('bidiStream', (edge) => (call) => {
-    void conduct(edge, call, (context) => {
+): Guarded<handleBidiStreamingCall<Req, Res>> {
+  return bindable<handleBidiStreamingCall<Req, Res>>('bidiStream', right, (edge) => (call) => {
+    void conduct(edge, right, call, (context) => {
       const requests = requestsOf<Req>(call, context)
       const send = (message: Res) => !call.writableEnded && !call.destroyed && call.write(message)
       return handler({ requests, send, drained: () => drained(call) }, context)

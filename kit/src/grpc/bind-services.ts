@@ -3,12 +3,15 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import { bindingOf, type CallShape, type Edge } from './edge.ts'
+import { bindingOf, type CallShape, type Edge, type GuardedService } from './edge.ts'
+
+/** The handlers of a service, whichever it is. */
+export type Implementation = GuardedService<UntypedServiceImplementation>
 
 export interface ServedService {
   readonly definition: ServiceDefinition
   /** A handler for each method, made by unary, serverStream, clientStream or bidiStream. */
-  readonly implementation: UntypedServiceImplementation
+  readonly implementation: Implementation
 }
 
 /** The full name, e.g. `offstage.jobs.v1.JobService`. */

@@ -9,7 +9,7 @@
  */
 
 import type { Metadata } from '@grpc/grpc-js'
-import type { Caller } from './authenticate.ts'
+import type { Actor } from '../auth/mod.ts'
 import type { Edge } from './edge.ts'
 
 /** What every handler is given beside the request. */
@@ -19,7 +19,8 @@ export interface CallContext {
   /** When the caller stops waiting; undefined when it set no deadline. */
   readonly deadline: Date | undefined
   readonly metadata: Metadata
-  readonly caller: Caller
+  /** Who calls. */
+  readonly actor: Actor
   /** Address of the other end of the connection, `host:port`. */
   readonly peer: string
 }
@@ -54,11 +55,11 @@ export interface SurfaceCall {
   once(event: 'cancelled', listener: () => void): unknown
 }
 
-const NOBODY: Caller = Object.freeze({ user: '', roles: [], namespaces: [] })
+const NOBODY: Actor = Object.freeze({ user: '', roles: [], namespaces: [] })
 
 export class ServerCall implements CallContext {
   /** Set by admit(), before the handler runs. */
-  caller: Caller = NOBODY
+  actor: Actor = NOBODY
   /** Read at once: grpc-js forgets it with the connection. */
   readonly peer: string
   readonly #edge: Edge

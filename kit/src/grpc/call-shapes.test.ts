@@ -7,11 +7,11 @@ import {
   type requestCallback,
   type ServiceError,
   status,
-  type UntypedHandleCall,
 } from '@grpc/grpc-js'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import { describe, expect, test } from 'vitest'
 import { bidiStream } from './bidi-stream.ts'
+import type { Implementation } from './bind-services.ts'
 import type { CallAborted, CallContext } from './call-context.ts'
 import { clientStream } from './client-stream.ts'
 import { type Echo, type EchoServer, serveEcho, UNREADABLE } from './echo-fixture.ts'
@@ -33,7 +33,7 @@ interface Call {
 
 interface Shape {
   readonly method: string
-  serve(work: Work): UntypedHandleCall
+  serve(work: Work): Implementation[string]
   call(server: EchoServer, text: string, options?: { deadline?: number }): Call
 }
 
@@ -58,14 +58,14 @@ function answered(begin: (callback: requestCallback<Echo>) => { cancel(): void }
 const shapes: Record<string, Shape> = {
   unary: {
     method: 'one',
-    serve: (work) => unary<Echo, Echo>((_request, context) => work(context)),
+    serve: (work) => unary<Echo, Echo>('identified', (_request, context) => work(context)),
     call: ({ client }, text, options = {}) =>
       answered((callback) => client.one({ text }, new Metadata(), options, callback)),
   },
   'server stream': {
     method: 'down',
     serve: (work) =>
-      serverStream<Echo, Echo>(async function* (_request, context) {
+      serverStream<Echo, Echo>('identified', async function* (_request, context) {
         yield await work(context)
       }),
     call: ({ client }, text, options = {}) =>
@@ -73,7 +73,7 @@ const shapes: Record<string, Shape> = {
   },
   'client stream': {
     method: 'up',
-    serve: (work) => clientStream<Echo, Echo>((_requests, context) => work(context)),
+    serve: (work) => clientStream<Echo, Echo>('identified', (_requests, context) => work(context)),
     call: ({ client }, text, options = {}) =>
       answered((callback) => {
         const stream = client.up(new Metadata(), options, callback)
@@ -85,7 +85,7 @@ const shapes: Record<string, Shape> = {
   'bidi stream': {
     method: 'both',
     serve: (work) =>
-      bidiStream<Echo, Echo>(async (call, context) => {
+      bidiStream<Echo, Echo>('identified', async (call, context) => {
         call.send(await work(context))
       }),
     call: ({ client }, text, options = {}) => {

@@ -1,6 +1,7 @@
 import type { handleClientStreamingCall } from '@grpc/grpc-js'
+import type { Right } from '../auth/mod.ts'
 import type { CallContext } from './call-context.ts'
-import { answer, bindable, inSpan } from './edge.ts'
+import { answer, bindable, type Guarded, inSpan } from './edge.ts'
 import { requestsOf } from './request-stream.ts'
 
 /**
@@ -8,13 +9,17 @@ import { requestsOf } from './request-stream.ts'
  * them; when the call is aborted their iteration throws the reason.
  */
 export function clientStream<Req, Res>(
+  right: Right,
   handler: (requests: AsyncIterable<Req>, context: CallContext) => Promise<Res>,
-): handleClientStreamingCall<Req, Res> {
+): Guarded<handleClientStreamingCall<Req, Res>> {
   return bindable<handleClientStreamingCall<Req, Res>>(
     'clientStream',
+    right,
     (edge) => (call, callback) => {
       inSpan(call, () =>
-        answer(edge, call, callback, (context) => handler(requestsOf(call, context), context)),
+        answer(edge, right, call, callback, (context) =>
+          handler(requestsOf(call, context), context),
+        ),
       )
     },
   )

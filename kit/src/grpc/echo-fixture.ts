@@ -12,10 +12,10 @@ import {
   type MethodDefinition,
   makeGenericClientConstructor,
   type requestCallback,
-  type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { createLogger } from '../telemetry/mod.ts'
 import { bidiStream } from './bidi-stream.ts'
+import type { Implementation } from './bind-services.ts'
 import { clientStream } from './client-stream.ts'
 import { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './server.ts'
 import { serverStream } from './server-stream.ts'
@@ -52,17 +52,17 @@ export const echoDefinition = {
   both: method('Both', true, true),
 }
 
-const echoes: UntypedServiceImplementation = {
-  one: unary((request: Echo) => request),
-  down: serverStream(async function* (request: Echo) {
+const echoes: Implementation = {
+  one: unary('identified', (request: Echo) => request),
+  down: serverStream('identified', async function* (request: Echo) {
     for (const text of request.text) yield { text }
   }),
-  up: clientStream(async (requests: AsyncIterable<Echo>) => {
+  up: clientStream('identified', async (requests: AsyncIterable<Echo>) => {
     let all = ''
     for await (const { text } of requests) all += text
     return { text: all }
   }),
-  both: bidiStream<Echo, Echo>(async (call) => {
+  both: bidiStream<Echo, Echo>('identified', async (call) => {
     for await (const request of call.requests) call.send(request)
   }),
 }
@@ -87,7 +87,7 @@ const EchoClient = makeGenericClientConstructor(echoDefinition, 'Echo') as unkno
 
 /** Serves the echo service, with some handlers replaced, on a free port of 127.0.0.1. */
 export async function serveEcho(
-  handlers: UntypedServiceImplementation = {},
+  handlers: Implementation = {},
   options: Partial<GrpcServerOptions> = {},
 ): Promise<EchoServer> {
   const faults: Record<string, unknown>[] = []

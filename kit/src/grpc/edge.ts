@@ -2,8 +2,8 @@
 
 import type { sendUnaryData } from '@grpc/grpc-js'
 import { SpanKind, trace } from '@opentelemetry/api'
+import { type Actor, type Authenticate, may, type Right, rolesWith } from '../auth/mod.ts'
 import { contextFromTraceparent, type Logger, traced, tracingActive } from '../telemetry/mod.ts'
-import type { Authenticate } from './authenticate.ts'
 import { ServerCall, type SurfaceCall } from './call-context.ts'
 import { Refusal } from './refusal.ts'
 import { type FaultStatus, statusFromError } from './status-from-error.ts'
@@ -24,21 +24,34 @@ type Handler = (...args: any[]) => void
 
 interface Binding {
   readonly shape: CallShape
+  readonly right: Right
   bind(edge: Edge): Handler
 }
 
 const bindings = new WeakMap<object, Binding>()
 
+declare const guarded: unique symbol
+
+/** A handler that says which right its callers need: only the four call shapes make one. */
+export type Guarded<H> = H & { readonly [guarded]: Right }
+
+/** An implementation in which every RPC says so; one that does not is none. */
+export type GuardedService<S> = { readonly [K in keyof S]: Guarded<S[K]> }
+
 /**
  * A handler that works once a server has bound it to its edge. The returned function stands for it
  * in an implementation object; called directly it throws, so no call can bypass admission.
  */
-export function bindable<H extends Handler>(shape: CallShape, bind: (edge: Edge) => H): H {
+export function bindable<H extends Handler>(
+  shape: CallShape,
+  right: Right,
+  bind: (edge: Edge) => H,
+): Guarded<H> {
   const placeholder = (): never => {
     throw new Error('this handler must be served by createGrpcServer')
   }
-  bindings.set(placeholder, { shape, bind })
-  return placeholder as Handler as H
+  bindings.set(placeholder, { shape, right, bind })
+  return placeholder as Handler as Guarded<H>
 }
 
 /** How a handler made by {@link bindable} is bound; undefined for any other value. */
@@ -47,18 +60,25 @@ export function bindingOf(handler: unknown): Binding | undefined {
 }
 
 /** Lets the call in and says who calls, or throws the refusal. Awaited only when it must be. */
-export function admit(edge: Edge, context: ServerCall): Promise<void> | undefined {
+export function admit(edge: Edge, context: ServerCall, right: Right): Promise<void> | undefined {
   if (edge.stopping) {
     throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
   }
-  const caller = edge.authenticate(context.metadata, context.peer)
-  if (caller instanceof Promise) {
-    return caller.then((known) => {
-      context.caller = known
+  const actor = edge.authenticate(context.metadata, context.peer)
+  if (actor instanceof Promise) return actor.then((known) => letIn(context, known, right))
+  letIn(context, actor, right)
+  return undefined
+}
+
+function letIn(context: ServerCall, actor: Actor, right: Right): void {
+  if (!may(actor, right)) {
+    throw new Refusal({
+      reason: 'PERMISSION_DENIED',
+      message: `${context.path} needs one of the roles ${rolesWith(right).join(', ')}`,
+      metadata: { right },
     })
   }
-  context.caller = caller
-  return undefined
+  context.actor = actor
 }
 
 /** The status of a call whose handler threw. */
@@ -76,13 +96,14 @@ export function faultOf(edge: Edge, context: ServerCall, error: unknown): FaultS
 /** Serves a call that is answered with one message. */
 export async function answer<Res>(
   edge: Edge,
+  right: Right,
   call: SurfaceCall,
   callback: sendUnaryData<Res>,
   work: (context: ServerCall) => Promise<Res> | Res,
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    const admission = admit(edge, context)
+    const admission = admit(edge, context, right)
     if (admission !== undefined) await admission
     const result = work(context)
     callback(null, result instanceof Promise ? await result : result)
@@ -101,12 +122,13 @@ interface AnswerStream extends SurfaceCall {
 /** Serves a call that is answered with a stream. */
 export async function conduct(
   edge: Edge,
+  right: Right,
   call: AnswerStream,
   work: (context: ServerCall) => Promise<void>,
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    await admit(edge, context)
+    await admit(edge, context, right)
     await work(context)
     call.end()
   } catch (error) {

@@ -1,12 +1,7 @@
-export {
-  type Authenticate,
-  type Caller,
-  developmentAuthenticate,
-  type Role,
-} from './authenticate.ts'
 export { type BidiCall, bidiStream } from './bidi-stream.ts'
 export { type AbortCause, CallAborted, type CallContext } from './call-context.ts'
 export { clientStream } from './client-stream.ts'
+export type { Guarded, GuardedService } from './edge.ts'
 export { ListenError, namingPort } from './listen.ts'
 export { Refusal, type RefusalInit } from './refusal.ts'
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './server.ts'

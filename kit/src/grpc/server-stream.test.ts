@@ -9,7 +9,7 @@ const stalledReader = ({ server }: EchoServer) =>
 
 test('a handler goes on only when its answer has left the process', async () => {
   const ended = Promise.withResolvers<'to its end' | 'cut off'>()
-  const down = serverStream<Echo, Echo>(async function* () {
+  const down = serverStream<Echo, Echo>('identified', async function* () {
     let end: 'to its end' | 'cut off' = 'cut off'
     try {
       yield { text: 'x'.repeat(2 * HTTP2_WINDOW_BYTES) }
@@ -28,7 +28,7 @@ test('a handler goes on only when its answer has left the process', async () => 
 
 test('a reader that stalls holds one answer in memory, and goes on where it was', async () => {
   let taken = 0
-  const down = serverStream<Echo, Echo>(async function* () {
+  const down = serverStream<Echo, Echo>('identified', async function* () {
     for (; taken < 8; taken++) yield { text: 'x'.repeat(HTTP2_WINDOW_BYTES) }
   })
   await using server = await serveEcho({ down })
@@ -47,7 +47,7 @@ test('a reader that stalls holds one answer in memory, and goes on where it was'
 
 test('a stopping server is not held up by a reader that stalls', async () => {
   const aborted = Promise.withResolvers<void>()
-  const down = serverStream<Echo, Echo>(async function* () {
+  const down = serverStream<Echo, Echo>('identified', async function* () {
     try {
       yield { text: 'x'.repeat(2 * HTTP2_WINDOW_BYTES) }
     } finally {

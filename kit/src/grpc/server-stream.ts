@@ -1,6 +1,7 @@
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { Right } from '../auth/mod.ts'
 import type { CallContext, ServerCall } from './call-context.ts'
-import { bindable, conduct, inSpan } from './edge.ts'
+import { bindable, conduct, type Guarded, inSpan } from './edge.ts'
 import { readable } from './unreadable.ts'
 
 /**
@@ -12,11 +13,12 @@ import { readable } from './unreadable.ts'
  * complete.
  */
 export function serverStream<Req, Res>(
+  right: Right,
   handler: (request: Req, context: CallContext) => AsyncIterable<Res>,
-): handleServerStreamingCall<Req, Res> {
-  return bindable<handleServerStreamingCall<Req, Res>>('serverStream', (edge) => (call) => {
+): Guarded<handleServerStreamingCall<Req, Res>> {
+  return bindable<handleServerStreamingCall<Req, Res>>('serverStream', right, (edge) => (call) => {
     inSpan(call, () =>
-      conduct(edge, call, (context) =>
+      conduct(edge, right, call, (context) =>
         pump(handler(readable(call.request), context), call, context),
       ),
     )

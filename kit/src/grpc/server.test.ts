@@ -8,12 +8,13 @@ import {
   Metadata,
   type ServiceClientConstructor,
   type ServiceError,
-  type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { protoPath } from 'grpc-health-check'
 import { expect, test } from 'vitest'
+import type { Authenticate } from '../auth/mod.ts'
 import { createLogger } from '../telemetry/mod.ts'
+import type { Implementation } from './bind-services.ts'
 import type { CallContext } from './call-context.ts'
 import { type Echo, echoDefinition, serveEcho } from './echo-fixture.ts'
 import { createGrpcServer, type GrpcServerOptions } from './server.ts'
@@ -85,7 +86,7 @@ test('those who watch health see the stop and do not hold it up', async () => {
 test('a call under way is answered although the server is stopping', async () => {
   const begun = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<Echo>()
-  const one = unary((_request: Echo) => {
+  const one = unary('identified', (_request: Echo) => {
     begun.resolve()
     return answer.promise
   })
@@ -131,7 +132,7 @@ test('a port in use is an error that names the address', async () => {
 })
 
 test('an address of another machine is an error that says so', async () => {
-  const authenticate = () => ({ user: 'ann', roles: [], namespaces: [] })
+  const authenticate: Authenticate = () => ({ user: 'ann', roles: ['user'], namespaces: [] })
   const server = serve({ host: '192.0.2.1', authenticate })
   await expect(server.start()).rejects.toThrow('192.0.2.1:0: the host is not an address of this')
 })
@@ -144,9 +145,9 @@ test.each(['0.0.0.0', '::', '192.0.2.1', 'example.org', '127.evil.example'])(
 )
 
 test.each(['127.0.0.1', 'localhost'])('on %s everybody is a developer', async (host) => {
-  const callers: CallContext['caller'][] = []
-  const one = unary((request: Echo, context) => {
-    callers.push(context.caller)
+  const actors: CallContext['actor'][] = []
+  const one = unary('identified', (request: Echo, context) => {
+    actors.push(context.actor)
     return request
   })
   await using echo = await serveEcho({ one }, { host })
@@ -154,7 +155,7 @@ test.each(['127.0.0.1', 'localhost'])('on %s everybody is a developer', async (h
   const metadata = new Metadata()
   metadata.set('offstage-user', 'ann')
   await callOne(echo.client, 'b', metadata)
-  expect(callers).toEqual([
+  expect(actors).toEqual([
     { user: 'dev', roles: ['admin'], namespaces: 'all' },
     { user: 'ann', roles: ['admin'], namespaces: 'all' },
   ])
@@ -162,7 +163,7 @@ test.each(['127.0.0.1', 'localhost'])('on %s everybody is a developer', async (h
 
 test('a handler learns the deadline, the metadata and the peer of its call', async () => {
   const seen: CallContext[] = []
-  const one = unary((request: Echo, context) => {
+  const one = unary('identified', (request: Echo, context) => {
     seen.push(context)
     return request
   })
@@ -182,7 +183,7 @@ test('a handler learns the deadline, the metadata and the peer of its call', asy
 
 test('the signal of a call that ended well never aborts', async () => {
   const signals: AbortSignal[] = []
-  const one = unary((request: Echo, context) => {
+  const one = unary('identified', (request: Echo, context) => {
     signals.push(context.signal)
     return request
   })
@@ -194,7 +195,7 @@ test('the signal of a call that ended well never aborts', async () => {
 
 test('a handler is not asked for more than the client takes', async () => {
   let made = 0
-  const down = serverStream<Echo, Echo>(async function* () {
+  const down = serverStream<Echo, Echo>('identified', async function* () {
     for (; made < 10_000; made += 1) yield { text: 'x'.repeat(64 * 1024) }
   })
   await using echo = await serveEcho({ down })
@@ -207,21 +208,22 @@ test('a handler is not asked for more than the client takes', async () => {
 })
 
 test('an implementation with a handler missing, unbound or of another shape is refused', () => {
-  const serveWith = (implementation: UntypedServiceImplementation) => () =>
+  const serveWith = (implementation: Implementation) => () =>
     serve({ services: [{ definition: { one: echoDefinition.one }, implementation }] })
   expect(serveWith({})).toThrow('/offstage.test.Echo/One has no handler made by unary()')
+  // @ts-expect-error a handler that says no right does not compile
   expect(serveWith({ one: () => {} })).toThrow('has no handler made by unary()')
-  const stream = serverStream<Echo, Echo>(async function* () {})
+  const stream = serverStream<Echo, Echo>('identified', async function* () {})
   expect(serveWith({ one: stream })).toThrow('is served by serverStream() and needs unary()')
 })
 
 test('a handler called without a server throws instead of skipping admission', () => {
-  const handler = unary((request: Echo) => request)
+  const handler = unary('identified', (request: Echo) => request)
   expect(() => handler({} as never, () => {})).toThrow('must be served by createGrpcServer')
 })
 
 test('a connection past its age is replaced while the calls on it go on', async () => {
-  const one = unary((_request: Echo, { peer }) => ({ text: peer }))
+  const one = unary('identified', (_request: Echo, { peer }) => ({ text: peer }))
   await using echo = await serveEcho({ one }, { maxConnectionAgeMs: 50 })
   const stream = echo.client.both(new Metadata(), {})
   stream.write({ text: 'before' })

@@ -9,9 +9,9 @@
  */
 
 import { type ChannelOptions, Server } from '@grpc/grpc-js'
+import { type Authenticate, developmentAuthenticate, isLoopback } from '../auth/mod.ts'
 import { createService, type Service } from '../lifecycle/mod.ts'
 import type { Logger } from '../telemetry/mod.ts'
-import { type Authenticate, developmentAuthenticate, isLoopback } from './authenticate.ts'
 import { bindService, nameOfService, type ServedService } from './bind-services.ts'
 import type { Edge } from './edge.ts'
 import { addressOf, listen } from './listen.ts'

@@ -1,17 +1,12 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import {
-  Client,
-  credentials,
-  Metadata,
-  type MethodDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js'
+import { Client, credentials, Metadata, type MethodDefinition } from '@grpc/grpc-js'
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader'
 import { JobServiceService } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { createLogger } from '../telemetry/mod.ts'
 import { bidiStream } from './bidi-stream.ts'
+import type { Implementation } from './bind-services.ts'
 import { Refusal } from './refusal.ts'
 import { createGrpcServer } from './server.ts'
 import { serverStream } from './server-stream.ts'
@@ -49,13 +44,16 @@ async function reflect(
 }
 
 /** The real job service with handlers that refuse everything. */
-function refuseAll(): UntypedServiceImplementation {
+function refuseAll(): Implementation {
   const refuse = (): never => {
     throw new Refusal({ reason: 'NOT_IMPLEMENTED', message: 'not here' })
   }
   const methods = Object.entries(JobServiceService).map(([name, method]) => {
-    if (method.requestStream) return [name, bidiStream(refuse)]
-    return [name, method.responseStream ? serverStream(refuse) : unary(refuse)]
+    if (method.requestStream) return [name, bidiStream('identified', refuse)]
+    return [
+      name,
+      method.responseStream ? serverStream('identified', refuse) : unary('identified', refuse),
+    ]
   })
   return Object.fromEntries(methods)
 }

@@ -9,7 +9,9 @@ import { unary } from './unary.ts'
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 
-const traceparent = unary((_request: Echo) => ({ text: String(currentTraceparent()) }))
+const traceparent = unary('identified', (_request: Echo) => ({
+  text: String(currentTraceparent()),
+}))
 
 function callTraced({ client }: EchoServer): Promise<string | undefined> {
   const metadata = new Metadata()
@@ -41,7 +43,7 @@ test('the span of a refused call carries the code', async () => {
   const spanProcessors = [new SimpleSpanProcessor({ exporter })]
   await using telemetry = startTelemetry({ serviceName: 'test', spanProcessors })
   await telemetry.start()
-  const one = unary<Echo, Echo>(() => {
+  const one = unary<Echo, Echo>('identified', () => {
     throw new Refusal({ reason: 'JOB_NOT_FOUND', message: 'no such job' })
   })
   await using server = await serveEcho({ one })

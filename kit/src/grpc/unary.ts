@@ -1,15 +1,17 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
+import type { Right } from '../auth/mod.ts'
 import type { CallContext } from './call-context.ts'
-import { answer, bindable, inSpan } from './edge.ts'
+import { answer, bindable, type Guarded, inSpan } from './edge.ts'
 import { readable } from './unreadable.ts'
 
 /** Serves a call of one request and one answer. */
 export function unary<Req, Res>(
+  right: Right,
   handler: (request: Req, context: CallContext) => Promise<Res> | Res,
-): handleUnaryCall<Req, Res> {
-  return bindable<handleUnaryCall<Req, Res>>('unary', (edge) => (call, callback) => {
+): Guarded<handleUnaryCall<Req, Res>> {
+  return bindable<handleUnaryCall<Req, Res>>('unary', right, (edge) => (call, callback) => {
     inSpan(call, () =>
-      answer(edge, call, callback, (context) => handler(readable(call.request), context)),
+      answer(edge, right, call, callback, (context) => handler(readable(call.request), context)),
     )
   })
 }

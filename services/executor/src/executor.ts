@@ -7,7 +7,8 @@
  * Stop: drain, leave the stream in good order, end the threads, stop listening.
  */
 
-import { type Authenticate, createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
+import type { Authenticate } from '@offstage/kit/auth'
+import { createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
 import { attachStreamOpener } from './attach/attach-stream.ts'

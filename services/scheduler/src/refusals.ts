@@ -31,6 +31,15 @@ export function jobNotFound(jobId: string): Refusal {
   })
 }
 
+/** Also the answer for one that is there and that the caller may not enter. */
+export function namespaceNotFound(namespace: string): Refusal {
+  return new Refusal({
+    reason: 'NAMESPACE_NOT_FOUND',
+    message: `there is no namespace ${namespace}, or you may not see it`,
+    metadata: { namespace },
+  })
+}
+
 export function methodUnknown(
   namespace: string,
   method: string,

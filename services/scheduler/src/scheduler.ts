@@ -3,9 +3,10 @@
  * replicas work over one database.
  */
 import { hostname } from 'node:os'
+import type { Authenticate } from '@offstage/kit/auth'
 import type { Bus, Subscription } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
-import { type Authenticate, createGrpcServer } from '@offstage/kit/grpc'
+import { createGrpcServer } from '@offstage/kit/grpc'
 import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import { ExecutorServiceService } from '@offstage/proto/executor'

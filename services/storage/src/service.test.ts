@@ -244,7 +244,7 @@ describe('whose it is (row S4)', () => {
       {
         authenticate: (metadata) => {
           const user = String(metadata.get('offstage-user')[0])
-          return { user, roles: user === 'svc' ? ['service'] : [], namespaces: ['default'] }
+          return { user, roles: user === 'svc' ? ['service'] : ['user'], namespaces: ['default'] }
         },
       },
     )

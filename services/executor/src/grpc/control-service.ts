@@ -15,19 +15,22 @@ export function controlService(executor: Executor, name: string) {
   return {
     definition: ExecutorControlServiceService,
     implementation: {
-      describeExecutor: unary<DescribeExecutorRequest, DescribeExecutorResponse>(() => ({
-        sessionId: executor.sessionId,
-        name,
-        attached: executor.attached,
-        draining: executor.draining,
-        methods: executor.methods.map(methodDefinition),
-        lanes: executor.lanes.map(({ name: lane, slots }) => ({
-          lane: laneFrom(lane),
-          slots: slots.slots,
-          used: slots.active,
-        })),
-      })),
-      drain: unary<DrainRequest, DrainResponse>(({ grace }) =>
+      describeExecutor: unary<DescribeExecutorRequest, DescribeExecutorResponse>(
+        'executors.read',
+        () => ({
+          sessionId: executor.sessionId,
+          name,
+          attached: executor.attached,
+          draining: executor.draining,
+          methods: executor.methods.map(methodDefinition),
+          lanes: executor.lanes.map(({ name: lane, slots }) => ({
+            lane: laneFrom(lane),
+            slots: slots.slots,
+            used: slots.active,
+          })),
+        }),
+      ),
+      drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }) =>
         executor.drain(grace === undefined ? undefined : msFromDuration(grace)),
       ),
     },

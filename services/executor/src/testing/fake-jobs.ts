@@ -32,14 +32,14 @@ export class FakeJobs {
     return {
       definition: { startJob, waitJobs, watchJobs },
       implementation: {
-        startJob: unary<StartJobRequest, StartJobResponse>((request, { caller }) => {
+        startJob: unary<StartJobRequest, StartJobResponse>('jobs.start', (request, { actor }) => {
           this.starts.push(request)
-          this.users.push(caller.user)
+          this.users.push(actor.user)
           const jobId = `child-${this.starts.length}`
           const state = JobState.JOB_STATE_QUEUED
           return StartJobResponse.fromPartial({ job: { jobId, state } })
         }),
-        waitJobs: unary<WaitJobsRequest, WaitJobsResponse>(({ jobIds }) => {
+        waitJobs: unary<WaitJobsRequest, WaitJobsResponse>('jobs.read', ({ jobIds }) => {
           const statuses = this.#haveEnded
             ? jobIds.map((jobId) => ({ jobId, state: COMPLETION.state, completion: COMPLETION }))
             : jobIds.map((jobId) => ({
@@ -49,13 +49,16 @@ export class FakeJobs {
               }))
           return { statuses, satisfied: this.#haveEnded }
         }),
-        watchJobs: bidiStream<WatchJobsRequest, WatchJobsResponse>(async ({ requests, send }) => {
-          for await (const { add } of requests) {
-            void this.#ended.promise.then(() =>
-              send({ events: add.map(({ jobId }) => ({ jobId, event: ended })) }),
-            )
-          }
-        }),
+        watchJobs: bidiStream<WatchJobsRequest, WatchJobsResponse>(
+          'jobs.read',
+          async ({ requests, send }) => {
+            for await (const { add } of requests) {
+              void this.#ended.promise.then(() =>
+                send({ events: add.map(({ jobId }) => ({ jobId, event: ended })) }),
+              )
+            }
+          },
+        ),
       },
     }
   }

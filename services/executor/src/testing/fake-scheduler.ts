@@ -141,28 +141,31 @@ export interface FakeScheduler extends AsyncDisposable {
 export async function startFakeScheduler(): Promise<FakeScheduler> {
   const attachments: Attachment[] = []
   const jobs = new FakeJobs()
-  const attach = bidiStream<AttachRequest, AttachResponse>(async ({ requests, send }, context) => {
-    if (scheduler.refusal !== undefined) throw scheduler.refusal
-    const over = Promise.withResolvers<void>()
-    const attachment = new Attachment(send, (fault) =>
-      fault === undefined ? over.resolve() : over.reject(fault),
-    )
-    context.signal.addEventListener('abort', () => over.resolve())
-    const read = async () => {
-      for await (const frame of requests) {
-        attachment.frames.push(frame)
-        if (scheduler.acknowledges) attachment.acknowledge(...frame.results)
-        if (frame.hello === undefined) continue
-        const { sessionId } = frame.hello
-        const lease = durationFrom(scheduler.leaseMs)
-        attachment.send({ welcome: { sessionId, lease, scheduler: 'fake' } })
-        attachments.push(attachment)
+  const attach = bidiStream<AttachRequest, AttachResponse>(
+    'executors.attach',
+    async ({ requests, send }, context) => {
+      if (scheduler.refusal !== undefined) throw scheduler.refusal
+      const over = Promise.withResolvers<void>()
+      const attachment = new Attachment(send, (fault) =>
+        fault === undefined ? over.resolve() : over.reject(fault),
+      )
+      context.signal.addEventListener('abort', () => over.resolve())
+      const read = async () => {
+        for await (const frame of requests) {
+          attachment.frames.push(frame)
+          if (scheduler.acknowledges) attachment.acknowledge(...frame.results)
+          if (frame.hello === undefined) continue
+          const { sessionId } = frame.hello
+          const lease = durationFrom(scheduler.leaseMs)
+          attachment.send({ welcome: { sessionId, lease, scheduler: 'fake' } })
+          attachments.push(attachment)
+        }
       }
-    }
-    await Promise.race([read(), over.promise]).finally(() => {
-      attachment.open = false
-    })
-  })
+      await Promise.race([read(), over.promise]).finally(() => {
+        attachment.open = false
+      })
+    },
+  )
   const server = createGrpcServer({
     name: 'fake scheduler',
     host: '127.0.0.1',

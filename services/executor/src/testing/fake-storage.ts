@@ -37,24 +37,30 @@ export async function startFakeStorage(): Promise<FakeStorage> {
     storage.refusals -= 1
     throw new Refusal({ code: 14, reason: 'STORAGE_UNAVAILABLE', message: 'not now' })
   }
-  const putValue = clientStream<PutValueRequest, PutValueResponse>(async (requests, { caller }) => {
-    refuse()
-    let header: PutValueHeader | undefined
-    const chunks: Buffer[] = []
-    for await (const { part } of requests) {
-      if (part?.$case === 'header') header = part.value
-      else if (part?.$case === 'chunk') chunks.push(part.value)
-    }
-    if (header === undefined) throw new Error('no header')
-    const address = header.address || randomUUID()
-    values.set(address, { header, bytes: Buffer.concat(chunks), user: caller.user })
-    return { value: describe(address) }
-  })
-  const getValue = serverStream<GetValueRequest, GetValueResponse>(async function* ({ address }) {
-    refuse()
-    yield { part: { $case: 'value', value: describe(address) } }
-    yield { part: { $case: 'chunk', value: stored(address).bytes } }
-  })
+  const putValue = clientStream<PutValueRequest, PutValueResponse>(
+    'values.write',
+    async (requests, { actor }) => {
+      refuse()
+      let header: PutValueHeader | undefined
+      const chunks: Buffer[] = []
+      for await (const { part } of requests) {
+        if (part?.$case === 'header') header = part.value
+        else if (part?.$case === 'chunk') chunks.push(part.value)
+      }
+      if (header === undefined) throw new Error('no header')
+      const address = header.address || randomUUID()
+      values.set(address, { header, bytes: Buffer.concat(chunks), user: actor.user })
+      return { value: describe(address) }
+    },
+  )
+  const getValue = serverStream<GetValueRequest, GetValueResponse>(
+    'values.read',
+    async function* ({ address }) {
+      refuse()
+      yield { part: { $case: 'value', value: describe(address) } }
+      yield { part: { $case: 'chunk', value: stored(address).bytes } }
+    },
+  )
   const stored = (address: string): Stored => {
     const found = values.get(address)
     if (found !== undefined) return found

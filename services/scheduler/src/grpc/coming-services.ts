@@ -1,28 +1,29 @@
 /** Services whose shape is settled and whose work is still to come: each call says so. */
+import type { GuardedService } from '@offstage/kit/grpc'
 import type { NamespaceServiceServer, ScheduleServiceServer } from '@offstage/proto/jobs'
 import { unimplemented } from './unimplemented.ts'
 
-export const scheduleService: ScheduleServiceServer = {
-  createSchedule: unimplemented('ScheduleService.CreateSchedule'),
-  updateSchedule: unimplemented('ScheduleService.UpdateSchedule'),
-  getSchedule: unimplemented('ScheduleService.GetSchedule'),
-  listSchedules: unimplemented('ScheduleService.ListSchedules'),
-  deleteSchedule: unimplemented('ScheduleService.DeleteSchedule'),
-  pauseSchedule: unimplemented('ScheduleService.PauseSchedule'),
-  resumeSchedule: unimplemented('ScheduleService.ResumeSchedule'),
-  triggerSchedule: unimplemented('ScheduleService.TriggerSchedule'),
-  listNextRuns: unimplemented('ScheduleService.ListNextRuns'),
+export const scheduleService: GuardedService<ScheduleServiceServer> = {
+  createSchedule: unimplemented('schedules.write', 'ScheduleService.CreateSchedule'),
+  updateSchedule: unimplemented('schedules.write', 'ScheduleService.UpdateSchedule'),
+  getSchedule: unimplemented('schedules.read', 'ScheduleService.GetSchedule'),
+  listSchedules: unimplemented('schedules.read', 'ScheduleService.ListSchedules'),
+  deleteSchedule: unimplemented('schedules.write', 'ScheduleService.DeleteSchedule'),
+  pauseSchedule: unimplemented('schedules.write', 'ScheduleService.PauseSchedule'),
+  resumeSchedule: unimplemented('schedules.write', 'ScheduleService.ResumeSchedule'),
+  triggerSchedule: unimplemented('schedules.write', 'ScheduleService.TriggerSchedule'),
+  listNextRuns: unimplemented('schedules.read', 'ScheduleService.ListNextRuns'),
 }
 
-export const namespaceService: NamespaceServiceServer = {
-  getNamespace: unimplemented('NamespaceService.GetNamespace'),
-  updateNamespace: unimplemented('NamespaceService.UpdateNamespace'),
-  enterExclusiveMode: unimplemented('NamespaceService.EnterExclusiveMode'),
-  leaveExclusiveMode: unimplemented('NamespaceService.LeaveExclusiveMode'),
-  acquireLock: unimplemented('NamespaceService.AcquireLock'),
-  releaseLock: unimplemented('NamespaceService.ReleaseLock'),
-  listLocks: unimplemented('NamespaceService.ListLocks'),
-  listMethods: unimplemented('NamespaceService.ListMethods'),
-  pauseMethod: unimplemented('NamespaceService.PauseMethod'),
-  resumeMethod: unimplemented('NamespaceService.ResumeMethod'),
+export const namespaceService: GuardedService<NamespaceServiceServer> = {
+  getNamespace: unimplemented('namespaces.read', 'NamespaceService.GetNamespace'),
+  updateNamespace: unimplemented('namespaces.administer', 'NamespaceService.UpdateNamespace'),
+  enterExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.EnterExclusiveMode'),
+  leaveExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.LeaveExclusiveMode'),
+  acquireLock: unimplemented('locks.take', 'NamespaceService.AcquireLock'),
+  releaseLock: unimplemented('locks.take', 'NamespaceService.ReleaseLock'),
+  listLocks: unimplemented('namespaces.read', 'NamespaceService.ListLocks'),
+  listMethods: unimplemented('namespaces.read', 'NamespaceService.ListMethods'),
+  pauseMethod: unimplemented('namespaces.operate', 'NamespaceService.PauseMethod'),
+  resumeMethod: unimplemented('namespaces.operate', 'NamespaceService.ResumeMethod'),
 }

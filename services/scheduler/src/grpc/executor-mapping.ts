@@ -1,4 +1,5 @@
 /** Where proto types and domain types of the executor protocol meet. */
+import type { Actor } from '@offstage/kit/auth'
 import type * as proto from '@offstage/proto/executor'
 import { EXTRA_BYTES_MAX, EXTRA_DEPTH_MAX, isDeeper } from '@offstage/proto/extra'
 import type { Payload } from '@offstage/proto/jobs'
@@ -15,19 +16,12 @@ import {
 import { collectViolations } from '../domain/violations.ts'
 import type { RunningJob } from '../ports.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
-import {
-  durationFrom,
-  msFrom,
-  namespaceFrom,
-  payloadFrom,
-  payloadTo,
-  retryFrom,
-} from './mapping.ts'
+import { durationFrom, msFrom, namespaceFor, payloadFrom, payloadTo, retryFrom } from './mapping.ts'
 
 const METHODS_MAX = 10_000
 const METHOD = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
 
-export function helloFrom(hello: proto.Hello | undefined): Hello {
+export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   if (hello === undefined) throw invalidField('hello', 'must be in the first message')
   if (!isJobId(hello.sessionId)) throw invalidField('hello.session_id', 'must be a lower-case UUID')
   if (hello.methods.length > METHODS_MAX) {
@@ -35,7 +29,7 @@ export function helloFrom(hello: proto.Hello | undefined): Hello {
   }
   return {
     sessionId: hello.sessionId,
-    namespace: namespaceFrom(hello.namespace),
+    namespace: namespaceFor(actor, hello.namespace),
     name: textFrom(hello.name, 200),
     methods: hello.methods.map(methodFrom),
     running: hello.running.filter(({ jobId }) => isJobId(jobId)),

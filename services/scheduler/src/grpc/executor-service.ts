@@ -1,4 +1,4 @@
-import { bidiStream } from '@offstage/kit/grpc'
+import { bidiStream, type GuardedService } from '@offstage/kit/grpc'
 import type { AttachRequest, AttachResponse, ExecutorServiceServer } from '@offstage/proto/executor'
 import type { ExecutorConnection, ServeExecutor } from '../dispatch/serve-executor.ts'
 import { attachElsewhere, invalidField } from '../refusals.ts'
@@ -9,29 +9,32 @@ export function executorService(options: {
   readonly serve: ServeExecutor
   readonly leaseMs: number
   readonly schedulerName: string
-}): ExecutorServiceServer {
+}): GuardedService<ExecutorServiceServer> {
   const { serve, leaseMs, schedulerName } = options
   return {
-    attach: bidiStream<AttachRequest, AttachResponse>(async (call) => {
-      let connection: ExecutorConnection | undefined
-      const ended = new AbortController()
-      try {
-        for await (const frame of untilAborted(call.requests, ended.signal)) {
-          if (connection === undefined) {
-            const hello = helloFrom(frame.hello)
-            connection = await serve(hello, {
-              welcome: () => call.send(welcomeTo(hello, leaseMs, schedulerName)),
-              send: (outgoing) => call.send(outgoingTo(outgoing)),
-              end: () => ended.abort(attachElsewhere()),
-            })
-          } else if (frame.hello !== undefined) {
-            throw invalidField('hello', 'must be in the first message only')
+    attach: bidiStream<AttachRequest, AttachResponse>(
+      'executors.attach',
+      async (call, { actor }) => {
+        let connection: ExecutorConnection | undefined
+        const ended = new AbortController()
+        try {
+          for await (const frame of untilAborted(call.requests, ended.signal)) {
+            if (connection === undefined) {
+              const hello = helloFrom(actor, frame.hello)
+              connection = await serve(hello, {
+                welcome: () => call.send(welcomeTo(hello, leaseMs, schedulerName)),
+                send: (outgoing) => call.send(outgoingTo(outgoing)),
+                end: () => ended.abort(attachElsewhere()),
+              })
+            } else if (frame.hello !== undefined) {
+              throw invalidField('hello', 'must be in the first message only')
+            }
+            await connection.receive(incomingFrom(frame))
           }
-          await connection.receive(incomingFrom(frame))
+        } finally {
+          connection?.close()
         }
-      } finally {
-        connection?.close()
-      }
-    }),
+      },
+    ),
   }
 }

@@ -1,16 +1,23 @@
-import { bidiStream, type CallContext, statusFromError, unary } from '@offstage/kit/grpc'
+import { mayTouch } from '@offstage/kit/auth'
+import {
+  bidiStream,
+  type CallContext,
+  type GuardedService,
+  statusFromError,
+  unary,
+} from '@offstage/kit/grpc'
 import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
 import { countFitting, createRoom } from '../answer-size.ts'
 import { isJobId, LIMITS, type StartCommand } from '../domain/start-command.ts'
 import type { CancelJob } from '../jobs/cancel-job.ts'
-import { canSee, type FindJobs } from '../jobs/find-jobs.ts'
+import type { FindJobs } from '../jobs/find-jobs.ts'
 import type { Started, StartJobs } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch } from '../waits/job-watch.ts'
 import { messageBytes } from '../wire-size.ts'
 import * as map from './job-mapping.ts'
-import { boundedMs, namespaceFrom, pageSizeFrom } from './mapping.ts'
+import { boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
 import { unimplemented } from './unimplemented.ts'
@@ -26,9 +33,9 @@ export interface JobUseCases {
 const GRACE_MS = 10_000
 const WAIT_MS = 30_000
 
-export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServer {
+export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.JobServiceServer> {
   return {
-    startJob: unary(async (request: proto.StartJobRequest, context) => {
+    startJob: unary('jobs.start', async (request: proto.StartJobRequest, context) => {
       const { job: spec } = request
       if (spec === undefined) throw invalidField('job', 'is required')
       const command = startCommandFrom(spec, originOf(request, context))
@@ -36,7 +43,7 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       return { job: started && map.startedTo(started) }
     }),
 
-    startJobs: unary(async (request: proto.StartJobsRequest, context) => {
+    startJobs: unary('jobs.start', async (request: proto.StartJobsRequest, context) => {
       const { jobs } = request
       if (jobs.length === 0 || jobs.length > LIMITS.batchMax) {
         throw invalidField('jobs', `must be 1 to ${LIMITS.batchMax}`)
@@ -54,21 +61,21 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       }
     }),
 
-    getJob: unary(async ({ namespace, jobId }: proto.GetJobRequest, { caller }) => {
-      const job = await use.findJobs.get(caller, namespaceFrom(namespace), jobIdFrom(jobId))
+    getJob: unary('jobs.read', async ({ namespace, jobId }: proto.GetJobRequest, { actor }) => {
+      const job = await use.findJobs.get(actor, namespaceFor(actor, namespace), jobIdFrom(jobId))
       return { job: map.jobTo(job, { brief: false }) }
     }),
 
-    listJobs: unary(async (request: proto.ListJobsRequest, { caller }) => {
+    listJobs: unary('jobs.read', async (request: proto.ListJobsRequest, { actor }) => {
       const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken }
       const filter = map.filterFrom(request.filter)
       if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
-      const namespace = namespaceFrom(request.namespace)
-      const { jobs, nextPageToken } = await use.findJobs.list(caller, namespace, filter, page)
+      const namespace = namespaceFor(actor, request.namespace)
+      const { jobs, nextPageToken } = await use.findJobs.list(actor, namespace, filter, page)
       return { jobs: jobs.map((job) => map.jobTo(job, { brief: true })), nextPageToken }
     }),
 
-    waitJobs: unary(async (request: proto.WaitJobsRequest, { caller, signal }) => {
+    waitJobs: unary('jobs.read', async (request: proto.WaitJobsRequest, { actor, signal }) => {
       const { jobIds: ids } = request
       if (ids.length === 0 || ids.length > LIMITS.batchMax) {
         throw invalidField('job_ids', `must be 1 to ${LIMITS.batchMax}`)
@@ -76,26 +83,32 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       for (const [index, id] of ids.entries()) jobIdFrom(id, `job_ids[${index}]`)
       const any = request.mode === proto.WaitMode.WAIT_MODE_ANY
       const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.inlineWaitMsMax)
-      const namespace = namespaceFrom(request.namespace)
+      const namespace = namespaceFor(actor, request.namespace)
       const wanted = { ids, any, timeoutMs }
-      const { standings, satisfied } = await use.findJobs.wait(caller, namespace, wanted, signal)
+      const { standings, satisfied } = await use.findJobs.wait(actor, namespace, wanted, signal)
       const hasRoom = createRoom()
       const statuses = ids.map((id, index) => map.statusTo(id, standings[index], hasRoom))
       return { statuses, satisfied }
     }),
 
-    watchJobs: bidiStream<proto.WatchJobsRequest, proto.WatchJobsResponse>((call, context) =>
-      watchJobs(
-        call,
-        (namespace) =>
-          use.newWatch({ namespace, canSee: (owner) => canSee(context.caller, owner) }),
-        context.signal,
-      ),
+    watchJobs: bidiStream<proto.WatchJobsRequest, proto.WatchJobsResponse>(
+      'jobs.read',
+      (call, context) =>
+        watchJobs(
+          call,
+          (text) => {
+            const namespace = namespaceFor(context.actor, text)
+            const canSee = (owner: string) =>
+              mayTouch(context.actor, 'jobs.read', { namespace, owner })
+            return use.newWatch({ namespace, canSee })
+          },
+          context.signal,
+        ),
     ),
 
-    cancelJob: unary(async (request: proto.CancelJobRequest, { caller }) => {
-      const { state, outcome } = await use.cancelJob(caller, {
-        namespace: namespaceFrom(request.namespace),
+    cancelJob: unary('jobs.cancel', async (request: proto.CancelJobRequest, { actor }) => {
+      const { state, outcome } = await use.cancelJob(actor, {
+        namespace: namespaceFor(actor, request.namespace),
         jobId: jobIdFrom(request.jobId),
         reason: request.reason.replaceAll('\0', '').slice(0, 1_000),
         graceMs: boundedMs('grace', request.grace, GRACE_MS, 3_600_000),
@@ -104,31 +117,34 @@ export function jobService(use: JobUseCases, log: Logger): proto.JobServiceServe
       return { state, outcome: map.cancelOutcomeTo(outcome) }
     }),
 
-    listJobMessages: unary(async (request: proto.ListJobMessagesRequest, { caller }) => {
-      const { messages, more } = await use.findJobs.messages(
-        caller,
-        namespaceFrom(request.namespace),
-        jobIdFrom(request.jobId),
-        { after: request.afterSequence, size: pageSizeFrom(request.pageSize, 100) },
-      )
-      const fitting = countFitting(messages, messageBytes)
-      return {
-        messages: messages.slice(0, fitting).map(map.messageTo),
-        more: more || fitting < messages.length,
-      }
-    }),
+    listJobMessages: unary(
+      'jobs.read',
+      async (request: proto.ListJobMessagesRequest, { actor }) => {
+        const { messages, more } = await use.findJobs.messages(
+          actor,
+          namespaceFor(actor, request.namespace),
+          jobIdFrom(request.jobId),
+          { after: request.afterSequence, size: pageSizeFrom(request.pageSize, 100) },
+        )
+        const fitting = countFitting(messages, messageBytes)
+        return {
+          messages: messages.slice(0, fitting).map(map.messageTo),
+          more: more || fitting < messages.length,
+        }
+      },
+    ),
 
-    cancelJobs: unimplemented('JobService.CancelJobs'),
-    retryJob: unimplemented('JobService.RetryJob'),
-    deleteJob: unimplemented('JobService.DeleteJob'),
-    explainJob: unimplemented('JobService.ExplainJob'),
+    cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
+    retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
+    deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),
+    explainJob: unimplemented('jobs.read', 'JobService.ExplainJob'),
   }
 }
 
 function originOf({ namespace }: { namespace: string }, context: CallContext): StartOrigin {
   return {
-    namespace: namespaceFrom(namespace),
-    caller: context.caller,
+    namespace: namespaceFor(context.actor, namespace),
+    actor: context.actor,
     traceparent: currentTraceparent() ?? textOf(context, 'traceparent'),
     tracestate: currentTracestate() ?? textOf(context, 'tracestate'),
   }

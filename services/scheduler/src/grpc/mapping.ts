@@ -1,15 +1,20 @@
 /** Where the shapes that all proto messages share meet the domain's: names, times, payloads, policies. */
+import { type Actor, mayEnter } from '@offstage/kit/auth'
 import { Refusal } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import type { Duration } from '@offstage/proto/rpc'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../domain/retry-policy.ts'
 import { isNamespace, type Payload } from '../domain/start-command.ts'
-import { invalidField } from '../refusals.ts'
+import { invalidField, namespaceNotFound } from '../refusals.ts'
 
-export function namespaceFrom(namespace: string): string {
-  if (namespace === '') return 'default'
-  if (isNamespace(namespace)) return namespace
-  throw invalidField('namespace', 'must be 1 to 63 letters, digits, "_" and "-"')
+/** The namespace a request names. One the actor may not enter looks like one that is not there (guarantee 8). */
+export function namespaceFor(actor: Actor, text: string): string {
+  const namespace = text === '' ? 'default' : text
+  if (!isNamespace(namespace)) {
+    throw invalidField('namespace', 'must be 1 to 63 letters, digits, "_" and "-"')
+  }
+  if (!mayEnter(actor, namespace)) throw namespaceNotFound(namespace)
+  return namespace
 }
 
 export function msFrom(duration: Duration | undefined): number | undefined {

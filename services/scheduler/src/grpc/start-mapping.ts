@@ -1,5 +1,5 @@
 /** Where a JobSpec becomes a start command. */
-import type { Caller } from '@offstage/kit/grpc'
+import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import type * as proto from '@offstage/proto/jobs'
 import {
   type KeyConflict,
@@ -21,7 +21,7 @@ const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
 /** Who starts jobs, where, and within which trace. */
 export interface StartOrigin {
   readonly namespace: string
-  readonly caller: Caller
+  readonly actor: Actor
   readonly traceparent: string
   readonly tracestate: string
 }
@@ -35,8 +35,8 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   if (spec.lane < 0 || spec.lane > 3) throw invalidField('lane', 'is not a known value')
   return {
     namespace: origin.namespace,
-    owner: origin.caller.user,
-    admin: origin.caller.roles.includes('admin'),
+    owner: origin.actor.user,
+    admin: mayForOthers(origin.actor, 'jobs.start'),
     method: spec.method,
     params: payloadFrom(spec.params) ?? EMPTY_PARAMS,
     kind: 1,

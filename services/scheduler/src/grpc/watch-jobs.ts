@@ -6,7 +6,6 @@ import { invalidField } from '../refusals.ts'
 import type { JobWatch, WatchEvent } from '../waits/job-watch.ts'
 import { completionBytes, messageBytes, progressBytes } from '../wire-size.ts'
 import { watchEventTo } from './job-mapping.ts'
-import { namespaceFrom } from './mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
 const TARGETS_MAX = 10_000
@@ -41,7 +40,7 @@ export async function watchJobs(
 
   try {
     for await (const request of untilAborted(call.requests, stop.signal)) {
-      watch ??= newWatch(namespaceFrom(request.namespace))
+      watch ??= newWatch(request.namespace)
       addTargets(watch, request)
       pumping ??= pump(watch).catch((error) => stop.abort(error))
     }

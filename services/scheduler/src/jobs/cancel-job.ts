@@ -1,5 +1,5 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
-import type { Caller } from '@offstage/kit/grpc'
+import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import type { Attachments } from '../dispatch/attachments.ts'
 import { retryConflicts } from '../dispatch/retry-conflicts.ts'
 import type { CancelOutcome } from '../domain/job.ts'
@@ -25,14 +25,14 @@ export interface CancelJobRequest {
 }
 
 export type CancelJob = (
-  caller: Caller,
+  actor: Actor,
   request: CancelJobRequest,
 ) => Promise<{ state: JobState; outcome: CancelOutcome }>
 
 export function createCancelJob(options: CancelJobOptions): CancelJob {
   const { store, attachments, events, leaseMs, changed } = options
-  return async (caller, request) => {
-    const owner = caller.roles.includes('admin') ? undefined : caller.user
+  return async (actor, request) => {
+    const owner = mayForOthers(actor, 'jobs.cancel') ? undefined : actor.user
     const { reason, graceMs } = request
     const canceled = await retryConflicts(() => store.cancel({ ...request, owner, leaseMs }))
     const target = canceled.find((job) => job.id === request.jobId)

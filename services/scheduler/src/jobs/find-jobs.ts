@@ -1,6 +1,7 @@
 /** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
 import { createHash } from 'node:crypto'
-import { type Caller, Refusal } from '@offstage/kit/grpc'
+import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import { Refusal } from '@offstage/kit/grpc'
 import { countFitting } from '../answer-size.ts'
 import type { Job, JobMessage, JobStanding } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
@@ -10,26 +11,22 @@ import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
 import { listedJobBytes } from '../wire-size.ts'
 
-export function canSee(caller: Caller, owner: string): boolean {
-  return caller.user === owner || caller.roles.includes('admin')
-}
-
 export interface FindJobs {
-  get(caller: Caller, namespace: string, jobId: string): Promise<Job>
+  get(actor: Actor, namespace: string, jobId: string): Promise<Job>
   list(
-    caller: Caller,
+    actor: Actor,
     namespace: string,
     filter: JobFilter,
     page: { size: number; token: string },
   ): Promise<{ jobs: Job[]; nextPageToken: string }>
   wait(
-    caller: Caller,
+    actor: Actor,
     namespace: string,
     request: { ids: readonly string[]; any: boolean; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<{ standings: (JobStanding | undefined)[]; satisfied: boolean }>
   messages(
-    caller: Caller,
+    actor: Actor,
     namespace: string,
     jobId: string,
     page: { after: number; size: number },
@@ -43,17 +40,17 @@ export function createFindJobs(options: {
 }): FindJobs {
   const { store, feed, readStandings } = options
 
-  const get: FindJobs['get'] = async (caller, namespace, jobId) => {
+  const get: FindJobs['get'] = async (actor, namespace, jobId) => {
     const job = await store.readJob(namespace, jobId)
-    if (job === undefined || !canSee(caller, job.owner)) throw jobNotFound(jobId)
+    if (job === undefined || !mayTouch(actor, 'jobs.read', job)) throw jobNotFound(jobId)
     const progress = await store.readProgress([jobId])
     return { ...job, progress: progress.get(jobId) }
   }
 
   return {
     get,
-    async list(caller, namespace, filter, { size, token }) {
-      const visible = caller.roles.includes('admin') ? filter : ownOnly(caller, filter)
+    async list(actor, namespace, filter, { size, token }) {
+      const visible = mayForOthers(actor, 'jobs.read') ? filter : ownOnly(actor, filter)
       const digest = digestOf(namespace, filter)
       const before = token === '' ? undefined : readToken(token, digest)
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
@@ -63,11 +60,11 @@ export function createFindJobs(options: {
       const more = jobs.length > page.length
       return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }
     },
-    async wait(caller, namespace, { ids, any, timeoutMs }, signal) {
+    async wait(actor, namespace, { ids, any, timeoutMs }, signal) {
       using waiter = new Waiter(
         feed,
         readStandings,
-        (standing) => standing.namespace === namespace && canSee(caller, standing.owner),
+        (standing) => standing.namespace === namespace && mayTouch(actor, 'jobs.read', standing),
       )
       const unique = [...new Set(ids)]
       if (timeoutMs > 0) for (const id of unique) waiter.follow(namespace, id, true)
@@ -80,8 +77,8 @@ export function createFindJobs(options: {
       const standings = ids.map((id) => waiter.ended.get(id) ?? first.get(id))
       return { standings, satisfied }
     },
-    async messages(caller, namespace, jobId, { after, size }) {
-      await get(caller, namespace, jobId)
+    async messages(actor, namespace, jobId, { after, size }) {
+      await get(actor, namespace, jobId)
       const messages = await store.readMessages(jobId, after, size + 1)
       return { messages: messages.slice(0, size), more: messages.length > size }
     },
@@ -89,9 +86,9 @@ export function createFindJobs(options: {
 }
 
 /** The filter narrowed to the caller's own jobs; undefined when it asks for somebody else's. */
-function ownOnly(caller: Caller, filter: JobFilter): JobFilter | undefined {
-  if (filter.owner !== '' && filter.owner !== caller.user) return undefined
-  return { ...filter, owner: caller.user }
+function ownOnly(actor: Actor, filter: JobFilter): JobFilter | undefined {
+  if (filter.owner !== '' && filter.owner !== actor.user) return undefined
+  return { ...filter, owner: actor.user }
 }
 
 /** Binds a page token to the listing it was made for. */

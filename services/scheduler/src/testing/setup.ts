@@ -1,8 +1,8 @@
 /** A fresh scheduler for each test, on a real port and a database of its own. */
 import { credentials, Metadata } from '@grpc/grpc-js'
+import { type Authenticate, developmentAuthenticate } from '@offstage/kit/auth'
 import { type Bus, createInProcessBus } from '@offstage/kit/bus'
 import { type Database, openPglite } from '@offstage/kit/database'
-import { type Authenticate, developmentAuthenticate } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
 import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
@@ -27,8 +27,8 @@ export interface SetupOptions {
 
 /** Believes whoever calls, as development does, but for their being administrators. */
 const onlyDevIsAdmin: Authenticate = (metadata) => {
-  const caller = developmentAuthenticate(metadata)
-  return { ...caller, roles: caller.user === 'dev' ? ['admin'] : [] }
+  const actor = developmentAuthenticate(metadata)
+  return { ...actor, roles: actor.user === 'dev' ? ['admin'] : ['user'] }
 }
 
 export async function setup(options: SetupOptions = {}): Promise<Bundle> {

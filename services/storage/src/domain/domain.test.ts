@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { actingFor, mayTouch } from './actor.ts'
 import { faultOfChunk, faultOfWhole } from './body-check.ts'
-import { addressFrom, type Namespace, parseAddress, parseNamespace } from './identifier.ts'
+import { addressFrom, parseAddress, parseNamespace } from './identifier.ts'
 import { quotaPassed } from './limits.ts'
 import { pageTokenFrom, parsePageToken } from './page-token.ts'
 
@@ -84,34 +83,6 @@ describe('bodies', () => {
     expect(faultOf([], undefined, Buffer.alloc(32))).toMatchObject({ kind: 'checksum-mismatch' })
     const empty = createHash('sha256').digest()
     expect(faultOf([], undefined, empty)).toBeUndefined()
-  })
-})
-
-describe('rights (row S4)', () => {
-  const namespace = 'default' as Namespace
-  const value = { namespace, owner: 'ann' }
-  const user = (name: string, forOthers = false, namespaces: string[] | 'all' = 'all') => ({
-    user: name,
-    forOthers,
-    namespaces,
-  })
-
-  test.each([
-    ['the owner', user('ann'), true],
-    ['another user', user('bob'), false],
-    ['an administrator', user('root', true), true],
-    ['the owner without the namespace', user('ann', false, ['other']), false],
-    ['an administrator of another namespace', user('root', true, ['other']), false],
-  ])('%s', (_who, actor, allowed) => {
-    expect(mayTouch(actor, value)).toBe(allowed)
-  })
-
-  test('a service that speaks for a user can do what that user can', () => {
-    const service = user('svc', true)
-    expect(actingFor(service, 'bob')).toEqual(user('bob'))
-    expect(actingFor(service, undefined)).toBe(service)
-    expect(actingFor(user('ann'), 'ann')).toEqual(user('ann'))
-    expect(actingFor(user('ann'), 'bob')).toBeUndefined()
   })
 })
 

@@ -1,4 +1,4 @@
-import { clientStream, serverStream, unary } from '@offstage/kit/grpc'
+import { clientStream, type GuardedService, serverStream, unary } from '@offstage/kit/grpc'
 import type { Logger } from '@offstage/kit/telemetry'
 import type { StorageServiceServer } from '@offstage/proto/storage'
 import type { Storage } from '../ports.ts'
@@ -13,66 +13,66 @@ import { telling, tellingAll } from './storage-faults.ts'
 import { wholeStream } from './whole-stream.ts'
 
 /** Each handler decodes, calls its use case, encodes. */
-export function createHandlers(storage: Storage, log: Logger): StorageServiceServer {
+export function createHandlers(
+  storage: Storage,
+  log: Logger,
+): GuardedService<StorageServiceServer> {
   return {
-    putValue: clientStream(async (requests, { caller, signal }) => {
+    putValue: clientStream('values.write', async (requests, { actor, signal }) => {
       const parts = map.putPartsFromRequests(wholeStream(requests, signal))
-      const value = await telling(log, putValue(storage, map.actorFromCaller(caller), parts))
+      const value = await telling(log, putValue(storage, actor, parts))
       return { value: map.valueMessage(value) }
     }),
-    getValue: serverStream((request, { caller }) => {
+    getValue: serverStream('values.read', (request, { actor }) => {
       const query = map.readQueryFromRequest(request)
-      const parts = readValue(storage, map.actorFromCaller(caller), query)
+      const parts = readValue(storage, actor, query)
       return map.readMessages(tellingAll(log, parts))
     }),
-    readAndDeleteValue: serverStream((request, { caller, signal }) => {
+    readAndDeleteValue: serverStream('values.write', (request, { actor, signal }) => {
       const address = map.addressFromRequest(request)
-      const actor = map.actorFromCaller(caller)
       const parts = readAndDeleteValue(storage, actor, address, signal)
       return map.readMessages(tellingAll(log, parts))
     }),
-    describeValue: unary(async (request, { caller }) => {
+    describeValue: unary('values.read', async (request, { actor }) => {
       const address = map.addressFromRequest(request)
-      const value = await describeValue(storage, map.actorFromCaller(caller), address)
+      const value = await describeValue(storage, actor, address)
       return { value: map.valueMessage(value) }
     }),
-    reserveAddress: unary(async (request, { caller }) => {
+    reserveAddress: unary('values.write', async (request, { actor }) => {
       const reserve = map.reserveFromRequest(request)
-      const actor = map.actorFromCaller(caller)
       const value = await telling(log, reserveAddress(storage, actor, reserve))
       return { value: map.valueMessage(value) }
     }),
-    deleteValue: unary(async (request, { caller }) => {
+    deleteValue: unary('values.write', async (request, { actor }) => {
       const address = map.addressFromRequest(request)
-      return { deleted: await deleteValue(storage, map.actorFromCaller(caller), address) }
+      return { deleted: await deleteValue(storage, actor, address) }
     }),
-    listValues: unary(async (request, { caller }) => {
+    listValues: unary('values.read', async (request, { actor }) => {
       const list = map.listFromRequest(request)
-      const page = await listValues(storage, map.actorFromCaller(caller), list)
+      const page = await listValues(storage, actor, list)
       return { values: page.values.map(map.valueMessage), nextPageToken: page.nextPageToken }
     }),
-    startUpload: unary(async (request, { caller }) => {
+    startUpload: unary('values.write', async (request, { actor }) => {
       const header = map.uploadHeaderFromRequest(request)
-      const actor = map.actorFromCaller(caller)
       const { id, expireTime } = await telling(log, startUpload(storage, actor, header))
       return { uploadId: id, expireTime }
     }),
-    getUpload: unary(async (request, { caller }) => {
+    getUpload: unary('values.write', async (request, { actor }) => {
       const id = map.uploadFromRequest(request)
-      return map.uploadMessage(await getUpload(storage, map.actorFromCaller(caller), id))
+      return map.uploadMessage(await getUpload(storage, actor, id))
     }),
-    openScope: unary(async (request, { caller }) => {
+    openScope: unary('values.write', async (request, { actor }) => {
       const open = map.openScopeFromRequest(request)
-      const { id, leaseMs } = await openScope(storage, map.actorFromCaller(caller), open)
+      const { id, leaseMs } = await openScope(storage, actor, open)
       return { scope: id, lease: map.durationMessage(leaseMs) }
     }),
-    keepScopeAlive: unary(async (request, { caller }) => {
+    keepScopeAlive: unary('values.write', async (request, { actor }) => {
       const scope = map.scopeFromRequest(request)
-      return { expireTime: await keepScopeAlive(storage, map.actorFromCaller(caller), scope) }
+      return { expireTime: await keepScopeAlive(storage, actor, scope) }
     }),
-    closeScope: unary(async (request, { caller }) => {
+    closeScope: unary('values.write', async (request, { actor }) => {
       const scope = map.scopeFromRequest(request)
-      return { deletedCount: await closeScope(storage, map.actorFromCaller(caller), scope) }
+      return { deletedCount: await closeScope(storage, actor, scope) }
     }),
   }
 }

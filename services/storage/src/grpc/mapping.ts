@@ -1,5 +1,4 @@
 /** The only place where proto types and domain types meet. */
-import type { Caller } from '@offstage/kit/grpc'
 import type {
   DescribeValueRequest,
   GetUploadResponse,
@@ -13,7 +12,6 @@ import type {
   StartUploadRequest,
   Value,
 } from '@offstage/proto/storage'
-import type { Actor } from '../domain/actor.ts'
 import {
   type Address,
   parseAddress,
@@ -51,11 +49,6 @@ import { FieldCheck } from './field-check.ts'
 
 const TIME_TO_LIVE = { min: 1, max: TIME_TO_LIVE_MS_MAX }
 const LEASE = { min: SCOPE_LEASE_MS_MIN, max: SCOPE_LEASE_MS_MAX }
-
-export function actorFromCaller({ user, roles, namespaces }: Caller): Actor {
-  const forOthers = roles.includes('admin') || roles.includes('service')
-  return { user, forOthers, namespaces }
-}
 
 /** The one id a request has. */
 function required<Id>(field: string, text: string, parse: (text: string) => Id | undefined): Id {

@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '../domain/actor.ts'
+import { type Actor, mayTouch } from '@offstage/kit/auth'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
 import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
 import { newScopeId } from '../new-ids.ts'
@@ -30,7 +30,7 @@ export async function openScope(
 /** Renews the lease; resolves to its new end. */
 export async function keepScopeAlive(storage: Storage, actor: Actor, id: ScopeId): Promise<Date> {
   const scope = await storage.scopes.find(id)
-  if (scope === undefined || !mayTouch(actor, scope)) throw scopeNotFound(id)
+  if (scope === undefined || !mayTouch(actor, 'values.write', scope)) throw scopeNotFound(id)
   const expireTime = await storage.scopes.keepAlive(id)
   if (expireTime === undefined) throw scopeNotFound(id)
   return expireTime
@@ -42,7 +42,7 @@ export async function keepScopeAlive(storage: Storage, actor: Actor, id: ScopeId
  */
 export async function closeScope(storage: Storage, actor: Actor, id: ScopeId): Promise<number> {
   const scope = await storage.scopes.find(id)
-  if (scope === undefined || !mayTouch(actor, scope)) return 0
+  if (scope === undefined || !mayTouch(actor, 'values.write', scope)) return 0
   let count = 0
   let gone = await storage.scopes.close(id, DELETE_BATCH)
   do {

@@ -12,8 +12,8 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
-import type { Actor } from '../domain/actor.ts'
 import { faultOfChecksum, faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { ResumeHeader, StoredValue } from '../domain/temp-value.ts'

@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '../domain/actor.ts'
+import { type Actor, mayTouch } from '@offstage/kit/auth'
 import { faultOfBounds } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
@@ -34,6 +34,7 @@ export async function getUpload(
 ): Promise<Upload | FinishedUpload> {
   const upload = (await uploads.find(id)) ?? (await uploads.finished(id))
   if (upload === undefined) throw uploadNotFound(id)
-  if (!mayTouch(actor, upload.kind === 'finished' ? upload.value : upload)) throw uploadNotFound(id)
+  if (!mayTouch(actor, 'values.write', upload.kind === 'finished' ? upload.value : upload))
+    throw uploadNotFound(id)
   return upload
 }

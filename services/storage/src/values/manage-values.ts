@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '../domain/actor.ts'
+import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
 import { PAGE_SIZE_DEFAULT } from '../domain/limits.ts'
 import { pageTokenFrom, parsePageToken } from '../domain/page-token.ts'
@@ -38,7 +38,7 @@ export async function deleteValue(
   address: Address,
 ): Promise<boolean> {
   const value = await storage.values.find(address)
-  if (value === undefined || !mayTouch(actor, value)) return false
+  if (value === undefined || !mayTouch(actor, 'values.write', value)) return false
   const deleted = await storage.values.delete(address)
   if (deleted) storage.hints.value('deleted', value)
   storage.garbageMade()
@@ -62,7 +62,7 @@ export async function listValues(
 ): Promise<{ values: TempValue[]; nextPageToken: string }> {
   const { scope, pageToken, pageSize = PAGE_SIZE_DEFAULT } = request
   const namespace = enteredNamespace(actor, request.namespace)
-  const owner = actor.forOthers ? undefined : actor.user
+  const owner = mayForOthers(actor, 'values.read') ? undefined : actor.user
   const listing = [namespace, scope ?? '', owner ?? ''].join(' ')
   const after = pageToken === '' ? undefined : parsePageToken(pageToken, listing)
   if (pageToken !== '' && after === undefined) throw pageTokenInvalid()

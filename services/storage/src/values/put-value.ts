@@ -1,4 +1,4 @@
-import { type Actor, actingFor, mayEnter, mayTouch } from '../domain/actor.ts'
+import { type Actor, actingFor, mayEnter, mayTouch } from '@offstage/kit/auth'
 import { type Namespace, parseNamespace, type ScopeId } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, quotaPassed } from '../domain/limits.ts'
 import type { PutHeader, PutPart, StoredValue } from '../domain/temp-value.ts'
@@ -71,7 +71,7 @@ export interface Place {
 
 /** Looks before the bytes come whether they may; the commit looks again at what can change meanwhile. */
 export async function placeOf(storage: Storage, actor: Actor, header: PutHeader): Promise<Place> {
-  const acting = actingFor(actor, header.owner)
+  const acting = actingFor(actor, 'values.write', header.owner)
   if (acting === undefined) throw ownerNotAllowed(header.owner ?? '')
   const place = await namedPlace(storage, acting, header)
   if (header.scope !== undefined) await refuseForeignScope(storage, acting, header.scope, place)
@@ -88,7 +88,7 @@ async function namedPlace(storage: Storage, acting: Actor, header: PutHeader): P
     return { namespace: enteredNamespace(acting, header.namespace), owner: acting.user }
   }
   const found = await storage.values.find(address)
-  if (found === undefined || !mayTouch(acting, found)) throw valueNotFound(address)
+  if (found === undefined || !mayTouch(acting, 'values.write', found)) throw valueNotFound(address)
   if (header.namespace !== undefined && header.namespace !== found.namespace) {
     throw valueNotFound(address)
   }
@@ -112,7 +112,7 @@ export async function refuseForeignScope(
   place: { namespace: Namespace },
 ): Promise<void> {
   const found = await storage.scopes.find(scope)
-  if (found === undefined || !mayTouch(actor, found)) throw scopeNotFound(scope)
+  if (found === undefined || !mayTouch(actor, 'values.write', found)) throw scopeNotFound(scope)
   if (found.namespace !== place.namespace) throw scopeNotFound(scope)
   if (found.state === 'closed') throw refusalFromWrite({ kind: 'scope-closed' }, { scope })
 }

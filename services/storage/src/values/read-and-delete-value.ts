@@ -8,7 +8,7 @@
  * 3. A reader that loses its claim breaks off before its next chunk.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Actor } from '../domain/actor.ts'
+import type { Actor } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart } from '../domain/temp-value.ts'
 import { keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'

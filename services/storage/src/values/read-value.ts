@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '../domain/actor.ts'
+import { type Actor, mayTouch } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart, StoredValue, TempValue } from '../domain/temp-value.ts'
 import type { Storage } from '../ports.ts'
@@ -40,7 +40,7 @@ export async function describeValue(
   address: Address,
 ): Promise<TempValue> {
   const value = await storage.values.find(address)
-  if (value === undefined || !mayTouch(actor, value)) throw valueNotFound(address)
+  if (value === undefined || !mayTouch(actor, 'values.read', value)) throw valueNotFound(address)
   return value
 }
 
@@ -55,7 +55,8 @@ async function openValue(
   const { address } = query
   for (let look = 0; look < LOOKS_MAX; look++) {
     const found = await storage.values.read(address)
-    if (found === undefined || !mayTouch(actor, found.value)) throw valueNotFound(address)
+    if (found === undefined || !mayTouch(actor, 'values.read', found.value))
+      throw valueNotFound(address)
     const { value, inlineBytes } = found
     if (value.kind === 'reserved') throw nothingPutYet(address)
     refuseUnfit(value, query)

@@ -89,7 +89,7 @@ test('what one user has put is not told to another', async () => {
     {
       authenticate: (metadata) => {
         const user = String(metadata.get('offstage-user')[0])
-        return { user, roles: [], namespaces: ['default'] }
+        return { user, roles: ['user'], namespaces: ['default'] }
       },
     },
   )

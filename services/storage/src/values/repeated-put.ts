@@ -1,5 +1,5 @@
 /** Puts that name themselves, so that they can be repeated when their answer was lost. */
-import { type Actor, actingFor, mayTouch } from '../domain/actor.ts'
+import { type Actor, actingFor, mayTouch } from '@offstage/kit/auth'
 import { parseNamespace } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, REQUEST_KEPT_MS } from '../domain/limits.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
@@ -11,7 +11,7 @@ export function requestOf(
   actor: Actor,
   { requestId, namespace = parseNamespace(NAMESPACE_DEFAULT), owner }: PutHeader,
 ): PutCommand['request'] {
-  const acting = actingFor(actor, owner)
+  const acting = actingFor(actor, 'values.write', owner)
   if (requestId === undefined || namespace === undefined || acting === undefined) return undefined
   return { asker: acting.user, namespace, id: requestId, keptMs: REQUEST_KEPT_MS }
 }
@@ -24,7 +24,7 @@ export async function findRepeated(
 ): Promise<FinishedPut | undefined> {
   const request = requestOf(actor, header)
   const finished = request && (await storage.values.finishedPut(request))
-  return finished && mayTouch(actor, finished.value) ? finished : undefined
+  return finished && mayTouch(actor, 'values.write', finished.value) ? finished : undefined
 }
 
 /** Throws when a put is not the one that had its request id. */

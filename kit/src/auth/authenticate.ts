@@ -1,34 +1,24 @@
 import type { Metadata } from '@grpc/grpc-js'
-
-/** What a caller may do: admin everything, operator run the place, reader look, service act for others. */
-export type Role = 'admin' | 'operator' | 'reader' | 'service'
-
-/** Who is calling. */
-export interface Caller {
-  /** Stable id of the user, the `sub` of a token. */
-  readonly user: string
-  readonly roles: readonly Role[]
-  readonly namespaces: readonly string[] | 'all'
-}
+import type { Actor } from './actor.ts'
 
 /**
  * Establishes who is calling, before any handler sees the request. Throws a Refusal with reason
  * UNAUTHENTICATED to turn the caller away. Plain return values keep the hot path free of awaits.
  */
-export type Authenticate = (metadata: Metadata, peer: string) => Caller | Promise<Caller>
+export type Authenticate = (metadata: Metadata, peer: string) => Actor | Promise<Actor>
 
-const DEVELOPER = callerNamed('dev')
+const DEVELOPER = developerNamed('dev')
 
 /**
  * Believes whoever calls: the user is the metadata entry `offstage-user`, or `dev`, and may do
  * everything. For development on a loopback address only.
  */
-export function developmentAuthenticate(metadata: Metadata): Caller {
+export function developmentAuthenticate(metadata: Metadata): Actor {
   const user = metadata.get('offstage-user')[0]
-  return user === undefined ? DEVELOPER : callerNamed(String(user))
+  return user === undefined ? DEVELOPER : developerNamed(String(user))
 }
 
-function callerNamed(user: string): Caller {
+function developerNamed(user: string): Actor {
   return { user, roles: ['admin'], namespaces: 'all' }
 }
 

@@ -1,0 +1,11 @@
+export {
+  type Actor,
+  actingFor,
+  may,
+  mayEnter,
+  mayForOthers,
+  mayTouch,
+  type Owned,
+} from './actor.ts'
+export { type Authenticate, developmentAuthenticate, isLoopback } from './authenticate.ts'
+export { RIGHTS, type Right, ROLES, type Role, rolesWith } from './rights.ts'

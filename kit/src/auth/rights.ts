@@ -1,0 +1,66 @@
+/**
+ * Who may do what: the one table that every service asks.
+ *
+ * An RPC declares its right where it is bound (kit/grpc); whoever has no share in that right is turned away before the handler
+ * runs. What the call then touches is asked about by `mayTouch`: of what belongs to others only those have sight whom the table
+ * lists under `others`. To everybody else it looks like something that does not exist (guarantee 8).
+ */
+
+/**
+ * What a caller may be. `admin` everything; `operator` run the place; `reader` look; `user` have jobs and values of their own;
+ * `executor` attach and run jobs; `service` have jobs and values, and act for others on temp values.
+ */
+export const ROLES = ['admin', 'operator', 'reader', 'user', 'executor', 'service'] as const
+export type Role = (typeof ROLES)[number]
+
+interface Holders {
+  /** Roles that have the right on what is their own, or that nobody owns. */
+  readonly own: readonly Role[]
+  /** Roles that have it on what belongs to others too. */
+  readonly others: readonly Role[]
+}
+
+/** Administrators have every right and are not listed. */
+export const RIGHTS = {
+  /** Whoever is known. */
+  identified: { own: ROLES, others: [] },
+
+  'jobs.start': { own: ['user', 'service', 'operator'], others: [] },
+  'jobs.read': { own: ['user', 'service', 'operator', 'reader'], others: [] },
+  'jobs.cancel': { own: ['user', 'service', 'operator'], others: [] },
+  /** Retry and delete. */
+  'jobs.change': { own: ['user', 'service', 'operator'], others: [] },
+
+  'schedules.read': { own: ['user', 'service', 'operator', 'reader'], others: [] },
+  'schedules.write': { own: ['user', 'service', 'operator'], others: [] },
+
+  'namespaces.read': { own: ['user', 'service', 'operator', 'reader', 'executor'], others: [] },
+  /** Pause, resume, limits: what changes how jobs of everybody flow. */
+  'namespaces.operate': { own: ['operator'], others: ['operator'] },
+  /** Settings, retention, exclusive mode. */
+  'namespaces.administer': { own: [], others: [] },
+  'locks.take': { own: ['user', 'service', 'operator'], others: [] },
+
+  'executors.attach': { own: ['executor'], others: [] },
+  'executors.read': { own: ['operator', 'reader'], others: ['operator', 'reader'] },
+  'executors.drain': { own: ['operator'], others: ['operator'] },
+
+  'values.read': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },
+  'values.write': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },
+} as const satisfies Record<string, Holders>
+
+/** What can be allowed or not. */
+export type Right = keyof typeof RIGHTS
+
+/** The roles that get a call with this right past the door. */
+export function rolesWith(right: Right): readonly Role[] {
+  return AT_THE_DOOR[right]
+}
+
+// Asked for every call, so worked out once.
+const AT_THE_DOOR = {} as Record<Right, readonly Role[]>
+for (const [right, { own, others }] of Object.entries<Holders>(RIGHTS)) {
+  AT_THE_DOOR[right as Right] = ROLES.filter(
+    (role) => role === 'admin' || own.includes(role) || others.includes(role),
+  )
+}
