@@ -38,6 +38,7 @@ import { addHealth, listenLocally, type Refused, refusalOf } from './fake-server
 interface WatchState {
   readonly call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>
   readonly targets: Set<string>
+  readonly requests: WatchJobsRequest[]
   /** What each target was added with. */
   readonly added: { jobId: string; afterSequence: number }[]
 }
@@ -269,13 +270,15 @@ export class FakeScheduler implements AsyncDisposable {
   }
 
   #watch(call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>): void {
-    const watch: WatchState = { call, targets: new Set(), added: [] }
+    const watch: WatchState = { call, requests: [], targets: new Set(), added: [] }
     this.watches.push(watch)
     this.watchesOpen += 1
     call.once('close', () => {
       this.watchesOpen -= 1
     })
-    call.on('data', ({ add, removeJobIds }: WatchJobsRequest) => {
+    call.on('data', (request: WatchJobsRequest) => {
+      watch.requests.push(request)
+      const { add, removeJobIds } = request
       for (const id of removeJobIds) watch.targets.delete(id)
       for (const target of add) {
         watch.added.push(target)

@@ -1,6 +1,7 @@
 /**
  * Brings waits together with what the scheduler says: pushed over one stream, polled as the fallback and
- * the truth (row L2). However many waits there are for a job, it is one target and one polled id.
+ * the truth (row L2). However many waits there are for a job, it is one target and one polled id; waits that
+ * follow each other within one turn of the event loop, such as a loop of `waitAny`, go on with the same one.
  */
 import {
   JobState,
@@ -28,6 +29,8 @@ export class JobWatcher {
   readonly #jobs = new Map<string, TrackedJob>()
   readonly #stream: WatchStream
   readonly #poll: GrowingPoll
+  /** Jobs nobody listens to any more, until the end of the turn. */
+  #abandoned: TrackedJob[] = []
   #closed = false
 
   constructor(session: Session) {
@@ -71,16 +74,26 @@ export class JobWatcher {
     job.addListener(listener)
     return () => {
       job.listeners.delete(listener)
-      if (job.listeners.size === 0) this.#release(job, false)
+      if (job.listeners.size === 0) this.#releaseSoon(job)
     }
   }
 
+  /** Not at once: who waits again is told nothing twice, and a loop of waits sends nothing. */
+  #releaseSoon(job: TrackedJob): void {
+    if (this.#abandoned.push(job) > 1) return
+    setImmediate(() => {
+      const abandoned = this.#abandoned
+      this.#abandoned = []
+      for (const each of abandoned) if (each.listeners.size === 0) this.#release(each, false)
+    })
+  }
+
   #track(jobId: string): TrackedJob {
-    const job: TrackedJob = new TrackedJob(
-      jobId,
-      (id, after, take) => this.readMessages(id, after, take),
-      (ended) => this.#release(job, ended),
-    )
+    const job: TrackedJob = new TrackedJob(jobId, {
+      isWhole: !this.#stream.hasLeft(jobId),
+      readMessages: (id, after, take) => this.readMessages(id, after, take),
+      release: (ended) => this.#release(job, ended),
+    })
     this.#jobs.set(jobId, job)
     this.#stream.add(jobId)
     this.#poll.add(jobId)

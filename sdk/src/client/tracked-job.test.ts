@@ -8,19 +8,19 @@ const said = (sequence: number): JobEvent => ({
   event: { $case: 'message', value: JobMessage.fromPartial({ sequence, text: `${sequence}` }) },
 })
 
-function setUp(read: (after: number) => Promise<number[]> = async () => []) {
+function setUp(read: (after: number) => Promise<number[]> = async () => [], isWhole = true) {
   const released: boolean[] = []
   const heard: (number | string)[] = []
   const reads: number[] = []
-  const job = new TrackedJob(
-    'a',
-    async (_id, after, take) => {
+  const job = new TrackedJob('a', {
+    isWhole,
+    async readMessages(_id, after, take) {
       reads.push(after)
       const message = { severity: 'info', text: '' } as const
       for (const sequence of await read(after)) take({ ...message, sequence })
     },
-    (ended) => released.push(ended),
-  )
+    release: (ended) => released.push(ended),
+  })
   const listener: JobListener = {
     onMessage: ({ sequence }) => heard.push(sequence),
     onEnd: (_completion, messages) => heard.push(`end after ${messages?.length}`),
@@ -46,6 +46,13 @@ test('the end is told once, and nothing after it', () => {
   job.applyState(JobState.JOB_STATE_RUNNING)
   expect(heard).toEqual(['end after 0'])
   expect(released).toEqual([true])
+})
+
+test('an end that may be meant for an earlier target claims to know no messages', () => {
+  const { job, heard } = setUp(undefined, false)
+  job.apply(said(1))
+  job.apply(ended)
+  expect(heard).toEqual([1, 'end after undefined'])
 })
 
 test('the end waits for a gap to be filled, and what comes meanwhile is told in order', async () => {

@@ -26,19 +26,23 @@ export interface JobListener {
 /** A job may have any number of messages; memory keeps the newest of them. */
 export const MESSAGES_KEPT_MAX = 10_000
 
-/** Reads the messages after a sequence number, in order, and gives each to `take`. */
-export type ReadMessages = (
-  jobId: string,
-  afterSequence: number,
-  take: (message: JobMessage) => void,
-) => Promise<void>
+export interface TrackedJobOptions {
+  /** Whether all that is pushed of the job is meant for it, so that before the end came all messages. */
+  readonly isWhole: boolean
+  /** Reads the messages after a sequence number, in order, and gives each to `take`. */
+  readMessages(
+    jobId: string,
+    afterSequence: number,
+    take: (message: JobMessage) => void,
+  ): Promise<void>
+  /** Forgets this job, so that a wait begun from a listener starts afresh. */
+  release(ended: boolean): void
+}
 
 export class TrackedJob {
   readonly id: string
   readonly listeners = new Set<JobListener>()
-  readonly #readMessages: ReadMessages
-  /** Forgets this job, so that a wait begun from a listener starts afresh. */
-  readonly #release: (ended: boolean) => void
+  readonly #options: TrackedJobOptions
   readonly #messages: JobMessage[] = []
   #state: JobState | undefined
   #progress: Progress | undefined
@@ -47,10 +51,9 @@ export class TrackedJob {
   #filling: Promise<void> | undefined
   #ended = false
 
-  constructor(id: string, readMessages: ReadMessages, release: (ended: boolean) => void) {
+  constructor(id: string, options: TrackedJobOptions) {
     this.id = id
-    this.#readMessages = readMessages
-    this.#release = release
+    this.#options = options
   }
 
   /** Messages up to this number have been passed on; a watch goes on after it. */
@@ -131,19 +134,17 @@ export class TrackedJob {
     // What is read stands for the gap (invariant 1): the scheduler may keep only the newest.
     do {
       const before = this.#sequence
-      await this.#readMessages(this.id, before, (message) => this.#take(message))
+      await this.#options.readMessages(this.id, before, (message) => this.#take(message))
       if (this.#sequence === before) return
     } while (this.#sequenceSeenMax > this.#sequence)
   }
 
   /** Takes in the end as the watch stream tells it: every message came before (row L3). */
   #endWhenFilled(completion: Completion): void {
-    if (this.#filling === undefined) this.#end(completion, this.#messages)
-    else {
-      // Where filling fails the poll tells the end.
-      const end = () => this.#end(completion, this.#messages)
-      this.#filling.then(end, () => {})
-    }
+    const end = () => this.#end(completion, this.#options.isWhole ? this.#messages : undefined)
+    if (this.#filling === undefined) end()
+    // Where filling fails the poll tells the end.
+    else this.#filling.then(end, () => {})
   }
 
   /** Takes in the end as the poll tells it: there may be messages that were not pushed. */
@@ -154,13 +155,13 @@ export class TrackedJob {
   #end(completion: Completion, messages: readonly JobMessage[] | undefined): void {
     if (this.#ended) return
     this.#ended = true
-    this.#release(true)
+    this.#options.release(true)
     for (const listener of [...this.listeners]) listener.onEnd(completion, messages)
   }
 
   /** Ends all waits for the job with an error. */
   lose(error: unknown): void {
-    this.#release(false)
+    this.#options.release(false)
     for (const listener of [...this.listeners]) listener.onLost(error)
   }
 

@@ -80,6 +80,59 @@ describe('waiting for any', () => {
     expect(ids(unfinished)).toEqual(['job-1', 'job-3'])
     expect(ids((await it.offstage.waitAny(it.jobs)).finished)).toEqual(['job-2'])
   })
+
+  test('again and again learns each end by push, and sends nothing between', async () => {
+    await using it = await setUp(4)
+    let left: readonly JobHandle[] = it.jobs
+    const handedOut: string[] = []
+    const done = (async () => {
+      while (left.length > 0) {
+        const answer = await it.offstage.waitAny(left)
+        handedOut.push(...ids(answer.finished))
+        left = answer.unfinished
+      }
+    })()
+    await it.watched()
+    for (const id of ['job-3', 'job-1', 'job-4', 'job-2']) {
+      it.scheduler.end(id, succeeded())
+      await until(() => handedOut.includes(id))
+    }
+    await done
+    expect(handedOut).toEqual(['job-3', 'job-1', 'job-4', 'job-2'])
+    // The clock never moved, so nothing was polled.
+    expect(it.scheduler.waits).toEqual([])
+    expect(it.scheduler.watches.flatMap(({ requests }) => requests)).toMatchObject([
+      { add: [{}, {}, {}, {}], removeJobIds: [] },
+    ])
+  })
+
+  test('after a wait that was given up is pushed, and hears the progress so far again', async () => {
+    await using it = await setUp(1)
+    const [job] = it.jobs
+    for (const turn of ['the same turn', 'a later turn']) {
+      const abort = new AbortController()
+      const given = job?.waitForCompletion({ signal: abort.signal })
+      await until(() => it.scheduler.watches[0]?.targets.size === 1)
+      it.scheduler.report('job-1', 10, 1)
+      abort.abort(new Error(turn))
+      await expect(given).rejects.toThrow(turn)
+      if (turn === 'a later turn') await until(() => it.scheduler.watches[0]?.targets.size === 0)
+      const percents: number[] = []
+      const again = new AbortController()
+      const second = job?.waitForCompletion({
+        signal: again.signal,
+        onProgress: ({ percent }) => percents.push(percent),
+      })
+      await until(() => percents.length > 0)
+      again.abort()
+      await expect(second).rejects.toThrow()
+      expect(percents).toEqual([10])
+    }
+    const last = it.offstage.waitAny(it.jobs)
+    it.scheduler.end('job-1', succeeded())
+    expect((await last).satisfied).toBe(true)
+    expect(it.scheduler.waits).toEqual([])
+  })
 })
 
 describe('as completed', () => {

@@ -115,6 +115,19 @@ describe('the watch stream', () => {
     expect(callAt(0).sent.at(-1)).toEqual({ namespace: 'blue', add: [], removeJobIds: ['b'] })
   })
 
+  test('adds anew what came back within one turn, and knows that it had left', async () => {
+    const { clock, stream, callAt } = setUp()
+    stream.add('a')
+    await clock.advance()
+    expect(stream.hasLeft('a')).toBe(false)
+    stream.remove('a', false)
+    stream.add('a')
+    await clock.advance()
+    const add = [{ jobId: 'a', afterSequence: 7 }]
+    expect(callAt(0).sent.at(-1)).toEqual({ namespace: 'blue', add, removeJobIds: ['a'] })
+    expect(stream.hasLeft('a')).toBe(true)
+  })
+
   test('forgets what was added and removed within one turn', async () => {
     const { clock, stream, calls } = setUp()
     stream.add('a')

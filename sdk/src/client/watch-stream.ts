@@ -20,6 +20,8 @@ import type { IdleClock, IdleTimer } from '../idle/clock.ts'
 const TARGETS_MAX = 10_000
 /** Keeps one message far below the size limit. */
 const ADD_MAX = 1_000
+/** How many ids that have left are remembered; beyond it every id counts as one. */
+const LEFT_MAX = 10_000
 /** Short, since an open stream keeps the process running; waits one after another still share one. */
 const IDLE_MS = 500
 const REOPEN_FIRST_MS = 100
@@ -52,6 +54,8 @@ export class WatchStream {
   readonly #sent = new Set<string>()
   readonly #unsent = new Set<string>()
   #removals: string[] = []
+  /** Those taken out of this stream before their end. */
+  readonly #left = new Set<string>()
   #phase: Phase = { kind: 'idle' }
   #failures = 0
   #heard = false
@@ -67,6 +71,11 @@ export class WatchStream {
     return this.#phase.kind === 'open' && this.#heard
   }
 
+  /** Whether what is heard of this job may still be meant for a target that was taken out. */
+  hasLeft(jobId: string): boolean {
+    return this.#left.size >= LEFT_MAX || this.#left.has(jobId)
+  }
+
   add(jobId: string): void {
     this.#wanted.add(jobId)
     this.#unsent.add(jobId)
@@ -79,7 +88,10 @@ export class WatchStream {
   remove(jobId: string, ended: boolean): void {
     this.#wanted.delete(jobId)
     this.#unsent.delete(jobId)
-    if (this.#sent.delete(jobId) && !ended) this.#removals.push(jobId)
+    if (this.#sent.delete(jobId) && !ended) {
+      this.#removals.push(jobId)
+      if (this.#left.size < LEFT_MAX) this.#left.add(jobId)
+    }
     if (this.#removals.length > 0 || this.#unsent.size > 0) this.#flushSoon()
     if (this.#wanted.size === 0) this.#rest()
   }
@@ -134,6 +146,7 @@ export class WatchStream {
     this.#phase = phase
     this.#heard = false
     this.#removals = []
+    this.#left.clear()
     this.#sent.clear()
     for (const jobId of this.#wanted) this.#unsent.add(jobId)
     void this.#read(phase)

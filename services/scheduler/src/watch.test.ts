@@ -160,6 +160,46 @@ test('messages are replayed from a sequence number, while the job runs and after
   ])
 })
 
+test('a job taken out and added by one request stays watched, and its story is told afresh', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  const assignments = await executor.assigned(1)
+  executor.say({
+    progress: [{ jobId, attempt: 1, progress: { percent: 40, text: 'reading' } }],
+    messages: [{ jobId, attempt: 1, number: 1, text: 'line 1' }],
+  })
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId }] })
+  await until(() => watch.events.length === 3)
+  watch.say({ add: [{ jobId }], removeJobIds: [jobId] })
+  await until(() => watch.events.length === 6)
+  executor.succeed(...assignments)
+  watch.halfClose()
+  await until(() => watch.ended)
+  expect(story(watch.events.slice(3))).toEqual([
+    `state ${JOB_STATE_RUNNING}`,
+    'progress 40 reading',
+    'message 1 line 1',
+    `completion ${JOB_STATE_SUCCEEDED}`,
+  ])
+})
+
+test('a stream that is full takes as many new jobs as one request takes out', async () => {
+  await using it = await start()
+  using watch = openWatch(it.jobs.raw)
+  await using _executor = await attachExecutor(it.address, { slots: 0 })
+  const { jobId } = await it.jobs.start(job)
+  watch.say({ add: [{ jobId }] })
+  await until(() => watch.events.length === 1)
+  const others = Array.from({ length: 9_999 }, () => ({ jobId: randomUUID() }))
+  watch.say({ add: [...others, { jobId: randomUUID() }], removeJobIds: [jobId] })
+  watch.halfClose()
+  await until(() => watch.ended)
+  expect(watch.error).toBeUndefined()
+  expect(watch.events).toHaveLength(10_001)
+})
+
 test('a job that does not exist is told as such, and does not hold up the others', async () => {
   await using it = await start()
   using watch = openWatch(it.jobs.raw)

@@ -41,7 +41,7 @@ export async function watchJobs(
   try {
     for await (const request of untilAborted(call.requests, stop.signal)) {
       watch ??= newWatch(request.namespace)
-      addTargets(watch, request)
+      changeTargets(watch, request)
       pumping ??= pump(watch).catch((error) => stop.abort(error))
     }
     halfClosed = true
@@ -68,7 +68,9 @@ function eventBytes(event: WatchEvent): number {
   }
 }
 
-function addTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
+/** Removals first: a job that one request takes out and adds is watched afresh, not lost. */
+function changeTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
+  for (const jobId of request.removeJobIds) watch.remove(jobId)
   if (watch.size + request.add.length > TARGETS_MAX) {
     throw invalidField('add', `would watch more than ${TARGETS_MAX} jobs on one stream`)
   }
@@ -76,5 +78,4 @@ function addTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
     if (!isJobId(jobId)) throw invalidField('add.job_id', 'must be a job id, a lower-case UUID')
     watch.add(jobId, afterSequence)
   }
-  for (const jobId of request.removeJobIds) watch.remove(jobId)
 }

@@ -138,6 +138,8 @@ export class JobWatch implements Disposable {
       }
       if ((heads.get(jobId) ?? 0) > target.sequence) {
         room -= await this.#readMessages(jobId, target, room, events)
+        // Taken out meanwhile, perhaps added anew: the end is for the new target to tell, after its messages.
+        if (this.#targets.get(jobId) !== target) continue
         if (room === 0) {
           this.#dirty.add(jobId)
           continue

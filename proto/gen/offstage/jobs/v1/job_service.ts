@@ -260,7 +260,10 @@ export interface WatchJobsRequest {
   namespace: string;
   /** Jobs to watch from now on; at most 10,000 on one stream. */
   add: WatchTarget[];
-  /** Ids to watch no longer. */
+  /**
+   * Ids to watch no longer. Taken out before `add` is looked at: an id in both is watched afresh, from its present state and
+   * from `after_sequence`.
+   */
   removeJobIds: string[];
 }
 
