@@ -15,13 +15,18 @@ export interface ClusterOptions {
   readonly schedulers: number
   readonly executors: number
   readonly storage?: boolean
+  /** The executors' lease. Default `2s`. */
+  readonly lease?: string
   /** Added to the environment of every process. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 export interface ClusterMember {
+  /** The present one. */
   readonly process: SpawnedProcess
   readonly address: string
+  /** Starts it anew on its address, once its process has ended. */
+  restart(): Promise<void>
 }
 
 export interface Cluster extends AsyncDisposable {
@@ -55,16 +60,34 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
   const common = { OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info', ...options.env }
   const member = async (service: string, env: Record<string, string>): Promise<ClusterMember> => {
     const main = new URL(`../../services/${service}/src/main.ts`, import.meta.url)
-    const child = await spawnProcess({ main, env: { ...common, ...env }, ready: SERVING })
-    // A member that a test has killed is not expected to end in order.
-    stack.defer(async () => void (await child.kill('SIGTERM').catch(() => {})))
-    return { process: child, address: child.ready[1] ?? '' }
+    const spawn = async (more: Record<string, string> = {}) => {
+      const child = await spawnProcess({
+        main,
+        env: { ...common, ...env, ...more },
+        ready: SERVING,
+      })
+      // A member that a test has killed is not expected to end in order.
+      stack.defer(async () => void (await child.kill('SIGTERM').catch(() => {})))
+      return child
+    }
+    let child = await spawn()
+    const address = child.ready[1] ?? ''
+    return {
+      get process() {
+        return child
+      },
+      address,
+      async restart() {
+        const port = address.slice(address.lastIndexOf(':') + 1)
+        child = await spawn({ [`OFFSTAGE_${service.toUpperCase()}_PORT`]: port })
+      },
+    }
   }
   const schedulers = await members(options.schedulers, () =>
     member('scheduler', {
       OFFSTAGE_SCHEDULER_PORT: '0',
       OFFSTAGE_SCHEDULER_DATABASE_URL: databaseUrl,
-      OFFSTAGE_SCHEDULER_SESSION_LEASE: LEASE,
+      OFFSTAGE_SCHEDULER_SESSION_LEASE: options.lease ?? LEASE,
     }),
   )
   const target = (first = 0) => {

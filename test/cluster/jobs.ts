@@ -55,3 +55,15 @@ export const page = defineJob({
   result: z.string(),
   run: (_job, { n }) => `${n} `.padEnd(60_000, 'x'),
 })
+
+/** Runs on a thread of its own and asks nothing of any service. */
+export const alone = defineJob({
+  method: 'cluster.alone',
+  lane: 'work',
+  params: z.object({ forMs: z.number() }),
+  result: z.string(),
+  async run(job, { forMs }) {
+    await pause(forMs)
+    return job.id
+  },
+})

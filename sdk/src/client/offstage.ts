@@ -69,6 +69,8 @@ export interface JobIdentity {
   readonly traceparent: string
   /** Told when the job begins to wait for others and when it goes on (row J11). */
   onWaiting(waiting: boolean): void
+  /** Aborted when the job is to stop. Until then calls are repeated while a service is away. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -102,18 +104,24 @@ export class Offstage implements JobCalls, AsyncDisposable {
    * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER.
    */
   static async connect(options: ConnectOptions = {}): Promise<Offstage> {
+    const client = Offstage.dial(options)
+    try {
+      await client.reach()
+    } catch (error) {
+      await client.close()
+      throw error
+    }
+    return client
+  }
+
+  /** A client whose first call connects: for executors, whose handlers may need none. */
+  static dial(options: ConnectOptions = {}): Offstage {
     checkOptions('connect', options, CONNECT_RULES)
     const { env } = process
     const connection = createConnection(
       options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701',
       options.storage || env.OFFSTAGE_STORAGE || '127.0.0.1:7702',
     )
-    try {
-      await checkReachable(connection)
-    } catch (error) {
-      connection.close()
-      throw error
-    }
     const identity = {
       namespace: options.namespace || env.OFFSTAGE_NAMESPACE || 'default',
       scope: options.scope ?? '',
@@ -124,6 +132,11 @@ export class Offstage implements JobCalls, AsyncDisposable {
       }),
     }
     return new Offstage(new Session(connection, identity, options.clock), true)
+  }
+
+  /** Makes sure that the scheduler can be reached, and compares the clocks; throws as {@link connect}. */
+  reach(): Promise<void> {
+    return checkReachable(this.#session.connection)
   }
 
   /**
@@ -138,6 +151,7 @@ export class Offstage implements JobCalls, AsyncDisposable {
       parentJobId: job.jobId,
       metadata: metadataFrom({ token: job.token, user: job.owner, traceparent: job.traceparent }),
       onWaiting: (waiting: boolean) => job.onWaiting(waiting),
+      signal: job.signal,
     }
     return new Offstage(new Session(connection, identity, clock), false)
   }

@@ -21,6 +21,8 @@ export interface Identity {
   readonly metadata: Metadata
   /** Told when the job begins to wait for others and when it goes on (row J11). */
   readonly onWaiting?: (waiting: boolean) => void
+  /** Aborted when the job the calls are made in is to stop; absent outside of jobs. */
+  readonly signal?: AbortSignal
 }
 
 /** How a call is made. */
@@ -28,7 +30,10 @@ export interface CallTerms {
   readonly signal?: AbortSignal
   /** Longest time for one try, in milliseconds. Default 30,000, so that no call hangs. */
   readonly deadlineMs?: number
-  /** Tries in all where the service is unavailable or asks to come back. Default 12; 1 for what may not be repeated. */
+  /**
+   * Tries in all where the service is unavailable or asks to come back; 1 for what may not be repeated. Default 12, and
+   * in a job any number until it is told to stop: its attempt outlives an outage shorter than its lease.
+   */
   readonly attempts?: number
   /** Past this time, in milliseconds, nothing is tried anew. Default: no limit. */
   readonly repeatMsMax?: number
@@ -87,20 +92,34 @@ export class Session {
 
   /** Repeats what may be repeated, for as long as a call is; for calls that are streams. */
   repeat<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    return retrying({ attempts: ATTEMPTS_MAX, signal }, work)
+    return retrying({ ...this.#patience(), signal }, work)
   }
 
   #call<Req, Res>(
     method: UnaryMethod<Req, Res>,
     request: Req,
-    { signal, deadlineMs = CALL_MS_MAX, attempts = ATTEMPTS_MAX, repeatMsMax }: CallTerms,
+    { signal, deadlineMs = CALL_MS_MAX, attempts, repeatMsMax }: CallTerms,
     target: Connection['scheduler'],
   ): Promise<Res> {
     const { metadata } = this.identity
     const call = () => callUnary(method, request, { signal, deadlineMs, metadata, target })
     const untilMs = repeatMsMax === undefined ? undefined : this.clock.now() + repeatMsMax
-    const giveUp = () => untilMs !== undefined && this.clock.now() >= untilMs
-    return retrying({ attempts, giveUp, signal }, call)
+    const patience = attempts === undefined ? this.#patience() : { attempts }
+    const giveUp = () =>
+      patience.giveUp?.() === true || (untilMs !== undefined && this.clock.now() >= untilMs)
+    return retrying({ attempts: patience.attempts, giveUp, signal }, call)
+  }
+
+  /** How often to try: see {@link CallTerms.attempts}. */
+  #patience(): { readonly attempts: number; readonly giveUp?: () => boolean } {
+    const { signal } = this.identity
+    if (signal === undefined) return { attempts: ATTEMPTS_MAX }
+    let failures = 0
+    const giveUp = () => {
+      failures += 1
+      return failures >= ATTEMPTS_MAX && signal.aborted
+    }
+    return { attempts: Number.POSITIVE_INFINITY, giveUp }
   }
 
   /** Says that the job waits while `work` goes on; several waits at a time count as one (row J11). */

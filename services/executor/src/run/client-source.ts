@@ -1,5 +1,4 @@
 import { Offstage } from '@offstage/sdk/client'
-import { retrying } from '@offstage/sdk/grpc'
 import type { AttemptOrder } from '../domain/attempt.ts'
 
 export interface ServiceAddresses {
@@ -7,43 +6,47 @@ export interface ServiceAddresses {
   readonly storage: string
 }
 
+/** What an attempt's client asks of its attempt. */
+export interface ClientOwner {
+  /** Aborted when the attempt is to stop. */
+  readonly signal: AbortSignal
+  onWaiting(waiting: boolean): void
+}
+
 /**
- * Where attempts get their clients from: one connection per thread, an identity per attempt. A
- * handler's client is there without waiting, so the thread connects before its first attempt.
+ * Where attempts get their clients from: one connection per thread, an identity per attempt. The
+ * first client dials; a scheduler that is away then holds up the call that needs it, and no handler
+ * that makes none.
  */
 export class ClientSource {
   readonly #addresses: ServiceAddresses
   #root: Offstage | undefined
-  #connecting: Promise<void> | undefined
 
   constructor({ scheduler, storage }: ServiceAddresses) {
     this.#addresses = { scheduler, storage }
   }
 
-  get connected(): boolean {
-    return this.#root !== undefined
-  }
-
-  /** Connects, once for all who ask meanwhile. The scheduler may be missing for a moment only. */
-  connect(): Promise<void> {
-    this.#connecting ??= retrying({}, () => Offstage.connect(this.#addresses))
-      .then((root) => {
-        this.#root = root
-      })
-      .finally(() => {
-        this.#connecting = undefined
-      })
-    return this.#connecting
-  }
-
   /** A client that acts for the job's owner (row J5); its starts are child jobs (row J11). */
-  forJob(order: AttemptOrder, onWaiting: (waiting: boolean) => void): Offstage {
-    if (this.#root === undefined) throw new Error('a client is asked for before the connection')
+  forJob(order: AttemptOrder, { signal, onWaiting }: ClientOwner): Offstage {
+    this.#root ??= this.#dial()
     const { jobId, namespace, owner = '', token = '', scope = '', traceparent = '' } = order
-    return this.#root.forJob({ jobId, namespace, owner, token, scope, traceparent, onWaiting })
+    return this.#root.forJob({
+      jobId,
+      namespace,
+      owner,
+      token,
+      scope,
+      traceparent,
+      signal,
+      onWaiting,
+    })
   }
 
-  async close(): Promise<void> {
-    await this.#root?.close()
+  #dial(): Offstage {
+    const root = Offstage.dial(this.#addresses)
+    root.reach().catch(() => {
+      // The calls of the handler tell of it, if it lasts. Only the clocks stay uncompared.
+    })
+    return root
   }
 }

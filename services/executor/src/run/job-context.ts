@@ -101,9 +101,10 @@ export class AttemptContext implements JobContext {
   }
 
   get client(): Offstage {
-    this.#client ??= this.#clients.forJob(this.#order, (waiting) =>
-      this.#reporter.waiting(this.#order.key, waiting),
-    )
+    this.#client ??= this.#clients.forJob(this.#order, {
+      signal: this.signal,
+      onWaiting: (waiting) => this.#reporter.waiting(this.#order.key, waiting),
+    })
     return this.#client
   }
   get storage(): Offstage['storage'] {

@@ -61,8 +61,6 @@ export class Runner {
 
   // Values that are there already are not awaited: each await costs a turn of the microtask queue.
   async #steps(order: AttemptOrder, context: AttemptContext): Promise<HandlerEnd> {
-    const { clients } = this.#options
-    if (!clients.connected) await clients.connect()
     const definition = this.#find(order)
     const read = readParams(order, context)
     const given = read instanceof Promise ? await read : read

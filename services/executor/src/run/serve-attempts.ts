@@ -23,9 +23,6 @@ function post(message: ThreadMessage): void {
 }
 
 const clients = new ClientSource(options)
-clients.connect().catch(() => {
-  // A scheduler that is not there yet: the first attempt connects.
-})
 
 try {
   const jobs = await loadJobs(options.jobs)
