@@ -76,6 +76,21 @@ describe('a start', () => {
     expect(it.scheduler.starts).toEqual([])
   })
 
+  test.each([
+    ['params.rows.0', { rows: [new Map([[1, 2]])] }],
+    ['params.mean', { mean: NaN }],
+    ['params.list.1', { list: [1, undefined] }],
+    ['params.data', { data: new Uint8Array(1) }],
+    ['params', () => 1],
+  ])('whose parameters JSON would empty is refused at %s', async (field, params) => {
+    await using it = await setUpClient()
+    const refusal = { reason: 'PARAMS_INVALID', violations: [{ field }] }
+    await expect(it.offstage.startJob('a', params)).rejects.toMatchObject(refusal)
+    const [outcome] = await it.offstage.startJobsSettled('a', [params])
+    expect(outcome?.error).toMatchObject(refusal)
+    expect(it.scheduler.starts.length + it.scheduler.bulkStarts.length).toBe(0)
+  })
+
   test('is repeated with the same request id while the scheduler is unavailable', async () => {
     await using it = await setUpClient()
     const away = { code: status.UNAVAILABLE, reason: 'SHUTTING_DOWN' } as const

@@ -21,7 +21,8 @@ export interface StoredValue {
 
 /**
  * What can be put: JSON for most values; the bytes themselves for an ArrayBuffer, its views, and a stream of them; a text as it
- * is where `contentType` is `text/…`. A Map, a Blob and others whose JSON would be empty are refused with a TypeError.
+ * is where `contentType` is `text/…`. What JSON would lose (a Map, a NaN, bytes within, …) is refused with a TypeError that
+ * names where it is.
  */
 export type PutSource = AsyncIterable<Uint8Array> | unknown
 

@@ -46,7 +46,10 @@ describe('a value', () => {
   test('that JSON would empty is refused, and so is a stream of texts', async () => {
     await using it = await setUpClient()
     const { storage } = it.offstage
-    await expect(storage.put(new Blob(['a']))).rejects.toThrow('the JSON of a Blob is {}')
+    await expect(storage.put(new Blob(['a']))).rejects.toThrow('what is in a Blob: pass its bytes')
+    await expect(storage.put({ rows: [new Map()] })).rejects.toThrow('rows.0: JSON leaves out')
+    await expect(storage.put({ n: NaN })).rejects.toThrow('n: JSON has no NaN')
+    expect(it.storage.values.size).toBe(0)
     const texts = Readable.from(['a', 'b'])
     await expect(storage.put(texts)).rejects.toThrow('a stream to put gives bytes, not "a"')
     const { address } = await storage.put(new Uint8Array([1, 2]).buffer)

@@ -35,7 +35,7 @@ export interface JobContext extends JobCalls {
    * anything else as JSON (at most 16 KiB and 32 levels of objects and lists, itself the first). Cheap
    * enough for inner loops: the executor sends a few a second and always the last.
    *
-   * @throws TypeError that names `extra`, when it is over its limits or JSON cannot hold it
+   * @throws TypeError that names `extra`, when it is over its limits, or JSON cannot hold it or would lose some of it
    */
   progress(percent: number, text?: string, extra?: Record<string, unknown>): void
   /**

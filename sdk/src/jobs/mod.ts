@@ -11,12 +11,15 @@ export {
   type RetryOptions,
 } from './definition.ts'
 export { isRetryable, NonRetryableError } from './errors.ts'
+export { NotEncodableError } from './not-encodable.ts'
 export {
   BYTES_TYPE,
+  bytesOf,
   decodeValue,
   type EncodedValue,
   encodeValue,
   INLINE_BYTES_MAX,
   JSON_TYPE,
+  jsonText,
 } from './payload.ts'
 export { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from './policies.ts'

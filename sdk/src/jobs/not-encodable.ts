@@ -15,6 +15,8 @@ export class NotEncodableError extends TypeError {
 
 /** Names the field for which `JSON.stringify(value)` threw: writes it once more and looks how far that comes. */
 export function notEncodable(value: unknown, thrown: unknown): NotEncodableError {
+  // The path to what is too deep would be as long as it is deep.
+  if (thrown instanceof RangeError) return new NotEncodableError('', 'is nested too deep', thrown)
   const paths = new Map<unknown, string>()
   let last = { path: '', value }
   try {

@@ -3,7 +3,8 @@
  * bytes themselves for an ArrayBuffer and its views. `undefined` is no value at all (row L6).
  */
 import { types } from 'node:util'
-
+import { shown } from '../arguments/shown.ts'
+import { lossIn } from './lossless.ts'
 import { NotEncodableError, notEncodable } from './not-encodable.ts'
 
 /** More bytes than these travel through temp storage (rows J3, L4). */
@@ -23,56 +24,45 @@ export interface EncodedValue {
 }
 
 /**
- * Encodes a value; `undefined` where there is none. A function or symbol is no value either.
- * @throws NotEncodableError for what JSON cannot hold: circular references, bigints; and for a Map, a Blob and other
- *   objects whose contents JSON would leave out. Those within another value are not looked for.
+ * Encodes a value; `undefined` where there is none.
+ * @throws NotEncodableError as {@link jsonText} does.
  */
 export function encodeValue(value: unknown): EncodedValue | undefined {
-  if (value === undefined) return undefined
   const bytes = bytesOf(value)
   if (bytes !== undefined) return { bytes, contentType: BYTES_TYPE }
-  const text = jsonOf(value)
+  const text = jsonText(value)
   return text === undefined ? undefined : { bytes: Buffer.from(text, 'utf8'), contentType: '' }
 }
 
-/** The bytes of an ArrayBuffer, a SharedArrayBuffer or a view of one, not copied; undefined for what is none. */
+/**
+ * The bytes of an ArrayBuffer, a SharedArrayBuffer or a view of one, not copied; undefined for what is none.
+ * @throws NotEncodableError for bytes that were transferred away.
+ */
 export function bytesOf(value: unknown): Buffer | undefined {
-  if (ArrayBuffer.isView(value)) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (typeof value !== 'object') return undefined
+  const isView = ArrayBuffer.isView(value)
+  if (!isView && !types.isAnyArrayBuffer(value)) return undefined
+  const buffer = isView ? value.buffer : value
+  if (buffer instanceof ArrayBuffer && buffer.detached) {
+    throw new NotEncodableError('', `the bytes of ${shown(value)} were transferred away`)
   }
-  return types.isAnyArrayBuffer(value) ? Buffer.from(value) : undefined
+  return isView ? Buffer.from(buffer, value.byteOffset, value.byteLength) : Buffer.from(buffer)
 }
 
-function jsonOf(value: unknown): string | undefined {
-  let text: string | undefined
+/**
+ * The JSON of a value that is not bytes; undefined for `undefined`.
+ * @throws NotEncodableError for what JSON cannot hold or would lose, naming where it is; see lossless.
+ */
+export function jsonText(value: unknown): string | undefined {
+  if (value === undefined) return undefined
   try {
-    text = JSON.stringify(value)
+    const text = JSON.stringify(value)
+    const loss = lossIn(value)
+    if (loss === undefined) return text
+    throw new NotEncodableError(loss.keys.reverse().join('.'), loss.problem)
   } catch (error) {
-    throw notEncodable(value, error)
+    throw error instanceof NotEncodableError ? error : notEncodable(value, error)
   }
-  if (text === '{}') refuseEmptied(value)
-  return text
-}
-
-/** What to pass instead of an object whose contents JSON leaves out. */
-const INSTEAD: Readonly<Record<string, string>> = {
-  Map: 'pass its entries, as in [...map]',
-  Set: 'pass its values, as in [...set]',
-  Blob: 'pass its bytes, await blob.arrayBuffer(), or put blob.stream()',
-  File: 'pass its bytes, await file.arrayBuffer(), or put file.stream()',
-  Promise: 'await it',
-}
-
-/** Objects of built-in classes are told by their tag; those of the caller's have none and may be empty. */
-function refuseEmptied(value: unknown): void {
-  const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
-  if (kind === 'Object' || hasToJson(value)) return
-  const instead = INSTEAD[kind] ?? 'pass what is in it as a plain object'
-  throw new NotEncodableError('', `the JSON of a ${kind} is {}: ${instead}`)
-}
-
-function hasToJson(value: unknown): boolean {
-  return typeof (value as { toJSON?: unknown }).toJSON === 'function'
 }
 
 /**

@@ -131,7 +131,8 @@ describe('failures', () => {
   })
 
   test.each([
-    ['test.unwritable', 'RESULT_NOT_SERIALIZABLE', 'cannot be written as JSON'],
+    ['test.unwritable', 'RESULT_NOT_SERIALIZABLE', 'result.big: JSON has no bigint'],
+    ['test.transferred', 'RESULT_NOT_SERIALIZABLE', 'result: the bytes of a Uint8Array were tran'],
     ['test.misfit', 'RESULT_INVALID', 'result.pages'],
   ])('the result of %s is refused as %s', async (method, reason, text) => {
     await using it = await setup()
@@ -139,6 +140,34 @@ describe('failures', () => {
     const fault = await it.attachment.fault('a')
     expect(fault).toMatchObject({ reason, retryable: false })
     expect(fault.brief).toContain(text)
+  })
+
+  test.each([
+    ['map', 'result', 'result.rows.0.it: JSON leaves out what is in a Map'],
+    ['nan', 'result', 'result.rows.0.it: JSON has no NaN'],
+    ['function', 'result', 'result.rows.0.it: JSON has no function'],
+    ['bytes', 'additional', 'additionalResult.rows.0.it: JSON has no bytes'],
+    ['map', 'additional', 'additionalResult.rows.0.it: JSON leaves out'],
+  ])('what JSON would lose (%s) fails the job with its path: %s', async (as, where, text) => {
+    await using it = await setup()
+    it.attachment.assign('a', 'test.lossy', { as, where }, { wantAdditionalResult: true })
+    const fault = await it.attachment.fault('a')
+    expect(fault).toMatchObject({ reason: 'RESULT_NOT_SERIALIZABLE', retryable: false })
+    expect(fault.brief).toContain(text)
+  })
+
+  test('bytes arrive as bytes and come back as bytes', async () => {
+    await using it = await setup()
+    const value = Buffer.from([1, 2, 3])
+    const contentType = 'application/octet-stream'
+    const params = { source: { $case: 'inline' as const, value }, contentType }
+    it.attachment.assign('a', 'test.bytes', undefined, { params })
+    const { outcome } = await it.attachment.result('a')
+    expect(it.attachment.messages[0]?.text).toBe('true 3')
+    expect(outcome?.value).toEqual({
+      source: { $case: 'inline', value: Buffer.from([2, 3]) },
+      contentType,
+    })
   })
 
   test('an uncaught error in the inline lane fails its attempts, and the lane goes on', async () => {

@@ -21,9 +21,10 @@ test('an extra comes back as plain JSON', () => {
 test.each([
   ['nested too deep', nested(33), 'extra is nested more than 32 levels deep'],
   ['nested far too deep', nested(1_500), 'extra is nested more than 32 levels deep'],
-  ['deeper than a stack', nested(200_000), 'extra cannot be written as JSON'],
-  ['a circle', circle, 'extra cannot be written as JSON'],
-  ['a bigint', { n: 1n }, 'extra cannot be written as JSON'],
+  ['deeper than a stack', nested(200_000), 'extra: is nested too deep'],
+  ['a circle', circle, 'extra.self: refers back to what it is a part of, which JSON cannot'],
+  ['a bigint', { n: 1n }, 'extra.n: JSON has no bigint; send it as a text or a number'],
+  ['emptied by JSON', { rows: [NaN] }, 'extra.rows.0: JSON has no NaN; it would become null'],
   ['too large', { text: 'ä'.repeat(9_000) }, 'extra is over 16384 bytes as JSON'],
   ['a list', [1], 'extra must be an object'],
   ['a text', 'text', 'extra must be an object'],

@@ -1,9 +1,10 @@
 import { EXTRA_BYTES_MAX, EXTRA_DEPTH_MAX, isDeeper } from '@offstage/proto/extra'
+import { jsonText, NotEncodableError } from '@offstage/sdk/jobs'
 
 /**
  * The extra of a progress or a message as plain JSON, so that it can cross threads and the wire.
  *
- * @throws TypeError when it is no object, JSON cannot hold it, it is over 16 KiB or nested more than 32 levels deep.
+ * @throws TypeError when it is no object, JSON cannot hold it or would lose some of it, it is over 16 KiB or nested more than 32 levels deep.
  */
 export function checkExtra(extra: Record<string, unknown>): Record<string, unknown> {
   const text = jsonOf(extra)
@@ -20,8 +21,10 @@ export function checkExtra(extra: Record<string, unknown>): Record<string, unkno
 
 function jsonOf(extra: unknown): string | undefined {
   try {
-    return JSON.stringify(extra)
+    return jsonText(extra)
   } catch (cause) {
-    throw new TypeError('extra cannot be written as JSON', { cause })
+    if (!(cause instanceof NotEncodableError)) throw cause
+    const { path, problem } = cause
+    throw new TypeError(`extra${path === '' ? '' : `.${path}`}: ${problem}`, { cause })
   }
 }

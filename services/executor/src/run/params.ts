@@ -9,7 +9,10 @@ export function readParams(order: AttemptOrder, context: AttemptContext): unknow
   const { params } = order
   if (params === undefined || params === '') return {}
   if (typeof params === 'string') return parse(params)
-  if (params instanceof Uint8Array) return params
+  // A Buffer, as those that are fetched are; it was none after its way between threads.
+  if (params instanceof Uint8Array) {
+    return Buffer.from(params.buffer, params.byteOffset, params.byteLength)
+  }
   return fetch(params.address, context)
 }
 

@@ -1,10 +1,13 @@
 import type { StoredValue } from '@offstage/sdk/client'
 import {
   BYTES_TYPE,
+  bytesOf,
   checkValue,
   INLINE_BYTES_MAX,
   type JobDefinition,
   JSON_TYPE,
+  jsonText,
+  NotEncodableError,
 } from '@offstage/sdk/jobs'
 import type { AttemptOrder, HandlerEnd, ResultValue } from '../domain/attempt.ts'
 import { AttemptFault } from '../domain/fault.ts'
@@ -23,7 +26,7 @@ export function placeResult(
   if (plain && order.resultAddress === undefined && !isByteStream(value)) {
     const encoded = encode(value, 'result')
     if (encoded === undefined) return { kind: 'succeeded' }
-    if (isSmall(encoded)) return { kind: 'succeeded', result: encoded }
+    if (isSmall(encoded)) return { kind: 'succeeded', result: inlineOf(encoded) }
   }
   return placeWithCare(order, context, definition, value)
 }
@@ -37,7 +40,7 @@ async function placeWithCare(
   await checkResult(definition, value)
   const result = await place('result', value, order.resultAddress, context)
   const additional = await place(
-    'additional result',
+    'additionalResult',
     context.additionalResult,
     order.additionalResultAddress,
     context,
@@ -69,7 +72,7 @@ async function place(
   if (isByteStream(value)) return addressOf(await putBytes(value, address, BYTES_TYPE, context))
   const encoded = encode(value, what)
   if (encoded === undefined) return undefined
-  if (address === undefined && isSmall(encoded)) return encoded
+  if (address === undefined && isSmall(encoded)) return inlineOf(encoded)
   const [bytes, type] =
     typeof encoded === 'string' ? [Buffer.from(encoded), JSON_TYPE] : [encoded, BYTES_TYPE]
   return addressOf(
@@ -95,19 +98,30 @@ function isByteStream(value: unknown): value is AsyncIterable<Uint8Array> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-function encode(value: unknown, what: string): string | Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value
+function encode(value: unknown, what: string): string | Buffer | undefined {
   try {
-    return JSON.stringify(value)
+    return bytesOf(value) ?? jsonText(value)
   } catch (cause) {
-    throw new AttemptFault('RESULT_NOT_SERIALIZABLE', `The ${what} cannot be written as JSON.`, {
-      retryable: false,
-      cause,
-    })
+    if (!(cause instanceof NotEncodableError)) throw cause
+    const { path, problem } = cause
+    const where = path === '' ? what : `${what}.${path}`
+    throw new AttemptFault(
+      'RESULT_NOT_SERIALIZABLE',
+      `The result cannot travel: ${where}: ${problem}`,
+      {
+        retryable: false,
+        cause,
+      },
+    )
   }
 }
 
-function isSmall(encoded: string | Uint8Array): boolean {
+/** What goes along to the main thread: a copy of its own, since posting a view would copy all it is a view of. */
+function inlineOf(encoded: string | Buffer): ResultValue {
+  return typeof encoded === 'string' ? encoded : new Uint8Array(encoded)
+}
+
+function isSmall(encoded: string | Buffer): boolean {
   if (typeof encoded !== 'string') return encoded.byteLength <= INLINE_BYTES_MAX
   if (encoded.length * 3 <= INLINE_BYTES_MAX) return true
   return encoded.length <= INLINE_BYTES_MAX && Buffer.byteLength(encoded) <= INLINE_BYTES_MAX

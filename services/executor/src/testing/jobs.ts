@@ -62,6 +62,43 @@ export const failForGood = defineJob({
 
 export const unwritable = defineJob({ method: 'test.unwritable', run: () => ({ big: 10n }) })
 
+/** Returns what JSON would lose, or gives it as the additional result. */
+export const lossy = defineJob({
+  method: 'test.lossy',
+  run(job, { as, where }: { as: string; where: 'result' | 'additional' }) {
+    const value = { rows: [{ it: LOSSY[as] }] }
+    if (where === 'result') return value
+    job.setAdditionalResult(value)
+    return 1
+  },
+})
+
+const LOSSY: Readonly<Record<string, unknown>> = {
+  map: new Map([[1, 2]]),
+  nan: NaN,
+  function: () => 1,
+  bytes: new Uint8Array(1),
+}
+
+/** Says what its parameters are, and returns them as they came. */
+export const bytes = defineJob({
+  method: 'test.bytes',
+  run(job, params: Uint8Array) {
+    job.message(`${Buffer.isBuffer(params)} ${params.byteLength}`)
+    return params.subarray(1)
+  },
+})
+
+/** Bytes of which nothing is left. */
+export const transferred = defineJob({
+  method: 'test.transferred',
+  run() {
+    const view = new Uint8Array(8)
+    structuredClone(view, { transfer: [view.buffer] })
+    return view
+  },
+})
+
 export const misfit = defineJob({
   method: 'test.misfit',
   result: z.object({ pages: z.number() }),
