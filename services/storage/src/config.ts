@@ -18,6 +18,13 @@ const KIB = 1024
 const GIB = KIB ** 3
 const MINUTE_MS = 60_000
 
+/** Shorter, and a service that is busy for a moment would be taken for dead, and its puts refused. */
+const ORPHAN_GRACE_MS_MIN = 10_000
+const orphanGrace = millis.refine(
+  (ms) => ms >= ORPHAN_GRACE_MS_MIN,
+  'must be at least 10s: after so long a silence what a service writes is removed',
+)
+
 /** What the service itself needs, embedded or not. */
 const serviceFields = {
   host: variable('OFFSTAGE_STORAGE_HOST', loopbackHost.default('127.0.0.1'), {
@@ -52,8 +59,9 @@ const serviceFields = {
     millis.default(10 * MINUTE_MS),
     { description: 'longest wait before files nobody points to are looked for' },
   ),
-  orphanGraceMs: variable('OFFSTAGE_STORAGE_ORPHAN_GRACE', millis.default(60 * MINUTE_MS), {
-    description: 'a file nobody points to is left alone until it is so old',
+  orphanGraceMs: variable('OFFSTAGE_STORAGE_ORPHAN_GRACE', orphanGrace.default(60 * MINUTE_MS), {
+    description:
+      'files half-written by a service that has not been heard of for so long are removed',
   }),
 } as const
 

@@ -25,8 +25,8 @@ function smallDisk(dataDir: string, bytes: number) {
     const disk = await openDiskBlobs(dataDir)
     return {
       ...disk,
-      async create() {
-        const writer = await disk.create()
+      async create(writerId) {
+        const writer = await disk.create(writerId)
         let written = 0
         return {
           blobId: writer.blobId,

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openPostgres } from '@offstage/kit/database'
 import { type SpawnedProcess, spawnProcess, startPostgres, until } from '@offstage/kit/testkit'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { expect, test } from 'vitest'
@@ -17,6 +18,7 @@ interface Place extends AsyncDisposable {
   readonly env: Record<string, string>
   start(env?: Record<string, string>): Promise<SpawnedProcess & { readonly address: string }>
   blobFiles(): Promise<string[]>
+  run(text: string): Promise<void>
 }
 
 /** A PostgreSQL database and a data directory for processes to come and go. */
@@ -25,13 +27,13 @@ async function setup(): Promise<Place> {
   const server = resources.use(await startPostgres())
   const dataDir = await mkdtemp(join(tmpdir(), 'offstage-storage-'))
   resources.defer(() => rm(dataDir, { recursive: true }))
+  const url = await server.createDatabase()
   const env = {
     OFFSTAGE_STORAGE_PORT: '0',
-    OFFSTAGE_STORAGE_DATABASE_URL: await server.createDatabase(),
+    OFFSTAGE_STORAGE_DATABASE_URL: url,
     OFFSTAGE_STORAGE_DATA_DIR: dataDir,
     OFFSTAGE_STORAGE_SWEEP_EVERY: '20ms',
     OFFSTAGE_STORAGE_ORPHAN_SWEEP_EVERY: '20ms',
-    OFFSTAGE_STORAGE_ORPHAN_GRACE: '0ms',
   }
   return {
     dataDir,
@@ -40,6 +42,10 @@ async function setup(): Promise<Place> {
       const ready = /"address":"([^"]+)".*serving gRPC/
       const started = await spawnProcess({ main, env: { ...env, ...more }, ready })
       return Object.assign(started, { address: started.ready[1] ?? '' })
+    },
+    async run(text) {
+      await using database = await openPostgres({ url, poolSize: 1 })
+      await database.query({ name: '', text })
     },
     blobFiles: async () =>
       (await readdir(join(dataDir, 'blobs'), { recursive: true })).filter((name) =>
@@ -71,6 +77,8 @@ test('a process killed during a put leaves the old value, and the next sweeps th
   await using second = await place.start()
   using client = connectStorage(second.address)
   expect((await client.get(address)).bytes.equals(old)).toBe(true)
+  expect(await place.blobFiles()).toHaveLength(2)
+  await place.run('UPDATE offstage_storage.blob_writers SET lease_until = now()')
   await until(async () => (await place.blobFiles()).length === 1, {
     what: 'the half-written file is swept',
   })
@@ -190,6 +198,7 @@ test('an environment that is wrong is told whole', async () => {
     OFFSTAGE_STORAGE_PORT: 'http',
     OFFSTAGE_STORAGE_DATA_DIR: undefined,
     OFFSTAGE_STORAGE_DATABASE_URL: 'mysql://root:secret@db/x',
+    OFFSTAGE_STORAGE_ORPHAN_GRACE: '9s',
   }
   const started = spawnProcess({ main, env, ready: /serving/ })
   await expect(started).rejects.toThrow(/exit code 78/)

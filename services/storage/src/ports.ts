@@ -6,29 +6,48 @@ import type { PutHeader, ReservedAddress, StoredValue, TempValue } from './domai
 
 /** Where the bytes of larger values are. Every method may throw a BlobStoreError. */
 export interface BlobStore {
-  /** A writer of a new, empty blob. */
-  create(): Promise<BlobWriter>
+  /** A writer of a new, empty blob, named after who writes it (see BlobWriters). */
+  create(writerId: string): Promise<BlobWriter>
   /** A writer that goes on after `offset` bytes; what lies beyond is cut off. Undefined: no such blob, or shorter. */
   resume(blobId: string, offset: number): Promise<BlobWriter | undefined>
   /** A reader, which keeps its bytes even when the blob is deleted meanwhile. Undefined: no such blob. */
   open(blobId: string): Promise<BlobReader | undefined>
   /** Idempotent. */
   delete(blobId: string): Promise<void>
-  /** All blobs last written to at least `ageMs` ago that no writer of this process is on, in batches. */
-  list(ageMs: number): AsyncIterable<string[]>
+  /** All blobs, those being written too, in batches. */
+  list(): AsyncIterable<string[]>
   /** Bytes there is room for. */
   room(): Promise<number>
   /** Takes the store for the database of this id; false when it is another's. */
   bind(databaseId: string): Promise<boolean>
 }
 
-/** Disposing closes it and keeps what was written; until then the blob is not listed. */
+/** Disposing closes it and keeps what was written. */
 export interface BlobWriter extends AsyncDisposable {
   readonly blobId: string
   /** Resolves when the bytes have been taken; they may be reused then. */
   write(bytes: Uint8Array): Promise<void>
-  /** Resolves when all that was written survives a power loss. */
+  /** Resolves when all that was written survives a power loss; rejects when the blob has been removed meanwhile. */
   sync(): Promise<void>
+}
+
+/** Begins blobs such that no sweep, of whatever service, takes them while they are written. */
+export interface BlobWriters {
+  create(): Promise<BlobWriter>
+  /** Its row is gone: nothing new is begun under this id. */
+  forget(writerId: string): void
+  /** Retires what is not needed any more, and those whose lease has run out. */
+  turn(): Promise<void>
+}
+
+/** Rows of those that write blobs. */
+export interface WriterStore {
+  register(id: string, leaseMs: number): Promise<void>
+  /** Those of them that are still there. */
+  renew(ids: readonly string[]): Promise<string[]>
+  /** No row can come to point to a new blob of theirs any more. */
+  retire(ids: readonly string[]): Promise<void>
+  retireLapsed(): Promise<void>
 }
 
 export interface BlobReader extends AsyncDisposable {
@@ -55,6 +74,8 @@ export type Body =
       readonly blobId: string
       readonly size: number
       readonly sha256: Buffer
+      /** Who holds it until the commit (see BlobWriters); undefined: an upload, whose row does. */
+      readonly writerId: string | undefined
     }
 
 /** A put whose bytes are safe. */
@@ -110,6 +131,7 @@ export type WriteFault =
   | { readonly kind: 'scope-missing' }
   | { readonly kind: 'scope-closed' }
   | { readonly kind: 'upload-lost' }
+  | { readonly kind: 'writer-lost' }
   | { readonly kind: 'request-id-used' }
   | { readonly kind: 'over-quota'; readonly quota: string }
 
@@ -204,7 +226,7 @@ export interface UploadStore {
     header: PutHeader
     blobId: string
     idleMsMax: number
-  }): Promise<Date>
+  }): Promise<Date | WriteFault>
   find(id: UploadId): Promise<Upload | undefined>
   /** While it is remembered. */
   finished(id: UploadId): Promise<FinishedUpload | undefined>
@@ -237,7 +259,7 @@ export interface SweepStore {
   forgetUsage(limit: number): Promise<number>
   garbageBlobs(limit: number): Promise<string[]>
   forgetGarbage(blobIds: readonly string[]): Promise<void>
-  /** Those of the blobs that neither a value nor an upload points to. */
+  /** Those of the blobs that neither a value nor an upload points to, and nobody can be writing. */
   unreferenced(blobIds: readonly string[]): Promise<string[]>
 }
 
@@ -254,6 +276,7 @@ export interface Storage {
   readonly scopes: ScopeStore
   readonly uploads: UploadStore
   readonly blobs: BlobStore
+  readonly writers: BlobWriters
   readonly hints: Hints
   readonly quotas: Quotas
   /** The largest value taken. */

@@ -147,6 +147,12 @@ export function refusalFromWrite(
       })
     case 'upload-lost':
       return uploadNotFound(named.upload ?? '')
+    case 'writer-lost':
+      return new Refusal({
+        reason: 'STORAGE_UNAVAILABLE',
+        message: 'this service was taken for dead while the value came; nothing was stored',
+        retryDelayMs: 1_000,
+      })
     case 'request-id-used':
       return requestIdReused(named.requestId ?? '')
     case 'over-quota':

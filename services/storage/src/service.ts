@@ -6,6 +6,7 @@ import { createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
 import { composeServices, createLoop, createService, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import { StorageServiceService } from '@offstage/proto/storage'
+import { createBlobWriters } from './blobs/blob-writers.ts'
 import { openDiskBlobs } from './blobs/disk-blobs.ts'
 import type { StorageConfig } from './config.ts'
 import { createHints } from './events.ts'
@@ -15,6 +16,7 @@ import { createScopeStore } from './store/scope-store.ts'
 import { createSweepStore } from './store/sweep-store.ts'
 import { createUploadStore } from './store/upload-store.ts'
 import { createValueStore, migrateStorage } from './store/value-store.ts'
+import { createWriterStore } from './store/writer-store.ts'
 import { sweepEnded, sweepGarbage, sweepOrphans } from './sweeps/sweep-ended.ts'
 
 export interface StorageServiceOptions {
@@ -75,7 +77,13 @@ export function createStorageService(options: StorageServiceOptions): StorageSer
 function compose(options: StorageServiceOptions, blobs: BlobStore) {
   const { config, database, bus, log, authenticate } = options
   const hints = createHints(bus)
-  const parts = { store: createSweepStore(database), blobs, hints }
+  const writers = createBlobWriters({
+    store: createWriterStore(database),
+    blobs,
+    leaseMs: config.orphanGraceMs,
+    onError: createTroubleLog(log, 'a lease on blobs was not renewed; it is tried again'),
+  })
+  const parts = { store: createSweepStore(database), blobs, writers, hints }
   const onError = createTroubleLog(log, 'a sweep failed; it will run again')
   logOutages(log, { database, bus })
   const ended = createLoop({
@@ -99,7 +107,7 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
     name: 'sweep of orphaned blobs',
     everyMs: config.orphanSweepEveryMs,
     timeoutMs: ORPHAN_SWEEP_TIMEOUT_MS,
-    run: (signal) => sweepOrphans(parts, config.orphanGraceMs, signal),
+    run: (signal) => sweepOrphans(parts, signal),
     onError,
   })
   // What the process before left is looked for at once.
@@ -110,6 +118,7 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
     scopes: createScopeStore(database),
     uploads: createUploadStore(database),
     blobs,
+    writers,
     hints,
     quotas: config,
     valueBytesMax: config.valueBytesMax,
@@ -124,7 +133,7 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
     authenticate,
     log,
   })
-  return { ...composeServices('storage', [ended, garbage, orphans, server]), server }
+  return { ...composeServices('storage', [writers, ended, garbage, orphans, server]), server }
 }
 
 async function bindBlobs(blobs: BlobStore, databaseId: string, dataDir: string): Promise<void> {

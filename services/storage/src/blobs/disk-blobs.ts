@@ -7,27 +7,24 @@
  *
  * Invariants:
  *  1. A blob is durable when `sync` resolves: the file and the folder that names it are fsynced.
- *  2. A blob with an open writer is not listed, in this process by the set `open`, in others by its
- *     age: an open writer touches the file every minute.
- *  3. A reader has the file open, so deleting the blob takes nothing from it.
+ *     Whether it still has its name is looked at then: a file that lost it can be synced as well.
+ *  2. A reader has the file open, so deleting the blob takes nothing from it.
  */
-import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, opendir, stat, statfs, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '@offstage/kit/folders'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
+import { newBlobId } from '../new-ids.ts'
 import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
 import { bindDirectory } from './bind-directory.ts'
 import { codeOf, errorFromDisk } from './disk-error.ts'
 
 const LIST_BATCH = 500
-const TOUCH_EVERY_MS = 60_000
 
 /** Prepares the directory. Throws a BlobStoreError naming it when it cannot be written. */
 export async function openDiskBlobs(directory: string): Promise<BlobStore> {
   const root = resolve(directory)
   const blobs = join(root, 'blobs')
-  const openWriters = new Set<string>()
   const folderOf = (blobId: string) => join(blobs, blobId.slice(0, 2))
   const pathOf = (blobId: string) => join(folderOf(blobId), blobId)
   const fault = (action: string) => (error: unknown) => {
@@ -36,34 +33,23 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
   await prepare(root, blobs).catch(fault('cannot write'))
 
   function writerOf(blobId: string, file: FileHandle, offset: number): BlobWriter {
-    const close = () => openWriters.delete(blobId)
-    return diskWriter({ blobId, file, offset, folder: folderOf(blobId), root, close })
+    const [folder, path] = [folderOf(blobId), pathOf(blobId)]
+    return diskWriter({ blobId, file, offset, folder, path, root })
   }
-
-  /** The id is taken before the file can be seen (invariant 2). */
-  async function openForWriting(blobId: string, flags: string): Promise<FileHandle | undefined> {
-    openWriters.add(blobId)
-    try {
-      const file = await openExisting(pathOf(blobId), flags)
-      if (file === undefined) openWriters.delete(blobId)
-      return file
-    } catch (error) {
-      openWriters.delete(blobId)
-      throw errorFromDisk(error, `cannot open a blob in ${root}`)
-    }
-  }
+  const openFile = (blobId: string, flags: string) =>
+    openExisting(pathOf(blobId), flags).catch(fault('cannot open a blob'))
 
   return {
-    async create() {
-      const blobId = randomBytes(16).toString('hex')
-      const file = await openForWriting(blobId, 'wx')
+    async create(writerId) {
+      const blobId = newBlobId(writerId)
+      const file = await openFile(blobId, 'wx')
       if (file === undefined) {
         throw new BlobStoreError('unavailable', `${folderOf(blobId)} has been removed`)
       }
       return writerOf(blobId, file, 0)
     },
     async resume(blobId, offset) {
-      const file = await openForWriting(blobId, 'r+')
+      const file = await openFile(blobId, 'r+')
       if (file === undefined) return undefined
       const writer = writerOf(blobId, file, offset)
       const { size } = await file.stat()
@@ -75,7 +61,7 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
       return undefined
     },
     async open(blobId) {
-      const file = await openExisting(pathOf(blobId), 'r').catch(fault('cannot open a blob'))
+      const file = await openFile(blobId, 'r')
       return file && diskReader(file, root)
     },
     async delete(blobId) {
@@ -83,7 +69,7 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
         if (codeOf(error) !== 'ENOENT') throw errorFromDisk(error, `cannot delete in ${root}`)
       })
     },
-    list: (ageMs) => listBlobs(blobs, ageMs, openWriters),
+    list: () => listBlobs(blobs),
     async room() {
       const { bavail, bsize } = await statfs(blobs).catch(fault('cannot see the free space'))
       return bavail * bsize
@@ -116,19 +102,12 @@ interface WriterParts {
   readonly file: FileHandle
   readonly offset: number
   readonly folder: string
+  readonly path: string
   readonly root: string
-  close(): void
 }
 
-function diskWriter({ blobId, file, offset, folder, root, close }: WriterParts): BlobWriter {
+function diskWriter({ blobId, file, offset, folder, path, root }: WriterParts): BlobWriter {
   let position = offset
-  const touch = () => {
-    const now = new Date()
-    file.utimes(now, now).catch(() => {
-      // The next write will tell what is wrong with the disk.
-    })
-  }
-  const touching = setInterval(touch, TOUCH_EVERY_MS).unref()
   return {
     blobId,
     async write(bytes) {
@@ -146,19 +125,20 @@ function diskWriter({ blobId, file, offset, folder, root, close }: WriterParts):
       try {
         await file.sync()
         await syncFolder(folder)
+        await refuseUnlinked(file, path)
       } catch (error) {
         throw errorFromDisk(error, `cannot write in ${root}`)
       }
     },
-    async [Symbol.asyncDispose]() {
-      clearInterval(touching)
-      try {
-        await file.close()
-      } finally {
-        close()
-      }
-    },
+    [Symbol.asyncDispose]: () => file.close(),
   }
+}
+
+/** Invariant 1. */
+async function refuseUnlinked(file: FileHandle, path: string): Promise<void> {
+  const [written, named] = await Promise.all([file.stat(), stat(path)])
+  if (written.ino === named.ino && written.dev === named.dev) return
+  throw new BlobStoreError('unavailable', `${path} is another file than the one written`)
 }
 
 async function diskReader(file: FileHandle, root: string): Promise<BlobReader> {
@@ -180,31 +160,17 @@ async function diskReader(file: FileHandle, root: string): Promise<BlobReader> {
   }
 }
 
-async function* listBlobs(
-  blobs: string,
-  ageMs: number,
-  openWriters: ReadonlySet<string>,
-): AsyncIterable<string[]> {
+async function* listBlobs(blobs: string): AsyncIterable<string[]> {
   let batch: string[] = []
   for (let shard = 0; shard < 256; shard++) {
     const folder = join(blobs, shard.toString(16).padStart(2, '0'))
     for await (const { name } of await opendir(folder)) {
-      if (openWriters.has(name) || !(await isOlder(join(folder, name), ageMs))) continue
       if (batch.push(name) < LIST_BATCH) continue
       yield batch
       batch = []
     }
   }
   if (batch.length > 0) yield batch
-}
-
-async function isOlder(path: string, ageMs: number): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(path)).mtimeMs >= ageMs
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
-    throw error
-  }
 }
 
 async function openExisting(path: string, flags: string): Promise<FileHandle | undefined> {

@@ -74,11 +74,14 @@ const FORGET_GARBAGE = {
   text: 'DELETE FROM offstage_storage.garbage_blobs WHERE blob_id = ANY ($1::text[])',
 }
 
+/** One snapshot: of a writer whose row is gone in it, all that was ever committed is there. */
 const UNREFERENCED = {
   name: 'storage_unreferenced',
   text: `SELECT blob_id FROM unnest($1::text[]) AS b (blob_id)
     WHERE NOT EXISTS (SELECT FROM offstage_storage.temp_values v WHERE v.blob_id = b.blob_id)
-      AND NOT EXISTS (SELECT FROM offstage_storage.uploads u WHERE u.blob_id = b.blob_id)`,
+      AND NOT EXISTS (SELECT FROM offstage_storage.uploads u WHERE u.blob_id = b.blob_id)
+      AND NOT EXISTS (
+        SELECT FROM offstage_storage.blob_writers w WHERE w.id = right(b.blob_id, 16))`,
 }
 
 interface BlobRow {

@@ -1,13 +1,16 @@
 import type { Database } from '@offstage/kit/database'
+import { writerIdOf } from '../domain/blob-id.ts'
 import type { Address, Namespace, ScopeId, UploadId } from '../domain/identifier.ts'
 import type { Upload, UploadStore } from '../ports.ts'
 import { findFinishedUpload } from './finished-puts.ts'
+import { isWriterLost } from './writer-store.ts'
 
 const START = {
   name: 'storage_start_upload',
   text: `INSERT INTO offstage_storage.uploads
       (id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id, expire_time)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::bigint * interval '1 millisecond')
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+      offstage_storage.held_blob($10, $12), now() + $11::bigint * interval '1 millisecond')
     RETURNING expire_time`,
 }
 
@@ -66,10 +69,15 @@ export function createUploadStore(database: Database): UploadStore {
     async start({ id, namespace, owner, header, blobId, idleMsMax }) {
       const { address, scope, timeToLiveMs, contentType, sha256, size } = header
       const wanted = [address, scope, timeToLiveMs, contentType, sha256, size]
-      const values = [id, namespace, owner, ...wanted, blobId, idleMsMax]
-      const { rows } = await database.query<{ expire_time: Date }>(START, values)
-      if (rows[0] === undefined) throw new Error(`upload ${id} was not stored`)
-      return rows[0].expire_time
+      const values = [id, namespace, owner, ...wanted, blobId, idleMsMax, writerIdOf(blobId)]
+      try {
+        const { rows } = await database.query<{ expire_time: Date }>(START, values)
+        if (rows[0] === undefined) throw new Error(`upload ${id} was not stored`)
+        return rows[0].expire_time
+      } catch (error) {
+        if (isWriterLost(error)) return { kind: 'writer-lost' }
+        throw error
+      }
     },
     async find(id) {
       const { rows } = await database.query<UploadRow>(FIND, [id])

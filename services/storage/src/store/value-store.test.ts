@@ -44,7 +44,7 @@ function putOf(text: string, fields: Partial<PutCommand> = {}): PutCommand {
 }
 
 function blobOf(blobId: string): PutCommand['body'] {
-  return { kind: 'blob', blobId, size: 100_000, sha256: Buffer.alloc(32, 1) }
+  return { kind: 'blob', blobId, size: 100_000, sha256: Buffer.alloc(32, 1), writerId: undefined }
 }
 
 describe.each(Object.entries(adapters))('%s', (_kind, open) => {

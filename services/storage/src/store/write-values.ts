@@ -7,6 +7,7 @@ import type { PutCommand, ReserveCommand, WriteFault } from '../ports.ts'
 import { memoryOf, remembering } from './finished-puts.ts'
 import { readUsage } from './read-values.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
+import { isWriterLost } from './writer-store.ts'
 
 /** Until the transaction ends the scope's closing waits; then it sees the new row. */
 const HOLD_SCOPE = {
@@ -30,11 +31,11 @@ const PUT_NEW = {
        version, size, content_type, sha256, inline_bytes, blob_id)
     VALUES ($1, $2, $3, $4, $5,
       CASE WHEN $4::text IS NULL THEN now() + $5::bigint * interval '1 millisecond' END, false,
-      $6, $7, $8, $9, $10, $11)
+      $6, $7, $8, $9, $10, offstage_storage.held_blob($11, $12))
     RETURNING ${VALUE_COLUMNS}`,
 }
 
-const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 11)
+const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 12)
 
 const LOCK = {
   name: 'storage_lock_value',
@@ -49,13 +50,14 @@ const REPLACE = {
       scope = $2, ttl_ms = coalesce($3, ttl_ms), create_time = now(),
       expire_time = CASE WHEN $2::text IS NULL
         THEN now() + coalesce($3, ttl_ms) * interval '1 millisecond' END,
-      version = $4, size = $5, content_type = $6, sha256 = $7, inline_bytes = $8, blob_id = $9,
+      version = $4, size = $5, content_type = $6, sha256 = $7, inline_bytes = $8,
+      blob_id = offstage_storage.held_blob($9, $10),
       claim = NULL, claim_until = NULL
     WHERE address = $1
     RETURNING ${VALUE_COLUMNS}`,
 }
 
-const REPLACE_REMEMBERED = remembering(REPLACE, 9)
+const REPLACE_REMEMBERED = remembering(REPLACE, 10)
 
 const END_UPLOAD = {
   name: 'storage_end_upload',
@@ -150,9 +152,9 @@ async function write(
 
 function contentOf({ version, contentType, body }: PutCommand): unknown[] {
   if (body.kind === 'inline') {
-    return [version, body.bytes.length, contentType, body.sha256, body.bytes, null]
+    return [version, body.bytes.length, contentType, body.sha256, body.bytes, null, null]
   }
-  return [version, body.size, contentType, body.sha256, null, body.blobId]
+  return [version, body.size, contentType, body.sha256, null, body.blobId, body.writerId]
 }
 
 async function holdScope(tx: Queryable, scope: ScopeId | undefined): Promise<void> {
@@ -181,6 +183,7 @@ async function orFault<T>(
     return await database.transaction(work)
   } catch (error) {
     if (error instanceof Fault) return error.fault
+    if (isWriterLost(error)) return { kind: 'writer-lost' }
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import type { BlobStore, Hints, SweepStore } from '../ports.ts'
+import type { BlobStore, BlobWriters, Hints, SweepStore } from '../ports.ts'
 
 const BATCH = 500
 /** So long a late put is told that its scope is closed, rather than that there is none. */
@@ -7,6 +7,7 @@ const CLOSED_SCOPE_KEPT_MS = 24 * 60 * 60 * 1000
 export interface SweepParts {
   readonly store: SweepStore
   readonly blobs: BlobStore
+  readonly writers: BlobWriters
   readonly hints: Hints
 }
 
@@ -28,14 +29,14 @@ export function sweepGarbage(parts: SweepParts, signal: AbortSignal): Promise<vo
 
 /**
  * Deletes blobs that no row points to: half-written by a process that died, or left by one that died
- * after deleting the row. `graceMs` leaves alone those another replica may be writing.
+ * after deleting the row. Those that somebody may be writing are left alone (see blob-writers.ts).
  */
 export async function sweepOrphans(
-  { store, blobs }: SweepParts,
-  graceMs: number,
+  { store, blobs, writers }: SweepParts,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const batch of blobs.list(graceMs)) {
+  await writers.turn()
+  for await (const batch of blobs.list()) {
     signal.throwIfAborted()
     for (const blobId of await store.unreferenced(batch)) await blobs.delete(blobId)
   }

@@ -23,7 +23,7 @@ async function orphanSwept(): Promise<void> {
 }
 
 test('a put is not swept while its bytes come, however slowly', async () => {
-  await using storage = await ground.start({ orphanSweepEveryMs: 5, orphanGraceMs: 0 })
+  await using storage = await ground.start({ orphanSweepEveryMs: 5 })
   const ann = storage.client('ann')
   const bytes = randomBytes(300 * KIB)
   const { stream, answer } = ann.beginPut()
@@ -38,19 +38,6 @@ test('a put is not swept while its bytes come, however slowly', async () => {
   await orphanSwept()
   expect((await ann.get(value?.address ?? '')).bytes.equals(bytes)).toBe(true)
   await ann.delete(value?.address ?? '')
-})
-
-test('a file nobody points to is left alone within the grace', async () => {
-  const blobId = randomBytes(16).toString('hex')
-  {
-    await using storage = await ground.start({ orphanSweepEveryMs: 5, orphanGraceMs: 3_600_000 })
-    await storage.client().put(randomBytes(100 * KIB))
-    await writeFile(join(ground.dataDir, 'blobs', blobId.slice(0, 2), blobId), 'of another replica')
-  }
-  const names = async () => (await ground.blobFiles()).filter((file) => file.endsWith(blobId))
-  expect(await names()).toHaveLength(1)
-  await using _sweeping = await ground.start({ orphanSweepEveryMs: 5, orphanGraceMs: 0 })
-  await until(async () => (await names()).length === 0)
 })
 
 test('an expired value is gone at once, and then its row, its blob and its count', async () => {

@@ -133,7 +133,7 @@ async function complete(
     faultOfWhole(bounds, whole.size, whole.sha256) ?? faultOfChecksum(trailing, whole.sha256)
   if (fault?.kind === 'checksum-mismatch') await end(storage, id)
   refuse(fault)
-  const body = { kind: 'blob', blobId, ...whole } as const
+  const body = { kind: 'blob', blobId, ...whole, writerId: undefined } as const
   const place = { namespace, owner }
   const keptMs = storage.uploadIdleMsMax
   const stored = await commitPut(storage, {

@@ -1,10 +1,11 @@
 import { type Actor, mayTouch } from '@offstage/kit/auth'
+import { writerIdOf } from '../domain/blob-id.ts'
 import { faultOfBounds } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
 import { newUploadId } from '../new-ids.ts'
 import type { FinishedUpload, Storage, Upload } from '../ports.ts'
-import { noRoom, uploadNotFound } from '../refusals.ts'
+import { noRoom, refusalFromWrite, uploadNotFound } from '../refusals.ts'
 import { placeOf } from '../values/put-value.ts'
 import { refuse } from '../values/receive-body.ts'
 
@@ -14,16 +15,19 @@ export async function startUpload(
   actor: Actor,
   header: PutHeader,
 ): Promise<{ id: UploadId; expireTime: Date }> {
-  const { blobs, uploads, valueBytesMax, uploadIdleMsMax } = storage
+  const { blobs, writers, uploads, valueBytesMax, uploadIdleMsMax } = storage
   refuse(faultOfBounds({ ...header, sizeMax: valueBytesMax }))
   const place = await placeOf(storage, actor, header)
   if (header.size !== undefined && header.size > (await blobs.room())) throw noRoom(header.size)
-  await using writer = await blobs.create()
+  await using writer = await writers.create()
   await writer.sync()
   const id = newUploadId()
   const { blobId } = writer
   const wanted = { id, ...place, header, blobId, idleMsMax: uploadIdleMsMax }
-  return { id, expireTime: await uploads.start(wanted) }
+  const started = await uploads.start(wanted)
+  if (started instanceof Date) return { id, expireTime: started }
+  if (started.kind === 'writer-lost') writers.forget(writerIdOf(blobId))
+  throw refusalFromWrite(started, header)
 }
 
 /** How far an upload has come; once it is complete, what it became, for a while. */

@@ -1,4 +1,5 @@
 import { type Actor, actingFor, mayEnter, mayTouch } from '@offstage/kit/auth'
+import { writerIdOf } from '../domain/blob-id.ts'
 import { type Namespace, parseNamespace, type ScopeId } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, quotaPassed } from '../domain/limits.ts'
 import type { PutHeader, PutPart, StoredValue } from '../domain/temp-value.ts'
@@ -48,7 +49,7 @@ async function putNew(
   }
   const { size, sha256 } = header
   const bounds = { size, sha256, sizeMax: storage.valueBytesMax }
-  await using received = await receiveBody(storage.blobs, body, bounds)
+  await using received = await receiveBody(storage, body, bounds)
   if (place !== undefined) {
     const request = requestOf(actor, header)
     const put = { header, place, body: received.body, request, upload: undefined }
@@ -132,6 +133,9 @@ export async function commitPut(
     request: put.request,
     upload: put.upload,
   })
+  if (stored.kind === 'writer-lost' && put.body.kind === 'blob') {
+    storage.writers.forget(writerIdOf(put.body.blobId))
+  }
   if (stored.kind !== 'stored') return stored
   storage.hints.value('put', stored)
   if (address !== undefined) storage.garbageMade()

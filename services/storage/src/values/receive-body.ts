@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { writerIdOf } from '../domain/blob-id.ts'
 import {
   type BodyBounds,
   type BodyFault,
@@ -8,7 +9,7 @@ import {
   faultOfWhole,
 } from '../domain/body-check.ts'
 import { INLINE_BYTES_MAX } from '../domain/limits.ts'
-import type { BlobStore, BlobWriter, Body } from '../ports.ts'
+import type { BlobStore, BlobWriter, Body, Storage } from '../ports.ts'
 import { noRoom, refusalFromBody } from '../refusals.ts'
 import type { PutBody } from './put-parts.ts'
 
@@ -25,7 +26,7 @@ export interface ReceivedBody extends AsyncDisposable {
  * announced.
  */
 export async function receiveBody(
-  blobs: BlobStore,
+  { blobs, writers }: Pick<Storage, 'blobs' | 'writers'>,
   chunks: PutBody,
   bounds: BodyBounds,
 ): Promise<ReceivedBody> {
@@ -43,7 +44,7 @@ export async function receiveBody(
       if (writer === undefined) held.push(chunk)
       else await writer.write(chunk)
       if (writer !== undefined || size <= INLINE_BYTES_MAX) continue
-      writer = await blobs.create()
+      writer = await writers.create()
       for (const early of held.splice(0)) await writer.write(early)
     }
     const sha256 = hash.digest()
@@ -88,8 +89,9 @@ function blobBody(
   size: number,
   sha256: Buffer,
 ): ReceivedBody {
+  const { blobId } = writer
   return {
-    body: { kind: 'blob', blobId: writer.blobId, size, sha256 },
+    body: { kind: 'blob', blobId, size, sha256, writerId: writerIdOf(blobId) },
     discard: () => drop(blobs, writer),
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   }

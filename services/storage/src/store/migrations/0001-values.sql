@@ -31,6 +31,23 @@ BEGIN
   RETURN (SELECT close_time IS NULL AND expire_time > clock_timestamp() FROM offstage_storage.scopes WHERE id = wanted);
 END $$;
 
+-- Services that may be writing new blobs, whose names end in the id. What the rows promise stands in blobs/blob-writers.ts.
+CREATE TABLE offstage_storage.blob_writers (
+  id          text        PRIMARY KEY,
+  lease_ms    bigint      NOT NULL,
+  lease_until timestamptz NOT NULL
+);
+
+-- The blob, once its writer's row is held until the transaction ends; raises OFW01 when that is gone. Without a writer
+-- the blob is held by an upload's row. The weakest lock, so that renewals pass by any number of puts.
+CREATE FUNCTION offstage_storage.held_blob(blob text, writer text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  IF writer IS NULL THEN RETURN blob; END IF;
+  PERFORM FROM offstage_storage.blob_writers WHERE id = writer FOR KEY SHARE;
+  IF NOT FOUND THEN RAISE EXCEPTION 'the writer of a blob has been retired' USING ERRCODE = 'OFW01'; END IF;
+  RETURN blob;
+END $$;
+
 -- A row is a reserved address (version null) or a value. Small bytes are here, large ones in a blob.
 CREATE TABLE offstage_storage.temp_values (
   address      text        PRIMARY KEY,
