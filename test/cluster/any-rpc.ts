@@ -1,0 +1,55 @@
+import {
+  Client,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js'
+import { errorFromStatus } from '@offstage/sdk/grpc'
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the RPC takes and gives
+type AnyMessage = any
+
+/** An RPC of any service and any shape. */
+export interface AnyRpc {
+  readonly address: string
+  readonly definition: MethodDefinition<AnyMessage, AnyMessage>
+}
+
+export interface AnyAnswer {
+  /** `OK`, else the reason of the error. */
+  readonly outcome: string
+  readonly text: string
+  readonly messages: readonly AnyMessage[]
+}
+
+/** Calls it with one request, of which only what matters is given, and gathers what comes back. */
+export async function callAnyRpc(
+  { address, definition }: AnyRpc,
+  request: object,
+  headers: Readonly<Record<string, string>>,
+): Promise<AnyAnswer> {
+  const { path, requestSerialize, responseDeserialize } = definition
+  const metadata = new Metadata()
+  for (const [key, value] of Object.entries(headers)) if (value !== '') metadata.set(key, value)
+  const client = new Client(address, credentials.createInsecure())
+  const messages: AnyMessage[] = []
+  // Every shape can be called as a duplex stream: on the wire they are the same.
+  const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {
+    deadline: Date.now() + 30_000,
+  })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      call.on('data', (message) => messages.push(message))
+      call.on('error', reject)
+      call.on('end', resolve)
+      call.end({ ...definition.requestDeserialize(Buffer.alloc(0)), ...request })
+    })
+    return { outcome: 'OK', text: '', messages }
+  } catch (error) {
+    const { reason, message } = errorFromStatus(error as ServiceError)
+    return { outcome: reason, text: message, messages }
+  } finally {
+    client.close()
+  }
+}
