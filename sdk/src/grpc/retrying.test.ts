@@ -73,3 +73,11 @@ test('an abort ends the waiting with the reason of the signal', async () => {
   }
   await expect(retrying({ signal: abort.signal }, work)).rejects.toBe(reason)
 })
+
+test('what is not retryable is repeated only where the caller says so', async () => {
+  const fault = faultOf({ code: status.RESOURCE_EXHAUSTED, reason: 'STORAGE_FULL' })
+  const { policy } = policyOf()
+  await expect(retrying(policy, failingTimes(1, fault))).rejects.toBe(fault)
+  const repeatAlso = ({ reason }: OffstageError) => reason === 'STORAGE_FULL'
+  expect(await retrying({ ...policy, repeatAlso }, failingTimes(2, fault))).toBe(3)
+})

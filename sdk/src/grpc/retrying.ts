@@ -4,6 +4,8 @@ import { OffstageError } from './offstage-error.ts'
 export interface RetryPolicy {
   /** Tries in all. Default 5. */
   readonly attempts?: number
+  /** What is repeated beside what is retryable by itself. Default: nothing. */
+  readonly repeatAlso?: (error: OffstageError) => boolean
   /** Asked after each failure: true where another try is no longer wanted. */
   readonly giveUp?: (error: OffstageError) => boolean
   /** Upper bound of the first wait; it doubles with every further one. Default 100 ms. */
@@ -29,12 +31,14 @@ export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
 ): Promise<T> {
   const { attempts = 5, giveUp = () => false, signal, wait = waitFor } = policy
+  const { repeatAlso = () => false } = policy
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted()
     try {
       return await work(attempt)
     } catch (error) {
-      if (!(error instanceof OffstageError) || !error.retryable) throw error
+      if (!(error instanceof OffstageError)) throw error
+      if (!error.retryable && !repeatAlso(error)) throw error
       if (attempt >= attempts || giveUp(error)) throw error
       await wait((error.retryDelayMs ?? 0) + jitteredMs(policy, attempt), signal)
     }

@@ -12,7 +12,7 @@ import {
 import type { AttemptOrder, HandlerEnd, ResultValue } from '../domain/attempt.ts'
 import { AttemptFault } from '../domain/fault.ts'
 import type { AttemptContext } from './job-context.ts'
-import { retryingStorage } from './retrying-storage.ts'
+import { storingResult } from './retrying-storage.ts'
 
 /** Puts a result where it belongs: into the completion when it is small, else to temp storage. */
 export function placeResult(
@@ -75,9 +75,7 @@ async function place(
   if (address === undefined && isSmall(encoded)) return inlineOf(encoded)
   const [bytes, type] =
     typeof encoded === 'string' ? [Buffer.from(encoded), JSON_TYPE] : [encoded, BYTES_TYPE]
-  return addressOf(
-    await retryingStorage(context.signal, () => putBytes(bytes, address, type, context)),
-  )
+  return addressOf(await storingResult(context, () => putBytes(bytes, address, type, context)))
 }
 
 function putBytes(

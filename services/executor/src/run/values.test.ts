@@ -1,3 +1,5 @@
+import { Refusal } from '@offstage/kit/grpc'
+import { until } from '@offstage/kit/testkit'
 import { expect, test } from 'vitest'
 import { startFakeStorage } from '../testing/fake-storage.ts'
 import { setup } from '../testing/setup.ts'
@@ -71,4 +73,25 @@ test('an attempt waits for a storage service that is away for a while', async ()
   it.attachment.assign('a', 'test.echo', 'here', { resultAddress: 'shelf-7' })
   expect(await addressOfResult(it, 'a')).toBe('shelf-7')
   expect(it.storage.refusals).toBe(0)
+})
+
+const NO_ROOM = new Refusal({ reason: 'STORAGE_FULL', message: 'no room' })
+
+test('a large result waits for room in a storage that is full, and the job says so once', async () => {
+  await using it = await setupWithStorage()
+  Object.assign(it.storage, { refusals: 3, refusal: NO_ROOM })
+  it.attachment.assign('a', 'test.large', { chars: 100_000 })
+  expect(it.storage.values.has(await addressOfResult(it, 'a'))).toBe(true)
+  expect(it.storage.refusals).toBe(0)
+  const told = it.attachment.messages.filter(({ jobId }) => jobId === 'a')
+  expect(told.map(({ text }) => text)).toEqual([expect.stringContaining('has room')])
+})
+
+test('a job that waits for room in temp storage can be canceled', async () => {
+  await using it = await setupWithStorage()
+  Object.assign(it.storage, { refusals: 1_000_000, refusal: NO_ROOM })
+  it.attachment.assign('a', 'test.large', { chars: 100_000 })
+  await until(() => it.attachment.messages.length === 1)
+  it.attachment.cancel('a', { graceMs: 60_000 })
+  expect((await it.attachment.result('a')).outcome?.$case).toBe('canceled')
 })

@@ -20,8 +20,10 @@ interface Stored {
 export interface FakeStorage extends AsyncDisposable {
   readonly address: string
   readonly values: Map<string, Stored>
-  /** How many calls to refuse as unavailable before the next is served. */
+  /** How many calls to refuse before the next is served. */
   refusals: number
+  /** Why they are refused. Default: it is unavailable. */
+  refusal: Refusal
 }
 
 const definition = {
@@ -35,7 +37,7 @@ export async function startFakeStorage(): Promise<FakeStorage> {
   const refuse = () => {
     if (storage.refusals === 0) return
     storage.refusals -= 1
-    throw new Refusal({ code: 14, reason: 'STORAGE_UNAVAILABLE', message: 'not now' })
+    throw storage.refusal
   }
   const putValue = clientStream<PutValueRequest, PutValueResponse>(
     'values.write',
@@ -86,6 +88,7 @@ export async function startFakeStorage(): Promise<FakeStorage> {
     address: server.address,
     values,
     refusals: 0,
+    refusal: new Refusal({ code: 14, reason: 'STORAGE_UNAVAILABLE', message: 'not now' }),
     [Symbol.asyncDispose]: () => server.stop(),
   }
   return storage
