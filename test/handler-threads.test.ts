@@ -35,7 +35,7 @@ test('jobs that came to fresh threads succeed though the only scheduler dies and
   const ends = await Promise.all(
     [...independent, ...dependent].map((job) => job.waitForCompletion()),
   )
-  expect(ends.map(({ status }) => status)).toEqual(ends.map(() => 'succeeded'))
+  expect(ends.map(({ state }) => state)).toEqual(ends.map(() => 'succeeded'))
   for (const job of [...independent, ...dependent]) {
     expect((await job.refresh()).attempt).toBe(1)
   }

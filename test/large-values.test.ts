@@ -20,7 +20,7 @@ test('large parameters and results travel through temp storage, and the caller d
   for (const word of ['stressed', 'drawer']) {
     const job = await offstage.startJob(turnRound, { text: word }, { resultAddress: address })
     const done = await job.waitForCompletion()
-    expect(done.status).toBe('succeeded')
+    expect(done.state).toBe('succeeded')
     expect(await offstage.storage.readAndDelete(address)).toEqual({
       text: [...word].reverse().join(''),
     })

@@ -37,7 +37,7 @@ test.for([
     await cluster.postgres.start()
     const seen = percents.length
     const ends = await Promise.all(waits)
-    expect(ends.map(({ status }) => status)).toEqual(handles.map(() => 'succeeded'))
+    expect(ends.map(({ state }) => state)).toEqual(handles.map(() => 'succeeded'))
     expect(percents.length).toBeGreaterThan(seen)
     expect(percents).toEqual([...percents].sort((a, b) => a - b))
     const wanted = Array.from({ length: count }, (_, n) => `step ${n}`)

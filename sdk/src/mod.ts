@@ -36,6 +36,7 @@ export {
   type StorageCalls,
   type StoredValue,
   type Unfinished,
+  type UnfinishedStateName,
   type ValueStream,
   type WaitAnswer,
   type WaitCauseName,

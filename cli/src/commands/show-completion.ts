@@ -43,7 +43,7 @@ async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal
     onProgress: ({ percent, text }) => tell(`${Math.floor(percent)} %  ${text}`),
     onMessage: ({ severity, text }) => tell(`${severity}: ${text}`),
   })
-  switch (done.status) {
+  switch (done.state) {
     case 'succeeded':
       showValue(done.result)
       return EXIT.done
@@ -54,7 +54,7 @@ async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal
     case 'canceled':
       tell(`job ${job.id} was canceled`)
       return EXIT.canceled
-    case 'unfinished':
+    default:
       tell(`job ${job.id} is still ${done.state}`)
       return EXIT.unfinished
   }

@@ -61,7 +61,7 @@ test('a part that the file does not have fails at once, and says so', BUSY, asyn
   const job = await offstage.startJob(delaysPart, { rowGroup: 11 })
   const done = await job.waitForCompletion()
   expect(done).toMatchObject({
-    status: 'failed',
+    state: 'failed',
     error: { brief: 'there is no row group 11: the file has 11' },
   })
   expect((await job.refresh()).attempt).toBe(1)

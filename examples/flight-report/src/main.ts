@@ -39,11 +39,11 @@ async function showReport(traceId: string): Promise<number> {
 
   const done = await followProgress(job)
   process.off('SIGINT', onInterrupt)
-  if (done.status === 'canceled') {
+  if (done.state === 'canceled') {
     console.error('the report was canceled')
     return 1
   }
-  if (done.status === 'failed') {
+  if (done.state === 'failed') {
     console.error(`the report failed: ${done.error.brief}\n${done.error.detail}`)
     return 1
   }
@@ -62,7 +62,7 @@ async function followProgress(job: JobHandle<DelayReport>): Promise<Completion<D
     const done = await job.waitForCompletion({
       onProgress: ({ percent, text }) => display.show(percent, text),
     })
-    if (done.status === 'succeeded') display.show(100, 'done')
+    if (done.state === 'succeeded') display.show(100, 'done')
     return done
   } finally {
     display.stop()

@@ -65,6 +65,7 @@ export function completionFrom<R>(
   messages: readonly JobMessage[],
 ): Completion<R> {
   const ended = {
+    isCompleted: true as const,
     additionalResult,
     messages,
     cancelOutcome: cancelOutcomeFrom(wire.cancelOutcome),
@@ -73,10 +74,10 @@ export function completionFrom<R>(
   switch (wire.state) {
     case JobState.JOB_STATE_SUCCEEDED:
       // Where the job is a procedure R is void, and null is what callers get for it (row A4).
-      return { ...ended, status: 'succeeded', result: result as R, error: null }
+      return { ...ended, state: 'succeeded', result: result as R, error: null }
     case JobState.JOB_STATE_CANCELED:
-      return { ...ended, status: 'canceled', result, error: null }
+      return { ...ended, state: 'canceled', result, error: null }
     default:
-      return { ...ended, status: 'failed', result, error: faultFrom(wire) }
+      return { ...ended, state: 'failed', result, error: faultFrom(wire) }
   }
 }

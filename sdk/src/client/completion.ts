@@ -17,6 +17,8 @@ export interface JobFault {
 export type CancelOutcomeName = 'never-started' | 'stopped' | 'finished-anyway'
 
 interface Ended<R> {
+  /** True: told apart from a wait whose time was up before the end. */
+  readonly isCompleted: true
   /** The result; `null` for a procedure (row A4) and where there is none. Large ones were read from temp storage (row L4). */
   readonly result: R | null
   /** The additional result where one was asked for and given (row L5), else `null`. */
@@ -29,8 +31,8 @@ interface Ended<R> {
   readonly finishTime?: Date
 }
 
-/** The end of a job (row L3). A canceled job is `canceled`, not an error. */
+/** The end of a job (row L3), by the `state` it ended in. A canceled job is `canceled`, not an error. */
 export type Completion<R = unknown> =
-  | (Ended<R> & { readonly status: 'succeeded'; readonly result: R; readonly error: null })
-  | (Ended<R> & { readonly status: 'failed'; readonly error: JobFault })
-  | (Ended<R> & { readonly status: 'canceled'; readonly error: null })
+  | (Ended<R> & { readonly state: 'succeeded'; readonly result: R; readonly error: null })
+  | (Ended<R> & { readonly state: 'failed'; readonly error: JobFault })
+  | (Ended<R> & { readonly state: 'canceled'; readonly error: null })

@@ -93,7 +93,10 @@ export interface JobCalls {
   /** Waits until all have ended. Never throws because of a job's own error (row A3). */
   waitAll<H extends JobHandle>(handles: readonly H[], options?: WaitOptions): Promise<WaitAnswer<H>>
 
-  /** Waits until at least one has ended; at once where one had. Nothing to wait for is satisfied (rows J9, A3). */
+  /**
+   * Waits until at least one has ended; at once where one had. Nothing to wait for is satisfied (rows J9, A3). To take one job
+   * after another as they end, iterate {@link asCompleted}.
+   */
   waitAny<H extends JobHandle>(handles: readonly H[], options?: WaitOptions): Promise<WaitAnswer<H>>
 
   /** Hands out jobs one after another as they end, until none is left or the time is up (row A3). */

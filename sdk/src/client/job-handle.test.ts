@@ -16,7 +16,7 @@ describe('the end of a job', () => {
     expect(job).toMatchObject({ isCompleted: true, isSucceeded: true, status: 'RanToCompletion' })
     expect(job.result).toEqual({ n: 42 })
     expect(await job.value()).toEqual({ n: 42 })
-    expect(await job.waitForCompletion({ messages: false })).toMatchObject({ status: 'succeeded' })
+    expect(await job.waitForCompletion({ messages: false })).toMatchObject({ state: 'succeeded' })
     expect(it.scheduler.watches).toHaveLength(0)
     expect(it.scheduler.waits).toHaveLength(0)
   })
@@ -30,7 +30,7 @@ describe('the end of a job', () => {
     it.scheduler.setState(job.id, JobState.JOB_STATE_RUNNING)
     await until(() => job.status === 'Running')
     it.scheduler.end(job.id, succeeded('done'))
-    expect(await done).toMatchObject({ status: 'succeeded', result: 'done', messages: [] })
+    expect(await done).toMatchObject({ state: 'succeeded', result: 'done', messages: [] })
     expect(it.scheduler.waits).toHaveLength(0)
   })
 
@@ -38,38 +38,37 @@ describe('the end of a job', () => {
     ['succeeded', succeeded([1])],
     ['failed', failed('too far')],
     ['canceled', canceled()],
-  ])(
-    '%s is told the same by a push, by the poll and with the start',
-    async (status, completion) => {
-      await using it = await setUpClient()
-      const start = () => it.offstage.startJob('a')
-      const pushed = await start()
-      const byPush = pushed.waitForCompletion()
-      await until(() => it.scheduler.watches[0]?.targets.has(pushed.id) ?? false)
-      it.scheduler.end(pushed.id, completion)
-      const answer = await byPush
+  ])('%s is told the same by a push, by the poll and with the start', async (state, completion) => {
+    await using it = await setUpClient()
+    const start = () => it.offstage.startJob('a')
+    const pushed = await start()
+    const byPush = pushed.waitForCompletion()
+    await until(() => it.scheduler.watches[0]?.targets.has(pushed.id) ?? false)
+    it.scheduler.end(pushed.id, completion)
+    const answer = await byPush
 
-      it.scheduler.pushes = false
-      const polled = await start()
-      const byPoll = polled.waitForCompletion()
-      it.scheduler.end(polled.id, completion)
-      await it.clock.advance(1000)
+    it.scheduler.pushes = false
+    const polled = await start()
+    const byPoll = polled.waitForCompletion()
+    it.scheduler.end(polled.id, completion)
+    await it.clock.advance(1000)
 
-      it.scheduler.onStart = () => completion
-      const inline = await (await start()).waitForCompletion()
+    it.scheduler.onStart = () => completion
+    const inline = await (await start()).waitForCompletion()
 
-      expect(answer.status).toBe(status)
-      expect(withoutMessages(await byPoll)).toEqual(withoutMessages(answer))
-      expect(withoutMessages(inline)).toEqual(withoutMessages(answer))
-    },
-  )
+    expect(answer).toMatchObject({ state, isCompleted: true })
+    // One word for it, on the handle, in its record and in the answer.
+    expect([pushed.state, (await pushed.refresh()).state]).toEqual([state, state])
+    expect(withoutMessages(await byPoll)).toEqual(withoutMessages(answer))
+    expect(withoutMessages(inline)).toEqual(withoutMessages(answer))
+  })
 
   test('by cancel is reported as such, not as an error', async () => {
     await using it = await setUpClient()
     it.scheduler.onStart = () => canceled()
     const job = await it.offstage.startJob('a')
     expect(await job.waitForCompletion()).toMatchObject({
-      status: 'canceled',
+      state: 'canceled',
       error: null,
       cancelOutcome: 'stopped',
     })
@@ -82,7 +81,7 @@ describe('the end of a job', () => {
     it.scheduler.onStart = () => failed('too far')
     const job = await it.offstage.startJob('a')
     const fault = { brief: 'too far', detail: 'too far\n at', reason: 'RangeError' }
-    expect(await job.waitForCompletion()).toMatchObject({ status: 'failed', error: fault })
+    expect(await job.waitForCompletion()).toMatchObject({ state: 'failed', error: fault })
     expect(job).toMatchObject({ isFaulted: true, error: fault, status: 'Faulted' })
     const thrown = await job.value().catch((error) => error)
     expect(thrown).toBeInstanceOf(JobFailedError)
@@ -116,7 +115,7 @@ describe('a wait', () => {
     it.scheduler.pushes = false
     it.scheduler.setState(job.id, JobState.JOB_STATE_RUNNING)
     await it.clock.advance(500)
-    expect(await answer).toEqual({ status: 'unfinished', state: 'running' })
+    expect(await answer).toEqual({ isCompleted: false, state: 'running' })
   })
 
   test('of no time asks once, and tells an end that nobody had pushed', async () => {
@@ -133,7 +132,7 @@ describe('a wait', () => {
     const answer = job.waitForCompletion({ timeoutMs: 500 })
     await it.scheduler[Symbol.asyncDispose]()
     await it.clock.advance(500)
-    expect(await answer).toEqual({ status: 'unfinished', state: 'queued' })
+    expect(await answer).toEqual({ isCompleted: false, state: 'queued' })
   })
 
   test('is ended by its signal, with its reason, and leaves the job alone', async () => {

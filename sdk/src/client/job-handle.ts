@@ -20,7 +20,14 @@ import type { JobMessage } from './events.ts'
 import { followJob, learnJob } from './handle-symbols.ts'
 import { JobCanceledError, JobFailedError, jobNotFound } from './job-errors.ts'
 import { type JobInfo, jobInfoFrom } from './job-info.ts'
-import { isTerminal, type JobStateName, type JobStatusName, namesOf } from './job-state.ts'
+import {
+  isTerminal,
+  type JobStateName,
+  type JobStatusName,
+  namesOf,
+  type UnfinishedStateName,
+  unfinishedNameOf,
+} from './job-state.ts'
 import { CANCEL_RULES, COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
 import type { CancelOptions, CompletionOptions, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
@@ -29,15 +36,15 @@ import { waitFor } from './wait-for.ts'
 
 /** A wait whose time was up before the job's end: an answer, not an error (row J9). */
 export interface Unfinished {
-  readonly status: 'unfinished'
+  readonly isCompleted: false
   /** Where the job stands now. */
-  readonly state: JobStateName
+  readonly state: UnfinishedStateName
 }
 
 /**
  * A job that was started or looked up (row A2). It belongs to no connection: its id is all that another
- * process needs for `client.job(id)` (row J7). What it tells of the job is as of the last answer or
- * wait; a handle whose end is known never asks again.
+ * process needs for `client.job(id)` (row J7). It never moves by itself: what it tells of the job is as of its own last
+ * answer or wait. A handle whose end is known never asks again.
  */
 export class JobHandle<R = unknown> {
   /** The job's id. */
@@ -62,7 +69,9 @@ export class JobHandle<R = unknown> {
     this.id = id
     this.#name = name
     this.#session = session
-    this.#state = state
+    // An end that was left out of an answer is known once it was read.
+    const isLeftOut = isTerminal(state) && completion === undefined
+    this.#state = isLeftOut ? State.JOB_STATE_RUNNING : state
     this.#wire = completion
   }
 
@@ -71,12 +80,12 @@ export class JobHandle<R = unknown> {
     return this.#name
   }
 
-  /** Where the job stands, in Offstage's words. */
+  /** Where the job stands, as completions, records and filters name it too. */
   get state(): JobStateName {
     return namesOf(this.#state).state
   }
 
-  /** Where the job stands, in the words of row A2. */
+  /** The same under the names of row A2, such as `RanToCompletion`: an alias of {@link state}. */
   get status(): JobStatusName {
     return namesOf(this.#state).status
   }
@@ -130,7 +139,7 @@ export class JobHandle<R = unknown> {
     const onMessage = onceEach(options.onMessage)
     await waitFor(this.#session, [this], 1, { ...options, onMessage })
     const wire = this.#wire
-    if (wire === undefined) return { status: 'unfinished', state: this.state }
+    if (wire === undefined) return { isCompleted: false, state: unfinishedNameOf(this.#state) }
     const messages = await this.#allMessages(options)
     for (const message of messages) onMessage?.(message)
     const result = this.isSucceeded ? await this.#fetchResult(wire) : null

@@ -27,7 +27,7 @@ export interface JobInfo {
   readonly namespace: string
   readonly method: string
   readonly state: JobStateName
-  /** The state under the names of row A2. */
+  /** The same under the names of row A2: an alias of `state`. */
   readonly status: JobStatusName
   /** Grows with each change of state. */
   readonly revision: bigint

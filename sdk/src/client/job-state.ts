@@ -10,6 +10,9 @@ export type JobStateName =
   | 'failed'
   | 'canceled'
 
+/** Where a job that has not ended stands. */
+export type UnfinishedStateName = Exclude<JobStateName, 'succeeded' | 'failed' | 'canceled'>
+
 /** The same under the names of row A2. */
 export type JobStatusName =
   | 'Created'
@@ -43,6 +46,15 @@ export const stateNames: readonly string[] = [...NUMBERS.keys()]
 /** Both names of a state; one this version does not know, or none, counts as just created. */
 export function namesOf(state: JobState): StateNames {
   return NAMES.get(state) ?? { state: 'scheduled', status: 'Created' }
+}
+
+/** The name of a state that is not terminal. */
+export function unfinishedNameOf(state: JobState): UnfinishedStateName {
+  const { state: name } = namesOf(state)
+  if (name === 'succeeded' || name === 'failed' || name === 'canceled') {
+    throw new Error(`a job in the state ${name} has ended`)
+  }
+  return name
 }
 
 /** The state's number on the wire. */

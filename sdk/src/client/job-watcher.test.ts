@@ -131,7 +131,7 @@ describe('the poll', () => {
     for (const text of ['two', 'three', 'four', 'five']) it.scheduler.say(job.id, text)
     it.scheduler.end(job.id, succeeded('end'))
     await it.clock.advance(1400)
-    expect(await done).toMatchObject({ status: 'succeeded', result: 'end' })
+    expect(await done).toMatchObject({ state: 'succeeded', result: 'end' })
     expect(sequences(messages)).toEqual([1, 2, 3, 4, 5])
   })
 

@@ -6,7 +6,7 @@ export { JobCanceledError, JobFailedError } from './job-errors.ts'
 export { JobHandle, type Unfinished } from './job-handle.ts'
 export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './job-info.ts'
 export type { WaitCauseName, WaitExplanation } from './job-records.ts'
-export type { JobStateName, JobStatusName } from './job-state.ts'
+export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export { type ConnectOptions, type JobIdentity, Offstage } from './offstage.ts'
 export type {
   CancelOptions,

@@ -39,7 +39,7 @@ export interface StartOptions {
   readonly requestId?: string
   /**
    * How long the start waits for the end before it answers, 0 to 60,000 ms; a job that ends in it is
-   * answered in the same call. Default 0 for starts, 800 for `run` (row L1).
+   * answered in the same call. Default 0: at once; for `run`, which wants the result, 800 (row L1).
    */
   readonly inlineWaitMs?: number
   /** Default: the lane of the definition (row A1). */

@@ -94,7 +94,10 @@ export interface StartJobRequest {
   job:
     | JobSpec
     | undefined;
-  /** How long to wait for the end before answering, 0 to 60 s. Default 0; the SDKs send 0.8 s (row L1). */
+  /**
+   * How long to wait for the end before answering, 0 to 60 s. Default 0: the answer comes as soon as the job is durable. Who wants the
+   * result sends 0.8 s and then watches, as the SDK's `run` does; its starts send what they are told to (row L1).
+   */
   inlineWait: Duration | undefined;
 }
 
