@@ -11,11 +11,15 @@ export type Rule = (value: unknown, name: string) => void
 /** One rule for each option there is. */
 export type Rules<O> = { readonly [K in keyof Required<O>]: Rule }
 
-/** Checks the options of `call`; those that are undefined count as not given, those without a rule are unknown. */
-export function checkOptions<O extends object>(call: string, options: O, rules: Rules<O>): void {
+/**
+ * Checks the options of `call`; those that are undefined count as not given, those without a rule are unknown. Returns
+ * them as they were when checked: a getter may answer differently each time.
+ */
+export function checkOptions<O extends object>(call: string, options: O, rules: Rules<O>): O {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new TypeError(`the options of ${call} must be an object, not ${shown(options)}`)
   }
+  const checked: Partial<Record<keyof O, unknown>> = {}
   for (const name of Object.keys(options)) {
     const value: unknown = options[name as keyof O]
     if (value === undefined) continue
@@ -24,5 +28,7 @@ export function checkOptions<O extends object>(call: string, options: O, rules: 
       throw new TypeError(`${call} has no option ${name}; it has ${known}`)
     }
     rules[name as keyof O](value, name)
+    checked[name as keyof O] = value
   }
+  return checked as O
 }

@@ -14,6 +14,25 @@ export interface AttachOptions {
   readonly intervalMs: number
   /** Run once, one interval from now, and be detached before that run begins. Default: false. */
   readonly once?: boolean
+  /**
+   * False: attaching to an owner that is disposed or not open yet does nothing and returns false, as 1C:Enterprise
+   * has it; handy in code that may run late, while a form closes. Default: true, it is an error.
+   */
+  readonly strict?: boolean
+}
+
+/** Attachments that were found due at the same moment. */
+export interface Crowd {
+  /** Grows with each crowd. */
+  readonly number: number
+  /** How many of them have neither run nor been detached. */
+  waiting: number
+}
+
+/** What a run leaves to its attachment and to those attached in it; each run makes a new one. */
+export interface Place {
+  /** The number of the last crowd that goes before; 0 for none. */
+  behind: number
 }
 
 /** One handler on one owner, with its rhythm and its place in the agenda. */
@@ -29,10 +48,10 @@ export interface Attachment {
   /** Grows with each attachment, so it tells which of two equals came first. */
   readonly order: number
   dueAtMs: number
-  /** The turn it waits in, while it is in the agenda's ready heap. */
-  turn: number
-  /** The turn it last ran in; 0 before its first run. */
-  lastTurn: number
+  /** Where its last run, or the run it was attached in, has put it. */
+  place: Place
+  /** Those it was found due with, while it waits for its run. */
+  crowd: Crowd | undefined
   /** Where it is in the heap that holds it. */
   heapIndex: number
 }
@@ -54,8 +73,8 @@ export function createAttachment(
     rank: ownerLevels.indexOf(owner.level),
     order,
     dueAtMs: nowMs + options.intervalMs,
-    turn: 0,
-    lastTurn: 0,
+    place: { behind: 0 },
+    crowd: undefined,
     heapIndex: -1,
   }
 }

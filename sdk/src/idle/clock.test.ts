@@ -97,13 +97,19 @@ describe('in a browser', () => {
     expect(timers.size).toBeGreaterThanOrEqual(2)
   })
 
-  test('no module of the folder imports anything from outside it', () => {
-    const modules = readdirSync(folder).filter((name) => !/test|reference-model/.test(name))
-    expect(modules).toContain('mod.ts')
-    for (const name of modules) {
-      const source = readFileSync(join(folder, name), 'utf8')
-      const imports = [...source.matchAll(/(?:from|import\(?) '([^']+)'/g)].map(([, from]) => from)
-      for (const from of imports) expect(from).toMatch(/^\.\/[a-z-]+\.ts$/)
+  test('no module imports anything but its neighbours and the checks of arguments, which import nothing', () => {
+    const ways = { '.': /^(\.|\.\.\/arguments)\/[a-z-]+\.ts$/, '../arguments': /^\.\/[a-z-]+\.ts$/ }
+    for (const [place, neighbours] of Object.entries(ways)) {
+      const path = join(folder, place)
+      const modules = readdirSync(path).filter((name) => !/test|reference-model/.test(name))
+      expect(modules).toContain(place === '.' ? 'mod.ts' : 'rules.ts')
+      for (const name of modules) {
+        const source = readFileSync(join(path, name), 'utf8')
+        const imports = [...source.matchAll(/(?:from|import\(?) '([^']+)'/g)].map(
+          ([, from]) => from,
+        )
+        for (const from of imports) expect(from).toMatch(neighbours)
+      }
     }
   })
 

@@ -1,3 +1,4 @@
+import { shown } from '../arguments/shown.ts'
 import type { OwnerLevel } from './owner.ts'
 
 /** The shortest interval a handler can have, in milliseconds: a tenth of a second (row I1). */
@@ -15,29 +16,40 @@ export class InvalidIntervalError extends RangeError {
   readonly given: unknown
 
   constructor(given: unknown) {
-    // Only numbers are shown: '500' would look like one, and some objects refuse to be text.
-    const got = typeof given === 'number' ? given : `a value of type ${typeof given}`
-    super(
-      `intervalMs must be a finite number of milliseconds, at least ${intervalMsMin}; got ${got}`,
-    )
+    const want = `a finite number of milliseconds, at least ${intervalMsMin}`
+    super(`intervalMs must be ${want}, not ${shown(given)}`)
     this.given = given
   }
 }
 
-/**
- * A handler was to be attached to an owner that is disposed, by itself or with its whole table (row I4).
- * Nothing has been attached.
- */
-export class OwnerDisposedError extends Error {
-  override readonly name = 'OwnerDisposedError'
-  /** The level of the disposed owner. */
+/** A handler was to be attached to an owner that does not take any. Nothing has been attached. */
+abstract class OwnerError extends Error {
+  /** The level of the owner. */
   readonly level: OwnerLevel
   /** The name the owner was created with. */
   readonly ownerName: string
 
-  constructor(level: OwnerLevel, ownerName: string) {
-    super(`cannot attach an idle handler: the ${level} "${ownerName}" is disposed`)
+  constructor(level: OwnerLevel, ownerName: string, problem: string) {
+    super(`cannot attach an idle handler: the ${level} "${ownerName}" is ${problem}`)
     this.level = level
     this.ownerName = ownerName
+  }
+}
+
+/** The owner is disposed, by itself or with its whole table (row I4). */
+export class OwnerDisposedError extends OwnerError {
+  override readonly name = 'OwnerDisposedError'
+
+  constructor(level: OwnerLevel, ownerName: string) {
+    super(level, ownerName, 'disposed')
+  }
+}
+
+/** The owner was created with `open: false`, and `open()` has not been called. */
+export class OwnerNotOpenError extends OwnerError {
+  override readonly name = 'OwnerNotOpenError'
+
+  constructor(level: OwnerLevel, ownerName: string) {
+    super(level, ownerName, 'not open yet')
   }
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vitest'
-import type { IdleHandlersOptions } from './idle-handlers.ts'
+import type { IdleHandlersOptions } from './options.ts'
 import { createTestTable } from './test-table.ts'
 
 let write: MockInstance<typeof console.error>

@@ -1,5 +1,5 @@
 /**
- * How failures are told. This is the last resort, so nothing here throws or rejects, whatever the reporter,
+ * How failures, and runs that never end, are told. This is the last resort, so nothing here throws or rejects, whatever the reporter,
  * the error or the console does.
  */
 
@@ -11,6 +11,14 @@ export interface IdleFailure {
   readonly error: unknown
   readonly owner: IdleOwner
   readonly handler: IdleHandler
+}
+
+/** An asynchronous run that has not ended for long; no other handler runs until it does. */
+export interface SlowIdleRun {
+  readonly owner: IdleOwner
+  readonly handler: IdleHandler
+  /** For how many milliseconds it has been running. */
+  readonly runningMs: number
 }
 
 /** Tells `onError` about a failed run. If it throws or rejects itself, both failures go to the console. */
@@ -27,7 +35,22 @@ export function reportFailure(
 
 /** Writes a failed run to the console. */
 export function writeFailure(failure: IdleFailure): void {
-  write(titleOf(failure), failure.error)
+  write(`${nameOf(failure)} failed`, failure.error)
+}
+
+/** Tells `onSlow` about a run that has not ended. If it throws or rejects, that goes to the console too. */
+export function reportSlowRun(run: SlowIdleRun, onSlow: (run: SlowIdleRun) => unknown): void {
+  const report = async () => onSlow(run)
+  report().catch((error) => {
+    writeSlowRun(run)
+    write('onSlow of the idle handlers failed', error)
+  })
+}
+
+/** Writes a run that has not ended to the console. */
+export function writeSlowRun(run: SlowIdleRun): void {
+  const seconds = Math.round(run.runningMs / 100) / 10
+  write(`${nameOf(run)} has been running for ${seconds} s; until it ends, no other handler runs`)
 }
 
 /** Tells about a listener of an activity that failed, the way browsers tell about those of their own events. */
@@ -46,13 +69,13 @@ function writeListenerError(error: unknown): void {
   write('a listener for the end of blocking calls failed', error)
 }
 
-function titleOf({ owner, handler }: IdleFailure): string {
+function nameOf({ owner, handler }: Pick<IdleFailure, 'owner' | 'handler'>): string {
   try {
     // The name of a function can be redefined to anything, even a symbol.
     const name = String(handler.name || 'anonymous')
-    return `idle handler ${name} of ${owner.level} "${owner.name}" failed`
+    return `idle handler ${name} of ${owner.level} "${owner.name}"`
   } catch {
-    return 'an idle handler failed'
+    return 'an idle handler'
   }
 }
 

@@ -5,49 +5,43 @@
  * One timer wakes the table when the next handler is due. If the client is idle then, due handlers run one after
  * another in the agenda's order; if it is not, nothing happens until whatever holds the table (a handler, a blocking
  * call, a block) ends and sets the timer anew. After a slice of time the rest waits for the next turn of
- * the event loop, so that a crowd of handlers does not freeze a page or a server.
+ * the event loop, so that a crowd of handlers does not freeze a page or a server. While an asynchronous handler runs,
+ * the same timer watches it, so that one that never settles is told of.
  *
  * Invariants:
  * 1. A handler starts only from the timer or after another handler, never inside a caller of this table.
  * 2. No handler starts while one is running, a blocking call is in progress, or a block is held.
- * 3. One timer at most; pending whenever a handler is to be woken for and nothing holds the table.
+ * 3. One timer at most; pending whenever a handler is to be woken for and nothing holds the table, or a run may have
+ *    to be told of as slow.
  * 4. A handler that fails, or an `onError` that does, changes nothing for the others.
  */
 
+import { checkOptions } from '../arguments/check-options.ts'
+import { oneOf, text } from '../arguments/rules.ts'
 import { type Activity, type ActivitySource, createActivity } from './activity.ts'
 import { Agenda } from './agenda.ts'
-import {
-  type Attachment,
-  type AttachOptions,
-  createAttachment,
-  type IdleHandler,
-} from './attachment.ts'
+import { type AttachOptions, createAttachment, type IdleHandler } from './attachment.ts'
 import { type IdleClock, systemClock } from './clock.ts'
-import { InvalidIntervalError, intervalMsMin, OwnerDisposedError } from './errors.ts'
-import { type IdleFailure, reportFailure, writeFailure } from './failure-report.ts'
+import { InvalidIntervalError, OwnerDisposedError, OwnerNotOpenError } from './errors.ts'
+import {
+  type IdleFailure,
+  reportFailure,
+  reportSlowRun,
+  type SlowIdleRun,
+  writeFailure,
+  writeSlowRun,
+} from './failure-report.ts'
+import { ATTACH_RULES, type IdleHandlersOptions, OWNER_RULES, TABLE_RULES } from './options.ts'
 import {
   type IdleOwner,
+  type IdleOwnerOptions,
   type OwnerLevel,
   type OwnerTable,
   ownerLevels,
   TableOwner,
 } from './owner.ts'
+import { isThenable, type Run } from './run.ts'
 import { WakeUp } from './wake-up.ts'
-
-/** How a table of idle handlers is set up. */
-export interface IdleHandlersOptions {
-  /** Default: the machine's monotonic clock. */
-  readonly clock?: IdleClock
-  /** Who knows about blocking calls. Default: an activity of the table's own, see `IdleHandlers.activity`. */
-  readonly activity?: ActivitySource
-  /** Whether handlers, attached or running, keep a Node process alive. Default: false. Browsers do not care. */
-  readonly keepAlive?: boolean
-  /**
-   * Told about each run that threw or rejected. Default: writes to the console. Nobody waits for a promise it
-   * returns; if it fails itself, both failures are written to the console.
-   */
-  readonly onError?: (failure: IdleFailure) => unknown
-}
 
 /** Holds all handlers of a table back until it is released. */
 export interface IdleBlock extends Disposable {
@@ -58,10 +52,13 @@ export interface IdleBlock extends Disposable {
 /** Time after which due handlers leave the event loop a turn: half a frame of a 60 Hz display. */
 const sliceMsMax = 8
 
+const slowMsDefault = 10_000
+
 /** Creates a table of idle handlers. Most programs have one. */
 export function idleHandlers<S extends ActivitySource = Activity>(
   options: IdleHandlersOptions & { readonly activity?: S } = {},
 ): IdleHandlers<S> {
+  checkOptions('idleHandlers', options, TABLE_RULES)
   // Without a source in the options S is Activity, which is what createActivity makes.
   const activity = options.activity ?? (createActivity() as ActivitySource as S)
   return new IdleHandlers(activity, options)
@@ -73,12 +70,14 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
   readonly activity: S
   readonly #clock: IdleClock
   readonly #onError: (failure: IdleFailure) => unknown
+  readonly #onSlow: (run: SlowIdleRun) => unknown
+  readonly #slowMs: number
   readonly #agenda = new Agenda()
   readonly #blocks = new Set<IdleBlock>()
   readonly #wakeUp: WakeUp
   readonly #keepAlive: boolean
   readonly #idleSubscription: Disposable
-  #running: Attachment | undefined
+  #running: Run | undefined
   #sliceEndsAtMs = 0
   #order = 0
   #disposed = false
@@ -89,6 +88,8 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     this.#clock = options.clock ?? systemClock
     this.#keepAlive = options.keepAlive ?? false
     this.#onError = options.onError ?? writeFailure
+    this.#onSlow = options.onSlow ?? writeSlowRun
+    this.#slowMs = options.slowMs ?? slowMsDefault
     this.#wakeUp = new WakeUp(this.#clock, this.#keepAlive, () => this.#wake())
     this.#idleSubscription = activity.onIdle(() => this.#setTimer())
   }
@@ -107,32 +108,34 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
    * Creates an owner for handlers; `name` appears in errors and need not be unique. Any number of each
    * level is fine. On a disposed table the owner is born disposed.
    */
-  owner(level: OwnerLevel, name: string = level): IdleOwner {
-    if (!ownerLevels.includes(level)) {
-      throw new RangeError(`level must be one of ${ownerLevels.join(', ')}; got ${String(level)}`)
-    }
-    return new TableOwner(this, level, name)
+  owner(level: OwnerLevel, name: string = level, options: IdleOwnerOptions = {}): IdleOwner {
+    isLevel(level, 'level')
+    text(name, 'name')
+    return new TableOwner(this, level, name, checkOptions('owner', options, OWNER_RULES))
   }
 
   /**
    * Runs `handler` every `intervalMs` milliseconds from now on, or once after that time, whenever the client
    * is idle (rows I1, I2). The same handler attached to the same owner again replaces the earlier attachment:
    * the last wins, its rhythm begins anew and it comes last among its equals. A handler may do so in its own run.
+   * Returns true; false when `strict: false` let an owner pass that takes no handlers.
    *
    * @throws InvalidIntervalError when `intervalMs` is not a finite number of at least 100
    * @throws OwnerDisposedError when the owner or the table is disposed (row I4)
-   * @throws TypeError when the handler is not a function, or the owner is from another table
+   * @throws OwnerNotOpenError when the owner was created with `open: false` and is not open yet
+   * @throws TypeError when the handler is not a function, an option is none, or the owner is from another table
    */
-  attach(owner: IdleOwner, handler: IdleHandler, options: AttachOptions): void {
+  attach(owner: IdleOwner, handler: IdleHandler, options: AttachOptions): boolean {
     const ownOwner = this.#own(owner)
     if (typeof handler !== 'function') throw new TypeError('handler must be a function')
-    // Read once, before any check: getters can answer differently each time, and do anything.
-    const { intervalMs, once } = options
-    if (!Number.isFinite(intervalMs) || intervalMs < intervalMsMin) {
-      throw new InvalidIntervalError(intervalMs)
+    const { intervalMs, once, strict = true } = checkOptions('attach', options, ATTACH_RULES)
+    if (intervalMs === undefined) throw new InvalidIntervalError(intervalMs)
+    if (!ownOwner.isOpen) {
+      if (!strict) return false
+      const Refusal = ownOwner.disposed ? OwnerDisposedError : OwnerNotOpenError
+      throw new Refusal(owner.level, owner.name)
     }
-    if (ownOwner.disposed) throw new OwnerDisposedError(owner.level, owner.name)
-    const predecessor = ownOwner.attachments.get(handler) ?? this.#running
+    const predecessor = ownOwner.attachments.get(handler) ?? this.#running?.attachment
     this.detach(owner, handler)
     this.#order += 1
     const now = this.#clock.now()
@@ -140,6 +143,7 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
     ownOwner.attachments.set(handler, attachment)
     this.#agenda.add(attachment, predecessor)
     this.#setTimer()
+    return true
   }
 
   /**
@@ -211,16 +215,25 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
 
   /** Upholds invariant 3; called after each change to what is due or what holds the table. */
   #setTimer(): void {
-    const nextDueAtMs = this.#agenda.nextDueAtMs
-    if (nextDueAtMs !== undefined && !this.#held) this.#wakeUp.noLaterThan(nextDueAtMs)
+    const nextAtMs = this.#held ? this.#running?.slowAtMs : this.#agenda.nextDueAtMs
+    if (nextAtMs !== undefined && !this.#disposed) this.#wakeUp.noLaterThan(nextAtMs)
     // What holds the table will set the timer; until then a process told to live needs one all the same.
     else if (this.#keepAlive && this.#inUse) this.#wakeUp.noLaterThan(Number.POSITIVE_INFINITY)
     else this.#wakeUp.cancel()
   }
 
   #wake(): void {
-    this.#sliceEndsAtMs = this.#clock.now() + sliceMsMax
+    const now = this.#clock.now()
+    this.#sliceEndsAtMs = now + sliceMsMax
+    if (this.#running !== undefined) this.#reportIfSlow(this.#running, now)
     this.#runDue()
+  }
+
+  #reportIfSlow(run: Run, nowMs: number): void {
+    if (run.slowAtMs === undefined || nowMs < run.slowAtMs) return
+    run.slowAtMs = undefined
+    const { owner, handler } = run.attachment
+    reportSlowRun({ owner, handler, runningMs: nowMs - run.startedAtMs }, this.#onSlow)
   }
 
   #runDue(): void {
@@ -229,46 +242,44 @@ export class IdleHandlers<S extends ActivitySource = Activity> implements OwnerT
       if (now >= this.#sliceEndsAtMs) break
       const attachment = this.#agenda.takeDue(now)
       if (attachment === undefined) break
-      this.#run(attachment)
+      this.#run({ attachment, startedAtMs: now, slowAtMs: undefined })
     }
     this.#setTimer()
   }
 
   /** Runs one handler. If it is asynchronous, the table stays held until its promise settles. */
-  #run(attachment: Attachment): void {
-    const { owner, handler } = attachment
-    this.#running = attachment
-    if (attachment.once) owner.attachments.delete(handler)
+  #run(run: Run): void {
+    const { owner, handler, once } = run.attachment
+    this.#running = run
+    if (once) owner.attachments.delete(handler)
     try {
       const result = handler()
       if (isThenable(result)) {
+        run.slowAtMs = run.startedAtMs + this.#slowMs
         // A promise of our own settles once, however often a patched `then` calls back (invariant 2).
         new Promise((resolve) => resolve(result)).then(
-          () => this.#resume(),
-          (error) => this.#resume({ error, owner, handler }),
+          () => this.#resume(run),
+          (error) => this.#resume(run, { error, owner, handler }),
         )
         return
       }
     } catch (error) {
       reportFailure({ error, owner, handler }, this.#onError)
     }
-    this.#running = undefined
+    this.#end(run)
   }
 
   /** The report belongs to the run: what `onError` attaches waits for its turn like what the handler attaches. */
-  #resume(failure?: IdleFailure): void {
+  #resume(run: Run, failure?: IdleFailure): void {
     if (failure !== undefined) reportFailure(failure, this.#onError)
-    this.#running = undefined
+    this.#end(run)
     this.#runDue()
+  }
+
+  #end({ attachment }: Run): void {
+    this.#running = undefined
+    this.#agenda.end(attachment, this.#clock.now())
   }
 }
 
-/** Functions too can have a `then`: query builders do. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    (typeof value === 'object' || typeof value === 'function') &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  )
-}
+const isLevel = oneOf(ownerLevels)

@@ -8,13 +8,13 @@ export {
 } from './activity.ts'
 export type { AttachOptions, IdleHandler } from './attachment.ts'
 export { type IdleClock, type IdleTimer, systemClock } from './clock.ts'
-export { InvalidIntervalError, OwnerDisposedError } from './errors.ts'
-export type { IdleFailure } from './failure-report.ts'
+export { InvalidIntervalError, OwnerDisposedError, OwnerNotOpenError } from './errors.ts'
+export type { IdleFailure, SlowIdleRun } from './failure-report.ts'
 export {
   type IdleBlock,
   type IdleHandlers,
-  type IdleHandlersOptions,
   idleHandlers,
 } from './idle-handlers.ts'
 export { createManualClock, type ManualClock } from './manual-clock.ts'
-export type { IdleOwner, OwnerLevel } from './owner.ts'
+export type { IdleHandlersOptions } from './options.ts'
+export type { IdleOwner, IdleOwnerOptions, OwnerLevel } from './owner.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ActivitySource } from './activity.ts'
-import { OwnerDisposedError } from './errors.ts'
+import { OwnerDisposedError, OwnerNotOpenError } from './errors.ts'
 import { TableOwner } from './owner.ts'
 import { createTestTable } from './test-table.ts'
 
@@ -32,6 +32,41 @@ test('attaching to a disposed owner is refused with its level and name; detachin
   expect(form.disposed).toBe(true)
   expect(it.table.detach(form, handler)).toBe(false)
   expect(it.table.isAttached(form, handler)).toBe(false)
+})
+
+test('an owner that is not open yet refuses handlers until it is opened', async () => {
+  using it = createTestTable()
+  const form = it.table.owner('form', 'invoice 17', { open: false })
+  const attach = () => it.table.attach(form, it.handler('a'), { intervalMs: 100 })
+  expect([form.isOpen, form.disposed]).toEqual([false, false])
+  expect(attach).toThrow(OwnerNotOpenError)
+  expect(attach).toThrow('the form "invoice 17" is not open yet')
+  form.open()
+  form.open()
+  expect(form.isOpen).toBe(true)
+  expect(attach()).toBe(true)
+  await it.clock.advance(100)
+  expect(it.runs).toEqual(['a@100'])
+  form.dispose()
+  form.open()
+  expect(form.isOpen).toBe(false)
+  expect(attach).toThrow(OwnerDisposedError)
+})
+
+test('with strict: false attaching to an owner that is not open yet, closed or of a disposed table is nothing', async () => {
+  using it = createTestTable()
+  const attach = (owner: ReturnType<typeof it.table.owner>) =>
+    it.table.attach(owner, it.handler('a'), { intervalMs: 100, strict: false })
+  const form = it.table.owner('form', 'invoice', { open: false })
+  const closed = it.table.owner('form')
+  closed.dispose()
+  expect([attach(form), attach(closed), it.table.size]).toEqual([false, false, 0])
+  form.open()
+  expect([attach(form), it.table.size]).toEqual([true, 1])
+  await it.clock.advance(100)
+  expect(it.newRuns()).toEqual(['a@100'])
+  it.table.dispose()
+  expect(attach(form)).toBe(false)
 })
 
 test('an owner disposed in the run of its own handler: the run ends, nothing of the owner runs again', async () => {

@@ -14,13 +14,25 @@ export interface IdleOwner extends Disposable {
   readonly level: OwnerLevel
   /** For people: appears in errors. Need not be unique. */
   readonly name: string
+  /** Whether handlers can be attached: opened, which owners are from the start unless told otherwise, and not disposed. */
+  readonly isOpen: boolean
   /** True once this owner, or the table it came from, is disposed. An asynchronous handler can ask. */
   readonly disposed: boolean
+  /** Lets handlers be attached to an owner created with `open: false`. Opening twice, or after its end, is nothing. */
+  open(): void
   /**
    * Detaches all handlers of this owner; from now on `attach` refuses it. A handler that is running
    * goes on to its end and does not run again. Disposing twice is nothing.
    */
   dispose(): void
+}
+
+/** How an owner begins. */
+export interface IdleOwnerOptions {
+  /**
+   * False for a form that is still being built: `attach` refuses it until `open()`. Default: true.
+   */
+  readonly open?: boolean
 }
 
 /** What an owner needs of its table. */
@@ -36,16 +48,31 @@ export class TableOwner implements IdleOwner {
   readonly name: string
   readonly table: OwnerTable
   readonly attachments = new Map<IdleHandler, Attachment>()
+  #opened: boolean
   #disposed = false
 
-  constructor(table: OwnerTable, level: OwnerLevel, name: string) {
+  constructor(
+    table: OwnerTable,
+    level: OwnerLevel,
+    name: string,
+    { open = true }: IdleOwnerOptions = {},
+  ) {
+    this.#opened = open
     this.table = table
     this.level = level
     this.name = name
   }
 
+  get isOpen(): boolean {
+    return this.#opened && !this.disposed
+  }
+
   get disposed(): boolean {
     return this.#disposed || this.table.disposed
+  }
+
+  open(): void {
+    this.#opened = true
   }
 
   dispose(): void {

@@ -40,12 +40,19 @@ interface ModelOwner {
   disposed: boolean
 }
 
+/** What a run leaves to its entry and to those attached in it: who goes before them. */
+interface Place {
+  /** Those that were due when the run ended, each with the beat it was due for. */
+  ahead: readonly { readonly entry: Entry; readonly dueAtMs: number }[]
+}
+
 interface Entry {
   readonly owner: ModelOwner
   readonly handler: number
   readonly intervalMs: number
   readonly once: boolean
   dueAtMs: number
+  place: Place
 }
 
 export class ReferenceModel implements World {
@@ -56,10 +63,6 @@ export class ReferenceModel implements World {
   readonly #slots: ModelOwner[]
   /** In order of attachment. */
   #entries: Entry[] = []
-  /** Due when the client was last idle, and still waiting. */
-  #waiting: Entry[] = []
-  /** Those that ran while any of the waiting was waiting. */
-  #served = new Set<Entry>()
   #running: { readonly entry: Entry; readonly endsAtMs: number } | undefined
   #blocks = 0
   #calls = 0
@@ -84,9 +87,9 @@ export class ReferenceModel implements World {
     if (this.size >= attachmentsMax) throw new Error('crowded')
     const earlier = this.#find(slot, handler) ?? this.#running?.entry
     this.detach(slot, handler)
-    const entry = { owner, handler, intervalMs, once, dueAtMs: this.nowMs + intervalMs }
-    this.#entries.push(entry)
-    if (earlier !== undefined && this.#served.has(earlier)) this.#served.add(entry)
+    const place = earlier?.place ?? { ahead: [] }
+    const dueAtMs = this.nowMs + intervalMs
+    this.#entries.push({ owner, handler, intervalMs, once, dueAtMs, place })
   }
 
   detach(slot: number, handler: number): void {
@@ -139,23 +142,24 @@ export class ReferenceModel implements World {
   }
 
   #pick(): Entry {
-    if (this.#waiting.length === 0) this.#served.clear()
-    this.#waiting = this.#entries.filter((entry) => entry.dueAtMs <= this.nowMs)
-    let candidates = this.#waiting.filter((entry) => !this.#served.has(entry))
-    if (candidates.length === 0) {
-      this.#served.clear()
-      candidates = this.#waiting
-    }
+    const candidates = this.#due().filter(({ place }) => !place.ahead.some(this.#isWaiting))
     const rank = Math.min(...candidates.map((entry) => entry.owner.rank))
     const first = candidates.find((entry) => entry.owner.rank === rank)
     if (first === undefined) throw new Error('nothing is due')
     return first
   }
 
+  #due(): Entry[] {
+    return this.#entries.filter((entry) => entry.dueAtMs <= this.nowMs)
+  }
+
+  /** Whether an entry is still there and has not run since. */
+  #isWaiting = ({ entry, dueAtMs }: Place['ahead'][number]) =>
+    this.#entries.includes(entry) && entry.dueAtMs === dueAtMs
+
   #start(entry: Entry): void {
     this.log.push(`${this.nowMs}: ${entry.handler} begins`)
-    this.#served.add(entry)
-    this.#waiting = this.#waiting.filter((other) => other !== entry)
+    entry.place = { ahead: [] }
     while (entry.dueAtMs <= this.nowMs) entry.dueAtMs += entry.intervalMs
     if (entry.once) this.#keep((other) => other !== entry)
     const work = this.#works[entry.handler]
@@ -170,7 +174,7 @@ export class ReferenceModel implements World {
   #end(entry: Entry): void {
     const work = this.#works[entry.handler]
     if (work === undefined || !this.#attempt(work.last, entry)) return
-    this.#running = undefined
+    this.#leave(entry)
     this.log.push(`${this.nowMs}: ${entry.handler} ${work.fails ? 'failed' : 'ends'}`)
   }
 
@@ -180,10 +184,17 @@ export class ReferenceModel implements World {
       action(this)
       return true
     } catch {
-      this.#running = undefined
+      this.#leave(entry)
       this.log.push(`${this.nowMs}: ${entry.handler} failed`)
       return false
     }
+  }
+
+  /** A run is over: all who are due go before the entry and what was attached in the run. */
+  #leave({ place }: Entry): void {
+    this.#running = undefined
+    const others = this.#due().filter((entry) => entry.place !== place)
+    place.ahead = others.map((entry) => ({ entry, dueAtMs: entry.dueAtMs }))
   }
 
   #find(slot: number, handler: number): Entry | undefined {
@@ -193,7 +204,6 @@ export class ReferenceModel implements World {
 
   #keep(stays: (entry: Entry) => boolean): void {
     this.#entries = this.#entries.filter(stays)
-    this.#waiting = this.#waiting.filter(stays)
   }
 }
 

@@ -3,8 +3,9 @@
 import { expect } from 'vitest'
 import { createActivity } from './activity.ts'
 import type { IdleFailure } from './failure-report.ts'
-import { type IdleHandlersOptions, idleHandlers } from './idle-handlers.ts'
+import { idleHandlers } from './idle-handlers.ts'
 import { createManualClock } from './manual-clock.ts'
+import type { IdleHandlersOptions } from './options.ts'
 
 /** Creates a table; disposing of the bundle disposes of the table and fails if it leaves a timer behind. */
 export function createTestTable(options: IdleHandlersOptions = {}) {
