@@ -3,6 +3,7 @@ import { decodeErrorDetails } from '@offstage/proto/error-details'
 import { Status } from '@offstage/proto/rpc'
 import { OffstageError } from '../grpc/mod.ts'
 import type { ValueViolation } from '../jobs/check-value.ts'
+import { PARAMS_BYTES_MAX } from '../jobs/payload.ts'
 import type { CancelOutcomeName, JobFault } from './completion.ts'
 
 /** The job ended with an error (row J14). Only `value()` and `run` throw it; waits answer (row A3). */
@@ -63,6 +64,17 @@ export function paramsInvalid(
     reason: 'PARAMS_INVALID',
     message: `the parameters do not fit ${method}: ${list}`,
     violations,
+  })
+}
+
+/** Refused before any byte is hashed or sent (row J3). */
+export function paramsTooLarge(method: string, bytes: number): OffstageError {
+  const description = `${bytes} bytes, at most ${PARAMS_BYTES_MAX} (1 GiB) are taken; put them into temp storage as a stream, and pass the address`
+  return new OffstageError({
+    code: status.INVALID_ARGUMENT,
+    reason: 'PARAMS_TOO_LARGE',
+    message: `the parameters of ${method} are too large: ${description}`,
+    violations: [{ field: 'params', description }],
   })
 }
 

@@ -2,9 +2,15 @@ import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstag
 import { checkValue } from '../jobs/check-value.ts'
 import type { JobDefinition } from '../jobs/definition.ts'
 import { NotEncodableError } from '../jobs/not-encodable.ts'
-import { type EncodedValue, encodeValue, INLINE_BYTES_MAX, JSON_TYPE } from '../jobs/payload.ts'
+import {
+  type EncodedValue,
+  encodeValue,
+  INLINE_BYTES_MAX,
+  JSON_TYPE,
+  PARAMS_BYTES_MAX,
+} from '../jobs/payload.ts'
 import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
-import { paramsInvalid } from './job-errors.ts'
+import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
 import type { Session } from './session.ts'
 
@@ -96,6 +102,9 @@ function payloadFrom(
   const encoded = encodeParams(target, params)
   if (encoded === undefined) return undefined
   const { bytes, contentType } = encoded
+  if (bytes.byteLength > PARAMS_BYTES_MAX) {
+    throw paramsTooLarge(methodOf(target), bytes.byteLength)
+  }
   if (bytes.byteLength > INLINE_BYTES_MAX) {
     return session.storage
       .putBytes(bytes, { contentType: contentType || JSON_TYPE, scope, signal })

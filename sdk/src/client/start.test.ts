@@ -3,7 +3,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { OffstageError } from '../grpc/mod.ts'
 import { defineJob } from '../jobs/definition.ts'
-import { setUpClient } from './client-fixture.ts'
+import { setUpClient, until } from './client-fixture.ts'
 import { succeeded } from './fake-completions.ts'
 import { Offstage } from './offstage.ts'
 import { StartJobsError, type StartOutcome } from './start-outcome.ts'
@@ -89,6 +89,23 @@ describe('a start', () => {
     const [outcome] = await it.offstage.startJobsSettled('a', [params])
     expect(outcome?.error).toMatchObject(refusal)
     expect(it.scheduler.starts.length + it.scheduler.bulkStarts.length).toBe(0)
+  })
+
+  test('whose parameters are over 1 GiB is refused before any of them is sent', async () => {
+    await using it = await setUpClient()
+    // Never touched, so it takes no memory.
+    const params = new Uint8Array(1024 ** 3 + 1)
+    const refusal = { reason: 'PARAMS_TOO_LARGE', violations: [{ field: 'params' }] }
+    await expect(it.offstage.startJob('a', params)).rejects.toMatchObject(refusal)
+    const outcomes = await it.offstage.startJobsSettled('a', [params, 1])
+    expect(outcomes.map(({ error }) => error?.reason)).toEqual(['PARAMS_TOO_LARGE', undefined])
+    expect(it.storage.uploads.size + it.storage.writesBegun).toBe(0)
+    // At the limit they begin to be sent.
+    const giveUp = new AbortController()
+    const start = it.offstage.startJob('a', params.subarray(1), { signal: giveUp.signal })
+    await until(() => it.storage.uploads.size === 1)
+    giveUp.abort()
+    await expect(start).rejects.toThrow()
   })
 
   test('is repeated with the same request id while the scheduler is unavailable', async () => {

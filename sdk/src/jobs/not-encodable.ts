@@ -16,7 +16,7 @@ export class NotEncodableError extends TypeError {
 /** Names the field for which `JSON.stringify(value)` threw: writes it once more and looks how far that comes. */
 export function notEncodable(value: unknown, thrown: unknown): NotEncodableError {
   // The path to what is too deep would be as long as it is deep.
-  if (thrown instanceof RangeError) return new NotEncodableError('', 'is nested too deep', thrown)
+  if (thrown instanceof RangeError) return new NotEncodableError('', boundOf(thrown), thrown)
   const paths = new Map<unknown, string>()
   let last = { path: '', value }
   try {
@@ -28,6 +28,12 @@ export function notEncodable(value: unknown, thrown: unknown): NotEncodableError
     })
   } catch {}
   return new NotEncodableError(last.path, problemOf(last.value, thrown), thrown)
+}
+
+/** What is too large for the engine: its stack, or a text (about 512 MiB). */
+function boundOf({ message }: RangeError): string {
+  if (/string length/i.test(message)) return 'is too long for a text; pass bytes instead'
+  return /call stack/i.test(message) ? 'is nested too deep' : `cannot be written: ${message}`
 }
 
 function problemOf(value: unknown, thrown: unknown): string {

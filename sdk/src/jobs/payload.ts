@@ -10,6 +10,9 @@ import { NotEncodableError, notEncodable } from './not-encodable.ts'
 /** More bytes than these travel through temp storage (rows J3, L4). */
 export const INLINE_BYTES_MAX = 64 * 1024
 
+/** More bytes than these are no parameters (row J3). */
+export const PARAMS_BYTES_MAX = 1024 ** 3
+
 /** Media type of a JSON value; an empty one on the wire means the same. */
 export const JSON_TYPE = 'application/json'
 
