@@ -12,6 +12,7 @@ import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { followJob } from './handle-symbols.ts'
+import { JobCanceledError, JobFailedError } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
 import { RUN_ALL_RULES } from './option-rules.ts'
@@ -93,7 +94,7 @@ class FanOut<I, R> {
     } catch (error) {
       this.#fail(error)
       await this.#cancelRest()
-      throw this.#failure?.error
+      throw withCallersStack(this.#failure?.error)
     } finally {
       this.#graceTimer?.cancel()
       signal?.removeEventListener('abort', onAbort)
@@ -201,6 +202,14 @@ class FanOut<I, R> {
     }
     await Promise.all(Array.from({ length: CANCELS_MAX }, cancelNext))
   }
+}
+
+/** A failed job is met in a listener, whose stack tells nothing of who called `runAll`. */
+function withCallersStack(error: unknown): unknown {
+  if (error instanceof JobFailedError || error instanceof JobCanceledError) {
+    Error.captureStackTrace(error, withCallersStack)
+  }
+  return error
 }
 
 function isAnswer(error: unknown): boolean {

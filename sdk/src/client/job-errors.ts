@@ -6,7 +6,19 @@ import type { ValueViolation } from '../jobs/check-value.ts'
 import { PARAMS_BYTES_MAX } from '../jobs/payload.ts'
 import type { CancelOutcomeName, JobFault } from './completion.ts'
 
-/** The job ended with an error (row J14). Only `value()` and `run` throw it; waits answer (row A3). */
+/** What the handler of a job threw, as its executor told it. */
+class HandlerError extends Error {
+  constructor({ brief, detail, reason }: JobFault) {
+    super(brief)
+    this.name = reason || 'Error'
+    this.stack = detail || `${this.name}: ${brief}`
+  }
+}
+
+/**
+ * The job ended with an error (row J14). Only `value()`, `run` and `runAll` throw it; waits answer (row A3). Its cause is what
+ * the handler threw, with the stack it had there.
+ */
 export class JobFailedError extends Error {
   override readonly name: string = 'JobFailedError'
   readonly jobId: string
@@ -19,7 +31,7 @@ export class JobFailedError extends Error {
   readonly reason: string
 
   constructor(jobId: string, method: string, fault: JobFault) {
-    super(`job ${method} (${jobId}) failed: ${fault.brief}`)
+    super(`job ${method} (${jobId}) failed: ${fault.brief}`, { cause: new HandlerError(fault) })
     this.jobId = jobId
     this.method = method
     this.brief = fault.brief

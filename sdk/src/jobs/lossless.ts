@@ -1,5 +1,5 @@
 /**
- * What JSON would lose without a word (row J22). The walk goes beside `JSON.stringify`, reads values as that does, and
+ * What JSON would lose without a word. The walk goes beside `JSON.stringify`, reads values as that does, and
  * stops at the first that would not arrive as it was sent.
  *
  * Absent by nature, as TypeScript means them, and so no loss: properties that are `undefined`, not enumerable, or named

@@ -12,6 +12,7 @@ export {
 } from './definition.ts'
 export { isRetryable, NonRetryableError } from './errors.ts'
 export { NotEncodableError } from './not-encodable.ts'
+export { pathsOf, withoutOwnFrames } from './own-frames.ts'
 export {
   BYTES_TYPE,
   bytesOf,

@@ -1,12 +1,17 @@
 /** Turns whatever a handler threw into the fault its job carries (row J14). */
 
-import { isRetryable } from '@offstage/sdk/jobs'
+import { isRetryable, pathsOf, withoutOwnFrames } from '@offstage/sdk/jobs'
 import type { Fault } from './attempt.ts'
 
 const BRIEF_CHARS_MAX = 1_000
 const DETAIL_BYTES_MAX = 32 * 1024
 const REASON_CHARS_MAX = 200
 const CAUSES_MAX = 10
+
+/** The rooms of the executor whose frames are below those of every handler. */
+const OWN_FRAMES = ['../attach/', '../domain/', '../lanes/', '../run/'].flatMap((room) =>
+  pathsOf(new URL(room, import.meta.url)),
+)
 
 /** A fault that Offstage itself found, before or after the handler's own code ran. */
 export class AttemptFault extends Error {
@@ -22,8 +27,8 @@ export class AttemptFault extends Error {
 }
 
 /**
- * The fault of a thrown value: brief is its message, detail its stack and causes, reason its own
- * `reason` where that is an UPPER_SNAKE text, else its class name. Retryable unless the value or a
+ * The fault of a thrown value: brief is its message, detail its stack and causes without frames of Offstage's own, reason its
+ * own `reason` where that is an UPPER_SNAKE text or that of a failed child, else its class name. Retryable unless the value or a
  * cause of it says `retryable: false`.
  */
 export function faultFromThrown(thrown: unknown): Fault {
@@ -31,7 +36,7 @@ export function faultFromThrown(thrown: unknown): Fault {
   return {
     brief: cutChars(message || name, BRIEF_CHARS_MAX),
     detail: cutBytes(detailOf(thrown), DETAIL_BYTES_MAX),
-    reason: cutChars(isUpperSnake(reason) ? reason : name, REASON_CHARS_MAX),
+    reason: cutChars(reasonOf(name, reason), REASON_CHARS_MAX),
     retryable: retryableOf(thrown),
   }
 }
@@ -79,6 +84,12 @@ function attributesOf(thrown: unknown): Attributes {
   }
 }
 
+function reasonOf(name: string, reason: unknown): string {
+  if (isUpperSnake(reason)) return reason
+  // Told by its name: a module may bring an SDK of its own.
+  return name === 'JobFailedError' && typeof reason === 'string' && reason !== '' ? reason : name
+}
+
 function isUpperSnake(reason: unknown): reason is string {
   return typeof reason === 'string' && /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/.test(reason)
 }
@@ -106,7 +117,8 @@ function errorsOf(thrown: unknown): unknown[] {
 
 function stackOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? textOf(thrown.stack ?? thrown.message) : textOf(thrown)
+    if (!(thrown instanceof Error)) return textOf(thrown)
+    return withoutOwnFrames(textOf(thrown.stack ?? thrown.message), OWN_FRAMES)
   } catch {
     return textOf(thrown)
   }
