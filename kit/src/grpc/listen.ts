@@ -1,4 +1,4 @@
-import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
+import { logVerbosity, type Server, type ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
 import { UnavailableError } from '../config/unavailable-error.ts'
 
 // By itself grpc-js writes to standard error what its errors say as well.
@@ -24,10 +24,15 @@ export function addressOf(host: string, port: number): string {
 }
 
 /** Binds the server; resolves to the port, which is a free one where 0 was asked for. */
-export function listen(server: Server, host: string, port: number): Promise<number> {
+export function listen(
+  server: Server,
+  host: string,
+  port: number,
+  credentials: ServerCredentials,
+): Promise<number> {
   const address = addressOf(host, port)
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) resolve(bound)
       else {
         const problem = `cannot listen on ${address}: ${problemOf(error)}`

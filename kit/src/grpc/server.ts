@@ -15,6 +15,7 @@ import type { Logger } from '../telemetry/mod.ts'
 import { bindService, nameOfService, type ServedService } from './bind-services.ts'
 import type { Edge } from './edge.ts'
 import { addressOf, listen } from './listen.ts'
+import { type ServerTls, serverCredentials } from './server-credentials.ts'
 import { addStandardServices } from './standard-services.ts'
 import { withUnreadable } from './unreadable.ts'
 
@@ -30,6 +31,8 @@ export interface GrpcServerOptions {
    * `host` is a loopback address.
    */
   readonly authenticate?: Authenticate
+  /** Default: plain text. Certificates are read again while it serves, and no call is dropped for a new one. */
+  readonly tls?: ServerTls
   /** Limit of one message in either direction. Default 16 MiB; over it: RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes?: number
   /** Calls open at once on one connection; the client queues the rest. Default 4096. */
@@ -72,9 +75,9 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const service = createService({
     name,
     async start() {
-      port = await listen(server, host, options.port)
+      port = await listen(server, host, options.port, await serverCredentials(options.tls))
       standard.setServing(true)
-      log.info({ address: addressOf(host, port) }, 'serving gRPC')
+      log.info({ address: addressOf(host, port), tls: options.tls !== undefined }, 'serving gRPC')
     },
     async stop() {
       edge.stopping = true

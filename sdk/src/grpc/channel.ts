@@ -3,8 +3,10 @@ import {
   type Client,
   type ClientOptions,
   credentials,
+  experimental,
   Channel as GrpcChannel,
 } from '@grpc/grpc-js'
+import { Certificates, type TlsSource } from '@offstage/proto/certificates'
 
 /** Whom a call goes to, so that an error can say what to look at. */
 export interface Target {
@@ -19,6 +21,14 @@ export interface Target {
 export interface ChannelOptions extends Omit<Target, 'address'> {
   /** Limit of one message in either direction. Default 16 MiB, as the services have it. */
   readonly maxMessageBytes?: number
+  /** Default: plain text. */
+  readonly tls?: ChannelTls
+}
+
+/** TLS of a client. Certificates are read again while the channel is used: a rotated one holds for the next connection. */
+export interface ChannelTls extends TlsSource {
+  /** Whether to show `cert` to the service, which asks for it (mutual TLS). Default false. */
+  readonly clientCertificate?: boolean
 }
 
 type ClientConstructor<C extends Client> = new (
@@ -51,9 +61,9 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
   if (/^https?:/i.test(address)) {
     throw new TypeError(`the address of a service is host:port, not a URL: ${address}`)
   }
-  const { maxMessageBytes = 16 * 1024 * 1024, service, variable } = options
-  const insecure = credentials.createInsecure()
-  const channel = new GrpcChannel(address, insecure, {
+  const { maxMessageBytes = 16 * 1024 * 1024, service, variable, tls } = options
+  const security = channelCredentials(tls)
+  const channel = new GrpcChannel(address, security, {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
@@ -70,8 +80,17 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
     address,
     service,
     variable,
-    client: (Client) => new Client(address, insecure, { channelOverride: channel }),
+    client: (Client) => new Client(address, security, { channelOverride: channel }),
     close,
     [Symbol.dispose]: close,
   }
+}
+
+function channelCredentials(tls: ChannelTls | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure()
+  const certificates = new Certificates(tls)
+  return experimental.createCertificateProviderChannelCredentials(
+    certificates,
+    tls.clientCertificate ? certificates : null,
+  )
 }

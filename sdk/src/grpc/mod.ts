@@ -1,6 +1,12 @@
 export { type BidiCall, type BidiMethod, openBidi } from './bidi-stream.ts'
 export type { CallOptions } from './call-options.ts'
-export { type Channel, type ChannelOptions, createChannel, type Target } from './channel.ts'
+export {
+  type Channel,
+  type ChannelOptions,
+  type ChannelTls,
+  createChannel,
+  type Target,
+} from './channel.ts'
 export { type ClientStreamMethod, callClientStream } from './client-stream.ts'
 export { errorFromStatus } from './error-from-status.ts'
 export { OffstageError, type OffstageErrorInit } from './offstage-error.ts'
