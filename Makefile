@@ -13,7 +13,7 @@ REPORT := .offstage/test-report.json
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: node_modules/.package-lock.json ## Install the packages, Node 24 among them (done by the others when needed)
+setup: kit/dist/.made ## Install the packages, Node 24 among them (done by the others when needed)
 	@:
 
 # npm writes this file last, so it is newer than the lock file once everything is in place.
@@ -21,6 +21,10 @@ node_modules/.package-lock.json: package-lock.json
 	@echo 'installing packages (npm ci)'
 	@PATH="$(MACHINE_PATH)" npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
 	@node scripts/check-node.cjs
+
+# The database that offstage dev begins with: another one where the packages have brought another PGlite.
+kit/dist/.made: node_modules/.package-lock.json
+	@node kit/scripts/prepare-cluster.ts && touch $@
 
 demo: setup ## A report over three million flights: on services of its own, or on those OFFSTAGE_SCHEDULER names
 	@node scripts/demo.ts
@@ -66,4 +70,4 @@ bench-idle: setup ## Measure idle handlers
 
 clean: ## Remove packages and all state, that of make up included
 	@[ ! -d .offstage/up ] || node scripts/down.ts --data
-	@rm -rf node_modules .offstage coverage
+	@rm -rf node_modules kit/dist .offstage coverage

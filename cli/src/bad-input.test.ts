@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -103,6 +104,16 @@ test('job modules that are missing, broken or empty are named', async () => {
     expect(done.stderr).toContain(path)
     expect(done.stderr).not.toContain('    at ')
   }
+})
+
+test('a job module that is missing is told before anything is made or started', async () => {
+  await using folder = await emptyFolder()
+  const data = join(folder.path, 'data')
+  const jobs = join(folder.path, 'missing.ts')
+  const done = await offstage(['dev', '--port-base', '0', '--data-dir', data, '--jobs', jobs])
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain(`--jobs: cannot find the job modules at ${jobs}`)
+  expect(existsSync(data)).toBe(false)
 })
 
 test('a module that lacks the SDK is told how to get it', async () => {

@@ -128,6 +128,8 @@ describe('running services', () => {
   test('SIGTERM ends them in good order', async () => {
     expect(await it.dev.kill('SIGTERM')).toEqual({ code: 0, signal: null })
     expect(it.dev.stderr).toBe('')
+    // Nor a line of the log, such as one of a NATS that was never there.
+    expect(it.dev.stdout.trimEnd().split('\n').at(-1)).toMatch(/^offstage dev is ready/)
   })
 })
 

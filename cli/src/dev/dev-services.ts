@@ -7,7 +7,7 @@
  * 2. A start that fails closes what was opened, and says what to change as a ConfigError where it can.
  */
 
-import { createExecutor, jobsFault } from '@offstage/executor'
+import { createExecutor, jobsFault, modulesIn } from '@offstage/executor'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { ConfigError, faultText } from '@offstage/kit/config'
 import { type Database, openPglite } from '@offstage/kit/database'
@@ -58,6 +58,10 @@ export function createDevServices(options: DevOptions): DevServices {
     const { otlpEndpoint, logLevel } = config.scheduler
     const log = (name: string) => createLogger({ name, level: logLevel, pretty: options.pretty })
     const onError = (error: unknown) => log('bus').warn({ err: error }, 'an event was lost')
+
+    // Before seconds go into what a misspelt path makes useless.
+    const paths = config.executor?.jobs ?? []
+    await Promise.all(paths.map(modulesIn)).catch(refusal('--jobs'))
 
     const telemetry = startTelemetry({ serviceName: 'offstage-dev', otlpEndpoint })
     await resources.use(telemetry).start()

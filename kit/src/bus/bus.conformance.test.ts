@@ -173,7 +173,7 @@ describe.each(adapters)('the %s bus', (kind, open) => {
     expect(it.bus.stats().published).toBe(0)
   })
 
-  test('once disposed of is disconnected, delivers nothing and drops what is published', async () => {
+  test('once disposed of is closed, delivers nothing and drops what is published', async () => {
     const it = await setup(open)
     const got = it.collect('job')
     const changes: string[] = []
@@ -181,7 +181,7 @@ describe.each(adapters)('the %s bus', (kind, open) => {
     it.publish('job', 'in time')
     await it.bus[Symbol.asyncDispose]()
     expect(got.texts()).toEqual(['in time'])
-    expect(changes).toEqual(['disconnected'])
+    expect(changes).toEqual(['closed'])
     it.publish('job', 'too late')
     await it.bus.flush()
     await it.bus[Symbol.asyncDispose]()

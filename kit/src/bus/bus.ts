@@ -11,7 +11,8 @@ export interface Subscription {
   unsubscribe(): void
 }
 
-export type BusStatus = 'connected' | 'disconnected'
+/** `closed`: disposed of by its owner, for good; not an outage. */
+export type BusStatus = 'connected' | 'disconnected' | 'closed'
 
 export interface BusStats {
   /** Messages handed to the transport. */

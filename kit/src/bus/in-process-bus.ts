@@ -72,7 +72,7 @@ export function createInProcessBus(options: InProcessBusOptions = {}): Bus {
     onStatusChange: status.listen,
     publish: (subject, payload, headers = {}) => {
       const message = createMessage(subject, payload, headers)
-      if (status.current === 'disconnected' || pending.length >= PENDING_MAX) {
+      if (status.current === 'closed' || pending.length >= PENDING_MAX) {
         counts.dropped += 1
         return
       }
@@ -98,7 +98,7 @@ export function createInProcessBus(options: InProcessBusOptions = {}): Bus {
     flush: () => delivered,
     stats: () => ({ ...counts }),
     [Symbol.asyncDispose]: async () => {
-      status.set('disconnected')
+      status.set('closed')
       await delivered
       for (const subscriber of [...wild, ...[...exact.values()].flatMap((each) => [...each])]) {
         subscriber.active = false

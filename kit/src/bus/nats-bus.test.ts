@@ -190,5 +190,5 @@ test('disposing of a bus whose server never came ends its attempts', async () =>
   const it = await connectTo({ url: `nats://127.0.0.1:${port}` })
   await it.bus[Symbol.asyncDispose]()
   await using _nats = await startNats({ port })
-  expect(it.bus.status).toBe('disconnected')
+  expect(it.bus.status).toBe('closed')
 })

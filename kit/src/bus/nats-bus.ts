@@ -108,7 +108,7 @@ class NatsBus implements Bus {
     const message = createMessage(subject, payload, headers)
     const link = this.#link
     const full = this.#unconfirmedBytes >= UNCONFIRMED_BYTES_MAX
-    if (this.status === 'disconnected' || link === undefined || full) {
+    if (this.status !== 'connected' || link === undefined || full) {
       this.#counts.dropped += 1
       return
     }
@@ -147,7 +147,7 @@ class NatsBus implements Bus {
     const link = this.#link
     const draining = this.status === 'connected' ? link?.connection.drain() : undefined
     this.#closing.abort()
-    this.#status.set('disconnected')
+    this.#status.set('closed')
     if (draining !== undefined) await withinDrainTimeout(draining)
     link?.gone.abort()
     await link?.connection.close()

@@ -15,7 +15,7 @@ export function createStatus(first: BusStatus, report: (error: unknown) => void)
       return current
     },
     set: (next) => {
-      if (next === current) return
+      if (next === current || current === 'closed') return
       current = next
       for (const { tell } of [...listeners]) {
         try {

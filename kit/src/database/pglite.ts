@@ -1,15 +1,25 @@
+import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { type DataDirectory, holdDataDirectory } from './data-directory.ts'
 import type { Database } from './database.ts'
 import { PgliteSocket } from './pglite-socket.ts'
 import { createPoolDatabase } from './pool-database.ts'
+import { readPreparedCluster, unpackCluster } from './prepared-cluster.ts'
 import { resultTypes } from './results.ts'
 
 export interface PgliteOptions {
   /** Kept there, and held for this process alone. Absent: in memory, gone when closed. */
   dataDir?: string
+  /** The file a new database begins as; where there is none, initdb makes it. Default: that of this package. */
+  preparedCluster?: string
 }
+
+/**
+ * V8's baseline compiler alone. Its optimizing one takes 600 MB for one function of PostgreSQL, the interpreter of
+ * expressions, soon after the start; without it the embedded database is somewhat slower, which is no matter here.
+ */
+const BASELINE_ONLY = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 
 /**
  * PostgreSQL in this process, for development: it does not wait for the disk. One connection, so
@@ -18,7 +28,7 @@ export interface PgliteOptions {
  */
 export async function openPglite(options: PgliteOptions = {}): Promise<Database> {
   const directory = options.dataDir === undefined ? undefined : holdDataDirectory(options.dataDir)
-  const pglite = await start(directory)
+  const pglite = await start(directory, options.preparedCluster)
   const pool = new pg.Pool({
     max: 1,
     idleTimeoutMillis: 0,
@@ -36,9 +46,18 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
   return createPoolDatabase({ kind: 'pglite', pool, close })
 }
 
-async function start(directory: DataDirectory | undefined): Promise<PGlite> {
+async function start(
+  directory: DataDirectory | undefined,
+  preparedCluster: string | undefined,
+): Promise<PGlite> {
+  for (const flag of BASELINE_ONLY) setFlagsFromString(flag)
   try {
-    return await PGlite.create(directory?.clusterPath)
+    if (directory !== undefined) {
+      await unpackCluster(directory.clusterPath, preparedCluster)
+      return await PGlite.create(directory.clusterPath)
+    }
+    const tar = await readPreparedCluster(preparedCluster)
+    return await PGlite.create(tar && { loadDataDir: new Blob([tar]) })
   } catch (cause) {
     directory?.[Symbol.dispose]()
     if (directory === undefined) throw cause

@@ -43,6 +43,12 @@ test('an outage is one line at its beginning and one at its end', () => {
   expect(it.lines[2]).toMatchObject({ level: 'warn', outageMs: expect.any(Number) })
 })
 
+test('a bus that its owner closes is no outage', () => {
+  const it = setup()
+  it.bus('closed')
+  expect(it.lines).toEqual([])
+})
+
 test('work tried again warns of what is new, not of an outage that was told', () => {
   const it = setup()
   const trouble = createTroubleLog(it.log, 'failed')

@@ -26,14 +26,15 @@ export function logOutages(log: Logger, parts: { database: Database; bus: Bus })
       'the database answers again',
     ),
   )
-  parts.bus.onStatusChange((status) =>
+  parts.bus.onStatusChange((status) => {
+    if (status === 'closed') return
     tell(
       'bus',
       status === 'connected',
       'NATS is gone; hints are lost until it is back, the sweeps find what they would have told',
       'NATS is back',
-    ),
-  )
+    )
+  })
 }
 
 /**

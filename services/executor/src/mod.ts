@@ -3,3 +3,4 @@ export { type ExecutorConfig, executorVariables, readExecutorConfig } from './co
 export type { DrainReport } from './drain.ts'
 export { createExecutor, Executor, type ExecutorOptions } from './executor.ts'
 export { jobsFault } from './jobs-fault.ts'
+export { modulesIn } from './run/find-modules.ts'

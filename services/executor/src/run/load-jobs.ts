@@ -1,20 +1,15 @@
 /** Finds the job definitions in module files and folders. */
 
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isJobDefinition, type JobDefinition } from '@offstage/sdk/jobs'
+import { modulesIn } from './find-modules.ts'
 
-const MODULE = /\.[cm]?[jt]s$/
-const NOT_A_MODULE = /\.d\.[cm]?ts$|\.(test|spec)\.[cm]?[jt]s$/
-const FILES_MAX = 10_000
 /** As many as one executor can announce. */
 const METHODS_MAX = 10_000
 
 /**
  * Imports the modules and gathers every job definition they export, alone or in an array, by method.
- * Folders are searched with their subfolders, but for hidden ones, node_modules, tests and type
- * declarations.
+ * Folders are searched with their subfolders.
  *
  * @throws Error naming the path for one that does not exist or has no definitions, a module that
  *   cannot be imported, a method defined twice.
@@ -41,30 +36,6 @@ export async function loadJobs(paths: readonly string[]): Promise<Map<string, Jo
     if (jobs.size > METHODS_MAX) throw new Error(`over ${METHODS_MAX} methods, with ${path}`)
   }
   return jobs
-}
-
-async function modulesIn(path: string): Promise<string[]> {
-  const entry = await stat(path).catch((cause: unknown) => {
-    throw new Error(`cannot find the job modules at ${path}`, { cause })
-  })
-  if (!entry.isDirectory()) return [path]
-  const files = (await filesIn(path)).sort()
-  if (files.length > FILES_MAX) throw new Error(`over ${FILES_MAX} modules in ${path}`)
-  return files
-}
-
-async function filesIn(folder: string): Promise<string[]> {
-  const found: string[] = []
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) {
-      const hidden = entry.name.startsWith('.') || entry.name === 'node_modules'
-      if (!hidden) found.push(...(await filesIn(path)))
-    } else if (MODULE.test(entry.name) && !NOT_A_MODULE.test(entry.name)) {
-      found.push(path)
-    }
-  }
-  return found
 }
 
 async function definitionsOf(file: string): Promise<JobDefinition[]> {
