@@ -2,7 +2,7 @@
 import { Metadata } from '@grpc/grpc-js'
 import { JobServiceClient, JobState } from '@offstage/proto/jobs'
 import type { ConnectOptions, JobStateName } from '@offstage/sdk'
-import { callUnary, createChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
+import { callUnary, createSchedulerChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
 import { type JobRecord, recordFrom } from './job-record.ts'
 
 /** As the SDK has them: a restart of the database goes unnoticed, one that is gone is told of. */
@@ -56,10 +56,7 @@ async function callScheduler<Req, Res>(
   const user = options.user ?? OFFSTAGE_USER
   if (OFFSTAGE_TOKEN) metadata.set('authorization', `Bearer ${OFFSTAGE_TOKEN}`)
   if (user) metadata.set('offstage-user', user)
-  using channel = createChannel(options.scheduler || '127.0.0.1:7701', {
-    service: 'the scheduler',
-    variable: 'OFFSTAGE_SCHEDULER',
-  })
+  using channel = createSchedulerChannel(options.scheduler || '127.0.0.1:7701')
   const method = methodOf(channel.client(JobServiceClient))
   const terms = { deadlineMs: CALL_MS_MAX, metadata, target: channel }
   return await retrying({ attempts: ATTEMPTS_MAX }, () => callUnary(method, request, terms))

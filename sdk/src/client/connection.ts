@@ -5,6 +5,7 @@ import {
   type Channel,
   callUnary,
   createChannel,
+  createSchedulerChannel,
   OffstageError,
   type UnaryMethod,
 } from '../grpc/mod.ts'
@@ -24,10 +25,7 @@ export interface Connection {
 
 /** Dials nothing yet. */
 export function createConnection(schedulerAddress: string, storageAddress: string): Connection {
-  const scheduler = createChannel(schedulerAddress, {
-    service: 'the scheduler',
-    variable: 'OFFSTAGE_SCHEDULER',
-  })
+  const scheduler = createSchedulerChannel(schedulerAddress)
   const storage = createChannel(storageAddress, {
     service: 'the storage service',
     variable: 'OFFSTAGE_STORAGE',

@@ -23,6 +23,12 @@ export interface ChannelOptions extends Omit<Target, 'address'> {
   readonly maxMessageBytes?: number
   /** Default: plain text. */
   readonly tls?: ChannelTls
+  /**
+   * How long the other side may leave a ping unanswered while calls are open, in milliseconds: then the connection counts as
+   * lost, its calls fail and the next address is tried. Default 30,000. Large transfers over a slow line need it long, since a
+   * ping stands in the queue behind them.
+   */
+  readonly silenceMsMax?: number
 }
 
 /** TLS of a client. Certificates are read again while the channel is used: a rotated one holds for the next connection. */
@@ -45,9 +51,8 @@ export interface Channel extends Target, Disposable {
   close(): void
 }
 
-/** A server that is gone without a word is noticed after the sum of these. */
-const KEEPALIVE_MS = 20_000
-const KEEPALIVE_TIMEOUT_MS = 10_000
+/** A server that is gone without a word is noticed after this. */
+const SILENCE_MS_MAX = 30_000
 /** What may be under way to us on one stream; Node's 64 KiB halve the rate of large downloads. */
 const WINDOW_BYTES = 1024 * 1024
 /** grpc-js would wait up to two minutes before it dials a restarted service again. */
@@ -61,13 +66,15 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
   if (/^https?:/i.test(address)) {
     throw new TypeError(`the address of a service is host:port, not a URL: ${address}`)
   }
-  const { maxMessageBytes = 16 * 1024 * 1024, service, variable, tls } = options
+  const { maxMessageBytes = 16 * 1024 * 1024, silenceMsMax = SILENCE_MS_MAX } = options
+  const { service, variable, tls } = options
   const security = channelCredentials(tls)
   const channel = new GrpcChannel(address, security, {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    // Asked often, with time to answer: a process that computes for a while is not taken for a dead one.
+    'grpc.keepalive_time_ms': silenceMsMax / 3,
+    'grpc.keepalive_timeout_ms': (silenceMsMax * 2) / 3,
     'grpc-node.flow_control_window': WINDOW_BYTES,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,

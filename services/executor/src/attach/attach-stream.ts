@@ -6,7 +6,7 @@ import {
   type AttachResponse,
   ExecutorServiceClient,
 } from '@offstage/proto/executor'
-import { createChannel, openBidi } from '@offstage/sdk/grpc'
+import { createSchedulerChannel, openBidi } from '@offstage/sdk/grpc'
 
 export interface AttachTarget {
   /** `host:port` of the scheduler. */
@@ -31,10 +31,7 @@ export type OpenAttachStream = () => AttachStream
 
 export function attachStreamOpener(target: AttachTarget): OpenAttachStream {
   return () => {
-    const channel = createChannel(target.address, {
-      service: 'the scheduler',
-      variable: 'OFFSTAGE_SCHEDULER',
-    })
+    const channel = createSchedulerChannel(target.address)
     const client = channel.client(ExecutorServiceClient)
     const metadata = new Metadata()
     if (target.token) metadata.set('authorization', `Bearer ${target.token}`)
