@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts the servers that tests and `make up` need on this machine: nats-server and PostgreSQL 15+.
 # Does nothing, and quickly, for what is there. The places looked at are those of the test kit
-# (kit/src/testkit/nats-program.ts and postgres-programs.ts): change both together.
+# (testkit/src/nats-program.ts and postgres-programs.ts): change both together.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)

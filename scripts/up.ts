@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { until } from '@offstage/kit/testkit'
+import { until } from '@offstage/testkit'
 import { describeStack, type ProcessSpec, stackFolder } from './stack/processes.ts'
 import { isReady, takesConnections } from './stack/readiness.ts'
 import { envPath, isAsStarted, logPath, pidPath, runningPid, stopProcess } from './stack/running.ts'

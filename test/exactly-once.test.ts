@@ -1,5 +1,5 @@
-import { until } from '@offstage/kit/testkit'
 import { type JobHandle, Offstage } from '@offstage/sdk'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { type Audit, openAudit } from './cluster/audit.ts'
 import { type Cluster, startCluster } from './cluster/cluster.ts'

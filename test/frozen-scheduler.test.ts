@@ -1,7 +1,7 @@
 import { Client } from '@grpc/grpc-js'
-import { until } from '@offstage/kit/testkit'
 import { Offstage } from '@offstage/sdk'
 import { callUnary, createChannel, type UnaryMethod } from '@offstage/sdk/grpc'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 import { double, steps } from './cluster/jobs.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { until } from '@offstage/kit/testkit'
 import { Offstage } from '@offstage/sdk'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 import { steps } from './cluster/jobs.ts'

@@ -2,8 +2,9 @@
  * The hot path: no-op jobs started and awaited, beside a bare gRPC echo and a bare SQL loop in the same run. Absolute
  * figures depend on the machine; the ratios are what counts.
  */
-import { spawnProcess } from '@offstage/kit/testkit'
+
 import { Offstage } from '@offstage/sdk'
+import { spawnProcess } from '@offstage/testkit'
 import { connectEcho } from './echo.ts'
 import { noop } from './jobs.ts'
 import { median, rate, startBatch } from './rate.ts'

@@ -1,5 +1,5 @@
 /** The product as it is deployed: scheduler and executor as processes of their own, over durable PostgreSQL and NATS. */
-import { spawnProcess, startNats, startPostgres } from '@offstage/kit/testkit'
+import { spawnProcess, startNats, startPostgres } from '@offstage/testkit'
 
 export interface Stack extends AsyncDisposable {
   readonly scheduler: string

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { until } from '@offstage/kit/testkit'
+import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { offstage, type Setup, setup } from './testing/setup.ts'
 

@@ -1,5 +1,5 @@
 /** nats-server for `make up`, found as the tests find it. */
-import { startNats } from '@offstage/kit/testkit'
+import { startNats } from '@offstage/testkit'
 import { runServer } from './run-server.ts'
 
 await runServer('nats-server', (port) => startNats({ port }))

@@ -1,7 +1,7 @@
 /** PostgreSQL for `make up`, found as the tests find it. */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { startPostgres } from '@offstage/kit/testkit'
+import { startPostgres } from '@offstage/testkit'
 import { runServer } from './run-server.ts'
 
 await runServer('PostgreSQL', async (port) => {

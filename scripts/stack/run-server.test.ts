@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { freePort, spawnProcess } from '@offstage/kit/testkit'
+import { freePort, spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 
 /** The process id of the server that runs in the care of `pid`. */

@@ -1,5 +1,5 @@
 import { createService, runMain } from '@offstage/kit/lifecycle'
-import type { Exit } from '@offstage/kit/testkit'
+import type { Exit } from '@offstage/testkit'
 
 /** A server of the test kit. */
 interface Server extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { until } from '@offstage/kit/testkit'
+import { until } from '@offstage/testkit'
 import { type ProcessSpec, stackFolder } from './processes.ts'
 
 const STOP_TIMEOUT_MS = 30_000

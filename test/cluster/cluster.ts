@@ -7,7 +7,7 @@ import {
   type TestNats,
   type TestPostgres,
   until,
-} from '@offstage/kit/testkit'
+} from '@offstage/testkit'
 
 export interface ClusterOptions {
   /** Module with the jobs the executors run. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type SpawnedProcess, spawnProcess } from '@offstage/kit/testkit'
+import { type SpawnedProcess, spawnProcess } from '@offstage/testkit'
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 const jobs = fileURLToPath(new URL('jobs.ts', import.meta.url))

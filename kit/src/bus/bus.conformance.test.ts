@@ -1,5 +1,5 @@
+import { startNats, type TestNats } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startNats, type TestNats } from '../testkit/mod.ts'
 import type { Bus, BusMessage } from './bus.ts'
 import { createInProcessBus } from './in-process-bus.ts'
 import { connectNats } from './nats-bus.ts'

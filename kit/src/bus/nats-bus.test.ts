@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { freePort, startNats, type TestNats } from '@offstage/testkit'
 import { describe, expect, test } from 'vitest'
-import { freePort, startNats, type TestNats } from '../testkit/mod.ts'
 import { connectNats } from './nats-bus.ts'
 import { NatsVersionError } from './nats-connection.ts'
 

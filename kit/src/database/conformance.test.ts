@@ -1,6 +1,7 @@
 /** What both adapters promise, word for word the same. Starting one takes seconds: one for each suite. */
+
+import { startPostgres } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startPostgres } from '../testkit/mod.ts'
 import type { Database, Queryable } from './database.ts'
 import { constraintOf, isConnectionError, sqlStateOf } from './errors.ts'
 import { openPglite } from './pglite.ts'

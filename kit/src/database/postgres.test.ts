@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
+import { freePort, startPostgres, type TestPostgres, until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePort, startPostgres, type TestPostgres, until } from '../testkit/mod.ts'
 import type { Database } from './database.ts'
 import { isConnectionError, sqlStateOf } from './errors.ts'
 import { openPostgres } from './postgres.ts'

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { HTTP2_WINDOW_BYTES, openStalledReader, until } from '@offstage/kit/testkit'
+import { HTTP2_WINDOW_BYTES, openStalledReader, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { type Echo, type EchoServer, serveEcho } from './echo-fixture.ts'
 import { serverStream } from './server-stream.ts'

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { spawnProcess } from '../testkit/mod.ts'
 
 const LIFECYCLE = new URL('./mod.ts', import.meta.url).href
 const CONFIG = new URL('../config/mod.ts', import.meta.url).href

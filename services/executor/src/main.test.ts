@@ -1,4 +1,4 @@
-import { spawnProcess } from '@offstage/kit/testkit'
+import { spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startFakeScheduler } from './testing/fake-scheduler.ts'
 import { TEST_JOBS } from './testing/setup.ts'

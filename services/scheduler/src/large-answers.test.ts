@@ -1,6 +1,6 @@
 import type { Client } from '@grpc/grpc-js'
-import { until } from '@offstage/kit/testkit'
 import * as proto from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { complete, type Draft } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'

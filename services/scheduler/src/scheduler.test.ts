@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { until } from '@offstage/kit/testkit'
 import { JobState } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { describe, expect, test } from 'vitest'
 import { start } from './testing/on-postgres.ts'

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
 import { createInProcessBus } from '@offstage/kit/bus'
-import { until } from '@offstage/kit/testkit'
 import {
   type JobEvent,
   JobState,
   ListJobsRequest,
   type ListJobsResponse,
 } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { complete, type Draft } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'

@@ -1,5 +1,5 @@
-import { until } from '@offstage/kit/testkit'
 import { Lane } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { setup } from '../testing/setup.ts'
 

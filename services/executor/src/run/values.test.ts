@@ -1,5 +1,5 @@
 import { Refusal } from '@offstage/kit/grpc'
-import { until } from '@offstage/kit/testkit'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startFakeStorage } from '../testing/fake-storage.ts'
 import { setup } from '../testing/setup.ts'

@@ -2,7 +2,6 @@
 
 import { bidiStream, createGrpcServer } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
-import { until } from '@offstage/kit/testkit'
 import {
   Assignment,
   type AttachRequest,
@@ -15,6 +14,7 @@ import {
 } from '@offstage/proto/executor'
 import { Lane } from '@offstage/proto/jobs'
 import { durationFrom } from '@offstage/sdk/jobs'
+import { until } from '@offstage/testkit'
 import { FakeJobs } from './fake-jobs.ts'
 
 /** One Attach call, from the scheduler's side. */

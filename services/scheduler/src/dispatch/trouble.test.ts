@@ -1,7 +1,7 @@
 /** Results, reports and claims that meet trouble in the database: nothing is stranded (guarantees 2 and 4). */
 import type { Database } from '@offstage/kit/database'
-import { until } from '@offstage/kit/testkit'
 import { JobState } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { start } from '../testing/on-postgres.ts'
 import { attachExecutor } from '../testing/scripted-executor.ts'

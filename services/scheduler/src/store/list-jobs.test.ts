@@ -1,5 +1,5 @@
 import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/kit/testkit'
+import { startPostgres } from '@offstage/testkit'
 import { afterAll, expect, test } from 'vitest'
 import type { JobFilter } from '../ports.ts'
 import { migrateJobs } from './job-store.ts'

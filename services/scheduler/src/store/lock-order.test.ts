@@ -1,6 +1,6 @@
 /** Statements that meet on the same rows, in frames whose order is the executors', wait for each other and never in a circle. */
 import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/kit/testkit'
+import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'

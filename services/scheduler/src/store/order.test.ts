@@ -1,6 +1,6 @@
 /** Who comes first, in the queue and at a key: who was recorded first, by the database's clock (guarantee 9). */
 import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/kit/testkit'
+import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'

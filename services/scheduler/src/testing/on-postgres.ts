@@ -1,5 +1,5 @@
 import { type Database, openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/kit/testkit'
+import { startPostgres } from '@offstage/testkit'
 import { afterAll } from 'vitest'
 import { type SetupOptions, setup } from './setup.ts'
 

@@ -1,7 +1,6 @@
 /** An executor that does what a test tells it to, over a real Attach stream. */
 import { randomUUID } from 'node:crypto'
 import { credentials, type ServiceError } from '@grpc/grpc-js'
-import { until } from '@offstage/kit/testkit'
 import {
   type Assignment,
   AttachRequest,
@@ -10,6 +9,7 @@ import {
   ExecutorServiceClient,
   type MethodDefinition,
 } from '@offstage/proto/executor'
+import { until } from '@offstage/testkit'
 import { complete, type Draft } from './draft.ts'
 
 export interface ScriptedExecutor extends AsyncDisposable {

@@ -1,7 +1,7 @@
 /** Scopes under puts at the same moment, which only PostgreSQL can have. */
 import { createHash } from 'node:crypto'
 import { type Database, openPostgres } from '@offstage/kit/database'
-import { startPostgres, until } from '@offstage/kit/testkit'
+import { startPostgres, until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
 import type { StoredValue } from '../domain/temp-value.ts'

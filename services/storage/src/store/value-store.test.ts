@@ -1,7 +1,7 @@
 /** What the metadata store promises, over PGlite and PostgreSQL word for word the same. */
 import { createHash } from 'node:crypto'
 import { type Database, openPglite, openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/kit/testkit'
+import { startPostgres } from '@offstage/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Address, Namespace } from '../domain/identifier.ts'

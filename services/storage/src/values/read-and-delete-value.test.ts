@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { HTTP2_WINDOW_BYTES, openStalledReader, until } from '@offstage/kit/testkit'
 import { ReadAndDeleteValueRequest } from '@offstage/proto/storage'
+import { HTTP2_WINDOW_BYTES, openStalledReader, until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestClient } from '../storage-client.ts'
 import { type Ground, openGround, type Started } from '../storage-fixture.ts'

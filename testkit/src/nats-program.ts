@@ -37,7 +37,7 @@ async function candidates(): Promise<string[]> {
     ...(process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
     '/usr/sbin',
     '/usr/local/sbin',
-    fileURLToPath(new URL('../../../.offstage/bin', import.meta.url)),
+    fileURLToPath(new URL('../../.offstage/bin', import.meta.url)),
     process.env.GOBIN,
     join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin'),
   ]
