@@ -106,6 +106,15 @@ describe('running services', () => {
     expect(done.stderr).toContain('no more paper')
   })
 
+  test('parameters that do not fit are told in one line, without frames of ours', async () => {
+    const done = await it.offstage('start', 'test.greet', '{"nome":"Ann"}', '--wait')
+    expect(done).toMatchObject({ code: 1, stdout: '' })
+    const [id, refusal, ...more] = done.stderr.trimEnd().split('\n')
+    expect(id).toMatch(/^job [0-9a-f-]{36}$/)
+    expect(refusal).toMatch(/failed: .*params\.name: .* \(PARAMS_INVALID\)$/)
+    expect(more).toEqual([])
+  })
+
   test('an unknown method and a missing job are named', async () => {
     const unknown = await it.offstage('start', 'test.great')
     expect(unknown).toMatchObject({ code: 1, stdout: '' })

@@ -49,7 +49,7 @@ async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal
       return EXIT.done
     case 'failed':
       tell(`job ${job.id} failed: ${done.error.brief} (${done.error.reason})`)
-      if (done.error.detail !== '') tell(done.error.detail)
+      if (saysMore(done.error)) tell(done.error.detail)
       return EXIT.failed
     case 'canceled':
       tell(`job ${job.id} was canceled`)
@@ -58,6 +58,11 @@ async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal
       tell(`job ${job.id} is still ${done.state}`)
       return EXIT.unfinished
   }
+}
+
+/** Where Offstage itself found the fault, the stack has been cut to its first line, which repeats the brief. */
+function saysMore({ brief, detail }: { readonly brief: string; readonly detail: string }): boolean {
+  return detail.includes('\n') || !detail.endsWith(brief)
 }
 
 /** Reads through a handle of its own: that of the wait learns of the job from the wait alone. */

@@ -5,6 +5,7 @@ import type {
   ServiceError,
 } from '@grpc/grpc-js'
 import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
+import { withCallersFrames } from './callers-frames.ts'
 import { errorFromStatus } from './error-from-status.ts'
 import { openCall } from './open-call.ts'
 import { type RequestWriter, requestWriter } from './request-writer.ts'
@@ -45,6 +46,8 @@ export async function callClientStream<Req, Res>(
   })
   try {
     return await promise
+  } catch (error) {
+    throw withCallersFrames(error)
   } finally {
     signal?.removeEventListener('abort', cancel)
   }

@@ -16,6 +16,7 @@ const REASON_OF_CODE: Partial<Record<status, Reason>> = {
 export function errorFromStatus(error: ServiceError, options: CallOptions = {}): OffstageError {
   const { code, details: text } = error
   const bytes = error.metadata?.get(STATUS_DETAILS_KEY)[0]
+  withoutNoise(error)
   if (Buffer.isBuffer(bytes)) {
     const details = decodeErrorDetails(bytes)
     if (details.reason !== undefined) {
@@ -30,6 +31,14 @@ export function errorFromStatus(error: ServiceError, options: CallOptions = {}):
   const reason = REASON_OF_CODE[code] ?? 'INTERNAL'
   const message = code === status.DEADLINE_EXCEEDED ? lateness(error, options) : text
   return new OffstageError({ code, reason, message: message || status[code], cause: error })
+}
+
+/** What grpc-js has beyond its message: the frames of its own code, the message again, and raw headers. */
+function withoutNoise(error: ServiceError): void {
+  error.stack = String(error)
+  for (const name of ['details', 'metadata']) {
+    Object.defineProperty(error, name, { enumerable: false })
+  }
 }
 
 /** How grpc-js words, besides UNAVAILABLE, that a connection was cut in mid call. */

@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js'
 import type { ErrorDetails, FieldViolation } from '@offstage/proto/error-details'
 import { isReason, REASONS, type Reason } from '@offstage/proto/reasons'
+import { callersFrames } from './callers-frames.ts'
 
 /** Known reasons by name, and whatever a newer server may say. */
 type ReasonText = Reason | (string & Record<never, never>)
@@ -27,13 +28,19 @@ export class OffstageError extends Error {
   readonly helpUrl: string | undefined
 
   constructor(init: OffstageErrorInit) {
-    super(init.message, { cause: init.cause })
+    const { stackTraceLimit } = Error
+    // Frames of our own tell nobody anything, and Node would print the source at the first.
+    Error.stackTraceLimit = 0
+    super(init.message, 'cause' in init ? { cause: init.cause } : undefined)
+    Error.stackTraceLimit = stackTraceLimit
+    this.stack = `${this}${callersFrames()}`
     this.code = init.code
     this.reason = init.reason
     this.metadata = init.metadata ?? {}
     this.violations = init.violations ?? []
     this.retryDelayMs = init.retryDelayMs
     this.helpUrl = init.helpUrl
+    hideUnset(this)
   }
 
   /**
@@ -43,5 +50,19 @@ export class OffstageError extends Error {
   get retryable(): boolean {
     if (isReason(this.reason)) return REASONS[this.reason].retry
     return this.code === status.UNAVAILABLE || this.retryDelayMs !== undefined
+  }
+}
+
+/** What the service did not say is not shown where an error is printed. */
+function hideUnset(error: OffstageError): void {
+  const { metadata, violations } = error
+  const unset = {
+    metadata: Object.keys(metadata).length === 0,
+    violations: violations.length === 0,
+    retryDelayMs: error.retryDelayMs === undefined,
+    helpUrl: error.helpUrl === undefined,
+  }
+  for (const [name, isUnset] of Object.entries(unset)) {
+    if (isUnset) Object.defineProperty(error, name, { enumerable: false })
   }
 }

@@ -5,6 +5,7 @@ import type {
   ServiceError,
 } from '@grpc/grpc-js'
 import { type CallOptions, grpcOptionsOf, metadataOf } from './call-options.ts'
+import { withCallersFrames } from './callers-frames.ts'
 import { errorFromStatus } from './error-from-status.ts'
 import { openCall } from './open-call.ts'
 
@@ -17,14 +18,14 @@ export type UnaryMethod<Req, Res> = (
 ) => ClientUnaryCall
 
 /** Calls with one request and resolves to the answer; rejects with an OffstageError. */
-export function callUnary<Req, Res>(
+export async function callUnary<Req, Res>(
   method: UnaryMethod<Req, Res>,
   request: Req,
   options: CallOptions = {},
 ): Promise<Res> {
   const { signal } = options
-  if (signal?.aborted) return Promise.reject(signal.reason)
-  return new Promise((resolve, reject) => {
+  signal?.throwIfAborted()
+  const answer = new Promise<Res>((resolve, reject) => {
     const cancel = () => call.cancel()
     const done = (error: ServiceError | null, response: Res) => {
       signal?.removeEventListener('abort', cancel)
@@ -34,4 +35,9 @@ export function callUnary<Req, Res>(
     const call = openCall(() => method(request, metadataOf(options), grpcOptionsOf(options), done))
     signal?.addEventListener('abort', cancel, { once: true })
   })
+  try {
+    return await answer
+  } catch (error) {
+    throw withCallersFrames(error)
+  }
 }
