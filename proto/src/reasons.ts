@@ -168,7 +168,12 @@ export const REASONS = {
   CHECKSUM_MISMATCH: {
     code: 'DATA_LOSS',
     retry: true,
-    about: 'The bytes received or read do not have the SHA-256 announced for them.',
+    about: 'The bytes that came do not have the SHA-256 announced for them.',
+  },
+  VALUE_DAMAGED: {
+    code: 'DATA_LOSS',
+    retry: false,
+    about: 'The bytes stored are not those that were put, or are gone: the disk is damaged.',
   },
   UPLOAD_NOT_FOUND: {
     code: 'NOT_FOUND',

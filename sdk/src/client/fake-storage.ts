@@ -48,6 +48,8 @@ export class FakeStorage implements AsyncDisposable {
   staleOffsets = 0
   /** What becomes of uploads that are done: the answer is given again, or there is no such upload. */
   remembersUploads = true
+  /** Finds every value damaged after one chunk. */
+  damaged = false
   /** Refuses that many reads before anything was sent. */
   readRefusals = 0
   /** Reads that are open. */
@@ -226,6 +228,10 @@ export class FakeStorage implements AsyncDisposable {
     for (let at = Number(offset); at < held.bytes.byteLength; at += CHUNK_BYTES) {
       const chunk = held.bytes.subarray(at, at + CHUNK_BYTES)
       call.write({ part: { $case: 'chunk', value: chunk } })
+      if (this.damaged) {
+        call.emit('error', refusalOf({ code: status.DATA_LOSS, reason: 'VALUE_DAMAGED' }))
+        return
+      }
       if (this.readBreaks > 0) {
         this.readBreaks -= 1
         call.emit('error', { code: status.UNAVAILABLE, details: 'broken' })

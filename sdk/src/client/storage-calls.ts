@@ -85,7 +85,7 @@ export interface ScopeOptions extends CallOptions {
 
 /**
  * Temp values and scopes (rows S1 to S4, L4). Only the owner of a value or an administrator can touch it.
- * All calls throw OffstageError: VALUE_NOT_FOUND, STORAGE_FULL, VALUE_TOO_LARGE, CHECKSUM_MISMATCH, ….
+ * All calls throw OffstageError: VALUE_NOT_FOUND, STORAGE_FULL, VALUE_TOO_LARGE, VALUE_DAMAGED, ….
  */
 export interface StorageCalls {
   /**

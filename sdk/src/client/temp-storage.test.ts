@@ -170,6 +170,15 @@ describe('a value', () => {
     await until(() => open() === 0)
   })
 
+  test('that is damaged is told at once, without another try', async () => {
+    await using it = await setUpClient()
+    const { address } = await it.offstage.storage.put(LARGE)
+    it.storage.damaged = true
+    const damaged = { reason: 'VALUE_DAMAGED', retryable: false }
+    await expect(it.offstage.storage.get(address)).rejects.toMatchObject(damaged)
+    expect(it.storage.offsets).toEqual([0])
+  })
+
   test('that is stored or read wrongly is told by its checksum', async () => {
     await using it = await setUpClient()
     const { address } = await it.offstage.storage.put(LARGE)

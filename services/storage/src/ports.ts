@@ -10,7 +10,7 @@ export interface BlobStore {
   create(writerId: string): Promise<BlobWriter>
   /** A writer that goes on after `offset` bytes; what lies beyond is cut off. Undefined: no such blob, or shorter. */
   resume(blobId: string, offset: number): Promise<BlobWriter | undefined>
-  /** A reader, which keeps its bytes even when the blob is deleted meanwhile. Undefined: no such blob. */
+  /** A reader, which keeps its bytes even when the blob is deleted meanwhile. Undefined: no such blob, and the store is the one that was bound. */
   open(blobId: string): Promise<BlobReader | undefined>
   /** Idempotent. */
   delete(blobId: string): Promise<void>
@@ -18,9 +18,22 @@ export interface BlobStore {
   list(): AsyncIterable<string[]>
   /** Bytes there is room for. */
   room(): Promise<number>
-  /** Takes the store for the database of this id; false when it is another's. */
-  bind(databaseId: string): Promise<boolean>
+  /** Takes the store for a database, before anything else is asked of it. */
+  bind(identity: StoreIdentity): Promise<BindOutcome>
 }
+
+/** A database, as the store of its blobs knows it. */
+export interface StoreIdentity {
+  readonly databaseId: string
+  /** The store that has its blobs; undefined: none yet. */
+  readonly storeId: string | undefined
+}
+
+export type BindOutcome =
+  | { readonly kind: 'bound'; readonly storeId: string }
+  | { readonly kind: 'of-another' }
+  /** Nobody's, though the database has a store: this is not it. */
+  | { readonly kind: 'unbound' }
 
 /** Disposing closes it and keeps what was written. */
 export interface BlobWriter extends AsyncDisposable {
@@ -52,7 +65,7 @@ export interface WriterStore {
 
 export interface BlobReader extends AsyncDisposable {
   readonly size: number
-  /** Chunks of at most 256 KiB, read as they are taken. */
+  /** Chunks of 256 KiB, the last may be shorter, read as they are taken. */
   chunks(offset: number): AsyncIterable<Buffer>
 }
 
@@ -74,6 +87,8 @@ export type Body =
       readonly blobId: string
       readonly size: number
       readonly sha256: Buffer
+      /** Checksums of its parts (see part-sums.ts). */
+      readonly partSums: Buffer
       /** Who holds it until the commit (see BlobWriters); undefined: an upload, whose row does. */
       readonly writerId: string | undefined
     }
@@ -135,8 +150,14 @@ export type WriteFault =
   | { readonly kind: 'request-id-used' }
   | { readonly kind: 'over-quota'; readonly quota: string }
 
+/** Where the bytes of a value are: in the row, or in a blob whose parts have these checksums. */
+export interface StoredBytes {
+  readonly inlineBytes: Buffer | null
+  readonly partSums: Buffer | null
+}
+
 export type Claim =
-  | { readonly kind: 'claimed'; readonly value: StoredValue; readonly inlineBytes: Buffer | null }
+  | ({ readonly kind: 'claimed'; readonly value: StoredValue } & StoredBytes)
   /** Somebody else is reading it to delete it. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'absent' }
@@ -154,8 +175,7 @@ export interface ListQuery {
 /** The metadata of values. What has ended is not there, whether swept or not. */
 export interface ValueStore {
   find(address: Address): Promise<TempValue | undefined>
-  /** A value with the bytes it has in its row, null when they are in a blob. */
-  read(address: Address): Promise<{ value: TempValue; inlineBytes: Buffer | null } | undefined>
+  read(address: Address): Promise<({ readonly value: TempValue } & StoredBytes) | undefined>
   reserve(command: ReserveCommand): Promise<ReservedAddress | WriteFault>
   /** One transaction: visible whole, or not at all. */
   put(command: PutCommand): Promise<StoredValue | WriteFault>
@@ -207,6 +227,8 @@ export interface Upload {
   readonly header: PutHeader
   readonly blobId: string
   readonly received: number
+  /** Of what was received (see part-sums.ts). */
+  readonly partSums: Buffer
   readonly expireTime: Date
 }
 
@@ -236,8 +258,10 @@ export interface UploadStore {
   advance(
     id: UploadId,
     writer: string,
-    progress: { received: number; leaseMs: number; idleMsMax: number },
+    progress: { received: number; partSums: Buffer; leaseMs: number; idleMsMax: number },
   ): Promise<boolean>
+  /** What was received from there on is lost. */
+  cutBack(id: UploadId, writer: string, left: { received: number; partSums: Buffer }): Promise<void>
   release(id: UploadId, writer: string): Promise<void>
   delete(id: UploadId): Promise<void>
 }
@@ -249,7 +273,9 @@ export interface GoneValue {
 
 /** What ends by itself. Each takes at most `limit`, so that no statement is long. */
 export interface SweepStore {
-  databaseId(): Promise<string>
+  identity(): Promise<StoreIdentity>
+  /** Takes this store for the database's, unless it has one; resolves to the one it has. */
+  adoptStore(storeId: string): Promise<string>
   closeExpiredScopes(limit: number): Promise<number>
   /** Of values past their end, and of closed scopes. */
   deleteEndedValues(limit: number): Promise<GoneValue[]>

@@ -21,13 +21,20 @@ export function nothingPutYet(address: string): Refusal {
   return new Refusal({ reason: 'VALUE_NOT_FOUND', message, metadata: { address } })
 }
 
-export function valueBusy(address: string): Refusal {
+export function valueBusy(
+  address: string,
+  doing = 'another caller is reading it to delete it, and it may be gone in a moment',
+): Refusal {
   return new Refusal({
     reason: 'STORAGE_UNAVAILABLE',
-    message: `another caller is reading ${address} to delete it; it may be gone in a moment`,
+    message: `${address} cannot be read now: ${doing}`,
     metadata: { address },
     retryDelayMs: 1_000,
   })
+}
+
+export function valueUnsteady(address: string): Refusal {
+  return valueBusy(address, 'it is replaced again and again')
 }
 
 export function scopeNotFound(scope: string): Refusal {
@@ -72,9 +79,18 @@ export function valueChanged(address: string): Refusal {
   })
 }
 
-export function bytesDamaged(address: string, problem: string): Refusal {
-  const message = `the bytes of ${address} ${problem}`
-  return new Refusal({ reason: 'CHECKSUM_MISMATCH', message, metadata: { address } })
+/** `of`: an address, or an upload. */
+export function bytesDamaged(of: string, problem: string): Refusal {
+  const message = `the bytes of ${of} are damaged: they ${problem}`
+  return new Refusal({ reason: 'VALUE_DAMAGED', message, metadata: { address: of } })
+}
+
+/** The damage stays the service's affair: the caller sends again what it has. */
+export function prefixDamaged(upload: string, received: number, expected: number): Refusal {
+  const cause = bytesDamaged(upload, `are ${received}, and ${expected} of them as they came`)
+  const message = `of ${received} bytes of the upload ${expected} are sound; go on from there`
+  const metadata = { expected: String(expected) }
+  return new Refusal({ reason: 'OFFSET_INVALID', message, metadata, cause })
 }
 
 export function noRoom(bytes: number): Refusal {

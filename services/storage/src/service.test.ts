@@ -84,17 +84,6 @@ describe('put and get (row S1)', () => {
     expect(Buffer.concat(chunks).equals(old)).toBe(true)
   })
 
-  test('damaged bytes are told at the end of the read, and are not deleted', async () => {
-    const { address } = await ann.put(Buffer.from('sound'))
-    await ground.run(
-      'UPDATE offstage_storage.temp_values SET inline_bytes = $1 WHERE address = $2',
-      [Buffer.from('wrong'), address],
-    )
-    expect((await refusalOf(ann.get(address))).reason).toBe('CHECKSUM_MISMATCH')
-    expect((await refusalOf(ann.readAndDelete(address))).reason).toBe('CHECKSUM_MISMATCH')
-    expect((await ann.describe(address)).size).toBe(5n)
-  })
-
   test.each([10, 200 * KIB])('a trailer vouches for the %d bytes before it', async (size) => {
     const bytes = randomBytes(size)
     const promised = PutValueHeader.fromPartial({ trailer: true })

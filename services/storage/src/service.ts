@@ -11,7 +11,7 @@ import { openDiskBlobs } from './blobs/disk-blobs.ts'
 import type { StorageConfig } from './config.ts'
 import { createHints } from './events.ts'
 import { createHandlers } from './grpc/handlers.ts'
-import { type BlobStore, BlobStoreError, type Storage } from './ports.ts'
+import { type BlobStore, BlobStoreError, type Storage, type SweepStore } from './ports.ts'
 import { createScopeStore } from './store/scope-store.ts'
 import { createSweepStore } from './store/sweep-store.ts'
 import { createUploadStore } from './store/upload-store.ts'
@@ -55,7 +55,7 @@ export function createStorageService(options: StorageServiceOptions): StorageSer
       await migrateStorage(database)
       const openBlobs = options.openBlobs ?? (() => openDiskBlobs(config.dataDir))
       const blobs = await openBlobs().catch(refuseDataDir)
-      await bindBlobs(blobs, await sweeps.databaseId(), config.dataDir)
+      await bindBlobs(blobs, sweeps, config.dataDir)
       signal.throwIfAborted()
       serving = compose(options, blobs)
       await serving.start()
@@ -136,9 +136,17 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
   return { ...composeServices('storage', [writers, ended, garbage, orphans, server]), server }
 }
 
-async function bindBlobs(blobs: BlobStore, databaseId: string, dataDir: string): Promise<void> {
-  if (await blobs.bind(databaseId).catch(refuseDataDir)) return
-  const problem = `${dataDir} holds the values of another database; a sweep would delete them`
+/** Each database has one directory, and each directory one database. */
+async function bindBlobs(blobs: BlobStore, sweeps: SweepStore, dataDir: string): Promise<void> {
+  const outcome = await blobs.bind(await sweeps.identity()).catch(refuseDataDir)
+  if (outcome.kind === 'bound') {
+    if ((await sweeps.adoptStore(outcome.storeId)) === outcome.storeId) return
+  }
+  const problem =
+    outcome.kind === 'of-another'
+      ? `${dataDir} holds the values of another database; a sweep would delete them`
+      : `${dataDir} is not the folder with the values of this database: a mount is missing, or the path ` +
+        'is another. What to do when they are lost for good: docs/guides/operations.md#upkeep'
   throw new ConfigError([{ variable: 'OFFSTAGE_STORAGE_DATA_DIR', problem }])
 }
 

@@ -1,31 +1,27 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
+import type { BindOutcome, StoreIdentity } from '../ports.ts'
 import { codeOf } from './disk-error.ts'
 
 /**
- * Takes the directory of the file at `path` for a database: the file says whose blobs these are, and is
- * written once. It appears whole or not at all, so a full disk or a kill leaves the directory nobody's.
- * False when it is another's.
+ * Takes the directory of the file at `path` for a database: the file says whose blobs these are and which
+ * of its folders this is, and is written once. It appears whole or not at all, so a full disk or a kill
+ * leaves the directory nobody's. A database that has its folder already takes no other.
  */
-export async function bindDirectory(path: string, databaseId: string): Promise<boolean> {
-  const bound = await boundTo(path)
-  if (bound !== undefined && bound !== '') return bound === databaseId
-  const written = `${path}.${randomBytes(8).toString('hex')}`
-  try {
-    await write(written, databaseId)
-    // An empty file is what a process left that died between making and writing it.
-    if (bound === '') await rename(written, path)
-    else await link(written, path)
-  } catch (error) {
-    // Another process was first.
-    if (codeOf(error) !== 'EEXIST') throw error
-  } finally {
-    await rm(written, { force: true })
+export async function bindDirectory(path: string, identity: StoreIdentity): Promise<BindOutcome> {
+  let text = await markOf(path)
+  if (text === undefined || text === '') {
+    if (identity.storeId !== undefined) return { kind: 'unbound' }
+    await mark(path, `${identity.databaseId} ${randomUUID()}`, text === '')
+    text = await markOf(path)
   }
-  return (await boundTo(path)) === databaseId
+  const [databaseId, storeId = ''] = (text ?? '').split(' ')
+  if (databaseId !== identity.databaseId) return { kind: 'of-another' }
+  return { kind: 'bound', storeId }
 }
 
-async function boundTo(path: string): Promise<string | undefined> {
+/** What the file says; undefined: there is none. */
+export async function markOf(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, 'utf8')).trim()
   } catch (error) {
@@ -34,10 +30,25 @@ async function boundTo(path: string): Promise<string | undefined> {
   }
 }
 
-async function write(path: string, databaseId: string): Promise<void> {
+async function mark(path: string, text: string, replace: boolean): Promise<void> {
+  const written = `${path}.${randomUUID()}`
+  try {
+    await write(written, text)
+    // An empty file is what a process left that died between making and writing it.
+    if (replace) await rename(written, path)
+    else await link(written, path)
+  } catch (error) {
+    // Another process was first.
+    if (codeOf(error) !== 'EEXIST') throw error
+  } finally {
+    await rm(written, { force: true })
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
   const file = await open(path, 'wx')
   try {
-    await file.writeFile(`${databaseId}\n`)
+    await file.writeFile(`${text}\n`)
     await file.sync()
   } finally {
     await file.close()

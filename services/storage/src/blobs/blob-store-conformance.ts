@@ -10,7 +10,16 @@ export interface OpenedBlobStore extends AsyncDisposable {
   readonly store: BlobStore
 }
 
-export function blobStoreConformance(name: string, open: () => Promise<OpenedBlobStore>): void {
+export function blobStoreConformance(
+  name: string,
+  openUnbound: () => Promise<OpenedBlobStore>,
+): void {
+  async function open(): Promise<OpenedBlobStore> {
+    const it = await openUnbound()
+    await it.store.bind({ databaseId: 'one', storeId: undefined })
+    return it
+  }
+
   describe(name, () => {
     test('bytes come back as they were written, from any offset', async () => {
       await using it = await open()
@@ -89,9 +98,19 @@ export function blobStoreConformance(name: string, open: () => Promise<OpenedBlo
 
     test('a store belongs to the first database that took it', async () => {
       await using it = await open()
-      expect(await it.store.bind('one')).toBe(true)
-      expect(await it.store.bind('one')).toBe(true)
-      expect(await it.store.bind('two')).toBe(false)
+      const one = { databaseId: 'one', storeId: undefined }
+      const bound = await it.store.bind(one)
+      expect(bound).toMatchObject({ kind: 'bound', storeId: expect.stringMatching(/./) })
+      expect(await it.store.bind(one)).toEqual(bound)
+      expect(await it.store.bind({ ...one, databaseId: 'two' })).toEqual({ kind: 'of-another' })
+    })
+
+    test("a store that is nobody's is not taken by a database that has one", async () => {
+      await using it = await openUnbound()
+      const other = { databaseId: 'one', storeId: 'elsewhere' }
+      expect(await it.store.bind(other)).toEqual({ kind: 'unbound' })
+      const fresh = { databaseId: 'two', storeId: undefined }
+      expect(await it.store.bind(fresh)).toMatchObject({ kind: 'bound' })
     })
 
     test('knows how much room there is', async () => {

@@ -12,6 +12,8 @@ async function openTemporary() {
   return { store, [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
 }
 
+const fresh = (databaseId: string) => ({ databaseId, storeId: undefined })
+
 blobStoreConformance('blobs on disk', openTemporary)
 
 test('a directory that cannot be made is refused by name', async () => {
@@ -37,9 +39,12 @@ test("a directory whose first start died, or had no room, is still nobody's", as
   await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
   const store = await openDiskBlobs(directory)
   await writeFile(join(directory, 'database-id'), '')
-  expect(await store.bind('one')).toBe(true)
-  expect(await store.bind('two')).toBe(false)
-  expect(await store.bind('one')).toBe(true)
+  const kinds = async (...ids: string[]) => {
+    const outcomes = await Promise.all(ids.map((id) => store.bind(fresh(id))))
+    return outcomes.map(({ kind }) => kind)
+  }
+  expect(await kinds('one')).toEqual(['bound'])
+  expect(await kinds('two', 'one')).toEqual(['of-another', 'bound'])
   expect((await readdir(directory)).sort()).toEqual(['blobs', 'database-id'])
 })
 
@@ -47,6 +52,6 @@ test('of databases that bind a directory at the same moment one has it', async (
   const directory = await mkdtemp(join(tmpdir(), 'offstage-blobs-'))
   await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
   const store = await openDiskBlobs(directory)
-  const bound = await Promise.all(['one', 'two', 'three'].map((id) => store.bind(id)))
-  expect(bound.filter(Boolean)).toHaveLength(1)
+  const bound = await Promise.all(['one', 'two', 'three'].map((id) => store.bind(fresh(id))))
+  expect(bound.filter(({ kind }) => kind === 'bound')).toHaveLength(1)
 })

@@ -8,7 +8,8 @@
  * Invariants:
  *  1. A blob is durable when `sync` resolves: the file and the folder that names it are fsynced.
  *     Whether it still has its name is looked at then: a file that lost it can be synced as well.
- *  2. A reader has the file open, so deleting the blob takes nothing from it.
+ *  2. No blob is taken for missing while the directory itself is: the mark that binds it says so.
+ *  3. A reader has the file open, so deleting the blob takes nothing from it.
  */
 import { type FileHandle, open, opendir, stat, statfs, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -16,7 +17,7 @@ import { makeFolder } from '@offstage/kit/folders'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
 import { newBlobId } from '../new-ids.ts'
 import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
-import { bindDirectory } from './bind-directory.ts'
+import { bindDirectory, markOf } from './bind-directory.ts'
 import { codeOf, errorFromDisk } from './disk-error.ts'
 
 const LIST_BATCH = 500
@@ -30,14 +31,29 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
   const fault = (action: string) => (error: unknown) => {
     throw errorFromDisk(error, `${action} in ${root}`)
   }
-  await prepare(root, blobs).catch(fault('cannot write'))
+  const markPath = join(root, 'database-id')
+  let mark: string | undefined
+  await prepare(root).catch(fault('cannot write'))
 
   function writerOf(blobId: string, file: FileHandle, offset: number): BlobWriter {
     const [folder, path] = [folderOf(blobId), pathOf(blobId)]
     return diskWriter({ blobId, file, offset, folder, path, root })
   }
-  const openFile = (blobId: string, flags: string) =>
-    openExisting(pathOf(blobId), flags).catch(fault('cannot open a blob'))
+  async function openFile(blobId: string, flags: string): Promise<FileHandle | undefined> {
+    const action = 'cannot open a blob'
+    const file = await openExisting(pathOf(blobId), flags).catch(fault(action))
+    if (file === undefined) await refuseOtherDirectory()
+    return file
+  }
+
+  /** Invariant 2. */
+  async function refuseOtherDirectory(): Promise<void> {
+    if ((await markOf(markPath).catch(fault('cannot read'))) === mark) return
+    throw new BlobStoreError(
+      'unavailable',
+      `${root} is not the directory that was taken at the start`,
+    )
+  }
 
   return {
     async create(writerId) {
@@ -65,20 +81,29 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
       return file && diskReader(file, root)
     },
     async delete(blobId) {
-      await unlink(pathOf(blobId)).catch((error) => {
+      try {
+        await unlink(pathOf(blobId))
+      } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw errorFromDisk(error, `cannot delete in ${root}`)
-      })
+        await refuseOtherDirectory()
+      }
     },
-    list: () => listBlobs(blobs),
+    async *list() {
+      await refuseOtherDirectory()
+      yield* listBlobs(blobs)
+    },
     async room() {
       const { bavail, bsize } = await statfs(blobs).catch(fault('cannot see the free space'))
       return bavail * bsize
     },
-    async bind(databaseId) {
+    async bind(identity) {
       try {
-        const bound = await bindDirectory(join(root, 'database-id'), databaseId)
+        const outcome = await bindDirectory(markPath, identity)
+        if (outcome.kind !== 'bound') return outcome
+        mark = await markOf(markPath)
+        await makeShards(blobs)
         await syncFolder(root)
-        return bound
+        return outcome
       } catch (error) {
         throw errorFromDisk(error, `cannot write in ${root}`)
       }
@@ -86,15 +111,19 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
   }
 }
 
-async function prepare(root: string, blobs: string): Promise<void> {
+/** Leaves nothing behind: the directory may turn out to be a wrong one. */
+async function prepare(root: string): Promise<void> {
+  makeFolder(root)
+  const probe = join(root, `probe-${process.pid}`)
+  await (await open(probe, 'w')).close()
+  await unlink(probe)
+}
+
+async function makeShards(blobs: string): Promise<void> {
   makeFolder(blobs)
   const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
   for (const shard of shards) makeFolder(join(blobs, shard))
-  const probe = join(blobs, `probe-${process.pid}`)
-  await (await open(probe, 'w')).close()
-  await unlink(probe)
   await syncFolder(blobs)
-  await syncFolder(root)
 }
 
 interface WriterParts {
@@ -148,16 +177,27 @@ async function diskReader(file: FileHandle, root: string): Promise<BlobReader> {
     async *chunks(offset) {
       for (let position = offset; position < size; ) {
         const buffer = Buffer.allocUnsafeSlow(Math.min(READ_CHUNK_BYTES_MAX, size - position))
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, position).catch((error) => {
+        const read = await fill(file, buffer, position).catch((error) => {
           throw errorFromDisk(error, `cannot read in ${root}`)
         })
-        if (bytesRead === 0) return
-        position += bytesRead
-        yield buffer.subarray(0, bytesRead)
+        if (read === 0) return
+        position += read
+        yield buffer.subarray(0, read)
       }
     },
     [Symbol.asyncDispose]: () => file.close(),
   }
+}
+
+/** One read may bring less than there is. Resolves to the bytes read, fewer than asked for at the end of the file only. */
+async function fill(file: FileHandle, buffer: Buffer, position: number): Promise<number> {
+  let filled = 0
+  while (filled < buffer.length) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled
 }
 
 async function* listBlobs(blobs: string): AsyncIterable<string[]> {

@@ -5,13 +5,19 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Address } from '../domain/identifier.ts'
 import type { Claim } from '../ports.ts'
-import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
+import {
+  type BytesRow,
+  bytesFromRow,
+  VALUE_COLUMNS,
+  type ValueRow,
+  valueFromRow,
+} from './value-rows.ts'
 
 /** The version guards against a value put between the look and the claim; it is then busy for once. */
 const CLAIM = {
   name: 'storage_claim',
   text: `WITH live AS (
-      SELECT ${VALUE_COLUMNS}, inline_bytes FROM offstage_storage.live_values
+      SELECT ${VALUE_COLUMNS}, inline_bytes, part_sums FROM offstage_storage.live_values
       WHERE address = $1 AND version IS NOT NULL),
     claimed AS (
       UPDATE offstage_storage.temp_values v
@@ -41,7 +47,7 @@ const CONSUME = {
       RETURNING 1),
     emptied AS (
       UPDATE offstage_storage.temp_values SET version = NULL, size = 0, content_type = '',
-        sha256 = NULL, inline_bytes = NULL, blob_id = NULL, claim = NULL, claim_until = NULL
+        sha256 = NULL, inline_bytes = NULL, blob_id = NULL, part_sums = NULL, claim = NULL, claim_until = NULL
       WHERE address = $1 AND claim = $2 AND fixed
       RETURNING 1)
     SELECT FROM deleted UNION ALL SELECT FROM emptied`,
@@ -53,13 +59,13 @@ export async function claimValue(
   claim: string,
   leaseMs: number,
 ): Promise<Claim> {
-  type Row = ValueRow & { inline_bytes: Buffer | null; claimed: boolean }
+  type Row = ValueRow & BytesRow & { claimed: boolean }
   const { rows } = await database.query<Row>(CLAIM, [address, claim, leaseMs])
   const [row] = rows
   const value = row && valueFromRow(row)
   if (row === undefined || value?.kind !== 'stored') return { kind: 'absent' }
   if (!row.claimed) return { kind: 'busy' }
-  return { kind: 'claimed', value, inlineBytes: row.inline_bytes }
+  return { kind: 'claimed', value, ...bytesFromRow(row) }
 }
 
 export async function renewClaim(

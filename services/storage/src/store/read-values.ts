@@ -3,8 +3,14 @@ import type { Address } from '../domain/identifier.ts'
 import type { Usage } from '../domain/limits.ts'
 import type { PageCursor } from '../domain/page-token.ts'
 import type { TempValue } from '../domain/temp-value.ts'
-import type { ListQuery } from '../ports.ts'
-import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
+import type { ListQuery, ValueStore } from '../ports.ts'
+import {
+  type BytesRow,
+  bytesFromRow,
+  VALUE_COLUMNS,
+  type ValueRow,
+  valueFromRow,
+} from './value-rows.ts'
 
 const FIND = {
   name: 'storage_find',
@@ -13,7 +19,8 @@ const FIND = {
 
 const READ = {
   name: 'storage_read',
-  text: `SELECT ${VALUE_COLUMNS}, inline_bytes FROM offstage_storage.live_values WHERE address = $1`,
+  text: `SELECT ${VALUE_COLUMNS}, inline_bytes, part_sums
+    FROM offstage_storage.live_values WHERE address = $1`,
 }
 
 /** Microseconds, because a Date would lose them and with them the place in the list. One more row tells whether there is a next page. */
@@ -47,9 +54,9 @@ export async function findValue(
 export async function readValue(
   database: Queryable,
   address: Address,
-): Promise<{ value: TempValue; inlineBytes: Buffer | null } | undefined> {
-  const { rows } = await database.query<ValueRow & { inline_bytes: Buffer | null }>(READ, [address])
-  return rows[0] && { value: valueFromRow(rows[0]), inlineBytes: rows[0].inline_bytes }
+): ReturnType<ValueStore['read']> {
+  const { rows } = await database.query<ValueRow & BytesRow>(READ, [address])
+  return rows[0] && { value: valueFromRow(rows[0]), ...bytesFromRow(rows[0]) }
 }
 
 export async function listValues(

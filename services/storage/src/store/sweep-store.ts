@@ -2,9 +2,14 @@
 import type { Database } from '@offstage/kit/database'
 import type { GoneValue, SweepStore } from '../ports.ts'
 
-const DATABASE_ID = {
-  name: 'storage_database_id',
-  text: 'SELECT id FROM offstage_storage.identity',
+const IDENTITY = {
+  name: 'storage_identity',
+  text: 'SELECT id, store_id FROM offstage_storage.identity',
+}
+
+const ADOPT_STORE = {
+  name: 'storage_adopt_store',
+  text: `UPDATE offstage_storage.identity SET store_id = coalesce(store_id, $1) RETURNING store_id`,
 }
 
 /** Passes by the puts under way (see hold_scope). */
@@ -94,10 +99,15 @@ export function createSweepStore(database: Database): SweepStore {
   const blobs = async (statement: typeof GARBAGE, values: unknown[]) =>
     (await database.query<BlobRow>(statement, values)).rows.map((row) => row.blob_id)
   return {
-    async databaseId() {
-      const { rows } = await database.query<{ id: string }>(DATABASE_ID)
+    async identity() {
+      const { rows } = await database.query<{ id: string; store_id: string | null }>(IDENTITY)
       if (rows[0] === undefined) throw new Error('offstage_storage.identity is empty')
-      return rows[0].id
+      return { databaseId: rows[0].id, storeId: rows[0].store_id ?? undefined }
+    },
+    async adoptStore(storeId) {
+      const { rows } = await database.query<{ store_id: string }>(ADOPT_STORE, [storeId])
+      if (rows[0] === undefined) throw new Error('offstage_storage.identity is empty')
+      return rows[0].store_id
     },
     closeExpiredScopes: (limit) => count(CLOSE_EXPIRED_SCOPES, [limit]),
     async deleteEndedValues(limit) {

@@ -17,7 +17,7 @@ const START = {
 const FIND = {
   name: 'storage_find_upload',
   text: `SELECT id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
-      received, expire_time
+      received, part_sums, expire_time
     FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now()`,
 }
 
@@ -32,10 +32,17 @@ const ACQUIRE = {
 const ADVANCE = {
   name: 'storage_advance_upload',
   text: `UPDATE offstage_storage.uploads SET received = greatest(received, $3),
+      part_sums = CASE WHEN received < $3 THEN $6 ELSE part_sums END,
       writer_until = clock_timestamp() + $4::bigint * interval '1 millisecond',
       expire_time = CASE WHEN received < $3
         THEN clock_timestamp() + $5::bigint * interval '1 millisecond' ELSE expire_time END
     WHERE id = $1 AND writer = $2 AND expire_time > clock_timestamp()`,
+}
+
+const CUT_BACK = {
+  name: 'storage_cut_back_upload',
+  text: `UPDATE offstage_storage.uploads SET received = $3, part_sums = $4
+    WHERE id = $1 AND writer = $2`,
 }
 
 const RELEASE = {
@@ -61,6 +68,7 @@ interface UploadRow {
   size: number | null
   blob_id: string
   received: number
+  part_sums: Buffer
   expire_time: Date
 }
 
@@ -86,8 +94,13 @@ export function createUploadStore(database: Database): UploadStore {
     finished: (id) => findFinishedUpload(database, id),
     acquire: async (id, writer, leaseMs) =>
       (await database.query(ACQUIRE, [id, writer, leaseMs])).rowCount > 0,
-    advance: async (id, writer, { received, leaseMs, idleMsMax }) =>
-      (await database.query(ADVANCE, [id, writer, received, leaseMs, idleMsMax])).rowCount > 0,
+    async advance(id, writer, { received, partSums, leaseMs, idleMsMax }) {
+      const values = [id, writer, received, leaseMs, idleMsMax, partSums]
+      return (await database.query(ADVANCE, values)).rowCount > 0
+    },
+    async cutBack(id, writer, { received, partSums }) {
+      await database.query(CUT_BACK, [id, writer, received, partSums])
+    },
     async release(id, writer) {
       await database.query(RELEASE, [id, writer])
     },
@@ -117,6 +130,7 @@ function uploadFromRow(row: UploadRow): Upload {
     },
     blobId: row.blob_id,
     received: row.received,
+    partSums: row.part_sums,
     expireTime: row.expire_time,
   }
 }

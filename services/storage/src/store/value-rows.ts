@@ -1,5 +1,6 @@
 import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
 import type { TempValue } from '../domain/temp-value.ts'
+import type { StoredBytes } from '../ports.ts'
 
 /** All but the bytes. */
 export const VALUE_COLUMNS = `address, namespace, owner, scope, expire_time, create_time, version, size,
@@ -38,4 +39,13 @@ export function valueFromRow(row: ValueRow): TempValue {
     sha256: row.sha256,
     blobId: row.blob_id ?? undefined,
   }
+}
+
+export interface BytesRow {
+  inline_bytes: Buffer | null
+  part_sums: Buffer | null
+}
+
+export function bytesFromRow(row: BytesRow): StoredBytes {
+  return { inlineBytes: row.inline_bytes, partSums: row.part_sums }
 }

@@ -43,8 +43,10 @@ function putOf(text: string, fields: Partial<PutCommand> = {}): PutCommand {
   }
 }
 
+const UNHELD = { partSums: Buffer.alloc(4), writerId: undefined }
+
 function blobOf(blobId: string): PutCommand['body'] {
-  return { kind: 'blob', blobId, size: 100_000, sha256: Buffer.alloc(32, 1), writerId: undefined }
+  return { kind: 'blob', blobId, size: 100_000, sha256: Buffer.alloc(32, 1), ...UNHELD }
 }
 
 describe.each(Object.entries(adapters))('%s', (_kind, open) => {

@@ -28,14 +28,14 @@ const PUT_NEW = {
   name: 'storage_put_new',
   text: `INSERT INTO offstage_storage.temp_values
       (address, namespace, owner, scope, ttl_ms, expire_time, fixed,
-       version, size, content_type, sha256, inline_bytes, blob_id)
+       version, size, content_type, sha256, inline_bytes, blob_id, part_sums)
     VALUES ($1, $2, $3, $4, $5,
       CASE WHEN $4::text IS NULL THEN now() + $5::bigint * interval '1 millisecond' END, false,
-      $6, $7, $8, $9, $10, offstage_storage.held_blob($11, $12))
+      $6, $7, $8, $9, $10, offstage_storage.held_blob($11, $12), $13)
     RETURNING ${VALUE_COLUMNS}`,
 }
 
-const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 12)
+const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 13)
 
 const LOCK = {
   name: 'storage_lock_value',
@@ -51,13 +51,13 @@ const REPLACE = {
       expire_time = CASE WHEN $2::text IS NULL
         THEN now() + coalesce($3, ttl_ms) * interval '1 millisecond' END,
       version = $4, size = $5, content_type = $6, sha256 = $7, inline_bytes = $8,
-      blob_id = offstage_storage.held_blob($9, $10),
+      blob_id = offstage_storage.held_blob($9, $10), part_sums = $11,
       claim = NULL, claim_until = NULL
     WHERE address = $1
     RETURNING ${VALUE_COLUMNS}`,
 }
 
-const REPLACE_REMEMBERED = remembering(REPLACE, 10)
+const REPLACE_REMEMBERED = remembering(REPLACE, 11)
 
 const END_UPLOAD = {
   name: 'storage_end_upload',
@@ -152,9 +152,10 @@ async function write(
 
 function contentOf({ version, contentType, body }: PutCommand): unknown[] {
   if (body.kind === 'inline') {
-    return [version, body.bytes.length, contentType, body.sha256, body.bytes, null, null]
+    return [version, body.bytes.length, contentType, body.sha256, body.bytes, null, null, null]
   }
-  return [version, body.size, contentType, body.sha256, null, body.blobId, body.writerId]
+  const { size, sha256, blobId, writerId, partSums } = body
+  return [version, size, contentType, sha256, null, blobId, writerId, partSums]
 }
 
 async function holdScope(tx: Queryable, scope: ScopeId | undefined): Promise<void> {

@@ -1,3 +1,4 @@
+import type { PartSums } from '../blobs/part-sums.ts'
 import { LEASE_MS } from '../keep-lease.ts'
 import type { BlobWriter, Storage, Upload } from '../ports.ts'
 
@@ -10,14 +11,22 @@ export class Headway {
   readonly #upload: Upload
   readonly #writer: string
   readonly #blob: BlobWriter
+  readonly #sums: PartSums
   #written: number
   #safe: number
 
-  constructor(storage: Storage, upload: Upload, writer: string, blob: BlobWriter) {
+  /** `sums`: those of what was received before; gone on with here. */
+  constructor(
+    storage: Storage,
+    upload: Upload,
+    writer: string,
+    { blob, sums }: { blob: BlobWriter; sums: PartSums },
+  ) {
     this.#storage = storage
     this.#upload = upload
     this.#writer = writer
     this.#blob = blob
+    this.#sums = sums
     this.#written = upload.received
     this.#safe = upload.received
   }
@@ -26,10 +35,16 @@ export class Headway {
     return this.#written
   }
 
+  /** Of all that is written. */
+  get partSums(): Buffer {
+    return this.#sums.toBuffer()
+  }
+
   /** Resolves to false when the upload is not this writer's any more. */
   async write(chunk: Buffer): Promise<boolean> {
     await this.#blob.write(chunk)
     this.#written += chunk.length
+    this.#sums.add(chunk)
     return this.#written - this.#safe < CHECKPOINT_BYTES || (await this.keep())
   }
 
@@ -39,9 +54,10 @@ export class Headway {
    */
   async keep(): Promise<boolean> {
     const received = this.#written
+    const partSums = this.partSums
     if (received > this.#safe) await this.#blob.sync()
     const { uploads, uploadIdleMsMax } = this.#storage
-    const progress = { received, leaseMs: LEASE_MS, idleMsMax: uploadIdleMsMax }
+    const progress = { received, partSums, leaseMs: LEASE_MS, idleMsMax: uploadIdleMsMax }
     const kept = await uploads.advance(this.#upload.id, this.#writer, progress)
     if (kept) this.#safe = Math.max(this.#safe, received)
     return kept

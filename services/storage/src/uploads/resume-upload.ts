@@ -9,18 +9,27 @@
  * 3. A stream that breaks off, for whatever reason but wrong bytes, leaves the upload where it is.
  * 4. An upload that is complete answers as it did when it became so, while it is remembered.
  * 5. A writer that sends nothing until the upload's end is told so then.
+ * 6. What was received is looked at before it is gone on with: where it is damaged, the upload is cut back
+ *    to what is sound, and the caller is told where to go on.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
+import { isSound, PART_BYTES, PartSums } from '../blobs/part-sums.ts'
 import { faultOfChecksum, faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { ResumeHeader, StoredValue } from '../domain/temp-value.ts'
 import { type KeptLease, keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
 import type { Storage, Upload } from '../ports.ts'
-import { offsetInvalid, refusalFromWrite, uploadBusy, uploadNotFound } from '../refusals.ts'
+import {
+  offsetInvalid,
+  prefixDamaged,
+  refusalFromWrite,
+  uploadBusy,
+  uploadNotFound,
+} from '../refusals.ts'
 import type { PutBody } from '../values/put-parts.ts'
 import { commitPut } from '../values/put-value.ts'
 import { refuse } from '../values/receive-body.ts'
@@ -73,18 +82,16 @@ async function receiveRest(
   writer: string,
   body: PutBody,
 ): Promise<StoredValue> {
+  const { hash, sums } = await soundPrefix(storage, upload, writer)
   const blob = await storage.blobs.resume(upload.blobId, upload.received)
-  if (blob === undefined) {
-    await storage.uploads.delete(upload.id)
-    throw uploadNotFound(upload.id)
-  }
+  if (blob === undefined) throw uploadNotFound(upload.id)
   // Open until the row of the value points to it, so that it counts as being written.
   await using _closed = blob
-  const headway = new Headway(storage, upload, writer, blob)
+  const headway = new Headway(storage, upload, writer, { blob, sums })
   using lease = keepLease(() => headway.keep())
-  const hash = await hashOfReceived(storage, upload)
   await append(storage, { upload, lease, headway, hash }, body)
-  const whole = { size: headway.written, sha256: hash.digest() }
+  const { written: size, partSums } = headway
+  const whole = { size, sha256: hash.digest(), partSums }
   return await complete(storage, upload, writer, whole, body.trailer?.sha256)
 }
 
@@ -124,7 +131,7 @@ async function complete(
   storage: Storage,
   upload: Upload,
   writer: string,
-  whole: { size: number; sha256: Buffer },
+  whole: { size: number; sha256: Buffer; partSums: Buffer },
   trailing: Buffer | undefined,
 ): Promise<StoredValue> {
   const { id, header, namespace, owner, blobId } = upload
@@ -154,12 +161,46 @@ async function end(storage: Storage, id: UploadId): Promise<void> {
   storage.garbageMade()
 }
 
-/** A hash cannot be kept in a row, so what is there is read again. */
-async function hashOfReceived(storage: Storage, upload: Upload): Promise<Hash> {
+/**
+ * Reads again what is there, for a hash cannot be kept in a row, and compares it with its checksums
+ * (invariant 6). A long prefix takes its time, so the lease is renewed.
+ */
+async function soundPrefix(
+  storage: Storage,
+  upload: Upload,
+  writer: string,
+): Promise<{ hash: Hash; sums: PartSums }> {
+  const { id, received, partSums } = upload
+  const { uploads, uploadIdleMsMax: idleMsMax } = storage
+  const progress = { received, partSums, leaseMs: LEASE_MS, idleMsMax }
+  using lease = keepLease(() => uploads.advance(id, writer, progress))
+  const prefix = await readPrefix(storage, upload)
+  if (lease.lost) throw await lostUpload(storage, id)
+  if (prefix === undefined) {
+    await uploads.delete(id)
+    throw uploadNotFound(id)
+  }
+  if (prefix.size === received) return prefix
+  await uploads.cutBack(id, writer, { received: prefix.size, partSums: prefix.sums.toBuffer() })
+  throw prefixDamaged(id, received, prefix.size)
+}
+
+/** What of the bytes received is as it came, up to the first part that is not; undefined: the blob is lost. */
+async function readPrefix(
+  storage: Storage,
+  { blobId, received, partSums }: Upload,
+): Promise<{ hash: Hash; sums: PartSums; size: number } | undefined> {
+  await using reader = await storage.blobs.open(blobId)
+  if (reader === undefined) return undefined
   const hash = createHash('sha256')
-  if (upload.received === 0) return hash
-  await using reader = await storage.blobs.open(upload.blobId)
-  if (reader === undefined) throw uploadNotFound(upload.id)
-  for await (const chunk of reader.chunks(0)) hash.update(chunk)
-  return hash
+  const sums = new PartSums()
+  let size = 0
+  for await (const chunk of reader.chunks(0)) {
+    const part = chunk.subarray(0, received - size)
+    if (part.length === 0 || !isSound(partSums, size / PART_BYTES, part)) break
+    hash.update(part)
+    sums.add(part)
+    size += part.length
+  }
+  return { hash, sums, size }
 }

@@ -216,7 +216,12 @@ test('only headway puts off the end of an upload', async () => {
     return row?.later
   }
   const advance = (received: number) =>
-    store.advance(id, 'w', { received, leaseMs: 60_000, idleMsMax: 3_600_000 })
+    store.advance(id, 'w', {
+      received,
+      partSums: Buffer.alloc(4),
+      leaseMs: 60_000,
+      idleMsMax: 3_600_000,
+    })
   expect(await store.acquire(id, 'w', 60_000)).toBe(true)
   await ground.run("UPDATE offstage_storage.uploads SET expire_time = now() + interval '1 minute'")
   expect(await advance(0)).toBe(true)

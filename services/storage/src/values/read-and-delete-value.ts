@@ -10,13 +10,19 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
-import type { ReadPart } from '../domain/temp-value.ts'
+import type { ReadPart, StoredValue } from '../domain/temp-value.ts'
 import { keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
 import type { Claim, Storage } from '../ports.ts'
-import { bytesDamaged, nothingPutYet, valueBusy, valueNotFound } from '../refusals.ts'
-import { describeValue } from './read-value.ts'
-import { openBody } from './value-body.ts'
+import {
+  bytesDamaged,
+  nothingPutYet,
+  valueBusy,
+  valueNotFound,
+  valueUnsteady,
+} from '../refusals.ts'
+import { describeValue, LOOKS_MAX } from './read-value.ts'
+import { openBody, type ValueBody } from './value-body.ts'
 
 const LOOK_EVERY_MS = 100
 
@@ -29,12 +35,11 @@ export async function* readAndDeleteValue(
   const described = await describeValue(storage, actor, address)
   if (described.kind === 'reserved') throw nothingPutYet(address)
   const claim = newClaim()
-  const { value, inlineBytes } = await take(storage, address, claim, signal)
   using lease = keepLease(() => storage.values.renewClaim(address, claim, LEASE_MS))
   let consumed = false
   try {
-    await using body = await openBody(storage.blobs, value, inlineBytes)
-    if (body === undefined) throw bytesDamaged(address, 'are missing')
+    await using taken = await takeOpen(storage, address, claim, signal)
+    const { value, body } = taken
     yield { kind: 'value', value }
     for await (const bytes of body.chunks(0)) {
       if (lease.lost) throw valueBusy(address)
@@ -47,6 +52,28 @@ export async function* readAndDeleteValue(
   } finally {
     if (!consumed) await storage.values.releaseClaim(address, claim)
   }
+}
+
+/** A claim does not hold off a put, so the blob can be gone by the opening: then what has replaced the value is taken. */
+async function takeOpen(
+  storage: Storage,
+  address: Address,
+  claim: string,
+  signal: AbortSignal,
+): Promise<{ value: StoredValue; body: ValueBody } & AsyncDisposable> {
+  let missing: string | undefined
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const taken = await take(storage, address, claim, signal)
+    const { value } = taken
+    const body = await openBody(storage.blobs, value, taken)
+    if (body !== undefined) {
+      return { value, body, [Symbol.asyncDispose]: () => body[Symbol.asyncDispose]() }
+    }
+    await storage.values.releaseClaim(address, claim)
+    if (missing === value.version) throw bytesDamaged(address, 'are missing')
+    missing = value.version
+  }
+  throw valueUnsteady(address)
 }
 
 /** Invariant 1. */

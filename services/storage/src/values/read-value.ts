@@ -8,6 +8,7 @@ import {
   offsetInvalid,
   valueChanged,
   valueNotFound,
+  valueUnsteady,
 } from '../refusals.ts'
 import { openBody, type ValueBody } from './value-body.ts'
 
@@ -44,8 +45,8 @@ export async function describeValue(
   return value
 }
 
-/** A blob can go between the look at its row and its opening, when the value is replaced: look again. */
-const LOOKS_MAX = 5
+/** A blob can go between the look at its row and its opening, when the value is replaced: look again. One that stays the value's and is not there is lost. */
+export const LOOKS_MAX = 20
 
 async function openValue(
   storage: Storage,
@@ -53,17 +54,20 @@ async function openValue(
   query: ReadQuery,
 ): Promise<{ value: StoredValue; body: ValueBody }> {
   const { address } = query
+  let missing: string | undefined
   for (let look = 0; look < LOOKS_MAX; look++) {
     const found = await storage.values.read(address)
     if (found === undefined || !mayTouch(actor, 'values.read', found.value))
       throw valueNotFound(address)
-    const { value, inlineBytes } = found
+    const { value } = found
     if (value.kind === 'reserved') throw nothingPutYet(address)
     refuseUnfit(value, query)
-    const body = await openBody(storage.blobs, value, inlineBytes)
+    const body = await openBody(storage.blobs, value, found)
     if (body !== undefined) return { value, body }
+    if (missing === value.version) throw bytesDamaged(address, 'are missing')
+    missing = value.version
   }
-  throw bytesDamaged(address, 'are missing')
+  throw valueUnsteady(address)
 }
 
 function refuseUnfit(value: StoredValue, { address, offset, ifSha256 }: ReadQuery): void {

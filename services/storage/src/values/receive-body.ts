@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { PartSums } from '../blobs/part-sums.ts'
 import { writerIdOf } from '../domain/blob-id.ts'
 import {
   type BodyBounds,
@@ -33,26 +34,31 @@ export async function receiveBody(
   refuse(faultOfBounds(bounds))
   if (bounds.size !== undefined) await refuseWithoutRoom(blobs, bounds.size)
   const hash = createHash('sha256')
+  const sums = new PartSums()
   const held: Buffer[] = []
   let size = 0
   let writer: BlobWriter | undefined
+  const write = (to: BlobWriter, bytes: Buffer) => {
+    sums.add(bytes)
+    return to.write(bytes)
+  }
   try {
     for await (const chunk of chunks) {
       refuse(faultOfChunk(bounds, size, chunk.length))
       size += chunk.length
       hash.update(chunk)
       if (writer === undefined) held.push(chunk)
-      else await writer.write(chunk)
+      else await write(writer, chunk)
       if (writer !== undefined || size <= INLINE_BYTES_MAX) continue
       writer = await writers.create()
-      for (const early of held.splice(0)) await writer.write(early)
+      for (const early of held.splice(0)) await write(writer, early)
     }
     const sha256 = hash.digest()
     refuse(faultOfWhole(bounds, size, sha256))
     refuse(faultOfChecksum(chunks.trailer?.sha256, sha256))
     if (writer === undefined) return inlineBody(Buffer.concat(held, size), sha256)
     await writer.sync()
-    return blobBody(blobs, writer, size, sha256)
+    return blobBody(blobs, writer, { size, sha256, partSums: sums.toBuffer() })
   } catch (error) {
     if (writer !== undefined) await drop(blobs, writer)
     throw error
@@ -86,12 +92,11 @@ function inlineBody(bytes: Buffer, sha256: Buffer): ReceivedBody {
 function blobBody(
   blobs: BlobStore,
   writer: BlobWriter,
-  size: number,
-  sha256: Buffer,
+  content: { size: number; sha256: Buffer; partSums: Buffer },
 ): ReceivedBody {
   const { blobId } = writer
   return {
-    body: { kind: 'blob', blobId, size, sha256, writerId: writerIdOf(blobId) },
+    body: { kind: 'blob', blobId, ...content, writerId: writerIdOf(blobId) },
     discard: () => drop(blobs, writer),
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   }

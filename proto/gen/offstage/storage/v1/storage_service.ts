@@ -78,7 +78,10 @@ export interface PutValueHeader {
    * did when it became so.
    */
   uploadId: string;
-  /** Where the first chunk belongs in the upload; must be what GetUpload told (OFFSET_INVALID otherwise). */
+  /**
+   * Where the first chunk belongs in the upload; must be what GetUpload told. OFFSET_INVALID otherwise, and where bytes received before
+   * are damaged: `expected` in its metadata says where to go on.
+   */
   offset: bigint;
   /** The user it will belong to; only services may name another than themselves. */
   owner: string;
@@ -2358,7 +2361,10 @@ export const StorageServiceService = {
     responseSerialize: (value: PutValueResponse): Buffer => Buffer.from(PutValueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutValueResponse => PutValueResponse.decode(value),
   },
-  /** Reads a value: first its description, then chunks. VALUE_NOT_FOUND where there is none. */
+  /**
+   * Reads a value: first its description, then chunks, each checked before it is sent. VALUE_NOT_FOUND where there is none, VALUE_DAMAGED
+   * where the bytes are not those that were put (any more).
+   */
   getValue: {
     path: "/offstage.storage.v1.StorageService/GetValue" as const,
     requestStream: false as const,
@@ -2486,7 +2492,10 @@ export interface StorageServiceServer extends UntypedServiceImplementation {
    * there; without one it gets a new address. CHECKSUM_MISMATCH where the bytes do not fit the header's checksum.
    */
   putValue: handleClientStreamingCall<PutValueRequest, PutValueResponse>;
-  /** Reads a value: first its description, then chunks. VALUE_NOT_FOUND where there is none. */
+  /**
+   * Reads a value: first its description, then chunks, each checked before it is sent. VALUE_NOT_FOUND where there is none, VALUE_DAMAGED
+   * where the bytes are not those that were put (any more).
+   */
   getValue: handleServerStreamingCall<GetValueRequest, GetValueResponse>;
   /**
    * Reads a value and deletes it once its last byte has left the service (row L4); a reader that dies after that, with the rest in
@@ -2534,7 +2543,10 @@ export interface StorageServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PutValueResponse) => void,
   ): ClientWritableStream<PutValueRequest>;
-  /** Reads a value: first its description, then chunks. VALUE_NOT_FOUND where there is none. */
+  /**
+   * Reads a value: first its description, then chunks, each checked before it is sent. VALUE_NOT_FOUND where there is none, VALUE_DAMAGED
+   * where the bytes are not those that were put (any more).
+   */
   getValue(request: GetValueRequest, options?: Partial<CallOptions>): ClientReadableStream<GetValueResponse>;
   getValue(
     request: GetValueRequest,

@@ -1,9 +1,11 @@
 -- The truth about temp values: who owns what, where its bytes are, when it ends. The database's
 -- clock is the only one: `now()`, and `clock_timestamp()` where a statement may have waited for a lock.
 
--- Ties a data directory to this database, so that a sweep never takes another database's blobs for orphans.
+-- Ties a data directory to this database, so that a sweep never takes another database's blobs for orphans, and this
+-- database to its directory, so that an empty one in its place is noticed.
 CREATE TABLE offstage_storage.identity (
   id        uuid    NOT NULL DEFAULT gen_random_uuid(),
+  store_id  text,                               -- null until a directory was taken
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton)
 );
 INSERT INTO offstage_storage.identity DEFAULT VALUES;
@@ -64,12 +66,14 @@ CREATE TABLE offstage_storage.temp_values (
   sha256       bytea,
   inline_bytes bytea,
   blob_id      text,
+  part_sums    bytea,                           -- checksums of the parts of the blob
   claim        text,                            -- a read-and-delete under way
   claim_until  timestamptz,
   CONSTRAINT ends CHECK ((scope IS NULL) <> (expire_time IS NULL)),
   CONSTRAINT reserved_or_stored CHECK (CASE WHEN version IS NULL
-    THEN size = 0 AND sha256 IS NULL AND inline_bytes IS NULL AND blob_id IS NULL AND claim IS NULL
-    ELSE octet_length(sha256) = 32 AND (inline_bytes IS NULL) <> (blob_id IS NULL) END)
+    THEN size = 0 AND sha256 IS NULL AND inline_bytes IS NULL AND blob_id IS NULL AND claim IS NULL AND part_sums IS NULL
+    ELSE octet_length(sha256) = 32 AND (inline_bytes IS NULL) <> (blob_id IS NULL)
+      AND (part_sums IS NULL) = (blob_id IS NULL) END)
 );
 CREATE UNIQUE INDEX temp_values_blob ON offstage_storage.temp_values (blob_id) WHERE blob_id IS NOT NULL;
 CREATE INDEX temp_values_expiring ON offstage_storage.temp_values (expire_time) WHERE expire_time IS NOT NULL;
@@ -96,6 +100,7 @@ CREATE TABLE offstage_storage.uploads (
   size         bigint,
   blob_id      text        NOT NULL UNIQUE,
   received     bigint      NOT NULL DEFAULT 0,  -- bytes known to be on disk
+  part_sums    bytea       NOT NULL DEFAULT '', -- their checksums
   writer       text,                            -- the call that is writing
   writer_until timestamptz,
   expire_time  timestamptz NOT NULL
