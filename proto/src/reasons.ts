@@ -63,6 +63,12 @@ export const REASONS = {
     retry: false,
     about: 'The server does not know this call or this option of it.',
   },
+  WRONG_SERVICE: {
+    code: 'UNIMPLEMENTED',
+    retry: false,
+    about:
+      'Another service of Offstage answers at this address; the text says which and which was meant.',
+  },
 
   // Jobs and namespaces
   JOB_NOT_FOUND: {

@@ -18,6 +18,7 @@ import { addressOf, listen } from './listen.ts'
 import { type ServerTls, serverCredentials } from './server-credentials.ts'
 import { addStandardServices } from './standard-services.ts'
 import { withUnreadable } from './unreadable.ts'
+import { refuseSiblings } from './wrong-service.ts'
 
 export interface GrpcServerOptions {
   /** Names the server in errors and logs. */
@@ -70,6 +71,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   }
   const names = options.services.map(({ definition }) => nameOfService(definition))
   const standard = addStandardServices(server, names)
+  refuseSiblings(server, names)
   let port = options.port
 
   const service = createService({

@@ -1,7 +1,8 @@
-import { Metadata, type ServiceError } from '@grpc/grpc-js'
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { JobServiceClient } from '@offstage/proto/jobs'
 import { StorageServiceClient } from '@offstage/proto/storage'
 import {
+  type CallOptions,
   type Channel,
   callUnary,
   createChannel,
@@ -46,10 +47,14 @@ export function createConnection(schedulerAddress: string, storageAddress: strin
 /** A scheduler that does not answer in this time counts as unreachable. */
 const REACH_MS = 5_000
 
+/** A HealthCheckRequest: its one field, by number and length. */
+const HEALTH_OF_JOBS = lengthPrefixed('offstage.jobs.v1.JobService')
+
 /**
  * Makes sure the scheduler can be reached at all: any answer to a health check will do, even one that says it
  * is not ready or knows no such call. The answer's date tells whether the clocks agree.
- * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER.
+ * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER; WRONG_SERVICE
+ *   where another service of Offstage answers there.
  */
 export async function checkReachable(connection: Connection): Promise<void> {
   const { jobs, scheduler } = connection
@@ -66,10 +71,24 @@ export async function checkReachable(connection: Connection): Promise<void> {
   }
   const terms = { deadlineMs: REACH_MS, metadata: new Metadata(), target: scheduler }
   try {
-    await callUnary(check, Buffer.alloc(0), terms)
+    await callUnary(check, HEALTH_OF_JOBS, terms)
   } catch (error) {
     if (!(error instanceof OffstageError) || isUnreachable(error)) throw error
+    if (error.code === status.NOT_FOUND) await askWhoAnswers(connection, terms)
   }
+}
+
+/** The server does not know the job service: any call of it says whether it is another one of ours. */
+async function askWhoAnswers({ jobs }: Connection, terms: CallOptions): Promise<void> {
+  try {
+    await callUnary(jobs.getJob.bind(jobs), { namespace: '', jobId: '' }, terms)
+  } catch (error) {
+    if (!(error instanceof OffstageError) || error.reason === 'WRONG_SERVICE') throw error
+  }
+}
+
+function lengthPrefixed(name: string): Buffer {
+  return Buffer.from([0x0a, name.length, ...Buffer.from(name)])
 }
 
 function isUnreachable({ reason }: OffstageError): boolean {

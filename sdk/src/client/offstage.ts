@@ -101,7 +101,8 @@ export class Offstage implements JobCalls, AsyncDisposable {
 
   /**
    * Connects to the scheduler, and makes sure it can be reached.
-   * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER.
+   * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER; WRONG_SERVICE
+   *   where another service of Offstage answers there.
    */
   static async connect(options: ConnectOptions = {}): Promise<Offstage> {
     const client = Offstage.dial(options)

@@ -1,5 +1,9 @@
 import { type ServiceError, status } from '@grpc/grpc-js'
-import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
+import {
+  decodeErrorDetails,
+  type ErrorDetails,
+  STATUS_DETAILS_KEY,
+} from '@offstage/proto/error-details'
 import type { Reason } from '@offstage/proto/reasons'
 import type { CallOptions } from './call-options.ts'
 import { OffstageError } from './offstage-error.ts'
@@ -20,7 +24,8 @@ export function errorFromStatus(error: ServiceError, options: CallOptions = {}):
   if (Buffer.isBuffer(bytes)) {
     const details = decodeErrorDetails(bytes)
     if (details.reason !== undefined) {
-      return new OffstageError({ ...details, reason: details.reason, cause: error })
+      const message = details.reason === 'WRONG_SERVICE' ? mixUp(details, options) : details.message
+      return new OffstageError({ ...details, message, reason: details.reason, cause: error })
     }
   }
   if (isConnectionLoss(error)) return unreachable(error, options)
@@ -46,6 +51,13 @@ const CONNECTION_CUT = /^Call cancelled$|Call ended without gRPC status/
 
 function isConnectionLoss({ code, details }: ServiceError): boolean {
   return code === status.UNAVAILABLE || CONNECTION_CUT.test(details)
+}
+
+/** Only the caller knows which address it was, and what sets it. */
+function mixUp({ message, metadata }: ErrorDetails, { target }: CallOptions): string {
+  if (target?.variable === undefined) return message
+  const { answered, meant } = metadata ?? {}
+  return `${target.address} is ${answered}, not ${meant}. ${target.variable} sets the address.`
 }
 
 function unreachable(cause: ServiceError, options: CallOptions): OffstageError {
