@@ -1,5 +1,5 @@
-import { spawnProcess } from '@offstage/kit/testkit'
 import { Offstage } from '@offstage/sdk'
+import { spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 
