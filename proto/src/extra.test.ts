@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { AttachRequest } from './executor.ts'
-import { EXTRA_DEPTH_MAX, isDeeper } from './extra.ts'
+import { isDeeper } from './extra.ts'
 import { ListJobsResponse, WatchJobsResponse } from './jobs.ts'
+import { LIMITS } from './limits.ts'
+
+const { extraDepthMax } = LIMITS
 
 type Value = unknown
 const shapes: readonly ((inner: Value) => Value)[] = [(v) => ({ v }), (v) => [v]]
@@ -16,7 +19,7 @@ function extraOf(levels: number, shape: (inner: Value) => Value): Record<string,
 test.for(shapes)(
   'an extra of as many levels as allowed can be read wherever it stands',
   (shape) => {
-    const extra = extraOf(EXTRA_DEPTH_MAX, shape)
+    const extra = extraOf(extraDepthMax, shape)
     const report = AttachRequest.fromPartial({
       messages: [{ extra }],
       progress: [{ progress: { extra } }],
@@ -31,7 +34,7 @@ test.for(shapes)(
 )
 
 test.for(shapes)('levels of objects and lists are counted', (shape) => {
-  expect(isDeeper(extraOf(EXTRA_DEPTH_MAX, shape), EXTRA_DEPTH_MAX)).toBe(false)
-  expect(isDeeper(extraOf(EXTRA_DEPTH_MAX + 1, shape), EXTRA_DEPTH_MAX)).toBe(true)
+  expect(isDeeper(extraOf(extraDepthMax, shape), extraDepthMax)).toBe(false)
+  expect(isDeeper(extraOf(extraDepthMax + 1, shape), extraDepthMax)).toBe(true)
   expect(isDeeper({ flat: [1, 'two', null] }, 2)).toBe(false)
 })

@@ -15,15 +15,30 @@ test('a start that PostgreSQL could not hold is refused, naming the field', asyn
   await using it = await start()
   await using _executor = await attachExecutor(it.address)
   const wrong = [
-    [{ params: { source: inline, contentType: 'a\0b' } }, /params\.content_type must not .* NUL/],
-    [{ params: { source: { $case: 'address', value: 'a\0b' } } }, /params\.address must not/],
+    [
+      { params: { source: inline, contentType: 'a\0b' } },
+      /params\.content_type must be a media type/,
+    ],
+    [
+      { params: { source: { $case: 'address', value: 'a\0b' } } },
+      /params\.address must be an address/,
+    ],
     [{ requestId: '\0' }, /request_id must not contain a NUL/],
     [{ labels: { a: '\0' } }, /labels\[a\] must not contain a NUL/],
     [{ labels: { '\0': 'a' } }, /labels\[.\] must not contain a NUL/s],
     [{ tracestate: '\0' }, /tracestate must not contain a NUL/],
-    [{ additionalResultAddress: long }, /additional_result_address must be at most 200/],
-    [{ resultAddress: long }, /result_address must be at most 200/],
-    [{ scope: long }, /scope must be at most 200/],
+    [
+      { additionalResultAddress: long },
+      /additional_result_address must be an address temp storage gave/,
+    ],
+    [{ resultAddress: '../../etc/passwd' }, /result_address must be an address temp storage gave/],
+    [{ resultAddress: `val_${'0'.repeat(31)}` }, /result_address must be an address/],
+    [{ params: { source: { $case: 'address', value: 'here' } } }, /params\.address must be an/],
+    [{ scope: 'form-1' }, /scope must be a scope temp storage opened/],
+    [
+      { params: { source: inline, contentType: 'a/b\r\nc' } },
+      /params\.content_type must be a media/,
+    ],
     [{ displayName: long }, /display_name must be at most 200/],
     [{ traceparent: long }, /traceparent must be at most 100/],
     [{ tracestate: long }, /tracestate must be at most 512/],

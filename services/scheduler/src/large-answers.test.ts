@@ -9,7 +9,7 @@ import { openWatch } from './testing/watch.ts'
 
 // The raw client takes messages of 4 MiB, as gRPC has it where nobody says otherwise.
 
-const inline = { $case: 'inline' as const, value: Buffer.alloc(64_000, 'x') }
+const inline = { $case: 'inline' as const, value: Buffer.from(JSON.stringify('x'.repeat(64_000))) }
 const pages = (count: number) =>
   Array.from({ length: count }, () => ({ method: 'test.job', params: { source: inline } }))
 

@@ -1,7 +1,7 @@
 /** What the scheduler needs from outside, and the shapes that pass there. */
 import type { Completion, Job, JobError, JobMessage, JobStanding, Progress } from './domain/job.ts'
 import type { JobState } from './domain/job-state.ts'
-import type { MethodDefinition } from './domain/method-definition.ts'
+import type { MethodDefinition, MethodTerms } from './domain/method-definition.ts'
 import type { Payload, StartCommand, StartOptions } from './domain/start-command.ts'
 
 /** A start with the id it will have and, for eager dispatch, the attachment that will run it. */
@@ -206,5 +206,10 @@ export interface AttachmentStore {
 
 export interface MethodStore {
   announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void>
-  read(namespace: string): Promise<MethodDefinition[]>
+  /** The terms of each, or undefined where it was never announced. */
+  find(
+    methods: readonly { readonly namespace: string; readonly name: string }[],
+  ): Promise<(MethodTerms | undefined)[]>
+  /** The first of the names of a namespace, in order. */
+  names(namespace: string): Promise<string[]>
 }

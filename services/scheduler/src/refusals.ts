@@ -1,6 +1,6 @@
 /** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
 import { Refusal } from '@offstage/kit/grpc'
-import type { Violation } from './domain/violations.ts'
+import type { Violation } from '@offstage/proto/field-rules'
 import type { ExistingJob } from './ports.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {

@@ -43,7 +43,7 @@ describe('the header of a put', () => {
       timeToLive: duration(31 * 86_400),
       sha256: Buffer.alloc(20),
       size: -1n,
-      owner: 'o'.repeat(201),
+      owner: 'o'.repeat(256),
       offset: 5n,
     })
     const refusal = await refusalOf(bad)
@@ -60,6 +60,34 @@ describe('the header of a put', () => {
     const refusal = await refusalOf(ann.put(Buffer.alloc(1), { timeToLive: duration(seconds) }))
     expect(refusal).toMatchObject({ reason: 'INVALID_FIELD', fields: ['header.time_to_live'] })
   })
+})
+
+describe('each limit of a header holds: what is at it is taken, what is one beyond is refused', () => {
+  const text = (length: number) => 'x'.repeat(length)
+  test.each<[string, Partial<PutValueHeader>, Partial<PutValueHeader>]>([
+    ['content_type', { contentType: `a/${text(98)}` }, { contentType: `a/${text(99)}` }],
+    ['content_type', { contentType: 'a/b; c="d"' }, { contentType: 'a/b\r\nc: d' }],
+    ['namespace', { namespace: text(63) }, { namespace: text(64) }],
+    ['time_to_live', { timeToLive: duration(2_592_000) }, { timeToLive: duration(2_592_001) }],
+    ['owner', { owner: text(255) }, { owner: text(256) }],
+    ['request_id', { requestId: text(100) }, { requestId: text(101) }],
+  ])('%s', async (field, atLimit, beyond) => {
+    const { address } = await ann.put(Buffer.from('x'), atLimit)
+    await ann.delete(address)
+    const refusal = await refusalOf(ann.put(Buffer.from('x'), beyond))
+    expect(refusal).toMatchObject({ reason: 'INVALID_FIELD', fields: [`header.${field}`] })
+  })
+})
+
+test.each([
+  ['lease', { lease: duration(5) }, { lease: duration(4) }],
+  ['lease', { lease: duration(86_400) }, { lease: duration(86_401) }],
+  ['display_name', { displayName: 'x'.repeat(200) }, { displayName: 'x'.repeat(201) }],
+])('the limit of %s of a scope holds at it and one beyond', async (field, atLimit, beyond) => {
+  const { scope } = await ann.openScope(atLimit)
+  await ann.closeScope(scope)
+  const refusal = await refusalOf(ann.openScope(beyond))
+  expect(refusal).toMatchObject({ reason: 'INVALID_FIELD', fields: [field] })
 })
 
 describe('the parts of a put', () => {

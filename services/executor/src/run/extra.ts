@@ -1,4 +1,5 @@
-import { EXTRA_BYTES_MAX, EXTRA_DEPTH_MAX, isDeeper } from '@offstage/proto/extra'
+import { isDeeper } from '@offstage/proto/extra'
+import { LIMITS } from '@offstage/proto/limits'
 import { jsonText, NotEncodableError } from '@offstage/sdk/jobs'
 
 /**
@@ -9,12 +10,12 @@ import { jsonText, NotEncodableError } from '@offstage/sdk/jobs'
 export function checkExtra(extra: Record<string, unknown>): Record<string, unknown> {
   const text = jsonOf(extra)
   if (!text?.startsWith('{')) throw new TypeError('extra must be an object')
-  if (Buffer.byteLength(text) > EXTRA_BYTES_MAX) {
-    throw new TypeError(`extra is over ${EXTRA_BYTES_MAX} bytes as JSON`)
+  if (Buffer.byteLength(text) > LIMITS.extraBytesMax) {
+    throw new TypeError(`extra is over ${LIMITS.extraBytesMax} bytes as JSON`)
   }
   const plain: Record<string, unknown> = JSON.parse(text)
-  if (isDeeper(plain, EXTRA_DEPTH_MAX)) {
-    throw new TypeError(`extra is nested more than ${EXTRA_DEPTH_MAX} levels deep`)
+  if (isDeeper(plain, LIMITS.extraDepthMax)) {
+    throw new TypeError(`extra is nested more than ${LIMITS.extraDepthMax} levels deep`)
   }
   return plain
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { RunningJob } from '../ports.ts'
-import { Attachment, LANE_SLOTS_MAX, type Outgoing } from './attachment.ts'
+import { Attachment, type Outgoing } from './attachment.ts'
 
 function attached() {
   const frames: Outgoing[] = []
@@ -11,6 +11,7 @@ function attached() {
     namespace: 'default',
     name: 'test',
     methods: [],
+    lanes: [{ lane: 1, slots: 10 }],
     send: (frame) => frames.push(frame),
   })
   return { attachment, frames }
@@ -57,11 +58,17 @@ test('assignments that are too much for one frame leave in several, cancels with
   expect(frames.map(({ cancels }) => cancels.length)).toEqual([...frames.slice(1).map(() => 0), 1])
 })
 
-test('an executor cannot be granted more than a lane can have', () => {
+test('no more slots are free than were announced, and none of a lane that was not', () => {
   const { attachment } = attached()
-  attachment.grant(1, LANE_SLOTS_MAX)
-  attachment.grant(1, LANE_SLOTS_MAX)
-  expect(attachment.credits(1)).toBe(LANE_SLOTS_MAX)
+  expect(attachment.creditFault({ lane: 1, slots: 10 })).toBeUndefined()
+  attachment.grant(1, 10)
+  expect(attachment.creditFault({ lane: 1, slots: 1 })).toMatchObject({ field: 'slots' })
+  expect(attachment.creditFault({ lane: 1, slots: -1 })).toMatchObject({ field: 'slots' })
+  attachment.reserve(1, 3)
+  expect(attachment.creditFault({ lane: 1, slots: 3 })).toBeUndefined()
+  expect(attachment.creditFault({ lane: 1, slots: 4 })).toMatchObject({ field: 'slots' })
+  expect(attachment.creditFault({ lane: 2, slots: 1 })).toMatchObject({ field: 'lane' })
+  expect(attachment.creditFault({ lane: 7, slots: 0 })).toMatchObject({ field: 'lane' })
 })
 
 test('a fence for an old attempt leaves the present one in place', () => {

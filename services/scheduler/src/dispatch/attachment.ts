@@ -10,9 +10,16 @@
  *  3. After `detach` nothing is reserved or sent any more.
  */
 import assert from 'node:assert/strict'
+import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { RunningJob } from '../ports.ts'
+
+/** Slots of a lane that are free again. */
+export interface Credit {
+  readonly lane: number
+  readonly slots: number
+}
 
 export interface AttemptRef {
   readonly jobId: string
@@ -34,6 +41,8 @@ export interface AttachmentOptions {
   readonly namespace: string
   readonly name: string
   readonly methods: readonly MethodDefinition[]
+  /** The lanes it has. */
+  readonly lanes: readonly Credit[]
   /** Sends one frame. */
   send(frame: Outgoing): void
 }
@@ -43,8 +52,6 @@ const LANES = 4
 const FRAME_BYTES_MAX = 1024 * 1024
 /** What an assignment takes beside its parameters and labels, at most about. */
 const ASSIGNMENT_BYTES = 1_000
-/** As in LaneSlots of the executor protocol. */
-export const LANE_SLOTS_MAX = 100_000
 
 export class Attachment {
   readonly id: string
@@ -57,6 +64,8 @@ export class Attachment {
   readonly signature: string
   readonly running = new Map<string, RunningJob>()
   readonly #credits = new Int32Array(LANES)
+  /** As announced; 0 where it has no such lane. */
+  readonly #slots = new Int32Array(LANES)
   readonly #send: (frame: Outgoing) => void
   #outgoing: Outgoing | undefined
   /** Whether it has been heard from since the leases were renewed last. */
@@ -71,6 +80,7 @@ export class Attachment {
     this.name = options.name
     this.laneOf = new Map(options.methods.map((method) => [method.name, method.lane]))
     this.signature = [...this.laneOf].sort().join(' ')
+    for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
     this.#send = options.send
   }
 
@@ -88,9 +98,20 @@ export class Attachment {
     return this.#taking ? (this.#credits[lane] ?? 0) : 0
   }
 
-  /** Never more than one lane can have, whatever the executor says (guarantee 6). */
+  /** Why an executor cannot have slots free that it gives credits for (guarantee 6); undefined where it can. */
+  creditFault({ lane, slots }: Credit): Violation | undefined {
+    const has = this.#slots[lane] ?? 0
+    const free = this.#credits[lane] ?? 0
+    if (has === 0) return { field: 'lane', description: `is ${lane}, which was not announced` }
+    if (slots >= 0 && (!this.#taking || free + slots <= has)) return undefined
+    const description = `is ${slots} beside ${free} free ones, of ${has} in all`
+    return { field: 'slots', description }
+  }
+
+  /** Slots have become free. */
   grant(lane: number, slots: number): void {
-    this.#credits[lane] = Math.min((this.#credits[lane] ?? 0) + slots, LANE_SLOTS_MAX)
+    if (!this.#taking) return
+    this.#credits[lane] = (this.#credits[lane] ?? 0) + slots
   }
 
   reserve(lane: number, slots = 1): void {

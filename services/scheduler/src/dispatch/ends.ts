@@ -23,6 +23,7 @@ import type {
 import { overloaded } from '../refusals.ts'
 import type { Attachment } from './attachment.ts'
 import { createBatcher } from './batcher.ts'
+import { checkedResult } from './check-result.ts'
 import { isDataError, persist } from './persist.ts'
 
 /** How an attempt ended, as its executor tells it. */
@@ -116,10 +117,14 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
     async record(attachment, results) {
       const plain: (AttemptSuccess & Pending)[] = []
       const rest: (AttemptEnd & Pending)[] = []
-      for (const result of results) {
-        const job = attachment.running.get(result.jobId)
-        if (job === undefined || job.attempt !== result.attempt) attachment.fence(result)
-        else if (isPlain(result)) plain.push(plainSuccess(attachment, job, result))
+      for (const given of results) {
+        const job = attachment.running.get(given.jobId)
+        if (job === undefined || job.attempt !== given.attempt) {
+          attachment.fence(given)
+          continue
+        }
+        const result = checkedResult(job, given)
+        if (isPlain(result)) plain.push(plainSuccess(attachment, job, result))
         else rest.push(attemptEnd(attachment, job, result))
       }
       await Promise.all([

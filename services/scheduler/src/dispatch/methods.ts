@@ -1,60 +1,94 @@
-import type { MethodDefinition } from '../domain/method-definition.ts'
-import type { MethodStore } from '../ports.ts'
-
 /**
- * The methods each namespace knows: what executors have announced, here or on other replicas, now or before. A method that
- * is not known is looked up in the database.
+ * The methods each namespace knows: what executors have announced, here or on other replicas, now or before. The database
+ * has them all; of those used last their terms are kept here.
+ *
+ * Invariants:
+ *  1. No more than `keptMax` are kept: in two generations, of which the older is dropped when the younger is full, and
+ *     what was used meanwhile has moved to the younger.
+ *  2. Descriptions and schemas, which may be large, are not kept at all.
  */
+import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
+import type { MethodStore } from '../ports.ts'
+import { overloaded } from '../refusals.ts'
+import { createBatcher } from './batcher.ts'
+
+/** Some 300 bytes each. */
+const KEPT_MAX = 100_000
+
+type Generation = Map<string, Map<string, MethodTerms>>
+
+interface MethodName {
+  readonly namespace: string
+  readonly name: string
+}
+
 export class Methods {
   readonly #store: MethodStore
-  readonly #byNamespace = new Map<string, Map<string, MethodDefinition>>()
-  /** Look-ups in flight: what is asked meanwhile joins them. */
-  readonly #reading = new Map<string, Promise<void>>()
+  readonly #generationMax: number
+  #young: Generation = new Map()
+  #youngSize = 0
+  #old: Generation = new Map()
+  /** Look-ups that come while one is in flight share the next. */
+  readonly #find
+  readonly #listing = new Map<string, Promise<string[]>>()
 
-  constructor(store: MethodStore) {
+  constructor(store: MethodStore, keptMax = KEPT_MAX) {
     this.#store = store
+    this.#generationMax = Math.ceil(keptMax / 2)
+    this.#find = createBatcher<MethodName, MethodTerms | undefined>({
+      run: (names) => store.find(names),
+      maxItems: 1_000,
+      maxQueued: 50_000,
+      overflow: () => overloaded('look-ups of methods'),
+    })
   }
 
   async announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void> {
     await this.#store.announce(namespace, definitions)
-    const known = this.#known(namespace)
-    for (const definition of definitions) known.set(definition.name, definition)
+    for (const definition of definitions) this.#keep(namespace, termsOf(definition))
   }
 
   /** Known to this replica already. */
-  peek(namespace: string, method: string): MethodDefinition | undefined {
-    return this.#byNamespace.get(namespace)?.get(method)
-  }
-
-  async find(namespace: string, method: string): Promise<MethodDefinition | undefined> {
-    const found = this.peek(namespace, method)
+  peek(namespace: string, method: string): MethodTerms | undefined {
+    const found = this.#young.get(namespace)?.get(method)
     if (found !== undefined) return found
-    const reading = this.#reading.get(namespace) ?? this.#read(namespace)
-    this.#reading.set(namespace, reading)
-    await reading
-    return this.peek(namespace, method)
+    const older = this.#old.get(namespace)?.get(method)
+    if (older !== undefined) this.#keep(namespace, older)
+    return older
   }
 
-  async #read(namespace: string): Promise<void> {
-    try {
-      const definitions = await this.#store.read(namespace)
-      const known = definitions.length === 0 ? undefined : this.#known(namespace)
-      for (const definition of definitions) known?.set(definition.name, definition)
-    } finally {
-      this.#reading.delete(namespace)
+  async find(namespace: string, method: string): Promise<MethodTerms | undefined> {
+    const [found] = await this.#find.add([{ namespace, name: method }])
+    if (found !== undefined) this.#keep(namespace, found)
+    return found
+  }
+
+  /** The first of the known names, for hints. */
+  names(namespace: string): Promise<string[]> {
+    let listing = this.#listing.get(namespace)
+    if (listing === undefined) {
+      listing = this.#store.names(namespace).finally(() => this.#listing.delete(namespace))
+      this.#listing.set(namespace, listing)
     }
+    return listing
   }
 
-  names(namespace: string): string[] {
-    return [...(this.#byNamespace.get(namespace)?.keys() ?? [])].sort()
-  }
-
-  #known(namespace: string): Map<string, MethodDefinition> {
-    let known = this.#byNamespace.get(namespace)
+  #keep(namespace: string, terms: MethodTerms): void {
+    let known = this.#young.get(namespace)
     if (known === undefined) {
       known = new Map()
-      this.#byNamespace.set(namespace, known)
+      this.#young.set(namespace, known)
     }
-    return known
+    if (!known.has(terms.name)) this.#youngSize += 1
+    known.set(terms.name, terms)
+    if (this.#youngSize < this.#generationMax) return
+    this.#old = this.#young
+    this.#young = new Map()
+    this.#youngSize = 0
   }
+}
+
+function termsOf(definition: MethodDefinition): MethodTerms {
+  const { name, lane, retry, queueDeadlineMs, attemptDeadlineMs } = definition
+  return { name, lane, retry, queueDeadlineMs, attemptDeadlineMs }
 }

@@ -19,8 +19,8 @@ import type {
   ProgressRecord,
   SweepStore,
 } from '../ports.ts'
-import { attachElsewhere, tooManyExecutors } from '../refusals.ts'
-import { Attachment, type AttemptRef, type Outgoing } from './attachment.ts'
+import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
+import { Attachment, type AttemptRef, type Credit, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import type { AttemptResult, Ends } from './ends.ts'
@@ -36,12 +36,13 @@ export interface Hello {
   readonly namespace: string
   readonly name: string
   readonly methods: readonly MethodDefinition[]
+  readonly lanes: readonly Credit[]
   readonly running: readonly AttemptRef[]
 }
 
 /** What one frame of an executor says. */
 export interface Incoming {
-  readonly credits: readonly { lane: number; slots: number }[]
+  readonly credits: readonly Credit[]
   readonly results: readonly AttemptResult[]
   readonly progress: readonly Omit<ProgressRecord, 'attachmentId'>[]
   readonly messages: readonly Omit<MessageRecord, 'attachmentId'>[]
@@ -82,7 +83,7 @@ export interface ExecutorConnection {
 
 /** The way back to the executor. */
 export interface ExecutorStream {
-  welcome(): void
+  welcome(sessionId: string): void
   send(frame: Outgoing): void
   /** Ends the stream: the executor attaches anew. */
   end(): void
@@ -99,7 +100,7 @@ export function createServeExecutor(options: ServeExecutorOptions): ServeExecuto
     endStreamsOf(options, hello.sessionId)
     await methods.announce(hello.namespace, hello.methods)
     await adopt(options, attachment, hello)
-    stream.welcome()
+    stream.welcome(hello.sessionId)
     attachments.add(attachment)
     options.streams.set(attachment.id, stream.end)
     const { running, laneOf } = attachment
@@ -164,7 +165,7 @@ function connection(
         for (const { jobId } of attempts) attachment.running.delete(jobId)
         ends.requeue(attempts).catch(onError)
       }
-      for (const { lane, slots } of frame.credits) attachment.grant(lane, slots)
+      takeCredits(attachment, frame.credits)
       if (frame.credits.some(({ lane }) => backlog.fills(lane))) options.wakeClaims()
     },
     close() {
@@ -175,6 +176,16 @@ function connection(
       options.streams.delete(attachment.id)
       onCancel.unsubscribe()
     },
+  }
+}
+
+function takeCredits(attachment: Attachment, credits: readonly Credit[]): void {
+  for (const [index, credit] of credits.entries()) {
+    const fault = attachment.creditFault(credit)
+    if (fault !== undefined) {
+      throw invalidField(`credits[${index}].${fault.field}`, fault.description)
+    }
+    attachment.grant(credit.lane, credit.slots)
   }
 }
 

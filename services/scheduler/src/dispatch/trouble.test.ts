@@ -77,14 +77,14 @@ test('what is cut of an error stays text, and NUL in an extra is left out', asyn
         attempt: 1,
         outcome: {
           $case: 'failed',
-          value: { brief: `${'a'.repeat(999)}😀`, detail: '', reason: 'X', retryable: false },
+          value: { brief: `${'a'.repeat(999)}😀😀`, detail: '', reason: 'X', retryable: false },
         },
       },
     ],
   })
   await it.jobs.wait([jobId], { timeoutMs: 5_000 })
   const found = await it.jobs.get(jobId)
-  expect(found.completion?.error?.brief).toBe('a'.repeat(999))
+  expect(found.completion?.error?.brief).toBe(`${'a'.repeat(999)}😀`)
   expect(found.progress?.extra).toEqual({ a: '' })
   const { rows } = await it.database.query<{ extra: unknown }>({
     name: '',

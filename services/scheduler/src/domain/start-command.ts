@@ -1,34 +1,19 @@
 /** A start as the scheduler understands it, and the rules it must keep. */
-import type { RetryPolicy } from './retry-policy.ts'
 import {
-  type Check,
-  checkDuration,
+  addressFault,
   checkLabels,
-  checkText,
-  checkTime,
   collectViolations,
+  contentTypeFault,
+  durationFault,
+  methodFault,
+  type Note,
+  scopeFault,
+  textFault,
+  timeFault,
   type Violation,
-} from './violations.ts'
-
-export const LIMITS = {
-  inlineBytesMax: 64 * 1024,
-  keyMax: 200,
-  requestIdMax: 100,
-  addressMax: 200,
-  contentTypeMax: 100,
-  /** W3C Trace Context: 55 characters today, longer in versions to come. */
-  traceparentMax: 100,
-  /** What W3C Trace Context wants to be passed on at least. */
-  tracestateMax: 512,
-  displayNameMax: 200,
-  methodMax: 200,
-  priorityMax: 1_000,
-  maxAttemptsMax: 1_000,
-  /** Timers of executors run no longer than 2^31 ms. */
-  attemptDeadlineMsMax: 24 * 24 * 3_600_000,
-  inlineWaitMsMax: 60_000,
-  batchMax: 1_000,
-} as const
+} from '@offstage/proto/field-rules'
+import { LIMITS } from '@offstage/proto/limits'
+import type { RetryPolicy } from './retry-policy.ts'
 
 export type KeyConflict = 'refuse' | 'return-running' | 'queue-behind'
 
@@ -76,14 +61,8 @@ export interface StartCommand {
   readonly options: StartOptions | undefined
 }
 
-const NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
-const NAMESPACE = /^[A-Za-z0-9_-]{1,63}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-
-export function isNamespace(value: string): boolean {
-  return NAMESPACE.test(value)
-}
 
 /** A lower-case UUID, as the scheduler writes job ids. */
 export function isJobId(value: string): boolean {
@@ -100,90 +79,70 @@ export function canBeJobId(requestId: string): boolean {
 
 /** Everything wrong with a command, each naming its field; empty when it is fine. */
 export function violationsOf(command: StartCommand): Violation[] {
-  return collectViolations((check) => {
-    checkTexts(command, check)
-    check(
-      (command.params.inline?.length ?? 0) <= LIMITS.inlineBytesMax,
-      'params.inline',
-      `has ${command.params.inline?.length} bytes, more than ${LIMITS.inlineBytesMax}; put it into temp storage and send its address`,
-    )
-    check(
-      command.parentId === '' || isJobId(command.parentId),
-      'parent_job_id',
-      'must be a job id, a UUID',
-    )
-    check(
-      Number.isInteger(command.priority) && Math.abs(command.priority) <= LIMITS.priorityMax,
-      'priority',
-      'must be within -1000 and 1000',
-    )
-    checkTime(check, 'start_time', command.startTime)
-    checkDuration(check, 'delay', command.delayMs)
-    check(
-      command.startTime === undefined || command.delayMs === 0,
-      'delay',
-      'excludes start_time: give one of them',
-    )
-    if (command.labels !== undefined) checkLabels(check, 'labels', command.labels)
-    if (command.options !== undefined) checkLimits(command.options, check)
+  return collectViolations((note) => {
+    noteTexts(command, note)
+    const { params, parentId, priority, labels, options } = command
+    const size = params.inline?.length ?? 0
+    if (size > LIMITS.inlineBytesMax) {
+      const advice = 'put it into temp storage and send its address'
+      note('params.inline', `has ${size} bytes, more than ${LIMITS.inlineBytesMax}; ${advice}`)
+    }
+    if (parentId !== '' && !isJobId(parentId)) note('parent_job_id', 'must be a job id, a UUID')
+    if (Math.abs(priority) > LIMITS.priorityMax) {
+      note('priority', `must be within -${LIMITS.priorityMax} and ${LIMITS.priorityMax}`)
+    }
+    note('start_time', timeFault(command.startTime))
+    note('delay', durationFault(command.delayMs))
+    if (command.startTime !== undefined && command.delayMs !== 0) {
+      note('delay', 'excludes start_time: give one of them')
+    }
+    if (labels !== undefined) checkLabels('labels', labels, note)
+    if (options !== undefined) noteLimits(options, note)
   })
 }
 
 /** Every text of a start, in one place: its form or its longest length, and no NUL. */
-function checkTexts(command: StartCommand, check: Check): void {
+function noteTexts(command: StartCommand, note: Note): void {
   const { params, options } = command
-  check(
-    command.method.length <= LIMITS.methodMax && NAME.test(command.method),
-    'method',
-    'must be segments of letters, digits, "_" and "-" joined by dots, at most 200 characters',
-  )
-  checkText(check, 'params.content_type', params.type, LIMITS.contentTypeMax)
-  checkText(check, 'params.address', params.address ?? '', LIMITS.addressMax)
-  checkText(check, 'key', command.key, LIMITS.keyMax)
-  checkText(check, 'request_id', command.requestId, LIMITS.requestIdMax)
-  checkText(check, 'traceparent', command.traceparent, LIMITS.traceparentMax)
+  note('method', methodFault(command.method))
+  note('params.content_type', contentTypeFault(params.type))
+  note('params.address', addressFault(params.address ?? ''))
+  note('key', textFault(command.key, LIMITS.keyCharactersMax))
+  note('request_id', textFault(command.requestId, LIMITS.requestIdCharactersMax))
+  note('traceparent', textFault(command.traceparent, LIMITS.traceparentCharactersMax))
   if (options === undefined) return
-  checkText(check, 'display_name', options.displayName ?? '', LIMITS.displayNameMax)
-  checkText(check, 'scope', options.scope ?? '', LIMITS.addressMax)
-  checkText(check, 'result_address', options.resultAddress ?? '', LIMITS.addressMax)
-  const additional = options.additionalResultAddress ?? ''
-  checkText(check, 'additional_result_address', additional, LIMITS.addressMax)
-  checkText(check, 'tracestate', options.tracestate ?? '', LIMITS.tracestateMax)
+  note('display_name', textFault(options.displayName ?? '', LIMITS.displayNameCharactersMax))
+  note('scope', scopeFault(options.scope ?? ''))
+  note('result_address', addressFault(options.resultAddress ?? ''))
+  note('additional_result_address', addressFault(options.additionalResultAddress ?? ''))
+  note('tracestate', textFault(options.tracestate ?? '', LIMITS.tracestateCharactersMax))
 }
 
 /** How often and how long; also what an executor announces for its methods keeps these. */
-export function checkLimits(
+export function noteLimits(
   limits: Pick<StartOptions, 'retry' | 'queueDeadlineMs' | 'attemptDeadlineMs'>,
-  check: Check,
+  note: Note,
 ): void {
   const { queueDeadlineMs = 1, attemptDeadlineMs = 1 } = limits
-  check(queueDeadlineMs > 0, 'deadlines.queue', 'must be positive')
-  checkDuration(check, 'deadlines.queue', queueDeadlineMs)
-  check(
-    attemptDeadlineMs > 0 && attemptDeadlineMs <= LIMITS.attemptDeadlineMsMax,
-    'deadlines.attempt',
-    'must be positive and at most 24 days',
-  )
-  if (limits.retry !== undefined) checkRetry(limits.retry, check)
+  const queue = queueDeadlineMs > 0 ? durationFault(queueDeadlineMs) : 'must be positive'
+  note('deadlines.queue', queue)
+  if (!(attemptDeadlineMs > 0 && attemptDeadlineMs <= LIMITS.attemptDeadlineMsMax)) {
+    note('deadlines.attempt', 'must be positive and at most 24 days')
+  }
+  if (limits.retry !== undefined) noteRetry(limits.retry, note)
 }
 
-function checkRetry(retry: RetryPolicy, check: Check): void {
-  check(
-    retry.maxAttempts >= 1 && retry.maxAttempts <= LIMITS.maxAttemptsMax,
-    'retry_policy.max_attempts',
-    `must be within 1 and ${LIMITS.maxAttemptsMax}`,
-  )
-  check(
-    retry.backoffMultiplier >= 1 && retry.backoffMultiplier <= 100,
-    'retry_policy.backoff_multiplier',
-    'must be within 1 and 100',
-  )
-  check(retry.jitter >= 0 && retry.jitter <= 1, 'retry_policy.jitter', 'must be within 0 and 1')
-  checkDuration(check, 'retry_policy.initial_backoff', retry.initialBackoffMs)
-  checkDuration(check, 'retry_policy.max_backoff', retry.backoffMsMax)
-  check(
-    retry.backoffMsMax >= retry.initialBackoffMs,
-    'retry_policy.max_backoff',
-    'must not be below initial_backoff',
-  )
+function noteRetry(retry: RetryPolicy, note: Note): void {
+  const within = (field: string, value: number, min: number, max: number) => {
+    if (!(value >= min && value <= max)) note(field, `must be within ${min} and ${max}`)
+  }
+  within('retry_policy.max_attempts', retry.maxAttempts, 1, LIMITS.maxAttemptsMax)
+  const { backoffMultiplierMax } = LIMITS
+  within('retry_policy.backoff_multiplier', retry.backoffMultiplier, 1, backoffMultiplierMax)
+  within('retry_policy.jitter', retry.jitter, 0, 1)
+  note('retry_policy.initial_backoff', durationFault(retry.initialBackoffMs))
+  note('retry_policy.max_backoff', durationFault(retry.backoffMsMax))
+  if (retry.backoffMsMax < retry.initialBackoffMs) {
+    note('retry_policy.max_backoff', 'must not be below initial_backoff')
+  }
 }

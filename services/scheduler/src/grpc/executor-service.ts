@@ -2,7 +2,8 @@ import { bidiStream, type GuardedService } from '@offstage/kit/grpc'
 import type { AttachRequest, AttachResponse, ExecutorServiceServer } from '@offstage/proto/executor'
 import type { ExecutorConnection, ServeExecutor } from '../dispatch/serve-executor.ts'
 import { attachElsewhere, invalidField } from '../refusals.ts'
-import { helloFrom, incomingFrom, outgoingTo, welcomeTo } from './executor-mapping.ts'
+import { incomingFrom, outgoingTo, welcomeTo } from './executor-mapping.ts'
+import { helloFrom } from './hello-mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
 export function executorService(options: {
@@ -20,9 +21,8 @@ export function executorService(options: {
         try {
           for await (const frame of untilAborted(call.requests, ended.signal)) {
             if (connection === undefined) {
-              const hello = helloFrom(actor, frame.hello)
-              connection = await serve(hello, {
-                welcome: () => call.send(welcomeTo(hello, leaseMs, schedulerName)),
+              connection = await serve(helloFrom(actor, frame.hello), {
+                welcome: (sessionId) => call.send(welcomeTo(sessionId, leaseMs, schedulerName)),
                 send: (outgoing) => call.send(outgoingTo(outgoing)),
                 end: () => ended.abort(attachElsewhere()),
               })

@@ -1,5 +1,13 @@
 /** Where jobs as the domain knows them become messages. */
+import {
+  checkLabels,
+  collectViolations,
+  type Note,
+  textFault,
+  timeFault,
+} from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
+import { LIMITS } from '@offstage/proto/limits'
 import { createRoom } from '../answer-size.ts'
 import type {
   CancelOutcome,
@@ -11,14 +19,6 @@ import type {
 } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
-import { LIMITS } from '../domain/start-command.ts'
-import {
-  type Check,
-  checkLabels,
-  checkText,
-  checkTime,
-  collectViolations,
-} from '../domain/violations.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import type { JobFilter } from '../ports.ts'
 import { invalidFields } from '../refusals.ts'
@@ -112,37 +112,33 @@ export function filterFrom(filter: proto.JobFilter | undefined): JobFilter {
     createdFrom: filter?.createdFrom,
     createdBefore: filter?.createdBefore,
   }
-  const violations = collectViolations((check) => checkFilter(found, check))
+  const violations = collectViolations((note) => noteFilter(found, note))
   if (violations.length > 0) throw invalidFields(violations)
   return found
 }
 
 const KIND_MAX = 3
-const FILTER_VALUES_MAX = 100
-const OWNER_MAX = 1_000
 
-function checkFilter(filter: JobFilter, check: Check): void {
+function noteFilter(filter: JobFilter, note: Note): void {
+  const { filterValuesMax } = LIMITS
+  const tooMany = `must be at most ${filterValuesMax}`
   for (const [field, values, max] of [
     ['filter.states', filter.states, JobState.canceled],
     ['filter.kinds', filter.kinds, KIND_MAX],
   ] as const) {
-    check(values.length <= FILTER_VALUES_MAX, field, `must be at most ${FILTER_VALUES_MAX}`)
-    check(!values.some((value) => value < 1 || value > max), field, 'must be known values')
+    if (values.length > filterValuesMax) note(field, tooMany)
+    if (values.some((value) => value < 1 || value > max)) note(field, 'must be known values')
   }
   const { methods } = filter
-  check(
-    methods.length <= FILTER_VALUES_MAX,
-    'filter.methods',
-    `must be at most ${FILTER_VALUES_MAX}`,
-  )
-  for (const [index, method] of methods.slice(0, FILTER_VALUES_MAX).entries()) {
-    checkText(check, `filter.methods[${index}]`, method, LIMITS.methodMax)
+  if (methods.length > filterValuesMax) note('filter.methods', tooMany)
+  for (const [index, method] of methods.slice(0, filterValuesMax).entries()) {
+    note(`filter.methods[${index}]`, textFault(method, LIMITS.methodCharactersMax))
   }
-  checkText(check, 'filter.key', filter.key, LIMITS.keyMax)
-  checkText(check, 'filter.owner', filter.owner, OWNER_MAX)
-  checkLabels(check, 'filter.labels', filter.labels)
-  checkTime(check, 'filter.created_from', filter.createdFrom)
-  checkTime(check, 'filter.created_before', filter.createdBefore)
+  note('filter.key', textFault(filter.key, LIMITS.keyCharactersMax))
+  note('filter.owner', textFault(filter.owner, LIMITS.ownerCharactersMax))
+  checkLabels('filter.labels', filter.labels, note)
+  note('filter.created_from', timeFault(filter.createdFrom))
+  note('filter.created_before', timeFault(filter.createdBefore))
 }
 
 /** Listings leave out results and error details. */

@@ -7,9 +7,11 @@ import {
   unary,
 } from '@offstage/kit/grpc'
 import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
+import { textFault } from '@offstage/proto/field-rules'
 import * as proto from '@offstage/proto/jobs'
+import { LIMITS } from '@offstage/proto/limits'
 import { countFitting, createRoom } from '../answer-size.ts'
-import { isJobId, LIMITS, type StartCommand } from '../domain/start-command.ts'
+import { isJobId, type StartCommand } from '../domain/start-command.ts'
 import type { CancelJob } from '../jobs/cancel-job.ts'
 import type { FindJobs } from '../jobs/find-jobs.ts'
 import type { Started, StartJobs } from '../jobs/start-jobs.ts'
@@ -82,7 +84,7 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
       }
       for (const [index, id] of ids.entries()) jobIdFrom(id, `job_ids[${index}]`)
       const any = request.mode === proto.WaitMode.WAIT_MODE_ANY
-      const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.inlineWaitMsMax)
+      const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.waitMsMax)
       const namespace = namespaceFor(actor, request.namespace)
       const wanted = { ids, any, timeoutMs }
       const { standings, satisfied } = await use.findJobs.wait(actor, namespace, wanted, signal)
@@ -110,8 +112,8 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
       const { state, outcome } = await use.cancelJob(actor, {
         namespace: namespaceFor(actor, request.namespace),
         jobId: jobIdFrom(request.jobId),
-        reason: request.reason.replaceAll('\0', '').slice(0, 1_000),
-        graceMs: boundedMs('grace', request.grace, GRACE_MS, 3_600_000),
+        reason: cancelReasonFrom(request.reason),
+        graceMs: boundedMs('grace', request.grace, GRACE_MS, LIMITS.graceMsMax),
         cascade: request.cascade,
       })
       return { state, outcome: map.cancelOutcomeTo(outcome) }
@@ -152,6 +154,12 @@ function originOf({ namespace }: { namespace: string }, context: CallContext): S
 
 function textOf({ metadata }: CallContext, key: string): string {
   return String(metadata.get(key)[0] ?? '')
+}
+
+function cancelReasonFrom(reason: string): string {
+  const fault = textFault(reason, LIMITS.cancelReasonCharactersMax)
+  if (fault === undefined) return reason
+  throw invalidField('reason', fault)
 }
 
 function inlineWaitOf({ inlineWait }: { inlineWait: proto.StartJobRequest['inlineWait'] }): number {

@@ -1,18 +1,18 @@
 /** Where the shapes that all proto messages share meet the domain's: names, times, payloads, policies. */
 import { type Actor, mayEnter } from '@offstage/kit/auth'
-import { Refusal } from '@offstage/kit/grpc'
+import { namespaceFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
+import { LIMITS } from '@offstage/proto/limits'
 import type { Duration } from '@offstage/proto/rpc'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../domain/retry-policy.ts'
-import { isNamespace, type Payload } from '../domain/start-command.ts'
+import type { Payload } from '../domain/start-command.ts'
 import { invalidField, namespaceNotFound } from '../refusals.ts'
 
 /** The namespace a request names. One the actor may not enter looks like one that is not there (guarantee 8). */
 export function namespaceFor(actor: Actor, text: string): string {
   const namespace = text === '' ? 'default' : text
-  if (!isNamespace(namespace)) {
-    throw invalidField('namespace', 'must be 1 to 63 letters, digits, "_" and "-"')
-  }
+  const fault = namespaceFault(namespace)
+  if (fault !== undefined) throw invalidField('namespace', fault)
   if (!mayEnter(actor, namespace)) throw namespaceNotFound(namespace)
   return namespace
 }
@@ -67,11 +67,12 @@ function bufferOf(bytes: Uint8Array): Buffer {
 export function retryFrom(policy: proto.RetryPolicy | undefined): RetryPolicy | undefined {
   if (policy === undefined) return undefined
   const defaults = DEFAULT_RETRY_POLICY
+  const initialBackoffMs = msFrom(policy.initialBackoff) ?? defaults.initialBackoffMs
   return {
     maxAttempts: policy.maxAttempts || defaults.maxAttempts,
-    initialBackoffMs: msFrom(policy.initialBackoff) ?? defaults.initialBackoffMs,
+    initialBackoffMs,
     backoffMultiplier: policy.backoffMultiplier || defaults.backoffMultiplier,
-    backoffMsMax: msFrom(policy.maxBackoff) ?? defaults.backoffMsMax,
+    backoffMsMax: msFrom(policy.maxBackoff) ?? Math.max(defaults.backoffMsMax, initialBackoffMs),
     jitter: policy.jitter || defaults.jitter,
   }
 }
@@ -90,10 +91,6 @@ export function retryTo(policy: RetryPolicy | undefined): proto.RetryPolicy | un
 
 export function pageSizeFrom(size: number, fallback: number): number {
   if (size === 0) return fallback
-  if (size > 0 && size <= 1_000) return size
-  throw new Refusal({
-    reason: 'INVALID_FIELD',
-    message: `page_size ${size} is not within 1 and 1000`,
-    violations: [{ field: 'page_size', description: 'must be within 1 and 1000' }],
-  })
+  if (size > 0 && size <= LIMITS.pageSizeMax) return size
+  throw invalidField('page_size', `must be within 1 and ${LIMITS.pageSizeMax}`)
 }

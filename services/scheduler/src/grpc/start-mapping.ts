@@ -1,13 +1,8 @@
 /** Where a JobSpec becomes a start command. */
 import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import type * as proto from '@offstage/proto/jobs'
-import {
-  type KeyConflict,
-  LIMITS,
-  type Payload,
-  type StartCommand,
-  type StartOptions,
-} from '../domain/start-command.ts'
+import { LIMITS } from '@offstage/proto/limits'
+import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
 import { msFrom, payloadFrom, retryFrom } from './mapping.ts'
 
@@ -49,7 +44,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     labels: hasEntries(spec.labels) ? spec.labels : undefined,
     startTime: spec.startTime,
     delayMs: msFrom(spec.delay) ?? 0,
-    traceparent: spec.traceparent || fitting(origin.traceparent, LIMITS.traceparentMax),
+    traceparent: spec.traceparent || fitting(origin.traceparent, LIMITS.traceparentCharactersMax),
     options: startOptionsFrom(spec, origin.tracestate),
   }
 }
@@ -76,7 +71,7 @@ function refuseUnsupported(spec: proto.JobSpec): void {
 
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */
 function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {
-  const state = spec.tracestate || fitting(tracestate, LIMITS.tracestateMax)
+  const state = spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax)
   const plain =
     spec.displayName === '' &&
     spec.scope === '' &&

@@ -1,5 +1,6 @@
 import type { BidiCall } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
+import { LIMITS } from '@offstage/proto/limits'
 import { inParts } from '../answer-size.ts'
 import { isJobId } from '../domain/start-command.ts'
 import { invalidField } from '../refusals.ts'
@@ -8,7 +9,6 @@ import { completionBytes, messageBytes, progressBytes } from '../wire-size.ts'
 import { watchEventTo } from './job-mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
-const TARGETS_MAX = 10_000
 /** An event that carries nothing but a state. */
 const EVENT_BYTES = 50
 
@@ -71,8 +71,8 @@ function eventBytes(event: WatchEvent): number {
 /** Removals first: a job that one request takes out and adds is watched afresh, not lost. */
 function changeTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
   for (const jobId of request.removeJobIds) watch.remove(jobId)
-  if (watch.size + request.add.length > TARGETS_MAX) {
-    throw invalidField('add', `would watch more than ${TARGETS_MAX} jobs on one stream`)
+  if (watch.size + request.add.length > LIMITS.watchedMax) {
+    throw invalidField('add', `would watch more than ${LIMITS.watchedMax} jobs on one stream`)
   }
   for (const { jobId, afterSequence } of request.add) {
     if (!isJobId(jobId)) throw invalidField('add.job_id', 'must be a job id, a lower-case UUID')

@@ -4,7 +4,7 @@ import type { Methods } from '../dispatch/methods.ts'
 import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
-import type { MethodDefinition } from '../domain/method-definition.ts'
+import type { MethodTerms } from '../domain/method-definition.ts'
 import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
 import { invalidFields, methodUnknown } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
@@ -107,15 +107,21 @@ function check(
   if (violations.length > 0) return { refusal: invalidFields(violations) }
   const definition = methods.peek(command.namespace, command.method)
   if (definition !== undefined) return withDefaults(command, definition)
-  return methods.find(command.namespace, command.method).then((found) => {
-    if (found !== undefined) return withDefaults(command, found)
-    const known = methods.names(command.namespace)
-    return { refusal: methodUnknown(command.namespace, command.method, known) }
-  })
+  return lookUp(methods, command)
+}
+
+async function lookUp(
+  methods: Methods,
+  command: StartCommand,
+): Promise<StartCommand | { refusal: Refusal }> {
+  const { namespace, method } = command
+  const found = await methods.find(namespace, method)
+  if (found !== undefined) return withDefaults(command, found)
+  return { refusal: methodUnknown(namespace, method, await methods.names(namespace)) }
 }
 
 /** What the start leaves open is taken from the method's definition; its lane is known to the executor. */
-function withDefaults(command: StartCommand, definition: MethodDefinition): StartCommand {
+function withDefaults(command: StartCommand, definition: MethodTerms): StartCommand {
   const { retry, queueDeadlineMs, attemptDeadlineMs } = definition
   const plain =
     retry === undefined && queueDeadlineMs === undefined && attemptDeadlineMs === undefined

@@ -1,5 +1,5 @@
 import type { Database } from '@offstage/kit/database'
-import type { MethodDefinition } from '../domain/method-definition.ts'
+import type { MethodTerms } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
 
 const ANNOUNCE = {
@@ -13,9 +13,19 @@ const ANNOUNCE = {
       WHERE offstage.methods.definition IS DISTINCT FROM excluded.definition`,
 }
 
-const READ = {
-  name: 'read_methods',
-  text: 'SELECT definition FROM offstage.methods WHERE namespace = $1 ORDER BY name',
+const FIND = {
+  name: 'find_methods',
+  text: `
+    SELECT m.definition - '{description,paramsSchema,resultSchema}'::text[] AS terms
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(namespace, name, place)
+    LEFT JOIN offstage.methods m ON m.namespace = u.namespace AND m.name = u.name
+    ORDER BY u.place`,
+}
+
+/** As many as a hint names, and one to tell that there are more. */
+const NAMES = {
+  name: 'list_method_names',
+  text: 'SELECT name FROM offstage.methods WHERE namespace = $1 ORDER BY name LIMIT 11',
 }
 
 export function createMethodStore(database: Database): MethodStore {
@@ -27,9 +37,16 @@ export function createMethodStore(database: Database): MethodStore {
         definitions.map((definition) => JSON.stringify(definition)),
       ])
     },
-    async read(namespace) {
-      const { rows } = await database.query<{ definition: MethodDefinition }>(READ, [namespace])
-      return rows.map((row) => row.definition)
+    async find(methods) {
+      const { rows } = await database.query<{ terms: MethodTerms | null }>(FIND, [
+        methods.map(({ namespace }) => namespace),
+        methods.map(({ name }) => name),
+      ])
+      return rows.map(({ terms }) => terms ?? undefined)
+    },
+    async names(namespace) {
+      const { rows } = await database.query<{ name: string }>(NAMES, [namespace])
+      return rows.map(({ name }) => name)
     },
   }
 }

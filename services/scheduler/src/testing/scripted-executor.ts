@@ -7,8 +7,11 @@ import {
   type AttachResponse,
   type AttemptRef,
   ExecutorServiceClient,
+  type Hello,
   type MethodDefinition,
 } from '@offstage/proto/executor'
+import { Lane } from '@offstage/proto/jobs'
+import { LIMITS } from '@offstage/proto/limits'
 import { until } from '@offstage/testkit'
 import { complete, type Draft } from './draft.ts'
 
@@ -37,6 +40,8 @@ export interface ScriptOptions {
   readonly taskSlots?: number
   readonly sessionId?: string
   readonly namespace?: string
+  /** What is to be said otherwise. */
+  readonly hello?: Draft<Hello>
   /** Instead of `methods`, which have nothing but a name. */
   readonly definitions?: readonly Draft<MethodDefinition>[]
   readonly running?: readonly AttemptRef[]
@@ -51,6 +56,10 @@ export async function attachExecutor(
   options: ScriptOptions = {},
 ): Promise<ScriptedExecutor> {
   const { methods = ['test.job'], slots = 10, taskSlots = 0, sessionId = randomUUID() } = options
+  const lanes = [
+    { lane: Lane.LANE_INLINE, slots },
+    { lane: Lane.LANE_TASK, slots: taskSlots },
+  ]
   const client = new ExecutorServiceClient(address, credentials.createInsecure())
   const stream = client.attach()
   const assignments: Assignment[] = []
@@ -122,13 +131,12 @@ export async function attachExecutor(
       name: 'scripted',
       namespace: options.namespace ?? '',
       methods: options.definitions ?? methods.map((name) => ({ name })),
-      lanes: [{ lane: 1, slots }],
+      // Of more slots than it gives credits for, so that a test can free any.
+      lanes: lanes.map(({ lane }) => ({ lane, slots: LIMITS.laneSlotsMax })),
       running: options.running ?? [],
+      ...options.hello,
     },
-    credits: [
-      { lane: 1, slots },
-      { lane: 2, slots: taskSlots },
-    ],
+    credits: lanes.filter((credit) => credit.slots > 0),
   })
   await until(() => welcome || ended, { what: 'a welcome' })
   return executor

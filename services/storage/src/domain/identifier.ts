@@ -1,4 +1,5 @@
 /** Names as they come from outside, made safe by one parser each. */
+import { isAddress, isNamespace, isScopeId, isUploadId } from '@offstage/proto/field-rules'
 
 declare const brand: unique symbol
 type Branded<Name extends string> = string & { readonly [brand]: Name }
@@ -13,15 +14,15 @@ export type UploadId = Branded<'upload'>
 export type Namespace = Branded<'namespace'>
 
 const parser =
-  <Id extends string>(pattern: RegExp) =>
+  <Id extends string>(fits: (text: string) => boolean) =>
   (text: string): Id | undefined =>
-    pattern.test(text) ? (text as Id) : undefined
+    fits(text) ? (text as Id) : undefined
 
 /** Undefined for anything that cannot be an address. */
-export const parseAddress = parser<Address>(/^val_[0-9a-f]{32}$/)
-export const parseScopeId = parser<ScopeId>(/^scp_[0-9a-f]{32}$/)
-export const parseUploadId = parser<UploadId>(/^upl_[0-9a-f]{32}$/)
-export const parseNamespace = parser<Namespace>(/^[A-Za-z0-9_-]{1,63}$/)
+export const parseAddress = parser<Address>(isAddress)
+export const parseScopeId = parser<ScopeId>(isScopeId)
+export const parseUploadId = parser<UploadId>(isUploadId)
+export const parseNamespace = parser<Namespace>(isNamespace)
 
 /** `random`: 32 hexadecimal digits that have never been used before. */
 export const addressFrom = (random: string): Address => `val_${random}` as Address

@@ -1,34 +1,22 @@
-/** Fixed bounds of temp storage; those a deployment may change are in the configuration. */
+/** Bounds of temp storage: those callers see are in the table all services share; some deployments may change are in the configuration. */
+import { LIMITS } from '@offstage/proto/limits'
 
-const KIB = 1024
 const SECOND_MS = 1000
-const DAY_MS = 24 * 60 * 60 * SECOND_MS
 
 /** Values up to this size live in the metadata row, larger ones in a blob. */
-export const INLINE_BYTES_MAX = 64 * KIB
+export const INLINE_BYTES_MAX = 64 * 1024
 /** One chunk of a put; over it: INVALID_FIELD. */
-export const PUT_CHUNK_BYTES_MAX = 1024 * KIB
+export const PUT_CHUNK_BYTES_MAX = LIMITS.putChunkBytesMax
 /** One chunk of a read. */
-export const READ_CHUNK_BYTES_MAX = 256 * KIB
+export const READ_CHUNK_BYTES_MAX = LIMITS.readChunkBytesMax
 
-export const TIME_TO_LIVE_MS_DEFAULT = DAY_MS
-export const TIME_TO_LIVE_MS_MAX = 30 * DAY_MS
-
-export const SCOPE_LEASE_MS_MIN = 5 * SECOND_MS
-export const SCOPE_LEASE_MS_MAX = DAY_MS
+export const TIME_TO_LIVE_MS_DEFAULT = 24 * 3600 * SECOND_MS
 export const SCOPE_LEASE_MS_DEFAULT = 60 * SECOND_MS
-export const DISPLAY_NAME_CHARACTERS_MAX = 200
-
-export const CONTENT_TYPE_CHARACTERS_MAX = 100
 export const CONTENT_TYPE_DEFAULT = 'application/octet-stream'
-export const OWNER_CHARACTERS_MAX = 200
-export const REQUEST_ID_CHARACTERS_MAX = 100
 /** So long at least a repeat of a put is known for one by its request id. */
 export const REQUEST_KEPT_MS = 10 * 60 * SECOND_MS
 export const NAMESPACE_DEFAULT = 'default'
-
 export const PAGE_SIZE_DEFAULT = 50
-export const PAGE_SIZE_MAX = 1000
 
 /** Quotas (row S5); a put or reservation that would go over one is refused with QUOTA_EXCEEDED. */
 export interface Quotas {

@@ -1,9 +1,9 @@
 import { Refusal } from '@offstage/kit/grpc'
-import type { FieldViolation } from '@offstage/proto/error-details'
+import { contentTypeFault, textFault, type Violation } from '@offstage/proto/field-rules'
 
 /** Collects what is wrong with the fields of one request, so that a caller learns all of it at once. */
 export class FieldCheck {
-  readonly #violations: FieldViolation[] = []
+  readonly #violations: Violation[] = []
 
   /** Notes that `field` is wrong, in words that follow its name. */
   fault(field: string, description: string): undefined {
@@ -37,11 +37,13 @@ export class FieldCheck {
   }
 
   text(field: string, text: string, charactersMax: number): string | undefined {
-    if ([...text].length > charactersMax) {
-      return this.fault(field, `has more than ${charactersMax} characters`)
-    }
-    // PostgreSQL has no place for it in a text.
-    return text.includes('\0') ? this.fault(field, 'has a NUL character') : text
+    const fault = textFault(text, charactersMax)
+    return fault === undefined ? text : this.fault(field, fault)
+  }
+
+  contentType(field: string, text: string): string | undefined {
+    const fault = contentTypeFault(text)
+    return fault === undefined ? text : this.fault(field, fault)
   }
 
   /** A whole number from 0 that JavaScript can count. */

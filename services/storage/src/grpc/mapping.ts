@@ -1,4 +1,5 @@
 /** The only place where proto types and domain types meet. */
+import { LIMITS } from '@offstage/proto/limits'
 import type {
   DescribeValueRequest,
   GetUploadResponse,
@@ -21,17 +22,7 @@ import {
   type ScopeId,
   type UploadId,
 } from '../domain/identifier.ts'
-import {
-  CONTENT_TYPE_CHARACTERS_MAX,
-  CONTENT_TYPE_DEFAULT,
-  DISPLAY_NAME_CHARACTERS_MAX,
-  OWNER_CHARACTERS_MAX,
-  PAGE_SIZE_MAX,
-  REQUEST_ID_CHARACTERS_MAX,
-  SCOPE_LEASE_MS_MAX,
-  SCOPE_LEASE_MS_MIN,
-  TIME_TO_LIVE_MS_MAX,
-} from '../domain/limits.ts'
+import { CONTENT_TYPE_DEFAULT } from '../domain/limits.ts'
 import type {
   PutHeader,
   PutOpening,
@@ -47,8 +38,8 @@ import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
 import type { ReadQuery } from '../values/read-value.ts'
 import { FieldCheck } from './field-check.ts'
 
-const TIME_TO_LIVE = { min: 1, max: TIME_TO_LIVE_MS_MAX }
-const LEASE = { min: SCOPE_LEASE_MS_MIN, max: SCOPE_LEASE_MS_MAX }
+const TIME_TO_LIVE = { min: 1, max: LIMITS.timeToLiveMsMax }
+const LEASE = { min: LIMITS.scopeLeaseMsMin, max: LIMITS.scopeLeaseMsMax }
 
 /** The one id a request has. */
 function required<Id>(field: string, text: string, parse: (text: string) => Id | undefined): Id {
@@ -123,15 +114,14 @@ function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
   return {
     namespace: check.id('header.namespace', header.namespace, parseNamespace),
     address: check.id('header.address', header.address, parseAddress),
-    contentType:
-      check.text('header.content_type', contentType, CONTENT_TYPE_CHARACTERS_MAX) ||
-      CONTENT_TYPE_DEFAULT,
+    contentType: check.contentType('header.content_type', contentType) || CONTENT_TYPE_DEFAULT,
     scope: check.id('header.scope', header.scope, parseScopeId),
     timeToLiveMs: check.durationMs('header.time_to_live', header.timeToLive, TIME_TO_LIVE),
     sha256: check.sha256('header.sha256', header.sha256),
     size: size === undefined ? undefined : check.count('header.size', size),
-    owner: check.text('header.owner', owner, OWNER_CHARACTERS_MAX) || undefined,
-    requestId: check.text('header.request_id', requestId, REQUEST_ID_CHARACTERS_MAX) || undefined,
+    owner: check.text('header.owner', owner, LIMITS.ownerCharactersMax) || undefined,
+    requestId:
+      check.text('header.request_id', requestId, LIMITS.requestIdCharactersMax) || undefined,
   }
 }
 
@@ -155,8 +145,8 @@ export function reserveFromRequest(request: ReserveAddressRequest): ReserveReque
 export function listFromRequest(request: ListValuesRequest): ListRequest {
   const check = new FieldCheck()
   const { pageSize, pageToken } = request
-  if (pageSize < 0 || pageSize > PAGE_SIZE_MAX) {
-    check.fault('page_size', `must be from 1 to ${PAGE_SIZE_MAX}, or 0 for the default`)
+  if (pageSize < 0 || pageSize > LIMITS.pageSizeMax) {
+    check.fault('page_size', `must be from 1 to ${LIMITS.pageSizeMax}, or 0 for the default`)
   }
   const namespace = check.id('namespace', request.namespace, parseNamespace)
   const scope = check.id('scope', request.scope, parseScopeId)
@@ -168,7 +158,8 @@ export function openScopeFromRequest(request: OpenScopeMessage): OpenScopeReques
   return check.done({
     namespace: check.id('namespace', request.namespace, parseNamespace),
     leaseMs: check.durationMs('lease', request.lease, LEASE),
-    displayName: check.text('display_name', request.displayName, DISPLAY_NAME_CHARACTERS_MAX) ?? '',
+    displayName:
+      check.text('display_name', request.displayName, LIMITS.displayNameCharactersMax) ?? '',
   })
 }
 

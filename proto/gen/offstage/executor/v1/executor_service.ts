@@ -48,7 +48,7 @@ export interface AttachRequest {
   draining: boolean;
 }
 
-/** Introduces an executor session. */
+/** Introduces an executor session. What is missing or wrong in it ends the stream with INVALID_FIELD, naming it. */
 export interface Hello {
   /** UUID, new for each process start; the same when a broken stream is opened again. */
   sessionId: string;
@@ -56,13 +56,13 @@ export interface Hello {
   namespace: string;
   /** A name for people, such as host and process id, at most 200 characters. */
   name: string;
-  /** The methods it runs, at most 10,000. */
+  /** The methods it runs, 1 to 10,000, each once. */
   methods: MethodDefinition[];
-  /** The lanes it has. */
+  /** The lanes it has, at least one, each once. */
   lanes: LaneSlots[];
-  /** Labels for people and placement, at most 32. */
+  /** Labels for people and placement, at most 32; keys to 63 and values to 255 characters. */
   labels: { [key: string]: string };
-  /** Name and version of the executor's software. */
+  /** Name and version of the executor's software, at most 200 characters. */
   software: string;
   /**
    * The attempts it still runs or whose results are not acknowledged, when it attaches again. What the session held and does not
@@ -82,11 +82,11 @@ export interface MethodDefinition {
   name: string;
   /** One sentence for people, at most 1,000 characters. */
   description: string;
-  /** JSON Schema (draft 2020-12) of the parameters; empty when there is none. At most 64 KiB. */
+  /** JSON Schema (draft 2020-12) of the parameters, an object or a boolean; empty when there is none. At most 64 KiB. */
   paramsSchema: string;
-  /** JSON Schema of the result; empty when there is none. */
+  /** JSON Schema of the result; empty when there is none. At most 64 KiB. */
   resultSchema: string;
-  /** The lane when a start names none. Default INLINE. */
+  /** The lane when a start names none: one of the session's. Default INLINE. */
   lane: Lane;
   /** The retry policy when a start names none. */
   retryPolicy:
@@ -104,9 +104,9 @@ export interface LaneSlots {
   slots: number;
 }
 
-/** Permission to send more assignments. */
+/** Permission to send more assignments. Never for more than the lane has slots, those not used up yet included. */
 export interface Credit {
-  /** The lane with free slots. */
+  /** The lane with free slots, one of those in `hello`. */
   lane: Lane;
   /** How many more. */
   slots: number;
@@ -120,7 +120,10 @@ export interface AttemptRef {
   attempt: number;
 }
 
-/** How an attempt ended. */
+/**
+ * How an attempt ended. A result that does not keep the limits of a payload, or is not the JSON its content type says, fails the
+ * attempt with the reason RESULT_REFUSED.
+ */
 export interface AttemptResult {
   /** The job. */
   jobId: string;
@@ -138,7 +141,7 @@ export interface AttemptResult {
     /** It stopped because it was told to; the text says how. */
     { $case: "canceled"; value: string }
     | undefined;
-  /** The additional result, when one was asked for. */
+  /** The additional result, when one was asked for; one that was not is refused like a wrong result. */
   additionalResult: Payload | undefined;
 }
 

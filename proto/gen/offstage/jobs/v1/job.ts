@@ -168,10 +168,10 @@ export interface Payload {
   /** Where the bytes are. Not set: no value (the result of a procedure, row L6). */
   source:
     | //
-    /** The bytes, at most 64 KiB; more is refused with PARAMS_TOO_LARGE and belongs into temp storage. */
+    /** The bytes, at most 64 KiB; more is refused with PARAMS_TOO_LARGE, as a result fails its attempt, and belongs into temp storage. */
     { $case: "inline"; value: Buffer }
     | //
-    /** Address of a temp value holding the bytes (row J3), at most 200 characters. */
+    /** Address of a temp value holding the bytes (row J3), as temp storage gave it. */
     { $case: "address"; value: string }
     | undefined;
   /** Media type of the bytes, at most 100 characters. Default: application/json. */
@@ -188,7 +188,7 @@ export interface RetryPolicy {
     | undefined;
   /** Factor from one pause to the next: 1 to 100. Default 2. */
   backoffMultiplier: number;
-  /** Longest pause, from `initial_backoff` to 10 years. Default 5 min. */
+  /** Longest pause, from `initial_backoff` to 10 years. Default 5 min, or `initial_backoff` where that is longer. */
   maxBackoff:
     | Duration
     | undefined;
@@ -225,7 +225,7 @@ export interface JobError {
   detail: string;
   /**
    * UPPER_SNAKE reason when Offstage itself ended the job (PARAMS_INVALID, DEADLINE_EXCEEDED, EXECUTOR_LOST, …);
-   * else the error's class name as the handler's language gives it.
+   * else the error's class name as the handler's language gives it. At most 200 characters.
    */
   reason: string;
   /** Whether another attempt may succeed; false stops the retries. */
@@ -316,15 +316,15 @@ export interface JobSpec {
   /** Called with the same parameters when no attached executor knows `method` (row A4). */
   fallbackMethod: string;
   /**
-   * The caller's scope in temp storage: results too large to be inline live there, and the job may put values into it. At
-   * most 200 characters.
+   * The caller's scope in temp storage, as OpenScope named it: results too large to be inline live there, and the job may put
+   * values into it.
    */
   scope: string;
-  /** A reserved address the result goes to, whatever its size (row L4). At most 200 characters. */
+  /** A reserved address the result goes to, whatever its size (row L4), as temp storage gave it. */
   resultAddress: string;
   /** Ask for an additional result (row L5). */
   wantAdditionalResult: boolean;
-  /** A reserved address for the additional result, at most 200 characters. Default: a new one. */
+  /** A reserved address for the additional result, as temp storage gave it. Default: a new one. */
   additionalResultAddress: string;
   /** Do not start before this time, within the years 1 and 9999 (row J18). Excludes `delay`. */
   startTime:

@@ -178,7 +178,7 @@ export interface JobFilter {
   methods: string[];
   /** With this key. */
   key: string;
-  /** Of this owner. */
+  /** Of this owner, at most 255 characters. */
   owner: string;
   /** Of one of these kinds. */
   kinds: JobKind[];

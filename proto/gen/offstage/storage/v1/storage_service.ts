@@ -27,7 +27,7 @@ import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 
 /** Describes a value. */
 export interface Value {
-  /** Opaque, at most 200 characters. */
+  /** `val_` and 32 hexadecimal digits of randomness: what it was given out as, and nothing else, is an address. */
   address: string;
   /** The namespace it belongs to. */
   namespace: string;
@@ -83,7 +83,7 @@ export interface PutValueHeader {
    * are damaged: `expected` in its metadata says where to go on.
    */
   offset: bigint;
-  /** The user it will belong to; only services may name another than themselves. */
+  /** The user it will belong to, at most 255 characters; only services may name another than themselves. */
   owner: string;
   /**
    * Promises a trailer after the last chunk: a stream that ends without it was cut off and stores nothing. In PutValue only. For
@@ -274,7 +274,7 @@ export interface OpenScopeRequest {
 
 /** Answers OpenScope. */
 export interface OpenScopeResponse {
-  /** Names the scope. */
+  /** Names the scope: `scp_` and 32 hexadecimal digits. */
   scope: string;
   /** The lease granted. */
   lease: Duration | undefined;

@@ -1,0 +1,79 @@
+/**
+ * The limits the comments of the proto files promise, in one table: the services enforce them at the edge, the SDK before
+ * any call, and `limits.test.ts` compares them with the comments. Characters are Unicode code points.
+ */
+
+const KIB = 1024
+const SECOND_MS = 1000
+const HOUR_MS = 3600 * SECOND_MS
+const DAY_MS = 24 * HOUR_MS
+
+export const LIMITS = {
+  // Names
+  namespaceCharactersMax: 63,
+  methodCharactersMax: 200,
+  displayNameCharactersMax: 200,
+  /** As many as a `sub` of OpenID Connect has. */
+  ownerCharactersMax: 255,
+  keyCharactersMax: 200,
+  requestIdCharactersMax: 100,
+  contentTypeCharactersMax: 100,
+  /** W3C Trace Context: 55 characters today, longer in versions to come. */
+  traceparentCharactersMax: 100,
+  /** What W3C Trace Context wants to be passed on at least. */
+  tracestateCharactersMax: 512,
+  labelsMax: 32,
+  labelKeyCharactersMax: 63,
+  labelValueCharactersMax: 255,
+
+  // Jobs
+  /** Parameters, a result, an additional result; larger ones go through temp storage. */
+  inlineBytesMax: 64 * KIB,
+  /** -1000 to 1000. */
+  priorityMax: 1000,
+  maxAttemptsMax: 1000,
+  backoffMultiplierMax: 100,
+  /** Ten years: far within what an interval, a timestamp and a number hold. */
+  durationMsMax: 10 * 366 * DAY_MS,
+  /** Timers of executors run no longer than 2^31 ms. */
+  attemptDeadlineMsMax: 24 * DAY_MS,
+  inlineWaitMsMax: 60 * SECOND_MS,
+  waitMsMax: 60 * SECOND_MS,
+  graceMsMax: HOUR_MS,
+  cancelReasonCharactersMax: 1000,
+  /** Jobs of one StartJobs, ids of one WaitJobs. */
+  batchMax: 1000,
+  watchedMax: 10_000,
+  filterValuesMax: 100,
+  pageSizeMax: 1000,
+
+  // What executors say of a job
+  briefCharactersMax: 1000,
+  detailBytesMax: 32 * KIB,
+  reasonCharactersMax: 200,
+  progressTextCharactersMax: 1000,
+  messageTextCharactersMax: 4000,
+  /** As JSON. */
+  extraBytesMax: 16 * KIB,
+  /**
+   * Levels of objects and lists; the `extra` itself is the first. Readers of protobuf give up at a hundred messages one
+   * inside the other, and a Struct takes three for each level of objects: so many every reader can take, wherever in an
+   * answer they stand.
+   */
+  extraDepthMax: 32,
+
+  // What executors say of themselves
+  executorNameCharactersMax: 200,
+  softwareCharactersMax: 200,
+  methodsMax: 10_000,
+  descriptionCharactersMax: 1000,
+  schemaBytesMax: 64 * KIB,
+  laneSlotsMax: 100_000,
+
+  // Temp storage
+  putChunkBytesMax: 1024 * KIB,
+  readChunkBytesMax: 256 * KIB,
+  timeToLiveMsMax: 30 * DAY_MS,
+  scopeLeaseMsMin: 5 * SECOND_MS,
+  scopeLeaseMsMax: DAY_MS,
+} as const

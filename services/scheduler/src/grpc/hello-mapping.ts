@@ -1,0 +1,124 @@
+/** Where the hello of an executor becomes what the scheduler knows of it, or is refused, naming what is wrong (guarantee 6). */
+import type { Actor } from '@offstage/kit/auth'
+import type * as proto from '@offstage/proto/executor'
+import {
+  checkLabels,
+  collectViolations,
+  methodFault,
+  type Note,
+  textFault,
+} from '@offstage/proto/field-rules'
+import { LIMITS } from '@offstage/proto/limits'
+import type { Hello } from '../dispatch/serve-executor.ts'
+import type { MethodDefinition } from '../domain/method-definition.ts'
+import { isJobId, noteLimits } from '../domain/start-command.ts'
+import { invalidField, invalidFields, notImplemented } from '../refusals.ts'
+import { msFrom, namespaceFor, retryFrom } from './mapping.ts'
+
+const LANE_NAMES = ['', 'INLINE', 'TASK', 'WORK']
+/** What is wrong has to fit into the answer. */
+const VIOLATIONS_TOLD_MAX = 10
+
+export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
+  if (hello === undefined) throw invalidField('hello', 'must be in the first message')
+  if (hello.methods.length > LIMITS.methodsMax) {
+    throw invalidField('hello.methods', `must be at most ${LIMITS.methodsMax}`)
+  }
+  const methods = hello.methods.map(methodFrom)
+  const violations = collectViolations((note) => {
+    noteSession(hello, note)
+    noteLanes(hello, note)
+    noteMethods(methods, new Set(hello.lanes.map(({ lane }) => lane)), note)
+  })
+  if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
+  return {
+    sessionId: hello.sessionId,
+    namespace: namespaceFor(actor, hello.namespace),
+    name: hello.name,
+    methods,
+    lanes: hello.lanes,
+    running: hello.running.filter(({ jobId }) => isJobId(jobId)),
+  }
+}
+
+function noteSession(hello: proto.Hello, note: Note): void {
+  if (!isJobId(hello.sessionId)) note('hello.session_id', 'must be a lower-case UUID')
+  note('hello.name', textFault(hello.name, LIMITS.executorNameCharactersMax))
+  note('hello.software', textFault(hello.software, LIMITS.softwareCharactersMax))
+  checkLabels('hello.labels', hello.labels, note)
+}
+
+function noteLanes({ lanes }: proto.Hello, note: Note): void {
+  if (lanes.length === 0) note('hello.lanes', 'must be at least one: nothing could be run')
+  const known = new Set<number>()
+  for (const [index, { lane, slots }] of lanes.entries()) {
+    const field = `hello.lanes[${index}]`
+    if (LANE_NAMES[lane] === undefined || lane === 0) {
+      note(`${field}.lane`, 'must be INLINE, TASK or WORK')
+    } else if (known.has(lane)) note(`${field}.lane`, `is ${LANE_NAMES[lane]} once more`)
+    known.add(lane)
+    if (slots < 1 || slots > LIMITS.laneSlotsMax) {
+      note(`${field}.slots`, `must be within 1 and ${LIMITS.laneSlotsMax}, not ${slots}`)
+    }
+  }
+}
+
+function noteMethods(
+  methods: readonly MethodDefinition[],
+  lanes: ReadonlySet<number>,
+  note: Note,
+): void {
+  if (methods.length === 0) note('hello.methods', 'must be at least one: nothing could be run')
+  const known = new Set<string>()
+  for (const [index, method] of methods.entries()) {
+    const field = `hello.methods[${index}]`
+    const { name, lane } = method
+    const told: Note = (part, fault) =>
+      note(`${field}.${part}`, fault === undefined ? undefined : `${fault}: ${name.slice(0, 200)}`)
+    note(`${field}.name`, methodFault(name))
+    if (known.has(name)) told('name', 'is announced twice')
+    known.add(name)
+    told('description', textFault(method.description, LIMITS.descriptionCharactersMax))
+    told('params_schema', schemaFault(method.paramsSchema))
+    told('result_schema', schemaFault(method.resultSchema))
+    if (LANE_NAMES[lane] === undefined) told('lane', 'is not a known value')
+    else if (!lanes.has(lane)) {
+      told('lane', `is ${LANE_NAMES[lane]}, of which this session announces no slots`)
+    }
+    noteLimits(method, told)
+  }
+}
+
+/** A JSON Schema is an object or a boolean; empty texts stand for none. */
+function schemaFault(text: string): string | undefined {
+  if (text === '') return undefined
+  if (Buffer.byteLength(text) > LIMITS.schemaBytesMax) {
+    return `must be at most ${LIMITS.schemaBytesMax} bytes`
+  }
+  try {
+    const schema: unknown = JSON.parse(text)
+    const isObject = typeof schema === 'object' && schema !== null && !Array.isArray(schema)
+    return isObject || typeof schema === 'boolean' ? undefined : NO_SCHEMA
+  } catch {
+    return NO_SCHEMA
+  }
+}
+
+const NO_SCHEMA = 'must be a JSON Schema: an object, true or false, as JSON'
+
+function methodFrom(method: proto.MethodDefinition, index: number): MethodDefinition {
+  for (const limit of ['total', 'heartbeat'] as const) {
+    if (method.deadlines?.[limit] === undefined) continue
+    throw notImplemented(`hello.methods[${index}].deadlines.${limit} of ${method.name}`)
+  }
+  return {
+    name: method.name,
+    description: method.description,
+    paramsSchema: method.paramsSchema,
+    resultSchema: method.resultSchema,
+    lane: method.lane || 1,
+    retry: retryFrom(method.retryPolicy),
+    queueDeadlineMs: msFrom(method.deadlines?.queue),
+    attemptDeadlineMs: msFrom(method.deadlines?.attempt),
+  }
+}
