@@ -7,5 +7,10 @@ export {
   mayTouch,
   type Owned,
 } from './actor.ts'
-export { type Authenticate, developmentAuthenticate, isLoopback } from './authenticate.ts'
+export {
+  type Authenticate,
+  developmentAuthenticate,
+  developmentAuthenticateTelling,
+  isLoopback,
+} from './authenticate.ts'
 export { RIGHTS, type Right, ROLES, type Role, rolesWith } from './rights.ts'

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import {
   type Client,
+  type ClientUnaryCall,
   credentials,
   type GrpcObject,
   loadPackageDefinition,
@@ -29,7 +30,10 @@ function serve(options: Partial<GrpcServerOptions>) {
 }
 
 type HealthClient = Client & {
-  check(request: object, done: (error: ServiceError | null, answer: object) => void): void
+  check(
+    request: object,
+    done: (error: ServiceError | null, answer: object) => void,
+  ): ClientUnaryCall
   watch(request: object): AsyncIterable<object>
 }
 
@@ -159,6 +163,25 @@ test.each(['127.0.0.1', 'localhost'])('on %s everybody is a developer', async (h
     { user: 'dev', roles: ['admin'], namespaces: 'all' },
     { user: 'ann', roles: ['admin'], namespaces: 'all' },
   ])
+})
+
+test('a token that development mode does not read is told of once in the log, and to clients with health', async () => {
+  const lines: { level: string; msg: string }[] = []
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) }
+  const log = createLogger({ name: 'test', destination })
+  await using echo = await serveEcho({}, { log })
+  await callOne(echo.client, 'a')
+  const metadata = new Metadata()
+  metadata.set('authorization', 'Bearer abc')
+  await callOne(echo.client, 'b', metadata)
+  await callOne(echo.client, 'c', metadata)
+  const warnings = lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+  expect(warnings).toEqual([expect.stringContaining('a token, which development mode does not')])
+
+  using client = healthClient(echo.server.address)
+  const headers = Promise.withResolvers<Metadata>()
+  client.check({ service: '' }, () => {}).on('metadata', headers.resolve)
+  expect((await headers.promise).get('offstage-authentication')).toEqual(['development'])
 })
 
 test('a handler learns the deadline, the metadata and the peer of its call', async () => {

@@ -9,7 +9,8 @@
  */
 
 import { type ChannelOptions, Server } from '@grpc/grpc-js'
-import { type Authenticate, developmentAuthenticate, isLoopback } from '../auth/mod.ts'
+import { DEVELOPMENT } from '@offstage/proto/authentication'
+import { type Authenticate, developmentAuthenticateTelling, isLoopback } from '../auth/mod.ts'
 import { createService, type Service } from '../lifecycle/mod.ts'
 import type { Logger } from '../telemetry/mod.ts'
 import { bindService, nameOfService, type ServedService } from './bind-services.ts'
@@ -63,14 +64,15 @@ const KEEPALIVE_TIMEOUT_MS = 10_000
 /** Makes a server for the services given, plus health and reflection. It listens once started. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { name, host, log, stopGraceMs = 10_000 } = options
-  const authenticate = options.authenticate ?? developmentAuthenticateOn(host)
+  const authenticate = options.authenticate ?? developmentAuthenticateOn(host, log)
   const edge: Edge = { authenticate, log, open: new Set(), stopping: false }
   const server = new Server(channelOptions(options))
   for (const service of options.services) {
     server.addService(withUnreadable(service.definition), bindService(service, edge))
   }
   const names = options.services.map(({ definition }) => nameOfService(definition))
-  const standard = addStandardServices(server, names)
+  const believesAll = options.authenticate === undefined
+  const standard = addStandardServices(server, names, believesAll ? DEVELOPMENT : undefined)
   refuseSiblings(server, names)
   let port = options.port
 
@@ -102,8 +104,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   }
 }
 
-function developmentAuthenticateOn(host: string): Authenticate {
-  if (isLoopback(host)) return developmentAuthenticate
+function developmentAuthenticateOn(host: string, log: Logger): Authenticate {
+  if (isLoopback(host)) {
+    const text =
+      'a caller sent a token, which development mode does not read: everybody is an administrator, named by offstage-user or else dev'
+    return developmentAuthenticateTelling(() => log.warn(text))
+  }
   throw new Error(
     `refusing to serve on ${host} without authentication: others could reach it. ` +
       'Configure authentication, or listen on 127.0.0.1 for development.',

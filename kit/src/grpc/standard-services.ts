@@ -1,11 +1,13 @@
 /** The services every server has: health for probes and balancers, reflection for tools. */
 
 import {
+  Metadata,
   type Server,
   type ServiceDefinition,
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import { AUTHENTICATION_KEY } from '@offstage/proto/authentication'
 import { HealthImplementation } from 'grpc-health-check'
 import { addReflection } from './reflection.ts'
 
@@ -18,8 +20,15 @@ export interface StandardServices {
   endStreams(): void
 }
 
-/** Adds health, and reflection v1 and v1alpha, for the services named. */
-export function addStandardServices(server: Server, names: readonly string[]): StandardServices {
+/**
+ * Adds health, and reflection v1 and v1alpha, for the services named. `authentication`: how callers are told apart, as
+ * answers to health checks say it.
+ */
+export function addStandardServices(
+  server: Server,
+  names: readonly string[],
+  authentication?: string,
+): StandardServices {
   const streams = new Set<OpenStream>()
   const addService = (definition: unknown, implementation: object) => {
     const handlers = implementation as UntypedServiceImplementation
@@ -32,7 +41,10 @@ export function addStandardServices(server: Server, names: readonly string[]): S
     }
   }
   setServing(false)
-  health.addToServer({ addService })
+  health.addToServer({
+    addService: (definition: unknown, implementation: UntypedServiceImplementation) =>
+      addService(definition, telling(authentication, implementation)),
+  })
   addReflection([...names, HEALTH], addService)
   return {
     setServing,
@@ -46,6 +58,23 @@ export function addStandardServices(server: Server, names: readonly string[]): S
 interface OpenStream {
   emit(event: 'error', fault: { code: status; details: string }): boolean
   once(event: 'cancelled', listener: () => void): unknown
+}
+
+/** Health with a header that says how callers are told apart. */
+function telling(
+  authentication: string | undefined,
+  { check, ...others }: UntypedServiceImplementation,
+): UntypedServiceImplementation {
+  if (check === undefined) throw new Error('health without a check cannot be served')
+  if (authentication === undefined) return { check, ...others }
+  const headers = new Metadata()
+  headers.set(AUTHENTICATION_KEY, authentication)
+  // biome-ignore lint/suspicious/noExplicitAny: grpc-js types handlers of unknown shape this way
+  const checkTelling = (call: any, callback: any) => {
+    call.sendMetadata(headers)
+    ;(check as (call: unknown, callback: unknown) => void)(call, callback)
+  }
+  return { ...others, check: checkTelling }
 }
 
 /** Notes each stream from its beginning to its end. */

@@ -1,4 +1,5 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { AUTHENTICATION_KEY, DEVELOPMENT } from '@offstage/proto/authentication'
 import { JobServiceClient } from '@offstage/proto/jobs'
 import { StorageServiceClient } from '@offstage/proto/storage'
 import {
@@ -20,6 +21,8 @@ export interface Connection {
   readonly values: StorageServiceClient
   /** By how much the scheduler's clock is ahead of this machine's; 0 until and unless it is known to be well off. */
   skewMs: number
+  /** Whether the scheduler believes everybody and reads no token; false until it is known. */
+  isDevelopment: boolean
   /** Ends both connections; calls under way fail. */
   close(): void
 }
@@ -37,6 +40,7 @@ export function createConnection(schedulerAddress: string, storageAddress: strin
     jobs: scheduler.client(JobServiceClient),
     values: storage.client(StorageServiceClient),
     skewMs: 0,
+    isDevelopment: false,
     close() {
       scheduler.close()
       storage.close()
@@ -52,7 +56,8 @@ const HEALTH_OF_JOBS = lengthPrefixed('offstage.jobs.v1.JobService')
 
 /**
  * Makes sure the scheduler can be reached at all: any answer to a health check will do, even one that says it
- * is not ready or knows no such call. The answer's date tells whether the clocks agree.
+ * is not ready or knows no such call. The answer's date tells whether the clocks agree, another header whether
+ * tokens are read.
  * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER; WRONG_SERVICE
  *   where another service of Offstage answers there.
  */
@@ -67,6 +72,7 @@ export async function checkReachable(connection: Connection): Promise<void> {
     return call.on('metadata', (headers: Metadata) => {
       const date = headers.get('date')[0]?.toString()
       connection.skewMs = clockSkewMs(date, Date.now())
+      connection.isDevelopment = headers.get(AUTHENTICATION_KEY)[0] === DEVELOPMENT
     })
   }
   const terms = { deadlineMs: REACH_MS, metadata: new Metadata(), target: scheduler }

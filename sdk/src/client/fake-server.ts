@@ -6,6 +6,7 @@ import {
   ServerCredentials,
   type status,
 } from '@grpc/grpc-js'
+import { AUTHENTICATION_KEY, DEVELOPMENT } from '@offstage/proto/authentication'
 import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import type { Reason } from '@offstage/proto/reasons'
 
@@ -33,7 +34,7 @@ export async function listenLocally(server: Server): Promise<string> {
   return `127.0.0.1:${await promise}`
 }
 
-/** Adds a health check that answers by a clock of the test's. */
+/** Adds a health check that answers by a clock of the test's, as a service in development mode. */
 export function addHealth(server: Server, nowMs: () => number): void {
   const pass = (bytes: Buffer) => bytes
   const check = {
@@ -48,6 +49,7 @@ export function addHealth(server: Server, nowMs: () => number): void {
   const handler: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
     const headers = new Metadata()
     headers.set('date', new Date(nowMs()).toUTCString())
+    headers.set(AUTHENTICATION_KEY, DEVELOPMENT)
     call.sendMetadata(headers)
     callback(null, Buffer.alloc(0))
   }

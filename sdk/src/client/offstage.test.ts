@@ -22,6 +22,20 @@ const identity = {
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 }
 
+test('a token that nobody reads is warned of once, and only where there is one', async () => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => void warnings.push(warning)
+  process.on('warning', onWarning)
+  for (const token of ['', 'abc', 'abc']) {
+    await using _it = await setUpClient({ token })
+  }
+  // Warnings are emitted in a turn of their own.
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', onWarning)
+  expect(warnings).toMatchObject([{ name: 'OffstageWarning', code: 'TOKEN_NOT_READ' }])
+  expect(warnings[0]?.message).toContain('the token is not read')
+})
+
 describe('a scheduler that cannot be reached', () => {
   test('is told by connect at once, with its address and the variable that sets it', async () => {
     const { scheduler } = await gone()

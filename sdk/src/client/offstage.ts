@@ -26,6 +26,7 @@ import { startMany, startManySettled } from './start-many.ts'
 import { runOne, startOne } from './start-one.ts'
 import type { StartOutcome } from './start-outcome.ts'
 import type { StorageCalls } from './storage-calls.ts'
+import { warnOfUnreadToken } from './token-warning.ts'
 import { asCompleted, waitForSeveral } from './waits.ts'
 
 /** Where the services are and who calls. Each has an environment variable. */
@@ -36,7 +37,7 @@ export interface ConnectOptions {
   readonly storage?: string
   /** Default OFFSTAGE_NAMESPACE, else `default`. */
   readonly namespace?: string
-  /** A JWT, sent as bearer. Default OFFSTAGE_TOKEN, else none. */
+  /** A JWT, sent as bearer. Default OFFSTAGE_TOKEN, else none. Services in development mode read none: a warning says so once. */
   readonly token?: string
   /** Whom to act for where the services run in development mode. Default OFFSTAGE_USER, else theirs. */
   readonly user?: string
@@ -112,6 +113,7 @@ export class Offstage implements JobCalls, AsyncDisposable {
       await client.close()
       throw error
     }
+    warnOfUnreadToken(client.#session)
     return client
   }
 
