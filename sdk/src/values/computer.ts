@@ -13,6 +13,7 @@
  * 3. An old value answers a failure only while `staleIfErrorMs` lasts, as of the failure.
  */
 import { appendParameter, type Component } from './components.ts'
+import { Computing } from './computing.ts'
 import { copyValue } from './copy.ts'
 import { Entry, outputOf } from './entry.ts'
 import { Flight, type Outcome } from './flight.ts'
@@ -68,16 +69,23 @@ export class Computer {
     this.#epoch++
   }
 
-  /** The result for the caller that starts the computation; errors are the function's own. */
+  /**
+   * The result for the caller that starts the computation; errors are the function's own. Throws for a call made from
+   * the synchronous part of its own computation.
+   */
   compute(demand: Demand): unknown {
+    const cycle = Computing.findSelf(demand.key)
+    if (cycle !== undefined) throw cycle
     const { table, params, signal, fallback } = demand
     if (this.#counters.misses++ % LOOKUP_SAMPLE_EVERY === 0) this.#sampleLookup(table, params)
-    const computation = this.#begin(demand)
+    const computation = this.#begin(demand, true)
     try {
       const result = this.#run(computation)
       if (isThenable(result)) return this.#depart(computation, result).join(readAsFirst, signal)
+      computation.computing.end()
       return this.#keeper.keep(computation, undefined, result, this.#isCurrent(computation)).value
     } catch (error) {
+      computation.computing.end()
       this.#counters.failures++
       if (!this.#canFallBackTo(fallback)) throw error
       this.#counters.fallbacks++
@@ -87,18 +95,23 @@ export class Computer {
 
   /** Computes behind, for nobody in particular: a failure is counted, and the old value stays. */
   revalidate(demand: Demand): void {
+    if (Computing.findSelf(demand.key) !== undefined) return // it is about to
     this.#counters.revalidations++
-    const computation = this.#begin(demand)
+    const computation = this.#begin(demand, false)
     try {
       const result = this.#run(computation)
       if (isThenable(result)) this.#depart(computation, result).outcome.catch(() => {})
-      else this.#keeper.keep(computation, undefined, result, this.#isCurrent(computation))
+      else {
+        computation.computing.end()
+        this.#keeper.keep(computation, undefined, result, this.#isCurrent(computation))
+      }
     } catch {
+      computation.computing.end()
       this.#counters.failures++
     }
   }
 
-  #begin(demand: Demand): Computation {
+  #begin(demand: Demand, isAwaited: boolean): Computation {
     const { name, tier } = this.#policy
     const controller = demand.signal && new AbortController()
     const request =
@@ -115,12 +128,14 @@ export class Computer {
         () => this.#counters.tierFailures++,
       )
     const startedMs = this.#store.readClock()
-    return { ...demand, controller, startedMs, epoch: this.#epoch, request }
+    const computing = new Computing(name, demand.key, demand.params, isAwaited)
+    return { ...demand, computing, controller, startedMs, epoch: this.#epoch, request }
   }
 
-  #run({ params, controller, request }: Computation): unknown {
+  #run({ computing, params, controller, request }: Computation): unknown {
     const args = controller === undefined ? params : [...params, controller.signal]
-    const result = request ? request.fetch(() => this.#fn(...args)) : this.#fn(...args)
+    const fn = request ? () => request.fetch(() => this.#fn(...args)) : this.#fn
+    const result = computing.run(fn, args)
     this.isSync = !isThenable(result)
     return result
   }
@@ -134,8 +149,8 @@ export class Computer {
 
   /** Gives an asynchronous computation its place, where others find it. */
   #depart(computation: Computation, result: PromiseLike<unknown>): Flight {
-    const { table, key, fallback, controller } = computation
-    const flight = new Flight(controller, this.#isAlwaysShareable)
+    const { table, key, fallback, computing, controller } = computation
+    const flight = new Flight(computing, controller, this.#isAlwaysShareable)
     let entry: Entry | undefined
     if (!this.#isCurrent(computation)) {
       flight.isDetached = true
@@ -154,6 +169,7 @@ export class Computer {
     flight.readAsGuest = this.#guestReader(computation)
     flight.onAbandoned = () => {
       flight.isDetached = true
+      computing.end()
       this.#counters.aborted++
       if (entry !== undefined) this.#arrive(entry, flight)
     }
@@ -183,6 +199,7 @@ export class Computer {
         : { value, isShareable: true }
     } finally {
       flight.hasLanded = true
+      computation.computing.end()
       if (entry !== undefined) this.#arrive(entry, flight)
     }
   }

@@ -7,6 +7,9 @@
  * its calls run and nothing is remembered.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { checkOptions, type Rules } from '../arguments/check-options.ts'
+import { flag, rule, text } from '../arguments/rules.ts'
+import type { Computing } from './computing.ts'
 import { type Partition, Partitions } from './partition.ts'
 import { isThenable } from './thenable.ts'
 
@@ -21,6 +24,14 @@ export interface ValuesIdentity {
 
 let sessions = 0
 
+const SESSION_RULES: Rules<ValuesSessionOptions> = { name: text, user: text, privileged: flag }
+/** For whoever takes a session. */
+export const session = rule(
+  'a session made by createValuesSession',
+  (value) => value instanceof ValuesSession,
+)
+const IDENTITY_RULES: Rules<ValuesIdentity> = { session, user: text, privileged: flag }
+
 /**
  * Holds values of the lifetime `session`. Explicit for each user session of a server; a client
  * process has one of its own without asking. Two objects are two sessions, whatever their names.
@@ -32,6 +43,7 @@ export class ValuesSession {
   readonly #identity: { readonly user: string | undefined; readonly privileged: boolean }
 
   constructor(options: ValuesSessionOptions = {}) {
+    checkOptions('createValuesSession', options, SESSION_RULES)
     this.name = options.name ?? `session-${this.number}`
     this.#identity = { user: options.user, privileged: options.privileged ?? false }
   }
@@ -88,6 +100,7 @@ export class CallScope {
 
   /** Runs `callback` in this scope; may be called any number of times until it is closed. */
   run<T>(callback: () => T, identity: ValuesIdentity = {}): T {
+    checkOptions('run', identity, IDENTITY_RULES)
     return contexts.run(new ValuesContext(current(), identity, this), callback)
   }
 
@@ -135,8 +148,18 @@ function settling<T>(result: T): T {
  * scope (row C4).
  */
 export function runWithValuesIdentity<T>(identity: ValuesIdentity, callback: () => T): T {
+  checkOptions('runWithValuesIdentity', identity, IDENTITY_RULES)
   const outer = current()
   return contexts.run(new ValuesContext(outer, identity, outer.scope), callback)
+}
+
+/** Runs a function as part of a computation; whatever it starts is part of it too. */
+export function runComputing<T>(
+  computing: Computing,
+  fn: (...args: unknown[]) => T,
+  args: readonly unknown[],
+): T {
+  return contexts.run(current().within(computing), fn, ...args)
 }
 
 export class ValuesContext {
@@ -144,6 +167,8 @@ export class ValuesContext {
   readonly scope: CallScope | undefined
   readonly user: string | undefined
   readonly privileged: boolean
+  /** What the code is part of; it may be over. */
+  readonly computing: Computing | undefined
   #sessionPartition: Partition | undefined
   #callPartition: Partition | undefined
   #latest: { readonly session: ValuesSession; readonly partition: Partition } | undefined
@@ -152,11 +177,22 @@ export class ValuesContext {
     outer: ValuesContext | undefined,
     identity: ValuesIdentity,
     scope: CallScope | undefined,
+    computing = outer?.computing,
   ) {
     this.session = identity.session ?? outer?.session ?? ownSession
     this.scope = scope
     this.user = 'user' in identity ? identity.user : outer?.user
     this.privileged = identity.privileged ?? outer?.privileged ?? false
+    this.computing = computing
+  }
+
+  /** The same for code that is part of a computation. */
+  within(computing: Computing): ValuesContext {
+    const inner = new ValuesContext(this, {}, this.scope, computing)
+    inner.#sessionPartition = this.#sessionPartition
+    inner.#callPartition = this.#callPartition
+    inner.#latest = this.#latest
+    return inner
   }
 
   get sessionPartition(): Partition {

@@ -170,7 +170,7 @@ describe('a refresh during a computation', () => {
     async (_, target) => {
       using it = controlled({ tags: () => ['t'] })
       const before = it.f('a')
-      await refreshReusableValues(target, it)
+      await refreshReusableValues(target, { store: it.store })
       const after = it.f('a')
       expect(it.runs).toHaveLength(2)
       it.runs[1]?.resolve({ of: 'new' })
@@ -185,9 +185,9 @@ describe('a refresh during a computation', () => {
   test('of something else lets it be remembered', async () => {
     using it = controlled()
     const call = it.f('a')
-    await refreshReusableValues({ function: 'f', params: ['b'] }, it)
-    await refreshReusableValues({ function: 'g' }, it)
-    await refreshReusableValues({ tag: 't' }, it)
+    await refreshReusableValues({ function: 'f', params: ['b'] }, { store: it.store })
+    await refreshReusableValues({ function: 'g' }, { store: it.store })
+    await refreshReusableValues({ tag: 't' }, { store: it.store })
     it.runs[0]?.resolve({ of: 'a' })
     await call
     expect(it.f.statistics()).toMatchObject({ outdated: 0, entries: 1 })

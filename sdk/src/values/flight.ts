@@ -9,6 +9,8 @@
  *    session): callers who wait still get the outcome, nobody new joins, nothing is remembered.
  */
 
+import type { Computing } from './computing.ts'
+
 /** What a computation came to, as far as those who wait must know. */
 export interface Outcome {
   readonly value: unknown
@@ -28,6 +30,7 @@ export class Flight {
   isAbandoned = false
   /** Set when the outcome is decided: from then on there is nothing left to abort. */
   hasLanded = false
+  readonly computing: Computing
   /** Absent when the first caller gave no signal: then the function cannot be told to stop. */
   readonly controller: AbortController | undefined
   /** Whether every outcome is shareable as it is, so that one promise can serve many callers. */
@@ -42,7 +45,12 @@ export class Flight {
   onAbandoned: () => void = () => {}
   #waiting = 0
 
-  constructor(controller: AbortController | undefined, isAlwaysShareable: boolean) {
+  constructor(
+    computing: Computing,
+    controller: AbortController | undefined,
+    isAlwaysShareable: boolean,
+  ) {
+    this.computing = computing
     this.controller = controller
     this.#isAlwaysShareable = isAlwaysShareable
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import {
@@ -208,7 +209,10 @@ test('idleness ends a value even in its stale time', async () => {
   expect(await it.f()).toBe('second')
 })
 
-test('a function that calls itself with equal parameters leaves nothing of before a refresh', async () => {
+/** Code that runs here is not seen to be part of a computation. */
+const elsewhere = AsyncLocalStorage.snapshot()
+
+test('a function that calls itself unseen with equal parameters leaves nothing of before a refresh', async () => {
   const clock = createManualValuesClock()
   using store = createValuesStore({ clock })
   const gates = [1, 2].map(() => Promise.withResolvers<void>())
@@ -218,7 +222,7 @@ test('a function that calls itself with equal parameters leaves nothing of befor
     async (): Promise<{ run: number }> => {
       const run = ++runs
       if (run === 1) return { run }
-      if (run === 2) inner = f()
+      if (run === 2) inner = elsewhere(() => f())
       await gates[run - 2]?.promise
       return { run }
     },
@@ -243,13 +247,13 @@ test('a function that calls itself with other parameters remembers every step', 
   expect(fibonacci.statistics()).toMatchObject({ misses: 71 })
 })
 
-test('a synchronous function that comes back to its own parameters keeps one value', async () => {
+test('a synchronous function that comes back unseen to its own parameters keeps one value', async () => {
   using store = createValuesStore()
   let depth = 0
   const f = reusable(
     (key: string): { at: number } => {
       const at = ++depth
-      if (at < 3) f(key)
+      if (at < 3) elsewhere(() => f(key))
       return { at }
     },
     { name: 'f', store },

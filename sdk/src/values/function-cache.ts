@@ -62,6 +62,8 @@ export class FunctionCache {
 
   /** Waits for a computation that another caller has started (row C7). */
   join(flight: Flight): Promise<unknown> {
+    const cycle = flight.computing.join()
+    if (cycle !== undefined) return Promise.reject(cycle)
     this.counters.joins++
     return flight.joinAsGuest()
   }
@@ -138,6 +140,8 @@ export class FunctionCache {
   #joinUntil(flight: Flight | undefined, signal: AbortSignal | undefined): unknown {
     if (flight === undefined) return undefined
     if (signal === undefined) return this.join(flight)
+    const cycle = flight.computing.join()
+    if (cycle !== undefined) return Promise.reject(cycle)
     this.counters.joins++
     return flight.join((outcome) => flight.readAsGuest(outcome, signal), signal)
   }

@@ -6,6 +6,7 @@
  *    or as it is where the user asked for that.
  * 2. Everything the user's options say of a value is checked before anything of the table changes.
  */
+import type { Computing } from './computing.ts'
 import { Entry, type Key } from './entry.ts'
 import type { Outcome } from './flight.ts'
 import type { Holdings } from './holdings.ts'
@@ -33,6 +34,7 @@ export interface Demand {
 
 /** One run of the function, from its start to the decision whether to remember. */
 export interface Computation extends Demand {
+  readonly computing: Computing
   /** Tells the function to stop; absent when the first caller gave no signal. */
   readonly controller: AbortController | undefined
   readonly startedMs: number

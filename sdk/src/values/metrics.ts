@@ -17,8 +17,15 @@
  * | offstage.values.verdict | gauge | 1 | function, verdict; 1 for the verdict that holds |
  */
 import { type BatchObservableResult, type Meter, metrics } from '@opentelemetry/api'
+import { checkOptions } from '../arguments/check-options.ts'
+import { isObject, rule } from '../arguments/rules.ts'
 import { DROP_CAUSES, type ValuesStatistics } from './statistics.ts'
-import { defaultValuesStore, type ValuesStore } from './store.ts'
+import { store as aStore, defaultValuesStore, type ValuesStore } from './store.ts'
+
+const RULES = {
+  store: aStore,
+  meter: rule('a Meter of OpenTelemetry', (value) => isObject(value) && 'createCounter' in value),
+}
 
 /**
  * Reports a store's statistics to `meter` until disposed. Call it after the OpenTelemetry SDK is
@@ -28,6 +35,7 @@ import { defaultValuesStore, type ValuesStore } from './store.ts'
 export function observeReusableValues(
   options: { readonly store?: ValuesStore; readonly meter?: Meter } = {},
 ): Disposable {
+  checkOptions('observeReusableValues', options, RULES)
   const store = options.store ?? defaultValuesStore
   const meter = options.meter ?? metrics.getMeter('@offstage/sdk')
   const instruments = instrumentsOf(meter)

@@ -1,19 +1,26 @@
-import type { ValuesSession } from './contexts.ts'
+import { checkOptions, type Rules } from '../arguments/check-options.ts'
+import { callback, isObject, numberRule, oneOf, rule, someText } from '../arguments/rules.ts'
+import { session, type ValuesSession } from './contexts.ts'
 import type { RemoteTier } from './remote-tier.ts'
-import type { FreezeMode, UnfreezableRule } from './share.ts'
-import type { ValuesStore } from './store.ts'
+import { type FreezeMode, freezeModes, type UnfreezableRule, unfreezableRules } from './share.ts'
+import { store, type ValuesStore } from './store.ts'
 import { ticksOf } from './ticks.ts'
 
 /** How long a value lives at most: one run, request or explicit scope, or a session (row C1). */
-export type Lifetime = 'call' | 'session'
+export type Lifetime = (typeof lifetimes)[number]
+const lifetimes = ['call', 'session'] as const
 
 /** Row C3: 20 minutes after computing. */
 export const MAX_AGE_MS_DEFAULT = 20 * 60_000
 /** Row C3: 6 minutes after last use. */
 export const IDLE_MS_DEFAULT = 6 * 60_000
 
-/** Options of `reusable`. P: parameters, R: what the function returns. */
-export interface ReusableOptions<P extends readonly unknown[], R> {
+/** Options of `reusable`. P: parameters, R: what the function returns, F: what is frozen of it. */
+export interface ReusableOptions<
+  P extends readonly unknown[],
+  R,
+  F extends FreezeMode = FreezeMode,
+> {
   /**
    * Name in statistics, metrics and refreshes, the same in every process; unique in its store.
    * Default: the function's own name; an anonymous one must be given a name.
@@ -50,7 +57,7 @@ export interface ReusableOptions<P extends readonly unknown[], R> {
    */
   readonly staleIfErrorMs?: number
   /** What is frozen of a value before it is shared; default `deep` (row C5). */
-  readonly freeze?: FreezeMode
+  readonly freeze?: F
   /** What happens to a value that cannot be frozen; default `error` (row C5). */
   readonly unfreezable?: UnfreezableRule
   /**
@@ -88,19 +95,42 @@ export interface CachePolicy {
   readonly tier: RemoteTier | undefined
 }
 
-/** Throws a TypeError without a name and a RangeError for a time that is none. */
+const aboveZeroMs = numberRule('milliseconds above 0', (value) => value > 0)
+const fromZeroMs = numberRule('milliseconds, 0 or more', (value) => value >= 0)
+
+const RULES: Rules<ReusableOptions<readonly unknown[], unknown>> = {
+  name: someText,
+  lifetime: oneOf(lifetimes),
+  session,
+  maxAgeMs: aboveZeroMs,
+  idleMs: (value, name) => {
+    if (typeof value === 'number') aboveZeroMs(value, name)
+    else rule('milliseconds above 0, or false', (given) => given === false)(value, name)
+  },
+  staleWhileRevalidateMs: fromZeroMs,
+  staleIfErrorMs: fromZeroMs,
+  freeze: oneOf(freezeModes),
+  unfreezable: oneOf(unfreezableRules),
+  tags: callback,
+  bytesOf: callback,
+  tier: rule(
+    'a tier with fetch() and offer()',
+    (value) => isObject(value) && 'fetch' in value && 'offer' in value,
+  ),
+  store,
+}
+
+/** Throws where the function or an option is not what it must be. */
 export function policyFrom<P extends readonly unknown[], R>(
   fn: (...params: P) => R,
   options: ReusableOptions<P, R>,
 ): CachePolicy {
+  callback(fn, 'what to wrap')
+  checkOptions('reusable', options, RULES)
   const name = options.name ?? fn.name
   if (name === '') throw new TypeError('A reusable function needs a name: pass { name }')
   const { maxAgeMs = MAX_AGE_MS_DEFAULT, idleMs = IDLE_MS_DEFAULT } = options
   const { staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } = options
-  requireTime(name, 'maxAgeMs', maxAgeMs, Number.MIN_VALUE)
-  if (idleMs !== false) requireTime(name, 'idleMs', idleMs, Number.MIN_VALUE)
-  requireTime(name, 'staleWhileRevalidateMs', staleWhileRevalidateMs, 0)
-  requireTime(name, 'staleIfErrorMs', staleIfErrorMs, 0)
   return {
     name,
     lifetime: options.lifetime ?? 'session',
@@ -115,11 +145,4 @@ export function policyFrom<P extends readonly unknown[], R>(
     bytesOf: options.bytesOf as CachePolicy['bytesOf'],
     tier: options.tier,
   }
-}
-
-function requireTime(name: string, option: string, ms: number, atLeast: number): void {
-  if (ms >= atLeast) return
-  throw new RangeError(
-    `${name}: ${option} is ${ms}, must be ${atLeast === 0 ? '0 or more' : 'above 0'}`,
-  )
 }

@@ -3,6 +3,7 @@ import {
   createInProcessRefresh,
   createValuesSession,
   createValuesStore,
+  defaultValuesStore,
   defineReference,
   type RefreshMessage,
   type RefreshPort,
@@ -10,6 +11,7 @@ import {
   reusable,
   runWithValuesIdentity,
 } from './mod.ts'
+import { openValuesStores } from './store.ts'
 
 function setup(refreshPort?: RefreshPort) {
   const store = createValuesStore({ refreshPort })
@@ -36,7 +38,7 @@ describe('refreshing', () => {
     it.customer(1)
     session.run(() => it.rate('EUR'))
     runWithValuesIdentity({ user: 'ann', privileged: true }, () => it.rate('EUR'))
-    await refreshReusableValues(undefined, it)
+    await refreshReusableValues(undefined, { store: it.store })
     expect(entriesOf(it)).toEqual([0, 0])
     expect(it.rate.statistics().drops.refresh).toBe(2)
   })
@@ -45,9 +47,9 @@ describe('refreshing', () => {
     using it = setup()
     it.customer(1)
     it.rate('EUR')
-    await refreshReusableValues({ function: 'customer' }, it)
+    await refreshReusableValues({ function: 'customer' }, { store: it.store })
     expect(entriesOf(it)).toEqual([0, 1])
-    await refreshReusableValues({ function: it.rate }, it)
+    await refreshReusableValues({ function: it.rate }, { store: it.store })
     expect(entriesOf(it)).toEqual([0, 0])
   })
 
@@ -72,7 +74,7 @@ describe('refreshing', () => {
     session.run(call)
     it.rate('other')
     it.rate(from, 'other')
-    await refreshReusableValues({ function: it.rate, params }, it)
+    await refreshReusableValues({ function: it.rate, params }, { store: it.store })
     expect(entriesOf(it)).toEqual([0, 2])
     call()
     await it.rate.refreshFor(...([from, to].slice(0, params.length) as [unknown]))
@@ -91,11 +93,11 @@ describe('refreshing', () => {
     it.customer(1)
     it.customer(2)
     it.rate('EUR')
-    await refreshReusableValues({ tag: 'customer:1' }, it)
+    await refreshReusableValues({ tag: 'customer:1' }, { store: it.store })
     expect(entriesOf(it)).toEqual([1, 1])
     expect(it.customer(2).run).toBe(2)
-    await refreshReusableValues({ tag: 'customers' }, it)
-    await refreshReusableValues({ tag: 'customers' }, it)
+    await refreshReusableValues({ tag: 'customers' }, { store: it.store })
+    await refreshReusableValues({ tag: 'customers' }, { store: it.store })
     expect(entriesOf(it)).toEqual([0, 1])
   })
 })
@@ -128,6 +130,71 @@ test('a list of tags that the function uses again for the next value is not mixe
   expect(f.statistics()).toMatchObject({ entries: 1, hits: 1 })
 })
 
+describe('refreshing without naming a store', () => {
+  test.each([
+    ['all', undefined],
+    ['by function', { function: 'rate' }],
+    ['by parameters', { function: 'rate', params: ['EUR'] }],
+    ['by tag', { tag: 'customers' }],
+  ] as const)('%s drops it in every store of the process', async (_, target) => {
+    using one = setup()
+    using other = setup()
+    const rate = reusable((_from: string) => ({ at: 1 }), {
+      name: 'rate',
+      tags: () => ['customers'],
+    })
+    using _rate = rate
+    for (const it of [one, other]) {
+      it.rate('EUR')
+      it.customer(1)
+    }
+    rate('EUR')
+    await refreshReusableValues(target)
+    const left = [
+      target !== undefined && 'function' in target ? 1 : 0,
+      target === undefined || 'function' in target ? 0 : 1,
+    ]
+    expect([entriesOf(one), entriesOf(other)]).toEqual([left, left])
+    expect(rate.statistics().entries).toBe(0)
+  })
+
+  test('leaves closed stores alone, and tells a port that stores share once', async () => {
+    const bus = createInProcessRefresh()
+    const told: RefreshMessage[] = []
+    using _told = bus.subscribe((message) => told.push(message))
+    using one = setup(bus)
+    using other = setup(bus)
+    const closed = setup()
+    closed.store.close()
+    expect([...openValuesStores()]).toEqual(
+      expect.arrayContaining([defaultValuesStore, one.store, other.store]),
+    )
+    expect([...openValuesStores()]).not.toContain(closed.store)
+    await refreshReusableValues()
+    expect(told).toMatchObject([{ scope: { kind: 'all' } }])
+  })
+
+  // biome-ignore lint/suspicious/noExplicitAny: plain JavaScript may pass anything
+  type Loose = any
+
+  test.each<[string, Loose, Loose?]>([
+    ['the options of a refresh must be an object, not "customers"', 'customers'],
+    ['a refresh has no option tags; it has function, params, tag', { tags: ['a'] }],
+    ['tag must be a text that is not empty, not an array', { tag: ['a'] }],
+    ['function must be a reusable function or its name, not a function', { function: () => 1 }],
+    ['params must be an array, not "EUR"', { function: 'rate', params: 'EUR' }],
+    ['a refresh must be of everything, of a tag, or of a function', {}],
+    ['a refresh must be of everything, of a tag, or of a function', { params: [1] }],
+    ['a refresh must be of everything, of a tag, or', { tag: 'a', function: 'rate' }],
+    ['store must be a store made by createValuesStore, not an object', undefined, { store: {} }],
+  ])('rejects what would drop nothing: %s', async (message, target, options) => {
+    using it = setup()
+    it.rate('EUR')
+    await expect(refreshReusableValues(target, options)).rejects.toThrow(message)
+    expect(it.rate.statistics().entries).toBe(1)
+  })
+})
+
 describe('the port between processes', () => {
   test.each([
     ['all', undefined, [0, 0]],
@@ -144,7 +211,7 @@ describe('the port between processes', () => {
       it.customer(2)
       it.rate('EUR')
     }
-    await refreshReusableValues(target, here)
+    await refreshReusableValues(target, { store: here.store })
     expect(entriesOf(here)).toEqual(left)
     expect(entriesOf(there)).toEqual(left)
     expect(entriesOf(apart)).toEqual([2, 1])
@@ -208,7 +275,7 @@ describe('the port between processes', () => {
     again[Symbol.dispose]()
     again[Symbol.dispose]()
     here.rate('EUR')
-    await refreshReusableValues(undefined, there)
+    await refreshReusableValues(undefined, { store: there.store })
     expect(entriesOf(here)).toEqual([0, 0])
   })
 
@@ -221,10 +288,10 @@ describe('the port between processes', () => {
     connection[Symbol.dispose]()
     here.rate('EUR')
     there.rate('EUR')
-    await refreshReusableValues(undefined, here)
+    await refreshReusableValues(undefined, { store: here.store })
     expect(entriesOf(there)).toEqual([0, 1])
     here.rate('EUR')
-    await refreshReusableValues(undefined, there)
+    await refreshReusableValues(undefined, { store: there.store })
     expect(entriesOf(here)).toEqual([0, 1])
   })
 })

@@ -1,15 +1,20 @@
+import { checkOptions, type Rules } from '../arguments/check-options.ts'
+import { rule, someText } from '../arguments/rules.ts'
 import { NOTHING } from './components.ts'
 import type { Entry } from './entry.ts'
 import { FunctionCache } from './function-cache.ts'
 import { policyFrom, type ReusableOptions } from './options.ts'
 import { paramsToText } from './params-text.ts'
+import type { RefreshScope } from './refresh.ts'
+import type { FreezeMode } from './share.ts'
+import type { SharedResult } from './shared-type.ts'
 import type { ValuesStatistics } from './statistics.ts'
-import { defaultValuesStore, type ValuesStore } from './store.ts'
+import { store as aStore, defaultValuesStore, openValuesStores, ValuesStore } from './store.ts'
 import type { Branch } from './trie.ts'
 
 type Slot = Entry | Branch<Entry>
 
-/** A function whose results are remembered. Disposing of it drops them and frees its name. */
+/** A function whose results are remembered; R is what its callers get. Disposing of it drops them and frees its name. */
 export interface Reusable<P extends readonly unknown[], R> extends Disposable {
   (...params: P): R
   /** Its name in statistics, metrics and refreshes. */
@@ -42,29 +47,37 @@ export interface Reusable<P extends readonly unknown[], R> extends Disposable {
  *   not remembered; `null` is (row C5). The value is frozen deeply unless `freeze` says otherwise.
  * - A value to be remembered that cannot be frozen, with a Map, a buffer or a class instance inside,
  *   fails the call with a TypeError unless `unfreezable` or `freeze` says otherwise (row C5).
- * - The function gets no `this`. It must not wait for a call of itself with equal parameters.
+ * - The function gets no `this`. While it computes, neither it nor what it has started may call it
+ *   with equal parameters: it would wait for itself, and the call fails with a ReusableCycleError.
  * - Wrap once, at the top of a module: a second function of the same name in a store is refused.
  *
- * Throws a TypeError for a function without a name, a RangeError for a time that is none, an Error
- * for a name taken.
+ * Throws a TypeError for a function without a name or an option that is none, a RangeError for a
+ * time that is none, an Error for a name taken.
  */
-export function reusable<P extends readonly unknown[], R>(
+export function reusable<P extends readonly unknown[], R, F extends FreezeMode = 'deep'>(
   fn: (...params: P) => R,
-  options: ReusableOptions<P, R> = {},
-): Reusable<P, R> {
+  options: ReusableOptions<P, R, F> = {},
+): Reusable<P, SharedResult<R, F>> {
+  const policy = policyFrom(fn, options)
   const store = options.store ?? defaultValuesStore
   const untyped = fn as unknown as (...params: unknown[]) => unknown
-  const cache = new FunctionCache(untyped, policyFrom(fn, options), store)
+  const cache = new FunctionCache(untyped, policy, store)
   store.register(cache)
   const name = cache.policy.name
   const members = {
     reusableName: name,
     refresh: () => store.refresh({ kind: 'function', name }),
-    refreshFor: (...params: P) => refreshParams(store, name, params),
+    refreshFor: async (...params: P) => {
+      const scope = scopeOfParams(name, params)
+      if (scope !== undefined) await store.refresh(scope)
+    },
     statistics: () => cache.statistics(),
     [Symbol.dispose]: () => store.unregister(cache),
   }
-  return Object.assign(callerOf(cache, store), members) as unknown as Reusable<P, R>
+  return Object.assign(callerOf(cache, store), members) as unknown as Reusable<
+    P,
+    SharedResult<R, F>
+  >
 }
 
 /**
@@ -105,28 +118,57 @@ export type RefreshTarget =
     }
   | { readonly tag: string }
 
+interface Target {
+  readonly function?: unknown
+  readonly params?: readonly unknown[]
+  readonly tag?: string
+}
+
+const TARGET_RULES: Rules<Target> = {
+  function: rule('a reusable function or its name', (value) => typeof nameOf(value) === 'string'),
+  params: rule('an array', Array.isArray),
+  tag: someText,
+}
+
 /**
- * Drops remembered values: all of them without a target (row C6). Here at once; the promise
- * resolves when the store's ports have accepted it for other processes, and rejects with an
- * AggregateError when one has not. Results being computed meanwhile reach their callers but are not
- * remembered.
+ * Drops remembered values: all of them without a target (row C6), in every open store of the
+ * process unless `store` names one. Here at once; the promise resolves when the stores' ports have
+ * accepted it for other processes, and rejects with an AggregateError when one has not. Results
+ * being computed meanwhile reach their callers but are not remembered. Rejects with a TypeError for
+ * a target that is none, rather than drop nothing.
  */
-export function refreshReusableValues(
+export async function refreshReusableValues(
   target?: RefreshTarget,
   options: { readonly store?: ValuesStore } = {},
 ): Promise<void> {
-  const store = options.store ?? defaultValuesStore
-  if (target === undefined) return store.refresh({ kind: 'all' })
-  if ('tag' in target) return store.refresh({ kind: 'tag', tag: target.tag })
-  const name = typeof target.function === 'string' ? target.function : target.function.reusableName
-  return target.params === undefined
-    ? store.refresh({ kind: 'function', name })
-    : refreshParams(store, name, target.params)
+  checkOptions('refreshReusableValues', options, { store: aStore })
+  const stores = options.store === undefined ? openValuesStores() : [options.store]
+  const scope = scopeOf(target)
+  if (scope !== undefined) await ValuesStore.refresh(stores, scope)
 }
 
-/** Parameters that do not compare by content have no value to drop; a signal is none. */
-async function refreshParams(store: ValuesStore, name: string, params: readonly unknown[]) {
-  const isSignalLast = params.at(-1) instanceof AbortSignal
-  const text = paramsToText(isSignalLast ? params.slice(0, -1) : params)
-  if (text !== undefined) await store.refresh({ kind: 'params', name, params: text })
+/** Undefined where there is nothing to drop: no value has parameters that do not compare by content. */
+function scopeOf(target: RefreshTarget | undefined): RefreshScope | undefined {
+  if (target === undefined) return { kind: 'all' }
+  const given: Target = checkOptions('a refresh', target as Target, TARGET_RULES)
+  if (given.tag !== undefined && given.function === undefined && given.params === undefined) {
+    return { kind: 'tag', tag: given.tag }
+  }
+  if (given.tag !== undefined || given.function === undefined) {
+    throw new TypeError('a refresh must be of everything, of a tag, or of a function and params')
+  }
+  const name = nameOf(given.function) as string
+  if (given.params === undefined) return { kind: 'function', name }
+  return scopeOfParams(name, given.params)
+}
+
+function scopeOfParams(name: string, given: readonly unknown[]): RefreshScope | undefined {
+  const isSignalLast = given.at(-1) instanceof AbortSignal
+  const params = paramsToText(isSignalLast ? given.slice(0, -1) : given)
+  return params === undefined ? undefined : { kind: 'params', name, params }
+}
+
+function nameOf(target: unknown): unknown {
+  const hasName = typeof target === 'function' || (typeof target === 'object' && target !== null)
+  return hasName ? Reflect.get(target, 'reusableName') : target
 }

@@ -7,7 +7,8 @@ import { freezeDate } from './frozen-date.ts'
 import { type Inspection, inspectValue, isPlain, isPlainArray, scalarBytes } from './inspect.ts'
 
 /** What is frozen of a value before it is shared; the default is `deep`. */
-export type FreezeMode = 'deep' | 'shallow' | 'none'
+export type FreezeMode = (typeof freezeModes)[number]
+export const freezeModes = ['deep', 'shallow', 'none'] as const
 
 /**
  * What happens to a value that cannot be frozen:
@@ -16,7 +17,8 @@ export type FreezeMode = 'deep' | 'shallow' | 'none'
  * - `bypass`: it goes to the one caller that computed it and is not remembered; callers who waited
  *   for it compute their own.
  */
-export type UnfreezableRule = 'error' | 'copy' | 'bypass'
+export type UnfreezableRule = (typeof unfreezableRules)[number]
+export const unfreezableRules = ['error', 'copy', 'bypass'] as const
 
 /**
  * - `shared`: everybody gets this very object.

@@ -14,6 +14,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { getHeapStatistics } from 'node:v8'
+import { checkOptions, type Rules } from '../arguments/check-options.ts'
+import { callback, isObject, numberRule, rule } from '../arguments/rules.ts'
 import { systemValuesClock, type ValuesClock } from './clock.ts'
 import type { FunctionCache } from './function-cache.ts'
 import type { Budget } from './holdings.ts'
@@ -39,8 +41,35 @@ export interface ValuesStoreOptions {
   readonly refreshPort?: RefreshPort
 }
 
+const RULES: Rules<ValuesStoreOptions> = {
+  bytesMax: numberRule(
+    'a whole number above 0',
+    (value) => Number.isSafeInteger(value) && value > 0,
+  ),
+  heapRatioMax: numberRule('from 0 to 1', (value) => value >= 0 && value <= 1),
+  heapRatio: callback,
+  resolutionMs: numberRule('milliseconds above 0', (value) => value > 0),
+  clock: rule(
+    'a clock with now() and repeat()',
+    (value) => isObject(value) && 'now' in value && 'repeat' in value,
+  ),
+  refreshPort: rule(
+    'a port with publish() and subscribe()',
+    (value) => isObject(value) && 'publish' in value && 'subscribe' in value,
+  ),
+}
+/** For whoever takes a store. */
+export const store = rule(
+  'a store made by createValuesStore',
+  (value) => value instanceof ValuesStore,
+)
+
 const BYTES_MAX_DEFAULT = 64 * 1024 * 1024
 const AGE_SWEEP_EVERY_TICKS = ticksOf(60_000)
+
+/** One that nobody holds any more need not be closed. */
+const openStores = new Set<WeakRef<ValuesStore>>()
+const letGo = new FinalizationRegistry<WeakRef<ValuesStore>>((self) => openStores.delete(self))
 
 /** Runs what outlives a call apart from that call's context, which the timer would keep alive. */
 const outsideOfCalls = AsyncLocalStorage.snapshot()
@@ -59,6 +88,7 @@ export class ValuesStore implements Budget {
   bytes = 0
   isOpen = true
   readonly #id = randomUUID()
+  readonly #self = new WeakRef<ValuesStore>(this)
   readonly #functions = new Map<string, FunctionCache>()
   readonly #ports = new Map<RefreshPort, { readonly subscription: Disposable; users: number }>()
   readonly #clock: ValuesClock
@@ -69,16 +99,16 @@ export class ValuesStore implements Budget {
   #agesSweptAt = 0
 
   constructor(options: ValuesStoreOptions = {}) {
+    checkOptions('createValuesStore', options, RULES)
     this.bytesMax = options.bytesMax ?? BYTES_MAX_DEFAULT
-    if (!Number.isSafeInteger(this.bytesMax) || this.bytesMax < 1) {
-      throw new RangeError(`bytesMax is ${this.bytesMax}, must be a whole number above 0`)
-    }
     this.#clock = options.clock ?? systemValuesClock
     this.#resolutionMs = options.resolutionMs ?? 1000
     this.resolutionTicks = ticksOf(this.#resolutionMs)
     this.#heapRatio = options.heapRatio ?? heapRatioOfV8
     this.#heapRatioMax = options.heapRatioMax ?? 0.85
     if (options.refreshPort !== undefined) this.connectRefresh(options.refreshPort)
+    openStores.add(this.#self)
+    letGo.register(this, this.#self)
   }
 
   /** Reads the clock, moves the current tick on, and returns the exact milliseconds. */
@@ -161,12 +191,25 @@ export class ValuesStore implements Budget {
    * when every port has accepted; rejects with an AggregateError when one has not, the values here
    * being dropped all the same.
    */
-  async refresh(scope: RefreshScope): Promise<void> {
+  refresh(scope: RefreshScope): Promise<void> {
+    return ValuesStore.refresh([this], scope)
+  }
+
+  /** Drops what the scope covers here, and tells the ports that are not among those told already. */
+  #refresh(scope: RefreshScope, told: Set<RefreshPort>): Promise<void>[] {
     this.#apply(scope)
     const message: RefreshMessage = { origin: this.#id, scope }
-    const sent = await Promise.allSettled(
-      [...this.#ports.keys()].map(async (port) => port.publish(message)),
-    )
+    const untold = [...this.#ports.keys()].filter((port) => !told.has(port))
+    return untold.map(async (port) => {
+      told.add(port)
+      await port.publish(message)
+    })
+  }
+
+  /** As `refresh`, in several stores; a port they share is told once. */
+  static async refresh(stores: Iterable<ValuesStore>, scope: RefreshScope): Promise<void> {
+    const told = new Set<RefreshPort>()
+    const sent = await Promise.allSettled([...stores].flatMap((one) => one.#refresh(scope, told)))
     const errors = sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
     if (errors.length > 0) {
       throw new AggregateError(
@@ -221,6 +264,7 @@ export class ValuesStore implements Budget {
   /** Drops everything, disconnects, stops the timer. Its functions run on and remember nothing. */
   close(): void {
     this.isOpen = false
+    openStores.delete(this.#self)
     for (const { subscription } of this.#ports.values()) subscription[Symbol.dispose]()
     this.#ports.clear()
     for (const cache of this.#functions.values()) cache.holdings.dropAll('closed')
@@ -237,6 +281,14 @@ export class ValuesStore implements Budget {
  */
 export function createValuesStore(options?: ValuesStoreOptions): ValuesStore {
   return new ValuesStore(options)
+}
+
+/** Every store of the process that is in use and not closed, in order of creation. */
+export function* openValuesStores(): Generator<ValuesStore> {
+  for (const self of openStores) {
+    const open = self.deref()
+    if (open !== undefined) yield open
+  }
 }
 
 /** The process's store, where functions go that name no other. */

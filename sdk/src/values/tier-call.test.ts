@@ -48,7 +48,7 @@ test('a value the other side has is remembered here, with the age it already has
   it.clock.advance(60_000)
   await it.f('a')
   expect(it.calls).toHaveLength(2)
-  await refreshReusableValues({ tag: 'there' }, it)
+  await refreshReusableValues({ tag: 'there' }, { store: it.store })
   expect(it.f.statistics()).toMatchObject({ entries: 0, drops: { age: 1, refresh: 1 } })
 })
 
@@ -93,7 +93,11 @@ test('what a refresh has outdated, or may not be shared, is not offered', async 
   await it.f.refresh()
   await outdated
   expect(it.offered).toEqual([])
-  const refused = reusable(async () => new Map(), { name: 'refused', ...it })
+  const refused = reusable(async () => new Map(), {
+    name: 'refused',
+    store: it.store,
+    tier: it.tier,
+  })
   await expect(refused()).rejects.toThrow('cannot be frozen')
   expect(it.offered).toEqual([])
 })
@@ -101,7 +105,12 @@ test('what a refresh has outdated, or may not be shared, is not offered', async 
 test('the tags of a value are asked for once', async () => {
   using it = setup(async () => undefined)
   let asked = 0
-  const f = reusable(async () => 1, { name: 'once', ...it, tags: () => [`${++asked}`] })
+  const f = reusable(async () => 1, {
+    name: 'once',
+    store: it.store,
+    tier: it.tier,
+    tags: () => [`${++asked}`],
+  })
   await f()
   expect(asked).toBe(1)
   expect(it.offered).toMatchObject([[{}, { tags: ['1'] }]])

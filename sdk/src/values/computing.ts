@@ -1,0 +1,142 @@
+/**
+ * Who waits for whom while values are computed, so that a function that would wait for itself fails and says so
+ * instead of filling the stack or hanging for ever.
+ *
+ * How it works: a function runs in a context (contexts.ts) that names its computation. What is begun or joined there
+ * is waited for by that computation, as far as anybody can know. Nothing of this is looked at on a hit.
+ *
+ * Invariants:
+ * 1. A computation that is over waits for nobody, and nobody waits for it.
+ * 2. One in its synchronous part can be found by its parameters only among those that have begun one another, since
+ *    it has no place in the table yet; later ones are joined by their flight.
+ */
+import { shown } from '../arguments/shown.ts'
+import { current, runComputing } from './contexts.ts'
+import type { Key } from './entry.ts'
+
+/** More than this are not looked at; a longer cycle hangs. */
+const WAITING_MAX = 10_000
+
+/**
+ * A reusable function would wait for its own call with equal parameters, by itself or through others: it never could
+ * return. The call that would have closed the cycle is refused.
+ */
+export class ReusableCycleError extends Error {
+  override readonly name = 'ReusableCycleError'
+  /** The calls, the first waiting for the second and so on; the last is the first again. */
+  readonly cycle: readonly string[]
+
+  constructor(cycle: readonly string[]) {
+    super(`${cycle[0]} would wait for itself: ${cycle.join(' → ')}`)
+    this.cycle = cycle
+  }
+}
+
+/** One computation, from its beginning until its outcome is decided or nobody waits for it any more. */
+export class Computing {
+  readonly #name: string
+  #call: { readonly key: Key; readonly params: readonly unknown[] } | undefined
+  /** The computation in whose run it has begun. */
+  #starter: Computing | undefined
+  /** Whether that one waits for this: not when it was answered with an old value and this runs behind. */
+  readonly #isAwaited: boolean
+  #joiners: Set<Computing> | undefined
+  /** Whether its function has not returned yet. */
+  #isInSyncPart = true
+
+  constructor(name: string, key: Key, params: readonly unknown[], isAwaited: boolean) {
+    this.#name = name
+    this.#call = { key, params }
+    this.#starter = running()
+    this.#isAwaited = isAwaited
+  }
+
+  /** Runs the function as part of this computation. */
+  run<T>(fn: (...args: unknown[]) => T, args: readonly unknown[]): T {
+    try {
+      return runComputing(this, fn, args)
+    } finally {
+      this.#isInSyncPart = false
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#call === undefined
+  }
+
+  /** Invariant 1. */
+  end(): void {
+    this.#call = undefined
+    this.#starter = undefined
+    this.#joiners = undefined
+  }
+
+  /** The running code is to wait for this computation; tells if that would never end. */
+  join(): ReusableCycleError | undefined {
+    const joiner = running()
+    if (joiner === undefined || this.isOver) return undefined
+    const way = wayUp(joiner, this)
+    if (way !== undefined) return cycleOf([...way, this])
+    this.#joiners ??= new Set()
+    this.#joiners.add(joiner)
+    return undefined
+  }
+
+  /** Tells if the running code is in the synchronous part of a computation of the same call (invariant 2). */
+  static findSelf(key: Key): ReusableCycleError | undefined {
+    const way: Computing[] = []
+    for (let at = running(); at !== undefined; at = at.#starter) {
+      if (!at.#isInSyncPart) return undefined
+      way.push(at)
+      if (at.#call !== undefined && areEqual(at.#call.key, key)) {
+        return cycleOf([at, ...way.slice(0, -1).reverse(), at])
+      }
+    }
+    return undefined
+  }
+
+  /** Those who wait for this one and are not over. */
+  *waiting(): Generator<Computing> {
+    if (this.#isAwaited && this.#starter?.isOver === false) yield this.#starter
+    for (const joiner of this.#joiners ?? []) if (!joiner.isOver) yield joiner
+  }
+
+  toString(): string {
+    return `${this.#name}(${this.#call?.params.map(shown).join(', ') ?? ''})`
+  }
+}
+
+/** The computation that the running code is part of. */
+function running(): Computing | undefined {
+  const computing = current().computing
+  return computing?.isOver ? undefined : computing
+}
+
+/** The way from `to` down to `from`, each waiting for the next; undefined when `to` does not wait for `from`. */
+function wayUp(from: Computing, to: Computing): Computing[] | undefined {
+  const awaitedBy = new Map<Computing, Computing | undefined>([[from, undefined]])
+  for (const awaited of awaitedBy.keys()) {
+    if (awaited === to) {
+      const way: Computing[] = []
+      for (let at: Computing | undefined = to; at !== undefined; at = awaitedBy.get(at))
+        way.push(at)
+      return way
+    }
+    if (awaitedBy.size > WAITING_MAX) return undefined
+    for (const waiting of awaited.waiting()) {
+      if (!awaitedBy.has(waiting)) awaitedBy.set(waiting, awaited)
+    }
+  }
+  return undefined
+}
+
+function areEqual(a: Key, b: Key): boolean {
+  if (a.trie !== b.trie || !Object.is(a.first, b.first) || a.rest.length !== b.rest.length) {
+    return false
+  }
+  return a.rest.every((component, i) => Object.is(component, b.rest[i]))
+}
+
+function cycleOf(way: readonly Computing[]): ReusableCycleError {
+  return new ReusableCycleError(way.map(String))
+}
