@@ -85,6 +85,27 @@ test('a process killed during a put leaves the old value, and the next sweeps th
   expect((await client.readAndDelete(address)).bytes.equals(old)).toBe(true)
 })
 
+test('a process that was suspended while another took it for dead loses nothing it acknowledges', async () => {
+  await using place = await setup()
+  await using suspended = await place.start()
+  await using sweeping = await place.start()
+  using client = connectStorage(suspended.address)
+  const bytes = randomBytes(MIB)
+  const { stream, answer } = client.beginPut()
+  stream.write(header({}))
+  stream.write({ part: { $case: 'chunk', value: bytes } })
+  await until(async () => (await place.blobFiles()).length === 1)
+  suspended.signal('SIGSTOP')
+  stream.end()
+  await place.run('UPDATE offstage_storage.blob_writers SET lease_until = now()')
+  await until(async () => (await place.blobFiles()).length === 0)
+  suspended.signal('SIGCONT')
+  expect((await refusalOf(answer)).reason).toBe('STORAGE_UNAVAILABLE')
+  const { address } = await client.put(bytes)
+  using other = connectStorage(sweeping.address)
+  expect((await other.get(address)).bytes.equals(bytes)).toBe(true)
+})
+
 test('a process killed during a read-and-delete loses nothing', async () => {
   await using place = await setup()
   const bytes = randomBytes(20 * MIB)

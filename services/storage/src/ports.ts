@@ -271,6 +271,19 @@ export interface GoneValue {
   readonly namespace: Namespace
 }
 
+/**
+ * The database's clock, when it was put back: due times lie further ahead than they can then, and what
+ * nobody keeps alive would outlive its end by as much.
+ */
+export interface ClockStore {
+  /** By how much the clock is behind what was seen of it before; 0: it is not. */
+  putBackMs(): Promise<number>
+  /** Brings up to `limit` due times back to what they can be at most; resolves to how many. */
+  bringBack(limit: number): Promise<number>
+  /** The clock is right as it is. */
+  accept(): Promise<void>
+}
+
 /** What ends by itself. Each takes at most `limit`, so that no statement is long. */
 export interface SweepStore {
   identity(): Promise<StoreIdentity>

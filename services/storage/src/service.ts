@@ -12,11 +12,13 @@ import type { StorageConfig } from './config.ts'
 import { createHints } from './events.ts'
 import { createHandlers } from './grpc/handlers.ts'
 import { type BlobStore, BlobStoreError, type Storage, type SweepStore } from './ports.ts'
+import { createClockStore } from './store/clock-store.ts'
 import { createScopeStore } from './store/scope-store.ts'
 import { createSweepStore } from './store/sweep-store.ts'
 import { createUploadStore } from './store/upload-store.ts'
 import { createValueStore, migrateStorage } from './store/value-store.ts'
 import { createWriterStore } from './store/writer-store.ts'
+import { sweepClock } from './sweeps/sweep-clock.ts'
 import { sweepEnded, sweepGarbage, sweepOrphans } from './sweeps/sweep-ended.ts'
 
 export interface StorageServiceOptions {
@@ -83,6 +85,7 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
     leaseMs: config.orphanGraceMs,
     onError: createTroubleLog(log, 'a lease on blobs was not renewed; it is tried again'),
   })
+  const clock = createClockStore(database)
   const parts = { store: createSweepStore(database), blobs, writers, hints }
   const onError = createTroubleLog(log, 'a sweep failed; it will run again')
   logOutages(log, { database, bus })
@@ -91,6 +94,7 @@ function compose(options: StorageServiceOptions, blobs: BlobStore) {
     everyMs: config.sweepEveryMs,
     timeoutMs: SWEEP_TIMEOUT_MS,
     run: async (signal) => {
+      await sweepClock(clock, log, signal)
       await sweepEnded(parts, signal)
       garbage.wake()
     },

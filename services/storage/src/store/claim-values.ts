@@ -13,19 +13,24 @@ import {
   valueFromRow,
 } from './value-rows.ts'
 
-/** The version guards against a value put between the look and the claim; it is then busy for once. */
+/**
+ * The version guards against a value put between the look and the claim; it is then busy for once. A lease
+ * further ahead than it can be is cut to its length (see ACQUIRE of uploads).
+ */
 const CLAIM = {
   name: 'storage_claim',
   text: `WITH live AS (
       SELECT ${VALUE_COLUMNS}, inline_bytes, part_sums FROM offstage_storage.live_values
       WHERE address = $1 AND version IS NOT NULL),
     claimed AS (
-      UPDATE offstage_storage.temp_values v
-      SET claim = $2, claim_until = now() + $3::bigint * interval '1 millisecond'
+      UPDATE offstage_storage.temp_values v SET
+        claim = CASE WHEN v.claim IS NULL OR v.claim_until <= clock_timestamp() THEN $2 ELSE v.claim END,
+        claim_until = clock_timestamp() + $3::bigint * interval '1 millisecond'
       FROM live WHERE v.address = live.address AND v.version = live.version
-        AND (v.claim IS NULL OR v.claim_until <= now())
-      RETURNING 1)
-    SELECT live.*, EXISTS (SELECT FROM claimed) AS claimed FROM live`,
+        AND (v.claim IS NULL OR v.claim_until <= clock_timestamp()
+          OR v.claim_until > clock_timestamp() + $3::bigint * interval '1 millisecond')
+      RETURNING v.claim = $2 AS mine)
+    SELECT live.*, EXISTS (SELECT FROM claimed WHERE mine) AS claimed FROM live`,
 }
 
 const RENEW = {

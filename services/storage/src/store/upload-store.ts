@@ -8,9 +8,10 @@ import { isWriterLost } from './writer-store.ts'
 const START = {
   name: 'storage_start_upload',
   text: `INSERT INTO offstage_storage.uploads
-      (id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id, expire_time)
+      (id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
+       idle_ms, expire_time)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-      offstage_storage.held_blob($10, $12), now() + $11::bigint * interval '1 millisecond')
+      offstage_storage.held_blob($10, $12), $11, now() + $11::bigint * interval '1 millisecond')
     RETURNING expire_time`,
 }
 
@@ -21,11 +22,18 @@ const FIND = {
     FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now()`,
 }
 
+/**
+ * A lease further ahead than it can be, since the clock was put back, is cut to its length: whoever lives
+ * renews it within that time, so it is not taken from anybody.
+ */
 const ACQUIRE = {
   name: 'storage_acquire_upload',
-  text: `UPDATE offstage_storage.uploads
-    SET writer = $2, writer_until = now() + $3::bigint * interval '1 millisecond'
-    WHERE id = $1 AND expire_time > now() AND (writer IS NULL OR writer_until <= now())`,
+  text: `UPDATE offstage_storage.uploads SET
+      writer = CASE WHEN writer IS NULL OR writer_until <= clock_timestamp() THEN $2 ELSE writer END,
+      writer_until = clock_timestamp() + $3::bigint * interval '1 millisecond'
+    WHERE id = $1 AND expire_time > now() AND (writer IS NULL OR writer_until <= clock_timestamp()
+      OR writer_until > clock_timestamp() + $3::bigint * interval '1 millisecond')
+    RETURNING writer = $2 AS acquired`,
 }
 
 /** Only headway puts off the end, and what has ended stays so. Two renewals of one writer may overtake each other. */
@@ -92,8 +100,10 @@ export function createUploadStore(database: Database): UploadStore {
       return rows[0] && uploadFromRow(rows[0])
     },
     finished: (id) => findFinishedUpload(database, id),
-    acquire: async (id, writer, leaseMs) =>
-      (await database.query(ACQUIRE, [id, writer, leaseMs])).rowCount > 0,
+    async acquire(id, writer, leaseMs) {
+      const { rows } = await database.query<{ acquired: boolean }>(ACQUIRE, [id, writer, leaseMs])
+      return rows[0]?.acquired === true
+    },
     async advance(id, writer, { received, partSums, leaseMs, idleMsMax }) {
       const values = [id, writer, received, leaseMs, idleMsMax, partSums]
       return (await database.query(ADVANCE, values)).rowCount > 0

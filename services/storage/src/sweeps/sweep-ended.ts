@@ -1,6 +1,6 @@
 import type { BlobStore, BlobWriters, Hints, SweepStore } from '../ports.ts'
 
-const BATCH = 500
+export const BATCH = 500
 /** So long a late put is told that its scope is closed, rather than that there is none. */
 const CLOSED_SCOPE_KEPT_MS = 24 * 60 * 60 * 1000
 
@@ -43,7 +43,7 @@ export async function sweepOrphans(
 }
 
 /** Until a batch is not full. */
-async function inBatches(signal: AbortSignal, batch: () => Promise<number>): Promise<void> {
+export async function inBatches(signal: AbortSignal, batch: () => Promise<number>): Promise<void> {
   do signal.throwIfAborted()
   while ((await batch()) >= BATCH)
 }

@@ -10,6 +10,13 @@ CREATE TABLE offstage_storage.identity (
 );
 INSERT INTO offstage_storage.identity DEFAULT VALUES;
 
+-- The latest time a sweep has seen, by which it notices that the clock was put back.
+CREATE TABLE offstage_storage.clock (
+  latest    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  singleton boolean     PRIMARY KEY DEFAULT true CHECK (singleton)
+);
+INSERT INTO offstage_storage.clock DEFAULT VALUES;
+
 -- Closed scopes stay for a while, so that a late put can be told that its scope is closed.
 CREATE TABLE offstage_storage.scopes (
   id           text        PRIMARY KEY,
@@ -103,6 +110,7 @@ CREATE TABLE offstage_storage.uploads (
   part_sums    bytea       NOT NULL DEFAULT '', -- their checksums
   writer       text,                            -- the call that is writing
   writer_until timestamptz,
+  idle_ms      bigint      NOT NULL,            -- so long after its last headway it ends
   expire_time  timestamptz NOT NULL
 );
 CREATE INDEX uploads_expiring ON offstage_storage.uploads (expire_time);
