@@ -25,4 +25,15 @@ test('large parameters and results travel through temp storage, and the caller d
       text: [...word].reverse().join(''),
     })
   }
+
+  // A later run at the same place is not taken for an earlier one.
+  const runAt = (word: string) =>
+    offstage.startJob(turnRound, { text: word }, { resultAddress: address })
+  const earlier = await runAt('live')
+  await offstage.waitAll([earlier])
+  const later = await runAt('diaper')
+  expect(await later.value()).toEqual({ text: 'repaid' })
+  await expect(earlier.value()).rejects.toMatchObject({ reason: 'RESULT_REPLACED' })
+  const { text: there } = await offstage.storage.get<{ text: string }>(address)
+  expect(there).toBe('repaid')
 }, 60_000)

@@ -160,6 +160,11 @@ export const REASONS = {
     retry: false,
     about: 'The address holds no value: never written, deleted or expired.',
   },
+  RESULT_REPLACED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'A later run put its result in the place of this one. Set by the client.',
+  },
   SCOPE_NOT_FOUND: { code: 'NOT_FOUND', retry: false, about: 'There is no such scope.' },
   SCOPE_CLOSED: {
     code: 'FAILED_PRECONDITION',

@@ -4,9 +4,11 @@ import {
   type Payload,
   type Completion as WireCompletion,
 } from '@offstage/proto/jobs'
+import { OffstageError } from '../grpc/mod.ts'
 import { decodeValue } from '../jobs/payload.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import type { JobMessage } from './events.ts'
+import { resultReplaced } from './job-errors.ts'
 import type { Session } from './session.ts'
 
 /** What a failed job without a recorded error says; a scheduler always records one. */
@@ -25,15 +27,25 @@ export function inlineValue(payload: Payload | undefined): unknown {
   return decodeValue(payload.source.value, payload.contentType) ?? null
 }
 
-/** A value wherever it is; the caller does not notice (rows J3, L4). */
+/**
+ * A value of a job's end wherever it is; the caller does not notice (rows J3, L4).
+ * @throws OffstageError RESULT_REPLACED where something else was put in its place.
+ */
 export async function fetchedValue(
   session: Session,
+  jobId: string,
   payload: Payload | undefined,
 ): Promise<unknown> {
   if (payload?.source?.$case !== 'address') return inlineValue(payload)
-  // The payload says what the bytes are; how they were labelled in storage is another matter.
-  const bytes = await session.storage.getBytes(payload.source.value)
-  return decodeValue(bytes, payload.contentType) ?? null
+  const address = payload.source.value
+  try {
+    // The payload says what the bytes are; how they were labelled in storage is another matter.
+    const bytes = await session.storage.getBytes(address, payload.sha256)
+    return decodeValue(bytes, payload.contentType) ?? null
+  } catch (error) {
+    const isReplaced = error instanceof OffstageError && error.reason === 'ETAG_MISMATCH'
+    throw isReplaced ? resultReplaced(jobId, address, error) : error
+  }
 }
 
 /** How the cancel ended, where one was asked for (row J10). */

@@ -12,11 +12,15 @@ import { describedFrom } from './stored-value.ts'
 const RESUMES_MAX = 5
 const RESUME_FIRST_MS = 100
 
-/** Opens a value for reading; rejects when there is none. */
+/**
+ * Opens a value for reading; rejects when there is none, and with ETAG_MISMATCH when it has not, or no more, the SHA-256
+ * asked for.
+ */
 export async function openDownload(
   session: Session,
   address: string,
   signal: AbortSignal | undefined,
+  sha256: Buffer = Buffer.alloc(0),
 ): Promise<ValueStream> {
   const closing = closable(signal)
   const open = (offset: number, ifSha256: Buffer) =>
@@ -31,7 +35,7 @@ export async function openDownload(
     const { parts } = await open(offset, Buffer.from(value.sha256, 'hex'))
     return parts
   }
-  return streamOf(await open(0, Buffer.alloc(0)), closing, reopen)
+  return streamOf(await open(0, sha256), closing, reopen)
 }
 
 /** Opens a value that is deleted by being read: it can be read only once (row L4). */

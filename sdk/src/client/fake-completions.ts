@@ -13,8 +13,8 @@ export function succeeded(result?: unknown): Completion {
 }
 
 /** A job whose result is in temp storage. */
-export function succeededAt(address: string): Completion {
-  const result = { source: { $case: 'address', value: address } as const }
+export function succeededAt(address: string, sha256?: Buffer): Completion {
+  const result = { source: { $case: 'address', value: address } as const, sha256 }
   return Completion.fromPartial({ state: JobState.JOB_STATE_SUCCEEDED, result })
 }
 

@@ -223,8 +223,15 @@ export class FakeStorage implements AsyncDisposable {
       call.emit('error', refusalOf({ code: status.NOT_FOUND, reason: 'VALUE_NOT_FOUND' }))
       return
     }
+    const value = this.#described(address)
+    // A read that deletes has none.
+    const { ifSha256 = Buffer.alloc(0) } = call.request
+    if (ifSha256.byteLength > 0 && !ifSha256.equals(value.sha256)) {
+      call.emit('error', refusalOf({ code: status.ABORTED, reason: 'ETAG_MISMATCH' }))
+      return
+    }
     this.offsets.push(Number(offset))
-    call.write({ part: { $case: 'value', value: this.#described(address) } })
+    call.write({ part: { $case: 'value', value } })
     for (let at = Number(offset); at < held.bytes.byteLength; at += CHUNK_BYTES) {
       const chunk = held.bytes.subarray(at, at + CHUNK_BYTES)
       call.write({ part: { $case: 'chunk', value: chunk } })

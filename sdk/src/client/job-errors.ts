@@ -65,6 +65,21 @@ export function jobNotFound(jobId: string): OffstageError {
   })
 }
 
+/** What lies where the job's result was put is no longer that (row L4). */
+export function resultReplaced(
+  jobId: string,
+  address: string,
+  cause: OffstageError,
+): OffstageError {
+  return new OffstageError({
+    code: status.FAILED_PRECONDITION,
+    reason: 'RESULT_REPLACED',
+    message: `what job ${jobId} put at ${address} was replaced since; storage.get() reads what is there now`,
+    metadata: { jobId, address },
+    cause,
+  })
+}
+
 /** As the scheduler says it where it knows the schema of the method (row J2). */
 export function paramsInvalid(
   method: string,

@@ -107,6 +107,24 @@ describe('the end of a job', () => {
   })
 })
 
+describe('a result at a fixed address', () => {
+  test('is the job’s own, or an error that tells of the one that replaced it', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    const { address, sha256 } = await storage.put('mine')
+    it.scheduler.onStart = () => succeededAt(address, Buffer.from(sha256, 'hex'))
+    const [read, unread] = await it.offstage.startJobs<string>('a', [1, 2])
+    expect(await read?.value()).toBe('mine')
+    await storage.put('of a later run', { address })
+    const replaced = { reason: 'RESULT_REPLACED', metadata: { jobId: unread?.id, address } }
+    await expect(unread?.value()).rejects.toMatchObject(replaced)
+    await expect(unread?.waitForCompletion()).rejects.toMatchObject(replaced)
+    expect(await storage.get(address)).toBe('of a later run')
+    // What was read once stays with the handle.
+    expect(await read?.value()).toBe('mine')
+  })
+})
+
 describe('a wait', () => {
   test('whose time is up answers with where the job stands', async () => {
     await using it = await setUpClient()

@@ -128,7 +128,8 @@ export class JobHandle<R = unknown> {
    * Waits for the end: pushed, with a growing poll behind it (row L2). Goes on through restarts of the
    * scheduler. Never throws because of the job's own error (row A3): a failed job and a canceled one are answers.
    *
-   * @throws OffstageError JOB_NOT_FOUND, or where the caller has no rights; the signal's reason; what a callback threw.
+   * @throws OffstageError JOB_NOT_FOUND, or where the caller has no rights; RESULT_REPLACED where its result went to a fixed
+   *   address and was replaced since; the signal's reason; what a callback threw.
    */
   waitForCompletion(
     options?: CompletionOptions & { readonly timeoutMs?: undefined },
@@ -143,7 +144,7 @@ export class JobHandle<R = unknown> {
     const messages = await this.#allMessages(options)
     for (const message of messages) onMessage?.(message)
     const result = this.isSucceeded ? await this.#fetchResult(wire) : null
-    const additional = await fetchedValue(this.#session, wire.additionalResult)
+    const additional = await fetchedValue(this.#session, this.id, wire.additionalResult)
     return completionFrom<R>(wire, result, additional, messages)
   }
 
@@ -238,7 +239,7 @@ export class JobHandle<R = unknown> {
   }
 
   async #fetchResult(wire: WireCompletion): Promise<R> {
-    this.#result ??= { value: await fetchedValue(this.#session, wire.result) }
+    this.#result ??= { value: await fetchedValue(this.#session, this.id, wire.result) }
     // What the job returns is the definition's to say; procedures give null (row A4).
     return this.#result.value as R
   }

@@ -73,9 +73,9 @@ export class TempStorage implements StorageCalls {
     return decodeValue(await readAll(value, chunks), value.contentType) as T
   }
 
-  /** Reads the bytes of a value, whatever they are. */
-  async getBytes(address: string): Promise<Buffer> {
-    const { value, chunks } = await this.getStream(address)
+  /** Reads the bytes of a value, whatever they are; ETAG_MISMATCH where they have another SHA-256 than the one asked for. */
+  async getBytes(address: string, sha256?: Buffer): Promise<Buffer> {
+    const { value, chunks } = await openDownload(this.#session, address, undefined, sha256)
     return readAll(value, chunks)
   }
 

@@ -58,6 +58,11 @@ describe('a result that cannot be taken fails its attempt', () => {
     ],
     ['at no address', 'has an address that must be an address', address('../../etc/passwd')],
     ['at an empty address', 'has an empty address', address('')],
+    [
+      'with half a checksum',
+      'has a sha256 that must be 32 bytes',
+      { ...address(ADDRESS), sha256: Buffer.alloc(16) },
+    ],
     ['of two lines of type', 'has a content type that must be', inline('a', 'text/a\r\nb: c')],
     [
       'of a type too long',
@@ -86,6 +91,13 @@ test.each<[string, Draft<Payload>]>([
   const { state, completion } = await ended(succeeded(result))
   expect(state).toBe(JobState.JOB_STATE_SUCCEEDED)
   expect(completion?.result?.source).toEqual((result as Payload).source)
+})
+
+test('the checksum of a result in temp storage is told with it, of the additional result too', async () => {
+  const at = (byte: number) => ({ ...address(ADDRESS), sha256: Buffer.alloc(32, byte) })
+  const { completion } = await ended(succeeded(at(1), at(2)), true)
+  expect(completion?.result).toMatchObject(at(1))
+  expect(completion?.additionalResult).toMatchObject(at(2))
 })
 
 test('an additional result is taken where one was asked for, and checked like the result', async () => {

@@ -52,6 +52,8 @@ export interface AttemptOrder extends AttemptRef {
 export interface ValueAddress {
   readonly address: string
   readonly contentType: string
+  /** In hexadecimal; of what was put there, not of parameters. */
+  readonly sha256?: string
 }
 
 /** A result: JSON text, raw bytes, or where it was put. */

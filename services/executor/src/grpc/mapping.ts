@@ -108,7 +108,9 @@ function payloadFromValue(value: ResultValue | undefined): Payload {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     return { source: { $case: 'inline', value: bytes }, contentType: 'application/octet-stream' }
   }
-  return { source: { $case: 'address', value: value.address }, contentType: value.contentType }
+  const { address, contentType, sha256 } = value
+  const checksum = sha256 === undefined ? undefined : Buffer.from(sha256, 'hex')
+  return { source: { $case: 'address', value: address }, contentType, sha256: checksum }
 }
 
 function optionalPayload(value: ResultValue | undefined): Payload | undefined {

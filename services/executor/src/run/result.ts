@@ -87,8 +87,8 @@ function putBytes(
   return storage.put(source, { address, contentType, signal })
 }
 
-function addressOf({ address, contentType }: StoredValue): ResultValue {
-  return { address, contentType }
+function addressOf({ address, contentType, sha256 }: StoredValue): ResultValue {
+  return { address, contentType, sha256 }
 }
 
 /** A stream of bytes goes to temp storage as it comes, whatever its size. */

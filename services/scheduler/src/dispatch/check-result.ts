@@ -9,6 +9,8 @@ import type { Payload } from '../domain/start-command.ts'
 import type { RunningJob } from '../ports.ts'
 import type { AttemptResult } from './ends.ts'
 
+const SHA256_BYTES = 32
+
 /** The result, or the failure that takes its place. */
 export function checkedResult(job: RunningJob, result: AttemptResult): AttemptResult {
   const fault = faultOf(job, result)
@@ -28,7 +30,7 @@ function faultOf(job: RunningJob, { outcome, additionalResult }: AttemptResult) 
   return additionalFault && `The additional result ${additionalFault}.`
 }
 
-function payloadFault({ inline, address, type }: Payload): string | undefined {
+function payloadFault({ inline, address, type, sha256 }: Payload): string | undefined {
   if (type !== '') {
     const fault = contentTypeFault(type)
     if (fault !== undefined) return `has a content type that ${fault}`
@@ -36,7 +38,9 @@ function payloadFault({ inline, address, type }: Payload): string | undefined {
   if (address !== undefined) {
     if (address === '') return 'has an empty address'
     const fault = addressFault(address)
-    return fault && `has an address that ${fault}`
+    if (fault !== undefined) return `has an address that ${fault}`
+    const isChecksum = sha256 === undefined || sha256.byteLength === SHA256_BYTES
+    return isChecksum ? undefined : `has a sha256 that must be ${SHA256_BYTES} bytes`
   }
   if (inline === undefined) return undefined
   if (inline.byteLength > LIMITS.inlineBytesMax) {

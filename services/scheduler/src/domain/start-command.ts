@@ -23,6 +23,8 @@ export interface Payload {
   readonly address?: string
   /** Media type; empty means application/json. */
   readonly type: string
+  /** Of the value at the address; of results only. */
+  readonly sha256?: Uint8Array
 }
 
 /** What only the executor and readers need; undefined where nothing was asked for. */

@@ -43,15 +43,16 @@ export function payloadFrom(payload: proto.Payload | undefined): Payload | undef
   const source = payload?.source
   if (payload === undefined || source === undefined) return undefined
   const type = payload.contentType === 'application/json' ? '' : payload.contentType
-  if (source.$case === 'address') return { address: source.value, type }
+  if (source.$case === 'address') return { address: source.value, type, sha256: payload.sha256 }
   return { inline: source.value, type }
 }
 
 export function payloadTo(payload: Payload | undefined): proto.Payload | undefined {
   if (payload === undefined) return undefined
-  const { inline, address, type } = payload
+  const { inline, address, type, sha256 } = payload
   if (address !== undefined) {
-    return { source: { $case: 'address', value: address }, contentType: type }
+    const checksum = sha256 === undefined ? undefined : bufferOf(sha256)
+    return { source: { $case: 'address', value: address }, contentType: type, sha256: checksum }
   }
   if (inline === undefined) return { source: undefined, contentType: type }
   return { source: { $case: 'inline', value: bufferOf(inline) }, contentType: type }

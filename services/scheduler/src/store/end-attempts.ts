@@ -75,12 +75,12 @@ function completionOf(row: SucceededRow, result: Uint8Array | undefined): Comple
 }
 
 const END_COLUMNS =
-  ', u.state, u.result, u.result_address, u.result_type, u.additional_result, u.error, u.backoff_ms'
+  ', u.state, u.result, u.result_address, u.result_type, u.result_sha256, u.additional_result, u.error, u.backoff_ms'
 const ENDS = `
         unnest($1::uuid[], $2::uuid[], $3::int[], $4::smallint[], $5::bytea[], $6::text[], $7::text[],
-          $8::jsonb[], $9::jsonb[], $10::float8[])
-        AS u(id, attachment_id, attempt, state, result, result_address, result_type, additional_result,
-          error, backoff_ms)`
+          $8::bytea[], $9::jsonb[], $10::jsonb[], $11::float8[])
+        AS u(id, attachment_id, attempt, state, result, result_address, result_type, result_sha256,
+          additional_result, error, backoff_ms)`
 
 /** Any other end. A retry of a job that is to be canceled ends as canceled instead. */
 const END = {
@@ -100,7 +100,7 @@ const END = {
       due_time = CASE WHEN u.state = ${JobState.scheduled}
         THEN now() + u.backoff_ms * interval '1 ms' ELSE j.due_time END,
       result = u.result, result_address = u.result_address, result_type = u.result_type,
-      additional_result = u.additional_result, error = u.error
+      result_sha256 = u.result_sha256, additional_result = u.additional_result, error = u.error
     FROM ending u WHERE j.id = u.id
     RETURNING ${CHANGED_COLUMNS}`,
 }
@@ -115,6 +115,7 @@ export async function endAttempts(
     ends.map((end) => end.result?.inline ?? null),
     ends.map((end) => end.result?.address ?? null),
     ends.map((end) => end.result?.type || null),
+    ends.map((end) => end.result?.sha256 ?? null),
     ends.map((end) => additionalToJson(end.additionalResult)),
     ends.map((end) => (end.error === undefined ? null : JSON.stringify(end.error))),
     ends.map((end) => end.backoffMs),

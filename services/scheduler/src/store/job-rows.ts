@@ -14,7 +14,7 @@ const CANCEL_OUTCOMES: readonly CancelOutcome[] = [
 /** The columns {@link standingFromRow} reads. */
 export const STANDING_COLUMNS = `
   j.id, j.namespace, j.owner, j.state, j.finish_time, j.cancel_outcome, j.result, j.result_address, j.result_type,
-  j.additional_result, j.error`
+  j.result_sha256, j.additional_result, j.error`
 
 export interface StandingRow {
   id: string
@@ -26,7 +26,8 @@ export interface StandingRow {
   result: Uint8Array | null
   result_address: string | null
   result_type: string | null
-  additional_result: { inline?: string; address?: string; type: string } | null
+  result_sha256: Uint8Array | null
+  additional_result: { inline?: string; address?: string; type: string; sha256?: string } | null
   error: JobError | null
 }
 
@@ -40,7 +41,7 @@ function completionFromRow(row: StandingRow): Completion | undefined {
   const additional = row.additional_result
   return {
     state: row.state,
-    result: payloadOf(row.result, row.result_address, row.result_type),
+    result: payloadOf(row.result, row.result_address, row.result_type, row.result_sha256),
     additionalResult:
       additional === null
         ? undefined
@@ -48,6 +49,7 @@ function completionFromRow(row: StandingRow): Completion | undefined {
             additional.inline === undefined ? null : Buffer.from(additional.inline, 'base64'),
             additional.address ?? null,
             additional.type,
+            additional.sha256 === undefined ? null : Buffer.from(additional.sha256, 'base64'),
           ),
     error: row.error ?? undefined,
     cancelOutcome: CANCEL_OUTCOMES[row.cancel_outcome] ?? 'unknown',
@@ -59,8 +61,9 @@ function payloadOf(
   inline: Uint8Array | null,
   address: string | null,
   type: string | null,
+  sha256: Uint8Array | null = null,
 ): Payload | undefined {
-  if (address !== null) return { address, type: type ?? '' }
+  if (address !== null) return { address, type: type ?? '', sha256: sha256 ?? undefined }
   if (inline !== null) return { inline, type: type ?? '' }
   return undefined
 }
@@ -68,9 +71,9 @@ function payloadOf(
 /** An additional result as it is stored. */
 export function additionalToJson(payload: Payload | undefined): string | null {
   if (payload === undefined) return null
-  const { inline, address, type } = payload
-  const bytes = inline === undefined ? undefined : Buffer.from(inline).toString('base64')
-  return JSON.stringify({ inline: bytes, address, type })
+  const { inline, address, type, sha256 } = payload
+  const base64 = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('base64')
+  return JSON.stringify({ inline: base64(inline), address, type, sha256: base64(sha256) })
 }
 
 export const CHANGED_COLUMNS = `${STANDING_COLUMNS}, j.method, j.key, j.traceparent`

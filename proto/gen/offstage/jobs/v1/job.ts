@@ -176,6 +176,11 @@ export interface Payload {
     | undefined;
   /** Media type of the bytes, at most 100 characters. Default: application/json. */
   contentType: string;
+  /**
+   * SHA-256 of the value at `address`, 32 bytes, as it was put: tells a result from one that a later run put in its place (row L4); ask
+   * for it as `if_sha256` of GetValue. Of results only; not set where the executor did not say.
+   */
+  sha256?: Buffer | undefined;
 }
 
 /** When and how often a failed attempt is repeated (row J16). */
@@ -445,7 +450,7 @@ export interface Job_LabelsEntry {
 }
 
 function createBasePayload(): Payload {
-  return { source: undefined, contentType: "" };
+  return { source: undefined, contentType: "", sha256: undefined };
 }
 
 export const Payload: MessageFns<Payload> = {
@@ -460,6 +465,9 @@ export const Payload: MessageFns<Payload> = {
     }
     if (message.contentType !== "") {
       writer.uint32(26).string(message.contentType);
+    }
+    if (message.sha256 !== undefined) {
+      writer.uint32(34).bytes(message.sha256);
     }
     return writer;
   },
@@ -501,6 +509,14 @@ export const Payload: MessageFns<Payload> = {
             message.contentType = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -533,6 +549,7 @@ export const Payload: MessageFns<Payload> = {
       }
     }
     message.contentType = object.contentType ?? "";
+    message.sha256 = object.sha256 ?? undefined;
     return message;
   },
 };

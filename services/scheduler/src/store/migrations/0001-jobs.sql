@@ -39,6 +39,7 @@ CREATE TABLE offstage.jobs (
   result              bytea,
   result_address      text,
   result_type         text,
+  result_sha256       bytea,                            -- of the value at result_address
   additional_result   jsonb,
   error               jsonb
 ) WITH (
