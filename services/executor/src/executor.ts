@@ -21,6 +21,7 @@ import { type DrainReport, drain } from './drain.ts'
 import { controlService } from './grpc/control-service.ts'
 import { Lane } from './lanes/lane.ts'
 import { STOP_GRACE_MS, Supervisor } from './lanes/supervisor.ts'
+import { type ThreadCounts, ThreadJournal } from './lanes/thread-journal.ts'
 
 export interface ExecutorOptions {
   readonly config: ExecutorConfig
@@ -42,7 +43,8 @@ export class Executor implements Service {
     ({ jobId, attempt }, err) =>
       this.#options.log.warn({ job: jobId, attempt, err }, 'a report cannot be encoded; dropped'),
   )
-  readonly #supervisor = new Supervisor(this.#outbox)
+  readonly #journal: ThreadJournal
+  readonly #supervisor: Supervisor
   readonly #dispatcher: Dispatcher
   readonly #session: Session
   readonly #server: GrpcServer
@@ -52,6 +54,8 @@ export class Executor implements Service {
   constructor(options: ExecutorOptions) {
     this.#options = options
     const { config, log, authenticate } = options
+    this.#journal = new ThreadJournal(log)
+    this.#supervisor = new Supervisor(this.#outbox, this.#journal)
     this.lanes = createLanes(config, this.#supervisor)
     this.#dispatcher = new Dispatcher({
       namespace: config.namespace,
@@ -104,6 +108,11 @@ export class Executor implements Service {
 
   get draining(): boolean {
     return this.#drained !== undefined
+  }
+
+  /** What became of attempts and threads since the start. */
+  get counts(): ThreadCounts & { readonly finished: number; readonly handedBack: number } {
+    return { ...this.#supervisor.counts, ...this.#journal.counts }
   }
 
   /** What it can run; known once started. */

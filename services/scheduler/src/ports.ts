@@ -57,6 +57,8 @@ export interface AttemptEnd extends AttemptKey {
   readonly error: JobError | undefined
   /** For a retry: the pause before the next attempt. */
   readonly backoffMs: number
+  /** For a cancel: the handler was never called. Default false. */
+  readonly neverStarted?: boolean
 }
 
 export interface AttemptSuccess extends AttemptKey {

@@ -426,6 +426,18 @@ describe('canceling', () => {
     expect(await it.jobs.get(jobId)).toMatchObject(ended)
   })
 
+  test('a job whose handler was not called yet never started, as its executor says', async () => {
+    await using it = await start()
+    await using executor = await attachExecutor(it.address)
+    const { jobId } = await it.jobs.start(job)
+    await executor.assigned(1)
+    await it.jobs.cancel(jobId)
+    const outcome = { $case: 'canceled' as const, value: '' }
+    executor.say({ results: [{ jobId, attempt: 1, outcome, neverStarted: true }] })
+    const { statuses } = await it.jobs.wait([jobId])
+    expect(statuses[0]?.completion).toMatchObject({ state: JOB_STATE_CANCELED, cancelOutcome: 1 })
+  })
+
   test('a job that finishes anyway keeps its result, and says so', async () => {
     await using it = await start()
     await using executor = await attachExecutor(it.address)

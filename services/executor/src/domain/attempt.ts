@@ -77,6 +77,8 @@ export type HandlerEnd =
   | { readonly kind: 'failed'; readonly fault: Fault; readonly additional?: ResultValue }
   /** It gave up because its signal was aborted. */
   | { readonly kind: 'stopped' }
+  /** It was told to stop, and its handler was never called. */
+  | { readonly kind: 'withdrawn' }
   /** Its thread ended by itself under it. */
   | { readonly kind: 'lost'; readonly detail: string }
   /** Its thread was ended by force, on its own account or a neighbour's. */
@@ -85,7 +87,12 @@ export type HandlerEnd =
 /** How an attempt ended, as the scheduler is told. */
 export type AttemptOutcome =
   | Extract<HandlerEnd, { kind: 'succeeded' | 'failed' }>
-  | { readonly kind: 'canceled'; readonly text: string }
+  | {
+      readonly kind: 'canceled'
+      readonly text: string
+      /** The handler was never called. */
+      readonly neverStarted?: boolean
+    }
 
 export interface ProgressNote {
   /** 0 to 100. */

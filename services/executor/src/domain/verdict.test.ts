@@ -7,6 +7,7 @@ const ENDS: Record<string, HandlerEnd> = {
   succeeded: { kind: 'succeeded', result: '1' },
   failed: { kind: 'failed', fault },
   stopped: { kind: 'stopped' },
+  withdrawn: { kind: 'withdrawn' },
   lost: { kind: 'lost', detail: 'it broke' },
   terminated: { kind: 'terminated' },
 }
@@ -34,6 +35,10 @@ test.each([
   ['stopped', 'overdue', 'DEADLINE_EXCEEDED'],
   ['stopped', 'draining', 'hand-back'],
   ['stopped', 'fenced', 'forget'],
+  ['withdrawn', 'canceled', 'never started'],
+  ['withdrawn', 'overdue', 'DEADLINE_EXCEEDED'],
+  ['withdrawn', 'draining', 'hand-back'],
+  ['withdrawn', 'fenced', 'forget'],
   ['lost', 'none', 'EXECUTOR_THREAD_LOST'],
   ['lost', 'canceled', 'canceled'],
   ['lost', 'overdue', 'DEADLINE_EXCEEDED'],
@@ -51,9 +56,11 @@ test.each([
     return
   }
   const { outcome } = verdict
-  expect(outcome.kind === 'failed' ? outcome.fault.reason : outcome.kind).toBe(heard)
+  if (outcome.kind === 'canceled' && outcome.neverStarted) expect(heard).toBe('never started')
+  else expect(outcome.kind === 'failed' ? outcome.fault.reason : outcome.kind).toBe(heard)
 })
 
 test('a handler that stops without having been told to is a broken invariant', () => {
   expect(() => verdictOf({ kind: 'stopped' }, undefined)).toThrow('only when told to')
+  expect(() => verdictOf({ kind: 'withdrawn' }, undefined)).toThrow('told to stop')
 })

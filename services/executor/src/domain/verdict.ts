@@ -32,6 +32,9 @@ export function verdictOf(end: HandlerEnd, cause: StopCause | undefined): Verdic
     case 'stopped':
       assert(cause !== undefined, 'a handler stops only when told to')
       return verdictOfStopped(cause, 'stopped when asked to')
+    case 'withdrawn':
+      assert(cause !== undefined, 'an attempt is withdrawn only when it was told to stop')
+      return verdictOfWithdrawn(cause)
     case 'terminated':
       if (cause === undefined) return { kind: 'hand-back' }
       return verdictOfStopped(cause, 'ended by force')
@@ -41,12 +44,27 @@ export function verdictOf(end: HandlerEnd, cause: StopCause | undefined): Verdic
   }
 }
 
+function verdictOfWithdrawn(cause: StopCause): Verdict {
+  switch (cause.kind) {
+    case 'canceled': {
+      const text = 'canceled before the handler began'
+      return { kind: 'report', outcome: { kind: 'canceled', text, neverStarted: true } }
+    }
+    case 'overdue':
+      return reportFault(overdue(cause.deadlineMs, 'The handler was not called in that time.'))
+    case 'draining':
+      return { kind: 'hand-back' }
+    case 'fenced':
+      return { kind: 'forget' }
+  }
+}
+
 function verdictOfStopped(cause: StopCause, how: string): Verdict {
   switch (cause.kind) {
     case 'canceled':
       return { kind: 'report', outcome: { kind: 'canceled', text: how } }
     case 'overdue':
-      return reportFault(overdue(cause.deadlineMs, how))
+      return reportFault(overdue(cause.deadlineMs, `The handler was told to stop and ${how}.`))
     case 'draining':
       return { kind: 'hand-back' }
     case 'fenced':
@@ -67,10 +85,10 @@ function threadLost(detail: string): Fault {
   }
 }
 
-function overdue(deadlineMs: number, how: string): Fault {
+function overdue(deadlineMs: number, detail: string): Fault {
   return {
     brief: `The attempt took longer than its deadline of ${deadlineMs} ms.`,
-    detail: `The handler was told to stop and ${how}.`,
+    detail,
     reason: 'DEADLINE_EXCEEDED',
     retryable: true,
   }

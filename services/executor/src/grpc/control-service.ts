@@ -5,6 +5,7 @@ import {
   type DrainRequest,
   type DrainResponse,
   ExecutorControlServiceService,
+  type ExecutorCounts,
 } from '@offstage/proto/executor'
 import { laneFrom } from '@offstage/sdk/jobs'
 import type { Executor } from '../executor.ts'
@@ -28,11 +29,24 @@ export function controlService(executor: Executor, name: string) {
             slots: slots.slots,
             used: slots.active,
           })),
+          counts: countsOf(executor),
         }),
       ),
       drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }) =>
         executor.drain(grace === undefined ? undefined : msFromDuration(grace)),
       ),
     },
+  }
+}
+
+function countsOf({ counts, lanes }: Executor): ExecutorCounts {
+  return {
+    attemptsFinished: BigInt(counts.finished),
+    attemptsHandedBack: BigInt(counts.handedBack),
+    attemptsMoved: BigInt(counts.attemptsMoved),
+    threadsLost: BigInt(counts.lost),
+    threadsEndedByForce: BigInt(counts.endedByForce),
+    threadsPassedBy: BigInt(counts.passedBy),
+    methodsApart: lanes.flatMap(({ methodsApart }) => methodsApart),
   }
 }

@@ -81,6 +81,7 @@ export function attemptResult(ref: AttemptRef, outcome: AttemptOutcome): Attempt
         attempt,
         outcome: { $case: 'succeeded', value: payloadFromValue(outcome.result) },
         additionalResult: optionalPayload(outcome.additional),
+        neverStarted: false,
       }
     case 'failed':
       return {
@@ -88,6 +89,7 @@ export function attemptResult(ref: AttemptRef, outcome: AttemptOutcome): Attempt
         attempt,
         outcome: { $case: 'failed', value: jobErrorFromFault(outcome.fault) },
         additionalResult: optionalPayload(outcome.additional),
+        neverStarted: false,
       }
     case 'canceled':
       return {
@@ -95,6 +97,7 @@ export function attemptResult(ref: AttemptRef, outcome: AttemptOutcome): Attempt
         attempt,
         outcome: { $case: 'canceled', value: outcome.text },
         additionalResult: undefined,
+        neverStarted: outcome.neverStarted ?? false,
       }
   }
 }

@@ -6,14 +6,23 @@
  * 1. Orders are gathered and sent as one message per turn of the event loop.
  * 2. Whatever the thread said before it ended is delivered before `onEnded`, once.
  * 3. After `onEnded` the thread is silent.
+ * 4. What it says is believed only as far as it can be read (`read-message.ts`).
  */
 
-import { type ResourceLimits, Worker } from 'node:worker_threads'
+import {
+  MessageChannel,
+  type MessagePort,
+  type ResourceLimits,
+  receiveMessageOnPort,
+  Worker,
+} from 'node:worker_threads'
 import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
+import { type Claim, ClaimBoard } from './claims.ts'
+import { readMessage } from './read-message.ts'
 import type {
   StopOrder,
-  ThreadMessage,
+  ThreadLink,
   ThreadOptions,
   ThreadOrders,
   ThreadReports,
@@ -26,7 +35,7 @@ export type ThreadEnd =
   | { readonly kind: 'lost'; readonly detail: string }
 
 export interface ThreadSettings extends ThreadOptions {
-  /** Names the thread for debuggers. */
+  /** Names the thread for debuggers and in the log. */
   readonly name: string
   /**
    * Limit of the thread's heap; absent: that of Node. Over it the thread ends, or, where V8 cannot
@@ -37,36 +46,47 @@ export interface ThreadSettings extends ThreadOptions {
 
 export interface ThreadListener {
   onReports(thread: HandlerThread, reports: ThreadReports): void
+  /** It said what no handler thread of ours says, which was passed over. */
+  onUnreadable(thread: HandlerThread): void
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
 const ENTRY = new URL('../run/thread.ts', import.meta.url)
 
 export class HandlerThread {
-  /** The attempts it was given that have not ended; kept by the lane. */
-  readonly attempts = new Set<AttemptKey>()
+  readonly name: string
   /** The methods its modules define; rejects when they cannot be loaded or the thread ends before. */
   readonly ready: Promise<readonly MethodAnnouncement[]>
   readonly #worker: Worker
+  readonly #port: MessagePort
+  readonly #claims = new ClaimBoard()
+  readonly #attempts = new Map<AttemptKey, Claim>()
   readonly #ready = Promise.withResolvers<readonly MethodAnnouncement[]>()
   readonly #exited = Promise.withResolvers<void>()
-  #orders: { attempts: AttemptOrder[]; stops: StopOrder[] } | undefined
+  #orders: { attempts: AttemptOrder[]; claims: Claim[]; stops: StopOrder[] } | undefined
+  #posted = 0
+  #postedBeforeLook = 0
+  #loaded = false
   #fault: string | undefined
   #ending = false
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
-    const { name, heapBytesMax, ...workerData } = settings
+    const { name, heapBytesMax, ...options } = settings
+    this.name = name
     this.ready = this.#ready.promise
     this.ready.catch(() => {
       // Told to the lane by onEnded as well; only the first thread of an executor is waited for.
     })
+    const { port1, port2 } = new MessageChannel()
+    const link: ThreadLink = { port: port2, claims: this.#claims.memory }
+    this.#port = port1.on('message', (message: unknown) => this.#hear(message, listener))
     this.#worker = new Worker(ENTRY, {
       name,
-      workerData: workerData satisfies ThreadOptions,
+      workerData: { ...options, ...link } satisfies ThreadOptions & ThreadLink,
+      transferList: [port2],
       env: handlerEnvironment(),
       resourceLimits: limitsOf(heapBytesMax),
     })
-    this.#worker.on('message', (message: ThreadMessage) => this.#hear(message, listener))
     this.#worker.on('error', (error) => {
       this.#fault ??= textOf(error)
     })
@@ -78,12 +98,58 @@ export class HandlerThread {
     return !this.#ending
   }
 
+  /** The attempts it was given that have not ended. */
+  get attempts(): Iterable<AttemptKey> {
+    return this.#attempts.keys()
+  }
+
+  /** How many those are. */
+  get load(): number {
+    return this.#attempts.size
+  }
+
   run(order: AttemptOrder): void {
-    this.#gather().attempts.push(order)
+    const claim = this.#claims.give()
+    this.#attempts.set(order.key, claim)
+    const orders = this.#gather()
+    orders.attempts.push(order)
+    orders.claims.push(claim)
   }
 
   stop(order: StopOrder): void {
     this.#gather().stops.push(order)
+  }
+
+  /** Takes back an attempt whose handler was not called yet, and never will be here; false when it was. */
+  withdraw(key: AttemptKey): boolean {
+    const claim = this.#attempts.get(key)
+    return claim !== undefined && this.#claims.withdraw(claim)
+  }
+
+  hasBegun(key: AttemptKey): boolean {
+    const claim = this.#attempts.get(key)
+    return claim !== undefined && this.#claims.hasBegun(claim)
+  }
+
+  /** The attempt whose handler computes without a break since its call; undefined when there is none. */
+  get calling(): AttemptKey | undefined {
+    for (const [key, claim] of this.#attempts) if (this.#claims.isCalling(claim)) return key
+    return undefined
+  }
+
+  /** The attempt is no longer this thread's. */
+  release(key: AttemptKey): void {
+    const claim = this.#attempts.get(key)
+    if (claim === undefined) return
+    this.#attempts.delete(key)
+    this.#claims.release(claim)
+  }
+
+  /** Whether it has not taken up what it had been sent before this was asked the last time. */
+  lags(): boolean {
+    const isBehind = this.#claims.taken < this.#postedBeforeLook
+    this.#postedBeforeLook = this.#posted
+    return this.#loaded && isBehind
   }
 
   /** Ends the thread whatever it is doing, busy loops included. */
@@ -97,27 +163,36 @@ export class HandlerThread {
   async close(graceMs: number): Promise<void> {
     if (!this.#ending) {
       this.#ending = true
-      this.#worker.postMessage({ attempts: [], stops: [], close: true } satisfies ThreadOrders)
+      this.#post({ attempts: [], claims: [], stops: [], close: true })
     }
     const timer = setTimeout(() => void this.#worker.terminate(), graceMs)
     await this.#exited.promise
     clearTimeout(timer)
   }
 
-  #gather(): { attempts: AttemptOrder[]; stops: StopOrder[] } {
+  #gather(): { attempts: AttemptOrder[]; claims: Claim[]; stops: StopOrder[] } {
     if (this.#orders === undefined) {
-      this.#orders = { attempts: [], stops: [] }
+      const orders = { attempts: [], claims: [], stops: [] }
+      this.#orders = orders
       queueMicrotask(() => {
-        this.#worker.postMessage(this.#orders)
         this.#orders = undefined
+        this.#post(orders)
       })
     }
     return this.#orders
   }
 
-  #hear(message: ThreadMessage, listener: ThreadListener): void {
-    switch (message.kind) {
+  #post(orders: ThreadOrders): void {
+    this.#posted += 1
+    this.#port.postMessage(orders)
+  }
+
+  #hear(heard: unknown, listener: ThreadListener): void {
+    const { message, isWhole } = readMessage(heard)
+    if (!isWhole) listener.onUnreadable(this)
+    switch (message?.kind) {
       case 'ready':
+        this.#loaded = true
         this.#ready.resolve(message.methods)
         break
       case 'unusable':
@@ -131,6 +206,12 @@ export class HandlerThread {
   }
 
   #end(code: number, listener: ThreadListener): void {
+    for (;;) {
+      const last = receiveMessageOnPort(this.#port)
+      if (last === undefined) break
+      this.#hear(last.message, listener)
+    }
+    this.#port.close()
     const asked = this.#ending && this.#fault === undefined
     this.#ending = true
     const detail =

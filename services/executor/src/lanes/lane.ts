@@ -11,14 +11,23 @@
  * 1. Threads are started when an attempt needs one; how many attempts there are is the business of
  *    the credits, not of the lane.
  * 2. Of the task lane no more idle threads are kept than it has slots.
+ * 3. Attempts of the inline lane share one thread. Apart from it run the methods a thread had to be
+ *    ended for, each on threads of its own, and jobs that were handed back because of such an end:
+ *    each end moves a method away, so the common thread is ended no more often than there are
+ *    methods, and who was hit once is not in the way of the next.
  */
 
 import type { AttemptKey, AttemptOrder, LaneName } from '../domain/attempt.ts'
 import { LaneSlots } from '../domain/lane-slots.ts'
 import { HandlerThread, type ThreadListener, type ThreadSettings } from './handler-thread.ts'
+import { ThreadPool } from './thread-pool.ts'
 
 /** How long an idle thread may take to end by itself. */
 const CLOSE_GRACE_MS = 2_000
+/** Threads of a method of its own, and of jobs that were handed back. */
+const APART_THREADS_MAX = 8
+/** Threads of the inline lane that are left to finish what they are busy with. */
+const ASIDE_THREADS_MAX = 8
 
 export class Lane {
   readonly name: LaneName
@@ -26,8 +35,14 @@ export class Lane {
   readonly #settings: ThreadSettings
   readonly #listener: ThreadListener
   readonly #threads = new Set<HandlerThread>()
+  /** Of the task lane. */
   readonly #idle: HandlerThread[] = []
+  readonly #common = new ThreadPool(1)
+  readonly #apart = new Map<string, ThreadPool>()
+  readonly #handedBack = new ThreadPool(APART_THREADS_MAX)
+  readonly #pools = new Map<HandlerThread, ThreadPool>()
   readonly #closing = new Set<Promise<void>>()
+  #aside = 0
   #started = 0
 
   constructor(name: LaneName, slots: number, settings: ThreadSettings, listener: ThreadListener) {
@@ -36,6 +51,7 @@ export class Lane {
     this.#settings = settings
     this.#listener = {
       onReports: (thread, reports) => listener.onReports(thread, reports),
+      onUnreadable: (thread) => listener.onUnreadable(thread),
       onEnded: (thread, end) => {
         this.#forget(thread)
         listener.onEnded(thread, end)
@@ -43,49 +59,94 @@ export class Lane {
     }
   }
 
+  /** Those that have not ended. */
+  get threads(): Iterable<HandlerThread> {
+    return this.#threads
+  }
+
+  /** The methods that run on threads of their own. */
+  get methodsApart(): readonly string[] {
+    return [...this.#apart.keys()]
+  }
+
   /** Starts a thread ahead of the first attempt. */
   warm(): HandlerThread {
-    const thread = this.#spawn()
-    if (this.name !== 'inline') this.#idle.push(thread)
+    const isShared = this.name === 'inline'
+    const thread = this.#spawn(isShared ? this.#common : undefined)
+    if (!isShared) this.#idle.push(thread)
     return thread
   }
 
-  /** Gives the attempt to a thread, a new one where none is free. */
-  run(order: AttemptOrder): HandlerThread {
-    const thread = this.#free() ?? this.#spawn()
-    thread.attempts.add(order.key)
+  /**
+   * Gives the attempt to a thread, a new one where none is free.
+   *
+   * @param wasHandedBack its job was, because a thread had to be ended
+   */
+  run(order: AttemptOrder, wasHandedBack: boolean): HandlerThread {
+    const thread = this.#threadFor(order.method, wasHandedBack)
     thread.run(order)
     return thread
   }
 
   /** The attempt has ended on this thread. */
   release(thread: HandlerThread, key: AttemptKey): void {
-    thread.attempts.delete(key)
-    if (!thread.usable || this.name === 'inline') return
-    const keep = this.name === 'task' && this.#idle.length < this.slots.slots
-    if (keep) this.#idle.push(thread)
+    thread.release(key)
+    if (!thread.usable || thread.load > 0) return
+    if (this.name === 'inline') this.#rest(thread)
+    else if (this.name === 'task' && this.#idle.length < this.slots.slots) this.#idle.push(thread)
     else this.#close(thread)
+  }
+
+  /** The method does not stop when told to: from now on it runs on threads of its own. True when that is new. */
+  moveApart(method: string): boolean {
+    if (this.name !== 'inline' || this.#apart.has(method)) return false
+    this.#apart.set(method, new ThreadPool(APART_THREADS_MAX))
+    return true
+  }
+
+  /**
+   * Gives nothing more to a thread that does not take up what it is given; what runs there goes on.
+   * False where too many are busy already.
+   */
+  setAside(thread: HandlerThread): boolean {
+    const pool = this.#pools.get(thread)
+    if (pool === undefined) return true
+    if (this.#aside >= ASIDE_THREADS_MAX) return false
+    pool.delete(thread)
+    this.#pools.delete(thread)
+    this.#aside += 1
+    return true
   }
 
   /** Ends all threads, by force where they still run something. */
   async stop(): Promise<void> {
     const ends = [...this.#threads].map((thread) =>
-      thread.attempts.size === 0 ? thread.close(CLOSE_GRACE_MS) : thread.terminate(),
+      thread.load === 0 ? thread.close(CLOSE_GRACE_MS) : thread.terminate(),
     )
     await Promise.all([...ends, ...this.#closing])
   }
 
-  #free(): HandlerThread | undefined {
-    if (this.name !== 'inline') return this.#idle.pop()
-    return this.#idle.find((thread) => thread.usable)
+  #threadFor(method: string, wasHandedBack: boolean): HandlerThread {
+    if (this.name !== 'inline') return this.#idle.pop() ?? this.#spawn(undefined)
+    const pool = wasHandedBack ? this.#handedBack : (this.#apart.get(method) ?? this.#common)
+    return pool.pick() ?? this.#spawn(pool)
   }
 
-  #spawn(): HandlerThread {
+  /** An inline thread runs nothing at the moment. */
+  #rest(thread: HandlerThread): void {
+    const pool = this.#pools.get(thread)
+    if (pool === undefined || pool.hasSpare(thread)) this.#close(thread)
+  }
+
+  #spawn(pool: ThreadPool | undefined): HandlerThread {
     this.#started += 1
     const name = `${this.name} ${this.#started}`
     const thread = new HandlerThread({ ...this.#settings, name }, this.#listener)
     this.#threads.add(thread)
-    if (this.name === 'inline') this.#idle.push(thread)
+    if (pool !== undefined) {
+      pool.add(thread)
+      this.#pools.set(thread, pool)
+    }
     return thread
   }
 
@@ -99,5 +160,9 @@ export class Lane {
     this.#threads.delete(thread)
     const at = this.#idle.indexOf(thread)
     if (at >= 0) this.#idle.splice(at, 1)
+    const pool = this.#pools.get(thread)
+    this.#pools.delete(thread)
+    if (pool !== undefined) pool.delete(thread)
+    else if (this.name === 'inline') this.#aside -= 1
   }
 }

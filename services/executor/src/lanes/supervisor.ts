@@ -3,10 +3,14 @@
  * or with its thread.
  *
  * 1. Every attempt given to `start` ends in exactly one verdict: reported, handed back or forgotten.
- * 2. An attempt told to stop is over within its grace: then its thread is terminated (guarantee 7).
- *    Neighbours on that thread that were not told to stop are handed back.
- * 3. The first cause to stop an attempt stands, but for `fenced`, which overrides all others.
- * 4. A parked attempt (it waits for children, row J11) holds no slot. At most `PARKED_MAX` of a lane
+ * 2. An attempt told to stop is over within its grace. Where its handler was not called yet it is
+ *    withdrawn at once, and no thread is touched; else its thread is terminated (guarantee 7).
+ * 3. When a thread ends, attempts whose handlers were not called move to another one. Neighbours
+ *    that had begun and were not told to stop are handed back.
+ * 4. A thread may compute for as long as it likes. What waits for it to be begun does not: it moves
+ *    on, and the thread is ended only if nothing that has begun is left on it.
+ * 5. The first cause to stop an attempt stands, but for `fenced`, which overrides all others.
+ * 6. A parked attempt (it waits for children, row J11) holds no slot. At most `PARKED_MAX` of a lane
  *    are parked; further ones keep their slots while they wait.
  */
 
@@ -18,37 +22,40 @@ import type {
   HandlerEnd,
   LaneName,
 } from '../domain/attempt.ts'
+import { RecentJobs } from '../domain/recent-jobs.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
 import type { AttemptReports } from '../ports.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
+import type { RunningAttempt } from './running-attempt.ts'
 import { stopReason } from './stop-reason.ts'
+import type { ThreadJournal } from './thread-journal.ts'
 import type { ThreadReports } from './thread-messages.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
 /** Each keeps a thread; of the inline lane a few kilobytes, and as many as there may be slots. */
 const PARKED_MAX: Readonly<Record<LaneName, number>> = { inline: 100_000, task: 1_024, work: 1_024 }
-
-interface RunningAttempt extends AttemptRef {
-  readonly key: AttemptKey
-  readonly lane: Lane
-  readonly thread: HandlerThread
-  parked: boolean
-  stop: { cause: StopCause; readonly timer: NodeJS.Timeout } | undefined
-  deadline: NodeJS.Timeout | undefined
-}
+/** A thread that has not taken up its orders for twice this long is passed by. */
+const LOOK_MS = 1_000
+/** An attempt that so many threads did not begin ends with the last of them. */
+const MOVES_MAX = 3
+const HANDED_BACK_KEPT_MAX = 10_000
 
 export class Supervisor implements ThreadListener {
   readonly #lanes = new Map<LaneName, Lane>()
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
+  readonly #handedBackJobs = new RecentJobs(HANDED_BACK_KEPT_MAX)
   readonly #reports: AttemptReports
+  readonly #journal: ThreadJournal
+  #look: NodeJS.Timeout | undefined
   #idle: PromiseWithResolvers<void> | undefined
   #finished = 0
   #handedBack = 0
 
-  constructor(reports: AttemptReports) {
+  constructor(reports: AttemptReports, journal: ThreadJournal) {
     this.#reports = reports
+    this.#journal = journal
   }
 
   addLane(lane: Lane): void {
@@ -79,25 +86,24 @@ export class Supervisor implements ThreadListener {
     assert(!this.#attempts.has(order.key), 'an attempt is started once')
     const lane = this.lane(order.lane)
     lane.slots.occupy()
-    const { key, jobId, attempt, deadlineMs } = order
-    const thread = lane.run(order)
-    const deadline =
-      deadlineMs === undefined
-        ? undefined
-        : setTimeout(
-            () => this.stop(key, { kind: 'overdue', deadlineMs }, STOP_GRACE_MS),
-            deadlineMs,
-          )
+    const { key, jobId, attempt, method, deadlineMs } = order
+    const late = () =>
+      this.stop(key, { kind: 'overdue', deadlineMs: deadlineMs ?? 0 }, STOP_GRACE_MS)
+    const deadline = deadlineMs === undefined ? undefined : startTimer(late, deadlineMs)
     this.#attempts.set(key, {
       key,
       jobId,
       attempt,
+      method,
       lane,
-      thread,
+      thread: lane.run(order, this.#handedBackJobs.has(jobId)),
+      order,
+      moves: 0,
       parked: false,
       stop: undefined,
       deadline,
     })
+    this.#look ??= setInterval(() => this.#lookAfterThreads(), LOOK_MS)
   }
 
   /** Tells an attempt to stop, and ends its thread when it has not done so within the grace. */
@@ -108,9 +114,11 @@ export class Supervisor implements ThreadListener {
       if (cause.kind === 'fenced') running.stop.cause = cause
       return
     }
-    const timer = startTimer(() => void running.thread.terminate(), graceMs)
+    const { thread } = running
+    const timer = startTimer(() => this.#endByForce(running), graceMs)
     running.stop = { cause, timer }
-    if (running.thread.usable) running.thread.stop({ key, ...stopReason(cause) })
+    if (thread.usable) thread.stop({ key, ...stopReason(cause) })
+    if (thread.withdraw(key)) this.#end(running, { kind: 'withdrawn' })
   }
 
   stopAll(cause: StopCause, graceMs: number): void {
@@ -125,37 +133,107 @@ export class Supervisor implements ThreadListener {
   }
 
   onReports(thread: HandlerThread, reports: ThreadReports): void {
-    for (const { key, note } of reports.progress ?? []) {
-      const running = this.#attempts.get(key)
-      if (running !== undefined) this.#reports.progressed(running, note)
+    for (const [running, { note }] of this.#own(thread, reports.progress)) {
+      this.#reports.progressed(running, note)
     }
-    for (const key of reports.heartbeats ?? []) {
-      const running = this.#attempts.get(key)
-      if (running !== undefined) this.#reports.progressed(running, undefined)
+    for (const [running] of this.#own(thread, reports.heartbeats)) {
+      this.#reports.progressed(running, undefined)
     }
-    for (const { key, note } of reports.messages ?? []) {
-      const running = this.#attempts.get(key)
-      if (running !== undefined) this.#reports.messaged(running, note)
+    for (const [running, { note }] of this.#own(thread, reports.messages)) {
+      this.#reports.messaged(running, note)
     }
-    for (const { key, waiting } of reports.waiting ?? []) {
-      const running = this.#attempts.get(key)
-      if (running !== undefined) this.#wait(running, waiting)
+    for (const [running, { waiting }] of this.#own(thread, reports.waiting)) {
+      this.#wait(running, waiting)
     }
-    for (const { key, end } of reports.ends ?? []) {
-      const running = this.#attempts.get(key)
-      if (running?.thread === thread) this.#end(running, end)
+    for (const [running, { end }] of this.#own(thread, reports.ends)) {
+      if (isPossible(running, end)) this.#end(running, end)
     }
+  }
+
+  onUnreadable(thread: HandlerThread): void {
+    this.#journal.unreadable(thread)
   }
 
   onEnded(thread: HandlerThread, end: ThreadEnd): void {
+    const before = this.#handedBack
     for (const key of [...thread.attempts]) {
       const running = this.#attempts.get(key)
-      if (running !== undefined) this.#end(running, end)
+      if (running === undefined || this.#move(running)) continue
+      this.#end(running, thread.hasBegun(key) ? end : { kind: 'lost', detail: detailOf(end) })
+    }
+    this.#journal.ended(thread, end, { handedBack: this.#handedBack - before })
+  }
+
+  /** What a thread says of attempts that run on it: it speaks for nobody else's. */
+  *#own<T extends { readonly key: AttemptKey }>(
+    thread: HandlerThread,
+    reports: readonly T[] = [],
+  ): Generator<[RunningAttempt, T]> {
+    for (const report of reports) {
+      const running = this.#attempts.get(report.key)
+      if (running?.thread === thread) yield [running, report]
     }
   }
 
+  /** Its handler does not stop: its method, or whichever blocks the thread, runs apart from now on. */
+  #endByForce(running: RunningAttempt): void {
+    const { lane, thread } = running
+    const culprit = this.#attempts.get(thread.calling ?? running.key) ?? running
+    const isNew = lane.moveApart(culprit.method)
+    this.#journal.deaf(thread, { method: culprit.method, jobId: running.jobId, isApart: isNew })
+    void thread.terminate()
+  }
+
+  /** Gives an attempt that has not begun to another thread; false when it has, or was moved too often. */
+  #move(running: RunningAttempt): boolean {
+    const { key, order, lane, thread, jobId } = running
+    if (order === undefined || running.moves >= MOVES_MAX || !thread.withdraw(key)) return false
+    running.moves += 1
+    this.#journal.moved(1)
+    lane.release(thread, key)
+    running.thread = lane.run(order, this.#handedBackJobs.has(jobId))
+    return true
+  }
+
+  #lookAfterThreads(): void {
+    for (const lane of this.#lanes.values()) {
+      for (const thread of [...lane.threads]) {
+        const isBehind = thread.lags()
+        let isAnyBegun = false
+        const waiting: RunningAttempt[] = []
+        for (const key of thread.attempts) {
+          const running = this.#attempts.get(key)
+          if (running === undefined) continue
+          if (!thread.hasBegun(key)) waiting.push(running)
+          else {
+            isAnyBegun = true
+            // What has begun is not moved: the parameters need not be kept.
+            running.order = undefined
+          }
+        }
+        if (isBehind && waiting.length > 0) this.#passBy(lane, thread, waiting, isAnyBegun)
+      }
+    }
+  }
+
+  /** The thread does not take up what it is given. */
+  #passBy(
+    lane: Lane,
+    thread: HandlerThread,
+    waiting: readonly RunningAttempt[],
+    isAnyBegun: boolean,
+  ): void {
+    if (isAnyBegun && !lane.setAside(thread)) return
+    this.#journal.passedBy(thread, { waiting: waiting.length, isBusy: isAnyBegun })
+    // Nobody's work is lost with it; what waits for it moves when it has ended.
+    if (!isAnyBegun) void thread.terminate()
+    else for (const running of waiting) this.#move(running)
+  }
+
   #wait(running: RunningAttempt, waiting: boolean): void {
+    if (waiting === running.parked) return
     const { name, slots } = running.lane
+    running.order = undefined
     if (waiting && slots.parked < PARKED_MAX[name]) {
       slots.park()
       running.parked = true
@@ -176,6 +254,8 @@ export class Supervisor implements ThreadListener {
     this.#tell(running, end)
     this.#reports.creditsChanged()
     if (this.#attempts.size === 0) {
+      clearInterval(this.#look)
+      this.#look = undefined
       this.#idle?.resolve()
       this.#idle = undefined
     }
@@ -186,10 +266,12 @@ export class Supervisor implements ThreadListener {
     switch (verdict.kind) {
       case 'report':
         this.#finished += 1
+        this.#handedBackJobs.delete(running.jobId)
         this.#reports.ended(running, verdict.outcome)
         break
       case 'hand-back':
         this.#handedBack += 1
+        if (end.kind === 'terminated') this.#handedBackJobs.add(running.jobId)
         this.#reports.handedBack(running)
         break
       case 'forget':
@@ -197,6 +279,15 @@ export class Supervisor implements ThreadListener {
         break
     }
   }
+}
+
+function detailOf(end: ThreadEnd): string {
+  return end.kind === 'lost' ? end.detail : `${MOVES_MAX + 1} threads did not begin it.`
+}
+
+/** A handler stops only when it was told to; whatever says otherwise is not our runner. */
+function isPossible(running: RunningAttempt, end: HandlerEnd): boolean {
+  return end.kind !== 'stopped' || running.stop !== undefined
 }
 
 /** Node would fire a longer timer at once; 24 days are as good as never. */

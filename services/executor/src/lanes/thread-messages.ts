@@ -3,6 +3,7 @@
  * send it in one message, because each message wakes the other thread up.
  */
 
+import type { MessagePort } from 'node:worker_threads'
 import type {
   AttemptKey,
   AttemptOrder,
@@ -11,6 +12,7 @@ import type {
   ProgressNote,
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
+import type { Claim } from './claims.ts'
 
 /** Given to a handler thread as its `workerData`. */
 export interface ThreadOptions {
@@ -24,9 +26,21 @@ export interface ThreadOptions {
   readonly otlpEndpoint?: string
 }
 
+/**
+ * How the two speak, given to the thread beside its options: a port of their own, because handlers
+ * reach `parentPort`.
+ */
+export interface ThreadLink {
+  readonly port: MessagePort
+  /** Shared; see `claims.ts`. */
+  readonly claims: SharedArrayBuffer
+}
+
 /** From the main thread to a handler thread. */
 export interface ThreadOrders {
   readonly attempts: AttemptOrder[]
+  /** One for each of the attempts. */
+  readonly claims: Claim[]
   readonly stops: StopOrder[]
   /** Runs nothing any more: flush telemetry and end. */
   readonly close?: boolean
@@ -52,6 +66,6 @@ export interface ThreadReports {
   progress?: { readonly key: AttemptKey; readonly note: ProgressNote }[]
   messages?: { readonly key: AttemptKey; readonly note: MessageNote }[]
   waiting?: { readonly key: AttemptKey; readonly waiting: boolean }[]
-  heartbeats?: AttemptKey[]
+  heartbeats?: { readonly key: AttemptKey }[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]
 }

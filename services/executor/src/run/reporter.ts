@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { AttemptKey, HandlerEnd, MessageNote, ProgressNote } from '../domain/attempt.ts'
+import { AttemptFault, faultFromThrown } from '../domain/fault.ts'
 import type { ThreadMessage, ThreadReports } from '../lanes/thread-messages.ts'
 
 /** A handler that computes without a break still shows its progress this often. */
@@ -11,11 +12,11 @@ const BUSY_FLUSH_MS = 10
  * and messages do not wait for their end.
  */
 export class Reporter {
-  readonly #port: MessagePort
+  readonly #port: Pick<MessagePort, 'postMessage'>
   #reports: ThreadReports | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
 
-  constructor(port: MessagePort) {
+  constructor(port: Pick<MessagePort, 'postMessage'>) {
     this.#port = port
   }
 
@@ -42,7 +43,7 @@ export class Reporter {
   heartbeat(key: AttemptKey): void {
     const reports = this.#gather()
     reports.heartbeats ??= []
-    reports.heartbeats.push(key)
+    reports.heartbeats.push({ key })
     this.#flushWhenBusy()
   }
 
@@ -56,6 +57,38 @@ export class Reporter {
     const reports = this.#reports
     if (reports === undefined) return
     this.#reports = undefined
+    try {
+      this.#post(reports)
+    } catch {
+      this.#postEach(reports)
+    }
+  }
+
+  /** One of the reports cannot be copied to another thread: each by itself, so that it harms no other. */
+  #postEach(reports: ThreadReports): void {
+    const drop = () => {
+      // A report that cannot be sent does not fail a job.
+    }
+    for (const each of reports.progress ?? []) this.#try({ progress: [each] }, drop)
+    for (const each of reports.messages ?? []) this.#try({ messages: [each] }, drop)
+    for (const each of reports.waiting ?? []) this.#try({ waiting: [each] }, drop)
+    for (const each of reports.heartbeats ?? []) this.#try({ heartbeats: [each] }, drop)
+    for (const { key, end } of reports.ends ?? []) {
+      this.#try({ ends: [{ key, end }] }, (cause) => {
+        this.#post({ ends: [{ key, end: unsendable(cause) }] })
+      })
+    }
+  }
+
+  #try(reports: ThreadReports, otherwise: (cause: unknown) => void): void {
+    try {
+      this.#post(reports)
+    } catch (cause) {
+      otherwise(cause)
+    }
+  }
+
+  #post(reports: ThreadReports): void {
     this.#port.postMessage({ kind: 'reports', reports } satisfies ThreadMessage)
   }
 
@@ -73,4 +106,10 @@ export class Reporter {
     }
     return this.#reports
   }
+}
+
+function unsendable(cause: unknown): HandlerEnd {
+  const message = 'The result cannot be sent from the thread of the handler.'
+  const fault = new AttemptFault('RESULT_NOT_SERIALIZABLE', message, { retryable: false, cause })
+  return { kind: 'failed', fault: faultFromThrown(fault) }
 }

@@ -1,13 +1,15 @@
 /**
  * Runs attempts on this thread, each in the same steps: find the method, read the parameters, check
  * them, call the handler, place its result, report. Whatever goes wrong in any of them becomes one
- * `HandlerEnd`; nothing that a handler throws gets past `#run`.
+ * `HandlerEnd`; nothing that a handler throws gets past `#run`. Of an attempt that was withdrawn
+ * before its handler was called nothing is reported: it is somebody else's by then.
  */
 
 import type { JobDefinition } from '@offstage/sdk/jobs'
 import { runInCallScope } from '@offstage/sdk/values'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
+import type { Claim, HeldClaims } from '../lanes/claims.ts'
 import type { ThreadOrders } from '../lanes/thread-messages.ts'
 import type { ClientSource } from './client-source.ts'
 import { AttemptContext } from './job-context.ts'
@@ -19,6 +21,7 @@ export interface RunnerOptions {
   readonly jobs: ReadonlyMap<string, JobDefinition>
   readonly reporter: Reporter
   readonly clients: ClientSource
+  readonly claims: HeldClaims
   /** Runs the work within a span of the attempt; absent: nothing is traced. */
   readonly traced?: TracedAttempt
 }
@@ -34,7 +37,10 @@ export class Runner {
   }
 
   obey(orders: ThreadOrders): void {
-    for (const order of orders.attempts) void this.#run(order)
+    this.#options.claims.take()
+    for (const [index, order] of orders.attempts.entries()) {
+      void this.#run(order, orders.claims[index] ?? 0)
+    }
     for (const { key, name, message } of orders.stops) {
       const reason = new Error(message)
       reason.name = name
@@ -42,33 +48,39 @@ export class Runner {
     }
   }
 
-  async #run(order: AttemptOrder): Promise<void> {
+  async #run(order: AttemptOrder, claim: Claim): Promise<void> {
     const { reporter, clients, traced } = this.#options
     const context = new AttemptContext(order, reporter, clients)
     this.#running.set(order.key, context)
-    let end: HandlerEnd
+    let end: HandlerEnd | undefined
     try {
       end = await (traced === undefined
-        ? this.#steps(order, context)
-        : traced(order, () => this.#steps(order, context)))
+        ? this.#steps(order, claim, context)
+        : traced(order, () => this.#steps(order, claim, context)))
     } catch (thrown) {
       end = endFromThrown(thrown, context)
     }
     this.#running.delete(order.key)
     context.settle()
-    reporter.end(order.key, end)
+    if (end !== undefined) reporter.end(order.key, end)
   }
 
   // Values that are there already are not awaited: each await costs a turn of the microtask queue.
-  async #steps(order: AttemptOrder, context: AttemptContext): Promise<HandlerEnd> {
+  async #steps(
+    order: AttemptOrder,
+    claim: Claim,
+    context: AttemptContext,
+  ): Promise<HandlerEnd | undefined> {
+    const { claims } = this.#options
     const definition = this.#find(order)
     const read = readParams(order, context)
     const given = read instanceof Promise ? await read : read
     const checked = checkParams(definition, given)
     const params = checked instanceof Promise ? await checked : checked
-    if (context.stopReason !== undefined) throw context.stopReason
+    if (!claims.begin(claim)) return undefined
     // What was remembered for the length of a call is dropped with it (rows E1, C1).
-    const returned = runInCallScope(() => definition.run(context, params), { user: order.owner })
+    const call = () => runInCallScope(() => definition.run(context, params), { user: order.owner })
+    const returned = claims.calling(claim, call)
     const value = returned instanceof Promise ? await returned : returned
     const placed = placeResult(order, context, definition, value)
     return placed instanceof Promise ? await placed : placed

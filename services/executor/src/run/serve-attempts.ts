@@ -1,17 +1,23 @@
 /** The main module of a handler thread: loads the job modules, then runs what it is told to. */
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import { faultFromThrown } from '../domain/fault.ts'
-import type { ThreadMessage, ThreadOptions, ThreadOrders } from '../lanes/thread-messages.ts'
+import { HeldClaims } from '../lanes/claims.ts'
+import type {
+  ThreadLink,
+  ThreadMessage,
+  ThreadOptions,
+  ThreadOrders,
+} from '../lanes/thread-messages.ts'
 import { announcementOf } from './announce.ts'
 import { ClientSource } from './client-source.ts'
 import { loadJobs } from './load-jobs.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
 
-if (parentPort === null) throw new Error('this module runs in a worker thread')
-const port = parentPort
-const options: ThreadOptions = workerData
+const { port, claims, ...options }: ThreadOptions & ThreadLink = workerData
+// What is the runner's alone is out of reach before any job module is loaded.
+for (const name of Object.keys(workerData)) delete workerData[name]
 // Imported when wanted: the exporter would double the time a thread takes to start.
 const tracing =
   options.otlpEndpoint === undefined
@@ -29,7 +35,13 @@ try {
   const reporter = new Reporter(port)
   // What has ended must be known even when a handler calls process.exit in the same turn.
   process.on('exit', () => reporter.flush())
-  const runner = new Runner({ jobs, reporter, clients, traced: tracing?.traced })
+  const runner = new Runner({
+    jobs,
+    reporter,
+    clients,
+    claims: new HeldClaims(claims),
+    traced: tracing?.traced,
+  })
   port.on('message', (orders: ThreadOrders) => {
     if (orders.close) void close()
     else runner.obey(orders)

@@ -1,7 +1,7 @@
 /** Jobs that tests run: well-behaved ones and bad ones. */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { resourceLimits, threadId } from 'node:worker_threads'
+import { parentPort, resourceLimits, threadId, workerData } from 'node:worker_threads'
 import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
@@ -197,5 +197,72 @@ export const deepMessage = defineJob({
     let deep: unknown = 1
     for (let level = 0; level < 3_000; level += 1) deep = [deep]
     job.message('deep', { extra: { deep } })
+  },
+})
+
+/** Computes without a break, well-meant. */
+export const compute = defineJob({
+  method: 'test.compute',
+  run(job, { forMs }: { forMs: number }) {
+    job.message('running')
+    const until = performance.now() + forMs
+    while (performance.now() < until);
+    return threadId
+  },
+})
+
+/** Leaves something behind that keeps its thread busy for good. */
+export const haunt = defineJob({
+  method: 'test.haunt',
+  run() {
+    setTimeout(() => {
+      for (;;);
+    }, 20)
+    return threadId
+  },
+})
+
+/** Bytes that are somebody else's by now. */
+export const detached = defineJob({
+  method: 'test.detached',
+  run() {
+    const bytes = new Uint8Array(8)
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    return bytes
+  },
+})
+
+/** Every port a handler can lay hands on. */
+function portsInReach(): { postMessage(value: unknown): void; removeAllListeners(): void }[] {
+  const handles: unknown[] = Reflect.get(process, '_getActiveHandles').call(process)
+  const isPort = (each: unknown) => each instanceof MessagePort
+  return [parentPort, ...handles.filter(isPort)] as ReturnType<typeof portsInReach>
+}
+
+/** Speaks in the place of its runner. */
+export const impostor = defineJob({
+  method: 'test.impostor',
+  run(_job, { keys }: { keys: string[] }) {
+    for (const port of portsInReach()) {
+      port.postMessage(null)
+      port.postMessage({ kind: 'reports', reports: null })
+      port.postMessage({ kind: 'reports', reports: { progress: 5, waiting: [{}], ends: [null] } })
+      for (const key of keys) {
+        const waits = { key, waiting: true }
+        port.postMessage({ kind: 'reports', reports: { waiting: [waits, waits] } })
+        const end = { kind: 'stopped' }
+        port.postMessage({ kind: 'reports', reports: { ends: [{ key, end }] } })
+      }
+    }
+    return { given: Object.keys(workerData) }
+  },
+})
+
+/** Makes its thread hear nothing any more. */
+export const deafen = defineJob({
+  method: 'test.deafen',
+  run() {
+    for (const port of portsInReach()) port.removeAllListeners()
+    return threadId
   },
 })

@@ -33,7 +33,8 @@ export interface AttemptResult {
   readonly outcome:
     | { readonly kind: 'succeeded'; readonly result: Payload | undefined }
     | { readonly kind: 'failed'; readonly error: JobError }
-    | { readonly kind: 'canceled' }
+    /** `neverStarted`: its handler was never called. */
+    | { readonly kind: 'canceled'; readonly neverStarted: boolean }
   readonly additionalResult: Payload | undefined
 }
 
@@ -178,7 +179,9 @@ function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResu
   if (outcome.kind === 'succeeded') {
     return { ...end, state: JobState.succeeded, result: outcome.result }
   }
-  if (outcome.kind === 'canceled') return { ...end, state: JobState.canceled }
+  if (outcome.kind === 'canceled') {
+    return { ...end, state: JobState.canceled, neverStarted: outcome.neverStarted }
+  }
   const policy = job.options?.retry ?? DEFAULT_RETRY_POLICY
   const pause = outcome.error.retryable
     ? backoffMs(policy, job.failures + 1, Math.random())

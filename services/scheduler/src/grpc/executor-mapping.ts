@@ -68,7 +68,7 @@ function extraFrom(extra: Record<string, unknown> | undefined) {
 }
 
 function resultFrom(result: proto.AttemptResult): AttemptResult {
-  const { jobId, attempt, outcome } = result
+  const { jobId, attempt, outcome, neverStarted } = result
   const additionalResult = payloadFrom(result.additionalResult)
   switch (outcome?.$case) {
     case 'succeeded':
@@ -89,7 +89,7 @@ function resultFrom(result: proto.AttemptResult): AttemptResult {
       return { jobId, attempt, outcome: { kind: 'failed', error }, additionalResult }
     }
     case 'canceled':
-      return { jobId, attempt, outcome: { kind: 'canceled' }, additionalResult }
+      return { jobId, attempt, outcome: { kind: 'canceled', neverStarted }, additionalResult }
     default:
       throw invalidField('results.outcome', 'must be set')
   }

@@ -75,12 +75,12 @@ function completionOf(row: SucceededRow, result: Uint8Array | undefined): Comple
 }
 
 const END_COLUMNS =
-  ', u.state, u.result, u.result_address, u.result_type, u.result_sha256, u.additional_result, u.error, u.backoff_ms'
+  ', u.state, u.result, u.result_address, u.result_type, u.result_sha256, u.additional_result, u.error, u.backoff_ms, u.never_started'
 const ENDS = `
         unnest($1::uuid[], $2::uuid[], $3::int[], $4::smallint[], $5::bytea[], $6::text[], $7::text[],
-          $8::bytea[], $9::jsonb[], $10::jsonb[], $11::float8[])
+          $8::bytea[], $9::jsonb[], $10::jsonb[], $11::float8[], $12::bool[])
         AS u(id, attachment_id, attempt, state, result, result_address, result_type, result_sha256,
-          additional_result, error, backoff_ms)`
+          additional_result, error, backoff_ms, never_started)`
 
 /** Any other end. A retry of a job that is to be canceled ends as canceled instead. */
 const END = {
@@ -94,6 +94,7 @@ const END = {
         THEN ${JobState.canceled} ELSE u.state END,
       cancel_outcome = CASE
         WHEN j.cancel_time IS NULL THEN 0
+        WHEN u.never_started THEN 1
         WHEN u.state IN (${JobState.scheduled}, ${JobState.canceled}) THEN 2 ELSE 3 END,
       failures = j.failures + CASE WHEN u.state IN (${JobState.scheduled}, ${JobState.failed}) THEN 1 ELSE 0 END,
       finish_time = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NULL THEN NULL ELSE now() END,
@@ -119,6 +120,7 @@ export async function endAttempts(
     ends.map((end) => additionalToJson(end.additionalResult)),
     ends.map((end) => (end.error === undefined ? null : JSON.stringify(end.error))),
     ends.map((end) => end.backoffMs),
+    ends.map((end) => end.neverStarted ?? false),
   ])
   return rows.map(changedFromRow)
 }

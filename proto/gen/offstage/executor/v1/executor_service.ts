@@ -142,7 +142,11 @@ export interface AttemptResult {
     { $case: "canceled"; value: string }
     | undefined;
   /** The additional result, when one was asked for; one that was not is refused like a wrong result. */
-  additionalResult: Payload | undefined;
+  additionalResult:
+    | Payload
+    | undefined;
+  /** With canceled: the handler was never called, so the cancel's outcome is NEVER_STARTED. */
+  neverStarted: boolean;
 }
 
 /** Progress of an attempt; without `progress` no more than a sign of life of its handler. */
@@ -294,6 +298,26 @@ export interface DescribeExecutorResponse {
   methods: MethodDefinition[];
   /** Its lanes. */
   lanes: LaneStatus[];
+  /** What became of attempts and threads since its start. */
+  counts: ExecutorCounts | undefined;
+}
+
+/** Counts since the start of an executor. */
+export interface ExecutorCounts {
+  /** Attempts that ended with a result, a failure or a cancel. */
+  attemptsFinished: bigint;
+  /** Attempts handed back: they shared a thread that was ended by force, or the executor was draining. */
+  attemptsHandedBack: bigint;
+  /** Attempts given to another thread because theirs ended or did not take them up before their handler was called. */
+  attemptsMoved: bigint;
+  /** Threads that ended by themselves: an uncaught error, process.exit, memory. */
+  threadsLost: bigint;
+  /** Threads that were ended because a handler did not stop, or because they heard nothing. */
+  threadsEndedByForce: bigint;
+  /** Threads that were given nothing more because a handler kept them busy while others waited. */
+  threadsPassedBy: bigint;
+  /** Methods that did not stop when told to, and run on threads of their own since. */
+  methodsApart: string[];
 }
 
 /** How busy a lane is. */
@@ -1039,7 +1063,7 @@ export const AttemptRef: MessageFns<AttemptRef> = {
 };
 
 function createBaseAttemptResult(): AttemptResult {
-  return { jobId: "", attempt: 0, outcome: undefined, additionalResult: undefined };
+  return { jobId: "", attempt: 0, outcome: undefined, additionalResult: undefined, neverStarted: false };
 }
 
 export const AttemptResult: MessageFns<AttemptResult> = {
@@ -1063,6 +1087,9 @@ export const AttemptResult: MessageFns<AttemptResult> = {
     }
     if (message.additionalResult !== undefined) {
       Payload.encode(message.additionalResult, writer.uint32(50).fork()).join();
+    }
+    if (message.neverStarted !== false) {
+      writer.uint32(56).bool(message.neverStarted);
     }
     return writer;
   },
@@ -1128,6 +1155,14 @@ export const AttemptResult: MessageFns<AttemptResult> = {
             message.additionalResult = Payload.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.neverStarted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1170,6 +1205,7 @@ export const AttemptResult: MessageFns<AttemptResult> = {
     message.additionalResult = (object.additionalResult !== undefined && object.additionalResult !== null)
       ? Payload.fromPartial(object.additionalResult)
       : undefined;
+    message.neverStarted = object.neverStarted ?? false;
     return message;
   },
 };
@@ -2170,7 +2206,7 @@ export const DescribeExecutorRequest: MessageFns<DescribeExecutorRequest> = {
 };
 
 function createBaseDescribeExecutorResponse(): DescribeExecutorResponse {
-  return { sessionId: "", name: "", attached: false, draining: false, methods: [], lanes: [] };
+  return { sessionId: "", name: "", attached: false, draining: false, methods: [], lanes: [], counts: undefined };
 }
 
 export const DescribeExecutorResponse: MessageFns<DescribeExecutorResponse> = {
@@ -2192,6 +2228,9 @@ export const DescribeExecutorResponse: MessageFns<DescribeExecutorResponse> = {
     }
     for (const v of message.lanes) {
       LaneStatus.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.counts !== undefined) {
+      ExecutorCounts.encode(message.counts, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2257,6 +2296,14 @@ export const DescribeExecutorResponse: MessageFns<DescribeExecutorResponse> = {
             message.lanes.push(LaneStatus.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.counts = ExecutorCounts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2280,6 +2327,174 @@ export const DescribeExecutorResponse: MessageFns<DescribeExecutorResponse> = {
     message.draining = object.draining ?? false;
     message.methods = object.methods?.map((e) => MethodDefinition.fromPartial(e)) || [];
     message.lanes = object.lanes?.map((e) => LaneStatus.fromPartial(e)) || [];
+    message.counts = (object.counts !== undefined && object.counts !== null)
+      ? ExecutorCounts.fromPartial(object.counts)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExecutorCounts(): ExecutorCounts {
+  return {
+    attemptsFinished: 0n,
+    attemptsHandedBack: 0n,
+    attemptsMoved: 0n,
+    threadsLost: 0n,
+    threadsEndedByForce: 0n,
+    threadsPassedBy: 0n,
+    methodsApart: [],
+  };
+}
+
+export const ExecutorCounts: MessageFns<ExecutorCounts> = {
+  encode(message: ExecutorCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attemptsFinished !== 0n) {
+      if (BigInt.asIntN(64, message.attemptsFinished) !== message.attemptsFinished) {
+        throw new globalThis.Error("value provided for field message.attemptsFinished of type int64 too large");
+      }
+      writer.uint32(8).int64(message.attemptsFinished);
+    }
+    if (message.attemptsHandedBack !== 0n) {
+      if (BigInt.asIntN(64, message.attemptsHandedBack) !== message.attemptsHandedBack) {
+        throw new globalThis.Error("value provided for field message.attemptsHandedBack of type int64 too large");
+      }
+      writer.uint32(16).int64(message.attemptsHandedBack);
+    }
+    if (message.attemptsMoved !== 0n) {
+      if (BigInt.asIntN(64, message.attemptsMoved) !== message.attemptsMoved) {
+        throw new globalThis.Error("value provided for field message.attemptsMoved of type int64 too large");
+      }
+      writer.uint32(24).int64(message.attemptsMoved);
+    }
+    if (message.threadsLost !== 0n) {
+      if (BigInt.asIntN(64, message.threadsLost) !== message.threadsLost) {
+        throw new globalThis.Error("value provided for field message.threadsLost of type int64 too large");
+      }
+      writer.uint32(32).int64(message.threadsLost);
+    }
+    if (message.threadsEndedByForce !== 0n) {
+      if (BigInt.asIntN(64, message.threadsEndedByForce) !== message.threadsEndedByForce) {
+        throw new globalThis.Error("value provided for field message.threadsEndedByForce of type int64 too large");
+      }
+      writer.uint32(40).int64(message.threadsEndedByForce);
+    }
+    if (message.threadsPassedBy !== 0n) {
+      if (BigInt.asIntN(64, message.threadsPassedBy) !== message.threadsPassedBy) {
+        throw new globalThis.Error("value provided for field message.threadsPassedBy of type int64 too large");
+      }
+      writer.uint32(48).int64(message.threadsPassedBy);
+    }
+    for (const v of message.methodsApart) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecutorCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutorCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attemptsFinished = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attemptsHandedBack = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attemptsMoved = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.threadsLost = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.threadsEndedByForce = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.threadsPassedBy = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.methodsApart.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ExecutorCounts>, I>>(base?: I): ExecutorCounts {
+    return ExecutorCounts.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExecutorCounts>, I>>(object: I): ExecutorCounts {
+    const message = createBaseExecutorCounts();
+    message.attemptsFinished = (object.attemptsFinished !== undefined && object.attemptsFinished !== null)
+      ? BigInt(object.attemptsFinished)
+      : 0n;
+    message.attemptsHandedBack = (object.attemptsHandedBack !== undefined && object.attemptsHandedBack !== null)
+      ? BigInt(object.attemptsHandedBack)
+      : 0n;
+    message.attemptsMoved = (object.attemptsMoved !== undefined && object.attemptsMoved !== null)
+      ? BigInt(object.attemptsMoved)
+      : 0n;
+    message.threadsLost = (object.threadsLost !== undefined && object.threadsLost !== null)
+      ? BigInt(object.threadsLost)
+      : 0n;
+    message.threadsEndedByForce = (object.threadsEndedByForce !== undefined && object.threadsEndedByForce !== null)
+      ? BigInt(object.threadsEndedByForce)
+      : 0n;
+    message.threadsPassedBy = (object.threadsPassedBy !== undefined && object.threadsPassedBy !== null)
+      ? BigInt(object.threadsPassedBy)
+      : 0n;
+    message.methodsApart = object.methodsApart?.map((e) => e) || [];
     return message;
   },
 };

@@ -121,7 +121,7 @@ export namespace KeyConflictPolicy {
 export const CancelOutcome = {
   /** CANCEL_OUTCOME_UNSPECIFIED - Not canceled, or not known yet. */
   CANCEL_OUTCOME_UNSPECIFIED: 0,
-  /** CANCEL_OUTCOME_NEVER_STARTED - The job was not running; it never started. */
+  /** CANCEL_OUTCOME_NEVER_STARTED - The job was not running, or its executor had not called the handler yet; it never started. */
   CANCEL_OUTCOME_NEVER_STARTED: 1,
   /** CANCEL_OUTCOME_STOPPED - The handler was running and stopped, by itself or by force after the grace period. */
   CANCEL_OUTCOME_STOPPED: 2,

@@ -1,0 +1,173 @@
+/**
+ * Reads what a handler thread said as one reads a stranger's message: handlers share the thread and
+ * may reach its port. What cannot be read is left out, and the rest stands; nothing throws.
+ */
+
+import type {
+  AttemptKey,
+  Fault,
+  HandlerEnd,
+  MessageNote,
+  ProgressNote,
+  ResultValue,
+} from '../domain/attempt.ts'
+import { LANES } from '../domain/attempt.ts'
+import type { MethodAnnouncement } from '../domain/method.ts'
+import type { ThreadMessage, ThreadReports } from './thread-messages.ts'
+
+export interface ReadMessage {
+  readonly message: ThreadMessage | undefined
+  /** False when something had to be left out. */
+  readonly isWhole: boolean
+}
+
+type Read<T> = (entry: Fields) => T | undefined
+type Fields = Readonly<Record<string, unknown>>
+
+const UNREADABLE: ReadMessage = { message: undefined, isWhole: false }
+
+export function readMessage(heard: unknown): ReadMessage {
+  if (!isObject(heard)) return UNREADABLE
+  switch (heard.kind) {
+    case 'ready':
+      return readReady(heard.methods)
+    case 'unusable':
+      if (typeof heard.detail !== 'string') return UNREADABLE
+      return { message: { kind: 'unusable', detail: heard.detail }, isWhole: true }
+    case 'reports':
+      return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
+    default:
+      return UNREADABLE
+  }
+}
+
+function readReady(methods: unknown): ReadMessage {
+  if (!Array.isArray(methods) || !methods.every(isAnnouncement)) return UNREADABLE
+  return { message: { kind: 'ready', methods }, isWhole: true }
+}
+
+function readReports(heard: Fields): ReadMessage {
+  const reports: ThreadReports = {}
+  let isWhole = true
+  const list = <T>(name: keyof ThreadReports, read: Read<T>, take: (list: T[]) => void) => {
+    const entries = heard[name]
+    if (entries === undefined) return
+    const found = Array.isArray(entries) ? entries : [undefined]
+    const readable = found.flatMap((entry) => (isObject(entry) ? (read(entry) ?? []) : []))
+    if (readable.length < found.length) isWhole = false
+    if (readable.length > 0) take(readable)
+  }
+  list('progress', readNoted(isProgress), (read) => {
+    reports.progress = read
+  })
+  list('messages', readNoted(isMessage), (read) => {
+    reports.messages = read
+  })
+  list('waiting', readWaiting, (read) => {
+    reports.waiting = read
+  })
+  list('heartbeats', readHeartbeat, (read) => {
+    reports.heartbeats = read
+  })
+  list('ends', readEnd, (read) => {
+    reports.ends = read
+  })
+  return { message: { kind: 'reports', reports }, isWhole }
+}
+
+function readNoted<T>(isNote: (note: unknown) => note is T): Read<{ key: AttemptKey; note: T }> {
+  return ({ key, note }) => (isText(key) && isNote(note) ? { key, note } : undefined)
+}
+
+function readWaiting({ key, waiting }: Fields) {
+  return isText(key) && typeof waiting === 'boolean' ? { key, waiting } : undefined
+}
+
+function readHeartbeat({ key }: Fields): { key: AttemptKey } | undefined {
+  return isText(key) ? { key } : undefined
+}
+
+/** An attempt whose end cannot be read has ended all the same. */
+function readEnd({ key, end }: Fields): { key: AttemptKey; end: HandlerEnd } | undefined {
+  if (!isText(key)) return undefined
+  return { key, end: isEnd(end) ? end : { kind: 'failed', fault: END_UNREADABLE } }
+}
+
+const END_UNREADABLE: Fault = {
+  brief: 'The handler ended, but its thread did not say how in a way that can be read.',
+  detail: 'Something in the thread spoke in the place of its runner.',
+  reason: 'EXECUTOR_THREAD_LOST',
+  retryable: true,
+}
+
+function isEnd(end: unknown): end is HandlerEnd {
+  if (!isObject(end)) return false
+  switch (end.kind) {
+    case 'succeeded':
+      return isOptional(end.result, isResult) && isOptional(end.additional, isResult)
+    case 'failed':
+      return isFault(end.fault) && isOptional(end.additional, isResult)
+    case 'stopped':
+      return true
+    default:
+      return false
+  }
+}
+
+function isResult(value: unknown): value is ResultValue {
+  if (isText(value) || value instanceof Uint8Array) return true
+  return isObject(value) && isText(value.address) && isText(value.contentType)
+}
+
+function isFault(fault: unknown): fault is Fault {
+  if (!isObject(fault)) return false
+  const { brief, detail, reason, retryable } = fault
+  return isText(brief) && isText(detail) && isText(reason) && typeof retryable === 'boolean'
+}
+
+function isProgress(note: unknown): note is ProgressNote {
+  if (!isObject(note)) return false
+  const { percent, text, revision, extra } = note
+  return isNumber(percent) && isText(text) && isCount(revision) && isOptional(extra, isObject)
+}
+
+const SEVERITIES: readonly unknown[] = ['info', 'warning', 'error']
+
+function isMessage(note: unknown): note is MessageNote {
+  if (!isObject(note)) return false
+  const { number, severity, text, extra } = note
+  return (
+    isCount(number) && SEVERITIES.includes(severity) && isText(text) && isOptional(extra, isObject)
+  )
+}
+
+function isAnnouncement(method: unknown): method is MethodAnnouncement {
+  if (!isObject(method)) return false
+  const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
+  return (
+    [name, description, paramsSchema, resultSchema].every(isText) &&
+    LANES.some((known) => known === lane) &&
+    isOptional(retry, isObject) &&
+    isOptional(deadlines, isObject)
+  )
+}
+
+function isOptional<T>(value: unknown, is: (value: unknown) => value is T): value is T | undefined {
+  return value === undefined || is(value)
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value)
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value < 2 ** 31
+}

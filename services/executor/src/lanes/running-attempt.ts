@@ -1,0 +1,19 @@
+import type { AttemptKey, AttemptOrder, AttemptRef } from '../domain/attempt.ts'
+import type { StopCause } from '../domain/verdict.ts'
+import type { HandlerThread } from './handler-thread.ts'
+import type { Lane } from './lane.ts'
+
+/** An attempt that has not ended, as the supervisor knows it. */
+export interface RunningAttempt extends AttemptRef {
+  readonly key: AttemptKey
+  readonly method: string
+  readonly lane: Lane
+  thread: HandlerThread
+  /** To be given to another thread; dropped once the handler is known to have been called. */
+  order: AttemptOrder | undefined
+  /** How often another thread got it. */
+  moves: number
+  parked: boolean
+  stop: { cause: StopCause; readonly timer: NodeJS.Timeout } | undefined
+  deadline: NodeJS.Timeout | undefined
+}

@@ -1,0 +1,78 @@
+import type { Logger } from '@offstage/kit/telemetry'
+import type { HandlerThread, ThreadEnd } from './handler-thread.ts'
+
+/** What became of handler threads since the start. */
+export interface ThreadCounts {
+  /** Ended by themselves: an uncaught error, process.exit, memory. */
+  readonly lost: number
+  /** Ended by us while they were given something: handlers that did not stop, threads that heard nothing. */
+  readonly endedByForce: number
+  /** Given nothing more, because they compute and others wait. */
+  readonly passedBy: number
+  /** Attempts given to another thread because theirs did not begin them. */
+  readonly attemptsMoved: number
+}
+
+/** Writes down how handler threads end and why, in the log and in numbers. */
+export class ThreadJournal {
+  readonly #log: Logger
+  readonly #counts = { lost: 0, endedByForce: 0, passedBy: 0, attemptsMoved: 0 }
+  readonly #unreadable = new WeakSet<HandlerThread>()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  get counts(): ThreadCounts {
+    return { ...this.#counts }
+  }
+
+  /** A handler did not stop within the grace. */
+  deaf(
+    { name }: HandlerThread,
+    about: { readonly method: string; readonly jobId: string; readonly isApart: boolean },
+  ): void {
+    const { method, jobId, isApart } = about
+    this.#counts.endedByForce += 1
+    this.#log.warn(
+      { thread: name, method, job: jobId },
+      'a handler does not stop; ending its thread',
+    )
+    if (isApart) this.#log.warn({ method }, 'the method runs on threads of its own from now on')
+  }
+
+  /** A thread does not take up what it is given. */
+  passedBy(
+    { name }: HandlerThread,
+    { waiting, isBusy }: { readonly waiting: number; readonly isBusy: boolean },
+  ): void {
+    const about = { thread: name, waiting }
+    if (isBusy) {
+      this.#counts.passedBy += 1
+      this.#log.warn(about, 'a handler keeps its thread busy; what waits for it moves to another')
+    } else {
+      this.#counts.endedByForce += 1
+      this.#log.warn(about, 'a thread that runs nothing takes up nothing; ending it')
+    }
+  }
+
+  moved(attempts: number): void {
+    this.#counts.attemptsMoved += attempts
+  }
+
+  ended({ name }: HandlerThread, end: ThreadEnd, ended: { handedBack: number }): void {
+    const about = { thread: name, ...ended }
+    if (end.kind === 'lost') {
+      this.#counts.lost += 1
+      this.#log.warn({ ...about, detail: end.detail }, 'a handler thread ended by itself')
+    } else if (ended.handedBack > 0) this.#log.warn(about, 'a handler thread was ended')
+    else this.#log.debug(about, 'a handler thread ended')
+  }
+
+  /** Told once for each thread: a handler that does this does it often. */
+  unreadable(thread: HandlerThread): void {
+    if (this.#unreadable.has(thread)) return
+    this.#unreadable.add(thread)
+    this.#log.warn({ thread: thread.name }, 'a handler thread said what cannot be read; left out')
+  }
+}

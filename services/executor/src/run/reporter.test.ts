@@ -1,0 +1,60 @@
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { expect, test } from 'vitest'
+import type { ThreadMessage, ThreadReports } from '../lanes/thread-messages.ts'
+import { Reporter } from './reporter.ts'
+
+function setup() {
+  const { port1, port2 } = new MessageChannel()
+  const reporter = new Reporter(port1)
+  const heard = (): ThreadReports[] => {
+    reporter.flush()
+    const reports: ThreadReports[] = []
+    for (;;) {
+      const next = receiveMessageOnPort(port2)?.message as ThreadMessage | undefined
+      if (next === undefined) return reports
+      if (next.kind === 'reports') reports.push(next.reports)
+    }
+  }
+  return { reporter, heard, [Symbol.dispose]: () => port1.close() }
+}
+
+test('what a turn has to report goes in one message', () => {
+  using it = setup()
+  it.reporter.end('a/1', { kind: 'succeeded', result: '1' })
+  it.reporter.end('b/1', { kind: 'stopped' })
+  expect(it.heard()).toHaveLength(1)
+})
+
+test('a result that cannot be sent fails its own attempt, and all else is told', () => {
+  using it = setup()
+  const detached = new Uint8Array(8)
+  structuredClone(detached, { transfer: [detached.buffer] })
+  it.reporter.waiting('a/1', true)
+  it.reporter.end('a/1', { kind: 'succeeded', result: '1' })
+  it.reporter.end('bad/1', { kind: 'succeeded', result: detached })
+  it.reporter.end('b/1', { kind: 'succeeded', result: '2' })
+  const reports = it.heard()
+  expect(reports.flatMap(({ waiting = [] }) => waiting)).toEqual([{ key: 'a/1', waiting: true }])
+  const ends = reports.flatMap((report) => report.ends ?? [])
+  expect(ends.map(({ key }) => key)).toEqual(['a/1', 'bad/1', 'b/1'])
+  expect(ends[1]?.end).toMatchObject({
+    kind: 'failed',
+    fault: { reason: 'RESULT_NOT_SERIALIZABLE', retryable: false },
+  })
+  expect(ends[2]?.end).toEqual({ kind: 'succeeded', result: '2' })
+})
+
+test('a report that cannot be sent is left out, and fails nothing', () => {
+  using it = setup()
+  const text = (() => {}) as unknown as string
+  it.reporter.progress('a/1', { percent: 1, text, revision: 1 })
+  it.reporter.message('a/1', { number: 1, severity: 'info', text })
+  it.reporter.heartbeat('b/1')
+  it.reporter.end('a/1', { kind: 'succeeded' })
+  const reports = it.heard()
+  expect(reports.flatMap(({ progress = [], messages = [] }) => [...progress, ...messages])).toEqual(
+    [],
+  )
+  expect(reports.flatMap(({ ends = [] }) => ends)).toHaveLength(1)
+  expect(reports.flatMap(({ heartbeats = [] }) => heartbeats)).toHaveLength(1)
+})
