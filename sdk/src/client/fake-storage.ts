@@ -17,7 +17,7 @@ import {
   StorageServiceService,
   Value,
 } from '@offstage/proto/storage'
-import { listenLocally, refusalOf } from './fake-server.ts'
+import { listenLocally, type Refused, refusalOf } from './fake-server.ts'
 
 interface FakeValue {
   readonly bytes: Buffer
@@ -33,6 +33,10 @@ export class FakeStorage implements AsyncDisposable {
   readonly offsets: number[] = []
   /** Scopes that are open, and how often each was renewed. */
   readonly scopes = new Map<string, number>()
+  /** How many descriptions and signs of life were asked for. */
+  asked = 0
+  /** Refusals of descriptions, in turn. */
+  readonly refusals: Refused[] = []
   /** Breaks that many reads, each after one chunk. */
   readBreaks = 0
   /** Breaks that many writes, each after one chunk. */
@@ -72,9 +76,12 @@ export class FakeStorage implements AsyncDisposable {
         this.#get(call)
         this.values.delete(call.request.address)
       },
-      describeValue: answer(({ address }: { address: string }) => ({
-        value: this.#described(address),
-      })),
+      describeValue: answer(({ address }: { address: string }) => {
+        this.asked += 1
+        const refusal = this.refusals.shift()
+        if (refusal !== undefined) throw refusalOf(refusal)
+        return { value: this.#described(address) }
+      }),
       deleteValue: answer(({ address }: { address: string }) => ({
         deleted: this.values.delete(address),
       })),
@@ -104,6 +111,7 @@ export class FakeStorage implements AsyncDisposable {
         return { scope }
       }),
       keepScopeAlive: answer(({ scope }: { scope: string }) => {
+        this.asked += 1
         const renewed = this.scopes.get(scope)
         if (renewed === undefined)
           throw refusalOf({ code: status.NOT_FOUND, reason: 'SCOPE_NOT_FOUND' })

@@ -17,6 +17,7 @@ import { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
 import { RUN_ALL_RULES } from './option-rules.ts'
 import type { RunAllOptions } from './options.ts'
+import { PlaceChecks } from './place-checks.ts'
 import type { Session } from './session.ts'
 import { type Started, startEach, throwRefusal } from './start-many.ts'
 import type { JobListener } from './tracked-job.ts'
@@ -48,6 +49,7 @@ class FanOut<I, R> {
   readonly #paramsList: readonly I[]
   readonly #options: RunAllOptions<I>
   readonly #concurrency: number
+  readonly #places: PlaceChecks
   readonly #handles: JobHandle<R>[] = []
   /** The unfinished, with how to stop listening to each. */
   readonly #running = new Map<JobHandle<R>, () => void>()
@@ -71,6 +73,7 @@ class FanOut<I, R> {
     concurrency: number,
   ) {
     this.#session = session
+    this.#places = new PlaceChecks(session)
     this.#target = target
     this.#paramsList = paramsList
     this.#options = options
@@ -120,6 +123,7 @@ class FanOut<I, R> {
         },
         started,
         this.#stop.signal,
+        this.#places,
       )
       throwRefusal(started.outcomes)
     } finally {

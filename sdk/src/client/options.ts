@@ -48,7 +48,10 @@ export interface StartOptions {
   readonly fallbackMethod?: string
   /** The caller's scope in temp storage; large results live there. Default: the client's scope. */
   readonly scope?: string
-  /** A reserved address the result goes to, whatever its size (row L4). */
+  /**
+   * A reserved address the result goes to, whatever its size (row L4). This, the scope and an address for the additional result are
+   * looked at first: what storage does not have is refused, naming the option, before the job is made.
+   */
   readonly resultAddress?: string
   /** Ask for an additional result (row L5), at a reserved address where a text is given. Default false. */
   readonly additionalResult?: boolean | string

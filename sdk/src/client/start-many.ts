@@ -6,6 +6,7 @@
 import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
+import { INLINE_BYTES_MAX } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'
@@ -14,6 +15,7 @@ import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { isTerminal, stateFrom } from './job-state.ts'
 import { START_MANY_RULES, START_RULES } from './option-rules.ts'
 import type { StartManyOptions } from './options.ts'
+import { PlaceChecks, type Verdict } from './place-checks.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
 import { StartJobsError, type StartOutcome } from './start-outcome.ts'
@@ -84,8 +86,14 @@ export async function startEach<I, R>(
   options: StartManyOptions<I>,
   started: Started<R>,
   stop = options.signal,
+  places = new PlaceChecks(session),
 ): Promise<void> {
-  const bulk: Bulk<I, R> = { session, target, paramsList, options, ...started, stop, next: 0 }
+  const bulk: Bulk<I, R> = {
+    ...{ session, target, paramsList, options, ...started, stop, places, next: 0 },
+  }
+  // What all jobs name is known before the first is looked at.
+  const common = places.check(options, options.signal)
+  if (common instanceof Promise) await common
   const calls = Math.min(CALLS_MAX, Math.ceil(paramsList.length / JOBS_PER_CALL_MAX))
   await Promise.all(Array.from({ length: calls }, () => startCalls(bulk)))
   if (bulk.fault !== undefined) throw bulk.fault.error
@@ -97,6 +105,7 @@ interface Bulk<I, R> extends Started<R> {
   readonly paramsList: readonly I[]
   readonly options: StartManyOptions<I>
   readonly stop: AbortSignal | undefined
+  readonly places: PlaceChecks
   /** The first of the parameters that is in no call yet. */
   next: number
   /** What ended the start before its time; nothing is taken up after it. */
@@ -123,10 +132,11 @@ async function startCalls<I, R>(bulk: Bulk<I, R>): Promise<void> {
 }
 
 function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
-  const { session, target, paramsList, options, outcomes } = bulk
+  const { session, target, paramsList, options, outcomes, places } = bulk
   const batch: Batch = { specs: [], positions: [] }
   const template = specFrom(session, target, options, undefined, '')
   const late: Promise<void>[] = []
+  let uploads = 0
   let bytes = 0
   const add = (position: number, payload: Payload | undefined, spec: JobSpec) => {
     spec.params = payload
@@ -138,26 +148,40 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
     if (error instanceof OffstageError) outcomes[position] = { job: null, error }
     else bulk.fault ??= { error }
   }
+  const take = (position: number, spec: JobSpec): void | Promise<void> => {
+    const payload = paramsFrom(session, target, paramsList[position], options)
+    if (!(payload instanceof Promise)) return add(position, payload, spec)
+    uploads += 1
+    return payload.then((p) => add(position, p, spec))
+  }
+  const takeChecked = async (position: number, spec: JobSpec, check: Promise<Verdict>) => {
+    const refusal = await check
+    if (refusal !== undefined) throw refusal
+    await take(position, spec)
+  }
   for (let taken = 0; taken < JOBS_PER_CALL_MAX && bytes < BYTES_PER_CALL_MAX; taken += 1) {
     const position = bulk.next
     if (position >= paramsList.length) break
     bulk.next += 1
-    const params = paramsList[position]
-    const own = options.each?.(params as I, position)
+    const own = options.each?.(paramsList[position] as I, position)
     if (own != null) checkOptions('each', own, START_RULES)
     const requestId = own?.requestId ?? session.nextRequestId()
+    const all = own == null ? options : { ...options, ...own }
     const spec =
       own == null
         ? { ...template, requestId }
-        : specFrom(session, target, { ...options, ...own }, undefined, requestId)
+        : specFrom(session, target, all, undefined, requestId)
     try {
-      const payload = paramsFrom(session, target, params, options)
-      if (!(payload instanceof Promise)) add(position, payload, spec)
-      else late.push(payload.then((p) => add(position, p, spec)).catch((e) => refuse(position, e)))
+      const check = places.check(all, options.signal)
+      if (check instanceof Promise) bytes += INLINE_BYTES_MAX
+      else if (check !== undefined) throw check
+      const sent =
+        check instanceof Promise ? takeChecked(position, spec, check) : take(position, spec)
+      if (sent instanceof Promise) late.push(sent.catch((error) => refuse(position, error)))
     } catch (error) {
       refuse(position, error)
     }
-    if (late.length === CALLS_MAX) break
+    if (uploads === CALLS_MAX) break
   }
   return late.length === 0 ? batch : Promise.all(late).then(() => batch)
 }

@@ -5,6 +5,7 @@ import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { RUN_RULES, START_RULES } from './option-rules.ts'
 import type { RunOptions, StartOptions } from './options.ts'
+import { PlaceChecks } from './place-checks.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
 
 /** How long `run` waits inline (row L1). */
@@ -29,6 +30,9 @@ async function start<R>(
   options: StartOptions,
 ): Promise<JobHandle<R>> {
   const { signal, inlineWaitMs = 0 } = options
+  const checked = new PlaceChecks(session).check(options, signal)
+  const refusal = checked instanceof Promise ? await checked : checked
+  if (refusal !== undefined) throw refusal
   const requestId = options.requestId ?? session.nextRequestId()
   const payload = await paramsFrom(session, target, params, options)
   const { jobs } = session.connection

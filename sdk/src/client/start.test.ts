@@ -18,6 +18,8 @@ const report = defineJob({
 describe('a start', () => {
   test('carries what the options say', async () => {
     await using it = await setUpClient({ namespace: 'blue', user: 'ada', scope: 'scope-7' })
+    it.storage.scopes.set('scope-7', 0)
+    for (const address of ['address-1', 'address-2']) it.storage.keep(address, null)
     const startAfter = new Date('2030-01-01T00:00:00Z')
     await it.offstage.startJob(
       report,
