@@ -29,6 +29,7 @@ test('parameters that are not JSON are refused before anything is called', async
 test('times, counts, states and ports that are none are refused', async () => {
   const lines = [
     ['wait', 'x', '--timeout', 'soon'],
+    ['start', 'x', '--wait', '--timeout', 'soon'],
     ['list', '--limit', '0'],
     ['list', '--state', 'sleeping'],
     ['dev', '--port-base', '70000'],
@@ -38,6 +39,12 @@ test('times, counts, states and ports that are none are refused', async () => {
     expect(code).toBe(64)
     expect(stderr).toContain(lines[i]?.at(-1))
   }
+})
+
+test('a limit of a wait is refused where nothing is waited for', async () => {
+  const done = await offstage(['start', 'x', '--timeout', '1s'])
+  expect(done.code).toBe(64)
+  expect(done.stderr).toContain('--timeout <time>')
 })
 
 test('an address that is none is refused, by the flag or the variable that has it', async () => {

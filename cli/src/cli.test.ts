@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openPglite } from '@offstage/kit/database'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { offstage, type Setup, setup } from './testing/setup.ts'
@@ -40,17 +41,28 @@ describe('running services', () => {
 
   test('jobs can be listed, looked at, waited for and canceled', async () => {
     const jobId = await startWaiting(it, join(it.folder, 'never'))
-    const listed = await it.offstage('list', '--state', 'running')
-    expect(listed.stdout).toContain(`${jobId}  running`)
+    let lines: string[] = []
+    const listsProgress = async () => {
+      lines = (await it.offstage('list', '--state', 'running')).stdout.split('\n')
+      return lines[1]?.includes('  1 %') === true
+    }
+    await until(listsProgress, { what: 'the progress is listed' })
+    expect(lines[0]).toMatch(/^JOB +STATE +CREATED +DURATION +PROGRESS +METHOD/)
+    expect(lines[1]).toMatch(new RegExp(`^${jobId}  running  .*s +1 % +test.await-file .*waiting`))
     const none = await it.offstage('list', '--state', 'failed', '--method', 'test.await-file')
-    expect(none).toMatchObject({ code: 0, stdout: '' })
+    expect(none).toMatchObject({ code: 0, stdout: '', stderr: 'no jobs\n' })
 
     const early = await it.offstage('wait', jobId, '--timeout', '1ms')
     expect(early).toMatchObject({ code: 3, stdout: '' })
+    const params = JSON.stringify({ path: join(it.folder, 'never') })
+    const started = ['start', 'test.await-file', params, '--wait', '--timeout', '1ms'] as const
+    const late = await it.offstage(...started)
+    expect(late).toMatchObject({ code: 3, stdout: '' })
+    expect(late.stderr).toMatch(/is still (queued|running)/)
     expect((await it.offstage('cancel', jobId, '--reason', 'enough')).code).toBe(0)
-    const late = await it.offstage('wait', jobId)
-    expect(late.code).toBe(2)
-    expect(late.stderr).toContain(`job ${jobId} was canceled`)
+    const canceled = await it.offstage('wait', jobId)
+    expect(canceled.code).toBe(2)
+    expect(canceled.stderr).toContain(`job ${jobId} was canceled`)
   })
 
   test('Ctrl-C ends a wait and not the job, and says how to wait again', async () => {
@@ -87,6 +99,8 @@ describe('running services', () => {
     }
     const job = JSON.parse((await it.offstage('get', jobId)).stdout)
     expect(job).toMatchObject({ ...known, completion: { result: 'Hello Al' } })
+    const message = { sequence: 1, severity: 'info', text: 'the greeting is ready' }
+    expect(job.messages).toMatchObject([message])
     const listed = await it.offstage('list', '--method', 'test.greet', '--json')
     const jobs: { id: string }[] = JSON.parse(listed.stdout)
     expect(jobs.find(({ id }) => id === jobId)).toMatchObject(known)
@@ -109,9 +123,10 @@ describe('running services', () => {
   test('parameters that do not fit are told in one line, without frames of ours', async () => {
     const done = await it.offstage('start', 'test.greet', '{"nome":"Ann"}', '--wait')
     expect(done).toMatchObject({ code: 1, stdout: '' })
-    const [id, refusal, ...more] = done.stderr.trimEnd().split('\n')
+    const [id, refusal, help, ...more] = done.stderr.trimEnd().split('\n')
     expect(id).toMatch(/^job [0-9a-f-]{36}$/)
     expect(refusal).toMatch(/failed: .*params\.name: .* \(PARAMS_INVALID\)$/)
+    expect(help).toBe('what to do: offstage help errors PARAMS_INVALID')
     expect(more).toEqual([])
   })
 
@@ -122,6 +137,7 @@ describe('running services', () => {
     const missing = await it.offstage('get', '00000000-0000-7000-8000-000000000000')
     expect(missing.code).toBe(1)
     expect(missing.stderr).toContain('JOB_NOT_FOUND')
+    expect(missing.stderr).toContain('what to do: offstage help errors JOB_NOT_FOUND')
   })
 
   test('their data directory is refused to another process and not harmed', async () => {
@@ -165,4 +181,31 @@ test('a service that is not there is named, with the variable that says where it
   expect(done.code).toBe(69)
   expect(done.stderr).toContain('127.0.0.1:1')
   expect(done.stderr).toContain('OFFSTAGE_SCHEDULER')
+})
+
+test('a job is shown whatever lies in it, such as a result that is not the JSON it says it is', {
+  timeout: 120_000,
+}, async () => {
+  await using it = await setup()
+  const started = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
+  const jobId = started.stdout.trim()
+  await it.offstage('wait', jobId)
+  await it.dev.kill('SIGTERM')
+  {
+    // As an executor in another language may have sent it to an older scheduler.
+    await using database = await openPglite({ dataDir: join(it.folder, 'data', 'database') })
+    const text = `UPDATE offstage.jobs SET result = '{not json' WHERE id = '${jobId}'`
+    expect((await database.query({ name: '', text })).rowCount).toBe(1)
+  }
+  await it.restart()
+
+  const waited = await it.offstage('wait', jobId)
+  expect(waited).toMatchObject({ code: 4, stdout: '{not json' })
+  expect(waited.stderr).toContain(`job ${jobId} succeeded, but its result is not the JSON`)
+  const shown = await it.offstage('get', jobId)
+  expect(shown.code).toBe(0)
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    id: jobId,
+    completion: { result: { problem: 'it is not the JSON it says it is', text: '{not json' } },
+  })
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { ConfigError } from '@offstage/kit/config'
 import { OffstageError } from '@offstage/sdk'
 import { expect, test, vi } from 'vitest'
@@ -29,4 +30,13 @@ test('an answer that is late is said to be', async () => {
     written.mockRestore()
     vi.useRealTimers()
   }
+})
+
+test('every exit code has its row in the guide, and every row its code', () => {
+  const guide = readFileSync(
+    new URL('../../docs/guides/getting-started.md', import.meta.url),
+    'utf8',
+  )
+  const rows = [...guide.matchAll(/^\| (\d+) \| .+ \|$/gm)].map(([, code]) => Number(code))
+  expect(rows).toEqual(Object.values(EXIT))
 })

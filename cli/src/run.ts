@@ -6,7 +6,9 @@ import { parseAddress } from './commands/arguments.ts'
 import { addCancel } from './commands/cancel.ts'
 import { tell } from './commands/client.ts'
 import { addDev } from './commands/dev.ts'
+import { helpLine } from './commands/error-texts.ts'
 import { addGet } from './commands/get.ts'
+import { addHelp } from './commands/help.ts'
 import { addList } from './commands/list.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
@@ -22,7 +24,7 @@ const HELP = `
 There is no authentication yet: --user is believed, and whoever it names sees and cancels the jobs of all.
 
 Exit codes: ${EXIT.done} done, ${EXIT.failed} the job failed or a call was refused, ${EXIT.canceled} the job was canceled,
-${EXIT.unfinished} the time was up, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service or its database cannot be reached,
+${EXIT.unfinished} the time was up, ${EXIT.unreadable} the result is not the JSON it says it is and was printed as it is, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service or its database cannot be reached,
 ${EXIT.config} the configuration is not valid, ${EXIT.interrupted} Ctrl-C while waiting: the job goes on.`
 
 /** Runs one command line; resolves to the exit code. */
@@ -47,7 +49,8 @@ export async function run(args: readonly string[]): Promise<number> {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', HELP)
     .exitOverride()
-  for (const add of [addDev, addStart, addWait, addList, addGet, addCancel]) add(program, context)
+  for (const add of [addDev, addStart, addWait, addList, addGet, addCancel, addHelp])
+    add(program, context)
   const unknown = unknownVariables()
   if (unknown.length > 0) tell(`${unknown.join(', ')}: ${UNKNOWN_VARIABLES}`)
   try {
@@ -69,5 +72,8 @@ function refusalText(error: unknown): string {
   if (!(error instanceof OffstageError)) return faultText(error)
   const { message, reason, violations } = error
   const fields = violations.map(({ field, description }) => `\n  ${field}: ${description}`)
-  return `${message} (${reason})${violations.length > 1 ? fields.join('') : ''}`
+  const lines = [`${message} (${reason})${violations.length > 1 ? fields.join('') : ''}`]
+  const help = helpLine(reason)
+  if (help !== '') lines.push(help)
+  return lines.join('\n')
 }

@@ -48,7 +48,9 @@ export function encodeErrorDetails(fault: ErrorDetails): Buffer {
     add('RetryInfo', RetryInfo.encode({ retryDelay }).finish())
   }
   if (fault.helpUrl !== undefined) {
-    const links = [{ description: 'What the reason means and what to do', url: fault.helpUrl }]
+    const printed = fault.reason === undefined ? '' : `; offstage help errors ${fault.reason}`
+    const description = `What the reason means and what to do${printed}`
+    const links = [{ description, url: fault.helpUrl }]
     add('Help', Help.encode({ links }).finish())
   }
   const status = { code: fault.code, message: fault.message, details }

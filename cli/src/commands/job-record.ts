@@ -4,15 +4,17 @@ import {
   type Deadlines,
   type Job,
   JobKind,
+  type JobMessage,
   JobState,
   Lane,
-  type Payload,
+  MessageSeverity,
   type RetryPolicy,
 } from '@offstage/proto/jobs'
 import type { Duration } from '@offstage/proto/rpc'
-import { decodeValue } from '@offstage/sdk/jobs'
+import { valueFrom } from './payload-record.ts'
 
 export type JobRecord = ReturnType<typeof recordFrom>
+export type MessageRecord = ReturnType<typeof messageRecordFrom>
 
 /**
  * A job as the command line shows it: every field of `Job` in proto/offstage/jobs/v1/job.proto under its own name (but
@@ -31,6 +33,11 @@ export function recordFrom({ jobId, completion, ...job }: Job) {
     /** What to look for in the tracing system; within `traceparent`. */
     traceId: job.traceparent.split('-')[1] ?? '',
   }
+}
+
+/** A message of a job, in the same manner. */
+export function messageRecordFrom({ severity, ...message }: JobMessage) {
+  return { ...message, severity: wordOf(MessageSeverity, severity) }
 }
 
 function completionFrom(completion: Completion) {
@@ -55,16 +62,6 @@ function deadlinesFrom({ queue, attempt, total, heartbeat }: Deadlines) {
     total: spanOf(total),
     heartbeat: spanOf(heartbeat),
   }
-}
-
-/** A value that came along; `{ address }` where it is in temp storage, `{ base64 }` where it is bytes. */
-function valueFrom(payload: Payload | undefined): unknown {
-  if (payload?.source === undefined) return undefined
-  const { source, contentType } = payload
-  if (source.$case === 'address') return { address: source.value, contentType }
-  const value = decodeValue(source.value, contentType)
-  if (!(value instanceof Uint8Array)) return value
-  return { base64: Buffer.from(value).toString('base64'), contentType }
 }
 
 /** `NEVER_STARTED` of CancelOutcome as `never-started`; undefined for what is not set. */

@@ -1,23 +1,39 @@
 /** Reads jobs with all that the scheduler tells of them, which is more than the SDK hands to programs. */
 import { Metadata } from '@grpc/grpc-js'
-import { JobServiceClient, JobState } from '@offstage/proto/jobs'
+import { type Job, JobServiceClient, JobState } from '@offstage/proto/jobs'
 import type { ConnectOptions, JobStateName } from '@offstage/sdk'
 import { callUnary, createSchedulerChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
-import { type JobRecord, recordFrom } from './job-record.ts'
+import { type JobRecord, type MessageRecord, messageRecordFrom, recordFrom } from './job-record.ts'
 
 /** As the SDK has them: a restart of the database goes unnoticed, one that is gone is told of. */
 const ATTEMPTS_MAX = 12
 const CALL_MS_MAX = 30_000
+/** As many as the scheduler gives. */
+const MESSAGES_PAGE = 1_000
 
-/** One job. Throws an OffstageError, such as JOB_NOT_FOUND. */
-export async function readJob(options: ConnectOptions, jobId: string): Promise<JobRecord> {
-  const namespace = namespaceOf(options)
-  const { job } = await callScheduler(options, (jobs) => jobs.getJob.bind(jobs), {
-    namespace,
-    jobId,
-  })
+/** One job as the scheduler has it. Throws an OffstageError, such as JOB_NOT_FOUND. */
+export async function readJob(options: ConnectOptions, jobId: string): Promise<Job> {
+  const request = { namespace: namespaceOf(options), jobId }
+  const { job } = await callScheduler(options, (jobs) => jobs.getJob.bind(jobs), request)
   if (job === undefined) throw new Error(`the scheduler gave no answer for job ${jobId}`)
-  return recordFrom(job)
+  return job
+}
+
+/** All messages of a job, in order. */
+export async function readMessages(
+  options: ConnectOptions,
+  jobId: string,
+): Promise<readonly MessageRecord[]> {
+  const namespace = namespaceOf(options)
+  const messages: MessageRecord[] = []
+  for (let after = 0, more = true; more; ) {
+    const request = { namespace, jobId, afterSequence: after, pageSize: MESSAGES_PAGE }
+    const page = await callScheduler(options, (jobs) => jobs.listJobMessages.bind(jobs), request)
+    messages.push(...page.messages.map(messageRecordFrom))
+    after = page.messages.at(-1)?.sequence ?? after
+    more = page.more
+  }
+  return messages
 }
 
 /** The newest jobs, at most `limit`, up to 1,000. Without results and details of errors, as ListJobs has it. */

@@ -1,9 +1,9 @@
 import type { JobStateName } from '@offstage/sdk'
 import { type Command, Option } from 'commander'
 import { parseCount } from './arguments.ts'
-import { answered, connect, connectOptions } from './client.ts'
-import type { JobRecord } from './job-record.ts'
+import { answered, connect, connectOptions, tell } from './client.ts'
 import { readNewestJobs } from './job-records.ts'
+import { tableOf } from './job-table.ts'
 import { showValue } from './show-completion.ts'
 
 interface Flags {
@@ -42,15 +42,7 @@ export function addList(program: Command): void {
       const read = readNewestJobs(connectOptions(command), filter, Math.min(limit, LIMIT_MAX))
       const jobs = await answered(read)
       if (json) showValue(jobs)
-      else for (const job of jobs) process.stdout.write(`${lineOf(job)}\n`)
+      else if (jobs.length > 0) process.stdout.write(tableOf(jobs, Date.now()))
+      else tell('no jobs')
     })
-}
-
-function lineOf(job: JobRecord): string {
-  const created = job.createTime?.toISOString().slice(0, 19) ?? ''
-  const running = job.state === 'running' && job.progress !== undefined
-  const brief = job.completion?.error?.brief ?? job.lastError?.brief ?? ''
-  const note = running ? `${Math.floor(job.progress?.percent ?? 0)} %` : brief
-  const fields = [job.id, job.state?.padEnd(9) ?? '', created, job.method, job.key, note]
-  return fields.filter((field) => field !== '').join('  ')
 }

@@ -1,10 +1,14 @@
-import type { JobHandle, Offstage } from '@offstage/sdk'
+import type { ConnectOptions, JobHandle, Offstage } from '@offstage/sdk'
 import { EXIT } from '../exit-codes.ts'
 import { tell } from './client.ts'
+import { helpLine } from './error-texts.ts'
+import { readUnreadableResult } from './unreadable-result.ts'
 
 export interface ShowOptions {
   /** Longest wait in milliseconds. Default: no limit. */
   readonly timeoutMs?: number
+  /** Where to read a job whose result the SDK cannot decode. */
+  readonly connect: ConnectOptions
 }
 
 /** A job that is queued for so long may be one that nobody runs. */
@@ -18,27 +22,39 @@ const QUEUED_MS = 5_000
 export async function showCompletion(
   offstage: Offstage,
   job: JobHandle,
-  options: ShowOptions = {},
+  options: ShowOptions,
 ): Promise<number> {
   const interrupted = new AbortController()
   const onInterrupt = () => interrupted.abort()
   process.once('SIGINT', onInterrupt)
   const queued = setTimeout(() => void tellIfQueued(offstage, job.id), QUEUED_MS)
   try {
-    return await showEnd(job, options, interrupted.signal)
+    return await showEnd(job, options.timeoutMs, interrupted.signal)
   } catch (error) {
-    if (!interrupted.signal.aborted) throw error
-    tell(`the job goes on: offstage wait ${job.id}`)
-    return EXIT.interrupted
+    if (interrupted.signal.aborted) {
+      tell(`the job goes on: offstage wait ${job.id}`)
+      return EXIT.interrupted
+    }
+    const result = await readUnreadableResult(offstage, options.connect, job.id)
+    if (result === undefined) throw error
+    tell(
+      `job ${job.id} succeeded, but its result is not the JSON it says it is; here it is as it is`,
+    )
+    process.stdout.write(result)
+    return EXIT.unreadable
   } finally {
     clearTimeout(queued)
     process.off('SIGINT', onInterrupt)
   }
 }
 
-async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal): Promise<number> {
+async function showEnd(
+  job: JobHandle,
+  timeoutMs: number | undefined,
+  signal: AbortSignal,
+): Promise<number> {
   const done = await job.waitForCompletion({
-    ...options,
+    timeoutMs,
     signal,
     onProgress: ({ percent, text }) => tell(`${Math.floor(percent)} %  ${text}`),
     onMessage: ({ severity, text }) => tell(`${severity}: ${text}`),
@@ -50,6 +66,7 @@ async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal
     case 'failed':
       tell(`job ${job.id} failed: ${done.error.brief} (${done.error.reason})`)
       if (saysMore(done.error)) tell(done.error.detail)
+      tellHelp(done.error.reason)
       return EXIT.failed
     case 'canceled':
       tell(`job ${job.id} was canceled`)
@@ -58,6 +75,11 @@ async function showEnd(job: JobHandle, options: ShowOptions, signal: AbortSignal
       tell(`job ${job.id} is still ${done.state}`)
       return EXIT.unfinished
   }
+}
+
+function tellHelp(reason: string): void {
+  const help = helpLine(reason)
+  if (help !== '') tell(help)
 }
 
 /** Where Offstage itself found the fault, the stack has been cut to its first line, which repeats the brief. */

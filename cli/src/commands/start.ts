@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../run.ts'
-import { parseJson } from './arguments.ts'
-import { answered, connect, tell } from './client.ts'
+import { parseJson, parseMillis } from './arguments.ts'
+import { answered, connect, connectOptions, tell } from './client.ts'
 import { showCompletion } from './show-completion.ts'
 
 interface Flags {
   readonly wait?: boolean
+  readonly timeout?: number
   readonly key?: string
   readonly name?: string
 }
@@ -18,15 +19,20 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .argument('<method>', 'such as reports.delays')
     .argument('[params]', 'parameters as JSON', parseJson)
     .option('-w, --wait', 'wait for the end and print the result; the id goes to standard error')
+    .option('--timeout <time>', 'longest --wait, such as 30s (default: no limit)', parseMillis)
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
     .option('--name <name>', 'a name for people')
     .action(async (method: string, params: unknown, flags: Flags, command: Command) => {
+      if (flags.timeout !== undefined && !flags.wait) {
+        command.error("error: option '--timeout <time>' limits a --wait, and there is none")
+      }
       await using offstage = await answered(connect(command))
       const options = { key: flags.key, displayName: flags.name }
       const job = await answered(offstage.startJob(method, params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)
-        exitWith(await showCompletion(offstage, job))
+        const terms = { timeoutMs: flags.timeout, connect: connectOptions(command) }
+        exitWith(await showCompletion(offstage, job, terms))
       } else process.stdout.write(`${job.id}\n`)
     })
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../run.ts'
 import { parseMillis } from './arguments.ts'
-import { answered, connect } from './client.ts'
+import { answered, connect, connectOptions } from './client.ts'
 import { showCompletion } from './show-completion.ts'
 
 interface Flags {
@@ -17,6 +17,7 @@ export function addWait(program: Command, { exitWith }: CommandContext): void {
     .option('--timeout <time>', 'longest wait, such as 30s (default: no limit)', parseMillis)
     .action(async (jobId: string, { timeout }: Flags, command: Command) => {
       await using offstage = await answered(connect(command))
-      exitWith(await showCompletion(offstage, offstage.job(jobId), { timeoutMs: timeout }))
+      const options = { timeoutMs: timeout, connect: connectOptions(command) }
+      exitWith(await showCompletion(offstage, offstage.job(jobId), options))
     })
 }

@@ -62,6 +62,17 @@ test('a watch tells state, progress, messages and the end in order, and ends wit
   ])
 })
 
+test('a listing tells how far each job has come', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  await executor.assigned(1)
+  const progress = { percent: 40, text: 'reading', extra: { n: 1 } }
+  executor.say({ progress: [{ jobId, attempt: 1, progress }] })
+  await until(async () => (await it.jobs.list()).jobs[0]?.progress !== undefined)
+  expect((await it.jobs.list()).jobs).toMatchObject([{ jobId, progress }])
+})
+
 test('what PostgreSQL cannot hold in a report does not hold up the others', async () => {
   await using it = await start()
   await using executor = await attachExecutor(it.address)

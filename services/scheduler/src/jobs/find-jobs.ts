@@ -54,8 +54,10 @@ export function createFindJobs(options: {
       const digest = digestOf(namespace, filter)
       const before = token === '' ? undefined : readToken(token, digest)
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
-      const jobs = await store.listJobs(namespace, visible, { size: size + 1, before })
-      if (jobs === undefined) throw listingTooSlow()
+      const found = await store.listJobs(namespace, visible, { size: size + 1, before })
+      if (found === undefined) throw listingTooSlow()
+      const progress = await store.readProgress(found.map(({ id }) => id))
+      const jobs = found.map((job) => ({ ...job, progress: progress.get(job.id) }))
       const page = jobs.slice(0, Math.min(size, countFitting(jobs, listedJobBytes)))
       const more = jobs.length > page.length
       return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }
