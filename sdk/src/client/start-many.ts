@@ -12,7 +12,7 @@ import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
-import { isTerminal, stateFrom } from './job-state.ts'
+import { isTerminal } from './job-state.ts'
 import { START_MANY_RULES, START_RULES } from './option-rules.ts'
 import type { StartManyOptions } from './options.ts'
 import { PlaceChecks, type Verdict } from './place-checks.ts'
@@ -201,13 +201,16 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
       },
       { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX },
     )
+  const leftOut: JobHandle[] = []
   try {
     const answer = await (inlineWaitMs > 0 ? session.waiting(start) : start())
     const method = methodOf(bulk.target)
     for (let at = 0; at < positions.length; at += 1) {
       const position = positions[at]
-      if (position !== undefined)
-        outcomes[position] = outcomeFrom(session, method, answer.outcomes[at])
+      if (position === undefined) continue
+      const outcome = outcomeFrom<R>(session, method, answer.outcomes[at])
+      outcomes[position] = outcome
+      if (outcome.job !== null && isEndLeftOut(answer.outcomes[at])) leftOut.push(outcome.job)
     }
   } catch (error) {
     unanswered.push(...specs.map(({ requestId }) => requestId))
@@ -215,12 +218,13 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
     for (const position of positions) outcomes[position] = { job: null, error }
   }
   // One answer holds only so many results: the ends of the rest are asked for.
-  const handles = positions.flatMap((position) => outcomes[position]?.job ?? [])
-  await settleStates(session, handles.filter(isEndLeftOut), signal, CALL_MS_MAX)
+  await settleStates(session, leftOut, signal, CALL_MS_MAX)
 }
 
-function isEndLeftOut({ isCompleted, state }: JobHandle): boolean {
-  return !isCompleted && isTerminal(stateFrom(state))
+function isEndLeftOut(answer: StartJobOutcome | undefined): boolean {
+  if (answer?.outcome?.$case !== 'started') return false
+  const { state, completion } = answer.outcome.value
+  return completion === undefined && isTerminal(state)
 }
 
 function outcomeFrom<R>(
