@@ -108,7 +108,11 @@ function payloadFrom(
   if (bytes.byteLength > INLINE_BYTES_MAX) {
     return session.storage
       .putBytes(bytes, { contentType: contentType || JSON_TYPE, scope, signal })
-      .then(({ address }) => ({ source: { $case: 'address', value: address }, contentType }))
+      .then(({ address, sha256 }) => ({
+        source: { $case: 'address', value: address },
+        contentType,
+        sha256: Buffer.from(sha256, 'hex'),
+      }))
   }
   return { source: { $case: 'inline', value: bytes }, contentType }
 }

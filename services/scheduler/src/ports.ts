@@ -16,6 +16,8 @@ export interface NewJob {
 /** The unfinished or remembered job a start ran into. */
 export interface ExistingJob extends JobStanding {
   readonly method: string
+  readonly key: string
+  readonly params: Payload
   readonly ageMs: number
   /** Why it stands in the way. */
   readonly by: 'request-id' | 'key'

@@ -22,6 +22,7 @@ import type { Backlog } from './backlog.ts'
 import { type Batcher, createBatcher } from './batcher.ts'
 import { isDataError } from './persist.ts'
 import { retryConflicts } from './retry-conflicts.ts'
+import { isSameStart } from './same-start.ts'
 
 export type StartOutcome =
   | {
@@ -184,11 +185,7 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
   for (let round = 0; round < CONFLICT_ROUNDS; round++) {
     const existing = await store.findExisting(job)
     if (existing?.by === 'request-id') {
-      const same =
-        existing.namespace === command.namespace &&
-        existing.method === command.method &&
-        existing.owner === command.owner
-      if (same) return { kind: 'existing', standing: existing }
+      if (isSameStart(existing, command)) return { kind: 'existing', standing: existing }
       return { kind: 'refused', refusal: requestIdReused(command.requestId) }
     }
     if (command.parentId !== '' && !(await store.hasParent(command))) {

@@ -23,7 +23,7 @@ export interface Payload {
   readonly address?: string
   /** Media type; empty means application/json. */
   readonly type: string
-  /** Of the value at the address; of results only. */
+  /** Of the value at the address, where its sender told it. */
   readonly sha256?: Uint8Array
 }
 
@@ -109,6 +109,7 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('method', methodFault(command.method))
   note('params.content_type', contentTypeFault(params.type))
   note('params.address', addressFault(params.address ?? ''))
+  if ((params.sha256?.length ?? 32) !== 32) note('params.sha256', 'must have 32 bytes')
   note('key', textFault(command.key, LIMITS.keyCharactersMax))
   note('request_id', textFault(command.requestId, LIMITS.requestIdCharactersMax))
   note('traceparent', textFault(command.traceparent, LIMITS.traceparentCharactersMax))

@@ -40,7 +40,8 @@ const INSERT = {
     )
     INSERT INTO offstage.jobs (
       id, namespace, method, owner, state, lane, attachment_id, attempt, start_time, params, traceparent,
-      id_is_request_id, kind, priority, key, request_id, parent_id, params_address, params_type, labels, options,
+      id_is_request_id, kind, priority, key, request_id, parent_id, params_address, params_type, params_sha256,
+      labels, options,
       due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT u.id, u.namespace, u.method, u.owner,
       CASE WHEN u.canceled THEN ${JobState.canceled}
@@ -51,7 +52,8 @@ const INSERT = {
       u.params, u.traceparent, u.id_is_request_id,
       coalesce((u.rest->>'kind')::smallint, 1), coalesce((u.rest->>'priority')::smallint, 0),
       u.rest->>'key', u.rest->>'requestId', (u.rest->>'parentId')::uuid,
-      u.rest->>'paramsAddress', u.rest->>'paramsType', u.rest->'labels', u.rest->'options',
+      u.rest->>'paramsAddress', u.rest->>'paramsType',
+      decode(u.rest->>'paramsSha256', 'hex'), u.rest->'labels', u.rest->'options',
       u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN 1 ELSE 0 END
@@ -161,6 +163,7 @@ function restOf(id: string, command: StartCommand, behind: boolean): string | nu
     admin: (command.parentId !== '' && command.admin) || undefined,
     paramsAddress: params.address,
     paramsType: params.type || undefined,
+    paramsSha256: params.sha256 && Buffer.from(params.sha256).toString('hex'),
     labels: command.labels,
     options,
     startTime: command.startTime,

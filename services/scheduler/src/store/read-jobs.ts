@@ -1,6 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Job, JobStanding } from '../domain/job.ts'
-import type { StartCommand } from '../domain/start-command.ts'
+import type { Payload, StartCommand } from '../domain/start-command.ts'
 import type { ExistingJob, NewJob } from '../ports.ts'
 import {
   JOB_COLUMNS,
@@ -45,7 +45,7 @@ export async function readJob(
 const EXISTING = {
   name: 'find_existing_job',
   text: `
-    SELECT ${STANDING_COLUMNS}, j.method, found.by,
+    SELECT ${STANDING_COLUMNS}, j.method, j.key, j.params, j.params_address, j.params_type, j.params_sha256, found.by,
       extract(epoch FROM now() - j.create_time)::float8 * 1000 AS age_ms
     FROM (
       SELECT id, 'request-id' AS by, 1 AS rank FROM offstage.jobs WHERE id = $1::uuid
@@ -64,6 +64,11 @@ const EXISTING = {
 
 interface ExistingRow extends StandingRow {
   method: string
+  key: string | null
+  params: Uint8Array | null
+  params_address: string | null
+  params_type: string | null
+  params_sha256: Uint8Array | null
   by: ExistingJob['by']
   age_ms: number
 }
@@ -84,10 +89,21 @@ export async function findExisting(
     row && {
       ...standingFromRow(row),
       method: row.method,
+      key: row.key ?? '',
+      params: paramsFromRow(row),
       ageMs: row.age_ms,
       by: row.by,
     }
   )
+}
+
+function paramsFromRow(row: ExistingRow): Payload {
+  return {
+    inline: row.params ?? undefined,
+    address: row.params_address ?? undefined,
+    type: row.params_type ?? '',
+    sha256: row.params_sha256 ?? undefined,
+  }
 }
 
 const HAS_PARENT = {

@@ -177,8 +177,9 @@ export interface Payload {
   /** Media type of the bytes, at most 100 characters. Default: application/json. */
   contentType: string;
   /**
-   * SHA-256 of the value at `address`, 32 bytes, as it was put: tells a result from one that a later run put in its place (row L4); ask
-   * for it as `if_sha256` of GetValue. Of results only; not set where the executor did not say.
+   * SHA-256 of the value at `address`, 32 bytes, as it was put; not set where the sender did not say. Of a result it tells it from one
+   * that a later run put in its place (row L4): ask for it as `if_sha256` of GetValue. Of parameters it tells whether a repeated
+   * start asks for the same (row J19).
    */
   sha256?: Buffer | undefined;
 }
@@ -306,7 +307,8 @@ export interface JobSpec {
   keyConflictPolicy: KeyConflictPolicy;
   /**
    * The same id never creates a second job in a namespace while the first is kept (row J19): a repeated start returns the first
-   * job. At most 100 characters; empty: every start is new. The same id with another method is refused, REQUEST_ID_REUSED.
+   * job. At most 100 characters; empty: every start is new. The same id with another method, key or parameters is
+   * refused, REQUEST_ID_REUSED; parameters at an address are compared by their `sha256`, where both are known.
    */
   requestId: string;
   /** Default PROGRAM. SYSTEM and SCHEDULED are Offstage's own. */

@@ -18,6 +18,7 @@ CREATE TABLE offstage.jobs (
   params              bytea,
   params_address      text,
   params_type         text,
+  params_sha256       bytea,                            -- of those at an address, where the caller told it
   key                 text,
   behind_key          boolean     NOT NULL DEFAULT false, -- waits for the holder of its key to end
   request_id          text,                             -- where it is not the id
