@@ -131,6 +131,8 @@ export function createBlobWriters(options: BlobWritersOptions): BlobWriters & Se
     },
     forget,
     async turn() {
+      // After a stall of the database the leases of the living have run out as well.
+      await renew()
       const id = current && (await current)
       if (id !== undefined && ids.get(id)?.used === true) await begin()
       const newest = current && (await current)
