@@ -1,8 +1,9 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { UnaryMethod } from '../grpc/mod.ts'
+import { ATTEMPTS_MAX } from './call-terms.ts'
 import { createConnection } from './connection.ts'
-import { ATTEMPTS_MAX, Session } from './session.ts'
+import { Session } from './session.ts'
 
 // No pause between two tries.
 beforeEach(() => vi.spyOn(Math, 'random').mockReturnValue(0))

@@ -1,12 +1,13 @@
 import { checkOptions } from '../arguments/check-options.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
 import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { RUN_RULES, START_RULES } from './option-rules.ts'
 import type { RunOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
-import { CALL_MS_MAX, REPEAT_START_MS_MAX, type Session } from './session.ts'
+import type { Session } from './session.ts'
 
 /** How long `run` waits inline (row L1). */
 const RUN_INLINE_WAIT_MS = 800

@@ -1,5 +1,6 @@
 import type { OffstageError } from '../grpc/mod.ts'
-import { ATTEMPTS_MAX, type Session } from './session.ts'
+import { ATTEMPTS_MAX } from './call-terms.ts'
+import type { Session } from './session.ts'
 
 /**
  * A writer that died without a word holds its upload for a lease of 30 s, through a restart of the service too; twice
