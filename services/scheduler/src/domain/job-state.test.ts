@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { isTerminal, JobState, leaving, move, TRANSITIONS, type Transition } from './job-state.ts'
+import {
+  BIRTHS,
+  isTerminal,
+  JobState,
+  leaving,
+  move,
+  TRANSITIONS,
+  type Transition,
+} from './job-state.ts'
 
 /** The whole table, told a second time: from → moves allowed there. docs/job-states.md draws it. */
 const ALLOWED: Record<keyof typeof JobState, Partial<Record<Transition, keyof typeof JobState>>> = {
@@ -37,6 +45,11 @@ describe('every move of every state', () => {
       })
     }
   }
+})
+
+test('a start records a job as scheduled, queued, running or, below a canceled parent, canceled', () => {
+  const { scheduled, queued, running, canceled } = JobState
+  expect(BIRTHS).toEqual({ later: scheduled, queued, atOnce: running, doomed: canceled })
 })
 
 test('a terminal state is one that no move leaves', () => {

@@ -17,6 +17,18 @@ export type JobState = (typeof JobState)[keyof typeof JobState]
 
 const { scheduled, queued, running, waiting, succeeded, failed, canceled } = JobState
 
+/** The states a job can be recorded in by its start. */
+export const BIRTHS = {
+  /** The start time is in the future, or the job is behind a key. */
+  later: scheduled,
+  /** It waits for an executor with a free slot. */
+  queued,
+  /** An executor is free, and nothing is queued ahead. */
+  atOnce: running,
+  /** Its parent was canceled, and that cancel goes for it too. */
+  doomed: canceled,
+} as const satisfies Record<string, JobState>
+
 /** Every legal move: the states it leaves and the state it enters. */
 export const TRANSITIONS = {
   /** The start time has come, the backoff is over, or the key is free. */

@@ -1,5 +1,5 @@
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
-import { JobState } from '../domain/job-state.ts'
+import { BIRTHS, JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { NewJob } from '../ports.ts'
 
@@ -44,8 +44,8 @@ const INSERT = {
       labels, options,
       due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT u.id, u.namespace, u.method, u.owner,
-      CASE WHEN u.canceled THEN ${JobState.canceled}
-        WHEN u.due > now() OR u.behind THEN ${JobState.scheduled} ELSE u.state END,
+      CASE WHEN u.canceled THEN ${BIRTHS.doomed}
+        WHEN u.due > now() OR u.behind THEN ${BIRTHS.later} ELSE u.state END,
       u.lane, u.attachment_id,
       CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
@@ -122,7 +122,7 @@ function columnsOf(jobs: readonly NewJob[]): unknown[][] {
 }
 
 function firstState({ attachmentId }: NewJob): JobState {
-  return attachmentId === undefined ? JobState.queued : JobState.running
+  return attachmentId === undefined ? BIRTHS.queued : BIRTHS.atOnce
 }
 
 /** False when one of the ids exists already: then none was inserted. */
