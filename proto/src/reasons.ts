@@ -165,6 +165,11 @@ export const REASONS = {
     retry: false,
     about: 'A later run put its result in the place of this one. Set by the client.',
   },
+  RESULT_UNREADABLE: {
+    code: 'DATA_LOSS',
+    retry: false,
+    about: 'What the job left is not the JSON it says it is. Set by the client.',
+  },
   SCOPE_NOT_FOUND: { code: 'NOT_FOUND', retry: false, about: 'There is no such scope.' },
   SCOPE_CLOSED: {
     code: 'FAILED_PRECONDITION',

@@ -1,7 +1,8 @@
 /**
  * What callers of a client pass, looked at before any call is made: what could not be sent, or would be sent as
- * something else. Limits of length and the like are the services' to refuse, with INVALID_FIELD.
+ * something else.
  */
+import { methodFault } from '@offstage/proto/field-rules'
 import type { Rule } from '../arguments/check-options.ts'
 import { isDate, numberRule, rule } from '../arguments/rules.ts'
 import { shown } from '../arguments/shown.ts'
@@ -13,7 +14,11 @@ import type { StartTarget } from './job-spec.ts'
 /** A definition, or the name of a method. */
 export function checkTarget(target: StartTarget): void {
   const method: unknown = typeof target === 'object' && target !== null ? target.method : target
-  if (typeof method === 'string') return
+  if (typeof method === 'string') {
+    const fault = methodFault(method)
+    if (fault === undefined) return
+    throw new TypeError(`method ${shown(method)} ${fault}`)
+  }
   throw new TypeError(
     `what to start must be a job made by defineJob, or the name of a method, not ${shown(target)}`,
   )

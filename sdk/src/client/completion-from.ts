@@ -5,10 +5,10 @@ import {
   type Completion as WireCompletion,
 } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
-import { decodeValue } from '../jobs/payload.ts'
+import { decodeValue, JSON_TYPE } from '../jobs/payload.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import type { JobMessage } from './events.ts'
-import { resultReplaced } from './job-errors.ts'
+import { resultReplaced, resultUnreadable } from './job-errors.ts'
 import type { Session } from './session.ts'
 
 /** What a failed job without a recorded error says; a scheduler always records one. */
@@ -21,27 +21,40 @@ export function isInline(payload: Payload | undefined): boolean {
   return payload?.source?.$case !== 'address'
 }
 
-/** A value that came along; `null` for none (row A4). Not to be asked for one in temp storage. */
-export function inlineValue(payload: Payload | undefined): unknown {
+/**
+ * A value that came along; `null` for none (row A4). Not to be asked for one in temp storage.
+ * @throws OffstageError RESULT_UNREADABLE where it is not JSON.
+ */
+export function inlineValue(jobId: string, payload: Payload | undefined): unknown {
   if (payload?.source?.$case !== 'inline') return null
-  return decodeValue(payload.source.value, payload.contentType) ?? null
+  return decoded(jobId, payload.source.value, payload.contentType)
+}
+
+/** Whatever an executor in another language has put there: what cannot be read is told with the job's name. */
+function decoded(jobId: string, bytes: Uint8Array, contentType: string): unknown {
+  try {
+    return decodeValue(bytes, contentType) ?? null
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw resultUnreadable(jobId, contentType || JSON_TYPE, error)
+  }
 }
 
 /**
  * A value of a job's end wherever it is; the caller does not notice (rows J3, L4).
- * @throws OffstageError RESULT_REPLACED where something else was put in its place.
+ * @throws OffstageError RESULT_REPLACED where something else was put in its place, RESULT_UNREADABLE where it is not JSON.
  */
 export async function fetchedValue(
   session: Session,
   jobId: string,
   payload: Payload | undefined,
 ): Promise<unknown> {
-  if (payload?.source?.$case !== 'address') return inlineValue(payload)
+  if (payload?.source?.$case !== 'address') return inlineValue(jobId, payload)
   const address = payload.source.value
   try {
     // The payload says what the bytes are; how they were labelled in storage is another matter.
     const bytes = await session.storage.getBytes(address, payload.sha256)
-    return decodeValue(bytes, payload.contentType) ?? null
+    return decoded(jobId, bytes, payload.contentType)
   } catch (error) {
     const isReplaced = error instanceof OffstageError && error.reason === 'ETAG_MISMATCH'
     throw isReplaced ? resultReplaced(jobId, address, error) : error

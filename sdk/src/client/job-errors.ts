@@ -80,6 +80,21 @@ export function resultReplaced(
   })
 }
 
+/** What the job left says it is JSON and is not; `offstage wait` writes it out as it is. */
+export function resultUnreadable(
+  jobId: string,
+  contentType: string,
+  cause: SyntaxError,
+): OffstageError {
+  return new OffstageError({
+    code: status.DATA_LOSS,
+    reason: 'RESULT_UNREADABLE',
+    message: `the result of job ${jobId} cannot be read as ${contentType}: ${cause.message}`,
+    metadata: { jobId, contentType },
+    cause,
+  })
+}
+
 /** As the scheduler says it where it knows the schema of the method (row J2). */
 export function paramsInvalid(
   method: string,

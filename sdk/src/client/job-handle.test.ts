@@ -1,4 +1,4 @@
-import { JobState } from '@offstage/proto/jobs'
+import { JobState, Completion as WireCompletion } from '@offstage/proto/jobs'
 import { describe, expect, test } from 'vitest'
 import { setUpClient, until } from './client-fixture.ts'
 import type { Completion } from './completion.ts'
@@ -19,6 +19,27 @@ describe('the end of a job', () => {
     expect(await job.waitForCompletion({ messages: false })).toMatchObject({ state: 'succeeded' })
     expect(it.scheduler.watches).toHaveLength(0)
     expect(it.scheduler.waits).toHaveLength(0)
+  })
+
+  test.each([
+    ['with the completion', { source: { $case: 'inline', value: Buffer.from('{not json') } }],
+    ['in temp storage', { source: { $case: 'address', value: 'broken' } }],
+  ] as const)('whose result %s is not JSON is told with the job’s id', async (_title, result) => {
+    await using it = await setUpClient()
+    const contentType = 'text/plain'
+    await it.offstage.storage.put('{not json', { address: 'broken', contentType })
+    it.scheduler.onStart = () => WireCompletion.fromPartial({ state: 5, result })
+    const job = await it.offstage.startJob('a', {}, { inlineWaitMs: 800 })
+    const unreadable = {
+      name: 'OffstageError',
+      reason: 'RESULT_UNREADABLE',
+      metadata: { jobId: job.id },
+    }
+    await expect(job.value()).rejects.toMatchObject(unreadable)
+    await expect(job.waitForCompletion()).rejects.toThrow(
+      `the result of job ${job.id} cannot be read`,
+    )
+    expect(job).toMatchObject({ isSucceeded: true, state: 'succeeded' })
   })
 
   test('that is pushed ends the wait', async () => {

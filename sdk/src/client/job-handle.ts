@@ -114,7 +114,7 @@ export class JobHandle<R = unknown> {
   get result(): R | null | undefined {
     if (!this.isSucceeded || this.#wire === undefined) return undefined
     if (this.#result === undefined && isInline(this.#wire.result)) {
-      this.#result = { value: inlineValue(this.#wire.result) }
+      this.#result = { value: inlineValue(this.id, this.#wire.result) }
     }
     return this.#result?.value as R | null | undefined
   }
@@ -129,7 +129,7 @@ export class JobHandle<R = unknown> {
    * scheduler. Never throws because of the job's own error (row A3): a failed job and a canceled one are answers.
    *
    * @throws OffstageError JOB_NOT_FOUND, or where the caller has no rights; RESULT_REPLACED where its result went to a fixed
-   *   address and was replaced since; the signal's reason; what a callback threw.
+   *   address and was replaced since; RESULT_UNREADABLE where what it left is not the JSON it says it is; the signal's reason; what a callback threw.
    */
   waitForCompletion(
     options?: CompletionOptions & { readonly timeoutMs?: undefined },

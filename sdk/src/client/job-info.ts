@@ -1,7 +1,7 @@
 import { type Job, JobKind, type JobFilter as WireFilter } from '@offstage/proto/jobs'
+import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rule, type Rules } from '../arguments/check-options.ts'
-import { abortSignal, date, oneOf, rule, text, texts } from '../arguments/rules.ts'
-import { whole } from './check-arguments.ts'
+import { abortSignal, date, oneOf, text } from '../arguments/rules.ts'
 import type { Progress } from './events.ts'
 import {
   type JobStateName,
@@ -10,6 +10,7 @@ import {
   stateFrom,
   stateNames,
 } from './job-state.ts'
+import { key, labelRule, listUpTo, textUpTo, wholeWithin } from './limit-rules.ts'
 import { progressFrom } from './wire-events.ts'
 
 /** What caused a job (row J12). */
@@ -124,27 +125,22 @@ export function jobInfoFrom(job: Job): JobInfo {
   }
 }
 
-const listOf = (each: Rule): Rule => {
-  return (values, name) => {
-    rule('an array', Array.isArray)(values, name)
-    for (const value of values as unknown[]) each(value, name)
-  }
-}
+const listOf = (each: Rule): Rule => listUpTo(LIMITS.filterValuesMax, each)
 
 const FILTER_RULES: Rules<JobFilter> = {
   states: listOf(oneOf(stateNames)),
-  methods: listOf(text),
-  key: text,
-  owner: text,
+  methods: listOf(textUpTo(LIMITS.methodCharactersMax)),
+  key,
+  owner: textUpTo(LIMITS.ownerCharactersMax),
   kinds: listOf(oneOf(Object.keys(KINDS))),
   parentJobId: text,
-  labels: texts,
+  labels: labelRule,
   createdFrom: date,
   createdBefore: date,
 }
 
 export const PAGE_RULES: Rules<PageOptions> = {
-  pageSize: whole,
+  pageSize: wholeWithin(1, LIMITS.pageSizeMax),
   pageToken: text,
   signal: abortSignal,
 }

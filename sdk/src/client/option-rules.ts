@@ -1,5 +1,6 @@
 /** What the options of starts and waits must be; see check-arguments. */
 
+import { LIMITS } from '@offstage/proto/limits'
 import type { Rule, Rules } from '../arguments/check-options.ts'
 import {
   abortSignal,
@@ -10,13 +11,21 @@ import {
   rule,
   someText,
   text,
-  texts,
 } from '../arguments/rules.ts'
 import { checkDeadlines, checkRetry } from '../jobs/check-definition.ts'
 import type { DeadlineOptions, RetryOptions } from '../jobs/definition.ts'
 import { laneNames } from '../jobs/policies.ts'
-import { dateOrSpanMs, spanMs, timeoutMs, whole } from './check-arguments.ts'
+import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
 import { keyConflicts } from './job-spec.ts'
+import {
+  displayName,
+  inlineWaitMs,
+  key,
+  labelRule,
+  millisWithin,
+  priority,
+  textUpTo,
+} from './limit-rules.ts'
 import type {
   CancelOptions,
   CompletionOptions,
@@ -36,9 +45,14 @@ const refuse = (field: string, problem: string): never => {
 const retry: Rule = (value) => checkRetry(value as RetryOptions, refuse)
 const deadlines: Rule = (value) => checkDeadlines(value as DeadlineOptions, refuse)
 
+const requestId: Rule = (value, name) => {
+  someText(value, name)
+  textUpTo(LIMITS.requestIdCharactersMax)(value, name)
+}
+
 const COMMON = {
   onKeyConflict: oneOf(keyConflicts),
-  inlineWaitMs: spanMs,
+  inlineWaitMs,
   lane: oneOf(laneNames),
   fallbackMethod: text,
   scope: text,
@@ -48,9 +62,9 @@ const COMMON = {
     (value) => typeof value === 'boolean' || typeof value === 'string',
   ),
   startAfter: dateOrSpanMs,
-  priority: whole,
-  labels: texts,
-  displayName: text,
+  priority,
+  labels: labelRule,
+  displayName,
   retry,
   deadlines,
   cancelWithParent: flag,
@@ -58,7 +72,7 @@ const COMMON = {
   signal: abortSignal,
 }
 
-export const START_RULES: Rules<StartOptions> = { ...COMMON, key: text, requestId: someText }
+export const START_RULES: Rules<StartOptions> = { ...COMMON, key, requestId }
 export const START_MANY_RULES: Rules<StartManyOptions> = { ...COMMON, each: callback }
 export const RUN_RULES: Rules<RunOptions> = {
   ...START_RULES,
@@ -81,4 +95,8 @@ export const COMPLETION_RULES: Rules<CompletionOptions> = {
   onMessage: callback,
   messages: flag,
 }
-export const CANCEL_RULES: Rules<CancelOptions> = { reason: text, graceMs: spanMs, cascade: flag }
+export const CANCEL_RULES: Rules<CancelOptions> = {
+  reason: textUpTo(LIMITS.cancelReasonCharactersMax),
+  graceMs: millisWithin(0, LIMITS.graceMsMax),
+  cascade: flag,
+}

@@ -1,10 +1,11 @@
+import { LIMITS } from '@offstage/proto/limits'
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { abortSignal, text } from '../arguments/rules.ts'
 import { BYTES_TYPE, decodeValue, encodeValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import { spanMs } from './check-arguments.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
+import { contentType, displayName, millisWithin, textUpTo } from './limit-rules.ts'
 import { openScope } from './scope.ts'
 import type { Session } from './session.ts'
 import type {
@@ -23,16 +24,18 @@ import { uploadBytes, uploadStream } from './upload.ts'
 
 type ReserveOptions = Pick<PutOptions, 'scope' | 'timeToLiveMs' | 'signal'>
 
+const timeToLiveMs = millisWithin(1, LIMITS.timeToLiveMsMax)
+const leaseMs = millisWithin(LIMITS.scopeLeaseMsMin, LIMITS.scopeLeaseMsMax)
 const CALL_RULES: Rules<CallOptions> = { signal: abortSignal }
-const RESERVE_RULES: Rules<ReserveOptions> = { ...CALL_RULES, scope: text, timeToLiveMs: spanMs }
+const RESERVE_RULES: Rules<ReserveOptions> = { ...CALL_RULES, scope: text, timeToLiveMs }
 const PUT_RULES: Rules<PutOptions> = {
   ...RESERVE_RULES,
   address: text,
-  contentType: text,
-  owner: text,
+  contentType,
+  owner: textUpTo(LIMITS.ownerCharactersMax),
 }
 const LIST_RULES: Rules<ListOptions> = { ...CALL_RULES, scope: text }
-const SCOPE_RULES: Rules<ScopeOptions> = { ...CALL_RULES, leaseMs: spanMs, displayName: text }
+const SCOPE_RULES: Rules<ScopeOptions> = { ...CALL_RULES, leaseMs, displayName }
 
 function checkRead(address: string, options: CallOptions): void {
   text(address, 'the address')

@@ -1,19 +1,19 @@
+import { isLonger, isMethodName } from '@offstage/proto/field-rules'
+import { LIMITS } from '@offstage/proto/limits'
 import { shown } from '../arguments/shown.ts'
 import type { DeadlineOptions, JobDefinition, RetryOptions } from './definition.ts'
 
-/** Letters, digits, `_` and `-` in segments joined by dots (row J1). */
-const METHOD = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
-const METHOD_CHARACTERS_MAX = 200
-const DESCRIPTION_CHARACTERS_MAX = 1000
 const LANES: readonly unknown[] = [undefined, 'inline', 'task', 'work']
 
-/** Ten years: what `google.protobuf.Duration` fields of the API take at most. */
-export const DURATION_MS_MAX = 10 * 366 * 24 * 3600 * 1000
+/** Ten years. */
+export const DURATION_MS_MAX = LIMITS.durationMsMax
+/** What the scheduler takes where a policy names no first pause. */
+const INITIAL_BACKOFF_MS_DEFAULT = 1000
 
 const RETRY_RANGES: Readonly<Record<keyof RetryOptions, readonly [min: number, max: number]>> = {
-  maxAttempts: [1, 1000],
+  maxAttempts: [1, LIMITS.maxAttemptsMax],
   initialBackoffMs: [0, DURATION_MS_MAX],
-  backoffMultiplier: [1, 100],
+  backoffMultiplier: [1, LIMITS.backoffMultiplierMax],
   backoffMsMax: [0, DURATION_MS_MAX],
   jitter: [0, 1],
 }
@@ -24,26 +24,21 @@ const DEADLINES: readonly string[] = [
   'heartbeatMs',
 ] satisfies (keyof DeadlineOptions)[]
 
-/** Whether `name` can name a method: the same rule as the scheduler's (row J1). */
-export function isMethodName(name: string): boolean {
-  return name.length <= METHOD_CHARACTERS_MAX && METHOD.test(name)
-}
-
 /** @throws TypeError naming the first malformed field. */
 export function checkDefinition<P, R, I>(definition: Omit<JobDefinition<P, R, I>, 'kind'>): void {
   const { method, description, params, result, lane, run } = definition
   if (typeof method !== 'string' || !isMethodName(method)) {
     throw new TypeError(
       `method ${JSON.stringify(method)}: want segments of letters, digits, "_" and "-" joined by ` +
-        `dots, at most ${METHOD_CHARACTERS_MAX} characters`,
+        `dots, at most ${LIMITS.methodCharactersMax} characters`,
     )
   }
   const refuse = (field: string, problem: string): never => {
     throw new TypeError(`job ${method}: ${field} ${problem}`)
   }
   if (typeof run !== 'function') refuse('run', 'must be a function')
-  if (description !== undefined && description.length > DESCRIPTION_CHARACTERS_MAX) {
-    refuse('description', `is over ${DESCRIPTION_CHARACTERS_MAX} characters`)
+  if (description !== undefined && isLonger(description, LIMITS.descriptionCharactersMax)) {
+    refuse('description', `is over ${LIMITS.descriptionCharactersMax} characters`)
   }
   if (!LANES.includes(lane)) refuse('lane', 'must be "inline", "task" or "work"')
   if (params !== undefined && !isSchema(params)) refuse('params', 'is not a Standard Schema')
@@ -64,6 +59,10 @@ export function checkRetry(
     }
   }
   if (!Number.isInteger(retry?.maxAttempts ?? 1)) refuse('retry.maxAttempts', 'must be whole')
+  const { initialBackoffMs = INITIAL_BACKOFF_MS_DEFAULT, backoffMsMax } = retry ?? {}
+  if (backoffMsMax !== undefined && backoffMsMax < initialBackoffMs) {
+    refuse('retry.backoffMsMax', `must not be below initialBackoffMs, ${initialBackoffMs}`)
+  }
 }
 
 /** Refuses durations that are not above 0 (row J17); shared by definitions and starts. */
@@ -72,8 +71,9 @@ export function checkDeadlines(
   refuse: (field: string, problem: string) => never,
 ): void {
   for (const [name, value] of fieldsOf('deadlines', deadlines, DEADLINES, refuse)) {
-    if (!(typeof value === 'number' && value > 0 && value <= DURATION_MS_MAX)) {
-      const want = `must be above 0 and at most ${DURATION_MS_MAX} ms`
+    const msMax = name === 'attemptMs' ? LIMITS.attemptDeadlineMsMax : DURATION_MS_MAX
+    if (!(typeof value === 'number' && value > 0 && value <= msMax)) {
+      const want = `must be above 0 and at most ${msMax} ms`
       refuse(`deadlines.${name}`, `${want}, not ${shown(value)}`)
     }
   }

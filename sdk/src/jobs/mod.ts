@@ -1,5 +1,5 @@
 /** Authoring of jobs: definitions, what handlers see, how values and options look on the wire. No I/O. */
-export { isMethodName } from './check-definition.ts'
+export { isMethodName } from '@offstage/proto/field-rules'
 export { type CheckedValue, checkValue, type ValueViolation } from './check-value.ts'
 export type { JobContext } from './context.ts'
 export {

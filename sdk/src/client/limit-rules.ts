@@ -1,0 +1,59 @@
+/** Rules for arguments the services limit: the same table, so that what they would refuse is never sent. */
+import {
+  collectViolations,
+  contentTypeFault,
+  checkLabels as noteLabels,
+  textFault,
+} from '@offstage/proto/field-rules'
+import { LIMITS } from '@offstage/proto/limits'
+import type { Rule } from '../arguments/check-options.ts'
+import { numberRule, text, texts } from '../arguments/rules.ts'
+
+/** A text of so many characters at most. */
+export function textUpTo(charactersMax: number): Rule {
+  return (value, name) => {
+    text(value, name)
+    const fault = textFault(value as string, charactersMax)
+    if (fault !== undefined) throw new RangeError(`${name} ${fault}`)
+  }
+}
+
+export const contentType: Rule = (value, name) => {
+  text(value, name)
+  const fault = contentTypeFault(value as string)
+  if (fault !== undefined) throw new RangeError(`${name} ${fault}`)
+}
+
+/** Milliseconds within these bounds. */
+export function millisWithin(min: number, max: number): Rule {
+  return numberRule(`milliseconds from ${min} to ${max}`, (value) => value >= min && value <= max)
+}
+
+/** A whole number within these bounds. */
+export function wholeWithin(min: number, max: number): Rule {
+  return numberRule(
+    `a whole number from ${min} to ${max}`,
+    (value) => Number.isInteger(value) && value >= min && value <= max,
+  )
+}
+
+export const labelRule: Rule = (value, name) => {
+  texts(value, name)
+  const labels = value as Readonly<Record<string, string>>
+  const [wrong] = collectViolations((note) => noteLabels(name, labels, note))
+  if (wrong !== undefined) throw new RangeError(`${wrong.field} ${wrong.description}`)
+}
+
+/** A list of which each value keeps the rule. */
+export function listUpTo(countMax: number, each: Rule): Rule {
+  return (values, name) => {
+    if (!Array.isArray(values)) throw new TypeError(`${name} must be an array`)
+    if (values.length > countMax) throw new RangeError(`${name} must be at most ${countMax}`)
+    for (const value of values) each(value, name)
+  }
+}
+
+export const priority = wholeWithin(-LIMITS.priorityMax, LIMITS.priorityMax)
+export const inlineWaitMs = millisWithin(0, LIMITS.inlineWaitMsMax)
+export const key = textUpTo(LIMITS.keyCharactersMax)
+export const displayName = textUpTo(LIMITS.displayNameCharactersMax)
