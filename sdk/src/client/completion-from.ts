@@ -40,20 +40,30 @@ function decoded(jobId: string, bytes: Uint8Array, contentType: string): unknown
   }
 }
 
+/** Where a value lies in temp storage; undefined where it came along, or there is none. */
+export function addressOf(payload: Payload | undefined): string | undefined {
+  return payload?.source?.$case === 'address' ? payload.source.value : undefined
+}
+
 /**
- * A value of a job's end wherever it is; the caller does not notice (rows J3, L4).
+ * A value of a job's end wherever it is; the caller does not notice (rows J3, L4). Where it is to be taken, it is deleted
+ * by being read.
  * @throws OffstageError RESULT_REPLACED where something else was put in its place, RESULT_UNREADABLE where it is not JSON.
  */
 export async function fetchedValue(
   session: Session,
   jobId: string,
   payload: Payload | undefined,
+  taken = false,
 ): Promise<unknown> {
-  if (payload?.source?.$case !== 'address') return inlineValue(jobId, payload)
-  const address = payload.source.value
+  const address = addressOf(payload)
+  if (payload === undefined || address === undefined) return inlineValue(jobId, payload)
   try {
     // The payload says what the bytes are; how they were labelled in storage is another matter.
-    const bytes = await session.storage.getBytes(address, payload.sha256)
+    const { storage } = session
+    const bytes = await (taken
+      ? storage.takeBytes(address, payload.sha256)
+      : storage.getBytes(address, payload.sha256))
     return decoded(jobId, bytes, payload.contentType)
   } catch (error) {
     const isReplaced = error instanceof OffstageError && error.reason === 'ETAG_MISMATCH'
@@ -90,6 +100,8 @@ export function completionFrom<R>(
   messages: readonly JobMessage[],
 ): Completion<R> {
   const ended = {
+    resultAddress: addressOf(wire.result),
+    additionalResultAddress: addressOf(wire.additionalResult),
     isCompleted: true as const,
     additionalResult,
     messages,

@@ -23,6 +23,10 @@ interface Ended<R> {
   readonly result: R | null
   /** The additional result where one was asked for and given (row L5), else `null`. */
   readonly additionalResult: unknown
+  /** Where the result lies in temp storage (row L4); not set where it came along. It stays there until its end; see `takeResult`. */
+  readonly resultAddress?: string
+  /** Where the additional result lies, in the same way. */
+  readonly additionalResultAddress?: string
   /** All messages of the job in order (row J15), at most the newest 10,000; empty where they were not asked for. */
   readonly messages: readonly JobMessage[]
   /** Set where a cancel was asked for. */

@@ -38,18 +38,22 @@ export async function openDownload(
   return streamOf(await open(0, sha256), closing, reopen)
 }
 
-/** Opens a value that is deleted by being read: it can be read only once (row L4). */
+/**
+ * Opens a value that is deleted by being read: it can be read only once (row L4). ETAG_MISMATCH, and it stays, when it has not
+ * the SHA-256 asked for.
+ */
 export async function takeDownload(
   session: Session,
   address: string,
   signal: AbortSignal | undefined,
+  ifSha256: Buffer = Buffer.alloc(0),
 ): Promise<ValueStream> {
   const { values, storage } = session.connection
   const { metadata } = session.identity
   const closing = closable(signal)
   const call = callServerStream(
     values.readAndDeleteValue.bind(values),
-    { address },
+    { address, ifSha256 },
     { signal: closing.signal, metadata, target: storage },
   )
   return streamOf(await begin(call), closing, undefined)

@@ -71,10 +71,11 @@ export class FakeStorage implements AsyncDisposable {
         call: ServerReadableStream<PutValueRequest, PutValueResponse>,
         done: sendUnaryData<PutValueResponse>,
       ) => this.#put(call, done),
-      getValue: (call: ServerWritableStream<GetValueRequest, GetValueResponse>) => this.#get(call),
-      readAndDeleteValue: (call: ServerWritableStream<GetValueRequest, GetValueResponse>) => {
+      getValue: (call: ServerWritableStream<GetValueRequest, GetValueResponse>) => {
         this.#get(call)
-        this.values.delete(call.request.address)
+      },
+      readAndDeleteValue: (call: ServerWritableStream<GetValueRequest, GetValueResponse>) => {
+        if (this.#get(call)) this.values.delete(call.request.address)
       },
       describeValue: answer(({ address }: { address: string }) => {
         this.asked += 1
@@ -215,12 +216,13 @@ export class FakeStorage implements AsyncDisposable {
     call.on('error', () => {})
   }
 
-  #get(call: ServerWritableStream<GetValueRequest, GetValueResponse>): void {
+  /** Whether the value was sent whole. */
+  #get(call: ServerWritableStream<GetValueRequest, GetValueResponse>): boolean {
     const { address, offset = 0n } = call.request
     if (this.readRefusals > 0) {
       this.readRefusals -= 1
       call.emit('error', { code: status.UNAVAILABLE, details: 'away' })
-      return
+      return false
     }
     this.readsOpen += 1
     call.once('close', () => {
@@ -229,14 +231,13 @@ export class FakeStorage implements AsyncDisposable {
     const held = this.values.get(address)
     if (held === undefined) {
       call.emit('error', refusalOf({ code: status.NOT_FOUND, reason: 'VALUE_NOT_FOUND' }))
-      return
+      return false
     }
     const value = this.#described(address)
-    // A read that deletes has none.
-    const { ifSha256 = Buffer.alloc(0) } = call.request
+    const { ifSha256 } = call.request
     if (ifSha256.byteLength > 0 && !ifSha256.equals(value.sha256)) {
       call.emit('error', refusalOf({ code: status.ABORTED, reason: 'ETAG_MISMATCH' }))
-      return
+      return false
     }
     this.offsets.push(Number(offset))
     call.write({ part: { $case: 'value', value } })
@@ -245,15 +246,16 @@ export class FakeStorage implements AsyncDisposable {
       call.write({ part: { $case: 'chunk', value: chunk } })
       if (this.damaged) {
         call.emit('error', refusalOf({ code: status.DATA_LOSS, reason: 'VALUE_DAMAGED' }))
-        return
+        return false
       }
       if (this.readBreaks > 0) {
         this.readBreaks -= 1
         call.emit('error', { code: status.UNAVAILABLE, details: 'broken' })
-        return
+        return false
       }
     }
     call.end()
+    return true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

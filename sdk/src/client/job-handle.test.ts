@@ -146,6 +146,52 @@ describe('a result at a fixed address', () => {
   })
 })
 
+describe('a large result', () => {
+  test('is found where it lies, taken from there once, and kept by its handle', async () => {
+    await using it = await setUpClient()
+    it.storage.keep('at-1', { rows: 3 })
+    it.storage.keep('at-2', 'more')
+    const additional = succeededAt('at-2').result
+    it.scheduler.onStart = () => ({ ...succeededAt('at-1'), additionalResult: additional })
+    const job = await it.offstage.startJob<{ rows: number }>('a')
+    expect(job).toMatchObject({ resultAddress: 'at-1', additionalResultAddress: 'at-2' })
+    expect(await job.waitForCompletion()).toMatchObject({
+      ...{ resultAddress: 'at-1', result: { rows: 3 } },
+      ...{ additionalResultAddress: 'at-2', additionalResult: 'more' },
+    })
+    expect(it.storage.values.size).toBe(2)
+    expect(await Promise.all([job.takeResult(), job.takeResult()])).toEqual([
+      { rows: 3 },
+      { rows: 3 },
+    ])
+    expect([...it.storage.values.keys()]).toEqual(['at-2'])
+    expect(await job.takeResult()).toEqual({ rows: 3 })
+    expect(await job.value()).toEqual({ rows: 3 })
+    const other = it.offstage.job(job.id)
+    await expect(other.takeResult()).rejects.toMatchObject({ reason: 'VALUE_NOT_FOUND' })
+  })
+
+  test('that was replaced is not taken for the one that replaced it, which stays', async () => {
+    await using it = await setUpClient()
+    const { storage } = it.offstage
+    const { address, sha256 } = await storage.put('mine')
+    it.scheduler.onStart = () => succeededAt(address, Buffer.from(sha256, 'hex'))
+    const job = await it.offstage.startJob<string>('a')
+    await storage.put('of a later run', { address })
+    await expect(job.takeResult()).rejects.toMatchObject({ reason: 'RESULT_REPLACED' })
+    expect(await storage.get(address)).toBe('of a later run')
+  })
+
+  test('that came along lies nowhere, and is taken as it is', async () => {
+    await using it = await setUpClient()
+    it.scheduler.onStart = () => succeeded(5)
+    const job = await it.offstage.startJob<number>('a')
+    expect(job.resultAddress).toBeUndefined()
+    expect(await job.takeResult()).toBe(5)
+    expect((await job.waitForCompletion()).resultAddress).toBeUndefined()
+  })
+})
+
 describe('a wait', () => {
   test('whose time is up answers with where the job stands', async () => {
     await using it = await setUpClient()

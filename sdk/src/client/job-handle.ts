@@ -9,6 +9,7 @@ import { durationFrom } from '../jobs/policies.ts'
 import { whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import {
+  addressOf,
   cancelOutcomeFrom,
   completionFrom,
   faultFrom,
@@ -57,6 +58,8 @@ export class JobHandle<R = unknown> {
   #messages: readonly JobMessage[] | undefined
   /** The result, once it was decoded or fetched. */
   #result: { readonly value: unknown } | undefined
+  /** The result on its way out of storage. */
+  #taking: Promise<unknown> | undefined
 
   /** Made by clients: {@link JobCalls.startJob}, `client.job(id)`. */
   constructor(
@@ -119,6 +122,16 @@ export class JobHandle<R = unknown> {
     return this.#result?.value as R | null | undefined
   }
 
+  /** Where the result lies in temp storage (row L4); undefined before the end, and where it came along. */
+  get resultAddress(): string | undefined {
+    return addressOf(this.#wire?.result)
+  }
+
+  /** Where the additional result lies, in the same way. */
+  get additionalResultAddress(): string | undefined {
+    return addressOf(this.#wire?.additionalResult)
+  }
+
   /** Why the job failed (row J14); undefined unless it did. */
   get error(): JobFault | undefined {
     return this.isFaulted && this.#wire !== undefined ? faultFrom(this.#wire) : undefined
@@ -154,10 +167,33 @@ export class JobHandle<R = unknown> {
    */
   async value(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
     checkOptions('value', options, VALUE_RULES)
+    return this.#fetchResult(await this.#success(options))
+  }
+
+  /**
+   * As {@link value}, and deletes the result where it lies, so that it does not stay for its time to live. A reserved address stays
+   * reserved. Of several processes one gets it; this handle keeps it. Without effect on a result that came along.
+   */
+  async takeResult(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
+    checkOptions('takeResult', options, VALUE_RULES)
+    const wire = await this.#success(options)
+    if (isInline(wire.result)) return this.#fetchResult(wire)
+    this.#taking ??= fetchedValue(this.#session, this.id, wire.result, true)
+    try {
+      this.#result = { value: await this.#taking }
+    } catch (error) {
+      this.#taking = undefined
+      throw error
+    }
+    return this.#fetchResult(wire)
+  }
+
+  /** Waits for an end that has a result. */
+  async #success(options: Omit<WaitOptions, 'timeoutMs'>): Promise<WireCompletion> {
     if (this.#wire === undefined) await waitFor(this.#session, [this], 1, options)
     const wire = this.#wire
     if (wire === undefined) throw new Error(`job ${this.id} has no end`)
-    if (this.isSucceeded) return this.#fetchResult(wire)
+    if (this.isSucceeded) return wire
     if (this.isFaulted) throw new JobFailedError(this.id, this.name, faultFrom(wire))
     throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(wire.cancelOutcome))
   }
@@ -228,6 +264,7 @@ export class JobHandle<R = unknown> {
       // Started anew: what was known of the last end is no longer true.
       this.#messages = undefined
       this.#result = undefined
+      this.#taking = undefined
     }
   }
 

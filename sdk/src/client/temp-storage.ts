@@ -82,6 +82,12 @@ export class TempStorage implements StorageCalls {
     return readAll(value, chunks)
   }
 
+  /** The same, and deletes the value. */
+  async takeBytes(address: string, sha256?: Buffer): Promise<Buffer> {
+    const { value, chunks } = await takeDownload(this.#session, address, undefined, sha256)
+    return readAll(value, chunks)
+  }
+
   async getStream(address: string, options: CallOptions = {}): Promise<ValueStream> {
     checkRead(address, options)
     return openDownload(this.#session, address, options.signal)

@@ -114,7 +114,10 @@ test('a process killed during a read-and-delete loses nothing', async () => {
     await using first = await place.start()
     using client = connectStorage(first.address)
     address = (await client.put(bytes)).address
-    const stream = client.raw.readAndDeleteValue({ address }, client.metadata)
+    const stream = client.raw.readAndDeleteValue(
+      { address, ifSha256: Buffer.alloc(0) },
+      client.metadata,
+    )
     const reader = stream[Symbol.asyncIterator]()
     await reader.next()
     await first.kill('SIGKILL')
@@ -172,7 +175,10 @@ test('200 MB pass both ways without the memory growing by what passes', async ()
   stream.end()
   const value = (await answer).value
   expect(value?.sha256).toEqual(sha256.digest())
-  const read = client.raw.readAndDeleteValue({ address: value?.address ?? '' }, client.metadata)
+  const read = client.raw.readAndDeleteValue(
+    { address: value?.address ?? '', ifSha256: Buffer.alloc(0) },
+    client.metadata,
+  )
   let bytes = 0
   for await (const { part } of read) {
     if (part?.$case === 'chunk') bytes += part.value.length

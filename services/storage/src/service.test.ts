@@ -201,7 +201,7 @@ describe('read and delete (row L4)', () => {
   test('a reader that breaks off leaves the value to the next', async () => {
     const bytes = randomBytes(12 * KIB * KIB)
     const { address } = await ann.put(bytes)
-    const stream = ann.raw.readAndDeleteValue({ address }, ann.metadata)
+    const stream = ann.raw.readAndDeleteValue({ address, ifSha256: Buffer.alloc(0) }, ann.metadata)
     stream.on('error', () => {})
     await once(stream, 'readable')
     stream.cancel()
@@ -211,7 +211,7 @@ describe('read and delete (row L4)', () => {
 
   test('a value put while another reader deletes the old one stays', async () => {
     const { address } = await ann.put(randomBytes(12 * KIB * KIB))
-    const stream = ann.raw.readAndDeleteValue({ address }, ann.metadata)
+    const stream = ann.raw.readAndDeleteValue({ address, ifSha256: Buffer.alloc(0) }, ann.metadata)
     const reader: AsyncIterator<GetValueResponse> = stream[Symbol.asyncIterator]()
     await reader.next()
     await ann.put(Buffer.from('new'), { address })

@@ -70,7 +70,8 @@ export function connectStorage(address: string, user = 'ann') {
       const { offset = 0n, ifSha256 = Buffer.alloc(0) } = options
       return collect(raw.getValue({ address, offset, ifSha256 }, metadata))
     },
-    readAndDelete: (address: string) => collect(raw.readAndDeleteValue({ address }, metadata)),
+    readAndDelete: (address: string, ifSha256: Buffer = Buffer.alloc(0)) =>
+      collect(raw.readAndDeleteValue({ address, ifSha256 }, metadata)),
     async describe(address: string): Promise<Value> {
       return required(
         (

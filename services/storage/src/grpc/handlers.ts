@@ -29,8 +29,8 @@ export function createHandlers(
       return map.readMessages(tellingAll(log, parts))
     }),
     readAndDeleteValue: serverStream('values.write', (request, { actor, signal }) => {
-      const address = map.addressFromRequest(request)
-      const parts = readAndDeleteValue(storage, actor, address, signal)
+      const query = map.takeQueryFromRequest(request)
+      const parts = readAndDeleteValue(storage, actor, query, signal)
       return map.readMessages(tellingAll(log, parts))
     }),
     describeValue: unary('values.read', async (request, { actor }) => {

@@ -9,6 +9,7 @@ import type {
   PutValueHeader,
   PutValueRequest,
   PutValueTrailer,
+  ReadAndDeleteValueRequest,
   ReserveAddressRequest,
   StartUploadRequest,
   Value,
@@ -35,6 +36,7 @@ import type { FinishedUpload, Upload } from '../ports.ts'
 import { invalidField } from '../refusals.ts'
 import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
 import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
+import type { TakeQuery } from '../values/read-and-delete-value.ts'
 import type { ReadQuery } from '../values/read-value.ts'
 import { FieldCheck } from './field-check.ts'
 
@@ -131,6 +133,13 @@ export function readQueryFromRequest(request: GetValueRequest): ReadQuery {
   const offset = check.count('offset', request.offset)
   const ifSha256 = check.sha256('if_sha256', request.ifSha256)
   return { address: check.done(address), offset: check.done(offset), ifSha256 }
+}
+
+export function takeQueryFromRequest(request: ReadAndDeleteValueRequest): TakeQuery {
+  const check = new FieldCheck()
+  const address = check.requiredId('address', request.address, parseAddress)
+  const ifSha256 = check.sha256('if_sha256', request.ifSha256)
+  return { address: check.done(address), ifSha256 }
 }
 
 export function reserveFromRequest(request: ReserveAddressRequest): ReserveRequest {

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** Takes as much as HTTP/2 sends unasked, and dies. */
 async function readALittleAndDie(address: string): Promise<void> {
-  const request = ReadAndDeleteValueRequest.encode({ address }).finish()
+  const request = ReadAndDeleteValueRequest.encode({ address, ifSha256: Buffer.alloc(0) }).finish()
   const method = '/offstage.storage.v1.StorageService/ReadAndDeleteValue'
   const headers = { 'offstage-user': 'ann' }
   using reader = await openStalledReader(storage.address, method, request, headers)
@@ -43,4 +43,13 @@ test.each([0.3, 1, 2, 5])('a reader that dies early in %d MiB leaves the value',
   const read = await ann.readAndDelete(address)
   expect(read.bytes.equals(bytes)).toBe(true)
   expect(await claimOf(address)).toBeUndefined()
+})
+
+test('a value that is not the one meant is not read, and stays', async () => {
+  const { address, sha256 } = await ann.put(Buffer.from('one'))
+  await ann.put(Buffer.from('another'), { address })
+  await expect(ann.readAndDelete(address, sha256)).rejects.toThrow('does not have the SHA-256')
+  expect(await claimOf(address)).toBeNull()
+  const { bytes } = await ann.readAndDelete(address)
+  expect(bytes.toString()).toBe('another')
 })

@@ -18,6 +18,7 @@ import {
   bytesDamaged,
   nothingPutYet,
   valueBusy,
+  valueChanged,
   valueNotFound,
   valueUnsteady,
 } from '../refusals.ts'
@@ -26,10 +27,17 @@ import { openBody, type ValueBody } from './value-body.ts'
 
 const LOOK_EVERY_MS = 100
 
+/** What is to be read and deleted. */
+export interface TakeQuery {
+  readonly address: Address
+  /** Only if it is this one. */
+  readonly ifSha256: Buffer | undefined
+}
+
 export async function* readAndDeleteValue(
   storage: Storage,
   actor: Actor,
-  address: Address,
+  { address, ifSha256 }: TakeQuery,
   signal: AbortSignal,
 ): AsyncGenerator<ReadPart> {
   const described = await describeValue(storage, actor, address)
@@ -40,6 +48,7 @@ export async function* readAndDeleteValue(
   try {
     await using taken = await takeOpen(storage, address, claim, signal)
     const { value, body } = taken
+    if (ifSha256 !== undefined && !ifSha256.equals(value.sha256)) throw valueChanged(address)
     yield { kind: 'value', value }
     for await (const bytes of body.chunks(0)) {
       if (lease.lost) throw valueBusy(address)

@@ -153,6 +153,8 @@ export interface GetValueResponse {
 export interface ReadAndDeleteValueRequest {
   /** Required. */
   address: string;
+  /** Only if the value has this SHA-256 (ABORTED otherwise, and it stays): guards a value that has replaced the one meant. */
+  ifSha256: Buffer;
 }
 
 /** One message of a ReadAndDeleteValue stream. */
@@ -1061,13 +1063,16 @@ export const GetValueResponse: MessageFns<GetValueResponse> = {
 };
 
 function createBaseReadAndDeleteValueRequest(): ReadAndDeleteValueRequest {
-  return { address: "" };
+  return { address: "", ifSha256: Buffer.alloc(0) };
 }
 
 export const ReadAndDeleteValueRequest: MessageFns<ReadAndDeleteValueRequest> = {
   encode(message: ReadAndDeleteValueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.address !== "") {
       writer.uint32(10).string(message.address);
+    }
+    if (message.ifSha256.length !== 0) {
+      writer.uint32(18).bytes(message.ifSha256);
     }
     return writer;
   },
@@ -1093,6 +1098,14 @@ export const ReadAndDeleteValueRequest: MessageFns<ReadAndDeleteValueRequest> = 
             message.address = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ifSha256 = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1111,6 +1124,7 @@ export const ReadAndDeleteValueRequest: MessageFns<ReadAndDeleteValueRequest> = 
   fromPartial<I extends Exact<DeepPartial<ReadAndDeleteValueRequest>, I>>(object: I): ReadAndDeleteValueRequest {
     const message = createBaseReadAndDeleteValueRequest();
     message.address = object.address ?? "";
+    message.ifSha256 = object.ifSha256 ?? Buffer.alloc(0);
     return message;
   },
 };
