@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type SpawnedProcess, spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { blocksOf } from './code-blocks.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cli = join(root, 'cli/src/main.ts')
@@ -11,13 +12,6 @@ const cli = join(root, 'cli/src/main.ts')
 /** Three processes are started, which takes a busy machine a while. */
 const TIMEOUT_MS = 180_000
 const READY_TIMEOUT_MS = 60_000
-
-/** The code blocks of one language, in order. */
-async function blocksOf(file: string, language: string): Promise<string[]> {
-  const text = await readFile(join(root, file), 'utf8')
-  const blocks = text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))
-  return [...blocks].map(([, code = '']) => code)
-}
 
 /** The arguments of the first command line of `program` in a document. */
 async function argumentsOf(file: string, program: string): Promise<string[]> {
