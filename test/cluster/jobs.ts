@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { parentPort } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
@@ -65,5 +66,51 @@ export const alone = defineJob({
   async run(job, { forMs }) {
     await pause(forMs)
     return job.id
+  },
+})
+
+/** Waits, and does not hear its signal. */
+export const sleep = defineJob({
+  method: 'cluster.sleep',
+  params: z.object({ forMs: z.number() }),
+  run: async (_job, { forMs }) => pause(forMs),
+})
+
+/** Never ends, whoever asks. */
+export const deaf = defineJob({
+  method: 'cluster.deaf',
+  async run(job) {
+    job.message('running')
+    await new Promise(() => {})
+  },
+})
+
+/** Returns bytes that are somebody else's by then. */
+export const detached = defineJob({
+  method: 'cluster.detached',
+  run() {
+    const bytes = new Uint8Array(8)
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    return bytes
+  },
+})
+
+/** Says to the main thread what it should not, and deafens what it can reach. */
+export const impostor = defineJob({
+  method: 'cluster.impostor',
+  run() {
+    parentPort?.postMessage(null)
+    parentPort?.postMessage({ kind: 'reports', reports: null })
+    parentPort?.postMessage({ kind: 'reports', reports: { progress: 5 } })
+    parentPort?.removeAllListeners('message')
+  },
+})
+
+/** Waits for children and returns, however they ended. */
+export const forgiving = defineJob({
+  method: 'cluster.forgiving',
+  async run(job) {
+    const children = await job.startJobs(sleep, [{ forMs: 60_000 }, { forMs: 60_000 }])
+    await job.waitAll(children)
   },
 })

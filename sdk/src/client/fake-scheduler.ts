@@ -68,6 +68,8 @@ export class FakeScheduler implements AsyncDisposable {
   onStart: (spec: JobSpec) => Completion | Refused | undefined = () => undefined
   /** Decides whether the answer of a single start is lost, after the job was made. */
   onStarted: () => Refused | undefined = () => undefined
+  /** Jobs shown as to be canceled. */
+  readonly toBeCanceled = new Set<string>()
   /** Calls are taken, and never answered. */
   holdsAnswers = false
   readonly #server = new Server()
@@ -231,7 +233,7 @@ export class FakeScheduler implements AsyncDisposable {
     const { state, owner, completion, progress } = job
     const { method, key } = job.spec
     const record = Job.fromPartial({ jobId: id, method, key, state, owner })
-    return { ...record, completion, progress }
+    return { ...record, completion, progress, cancelRequested: this.toBeCanceled.has(id) }
   }
 
   #cancelJobs({ filter }: { filter?: JobFilter }) {

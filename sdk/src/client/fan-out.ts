@@ -21,6 +21,7 @@ import { PlaceChecks } from './place-checks.ts'
 import type { Session } from './session.ts'
 import { type Started, startEach, throwRefusal } from './start-many.ts'
 import type { JobListener } from './tracked-job.ts'
+import { heedOwnCancel, signalOf } from './wait-for.ts'
 
 const CONCURRENCY_DEFAULT = 1_000
 /** Cancels of one fan-out under way at a time. */
@@ -37,8 +38,8 @@ export async function runAll<I, R>(
   checkTarget(target)
   checkParamsList(paramsList)
   checkOptions('runAll', options, RUN_ALL_RULES)
-  const { concurrency = CONCURRENCY_DEFAULT, signal } = options
-  signal?.throwIfAborted()
+  const { concurrency = CONCURRENCY_DEFAULT } = options
+  signalOf(session, options)?.throwIfAborted()
   const fanOut = new FanOut<I, R>(session, target, paramsList, options, Math.floor(concurrency))
   return fanOut.run()
 }
@@ -81,7 +82,7 @@ class FanOut<I, R> {
   }
 
   async run(): Promise<R[]> {
-    const { signal } = this.#options
+    const signal = signalOf(this.#session, this.#options)
     const onAbort = () => this.#fail(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -97,6 +98,7 @@ class FanOut<I, R> {
     } catch (error) {
       this.#fail(error)
       await this.#cancelRest()
+      await heedOwnCancel(this.#session, this.#handles, this.#options)
       throw withCallersStack(this.#failure?.error)
     } finally {
       this.#graceTimer?.cancel()

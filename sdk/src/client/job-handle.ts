@@ -33,7 +33,7 @@ import { CANCEL_RULES, COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
 import type { CancelOptions, CompletionOptions, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
-import { waitFor } from './wait-for.ts'
+import { heedOwnCancel, waitFor } from './wait-for.ts'
 
 /** A wait whose time was up before the job's end: an answer, not an error (row J9). */
 export interface Unfinished {
@@ -195,6 +195,7 @@ export class JobHandle<R = unknown> {
     if (wire === undefined) throw new Error(`job ${this.id} has no end`)
     if (this.isSucceeded) return wire
     if (this.isFaulted) throw new JobFailedError(this.id, this.name, faultFrom(wire))
+    await heedOwnCancel(this.#session, [this], options)
     throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(wire.cancelOutcome))
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { defineJob } from '../jobs/definition.ts'
 import { setUpClient } from './client-fixture.ts'
-import { succeeded } from './fake-completions.ts'
+import { canceled, succeeded } from './fake-completions.ts'
 import type { JobHandle } from './job-handle.ts'
 import { Offstage } from './offstage.ts'
 
@@ -91,6 +91,71 @@ describe('the client of a job', () => {
     await using it = await setUpClient()
     await it.offstage.forJob({ ...identity, onWaiting: () => {} }).close()
     expect((await it.offstage.startJob('a')).id).toBe('job-1')
+  })
+})
+
+describe('the client of a job that is canceled', () => {
+  /** The client of a job, and children that have not ended. */
+  async function setUpParent() {
+    const it = await setUpClient()
+    const parent = await it.offstage.startJob('parent')
+    const cancel = new AbortController()
+    const { signal } = cancel
+    const own = { ...identity, jobId: parent.id, onWaiting: () => {}, signal }
+    const client = it.offstage.forJob(own)
+    const children = await client.startJobs('child', [1, 2])
+    return {
+      ...{ scheduler: it.scheduler, parentId: parent.id, client, cancel, children },
+      async [Symbol.asyncDispose]() {
+        await client.close()
+        await it[Symbol.asyncDispose]()
+      },
+    }
+  }
+  const reason = new Error('the user said so')
+
+  test('ends every wait with the reason of the cancel', async () => {
+    await using it = await setUpParent()
+    const { client, children, cancel } = it
+    const waits = [
+      client.waitAll(children),
+      client.waitAny(children),
+      client.asCompleted(children).next(),
+      children[0]?.value(),
+      children[0]?.waitForCompletion(),
+      client.runAll('child', [1, 2]),
+    ]
+    const ends = Promise.allSettled(waits)
+    cancel.abort(reason)
+    expect(await ends).toEqual(waits.map(() => ({ status: 'rejected', reason })))
+    await expect(client.waitAll(children)).rejects.toBe(reason)
+  })
+
+  test('takes children that its own cancel has ended for no answer, though they are told of it first', async () => {
+    await using it = await setUpParent()
+    const { client, children, cancel, scheduler } = it
+    scheduler.toBeCanceled.add(it.parentId)
+    const waits = [client.waitAll(children), client.asCompleted(children).next()]
+    const ends = Promise.allSettled([...waits, children[1]?.value()])
+    for (const { id } of children) scheduler.end(id, canceled())
+    await expect.poll(() => children.every(({ isCanceled }) => isCanceled)).toBe(true)
+    cancel.abort(reason)
+    expect(await ends).toEqual([1, 2, 3].map(() => ({ status: 'rejected', reason })))
+  })
+
+  test('takes canceled children for an answer where its own job is not canceled', async () => {
+    await using it = await setUpParent()
+    for (const { id } of it.children) it.scheduler.end(id, canceled())
+    expect((await it.client.waitAll(it.children)).satisfied).toBe(true)
+  })
+
+  test('waits on where the wait has a signal of its own', async () => {
+    await using it = await setUpParent()
+    const { signal } = new AbortController()
+    it.cancel.abort(reason)
+    const wait = it.client.waitAll(it.children, { signal })
+    for (const { id } of it.children) it.scheduler.end(id, succeeded(1))
+    expect((await wait).satisfied).toBe(true)
   })
 })
 

@@ -9,7 +9,10 @@ export interface WaitOptions {
    * default, is no limit, and so are 24 days and more, which timers cannot do.
    */
   readonly timeoutMs?: number
-  /** Ends the wait, not the job: the call rejects with the signal's reason. */
+  /**
+   * Ends the wait, not the job: the call rejects with the signal's reason. Default in a handler: the signal of its job, so
+   * that a canceled job does not go on with what a cancel left of its children.
+   */
   readonly signal?: AbortSignal
 }
 

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import { OffstageError } from '../grpc/mod.ts'
 import { delayMsMax } from '../idle/clock.ts'
 import { followJob } from './handle-symbols.ts'
 import type { JobHandle } from './job-handle.ts'
-import type { CompletionOptions } from './options.ts'
+import type { CompletionOptions, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
 
@@ -21,17 +23,63 @@ export async function waitFor(
   need: number,
   options: EndOptions,
 ): Promise<boolean> {
-  const { signal, timeoutMs } = options
+  const { timeoutMs } = options
+  const signal = signalOf(session, options)
   signal?.throwIfAborted()
   const isSatisfied = () => countEnded(handles) >= need
-  if (isSatisfied()) return true
+  if (isSatisfied()) {
+    await heedOwnCancel(session, handles, options)
+    return true
+  }
   const inTime =
     timeoutMs === 0
       ? false
       : await session.waiting(() => awaitEnds(session, handles, need, options))
-  if (inTime) return true
-  await settleStates(session, handles, signal)
-  return isSatisfied()
+  if (!inTime) await settleStates(session, handles, signal)
+  await heedOwnCancel(session, handles, options)
+  return inTime || isSatisfied()
+}
+
+/** What ends a wait: in a job its own cancel, unless the caller names another signal. */
+export function signalOf(session: Session, { signal }: WaitOptions): AbortSignal | undefined {
+  return signal ?? session.identity.signal
+}
+
+/** How long a cancel may take from the scheduler to a job that is known to be canceled. */
+const OWN_CANCEL_MS_MAX = 10_000
+
+/**
+ * A cancel that cascades may end the children before the job that waits for them hears of its own: their end is then
+ * no answer to the wait.
+ * @throws the reason of the job's signal, when the job is canceled
+ */
+export async function heedOwnCancel(
+  session: Session,
+  handles: readonly JobHandle[],
+  options: WaitOptions,
+): Promise<void> {
+  const { parentJobId, signal } = session.identity
+  if (signal === undefined || options.signal !== undefined) return
+  if (!handles.some(({ isCanceled }) => isCanceled)) return
+  if (!signal.aborted && (await isToBeCanceled(session, parentJobId))) {
+    const late = AbortSignal.timeout(OWN_CANCEL_MS_MAX)
+    await once(AbortSignal.any([signal, late]), 'abort')
+  }
+  signal.throwIfAborted()
+}
+
+/** False also where nobody can tell: the job's signal tells it then. */
+async function isToBeCanceled(session: Session, jobId: string): Promise<boolean> {
+  const { connection, identity } = session
+  const request = { namespace: identity.namespace, jobId }
+  try {
+    const method = connection.jobs.getJob.bind(connection.jobs)
+    const { job } = await session.callScheduler(method, request, { attempts: 1 })
+    return job?.cancelRequested ?? false
+  } catch (error) {
+    if (error instanceof OffstageError) return false
+    throw error
+  }
 }
 
 /**
@@ -44,7 +92,8 @@ export function awaitEnds(
   need: number,
   options: EndOptions,
 ): Promise<boolean> {
-  const { signal, timeoutMs, onProgress, onMessage, onEnd } = options
+  const { timeoutMs, onProgress, onMessage, onEnd } = options
+  const signal = signalOf(session, options)
   if (signal?.aborted) return Promise.reject(signal.reason)
   const { promise, resolve, reject } = Promise.withResolvers<boolean>()
   let left = need - countEnded(handles)

@@ -5,7 +5,7 @@ import { WAIT_RULES } from './option-rules.ts'
 import type { WaitAnswer, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
-import { awaitEnds, waitFor } from './wait-for.ts'
+import { awaitEnds, heedOwnCancel, signalOf, waitFor } from './wait-for.ts'
 
 /** Waits until `need` of the jobs have ended (rows J9, A3). */
 export async function waitForSeveral<H extends JobHandle>(
@@ -35,7 +35,8 @@ export async function* asCompleted<H extends JobHandle>(
 ): AsyncGenerator<H, void, undefined> {
   checkHandles(handles)
   checkOptions('asCompleted', options, WAIT_RULES)
-  const { signal, timeoutMs } = options
+  const { timeoutMs } = options
+  const signal = signalOf(session, options)
   signal?.throwIfAborted()
   const left = new Set(handles)
   const pending = [...left].filter(({ isCompleted }) => !isCompleted)
@@ -55,7 +56,9 @@ export async function* asCompleted<H extends JobHandle>(
   try {
     for (;;) {
       for (const handle of left) {
-        if (handle.isCompleted && left.delete(handle)) yield handle
+        if (!handle.isCompleted || !left.delete(handle)) continue
+        await heedOwnCancel(session, [handle], options)
+        yield handle
       }
       if (left.size === 0) return
       if (waited.error !== undefined) throw waited.error

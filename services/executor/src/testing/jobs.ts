@@ -215,9 +215,11 @@ export const compute = defineJob({
 export const haunt = defineJob({
   method: 'test.haunt',
   run() {
-    setTimeout(() => {
+    const busy = () => {
       for (;;);
-    }, 20)
+    }
+    // One turn later than the report of this handler's end.
+    setImmediate(() => setImmediate(busy))
     return threadId
   },
 })
