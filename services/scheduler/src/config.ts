@@ -23,13 +23,15 @@ export const schedulerFields = {
     description: 'PostgreSQL 15 or later, postgres://user:password@host:port/database',
   }),
   databasePoolSize: variable('OFFSTAGE_SCHEDULER_DATABASE_POOL', positiveInteger.default(10), {
-    description: 'Connections to the database',
+    description:
+      'Connections to the database for calls; ten more are kept for leases, results, claims and sweeps',
   }),
   natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.default('nats://127.0.0.1:4222'), {
     description: 'NATS server for events; jobs go on while it is away',
   }),
   sessionLeaseMs: variable('OFFSTAGE_SCHEDULER_SESSION_LEASE', millis.default(10_000), {
-    description: "How long an executor's jobs stay its own after its last sign of life",
+    description:
+      "How long an executor's jobs stay its own after its last sign of life; the same for all schedulers",
   }),
   crashLimit: variable('OFFSTAGE_SCHEDULER_CRASH_LIMIT', positiveInteger.default(5), {
     description: 'A job fails after this many executors were lost while they ran it',

@@ -1,10 +1,10 @@
 import { connectNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
-import { openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { composeServices, createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
+import { openDatabases } from './databases.ts'
 import { createScheduler } from './scheduler.ts'
 
 await runMain('scheduler', async (): Promise<Service> => {
@@ -14,12 +14,7 @@ await runMain('scheduler', async (): Promise<Service> => {
   const unknown = unknownVariables()
   if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'connection trouble')
-  const database = await openConfiguredPostgres('OFFSTAGE_SCHEDULER_DATABASE_URL', {
-    url: config.databaseUrl,
-    poolSize: config.databasePoolSize,
-    applicationName: 'offstage-scheduler',
-    onError,
-  })
+  const database = await openDatabases(config, onError)
   const bus = await connectNats({ url: config.natsUrl, name: 'offstage-scheduler', onError })
   const scheduler = createScheduler({ config, database, bus, log })
   return composeServices('scheduler process', [

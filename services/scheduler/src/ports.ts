@@ -177,8 +177,6 @@ export interface SweepStore {
   promoteDue(limit: number): Promise<ChangedJob[]>
   promoteBehindKey(limit: number): Promise<ChangedJob[]>
   expireQueued(limit: number): Promise<ChangedJob[]>
-  /** Takes jobs from attachments whose lease has run out. */
-  releaseLost(limit: number, crashLimit: number): Promise<ChangedJob[]>
   /** Ends canceled jobs whose executor has not ended them in time. */
   forceCanceled(limit: number): Promise<ChangedJob[]>
   /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */
@@ -195,17 +193,36 @@ export interface OpenCancel extends AttemptKey {
 export interface AttachmentStore {
   /**
    * Records a new attachment and moves over what its session still runs: `adopted` goes on under the new
-   * attachment, everything else the session held is put back into the queue at no charge.
+   * attachment, everything else the session held is put back into the queue at no charge. What the session was
+   * charged with when it was believed lost is taken back.
    */
   attach(
     attachment: Attachment,
-    leaseMs: number,
     running: readonly { jobId: string; attempt: number }[],
   ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }>
-  /** Renews leases; the ids that still exist. */
-  renew(ids: readonly string[], leaseMs: number): Promise<Set<string>>
-  /** Removes attachments that have been lost for a while and hold nothing. */
-  forgetLost(olderThanMs: number): Promise<void>
+  /**
+   * Renews leases. What is missing in the answer is over for good; false stands for one that goes on but whose row somebody
+   * else has locked: it was left as it is.
+   */
+  renew(ids: readonly string[]): Promise<Map<string, boolean>>
+}
+
+/** The count of rounds leases are measured by, and what follows when one has run out (ADR 0009). */
+export interface LeaseStore {
+  /** The present round, and for how long it has lasted by the database's clock. */
+  readRound(): Promise<{ round: number; ageMs: number }>
+  /**
+   * Begins the round after `round`; undefined when it is not the present one any more. An attachment that was not renewed
+   * for `leaseRounds` rounds comes into doubt; one that is in doubt already is over, and listed.
+   */
+  beginRound(
+    round: number,
+    leaseRounds: number,
+  ): Promise<{ round: number; lost: string[] } | undefined>
+  /** Takes jobs from attachments that are over. */
+  releaseLost(limit: number, crashLimit: number): Promise<ChangedJob[]>
+  /** Removes attachments that have been over for so many rounds and hold nothing. */
+  forgetEnded(rounds: number): Promise<void>
 }
 
 export interface MethodStore {

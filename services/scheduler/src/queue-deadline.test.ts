@@ -1,4 +1,5 @@
 import { JobState } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { millis } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
@@ -41,6 +42,7 @@ test('a job handed back after its queue deadline waits for the next executor', a
   const { jobId } = await it.jobs.start(job)
   await executor.assigned(1)
   executor.say({ handedBack: [{ jobId, attempt: 1 }] })
+  await until(async () => (await it.jobs.get(jobId)).state === JobState.JOB_STATE_QUEUED)
   const { satisfied, statuses } = await it.jobs.wait([jobId], { timeoutMs: 800 })
   expect({ satisfied, state: statuses[0]?.state }).toEqual({
     satisfied: false,

@@ -94,6 +94,12 @@ export function overloaded(what: string): Refusal {
   })
 }
 
+/** Which job stood in the way of a start could not be read. */
+export function conflictUnresolved(cause: unknown): Refusal {
+  const message = 'the start met another job, and the database could not tell which'
+  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 500, cause })
+}
+
 export function tooManyWaiters(limit: number): Refusal {
   return new Refusal({
     reason: 'TOO_MANY_WAITERS',

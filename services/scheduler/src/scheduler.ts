@@ -16,11 +16,13 @@ import {
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
 import type { SchedulerConfig } from './config.ts'
+import { type SchedulerDatabases, sharedDatabase } from './databases.ts'
 import { Attachments } from './dispatch/attachments.ts'
 import { Backlog } from './dispatch/backlog.ts'
 import { createBatcher } from './dispatch/batcher.ts'
 import { createChanges } from './dispatch/changes.ts'
 import { createClaims } from './dispatch/claims.ts'
+import { createDeliver } from './dispatch/deliver.ts'
 import { createEnds } from './dispatch/ends.ts'
 import { createLeases } from './dispatch/leases.ts'
 import { Methods } from './dispatch/methods.ts'
@@ -42,6 +44,7 @@ import type { JobStore } from './ports.ts'
 import { overloaded } from './refusals.ts'
 import { createAttachmentStore } from './store/attachments.ts'
 import { createJobStore, createSweepStore, migrateJobs } from './store/job-store.ts'
+import { createLeaseStore } from './store/leases.ts'
 import { createMethodStore } from './store/methods.ts'
 import { JobFeed } from './waits/job-feed.ts'
 import { JobWatch } from './waits/job-watch.ts'
@@ -50,8 +53,8 @@ import type { ReadStandings } from './waits/waiter.ts'
 
 export interface SchedulerOptions {
   readonly config: Omit<SchedulerConfig, 'databaseUrl' | 'natsUrl'>
-  /** Migrated at the start; not closed at the stop. */
-  readonly database: Database
+  /** Migrated at the start; not closed at the stop. One where nothing needs to be set apart. */
+  readonly database: Database | SchedulerDatabases
   readonly bus: Bus
   readonly log: Logger
   /** Says who calls. Default: everybody is a developer with all rights, on loopback addresses only. */
@@ -64,17 +67,21 @@ export interface Scheduler extends Service {
 }
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
-  const { config, database, bus, log, authenticate } = options
+  const { config, bus, log, authenticate } = options
+  const { database } = options
+  const databases = 'calls' in database ? database : sharedDatabase(database)
   const schedulerName = `${hostname()}:${process.pid}`
   const onError = createTroubleLog(log, 'upkeep failed; it will be tried again')
-  logOutages(log, { database, bus })
-  const store = createJobStore(database)
-  const sweeps = createSweepStore(database)
-  const attachmentStore = createAttachmentStore(database)
+  // Leases never rest, so an outage is noticed there; and they wait for nobody else's connections.
+  logOutages(log, { database: databases.leases, bus })
+  const store = createJobStore(databases.calls)
+  const work = createJobStore(databases.work)
+  const sweeps = createSweepStore(databases.work)
+  const attachmentStore = createAttachmentStore(databases.leases)
   const events = createJobEvents(bus)
   const feed = new JobFeed(events)
   const attachments = new Attachments()
-  const methods = new Methods(createMethodStore(database))
+  const methods = new Methods(createMethodStore(databases.leases))
   const readStandings = createReadStandings(store)
 
   const changed = createChanges({
@@ -86,12 +93,16 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const unsent = (attempts: Parameters<typeof ends.requeue>[0]) => {
     ends.requeue(attempts).catch(onError)
   }
-  const ends = createEnds({ store, changed, onError })
+  const streams = new Map<string, () => void>()
+  const close = (attachmentId: string) => streams.get(attachmentId)?.()
+  const deliver = createDeliver({ attachments, close, log })
+  const ends = createEnds({ store: work, changed, onError })
   const claims = createClaims({
-    store,
+    store: work,
     attachments,
     backlog: () => backlog,
     sweepMs: config.claimSweepMs,
+    deliver,
     unsent,
     lost: (ids) => strays.suspect(ids),
     onError,
@@ -112,27 +123,35 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     changed,
     onError,
   })
-  const streams = new Map<string, () => void>()
   let stopping = false
   const leases = createLeases({
     attachments,
     store: attachmentStore,
-    sweeps,
+    leases: createLeaseStore(databases.leases),
     leaseMs: config.sessionLeaseMs,
     crashLimit: config.crashLimit,
-    close: (attachmentId) => streams.get(attachmentId)?.(),
+    close,
     changed,
     log,
     onError,
   })
-  const starts = createStarts({ store, attachments, backlog, events, newId: newJobId, unsent })
+  const starts = createStarts({
+    store,
+    attachments,
+    backlog,
+    events,
+    newId: newJobId,
+    deliver,
+    unsent,
+    onError,
+  })
   const serve = createServeExecutor({
     attachments,
     attachmentStore,
     sweeps,
     methods,
     ends,
-    reports: createReports({ store, feed, events, onError }),
+    reports: createReports({ store: work, feed, events, onError }),
     backlog,
     events,
     schedulerName,
@@ -178,7 +197,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   })
 
   const service = composeServices('scheduler', [
-    createService({ name: 'job tables', start: () => migrateJobs(database), stop: async () => {} }),
+    createService({
+      name: 'job tables',
+      start: () => migrateJobs(databases.calls),
+      stop: async () => {},
+    }),
     queueHints(() =>
       events.onQueueReady((namespace, method) => backlog.add({ namespace, method })),
     ),

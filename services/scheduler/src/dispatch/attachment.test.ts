@@ -89,3 +89,30 @@ test('after the stream has ended nothing is taken and nothing is sent', async ()
   expect(frames).toEqual([])
   expect(attachment.credits(1)).toBe(0)
 })
+
+test('a job that comes again while it is believed to run here is refused, not sent', async () => {
+  const { attachment, frames } = attached()
+  expect(attachment.assign(job('a'))).toBe(true)
+  expect(attachment.assign({ ...job('a'), attempt: 2 })).toBe(false)
+  attachment.end({ jobId: 'a', attempt: 1 })
+  expect(attachment.assign({ ...job('a'), attempt: 2 })).toBe(true)
+  await new Promise(setImmediate)
+  expect(frames[0]?.assignments.map(({ attempt }) => attempt)).toEqual([1, 2])
+})
+
+test('it is heard from until its lease was renewed for all it said, and while a frame is taken in', async () => {
+  const { attachment } = attached()
+  attachment.renewed(attachment.words)
+  expect(attachment.heard).toBe(false)
+  const taken = Promise.withResolvers<void>()
+  const hearing = attachment.hear(() => taken.promise)
+  attachment.renewed(attachment.words)
+  expect(attachment.heard).toBe(true)
+  taken.resolve()
+  await hearing
+  expect(attachment.heard).toBe(false)
+  const words = attachment.words
+  await attachment.hear(async () => {})
+  attachment.renewed(words)
+  expect(attachment.heard).toBe(true)
+})

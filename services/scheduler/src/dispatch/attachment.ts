@@ -6,7 +6,8 @@
  *
  * Invariants:
  *  1. Credits never go below zero: an assignment is sent only for a reserved credit.
- *  2. A job in `running` was committed as this attachment's; only its end, or a fence, takes it out.
+ *  2. A job in `running` was committed as this attachment's; only its end, or a fence, takes it out. One that comes again
+ *     meanwhile is refused.
  *  3. After `detach` nothing is reserved or sent any more.
  */
 import assert from 'node:assert/strict'
@@ -68,8 +69,11 @@ export class Attachment {
   readonly #slots = new Int32Array(LANES)
   readonly #send: (frame: Outgoing) => void
   #outgoing: Outgoing | undefined
-  /** Whether it has been heard from since the leases were renewed last. */
-  heard = true
+  /** Frames it has sent, and how many of them its lease has been renewed for. */
+  #words = 1
+  #renewedWords = 0
+  /** Frames that are being taken in: meanwhile no other is read. */
+  #taken = 0
   #taking = true
   #attached = true
 
@@ -82,6 +86,31 @@ export class Attachment {
     this.signature = [...this.laneOf].sort().join(' ')
     for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
     this.#send = options.send
+  }
+
+  get words(): number {
+    return this.#words
+  }
+
+  /** Whether there is a word of its executor for which its lease has not been renewed, or one still taken in. */
+  get heard(): boolean {
+    return this.#attached && (this.#words > this.#renewedWords || this.#taken > 0)
+  }
+
+  /** Its lease has been renewed for what it had said by then. */
+  renewed(words: number): void {
+    this.#renewedWords = words
+  }
+
+  /** Hears a frame out. */
+  async hear(take: () => Promise<void>): Promise<void> {
+    this.#words += 1
+    this.#taken += 1
+    try {
+      await take()
+    } finally {
+      this.#taken -= 1
+    }
   }
 
   /** Whether it takes new work. */
@@ -120,20 +149,29 @@ export class Attachment {
     this.#credits[lane] = left
   }
 
-  assign(job: RunningJob): void {
-    assert(!this.running.has(job.id), 'a job is assigned once')
+  /**
+   * Takes a job that was committed as this attachment's, to be sent. False where it is believed to run here already: the
+   * lease was lost and somebody else had it meanwhile, or the word of how it ended is still on its way. Then it is not for
+   * this attachment to run.
+   */
+  assign(job: RunningJob): boolean {
+    if (!this.#attached || this.running.has(job.id)) return false
     this.running.set(job.id, job)
     this.#frame().assignments.push(job)
+    return true
   }
 
   cancel(order: CancelOrder): void {
     this.#frame().cancels.push(order)
   }
 
+  /** The attempt is over for this attachment; another of the same job is not. */
+  end({ jobId, attempt }: AttemptRef): void {
+    if (this.running.get(jobId)?.attempt === attempt) this.running.delete(jobId)
+  }
+
   fence(attempt: AttemptRef): void {
-    if (this.running.get(attempt.jobId)?.attempt === attempt.attempt) {
-      this.running.delete(attempt.jobId)
-    }
+    this.end(attempt)
     this.#frame().fenced.push(attempt)
   }
 

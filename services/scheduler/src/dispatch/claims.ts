@@ -15,12 +15,14 @@ import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
 import type { Attachment } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
+import type { Deliver } from './deliver.ts'
 
 export interface ClaimsOptions {
   readonly store: JobStore
   readonly attachments: Attachments
   readonly backlog: () => Backlog
   readonly sweepMs: number
+  readonly deliver: Deliver
   unsent(attempts: readonly AttemptKey[]): void
   /** The answer to a claim for these attachments was lost: it may have been committed. */
   lost(attachmentIds: Iterable<string>): void
@@ -109,13 +111,7 @@ async function claimOnce(
   } finally {
     giveBack(slots, claimed, lane)
   }
-  const unsent: AttemptKey[] = []
-  for (const job of claimed) {
-    const attachment = options.attachments.get(job.attachmentId)
-    if (attachment === undefined) {
-      unsent.push({ jobId: job.id, attachmentId: job.attachmentId, attempt: job.attempt })
-    } else attachment.assign({ ...job, lane })
-  }
+  const unsent = options.deliver(claimed.map((job) => ({ ...job, lane })))
   if (unsent.length > 0) options.unsent(unsent)
   const full = claimed.length === slots.length
   if (full) note(options.backlog(), namespace, queues)

@@ -85,7 +85,7 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
       const job = ended[index]
       if (job === undefined) attachment.fence(key)
       else {
-        attachment.running.delete(key.jobId)
+        attachment.end(key)
         attachment.acknowledge(key)
         done.push(job)
       }

@@ -1,24 +1,25 @@
 /**
- * Leases of executor attachments, by the database's clock (guarantee 9).
+ * Leases of executor attachments, counted in rounds (ADR 0009).
  *
- * Two loops: one renews the leases of the executors heard from; the other takes jobs from attachments whose lease has run out,
- * whichever replica they were attached to.
+ * Three loops: one renews the leases of the executors heard from, at least twice in a round; one counts the rounds, by which
+ * leases run out; the last takes jobs from attachments that are over, whichever replica they were attached to.
  *
  * Invariants:
- *  1. A lease is renewed only for an executor that was heard from since the last renewal.
- *  2. An attachment whose lease this replica could not hold is closed, and its executor attaches anew.
- *  3. A replica that was without its database takes nothing from anyone for one lease: the leases of others ran out for
- *     the same reason.
+ *  1. A lease is renewed only for an executor that was heard from since it was renewed last.
+ *  2. An attachment that is over is closed, and its executor attaches anew.
+ *  3. What is held up by the database, by a lock or by a pause of this process costs a lease one round at most; so nobody
+ *     who is heard from is lost to it, and nobody who is gone gains more by it than it lasts.
  */
 import { composeServices, createLoop, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { AttachmentStore, ChangedJob, SweepStore } from '../ports.ts'
+import type { AttachmentStore, ChangedJob, LeaseStore } from '../ports.ts'
 import type { Attachments } from './attachments.ts'
+import { createLeaseRounds, leaseTerms } from './lease-rounds.ts'
 
 export interface LeasesOptions {
   readonly attachments: Attachments
-  readonly store: AttachmentStore
-  readonly sweeps: SweepStore
+  readonly store: Pick<AttachmentStore, 'renew'>
+  readonly leases: LeaseStore
   readonly leaseMs: number
   readonly crashLimit: number
   /** Ends the stream of an executor that has gone silent or lost its lease. */
@@ -31,47 +32,17 @@ export interface LeasesOptions {
 const RELEASE_BATCH = 1_000
 /** In one line of the log. */
 const JOBS_NAMED_MAX = 20
-const FORGET_AFTER_MS = 3_600_000
+/** Longer than a statement can be on its way that gives a job to an attachment that is over. */
+const FORGET_AFTER_MS = 120_000
 
 export function createLeases(options: LeasesOptions): Service {
-  const { attachments, store, sweeps, leaseMs } = options
-  let heldSince: number | undefined
-  const silent = new Map<string, number>()
-
-  const renew = async () => {
-    const heard = attachments.all().filter((attachment) => attachment.heard)
-    closeSilent()
-    for (const attachment of heard) attachment.heard = false
-    try {
-      const held = await store.renew(
-        heard.map((attachment) => attachment.id),
-        leaseMs,
-      )
-      heldSince ??= performance.now()
-      for (const { id } of heard) if (!held.has(id)) options.close(id)
-    } catch (error) {
-      heldSince = undefined
-      for (const attachment of heard) attachment.heard = true
-      throw error
-    }
-  }
-
-  /** Three renewals without a word are a whole lease. */
-  const closeSilent = () => {
-    for (const { id, heard } of attachments.all()) {
-      const rounds = heard ? 0 : (silent.get(id) ?? 0) + 1
-      silent.set(id, rounds)
-      if (rounds < 3) continue
-      options.log.warn({ attachment: id }, 'executor has fallen silent; its stream is closed')
-      options.close(id)
-    }
-    for (const id of silent.keys()) if (attachments.get(id) === undefined) silent.delete(id)
-  }
+  const { attachments, leases, leaseMs } = options
+  const terms = leaseTerms(leaseMs)
+  const forgetRounds = Math.ceil(FORGET_AFTER_MS / terms.roundMs)
 
   const release = async () => {
-    if (heldSince === undefined || performance.now() - heldSince < leaseMs) return
     for (let full = true; full; ) {
-      const jobs = await sweeps.releaseLost(RELEASE_BATCH, options.crashLimit)
+      const jobs = await leases.releaseLost(RELEASE_BATCH, options.crashLimit)
       if (jobs.length > 0) {
         const ids = jobs.slice(0, JOBS_NAMED_MAX).map((job) => job.id)
         options.log.warn({ count: jobs.length, jobs: ids }, 'jobs taken from lost executors')
@@ -79,13 +50,73 @@ export function createLeases(options: LeasesOptions): Service {
       options.changed(jobs)
       full = jobs.length === RELEASE_BATCH
     }
-    await store.forgetLost(FORGET_AFTER_MS)
+    await leases.forgetEnded(forgetRounds)
   }
 
   const loop = (name: string, everyMs: number, run: () => Promise<void>) =>
     createLoop({ name, everyMs, timeoutMs: 30_000, run, onError: options.onError })
-  return composeServices('leases', [
-    loop('lease renewal', leaseMs / 3, renew),
-    loop('lost executors', Math.min(leaseMs / 2, 5_000), release),
-  ])
+  const releasing = loop('lost executors', Math.min(leaseMs / 2, 5_000), release)
+  const rounds = createLeaseRounds({
+    ...terms,
+    store: leases,
+    onLost(ids) {
+      options.log.warn({ attachments: ids.slice(0, JOBS_NAMED_MAX) }, 'leases have run out')
+      for (const id of ids) if (attachments.get(id) !== undefined) options.close(id)
+      releasing.wake()
+    },
+    onError: options.onError,
+  })
+  const renewing = loop(
+    'lease renewal',
+    terms.roundMs / 2,
+    createRenewal(options, terms.leaseRounds),
+  )
+  return composeServices('leases', [renewing, rounds, releasing])
+}
+
+/** One round of renewals; in a lease there are two for each of its rounds. */
+function createRenewal(options: LeasesOptions, leaseRounds: number): () => Promise<void> {
+  const { attachments, store, log } = options
+  /** For how many renewals in a row each attachment said nothing, or could not be renewed. */
+  const silent = new Map<string, number>()
+  const stuck = new Map<string, number>()
+
+  const closeSilent = () => {
+    for (const { id, heard } of attachments.all()) {
+      if (count(silent, id, !heard) < leaseRounds * 2) continue
+      log.warn({ attachment: id }, 'executor has fallen silent; its stream is closed')
+      options.close(id)
+    }
+    for (const counts of [silent, stuck]) {
+      for (const id of counts.keys()) if (attachments.get(id) === undefined) counts.delete(id)
+    }
+  }
+
+  return async () => {
+    closeSilent()
+    const heard = attachments.all().filter((attachment) => attachment.heard)
+    if (heard.length === 0) return
+    // What is heard while the statement is on its way counts for the next one.
+    const words = heard.map((attachment) => attachment.words)
+    const held = await store.renew(heard.map(({ id }) => id))
+    for (const [index, attachment] of heard.entries()) {
+      const { id } = attachment
+      const renewed = held.get(id)
+      if (renewed === true) attachment.renewed(words[index] ?? 0)
+      if (renewed === undefined) {
+        log.warn({ attachment: id }, 'the lease of an executor was lost; it has to attach anew')
+        options.close(id)
+      } else if (count(stuck, id, !renewed) === leaseRounds) {
+        log.warn({ attachment: id }, 'the lease of an executor is not renewed: its row is locked')
+      }
+    }
+  }
+}
+
+/** Counts how often in a row `again` was true. */
+function count(counts: Map<string, number>, id: string, again: boolean): number {
+  const next = again ? (counts.get(id) ?? 0) + 1 : 0
+  if (next === 0) counts.delete(id)
+  else counts.set(id, next)
+  return next
 }

@@ -20,6 +20,7 @@ import type {
   SweepStore,
 } from '../ports.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
+import { AttachTurns } from './attach-turns.ts'
 import { Attachment, type AttemptRef, type Credit, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
@@ -28,6 +29,8 @@ import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './upkeep.ts'
 
+/** Streams that attach at once. They take connections which lease renewals need too. */
+const ATTACHING_MAX = 2
 /** Executors on one replica; the lease renewal names each of them. */
 const ATTACHMENTS_MAX = 10_000
 
@@ -87,32 +90,49 @@ export interface ExecutorStream {
   send(frame: Outgoing): void
   /** Ends the stream: the executor attaches anew. */
   end(): void
+  /** Aborts when the stream has ended or is broken. */
+  readonly signal: AbortSignal
 }
 
 export type ServeExecutor = (hello: Hello, stream: ExecutorStream) => Promise<ExecutorConnection>
 
 export function createServeExecutor(options: ServeExecutorOptions): ServeExecutor {
-  return async (hello, stream) => {
-    const { attachments, methods, events, leaseMs } = options
-    if (options.stopping()) throw attachElsewhere()
-    if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
-    const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
-    endStreamsOf(options, hello.sessionId)
-    await methods.announce(hello.namespace, hello.methods)
-    await adopt(options, attachment, hello)
-    stream.welcome(hello.sessionId)
-    attachments.add(attachment)
-    options.streams.set(attachment.id, stream.end)
-    const { running, laneOf } = attachment
-    const counts = { methods: laneOf.size, running: running.size }
-    options.log.info({ ...identityOf(attachment), ...counts }, 'executor attached')
-    const { namespace } = hello
-    for (const method of attachment.laneOf.keys()) options.backlog.add({ namespace, method })
-    const onCancel = events.onCancelRequested(attachment.id, () => {
-      sendCancels(options.sweeps, attachments, [attachment.id], leaseMs).catch(options.onError)
-    })
-    return connection(options, attachment, onCancel)
-  }
+  const turns = new AttachTurns(ATTACHING_MAX)
+  return (hello, stream) =>
+    turns.take(hello.sessionId, stream.signal, () => attach(options, hello, stream))
+}
+
+async function attach(
+  options: ServeExecutorOptions,
+  hello: Hello,
+  stream: ExecutorStream,
+): Promise<ExecutorConnection> {
+  const { attachments, methods, events } = options
+  if (options.stopping()) throw attachElsewhere()
+  if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
+  const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
+  endStreamsOf(options, hello.sessionId)
+  await methods.announce(hello.namespace, hello.methods)
+  await adopt(options, attachment, hello)
+  // Its row is left to the sweep.
+  stream.signal.throwIfAborted()
+  stream.welcome(hello.sessionId)
+  attachments.add(attachment)
+  options.streams.set(attachment.id, stream.end)
+  const { running, laneOf } = attachment
+  const counts = { methods: laneOf.size, running: running.size }
+  options.log.info({ ...identityOf(attachment), ...counts }, 'executor attached')
+  const { namespace } = hello
+  for (const method of attachment.laneOf.keys()) options.backlog.add({ namespace, method })
+  const onCancel = events.onCancelRequested(attachment.id, () => {
+    sendCancels(options.sweeps, attachments, [attachment.id], options.leaseMs).catch(
+      options.onError,
+    )
+  })
+  const made = connection(options, attachment, onCancel)
+  // At once, though what it said last may still be taken in: nobody serves it any more.
+  stream.signal.addEventListener('abort', made.close, { once: true })
+  return made
 }
 
 function identityOf({ id, sessionId, namespace, name }: Attachment) {
@@ -131,13 +151,13 @@ function endStreamsOf({ attachments, streams }: ServeExecutorOptions, sessionId:
 
 /** Moves over what the session still runs; the rest of what it held goes back into the queue. */
 async function adopt(
-  { attachmentStore, schedulerName, leaseMs, changed }: ServeExecutorOptions,
+  { attachmentStore, schedulerName, changed }: ServeExecutorOptions,
   attachment: Attachment,
   { sessionId, namespace, name, running }: Hello,
 ): Promise<void> {
   const { id } = attachment
   const record = { id, sessionId, namespace, name, scheduler: schedulerName }
-  const { adopted, requeued } = await attachmentStore.attach(record, leaseMs, running)
+  const { adopted, requeued } = await attachmentStore.attach(record, running)
   for (const job of adopted) attachment.running.set(job.id, job)
   for (const { jobId, attempt } of running) {
     if (!attachment.running.has(jobId)) attachment.fence({ jobId, attempt })
@@ -151,31 +171,37 @@ function connection(
   onCancel: Subscription,
 ): ExecutorConnection {
   const { ends, reports, onError, backlog } = options
+  let closed = false
   return {
-    async receive(frame) {
-      attachment.heard = true
-      if (frame.draining) attachment.stopTaking()
-      await recordReports(reports, attachment, frame)
-      // Results are not awaited: the next frame's share the next statement.
-      if (frame.results.length > 0) ends.record(attachment, frame.results).catch(onError)
-      if (frame.handedBack.length > 0) {
-        const attempts = frame.handedBack
-          .filter(({ jobId, attempt }) => attachment.running.get(jobId)?.attempt === attempt)
-          .map((ref) => ({ ...ref, attachmentId: attachment.id }))
-        for (const { jobId } of attempts) attachment.running.delete(jobId)
-        ends.requeue(attempts).catch(onError)
-      }
-      takeCredits(attachment, frame.credits)
-      if (frame.credits.some(({ lane }) => backlog.fills(lane))) options.wakeClaims()
-    },
-    close() {
-      const { running } = attachment
-      options.log.info({ ...identityOf(attachment), running: running.size }, 'executor detached')
-      attachment.detach()
-      options.attachments.remove(attachment)
-      options.streams.delete(attachment.id)
-      onCancel.unsubscribe()
-    },
+    receive: (frame) => attachment.hear(() => takeIn(frame)),
+    close,
+  }
+
+  async function takeIn(frame: Incoming): Promise<void> {
+    if (frame.draining) attachment.stopTaking()
+    await recordReports(reports, attachment, frame)
+    // Results are not awaited: the next frame's share the next statement.
+    if (frame.results.length > 0) ends.record(attachment, frame.results).catch(onError)
+    if (frame.handedBack.length > 0) {
+      const attempts = frame.handedBack
+        .filter(({ jobId, attempt }) => attachment.running.get(jobId)?.attempt === attempt)
+        .map((ref) => ({ ...ref, attachmentId: attachment.id }))
+      for (const { jobId } of attempts) attachment.running.delete(jobId)
+      ends.requeue(attempts).catch(onError)
+    }
+    takeCredits(attachment, frame.credits)
+    if (frame.credits.some(({ lane }) => backlog.fills(lane))) options.wakeClaims()
+  }
+
+  function close(): void {
+    if (closed) return
+    closed = true
+    const { running } = attachment
+    options.log.info({ ...identityOf(attachment), running: running.size }, 'executor detached')
+    attachment.detach()
+    options.attachments.remove(attachment)
+    options.streams.delete(attachment.id)
+    onCancel.unsubscribe()
   }
 }
 

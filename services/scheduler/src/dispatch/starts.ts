@@ -6,7 +6,7 @@
  *
  * Invariants:
  *  1. A reserved slot is either used by a job that was committed as running there, or given back.
- *  2. A job committed as running here is either sent, or handed to `unsent` for the queue: also when the commit's answer
+ *  2. A job committed as running here is either sent, before anything else is done that may fail, or handed to `unsent` for the queue: also when the commit's answer
  *     was lost and only the database knows.
  */
 import { isConnectionError } from '@offstage/kit/database'
@@ -15,11 +15,18 @@ import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type { AttemptKey, JobStore, NewJob } from '../ports.ts'
-import { keyTaken, overloaded, parentNotFound, requestIdReused } from '../refusals.ts'
+import type { AttemptKey, ClaimedJob, JobStore, NewJob } from '../ports.ts'
+import {
+  conflictUnresolved,
+  keyTaken,
+  overloaded,
+  parentNotFound,
+  requestIdReused,
+} from '../refusals.ts'
 import type { Attachments, Reservation } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import { type Batcher, createBatcher } from './batcher.ts'
+import type { Deliver } from './deliver.ts'
 import { isDataError } from './persist.ts'
 import { retryConflicts } from './retry-conflicts.ts'
 import { isSameStart } from './same-start.ts'
@@ -41,8 +48,10 @@ export interface StartsOptions {
   readonly backlog: Backlog
   readonly events: JobEvents
   readonly newId: () => string
+  readonly deliver: Deliver
   /** Gets attempts that were committed as running but could not be sent. */
   unsent(attempts: readonly AttemptKey[]): void
+  onError(error: unknown): void
 }
 
 export interface StartItem {
@@ -77,30 +86,59 @@ async function startBatch(
 ): Promise<StartOutcome[]> {
   const placed = items.map((item) => place(options, item))
   const inserted = await insertPlaced(options, placed)
+  const here = sendInserted(options, placed, inserted)
   const queued: StartCommand[] = []
   const outcomes = new Array<StartOutcome>(placed.length)
   const conflicts: number[] = []
   for (const [index, job] of placed.entries()) {
     const state = inserted.get(job.id)
     if (state === undefined) {
-      releaseSlot(job)
       conflicts.push(index)
       continue
     }
     // Of two starts with the same request id in one batch, the first created the job.
     inserted.delete(job.id)
-    if (state !== JobState.running) releaseSlot(job)
-    job.item.onStarted?.(job.id)
-    const here = send(options, job, state)
+    tellStarted(options, job)
     if (state === JobState.queued) queued.push(job.command)
-    outcomes[index] = { kind: 'started', id: job.id, state, here }
+    outcomes[index] = { kind: 'started', id: job.id, state, here: here.has(job) }
   }
   options.backlog.announce(options.events, queued)
   for (const index of conflicts) {
     const job = placed[index]
-    if (job !== undefined) outcomes[index] = await resolveConflict(options, job)
+    if (job !== undefined) outcomes[index] = await conflictOutcome(options, job)
   }
   return outcomes
+}
+
+/**
+ * First of all what was committed as running is sent, and the other slots are given back: nothing that fails afterwards may
+ * keep a job from its executor. The frames leave with the turn of the event loop, so nobody has answered before the
+ * starts are told. Returns the jobs whose end will be known here.
+ */
+function sendInserted(
+  { deliver, unsent }: StartsOptions,
+  placed: readonly Placed[],
+  inserted: ReadonlyMap<string, JobState>,
+): Set<Placed> {
+  const running = new Map<string, Placed>()
+  for (const job of placed) {
+    const isRunning = inserted.get(job.id) === JobState.running && !running.has(job.id)
+    if (isRunning && job.reservation !== undefined) running.set(job.id, job)
+    else releaseSlot(job)
+  }
+  const back = deliver([...running.values()].map(claimedFrom))
+  if (back.length > 0) unsent(back)
+  for (const { jobId } of back) running.delete(jobId)
+  return new Set(running.values())
+}
+
+/** One that cannot be followed, for want of room, is answered without its end. */
+function tellStarted({ onError }: StartsOptions, { item, id }: Placed): void {
+  try {
+    item.onStarted?.(id)
+  } catch (error) {
+    onError(error)
+  }
 }
 
 function place({ attachments, backlog, newId }: StartsOptions, item: StartItem): Placed {
@@ -147,20 +185,10 @@ function releaseSlot({ reservation }: Placed): void {
   if (reservation?.attachment.taking) reservation.attachment.grant(reservation.lane, 1)
 }
 
-/** Hands a job that was committed as running to its executor; false when it was not committed so. */
-function send(
-  { attachments, unsent }: StartsOptions,
-  { id, command, reservation, lane }: Placed,
-  state: JobState,
-): boolean {
-  if (reservation === undefined || state !== JobState.running) return false
-  const { attachment } = reservation
-  if (attachments.get(attachment.id) !== attachment) {
-    unsent([{ jobId: id, attachmentId: attachment.id, attempt: 1 }])
-    return false
-  }
-  attachment.assign({
+function claimedFrom({ id, command, lane, attachmentId = '' }: Placed): ClaimedJob {
+  return {
     id,
+    attachmentId,
     namespace: command.namespace,
     method: command.method,
     owner: command.owner,
@@ -173,8 +201,17 @@ function send(
     labels: command.labels,
     traceparent: command.traceparent,
     options: command.options,
-  })
-  return true
+  }
+}
+
+/** Trouble with one conflict is no trouble for the starts it shared a batch with. */
+async function conflictOutcome(options: StartsOptions, job: Placed): Promise<StartOutcome> {
+  try {
+    return await resolveConflict(options, job)
+  } catch (error) {
+    options.onError(error)
+    return { kind: 'refused', refusal: conflictUnresolved(error) }
+  }
 }
 
 /** Finds out which job stood in the way, and does what the caller wants then (rows J4, J19). */
@@ -202,7 +239,7 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       }
       const state = await store.insertBehindKey(unplaced)
       if (state !== undefined) {
-        job.item.onStarted?.(job.id)
+        tellStarted(options, job)
         return { kind: 'started', id: job.id, state, here: false }
       }
       continue
@@ -211,7 +248,7 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
     const again = await store.insert([unplaced])
     const state = again.get(job.id)
     if (state !== undefined) {
-      job.item.onStarted?.(job.id)
+      tellStarted(options, job)
       backlog.announce(events, [command])
       return { kind: 'started', id: job.id, state, here: false }
     }

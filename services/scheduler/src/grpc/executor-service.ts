@@ -15,7 +15,7 @@ export function executorService(options: {
   return {
     attach: bidiStream<AttachRequest, AttachResponse>(
       'executors.attach',
-      async (call, { actor }) => {
+      async (call, { actor, signal }) => {
         let connection: ExecutorConnection | undefined
         const ended = new AbortController()
         try {
@@ -25,6 +25,7 @@ export function executorService(options: {
                 welcome: (sessionId) => call.send(welcomeTo(sessionId, leaseMs, schedulerName)),
                 send: (outgoing) => call.send(outgoingTo(outgoing)),
                 end: () => ended.abort(attachElsewhere()),
+                signal: AbortSignal.any([signal, ended.signal]),
               })
             } else if (frame.hello !== undefined) {
               throw invalidField('hello', 'must be in the first message only')

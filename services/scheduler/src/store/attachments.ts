@@ -10,20 +10,40 @@ import {
   claimedFromRow,
 } from './job-rows.ts'
 
+/** One attach of a session at a time, on whichever replica: those that follow see what it did. */
+const TAKE_TURN = {
+  name: 'take_turn_to_attach',
+  text: 'SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))',
+}
+
 const RECORD = {
   name: 'record_attachment',
   text: `
-    INSERT INTO offstage.attachments (id, session_id, namespace, name, scheduler, lease_until)
-    VALUES ($1, $2, $3, $4, $5, now() + $6::float8 * interval '1 ms')`,
+    INSERT INTO offstage.attachments (id, session_id, namespace, name, scheduler, renew_round)
+    SELECT $1::uuid, $2::uuid, $3, $4, $5, round FROM offstage.lease_rounds`,
 }
 
 /** In the order of their ids, as by every statement that waits for many; what follows then waits for none. */
 const LOCK_HELD = {
   name: 'lock_held_attempts',
   text: `
-    SELECT FROM offstage.jobs j JOIN offstage.attachments a ON j.attachment_id = a.id
-    WHERE a.session_id = $2::uuid AND a.id <> $1::uuid AND ${leaving('requeue', 'j.state')}
-    ORDER BY j.id FOR NO KEY UPDATE OF j`,
+    SELECT FROM offstage.jobs j
+    WHERE j.id IN (
+      SELECT held.id FROM offstage.jobs held JOIN offstage.attachments a ON held.attachment_id = a.id
+      WHERE a.session_id = $1::uuid AND ${leaving('requeue', 'held.state')}
+      UNION
+      SELECT charged.id FROM offstage.jobs charged
+      WHERE charged.crashed_sessions @> ARRAY[$1::uuid] AND charged.state < ${JobState.succeeded})
+    ORDER BY j.id FOR NO KEY UPDATE`,
+}
+
+/** The session lives: what it lost meanwhile was not lost to a crash. */
+const TAKE_CHARGE_BACK = {
+  name: 'take_charge_back',
+  text: `
+    UPDATE offstage.jobs SET crash_count = crash_count - 1,
+      crashed_sessions = nullif(array_remove(crashed_sessions, $1::uuid), '{}')
+    WHERE crashed_sessions @> ARRAY[$1::uuid] AND state < ${JobState.succeeded}`,
 }
 
 const ADOPT = {
@@ -50,39 +70,39 @@ const REQUEUE_REST = {
     RETURNING ${CHANGED_COLUMNS}`,
 }
 
-/** A statement still on its way for an older stream is caught by the sweep at once. */
+/** What a statement still on its way gives to an older stream is taken back by the sweep. */
 const END_OLDER = {
   name: 'end_older_attachments',
   text: `
-    UPDATE offstage.attachments SET lease_until = least(lease_until, now())
-    WHERE session_id = $2::uuid AND id <> $1::uuid`,
+    UPDATE offstage.attachments SET end_round = (SELECT round FROM offstage.lease_rounds)
+    WHERE session_id = $2::uuid AND id <> $1::uuid AND end_round IS NULL`,
 }
 
+/** Waits for no lock. A renewal and the end of a lease meet on the row: whichever comes second sees the first. */
 const RENEW = {
   name: 'renew_attachments',
   text: `
-    UPDATE offstage.attachments SET lease_until = now() + $2::float8 * interval '1 ms'
-    WHERE id = ANY ($1::uuid[]) RETURNING id`,
-}
-
-const FORGET = {
-  name: 'forget_attachments',
-  text: `
-    DELETE FROM offstage.attachments a
-    WHERE a.lease_until < now() - $1::float8 * interval '1 ms' AND NOT EXISTS (
-      SELECT FROM offstage.jobs j WHERE j.attachment_id = a.id AND ${leaving('requeue', 'j.state')})`,
+    WITH due AS (
+      SELECT a.id, now.round
+      FROM offstage.attachments a CROSS JOIN offstage.lease_rounds now
+      WHERE a.id = ANY ($1::uuid[]) AND a.end_round IS NULL AND (a.renew_round < now.round OR a.in_doubt)
+      ORDER BY a.id FOR NO KEY UPDATE OF a SKIP LOCKED
+    ), renewed AS (
+      UPDATE offstage.attachments a SET renew_round = greatest(a.renew_round, due.round), in_doubt = false
+      FROM due WHERE a.id = due.id
+      RETURNING a.id
+    )
+    SELECT a.id, a.id IN (SELECT id FROM renewed) OR (a.renew_round >= now.round AND NOT a.in_doubt) AS renewed
+    FROM offstage.attachments a CROSS JOIN offstage.lease_rounds now
+    WHERE a.id = ANY ($1::uuid[]) AND a.end_round IS NULL`,
 }
 
 export function createAttachmentStore(database: Database): AttachmentStore {
   return {
-    attach: (attachment, leaseMs, running) =>
-      database.transaction((tx) => attach(tx, attachment, leaseMs, running)),
-    async renew(ids, leaseMs) {
-      const { rows } = await database.query<{ id: string }>(RENEW, [ids, leaseMs])
-      return new Set(rows.map((row) => row.id))
-    },
-    async forgetLost(olderThanMs) {
-      await database.query(FORGET, [olderThanMs])
+    attach: (attachment, running) => database.transaction((tx) => attach(tx, attachment, running)),
+    async renew(ids) {
+      const { rows } = await database.query<{ id: string; renewed: boolean }>(RENEW, [ids])
+      return new Map(rows.map(({ id, renewed }) => [id, renewed]))
     },
   }
 }
@@ -90,11 +110,12 @@ export function createAttachmentStore(database: Database): AttachmentStore {
 async function attach(
   tx: Queryable,
   { id, sessionId, namespace, name, scheduler }: Attachment,
-  leaseMs: number,
   running: readonly { jobId: string; attempt: number }[],
 ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }> {
-  await tx.query(RECORD, [id, sessionId, namespace, name, scheduler, leaseMs])
-  await tx.query(LOCK_HELD, [id, sessionId])
+  await tx.query(TAKE_TURN, [sessionId])
+  await tx.query(RECORD, [id, sessionId, namespace, name, scheduler])
+  await tx.query(LOCK_HELD, [sessionId])
+  await tx.query(TAKE_CHARGE_BACK, [sessionId])
   const adopted = await tx.query<ClaimedRow>(ADOPT, [
     id,
     sessionId,

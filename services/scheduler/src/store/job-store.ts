@@ -49,7 +49,6 @@ export function createSweepStore(database: Database): SweepStore {
     promoteDue: (limit) => sweeps.promoteDue(database, limit),
     promoteBehindKey: (limit) => sweeps.promoteBehindKey(database, limit),
     expireQueued: (limit) => sweeps.expireQueued(database, limit),
-    releaseLost: (limit, crashLimit) => sweeps.releaseLost(database, limit, crashLimit),
     forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
     openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
     heldBy: (ids) => sweeps.heldBy(database, ids),

@@ -48,7 +48,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
   for (let round = 0; round < ROUNDS; round++) {
     const id = v7()
     const attachment = { id, sessionId, namespace: 'default', name: 'x', scheduler: 'x' }
-    await attachments.attach(attachment, 60_000, [])
+    await attachments.attach(attachment, [])
     const { jobId, children } = await runTree(store, id)
     const there = children.toSorted(() => Math.random() - 0.5)
     const back = there.toReversed()
@@ -61,7 +61,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
       store.requeue(back),
       store.succeed(back.map((key) => ({ ...key, result: undefined }))),
       store.setWaiting(there, true),
-      attachments.attach({ ...attachment, id: v7() }, 60_000, running),
+      attachments.attach({ ...attachment, id: v7() }, running),
     ])
     const standings = await store.readStandings(children.map((child) => child.jobId))
     expect(standings).toHaveLength(COUNT)

@@ -38,21 +38,6 @@ const FORCE_CANCELED = sweep(
   `state = ${TRANSITIONS.cancelRunning.to}, finish_time = now(), cancel_outcome = 2, attachment_id = NULL`,
 )
 
-/** A job whose executors keep dying ends as failed (row J16, poison). */
-const RELEASE_LOST = sweep(
-  'release_lost',
-  `SELECT j.id FROM offstage.jobs j JOIN offstage.attachments a ON a.id = j.attachment_id
-   WHERE ${leaving('requeue', 'j.state')} AND a.lease_until < now()`,
-  `attachment_id = NULL, crash_count = j.crash_count + 1,
-   state = CASE WHEN j.cancel_time IS NOT NULL THEN ${TRANSITIONS.cancelRunning.to}
-     WHEN j.crash_count + 1 >= $2::int THEN ${TRANSITIONS.poison.to} ELSE ${TRANSITIONS.requeue.to} END,
-   cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
-   finish_time = CASE WHEN j.cancel_time IS NOT NULL OR j.crash_count + 1 >= $2::int THEN now() END,
-   error = CASE WHEN j.cancel_time IS NULL AND j.crash_count + 1 >= $2::int THEN jsonb_build_object(
-     'brief', 'The job was given up: ' || (j.crash_count + 1) || ' executors were lost while they ran it.',
-     'detail', '', 'reason', 'EXECUTOR_LOST', 'retryable', false) ELSE j.error END`,
-)
-
 const run = async (database: Queryable, statement: typeof PROMOTE_DUE, values: unknown[]) => {
   const { rows } = await database.query<ChangedRow>(statement, values)
   return rows.map(changedFromRow)
@@ -66,12 +51,6 @@ export const expireQueued = (database: Queryable, limit: number): Promise<Change
 
 export const forceCanceled = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
   run(database, FORCE_CANCELED, [limit])
-
-export const releaseLost = (
-  database: Queryable,
-  limit: number,
-  crashLimit: number,
-): Promise<ChangedJob[]> => run(database, RELEASE_LOST, [limit, crashLimit])
 
 const KEYS_FREE = {
   name: 'keys_free',

@@ -47,6 +47,8 @@ export interface ScriptOptions {
   readonly running?: readonly AttemptRef[]
   /** Answers each assignment at once. Default false. */
   readonly auto?: boolean
+  /** False: does not wait to be welcomed. Default true. */
+  readonly welcome?: boolean
   /** Sends no heartbeats. Default false. */
   readonly silent?: boolean
 }
@@ -138,6 +140,6 @@ export async function attachExecutor(
     },
     credits: lanes.filter((credit) => credit.slots > 0),
   })
-  await until(() => welcome || ended, { what: 'a welcome' })
+  if (options.welcome ?? true) await until(() => welcome || ended, { what: 'a welcome' })
   return executor
 }

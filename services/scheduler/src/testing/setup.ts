@@ -6,6 +6,7 @@ import { type Database, openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
 import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
+import type { SchedulerDatabases } from '../databases.ts'
 import { createScheduler, type Scheduler } from '../scheduler.ts'
 import { complete, type Draft, millis } from './draft.ts'
 
@@ -22,6 +23,8 @@ export interface SetupOptions {
   readonly config?: Partial<SchedulerConfig>
   /** Default: an in-memory PGlite of its own. */
   readonly database?: Database
+  /** Instead, where the scheduler is to have several sets of connections to it. */
+  readonly databases?: SchedulerDatabases
   readonly bus?: Bus
 }
 
@@ -40,7 +43,13 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
     ...options.config,
   }
   const log = createLogger({ name: 'scheduler', level: 'error' })
-  const scheduler = createScheduler({ config, database, bus, log, authenticate: onlyDevIsAdmin })
+  const scheduler = createScheduler({
+    config,
+    database: options.databases ?? database,
+    bus,
+    log,
+    authenticate: onlyDevIsAdmin,
+  })
   await scheduler.start()
   const clients: JobClient[] = []
   const as = (user: string) => {

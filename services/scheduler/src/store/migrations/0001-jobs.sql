@@ -12,6 +12,7 @@ CREATE TABLE offstage.jobs (
   attempt             integer     NOT NULL,             -- fences: grows with each assignment
   failures            integer     NOT NULL DEFAULT 0,   -- attempts charged to the handler
   crash_count         integer     NOT NULL DEFAULT 0,   -- executor sessions lost while they ran it
+  crashed_sessions    uuid[],                           -- those; one that comes back was not lost, and is taken off
   revision            integer     NOT NULL DEFAULT 1,
   owner               text        NOT NULL,
   attachment_id       uuid,                             -- the executor attachment that holds it, while running or waiting
@@ -56,6 +57,7 @@ CREATE INDEX jobs_queued     ON offstage.jobs (namespace, method, lane, priority
 CREATE INDEX jobs_due        ON offstage.jobs (due_time) WHERE state = 1 AND NOT behind_key;
 CREATE INDEX jobs_deadline   ON offstage.jobs (queue_deadline) WHERE state IN (1, 2) AND attempt = 0 AND queue_deadline IS NOT NULL;
 CREATE INDEX jobs_held       ON offstage.jobs (attachment_id) WHERE state IN (3, 4);
+CREATE INDEX jobs_crashed    ON offstage.jobs USING gin (crashed_sessions) WHERE crashed_sessions IS NOT NULL AND state < 5;
 CREATE INDEX jobs_cancel     ON offstage.jobs (cancel_deadline) WHERE state IN (3, 4) AND cancel_time IS NOT NULL;
 CREATE INDEX jobs_parent     ON offstage.jobs (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX jobs_behind_key ON offstage.jobs (namespace, method, key, create_time, id) WHERE state = 1 AND behind_key;
@@ -69,6 +71,15 @@ CREATE INDEX jobs_listed_key     ON offstage.jobs (namespace, key, id) WHERE key
 CREATE INDEX jobs_listed_labels  ON offstage.jobs USING gin (labels jsonb_path_ops) WHERE labels IS NOT NULL;
 CREATE INDEX jobs_listed_created ON offstage.jobs USING brin (create_time);
 
+-- Leases are counted in rounds (ADR 0009). A replica begins the next one when the present one has lasted its time by the
+-- replica's own steady clock; nothing happens to the count while the database stands still, or when its clock is set.
+CREATE TABLE offstage.lease_rounds (
+  only_row     boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+  round        bigint      NOT NULL,
+  begin_time   timestamptz NOT NULL DEFAULT now()     -- what a replica that has just started goes by
+);
+INSERT INTO offstage.lease_rounds (round) VALUES (1);
+
 -- Leases are held by executor attachments, not by jobs. An attachment is one Attach stream of one executor session, so that a
 -- statement on its way when a stream breaks can never hand a job to the stream that follows.
 CREATE TABLE offstage.attachments (
@@ -78,10 +89,13 @@ CREATE TABLE offstage.attachments (
   name         text        NOT NULL,
   scheduler    text        NOT NULL,
   attach_time  timestamptz NOT NULL DEFAULT now(),
-  lease_until  timestamptz NOT NULL
-);
-CREATE INDEX attachments_lease   ON offstage.attachments (lease_until);
+  renew_round  bigint      NOT NULL,                  -- of its last renewal
+  in_doubt     boolean     NOT NULL DEFAULT false,    -- found lapsed; unless renewed it is over in the next round
+  end_round    bigint,                                -- it is over, for good: its jobs go back, nothing renews it
+  lost         boolean     NOT NULL DEFAULT false     -- over because nobody renewed it, not because its session attached again
+) WITH (fillfactor = 60);
 CREATE INDEX attachments_session ON offstage.attachments (session_id);
+CREATE INDEX attachments_ended   ON offstage.attachments (end_round) WHERE end_round IS NOT NULL;
 
 -- Every method an executor has ever announced: what a start is checked against.
 CREATE TABLE offstage.methods (

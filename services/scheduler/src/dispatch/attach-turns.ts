@@ -1,0 +1,65 @@
+/**
+ * Who may attach now: one stream of a session at a time, and few in all, so that attaching never takes the connections that
+ * renewals need, however many streams are opened.
+ *
+ * Invariants:
+ *  1. Of the streams of a session that wait, only the newest does; the others are refused, for they have been given up.
+ *  2. A stream that ends while it waits takes no turn.
+ */
+import { attachElsewhere } from '../refusals.ts'
+
+interface Waiting {
+  readonly begin: () => void
+  readonly refuse: (reason: unknown) => void
+}
+
+export class AttachTurns {
+  readonly #max: number
+  readonly #busy = new Set<string>()
+  /** By session, in the order of arrival. */
+  readonly #waiting = new Map<string, Waiting>()
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  async take<T>(sessionId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.#turn(sessionId, signal)
+    try {
+      return await work()
+    } finally {
+      this.#busy.delete(sessionId)
+      this.#admit()
+    }
+  }
+
+  async #turn(sessionId: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    this.#waiting.get(sessionId)?.refuse(attachElsewhere())
+    const turn = Promise.withResolvers<void>()
+    const waiting = { begin: turn.resolve, refuse: turn.reject }
+    this.#waiting.delete(sessionId)
+    this.#waiting.set(sessionId, waiting)
+    const giveUp = () => {
+      if (this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId)
+      turn.reject(signal.reason)
+    }
+    signal.addEventListener('abort', giveUp, { once: true })
+    this.#admit()
+    try {
+      await turn.promise
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+
+  #admit(): void {
+    for (const [sessionId, { begin }] of this.#waiting) {
+      if (this.#busy.size >= this.#max) return
+      if (this.#busy.has(sessionId)) continue
+      this.#waiting.delete(sessionId)
+      this.#busy.add(sessionId)
+      begin()
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { Logger } from '@offstage/kit/telemetry'
+import type { AttemptKey, ClaimedJob } from '../ports.ts'
+import type { Attachments } from './attachments.ts'
+
+export interface DeliverOptions {
+  readonly attachments: Attachments
+  /** Ends the stream of an attachment: its executor attaches anew. */
+  close(attachmentId: string): void
+  readonly log: Logger
+}
+
+/** Gives jobs that were committed as running to their executors; what could not be given is to go back into the queue. */
+export type Deliver = (jobs: readonly ClaimedJob[]) => AttemptKey[]
+
+export function createDeliver({ attachments, close, log }: DeliverOptions): Deliver {
+  return (jobs) => {
+    const unsent: AttemptKey[] = []
+    for (const job of jobs) {
+      const { id: jobId, attachmentId, attempt } = job
+      const attachment = attachments.get(attachmentId)
+      if (attachment?.assign(job)) continue
+      unsent.push({ jobId, attachmentId, attempt })
+      if (attachment === undefined) continue
+      // Only who attaches anew learns what of all it runs is still its own.
+      log.warn({ job: jobId, attempt, attachment: attachmentId }, 'a job was given twice')
+      close(attachmentId)
+    }
+    return unsent
+  }
+}

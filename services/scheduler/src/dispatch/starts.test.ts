@@ -1,0 +1,75 @@
+/** Nothing that fails after a commit keeps a job from its executor. */
+import { randomUUID } from 'node:crypto'
+import { createInProcessBus } from '@offstage/kit/bus'
+import { createLogger } from '@offstage/kit/telemetry'
+import { expect, test } from 'vitest'
+import { JobState } from '../domain/job-state.ts'
+import { createJobEvents } from '../events/job-events.ts'
+import type { JobStore, NewJob } from '../ports.ts'
+import { startCommand } from '../testing/start-command.ts'
+import { Attachment, type Outgoing } from './attachment.ts'
+import { Attachments } from './attachments.ts'
+import { Backlog } from './backlog.ts'
+import { createDeliver } from './deliver.ts'
+import { createStarts } from './starts.ts'
+
+const method = { name: 'test.job', lane: 1 } as ConstructorParameters<
+  typeof Attachment
+>[0]['methods'][number]
+
+async function setup(store: Partial<JobStore> = {}) {
+  const frames: Outgoing[] = []
+  const errors: unknown[] = []
+  const attachments = new Attachments()
+  const attachment = new Attachment({
+    id: randomUUID(),
+    sessionId: randomUUID(),
+    namespace: 'default',
+    name: 'test',
+    methods: [method],
+    lanes: [{ lane: 1, slots: 100 }],
+    send: (frame) => frames.push(frame),
+  })
+  attachments.add(attachment)
+  attachment.grant(1, 100)
+  const bus = createInProcessBus()
+  const insert = async (jobs: readonly NewJob[]) =>
+    new Map(jobs.map(({ id }) => [id, JobState.running] as const))
+  const log = createLogger({ name: 'test', level: 'silent' })
+  const starts = createStarts({
+    store: { insert, ...store } as JobStore,
+    attachments,
+    backlog: new Backlog(() => {}),
+    events: createJobEvents(bus),
+    newId: randomUUID,
+    deliver: createDeliver({ attachments, close: () => {}, log }),
+    unsent: () => {},
+    onError: (error) => errors.push(error),
+  })
+  const sent = () => frames.flatMap(({ assignments }) => assignments.map(({ id }) => id))
+  return { starts, sent, errors, [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose]() }
+}
+
+test('a start nobody can follow is sent and answered all the same, and so is the rest of its batch', async () => {
+  await using it = await setup()
+  const onStarted = () => {
+    throw new Error('no room')
+  }
+  const commands = [startCommand(), startCommand(), startCommand()]
+  const outcomes = await it.starts.add(commands.map((command) => ({ command, onStarted })))
+  const ids = outcomes.map((outcome) => (outcome.kind === 'started' ? outcome.id : undefined))
+  await new Promise(setImmediate)
+  expect(it.sent()).toEqual(ids)
+  expect(it.errors).toHaveLength(3)
+})
+
+test('a conflict the database cannot explain is refused by itself', async () => {
+  await using it = await setup({
+    insert: async ([, ...jobs]) => new Map(jobs.map(({ id }) => [id, JobState.running] as const)),
+    findExisting: () => Promise.reject(new Error('Connection terminated unexpectedly')),
+  })
+  const outcomes = await it.starts.add([{ command: startCommand() }, { command: startCommand() }])
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['refused', 'started'])
+  await new Promise(setImmediate)
+  expect(it.sent()).toHaveLength(1)
+})
