@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Database } from '@offstage/kit/database'
 import { JobState } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { v7 } from 'uuid'
@@ -196,13 +197,22 @@ describe('identity of a start', () => {
   })
 
   test('on conflict the running job can be returned instead', async () => {
-    await using it = await start()
+    let met = false
+    const between = (database: Database): Database => ({
+      ...database,
+      query(statement, values) {
+        met ||= statement.name === 'find_existing_job'
+        return database.query(statement, values)
+      },
+    })
+    await using it = await start({ between })
     await using executor = await attachExecutor(it.address)
     const holder = await it.jobs.start({ ...job, key: 'k' })
     const second = it.jobs.start(
       { ...job, key: 'k', keyConflictPolicy: 2, params: json('ignored') },
       { waitMs: 5_000 },
     )
+    await until(() => met, { what: 'the second start to meet the first' })
     executor.succeed(...(await executor.assigned(1)))
     expect(await second).toMatchObject({
       jobId: holder.jobId,
