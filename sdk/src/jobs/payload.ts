@@ -3,12 +3,13 @@
  * bytes themselves for an ArrayBuffer and its views. `undefined` is no value at all (row L6).
  */
 import { types } from 'node:util'
+import { LIMITS } from '@offstage/proto/limits'
 import { shown } from '../arguments/shown.ts'
 import { lossIn } from './lossless.ts'
 import { NotEncodableError, notEncodable } from './not-encodable.ts'
 
 /** More bytes than these travel through temp storage (rows J3, L4). */
-export const INLINE_BYTES_MAX = 64 * 1024
+export const INLINE_BYTES_MAX = LIMITS.inlineBytesMax
 
 /** More bytes than these are no parameters (row J3). */
 export const PARAMS_BYTES_MAX = 1024 ** 3

@@ -11,10 +11,12 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { LIMITS } from '@offstage/proto/limits'
 import { z } from 'zod'
 
-const SLOTS_MAX = 100_000
-const slots = positiveInteger.pipe(z.number().max(SLOTS_MAX, `must be at most ${SLOTS_MAX}`))
+const slots = positiveInteger.pipe(
+  z.number().max(LIMITS.laneSlotsMax, `must be at most ${LIMITS.laneSlotsMax}`),
+)
 
 const paths = z
   .string()
@@ -40,9 +42,13 @@ export const executorVariables = {
     description: 'the bearer token it attaches with; absent in development',
     secret: true,
   }),
-  name: variable('OFFSTAGE_EXECUTOR_NAME', z.string().max(200).default(defaultName), {
-    description: 'a name for people',
-  }),
+  name: variable(
+    'OFFSTAGE_EXECUTOR_NAME',
+    z.string().max(LIMITS.executorNameCharactersMax).default(defaultName),
+    {
+      description: 'a name for people',
+    },
+  ),
   host: variable('OFFSTAGE_EXECUTOR_HOST', loopbackHost.default('127.0.0.1'), {
     description: 'where its own gRPC (health, describe, drain) listens',
   }),

@@ -1,9 +1,7 @@
+import { LIMITS } from '@offstage/proto/limits'
 import type { JobDefinition } from '@offstage/sdk/jobs'
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec'
 import type { MethodAnnouncement } from '../domain/method.ts'
-
-/** What the scheduler takes of one schema. */
-const SCHEMA_BYTES_MAX = 64 * 1024
 
 /** What an executor tells of a job it can run. */
 export function announcementOf(definition: JobDefinition): MethodAnnouncement {
@@ -28,7 +26,7 @@ function jsonSchemaOf(schema: StandardSchemaV1 | undefined, side: 'input' | 'out
   const standard: Partial<StandardJSONSchemaV1.Props> = schema['~standard']
   try {
     const text = JSON.stringify(standard.jsonSchema?.[side]({ target: 'draft-2020-12' })) ?? ''
-    return Buffer.byteLength(text) <= SCHEMA_BYTES_MAX ? text : ''
+    return Buffer.byteLength(text) <= LIMITS.schemaBytesMax ? text : ''
   } catch {
     return ''
   }

@@ -3,6 +3,7 @@
  * something (signal, client, progress) comes into being when it is first asked for.
  */
 
+import { LIMITS } from '@offstage/proto/limits'
 import type { Offstage } from '@offstage/sdk/client'
 import type { JobContext } from '@offstage/sdk/jobs'
 import type { AttemptOrder } from '../domain/attempt.ts'
@@ -12,7 +13,6 @@ import { checkExtra } from './extra.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
 
-const MESSAGE_CHARS_MAX = 4_000
 const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 const HEARTBEAT_INTERVAL_MS = 100
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
@@ -84,7 +84,7 @@ export class AttemptContext implements JobContext {
     this.#reporter.message(this.#order.key, {
       number: this.#messages,
       severity,
-      text: text.slice(0, MESSAGE_CHARS_MAX),
+      text: text.slice(0, LIMITS.messageTextCharactersMax),
       ...checked,
     })
   }

@@ -1,11 +1,9 @@
 /** Finds the job definitions in module files and folders. */
 
 import { pathToFileURL } from 'node:url'
+import { LIMITS } from '@offstage/proto/limits'
 import { isJobDefinition, type JobDefinition } from '@offstage/sdk/jobs'
 import { modulesIn } from './find-modules.ts'
-
-/** As many as one executor can announce. */
-const METHODS_MAX = 10_000
 
 /**
  * Imports the modules and gathers every job definition they export, alone or in an array, by method.
@@ -33,7 +31,8 @@ export async function loadJobs(paths: readonly string[]): Promise<Map<string, Jo
       }
     }
     if (jobs.size === before) throw new Error(`no job definitions (defineJob) in ${path}`)
-    if (jobs.size > METHODS_MAX) throw new Error(`over ${METHODS_MAX} methods, with ${path}`)
+    if (jobs.size > LIMITS.methodsMax)
+      throw new Error(`over ${LIMITS.methodsMax} methods, with ${path}`)
   }
   return jobs
 }

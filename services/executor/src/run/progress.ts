@@ -1,10 +1,10 @@
+import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptKey } from '../domain/attempt.ts'
 import { checkExtra } from './extra.ts'
 import type { Reporter } from './reporter.ts'
 
 /** Between two reports of one attempt. */
 const INTERVAL_MS = 100
-const TEXT_CHARS_MAX = 1_000
 
 /**
  * The progress of one attempt (row J15): cheap enough for inner loops, because at most one report
@@ -25,7 +25,7 @@ export class Progress {
 
   report(percent: number, text = '', extra?: Record<string, unknown>): void {
     const within = Number.isNaN(percent) ? 0 : Math.min(100, Math.max(0, percent))
-    this.#newest = { percent: within, text: text.slice(0, TEXT_CHARS_MAX) }
+    this.#newest = { percent: within, text: text.slice(0, LIMITS.progressTextCharactersMax) }
     if (extra !== undefined) this.#newest.extra = checkExtra(extra)
     const waitMs = this.#sentAt + INTERVAL_MS - performance.now()
     if (waitMs <= 0) this.flush()
