@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
@@ -168,8 +169,11 @@ describe('a start', () => {
     await using it = await setUpClient()
     const text = 'x'.repeat(64 * 1024)
     await it.offstage.startJob('a', { text })
-    const source = it.scheduler.starts[0]?.job?.params?.source
-    expect(source).toEqual({ $case: 'address', value: 'value-1' })
+    const params = it.scheduler.starts[0]?.job?.params
+    expect(params?.source).toEqual({ $case: 'address', value: 'value-1' })
+    // Tells a repeated start, which stores them anew, from another.
+    const sha256 = createHash('sha256').update(JSON.stringify({ text })).digest()
+    expect(params?.sha256).toEqual(sha256)
     // As an executor reads them.
     expect(await it.offstage.storage.get('value-1')).toEqual({ text })
   })
