@@ -9,7 +9,10 @@ import { offstage, type Setup, setup } from './testing/setup.ts'
 async function startWaiting(it: Setup, path: string): Promise<string> {
   const { stdout } = await it.offstage('start', 'test.await-file', JSON.stringify({ path }))
   const jobId = stdout.trim()
-  await until(async () => (await stateOf(it, jobId)) === 'running', { what: 'the job runs' })
+  await until(async () => (await stateOf(it, jobId)) === 'running', {
+    what: 'the job runs',
+    timeoutMs: 50_000,
+  })
   return jobId
 }
 
@@ -46,7 +49,7 @@ describe('running services', () => {
       lines = (await it.offstage('list', '--state', 'running')).stdout.split('\n')
       return lines[1]?.includes('  1 %') === true
     }
-    await until(listsProgress, { what: 'the progress is listed' })
+    await until(listsProgress, { what: 'the progress is listed', timeoutMs: 50_000 })
     expect(lines[0]).toMatch(/^JOB +STATE +CREATED +DURATION +PROGRESS +METHOD/)
     expect(lines[1]).toMatch(new RegExp(`^${jobId}  running  .*s +1 % +test.await-file .*waiting`))
     const none = await it.offstage('list', '--state', 'failed', '--method', 'test.await-file')
