@@ -1,6 +1,7 @@
 import { JobState } from '@offstage/proto/jobs'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { rule, text } from '../arguments/rules.ts'
+import type { OffstageError } from '../grpc/mod.ts'
 import type { IdleClock } from '../idle/clock.ts'
 import type { JobDefinition } from '../jobs/definition.ts'
 import type { CancelOutcomeName } from './completion.ts'
@@ -21,6 +22,7 @@ import type {
   WaitAnswer,
   WaitOptions,
 } from './options.ts'
+import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
 import { startMany, startManySettled } from './start-many.ts'
 import { runOne, startOne } from './start-one.ts'
@@ -157,6 +159,17 @@ export class Offstage implements JobCalls, AsyncDisposable {
       signal: job.signal,
     }
     return new Offstage(new Session(connection, identity, clock), false)
+  }
+
+  /**
+   * Why the places where a job is to put its results are wrong, as far as storage knows; undefined for nothing. For
+   * executors, before a handler runs: a scope that is named gets a sign of life.
+   */
+  async findWrongPlace(
+    places: Pick<StartOptions, 'scope' | 'resultAddress' | 'additionalResult'>,
+    signal?: AbortSignal,
+  ): Promise<OffstageError | undefined> {
+    return new PlaceChecks(this.#session).check(places, signal)
   }
 
   startJob<P, R, I>(

@@ -1,8 +1,9 @@
 /**
- * Runs attempts on this thread, each in the same steps: find the method, read the parameters, check
- * them, call the handler, place its result, report. Whatever goes wrong in any of them becomes one
- * `HandlerEnd`; nothing that a handler throws gets past `#run`. Of an attempt that was withdrawn
- * before its handler was called nothing is reported: it is somebody else's by then.
+ * Runs attempts on this thread, each in the same steps: find the method, read the parameters and see
+ * whether results have a place to go, check the parameters, call the handler, place its result,
+ * report. Whatever goes wrong in any of them becomes one `HandlerEnd`; nothing that a handler throws
+ * gets past `#run`. Of an attempt that was withdrawn before its handler was called nothing is
+ * reported: it is somebody else's by then.
  */
 
 import type { JobDefinition } from '@offstage/sdk/jobs'
@@ -14,6 +15,7 @@ import type { ThreadOrders } from '../lanes/thread-messages.ts'
 import type { ClientSource } from './client-source.ts'
 import { AttemptContext } from './job-context.ts'
 import { checkParams, readParams } from './params.ts'
+import { PlaceCheck } from './place-check.ts'
 import type { Reporter } from './reporter.ts'
 import { placeResult } from './result.ts'
 
@@ -31,6 +33,7 @@ export type TracedAttempt = <T>(order: AttemptOrder, work: () => Promise<T>) => 
 export class Runner {
   readonly #options: RunnerOptions
   readonly #running = new Map<AttemptKey, AttemptContext>()
+  readonly #places = new PlaceCheck()
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -74,7 +77,9 @@ export class Runner {
     const { claims } = this.#options
     const definition = this.#find(order)
     const read = readParams(order, context)
-    const given = read instanceof Promise ? await read : read
+    const places = this.#places.check(order, context)
+    const isReady = places === undefined && !(read instanceof Promise)
+    const given = isReady ? read : (await Promise.all([read, places]))[0]
     const checked = checkParams(definition, given)
     const params = checked instanceof Promise ? await checked : checked
     if (!claims.begin(claim)) return undefined

@@ -95,3 +95,43 @@ test('a job that waits for room in temp storage can be canceled', async () => {
   it.attachment.cancel('a', { graceMs: 60_000 })
   expect((await it.attachment.result('a')).outcome?.$case).toBe('canceled')
 })
+
+test.each([
+  ['resultAddress', { resultAddress: 'shelf-8' }, 'VALUE_NOT_FOUND'],
+  [
+    'additionalResult',
+    { wantAdditionalResult: true, additionalResultAddress: 'shelf-8' },
+    'VALUE_NOT_FOUND',
+  ],
+  ['scope', { scope: 'shelf-8' }, 'SCOPE_CLOSED'],
+] as const)(
+  'a job whose %s is gone fails for good before its handler runs',
+  async (field, more, reason) => {
+    await using it = await setupWithStorage()
+    it.storage.gone.set('shelf-8', reason)
+    it.attachment.assign('a', 'test.counter', { to: 1 }, more)
+    const fault = await it.attachment.fault('a')
+    expect(fault).toMatchObject({ reason, retryable: false })
+    expect(fault.brief).toContain(`${field}: shelf-8 is gone`)
+    expect(it.attachment.messages).toEqual([])
+  },
+)
+
+test('a storage that cannot be asked holds no handler up', async () => {
+  await using it = await setupWithStorage()
+  it.storage.gone.set('form-1', 'STORAGE_UNAVAILABLE')
+  it.attachment.assign('a', 'test.echo', 1, { scope: 'form-1' })
+  expect(await it.attachment.value('a')).toBe(1)
+})
+
+test('storage is asked only for places that were given, and once for the jobs of one scope', async () => {
+  await using it = await setupWithStorage()
+  it.attachment.assign('a', 'test.echo', 1)
+  await it.attachment.value('a')
+  expect(it.storage.looks).toEqual([])
+  for (const id of ['b', 'c']) {
+    it.attachment.assign(id, 'test.echo', 1, { scope: 'form-1' })
+    await it.attachment.value(id)
+  }
+  expect(it.storage.looks).toEqual(['form-1'])
+})

@@ -1,9 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { clientStream, createGrpcServer, Refusal, serverStream } from '@offstage/kit/grpc'
+import { clientStream, createGrpcServer, Refusal, serverStream, unary } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
 import {
+  type DescribeValueRequest,
+  type DescribeValueResponse,
   type GetValueRequest,
   type GetValueResponse,
+  type KeepScopeAliveRequest,
+  type KeepScopeAliveResponse,
   type PutValueHeader,
   type PutValueRequest,
   type PutValueResponse,
@@ -20,6 +24,10 @@ interface Stored {
 export interface FakeStorage extends AsyncDisposable {
   readonly address: string
   readonly values: Map<string, Stored>
+  /** The addresses and scopes that were looked at. */
+  readonly looks: string[]
+  /** Addresses and scopes that are not there, and as what that is told. */
+  readonly gone: Map<string, 'VALUE_NOT_FOUND' | 'SCOPE_CLOSED' | 'STORAGE_UNAVAILABLE'>
   /** How many calls to refuse before the next is served. */
   refusals: number
   /** Why they are refused. Default: it is unavailable. */
@@ -29,6 +37,8 @@ export interface FakeStorage extends AsyncDisposable {
 const definition = {
   putValue: StorageServiceService.putValue,
   getValue: StorageServiceService.getValue,
+  describeValue: StorageServiceService.describeValue,
+  keepScopeAlive: StorageServiceService.keepScopeAlive,
 }
 
 /** Temp storage in memory, over real gRPC. */
@@ -75,11 +85,32 @@ export async function startFakeStorage(): Promise<FakeStorage> {
     const size = BigInt(bytes.length)
     return Value.fromPartial({ address, owner: user, size, contentType, sha256 })
   }
+  const look = (place: string) => {
+    storage.looks.push(place)
+    const reason = storage.gone.get(place)
+    if (reason !== undefined) throw new Refusal({ reason, message: `${place} is gone` })
+  }
+  const describeValue = unary<DescribeValueRequest, DescribeValueResponse>(
+    'values.read',
+    ({ address }) => {
+      look(address)
+      return { value: undefined }
+    },
+  )
+  const keepScopeAlive = unary<KeepScopeAliveRequest, KeepScopeAliveResponse>(
+    'values.write',
+    ({ scope }) => {
+      look(scope)
+      return { expireTime: undefined }
+    },
+  )
   const server = createGrpcServer({
     name: 'fake storage',
     host: '127.0.0.1',
     port: 0,
-    services: [{ definition, implementation: { putValue, getValue } }],
+    services: [
+      { definition, implementation: { putValue, getValue, describeValue, keepScopeAlive } },
+    ],
     log: createLogger({ name: 'fake storage', level: 'silent' }),
     stopGraceMs: 200,
   })
@@ -88,6 +119,8 @@ export async function startFakeStorage(): Promise<FakeStorage> {
     address: server.address,
     values,
     refusals: 0,
+    looks: [],
+    gone: new Map(),
     refusal: new Refusal({ code: 14, reason: 'STORAGE_UNAVAILABLE', message: 'not now' }),
     [Symbol.asyncDispose]: () => server.stop(),
   }
