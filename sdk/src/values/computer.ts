@@ -135,7 +135,7 @@ export class Computer {
   #run({ computing, params, controller, request }: Computation): unknown {
     const args = controller === undefined ? params : [...params, controller.signal]
     const fn = request ? () => request.fetch(() => this.#fn(...args)) : this.#fn
-    const result = computing.run(fn, args)
+    const result = computing.run(fn, args, this.isSync)
     this.isSync = !isThenable(result)
     return result
   }

@@ -91,10 +91,34 @@ describe('an asynchronous function that waits for its own call with equal parame
   })
 })
 
-test('so does a synchronous one', () => {
+test('so does a synchronous one, whether or not it has been seen to be one', () => {
   using store = createValuesStore()
-  const f = reusable((n: number): number => f(n) + 1, { name: 'f', store })
-  expect(() => f(1)).toThrow('f(1) would wait for itself: f(1) → f(1)')
+  let isRecursive = true
+  const f = reusable((n: number): number => (isRecursive ? f(n) + 1 : n), { name: 'f', store })
+  const message = 'f(1) would wait for itself: f(1) → f(1)'
+  expect(() => f(1)).toThrow(message)
+  isRecursive = false
+  expect(f(2)).toBe(2)
+  isRecursive = true
+  expect(() => f(1)).toThrow(message)
+})
+
+test('a synchronous one in between hides no cycle', async () => {
+  using store = createValuesStore()
+  const outer = reusable(
+    async (key: string): Promise<string> => nextTurn().then(() => between(key).answer),
+    { name: 'outer', store },
+  )
+  let isReady = true
+  const between = reusable(
+    (key: string): { readonly answer: Promise<string> | string } => ({
+      answer: isReady ? 'ready' : outer(key),
+    }),
+    { name: 'between', store, freeze: 'none' },
+  )
+  between('seen')
+  isReady = false
+  expect((await cycleOf(outer('a'))).cycle).toEqual(['outer("a")', 'outer("a")'])
 })
 
 describe('what is no cycle', () => {

@@ -2,16 +2,17 @@
  * Who waits for whom while values are computed, so that a function that would wait for itself fails and says so
  * instead of filling the stack or hanging for ever.
  *
- * How it works: a function runs in a context (contexts.ts) that names its computation. What is begun or joined there
- * is waited for by that computation, as far as anybody can know. Nothing of this is looked at on a hit.
+ * How it works: a function that may be asynchronous runs in a context that names its computation; what is begun or
+ * joined there is waited for by that computation, as far as anybody can know. Those on the stack, whose functions have
+ * not returned, are known without a context. Nothing of this is looked at on a hit.
  *
  * Invariants:
  * 1. A computation that is over waits for nobody, and nobody waits for it.
- * 2. One in its synchronous part can be found by its parameters only among those that have begun one another, since
- *    it has no place in the table yet; later ones are joined by their flight.
+ * 2. One whose function has not returned has no place in the table yet, but is on the stack; afterwards equal calls
+ *    find its flight and join it.
  */
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { shown } from '../arguments/shown.ts'
-import { current, runComputing } from './contexts.ts'
 import type { Key } from './entry.ts'
 
 /** More than this are not looked at; a longer cycle hangs. */
@@ -32,31 +33,38 @@ export class ReusableCycleError extends Error {
   }
 }
 
+/** The innermost computation whose function has not returned. */
+let onStack: Computing | undefined
+
 /** One computation, from its beginning until its outcome is decided or nobody waits for it any more. */
 export class Computing {
   readonly #name: string
   #call: { readonly key: Key; readonly params: readonly unknown[] } | undefined
-  /** The computation in whose run it has begun. */
+  /** The one below it on the stack. */
+  #below: Computing | undefined
+  /** The one that waits for it from the beginning. */
   #starter: Computing | undefined
-  /** Whether that one waits for this: not when it was answered with an old value and this runs behind. */
-  readonly #isAwaited: boolean
   #joiners: Set<Computing> | undefined
-  /** Whether its function has not returned yet. */
-  #isInSyncPart = true
 
+  /** @param isAwaited false when its caller was answered with an old value and this runs behind. */
   constructor(name: string, key: Key, params: readonly unknown[], isAwaited: boolean) {
     this.#name = name
     this.#call = { key, params }
-    this.#starter = running()
-    this.#isAwaited = isAwaited
+    this.#starter = isAwaited ? running() : undefined
   }
 
-  /** Runs the function as part of this computation. */
-  run<T>(fn: (...args: unknown[]) => T, args: readonly unknown[]): T {
+  /** Runs the function as part of this computation. What a synchronous one starts is part of those around it. */
+  run(fn: (...args: unknown[]) => unknown, args: readonly unknown[], isSync: boolean): unknown {
+    this.#below = onStack
+    onStack = this
     try {
-      return runComputing(this, fn, args)
+      if (isSync) return fn(...args)
+      // Puts back what was before; `computings.run` alone leaves an empty context, which each hit would then look into.
+      const around = new AsyncResource('ReusableValue', { requireManualDestroy: true })
+      return around.runInAsyncScope(() => computings.run(this, fn, ...args))
     } finally {
-      this.#isInSyncPart = false
+      onStack = this.#below
+      this.#below = undefined
     }
   }
 
@@ -82,11 +90,10 @@ export class Computing {
     return undefined
   }
 
-  /** Tells if the running code is in the synchronous part of a computation of the same call (invariant 2). */
+  /** Tells if the function of the same call is on the stack (invariant 2). */
   static findSelf(key: Key): ReusableCycleError | undefined {
     const way: Computing[] = []
-    for (let at = running(); at !== undefined; at = at.#starter) {
-      if (!at.#isInSyncPart) return undefined
+    for (let at = onStack; at !== undefined; at = at.#below) {
       way.push(at)
       if (at.#call !== undefined && areEqual(at.#call.key, key)) {
         return cycleOf([at, ...way.slice(0, -1).reverse(), at])
@@ -97,7 +104,7 @@ export class Computing {
 
   /** Those who wait for this one and are not over. */
   *waiting(): Generator<Computing> {
-    if (this.#isAwaited && this.#starter?.isOver === false) yield this.#starter
+    if (this.#starter?.isOver === false) yield this.#starter
     for (const joiner of this.#joiners ?? []) if (!joiner.isOver) yield joiner
   }
 
@@ -106,9 +113,12 @@ export class Computing {
   }
 }
 
-/** The computation that the running code is part of. */
+/** Apart from the contexts of contexts.ts, which each hit reads and no miss changes. */
+const computings = new AsyncLocalStorage<Computing>()
+
+/** The asynchronous computation that the running code is part of. */
 function running(): Computing | undefined {
-  const computing = current().computing
+  const computing = computings.getStore()
   return computing?.isOver ? undefined : computing
 }
 

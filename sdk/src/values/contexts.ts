@@ -9,7 +9,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { flag, rule, text } from '../arguments/rules.ts'
-import type { Computing } from './computing.ts'
 import { type Partition, Partitions } from './partition.ts'
 import { isThenable } from './thenable.ts'
 
@@ -153,22 +152,11 @@ export function runWithValuesIdentity<T>(identity: ValuesIdentity, callback: () 
   return contexts.run(new ValuesContext(outer, identity, outer.scope), callback)
 }
 
-/** Runs a function as part of a computation; whatever it starts is part of it too. */
-export function runComputing<T>(
-  computing: Computing,
-  fn: (...args: unknown[]) => T,
-  args: readonly unknown[],
-): T {
-  return contexts.run(current().within(computing), fn, ...args)
-}
-
 export class ValuesContext {
   readonly session: ValuesSession
   readonly scope: CallScope | undefined
   readonly user: string | undefined
   readonly privileged: boolean
-  /** What the code is part of; it may be over. */
-  readonly computing: Computing | undefined
   #sessionPartition: Partition | undefined
   #callPartition: Partition | undefined
   #latest: { readonly session: ValuesSession; readonly partition: Partition } | undefined
@@ -177,22 +165,11 @@ export class ValuesContext {
     outer: ValuesContext | undefined,
     identity: ValuesIdentity,
     scope: CallScope | undefined,
-    computing = outer?.computing,
   ) {
     this.session = identity.session ?? outer?.session ?? ownSession
     this.scope = scope
     this.user = 'user' in identity ? identity.user : outer?.user
     this.privileged = identity.privileged ?? outer?.privileged ?? false
-    this.computing = computing
-  }
-
-  /** The same for code that is part of a computation. */
-  within(computing: Computing): ValuesContext {
-    const inner = new ValuesContext(this, {}, this.scope, computing)
-    inner.#sessionPartition = this.#sessionPartition
-    inner.#callPartition = this.#callPartition
-    inner.#latest = this.#latest
-    return inner
   }
 
   get sessionPartition(): Partition {

@@ -1,11 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import {
   createManualValuesClock,
   createValuesStore,
   type ReusableOptions,
-  refreshReusableValues,
   reusable,
 } from './mod.ts'
 
@@ -209,34 +207,6 @@ test('idleness ends a value even in its stale time', async () => {
   expect(await it.f()).toBe('second')
 })
 
-/** Code that runs here is not seen to be part of a computation. */
-const elsewhere = AsyncLocalStorage.snapshot()
-
-test('a function that calls itself unseen with equal parameters leaves nothing of before a refresh', async () => {
-  const clock = createManualValuesClock()
-  using store = createValuesStore({ clock })
-  const gates = [1, 2].map(() => Promise.withResolvers<void>())
-  let runs = 0
-  let inner: Promise<{ run: number }> | undefined
-  const f = reusable(
-    async (): Promise<{ run: number }> => {
-      const run = ++runs
-      if (run === 1) return { run }
-      if (run === 2) inner = elsewhere(() => f())
-      await gates[run - 2]?.promise
-      return { run }
-    },
-    { name: 'f', maxAgeMs: 1000, staleIfErrorMs: 5000, store },
-  )
-  await f()
-  clock.advance(1000)
-  const outer = f()
-  await f.refresh()
-  for (const gate of gates) gate.resolve()
-  await Promise.all([outer, inner])
-  expect(f.statistics()).toMatchObject({ entries: 0, outdated: 2 })
-})
-
 test('a function that calls itself with other parameters remembers every step', () => {
   using store = createValuesStore()
   const fibonacci = reusable(
@@ -245,24 +215,6 @@ test('a function that calls itself with other parameters remembers every step', 
   )
   expect(fibonacci(70)).toBe(190392490709135)
   expect(fibonacci.statistics()).toMatchObject({ misses: 71 })
-})
-
-test('a synchronous function that comes back unseen to its own parameters keeps one value', async () => {
-  using store = createValuesStore()
-  let depth = 0
-  const f = reusable(
-    (key: string): { at: number } => {
-      const at = ++depth
-      if (at < 3) elsewhere(() => f(key))
-      return { at }
-    },
-    { name: 'f', store },
-  )
-  expect(f('a')).toEqual({ at: 1 })
-  expect(f('a')).toEqual({ at: 1 })
-  expect(f.statistics().entries).toBe(1)
-  await refreshReusableValues(undefined, { store })
-  expect(store.bytes).toBe(0)
 })
 
 test('a thenable that is no promise counts as asynchronous', async () => {
