@@ -1,4 +1,6 @@
+import { status } from '@grpc/grpc-js'
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
+import { OffstageError } from '../grpc/mod.ts'
 import { checkValue } from '../jobs/check-value.ts'
 import type { JobDefinition } from '../jobs/definition.ts'
 import { NotEncodableError } from '../jobs/not-encodable.ts'
@@ -46,6 +48,7 @@ export function specFrom(
   return {
     method: methodOf(target),
     params,
+    paramsOwned: isMoved(params),
     key: options.key ?? '',
     keyConflictPolicy: onKeyConflict === undefined ? 0 : POLICIES[onKeyConflict],
     requestId,
@@ -69,6 +72,37 @@ export function specFrom(
     traceparent: '',
     tracestate: '',
   }
+}
+
+/** Whether the parameters were moved to temp storage; they are the job's own then, and end with it. */
+export function isMoved(params: Payload | undefined): boolean {
+  return params?.source?.$case === 'address'
+}
+
+/** Answers after which there is no job that has the parameters. */
+const REFUSALS: ReadonlySet<status> = new Set([
+  status.INVALID_ARGUMENT,
+  status.ALREADY_EXISTS,
+  status.NOT_FOUND,
+  status.FAILED_PRECONDITION,
+  status.PERMISSION_DENIED,
+  status.UNIMPLEMENTED,
+])
+
+/** Deletes the parameters that were moved for a start that was refused. One short try: they end by themselves, later. */
+export async function dropRefused(
+  session: Session,
+  params: Payload | undefined,
+  error: unknown,
+): Promise<void> {
+  if (params?.source?.$case !== 'address') return
+  if (!(error instanceof OffstageError) || !REFUSALS.has(error.code)) return
+  const { values } = session.connection
+  const request = { address: params.source.value }
+  const terms = { attempts: 1, deadlineMs: 5_000 }
+  await session.callStorage(values.deleteValue.bind(values), request, terms).catch(() => {
+    // Not what the caller is to be told.
+  })
 }
 
 /**

@@ -12,7 +12,14 @@ import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
-import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import {
+  dropRefused,
+  isMoved,
+  methodOf,
+  paramsFrom,
+  type StartTarget,
+  specFrom,
+} from './job-spec.ts'
 import { isTerminal } from './job-state.ts'
 import { START_MANY_RULES, START_RULES } from './option-rules.ts'
 import type { StartManyOptions } from './options.ts'
@@ -141,6 +148,7 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
   let bytes = 0
   const add = (position: number, payload: Payload | undefined, spec: JobSpec) => {
     spec.params = payload
+    spec.paramsOwned = isMoved(payload)
     batch.specs.push(spec)
     batch.positions.push(position)
     if (payload?.source?.$case === 'inline') bytes += payload.source.value.byteLength
@@ -211,6 +219,7 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
       if (position === undefined) continue
       const outcome = outcomeFrom<R>(session, method, answer.outcomes[at])
       outcomes[position] = outcome
+      if (outcome.error !== null) await dropRefused(session, specs[at]?.params, outcome.error)
       if (outcome.job !== null && isEndLeftOut(answer.outcomes[at])) leftOut.push(outcome.job)
     }
   } catch (error) {

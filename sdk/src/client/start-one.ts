@@ -3,7 +3,7 @@ import { durationFrom } from '../jobs/policies.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
-import { methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import { dropRefused, methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { RUN_RULES, START_RULES } from './option-rules.ts'
 import type { RunOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
@@ -37,15 +37,18 @@ async function start<R>(
   const requestId = options.requestId ?? session.nextRequestId()
   const payload = await paramsFrom(session, target, params, options)
   const { jobs } = session.connection
-  const { job } = await session.callScheduler(
-    jobs.startJob.bind(jobs),
-    {
-      namespace: session.identity.namespace,
-      job: specFrom(session, target, options, payload, requestId),
-      inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
-    },
-    { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX },
-  )
+  const request = {
+    namespace: session.identity.namespace,
+    job: specFrom(session, target, options, payload, requestId),
+    inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
+  }
+  const terms = { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX }
+  const call = session.callScheduler(jobs.startJob.bind(jobs), request, terms)
+  const refused = async (error: unknown): Promise<never> => {
+    await dropRefused(session, payload, error)
+    throw error
+  }
+  const { job } = await call.catch(refused)
   if (job === undefined) throw new Error('the scheduler answered a start without a job')
   return new JobHandle(session, job.jobId, methodOf(target), job.state, job.completion)
 }

@@ -94,6 +94,28 @@ describe('a start', () => {
     expect(it.scheduler.starts.length + it.scheduler.bulkStarts.length).toBe(0)
   })
 
+  test('that is refused leaves none of its large parameters in storage; another gives them to its job', async () => {
+    await using it = await setUpClient()
+    const large = 'x'.repeat(100_000)
+    it.scheduler.onStart = () => ({ code: status.ALREADY_EXISTS, reason: 'JOB_KEY_TAKEN' })
+    await expect(it.offstage.startJob('a', large)).rejects.toThrow()
+    const [outcome] = await it.offstage.startJobsSettled('a', [large])
+    expect(outcome?.error?.reason).toBe('JOB_KEY_TAKEN')
+    expect(it.storage.values.size).toBe(0)
+
+    it.scheduler.onStart = () => undefined
+    await it.offstage.startJob('a', large)
+    await it.offstage.startJobs('a', [large, 'small'])
+    expect(it.storage.values.size).toBe(2)
+    const specs = [it.scheduler.starts.at(-1)?.job, ...(it.scheduler.bulkStarts.at(-1)?.jobs ?? [])]
+    const owned = specs.map((spec) => [spec?.params?.source?.$case, spec?.paramsOwned])
+    expect(owned.sort()).toEqual([
+      ['address', true],
+      ['address', true],
+      ['inline', false],
+    ])
+  })
+
   test('whose parameters are over 1 GiB is refused before any of them is sent', async () => {
     await using it = await setUpClient()
     // Never touched, so it takes no memory.

@@ -12,6 +12,7 @@ import { createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
 import { attachStreamOpener } from './attach/attach-stream.ts'
+import { DiscardedValues } from './attach/discarded-values.ts'
 import { Dispatcher } from './attach/dispatcher.ts'
 import { Outbox } from './attach/outbox.ts'
 import { Session } from './attach/session.ts'
@@ -45,6 +46,7 @@ export class Executor implements Service {
   )
   readonly #journal: ThreadJournal
   readonly #supervisor: Supervisor
+  readonly #discarded: DiscardedValues
   readonly #dispatcher: Dispatcher
   readonly #session: Session
   readonly #server: GrpcServer
@@ -57,12 +59,18 @@ export class Executor implements Service {
     this.#journal = new ThreadJournal(log)
     this.#supervisor = new Supervisor(this.#outbox, this.#journal)
     this.lanes = createLanes(config, this.#supervisor)
+    this.#discarded = new DiscardedValues({
+      scheduler: config.scheduler,
+      storage: config.storage,
+      log,
+    })
     this.#dispatcher = new Dispatcher({
       namespace: config.namespace,
       name: config.name,
       lanes: this.lanes,
       supervisor: this.#supervisor,
       outbox: this.#outbox,
+      discarded: this.#discarded,
     })
     this.#session = this.#createSession()
     this.#server = createGrpcServer({
@@ -164,6 +172,7 @@ export class Executor implements Service {
   async #stop(): Promise<void> {
     await this.drain()
     await this.#session.stop()
+    await this.#discarded.stop()
     await Promise.all(this.lanes.map((lane) => lane.stop()))
     await this.#server.stop()
   }

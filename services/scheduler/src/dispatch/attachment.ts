@@ -34,6 +34,8 @@ export interface Outgoing {
   fenced: AttemptRef[]
   acknowledged: AttemptRef[]
   drain: boolean
+  /** Jobs whose parameters nobody needs any more. */
+  discarded: RunningJob[]
 }
 
 export interface AttachmentOptions {
@@ -179,6 +181,11 @@ export class Attachment {
     this.#frame().acknowledged.push(attempt)
   }
 
+  /** The job has ended, and what it had in temp storage with it. */
+  discard(job: RunningJob): void {
+    this.#frame().discarded.push(job)
+  }
+
   /** The executor's own word, or the scheduler's: no new work from now on. */
   stopTaking(): void {
     this.#taking = false
@@ -217,7 +224,7 @@ export class Attachment {
 }
 
 function emptyFrame(): Outgoing {
-  return { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false }
+  return { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false, discarded: [] }
 }
 
 /** How many of the jobs, from the first on, fit into one frame; at least one. */

@@ -9,7 +9,7 @@
  */
 import { sqlStateOf } from '@offstage/kit/database'
 import type { JobError, JobStanding } from '../domain/job.ts'
-import { JobState } from '../domain/job-state.ts'
+import { isTerminal, JobState } from '../domain/job-state.ts'
 import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
 import type { Payload } from '../domain/start-command.ts'
 import type {
@@ -81,12 +81,13 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
 
   const settle = (attachment: Attachment, pending: readonly Pending[], ended: Ended) => {
     const done: ChangedJob[] = []
-    for (const [index, { key }] of pending.entries()) {
+    for (const [index, { key, job: ran }] of pending.entries()) {
       const job = ended[index]
       if (job === undefined) attachment.fence(key)
       else {
         attachment.end(key)
         attachment.acknowledge(key)
+        if (ran.options?.paramsOwned && isTerminal(job.state)) attachment.discard(ran)
         done.push(job)
       }
     }

@@ -39,6 +39,8 @@ export interface StartOptions {
   readonly attemptDeadlineMs?: number
   readonly queueDeadlineMs?: number
   readonly tracestate?: string
+  /** The parameters' value in temp storage ends with the job. */
+  readonly paramsOwned?: boolean
 }
 
 export interface StartCommand {

@@ -108,7 +108,12 @@ export function outgoingTo(frame: Outgoing): proto.AttachResponse {
     fenced: frame.fenced,
     acknowledged: frame.acknowledged,
     drain: frame.drain,
+    discarded: frame.discarded.map(discardedTo),
   }
+}
+
+function discardedTo({ params, namespace, owner }: RunningJob): proto.DiscardedValue {
+  return { address: params.address ?? '', namespace, owner, token: '' }
 }
 
 const NO_LABELS = {}
@@ -155,5 +160,6 @@ export function welcomeTo(
     fenced: [],
     acknowledged: [],
     drain: false,
+    discarded: [],
   }
 }

@@ -72,6 +72,7 @@ function refuseUnsupported(spec: proto.JobSpec): void {
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */
 function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {
   const state = spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax)
+  const paramsOwned = spec.paramsOwned && spec.params?.source?.$case === 'address'
   const plain =
     spec.displayName === '' &&
     spec.scope === '' &&
@@ -81,6 +82,7 @@ function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions
     !spec.cancelWithParent &&
     spec.retryPolicy === undefined &&
     spec.deadlines === undefined &&
+    !paramsOwned &&
     state === ''
   if (plain) return undefined
   return {
@@ -94,5 +96,6 @@ function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions
     attemptDeadlineMs: msFrom(spec.deadlines?.attempt),
     queueDeadlineMs: msFrom(spec.deadlines?.queue),
     tracestate: state || undefined,
+    paramsOwned: paramsOwned || undefined,
   }
 }

@@ -201,6 +201,23 @@ export interface AttachResponse {
   acknowledged: AttemptRef[];
   /** Take no new work and attach elsewhere when done: this replica is going away. */
   drain: boolean;
+  /**
+   * Values in temp storage that nobody needs any more: delete them, each as its owner. Told once; one that is not deleted ends by
+   * itself, later.
+   */
+  discarded: DiscardedValue[];
+}
+
+/** A value in temp storage that nobody needs any more, such as the parameters of a job that has ended. */
+export interface DiscardedValue {
+  /** Its address. */
+  address: string;
+  /** The namespace it belongs to. */
+  namespace: string;
+  /** Whose it is. */
+  owner: string;
+  /** Bears the owner's rights, as that of an assignment. Empty in development mode. */
+  token: string;
 }
 
 /** Accepts an executor session. */
@@ -1486,7 +1503,15 @@ export const WaitingReport: MessageFns<WaitingReport> = {
 };
 
 function createBaseAttachResponse(): AttachResponse {
-  return { welcome: undefined, assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false };
+  return {
+    welcome: undefined,
+    assignments: [],
+    cancels: [],
+    fenced: [],
+    acknowledged: [],
+    drain: false,
+    discarded: [],
+  };
 }
 
 export const AttachResponse: MessageFns<AttachResponse> = {
@@ -1508,6 +1533,9 @@ export const AttachResponse: MessageFns<AttachResponse> = {
     }
     if (message.drain !== false) {
       writer.uint32(48).bool(message.drain);
+    }
+    for (const v of message.discarded) {
+      DiscardedValue.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1573,6 +1601,14 @@ export const AttachResponse: MessageFns<AttachResponse> = {
             message.drain = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.discarded.push(DiscardedValue.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1598,6 +1634,98 @@ export const AttachResponse: MessageFns<AttachResponse> = {
     message.fenced = object.fenced?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.acknowledged = object.acknowledged?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.drain = object.drain ?? false;
+    message.discarded = object.discarded?.map((e) => DiscardedValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDiscardedValue(): DiscardedValue {
+  return { address: "", namespace: "", owner: "", token: "" };
+}
+
+export const DiscardedValue: MessageFns<DiscardedValue> = {
+  encode(message: DiscardedValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    if (message.token !== "") {
+      writer.uint32(34).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiscardedValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiscardedValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DiscardedValue>, I>>(base?: I): DiscardedValue {
+    return DiscardedValue.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DiscardedValue>, I>>(object: I): DiscardedValue {
+    const message = createBaseDiscardedValue();
+    message.address = object.address ?? "";
+    message.namespace = object.namespace ?? "";
+    message.owner = object.owner ?? "";
+    message.token = object.token ?? "";
     return message;
   },
 };

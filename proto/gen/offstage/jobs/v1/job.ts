@@ -363,6 +363,11 @@ export interface JobSpec {
   traceparent: string;
   /** W3C trace state that goes with `traceparent`, at most 512 characters. */
   tracestate: string;
+  /**
+   * The value at the address of `params` is the job's own: once an attempt has ended the job, whatever its end, the value is
+   * deleted. SDKs set it for what they moved to temp storage themselves. Default false; without effect on inline parameters.
+   */
+  paramsOwned: boolean;
 }
 
 export interface JobSpec_LabelsEntry {
@@ -1201,6 +1206,7 @@ function createBaseJobSpec(): JobSpec {
     executorSessionId: "",
     traceparent: "",
     tracestate: "",
+    paramsOwned: false,
   };
 }
 
@@ -1277,6 +1283,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.tracestate !== "") {
       writer.uint32(194).string(message.tracestate);
+    }
+    if (message.paramsOwned !== false) {
+      writer.uint32(200).bool(message.paramsOwned);
     }
     return writer;
   },
@@ -1489,6 +1498,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.tracestate = reader.string();
             continue;
           }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.paramsOwned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1546,6 +1563,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.executorSessionId = object.executorSessionId ?? "";
     message.traceparent = object.traceparent ?? "";
     message.tracestate = object.tracestate ?? "";
+    message.paramsOwned = object.paramsOwned ?? false;
     return message;
   },
 };
