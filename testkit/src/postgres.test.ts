@@ -51,6 +51,19 @@ test('committed rows survive a restart, a crash and a kill', async () => {
   expect(await query(postgres.url, 'select n from kept order by n')).toEqual([0, 1, 2])
 })
 
+test('a paused server answers nobody until it is resumed, and then all', async () => {
+  await using postgres = await startPostgres()
+  await postgres.pause()
+  let answered = false
+  const answer = query(postgres.url, 'select 1').finally(() => {
+    answered = true
+  })
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(answered).toBe(false)
+  await postgres.resume()
+  expect(await answer).toEqual([1])
+})
+
 test('the folder of a disposed server is removed', async () => {
   const postgres = await startPostgres()
   await postgres[Symbol.asyncDispose]()

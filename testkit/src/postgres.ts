@@ -48,6 +48,9 @@ export interface TestPostgres extends AsyncDisposable {
   stop(mode?: PostgresStopMode): Promise<void>
   /** Starts a stopped or killed server on the same port and data. */
   start(): Promise<void>
+  /** Stops every process of the server where it is, as a host that stalls does; `resume` lets them go on. */
+  pause(): Promise<void>
+  resume(): Promise<void>
   /** SIGKILL, as the out-of-memory killer does it; `start` brings the server back through recovery. */
   kill(): Promise<void>
 }
@@ -109,6 +112,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     },
     stop,
     start,
+    pause: () => signalAll(server.pid, 'SIGSTOP'),
+    resume: () => signalAll(server.pid, 'SIGCONT'),
     kill: async () => {
       server.signal('SIGKILL')
       await server.exited
@@ -121,6 +126,22 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
         await folder.remove()
       }
     },
+  }
+}
+
+/** The postmaster first: while it is stopped it makes no more backends. */
+async function signalAll(postmaster: number, signal: NodeJS.Signals): Promise<void> {
+  process.kill(postmaster, signal)
+  const { stdout } = await execFileAsync('ps', ['-A', '-o', 'pid=,ppid='])
+  for (const line of stdout.split('\n')) {
+    const [pid = 0, parent] = line.trim().split(/\s+/).map(Number)
+    if (parent !== postmaster) continue
+    try {
+      process.kill(pid, signal)
+    } catch (error) {
+      // It has ended meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
   }
 }
 

@@ -1,0 +1,66 @@
+/** Leases over real processes: what holds PostgreSQL up costs executors that live nothing (ADR 0009). */
+import { setTimeout as pause } from 'node:timers/promises'
+import { Offstage } from '@offstage/sdk'
+import { until } from '@offstage/testkit'
+import { Client } from 'pg'
+import { expect, test } from 'vitest'
+import { type Cluster, startCluster } from './cluster/cluster.ts'
+import { steps } from './cluster/jobs.ts'
+
+const jobs = new URL('./cluster/jobs.ts', import.meta.url)
+const LEASE_MS = 2_000
+
+async function stallDatabase({ postgres }: Cluster, ms: number): Promise<void> {
+  await postgres.pause()
+  try {
+    await pause(ms)
+  } finally {
+    await postgres.resume()
+  }
+}
+
+async function lockAttachments({ databaseUrl }: Cluster, ms: number): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    await client.query('BEGIN')
+    await client.query('SELECT FROM offstage.attachments FOR UPDATE')
+    await pause(ms)
+    await client.query('COMMIT')
+  } finally {
+    await client.end()
+  }
+}
+
+test.for([
+  { what: 'PostgreSQL stands still for 1.3 leases', hold: stallDatabase, leases: 1.3 },
+  { what: 'their rows are locked for 1.9 leases', hold: lockAttachments, leases: 1.9 },
+])(
+  'jobs go on with the attempt they have while $what',
+  { timeout: 120_000 },
+  async ({ hold, leases }) => {
+    await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1 })
+    await using offstage = await Offstage.connect({ scheduler: cluster.target() })
+    const count = Math.round((LEASE_MS * leases) / 50) + 40
+    const handles = await offstage.startJobs(
+      steps,
+      Array.from({ length: 4 }, () => ({ count, everyMs: 50 })),
+    )
+    await until(async () => {
+      const seen = await Promise.all(handles.map((handle) => handle.refresh()))
+      return seen.every(({ attempt }) => attempt === 1)
+    })
+    await hold(cluster, LEASE_MS * leases)
+    const ends = await Promise.all(handles.map((handle) => handle.waitForCompletion()))
+    expect(ends.map(({ state }) => state)).toEqual(handles.map(() => 'succeeded'))
+    const client = new Client({ connectionString: cluster.databaseUrl })
+    await client.connect()
+    const { rows } = await client.query(
+      'SELECT DISTINCT attempt, crash_count AS crashes FROM offstage.jobs',
+    )
+    await client.end()
+    expect(rows).toEqual([{ attempt: 1, crashes: 0 }])
+    const text = cluster.schedulers.map(({ process }) => process.stdout).join('')
+    expect(text).not.toContain('leases have run out')
+  },
+)
