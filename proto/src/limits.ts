@@ -29,6 +29,8 @@ export const LIMITS = {
   // Jobs
   /** Parameters, a result, an additional result; larger ones go through temp storage. */
   inlineBytesMax: 64 * KIB,
+  /** Parameters, by way of temp storage (row J3). */
+  paramsBytesMax: 1024 * 1024 * KIB,
   /** -1000 to 1000. */
   priorityMax: 1000,
   maxAttemptsMax: 1000,

@@ -12,7 +12,7 @@ import { NotEncodableError, notEncodable } from './not-encodable.ts'
 export const INLINE_BYTES_MAX = LIMITS.inlineBytesMax
 
 /** More bytes than these are no parameters (row J3). */
-export const PARAMS_BYTES_MAX = 1024 ** 3
+export const PARAMS_BYTES_MAX = LIMITS.paramsBytesMax
 
 /** Media type of a JSON value; an empty one on the wire means the same. */
 export const JSON_TYPE = 'application/json'
