@@ -108,6 +108,8 @@ export interface CanceledJob extends ChangedJob {
 export interface Attachment {
   readonly id: string
   readonly sessionId: string
+  /** The session its executor has given up for this one, not being lost itself; empty for none. */
+  readonly lostSessionId: string
   readonly namespace: string
   readonly name: string
   readonly scheduler: string

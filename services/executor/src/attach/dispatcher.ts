@@ -55,7 +55,7 @@ export class Dispatcher {
     for (const { slots } of this.#options.lanes) slots.close()
   }
 
-  hello(): Omit<Hello, 'sessionId'> {
+  hello(): Omit<Hello, 'sessionId' | 'lostSessionId'> {
     const { namespace, name, lanes, supervisor, outbox } = this.#options
     return {
       namespace,

@@ -117,7 +117,10 @@ test('a lease that runs out without a stream makes a new session', async () => {
   it.scheduler.refusal = undefined
   const second = await it.scheduler.attachment(2)
   expect(second.hello.sessionId).toBe(it.executor.sessionId)
-  expect(second.hello.running).toEqual([])
+  expect(second.hello).toMatchObject({ lostSessionId: sessionId, running: [] })
+  second.end()
+  const third = await it.scheduler.attachment(3)
+  expect(third.hello.lostSessionId, 'told once').toBe('')
 })
 
 test('heartbeats renew the lease of an idle executor', async () => {

@@ -34,7 +34,7 @@ const LEASE_MS_DEFAULT = 15_000
 
 export interface SessionListener {
   /** Who attaches, but for the session id. */
-  hello(): Omit<Hello, 'sessionId'>
+  hello(): Omit<Hello, 'sessionId' | 'lostSessionId'>
   /** Credits given on an earlier stream are void. */
   onAttached(): void
   /** The credits owed now; they count as given. */
@@ -70,6 +70,8 @@ export class Session {
   readonly #options: SessionOptions
   #state: State = { kind: 'idle' }
   #id: string = randomUUID()
+  /** A session that was given up, until the scheduler knows. */
+  #lostId = ''
   #leaseMs = LEASE_MS_DEFAULT
   /** Set from the first welcome of a session on. */
   #lease: NodeJS.Timeout | undefined
@@ -144,7 +146,7 @@ export class Session {
     const { outbox, listener } = this.#options
     outbox.rewind()
     const frame = emptyFrame()
-    frame.hello = { sessionId: this.#id, ...listener.hello() }
+    frame.hello = { ...listener.hello(), sessionId: this.#id, lostSessionId: this.#lostId }
     frame.draining = this.#draining
     outbox.fill(frame)
     stream.send(frame)
@@ -186,6 +188,7 @@ export class Session {
     const heartbeat = setInterval(beat, this.#leaseMs / 3)
     this.#state = { kind: 'attached', stream, heartbeat, hasRoom: true }
     this.#failures = 0
+    this.#lostId = ''
     this.#renewLease()
     this.#options.log.info({ session: this.#id, scheduler, leaseMs: this.#leaseMs }, 'attached')
     this.#options.listener.onAttached()
@@ -262,6 +265,8 @@ export class Session {
   }
 
   #lose(): void {
+    // One that was never welcomed held nothing.
+    if (this.#lease !== undefined) this.#lostId = this.#id
     clearTimeout(this.#lease)
     this.#lease = undefined
     this.#options.listener.onLost()

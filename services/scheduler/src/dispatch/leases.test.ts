@@ -157,6 +157,25 @@ test('a session that comes back takes back what it was charged with', async () =
   expect(await it.jobs.get(jobId)).toMatchObject({ attempt: 2, crashCount: 0 })
 })
 
+test.each([0, 1])(
+  'an executor that gave its session up with its lease is charged nothing, after %i crashes counted',
+  async (crashCount) => {
+    await using it = await start()
+    const first = await attachExecutor(it.address)
+    const { jobId } = await it.jobs.start(job)
+    await first.assigned(1)
+    first.cut()
+    await until(async () => (await it.jobs.get(jobId)).crashCount === crashCount)
+    await using again = await attachExecutor(it.address, {
+      lostSessionId: first.sessionId,
+      auto: true,
+    })
+    expect((await again.assigned(1))[0]).toMatchObject({ jobId, attempt: 2 })
+    expect((await it.jobs.wait([jobId])).satisfied).toBe(true)
+    expect(await it.jobs.get(jobId)).toMatchObject({ crashCount: 0 })
+  },
+)
+
 test('a storm of streams with one session id keeps nobody else from the database', async () => {
   await using it = await start()
   await using executor = await attachExecutor(it.address, { auto: true })

@@ -36,6 +36,7 @@ const ATTACHMENTS_MAX = 10_000
 
 export interface Hello {
   readonly sessionId: string
+  readonly lostSessionId: string
   readonly namespace: string
   readonly name: string
   readonly methods: readonly MethodDefinition[]
@@ -153,10 +154,10 @@ function endStreamsOf({ attachments, streams }: ServeExecutorOptions, sessionId:
 async function adopt(
   { attachmentStore, schedulerName, changed }: ServeExecutorOptions,
   attachment: Attachment,
-  { sessionId, namespace, name, running }: Hello,
+  { sessionId, lostSessionId, namespace, name, running }: Hello,
 ): Promise<void> {
   const { id } = attachment
-  const record = { id, sessionId, namespace, name, scheduler: schedulerName }
+  const record = { id, sessionId, lostSessionId, namespace, name, scheduler: schedulerName }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
   for (const job of adopted) attachment.running.set(job.id, job)
   for (const { jobId, attempt } of running) {

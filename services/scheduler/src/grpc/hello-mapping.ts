@@ -33,6 +33,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   return {
     sessionId: hello.sessionId,
+    lostSessionId: hello.lostSessionId,
     namespace: namespaceFor(actor, hello.namespace),
     name: hello.name,
     methods,
@@ -43,6 +44,9 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
 
 function noteSession(hello: proto.Hello, note: Note): void {
   if (!isJobId(hello.sessionId)) note('hello.session_id', 'must be a lower-case UUID')
+  if (hello.lostSessionId !== '' && !isJobId(hello.lostSessionId)) {
+    note('hello.lost_session_id', 'must be a lower-case UUID')
+  }
   note('hello.name', textFault(hello.name, LIMITS.executorNameCharactersMax))
   note('hello.software', textFault(hello.software, LIMITS.softwareCharactersMax))
   checkLabels('hello.labels', hello.labels, note)

@@ -33,7 +33,7 @@ const LOCK_HELD = {
       WHERE a.session_id = $1::uuid AND ${leaving('requeue', 'held.state')}
       UNION
       SELECT charged.id FROM offstage.jobs charged
-      WHERE charged.crashed_sessions @> ARRAY[$1::uuid] AND charged.state < ${JobState.succeeded})
+      WHERE charged.crashed_sessions && $2::uuid[] AND charged.state < ${JobState.succeeded})
     ORDER BY j.id FOR NO KEY UPDATE`,
 }
 
@@ -109,13 +109,14 @@ export function createAttachmentStore(database: Database): AttachmentStore {
 
 async function attach(
   tx: Queryable,
-  { id, sessionId, namespace, name, scheduler }: Attachment,
+  { id, sessionId, lostSessionId, namespace, name, scheduler }: Attachment,
   running: readonly { jobId: string; attempt: number }[],
 ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }> {
   await tx.query(TAKE_TURN, [sessionId])
   await tx.query(RECORD, [id, sessionId, namespace, name, scheduler])
-  await tx.query(LOCK_HELD, [sessionId])
-  await tx.query(TAKE_CHARGE_BACK, [sessionId])
+  const sessions = lostSessionId === '' ? [sessionId] : [sessionId, lostSessionId]
+  await tx.query(LOCK_HELD, [sessionId, sessions])
+  for (const session of sessions) await tx.query(TAKE_CHARGE_BACK, [session])
   const adopted = await tx.query<ClaimedRow>(ADOPT, [
     id,
     sessionId,
@@ -123,7 +124,7 @@ async function attach(
     running.map((attempt) => attempt.attempt),
   ])
   const requeued = await tx.query<ChangedRow>(REQUEUE_REST, [id, sessionId])
-  await tx.query(END_OLDER, [id, sessionId])
+  for (const session of sessions) await tx.query(END_OLDER, [id, session])
   return {
     adopted: adopted.rows.map(claimedFromRow),
     requeued: requeued.rows.map(changedFromRow),

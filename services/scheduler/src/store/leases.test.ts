@@ -29,6 +29,7 @@ interface Executor {
 
 const OPS = [
   'attach',
+  'attach anew',
   'break',
   'die',
   'renew',
@@ -76,6 +77,7 @@ class World {
   async do({ op, who }: Op): Promise<void> {
     const executor = this.executors[who % SESSIONS] ?? newExecutor()
     if (op === 'attach') await this.#attach(executor)
+    if (op === 'attach anew') await this.#attachAnew(executor)
     if (op === 'break') executor.attachmentId = undefined
     if (op === 'die') this.#die(executor)
     if (op === 'renew') await this.#renew()
@@ -126,11 +128,20 @@ class World {
     }
   }
 
-  async #attach(executor: Executor): Promise<void> {
+  /** Its own lease has run out: it gives up what it runs. */
+  async #attachAnew(executor: Executor): Promise<void> {
+    if (!executor.alive || this.#locks.has(executor.sessionId)) return
+    const lostSessionId = executor.sessionId
+    executor.sessionId = v7()
+    executor.running.clear()
+    await this.#attach(executor, lostSessionId)
+  }
+
+  async #attach(executor: Executor, lostSessionId = ''): Promise<void> {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
     const id = v7()
     const { sessionId } = executor
-    const record = { id, sessionId, namespace: 'default', name: 'x', scheduler: 'x' }
+    const record = { id, sessionId, lostSessionId, namespace: 'default', name: 'x', scheduler: 'x' }
     const running = [...executor.running].map(([jobId, attempt]) => ({ jobId, attempt }))
     const { adopted } = await this.#attachments.attach(record, running)
     executor.attachmentId = id

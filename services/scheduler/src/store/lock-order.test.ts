@@ -47,7 +47,14 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
   const sessionId = v7()
   for (let round = 0; round < ROUNDS; round++) {
     const id = v7()
-    const attachment = { id, sessionId, namespace: 'default', name: 'x', scheduler: 'x' }
+    const attachment = {
+      id,
+      sessionId,
+      lostSessionId: '',
+      namespace: 'default',
+      name: 'x',
+      scheduler: 'x',
+    }
     await attachments.attach(attachment, [])
     const { jobId, children } = await runTree(store, id)
     const there = children.toSorted(() => Math.random() - 0.5)

@@ -39,6 +39,7 @@ export interface ScriptOptions {
   /** Of the lane task. Default 0. */
   readonly taskSlots?: number
   readonly sessionId?: string
+  readonly lostSessionId?: string
   readonly namespace?: string
   /** What is to be said otherwise. */
   readonly hello?: Draft<Hello>
@@ -130,6 +131,7 @@ export async function attachExecutor(
   executor.say({
     hello: {
       sessionId,
+      lostSessionId: options.lostSessionId ?? '',
       name: 'scripted',
       namespace: options.namespace ?? '',
       methods: options.definitions ?? methods.map((name) => ({ name })),

@@ -69,6 +69,11 @@ export interface Hello {
    * name here is put back into the queue.
    */
   running: AttemptRef[];
+  /**
+   * The session this process had before, when it gave that up because its lease had run out: what it held goes back into the queue
+   * with the next sweep, and no crash is counted. Empty otherwise.
+   */
+  lostSessionId: string;
 }
 
 export interface Hello_LabelsEntry {
@@ -523,7 +528,17 @@ export const AttachRequest: MessageFns<AttachRequest> = {
 };
 
 function createBaseHello(): Hello {
-  return { sessionId: "", namespace: "", name: "", methods: [], lanes: [], labels: {}, software: "", running: [] };
+  return {
+    sessionId: "",
+    namespace: "",
+    name: "",
+    methods: [],
+    lanes: [],
+    labels: {},
+    software: "",
+    running: [],
+    lostSessionId: "",
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -551,6 +566,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.running) {
       AttemptRef.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.lostSessionId !== "") {
+      writer.uint32(74).string(message.lostSessionId);
     }
     return writer;
   },
@@ -635,6 +653,14 @@ export const Hello: MessageFns<Hello> = {
             message.running.push(AttemptRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lostSessionId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -668,6 +694,7 @@ export const Hello: MessageFns<Hello> = {
     );
     message.software = object.software ?? "";
     message.running = object.running?.map((e) => AttemptRef.fromPartial(e)) || [];
+    message.lostSessionId = object.lostSessionId ?? "";
     return message;
   },
 };
