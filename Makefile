@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate up down servers bench bench-history bench-values bench-idle clean
+.PHONY: help setup demo demo-up test check format generate promise up down servers bench bench-history bench-values bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -46,6 +46,9 @@ format: setup ## Format, and fix what can be fixed safely
 
 generate: setup ## Generate proto/gen from the proto files
 	@sh scripts/generate.sh
+
+promise: setup ## Take the proto files as they are for what later ones must not break
+	@buf build --exclude-source-info --path proto/offstage -o proto/promised.binpb
 
 up: setup servers ## Start the three services with PostgreSQL and NATS (JOBS=… names the job modules)
 	@OFFSTAGE_JOBS="$(JOBS)" node scripts/up.ts

@@ -9,13 +9,18 @@ import { type Authenticate, ROLES, type Role } from '@offstage/kit/auth'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
-import { ExecutorControlServiceService, ExecutorServiceService } from '@offstage/proto/executor'
+import {
+  ExecutorControlServiceService,
+  ExecutorServiceService,
+  Hello,
+} from '@offstage/proto/executor'
 import {
   JobServiceService,
+  JobSpec,
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
-import { StorageServiceService } from '@offstage/proto/storage'
+import { PutValueHeader, StorageServiceService } from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorageService, readStorageConfig } from '@offstage/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -36,6 +41,8 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'JobService.ListJobs': LOOKERS,
   'JobService.WaitJobs': LOOKERS,
   'JobService.WatchJobs': LOOKERS,
+  'JobService.FollowJobs': LOOKERS,
+  'JobService.CountJobs': LOOKERS,
   'JobService.CancelJob': OWNERS,
   'JobService.CancelJobs': OWNERS,
   'JobService.RetryJob': OWNERS,
@@ -53,6 +60,12 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'ScheduleService.ListNextRuns': LOOKERS,
   'NamespaceService.GetNamespace': NAMESPACE,
   'NamespaceService.UpdateNamespace': ['admin'],
+  'NamespaceService.CreateLease': OWNERS,
+  'NamespaceService.RenewLease': OWNERS,
+  'NamespaceService.EndLease': OWNERS,
+  'NamespaceService.ListExecutors': ['admin', 'operator', 'reader'],
+  'NamespaceService.PauseNamespace': ['admin', 'operator'],
+  'NamespaceService.ResumeNamespace': ['admin', 'operator'],
   'NamespaceService.EnterExclusiveMode': ['admin'],
   'NamespaceService.LeaveExclusiveMode': ['admin'],
   'NamespaceService.AcquireLock': OWNERS,
@@ -172,25 +185,22 @@ async function thingsOfAnn() {
   const root: Who = { user: 'root', role: 'admin' }
   const namespace = 'rights'
   const method = 'rights.method'
-  const hello = {
+  const hello = Hello.fromPartial({
     sessionId: randomUUID(),
     namespace,
     name: 'rights',
-    methods: [{ ...METHOD, name: method }],
+    methods: [{ name: method }],
     lanes: [{ lane: 1, slots: 1 }],
-    labels: {},
-    software: '',
-    running: [],
-  }
+  })
   await call('ExecutorService.Attach', root, { hello })
-  const job = { ...JOB, method }
+  const job = JobSpec.fromPartial({ method })
   const started = await call('JobService.StartJob', ann, { namespace, job })
   // A job that has ended: no watch or wait for it goes on.
   await call('JobService.CancelJob', ann, { namespace, jobId: started.messages[0].job.jobId })
   const opened = await call('StorageService.OpenScope', ann, { namespace })
   const { scope } = opened.messages[0]
   const reserved = await call('StorageService.ReserveAddress', ann, { namespace, scope })
-  const header = { ...HEADER, namespace }
+  const header = PutValueHeader.fromPartial({ namespace })
   const upload = await call('StorageService.StartUpload', ann, { header })
   return {
     job_id: String(started.messages[0].job.jobId),
@@ -202,41 +212,6 @@ async function thingsOfAnn() {
 
 type Things = Awaited<ReturnType<typeof thingsOfAnn>>
 
-const HEADER = {
-  namespace: '',
-  address: '',
-  contentType: '',
-  scope: '',
-  sha256: Buffer.alloc(0),
-  uploadId: '',
-  offset: 0n,
-  owner: '',
-  trailer: false,
-  requestId: '',
-}
-const METHOD = { name: '', description: '', paramsSchema: '', resultSchema: '', lane: 0 }
-const JOB = {
-  method: '',
-  key: '',
-  keyConflictPolicy: 0,
-  requestId: '',
-  kind: 0,
-  parentJobId: '',
-  lane: 0,
-  fallbackMethod: '',
-  scope: '',
-  resultAddress: '',
-  wantAdditionalResult: false,
-  additionalResultAddress: '',
-  priority: 0,
-  labels: {},
-  displayName: '',
-  cancelWithParent: false,
-  executorSessionId: '',
-  traceparent: '',
-  tracestate: '',
-}
-
 const namespace = 'rights'
 
 /** The RPCs that name a thing of somebody, and how they do. Those that end the thing come last. */
@@ -246,6 +221,10 @@ const TOUCHING: readonly (readonly [string, (things: Things) => object])[] = [
   [
     'JobService.WatchJobs',
     ({ job_id }) => ({ namespace, add: [{ jobId: job_id, afterSequence: 0 }] }),
+  ],
+  [
+    'JobService.FollowJobs',
+    ({ job_id }) => ({ namespace, targets: [{ jobId: job_id, afterSequence: 0 }] }),
   ],
   ['JobService.ListJobMessages', ({ job_id }) => ({ namespace, jobId: job_id })],
   ['StorageService.DescribeValue', ({ address }) => ({ address })],

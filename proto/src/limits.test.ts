@@ -22,7 +22,7 @@ function commentsOf(file: string): [field: string, comment: string][] {
       continue
     }
     message = /^message (\w+)/.exec(line)?.[1] ?? message
-    const field = /^\s+[\w .<>,]+ (\w+) = \d+;/.exec(line)?.[1]
+    const field = /^\s+[\w .<>,]+ (\w+) = \d+(?: \[.*\])?;/.exec(line)?.[1]
     if (field !== undefined) found.push([`${message}.${field}`, comment.join(' ')])
     comment = []
   }
@@ -74,6 +74,7 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'JobSpec.display_name': characters(LIMITS.displayNameCharactersMax),
   'JobSpec.traceparent': characters(LIMITS.traceparentCharactersMax),
   'JobSpec.tracestate': characters(LIMITS.tracestateCharactersMax),
+  'JobSpec.pool': characters(LIMITS.poolCharactersMax),
   'StartJobRequest.namespace': characters(LIMITS.namespaceCharactersMax),
   'StartJobRequest.inline_wait': seconds(LIMITS.inlineWaitMsMax),
   'StartJobsRequest.jobs': [`1 to ${number(LIMITS.batchMax)}`],
@@ -88,10 +89,14 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'CancelJobRequest.grace': [`0 to ${LIMITS.graceMsMax / 3_600_000} h`],
   'CancelJobsRequest.reason': characters(LIMITS.cancelReasonCharactersMax),
   'ListJobMessagesRequest.page_size': pages,
+  'FollowJobsRequest.targets': [`1 to ${number(LIMITS.batchMax)}`],
+  'CountJobsResponse.counts': [`t most ${number(LIMITS.countsMax)}`],
   'Hello.name': characters(LIMITS.executorNameCharactersMax),
   'Hello.methods': [`1 to ${number(LIMITS.methodsMax)}`],
   'Hello.labels': labels,
   'Hello.software': characters(LIMITS.softwareCharactersMax),
+  'Hello.pools': [`t most ${LIMITS.poolsMax}`],
+  'ProgressReport.heartbeat_data': kib(LIMITS.inlineBytesMax),
   'MethodDefinition.description': characters(LIMITS.descriptionCharactersMax),
   'MethodDefinition.params_schema': kib(LIMITS.schemaBytesMax),
   'MethodDefinition.result_schema': kib(LIMITS.schemaBytesMax),
@@ -105,11 +110,13 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'GetValueResponse.chunk': kib(LIMITS.readChunkBytesMax),
   'ReadAndDeleteValueResponse.chunk': kib(LIMITS.readChunkBytesMax),
   'ReserveAddressRequest.time_to_live': days(LIMITS.timeToLiveMsMax),
+  'ReserveAddressRequest.request_id': characters(LIMITS.requestIdCharactersMax),
   'ListValuesRequest.page_size': pages,
   'OpenScopeRequest.lease': [
     `${LIMITS.scopeLeaseMsMin / 1000} s to ${LIMITS.scopeLeaseMsMax / 86_400_000} day`,
   ],
   'OpenScopeRequest.display_name': characters(LIMITS.displayNameCharactersMax),
+  'OpenScopeRequest.request_id': characters(LIMITS.requestIdCharactersMax),
 }
 
 const comments = FILES.flatMap(commentsOf)

@@ -22,6 +22,7 @@ export const LIMITS = {
   traceparentCharactersMax: 100,
   /** What W3C Trace Context wants to be passed on at least. */
   tracestateCharactersMax: 512,
+  poolCharactersMax: 63,
   labelsMax: 32,
   labelKeyCharactersMax: 63,
   labelValueCharactersMax: 255,
@@ -48,6 +49,8 @@ export const LIMITS = {
   watchedMax: 10_000,
   filterValuesMax: 100,
   pageSizeMax: 1000,
+  /** Counts in one answer. */
+  countsMax: 10_000,
 
   // What executors say of a job
   briefCharactersMax: 1000,
@@ -68,6 +71,7 @@ export const LIMITS = {
   executorNameCharactersMax: 200,
   softwareCharactersMax: 200,
   methodsMax: 10_000,
+  poolsMax: 100,
   descriptionCharactersMax: 1000,
   schemaBytesMax: 64 * KIB,
   laneSlotsMax: 100_000,

@@ -1,6 +1,6 @@
 /** Reads jobs with all that the scheduler tells of them, which is more than the SDK hands to programs. */
 import { Metadata } from '@grpc/grpc-js'
-import { type Job, JobServiceClient, JobState } from '@offstage/proto/jobs'
+import { type Job, JobServiceClient, JobState, JobView } from '@offstage/proto/jobs'
 import type { ConnectOptions, JobStateName } from '@offstage/sdk'
 import { callUnary, createSchedulerChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
 import { type JobRecord, type MessageRecord, messageRecordFrom, recordFrom } from './job-record.ts'
@@ -13,7 +13,7 @@ const MESSAGES_PAGE = 1_000
 
 /** One job as the scheduler has it. Throws an OffstageError, such as JOB_NOT_FOUND. */
 export async function readJob(options: ConnectOptions, jobId: string): Promise<Job> {
-  const request = { namespace: namespaceOf(options), jobId }
+  const request = { namespace: namespaceOf(options), jobId, view: JobView.JOB_VIEW_FULL }
   const { job } = await callScheduler(options, (jobs) => jobs.getJob.bind(jobs), request)
   if (job === undefined) throw new Error(`the scheduler gave no answer for job ${jobId}`)
   return job
@@ -26,12 +26,11 @@ export async function readMessages(
 ): Promise<readonly MessageRecord[]> {
   const namespace = namespaceOf(options)
   const messages: MessageRecord[] = []
-  for (let after = 0, more = true; more; ) {
-    const request = { namespace, jobId, afterSequence: after, pageSize: MESSAGES_PAGE }
+  for (let pageToken = '', more = true; more; more = pageToken !== '') {
+    const request = { namespace, jobId, afterSequence: 0, pageSize: MESSAGES_PAGE, pageToken }
     const page = await callScheduler(options, (jobs) => jobs.listJobMessages.bind(jobs), request)
     messages.push(...page.messages.map(messageRecordFrom))
-    after = page.messages.at(-1)?.sequence ?? after
-    more = page.more
+    pageToken = page.nextPageToken
   }
   return messages
 }
@@ -57,6 +56,7 @@ export async function readNewestJobs(
     },
     pageSize: limit,
     pageToken: '',
+    view: JobView.JOB_VIEW_BASIC,
   }
   const { jobs } = await callScheduler(options, (client) => client.listJobs.bind(client), request)
   return jobs.map(recordFrom)

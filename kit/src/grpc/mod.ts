@@ -3,6 +3,7 @@ export { type AbortCause, CallAborted, type CallContext } from './call-context.t
 export { clientStream } from './client-stream.ts'
 export type { Guarded, GuardedService } from './edge.ts'
 export { ListenError, namingPort } from './listen.ts'
+export { pageTokenAt, pageTokenInvalid, positionFrom } from './page-token.ts'
 export { Refusal, type RefusalInit } from './refusal.ts'
 export { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './server.ts'
 export type { ServerTls } from './server-credentials.ts'

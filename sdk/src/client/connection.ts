@@ -87,7 +87,7 @@ export async function checkReachable(connection: Connection): Promise<void> {
 /** The server does not know the job service: any call of it says whether it is another one of ours. */
 async function askWhoAnswers({ jobs }: Connection, terms: CallOptions): Promise<void> {
   try {
-    await callUnary(jobs.getJob.bind(jobs), { namespace: '', jobId: '' }, terms)
+    await callUnary(jobs.getJob.bind(jobs), { namespace: '', jobId: '', view: 0 }, terms)
   } catch (error) {
     if (!(error instanceof OffstageError) || error.reason === 'WRONG_SERVICE') throw error
   }

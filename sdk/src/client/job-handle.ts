@@ -224,7 +224,11 @@ export class JobHandle<R = unknown> {
   /** Reads the job's record and brings this handle up to date. */
   async refresh(options: { readonly signal?: AbortSignal } = {}): Promise<JobInfo> {
     const { jobs } = this.#session.connection
-    const request = { namespace: this.#session.identity.namespace, jobId: this.id }
+    const request = {
+      namespace: this.#session.identity.namespace,
+      jobId: this.id,
+      view: 0,
+    } as const
     const { job } = await this.#session.callScheduler(jobs.getJob.bind(jobs), request, options)
     if (job === undefined) throw jobNotFound(this.id)
     this.#name = job.method

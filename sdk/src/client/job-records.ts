@@ -64,7 +64,7 @@ export class JobRecords {
     const { pageSize = 0, pageToken = '', signal } = options
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
-    const request = { namespace, filter: filterFrom(filter), pageSize, pageToken }
+    const request = { namespace, filter: filterFrom(filter), pageSize, pageToken, view: 0 } as const
     const page = await this.#session.callScheduler(jobs.listJobs.bind(jobs), request, { signal })
     return { jobs: page.jobs.map(jobInfoFrom), nextPageToken: page.nextPageToken }
   }
@@ -84,7 +84,7 @@ export class JobRecords {
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
     const grace = durationFrom(graceMs)
-    const request = { namespace, filter: filterFrom(filter), reason, grace }
+    const request = { namespace, filter: filterFrom(filter), reason, grace, validateOnly: false }
     for (let canceled = 0; ; ) {
       const answer = await this.#session.callScheduler(jobs.cancelJobs.bind(jobs), request)
       canceled += answer.canceledCount

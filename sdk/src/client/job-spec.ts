@@ -70,6 +70,7 @@ export function specFrom(
     cancelWithParent: options.cancelWithParent ?? false,
     executorSessionId: options.executorSessionId ?? '',
     traceparent: '',
+    pool: '',
     tracestate: '',
   }
 }

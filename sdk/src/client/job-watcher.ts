@@ -6,6 +6,7 @@
 import {
   JobState,
   type JobStatus,
+  JobView,
   type ListJobMessagesResponse,
   WaitMode,
 } from '@offstage/proto/jobs'
@@ -154,16 +155,15 @@ export class JobWatcher {
   ): Promise<void> {
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
-    for (let after = afterSequence; ; ) {
+    for (let pageToken = ''; ; ) {
       const page: ListJobMessagesResponse = await this.#session.callScheduler(
         jobs.listJobMessages.bind(jobs),
-        { namespace, jobId, afterSequence: after, pageSize: MESSAGES_PAGE },
+        { namespace, jobId, afterSequence, pageSize: MESSAGES_PAGE, pageToken },
         { signal },
       )
       for (const message of page.messages) take(messageFrom(message))
-      const last = page.messages.at(-1)
-      if (!page.more || last === undefined) return
-      after = last.sequence
+      pageToken = page.nextPageToken
+      if (pageToken === '') return
     }
   }
 
@@ -199,7 +199,7 @@ export class JobWatcher {
     await job.fill()
     const { jobs } = this.#session.connection
     const { namespace } = this.#session.identity
-    const request = { namespace, jobId: job.id }
+    const request = { namespace, jobId: job.id, view: JobView.JOB_VIEW_BASIC }
     const { job: record } = await this.#session.callScheduler(jobs.getJob.bind(jobs), request)
     if (record?.progress !== undefined) job.applyProgress(progressFrom(record.progress))
   }

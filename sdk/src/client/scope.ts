@@ -2,6 +2,7 @@
  * A scope kept alive (row S2): its lease is renewed at a third of its length. Renewals that fail are repeated
  * until the lease has run out by this client's clock; then the scope is lost, and its signal says so.
  */
+import { randomUUID } from 'node:crypto'
 import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
 import { durationFrom } from '../jobs/policies.ts'
@@ -15,7 +16,7 @@ export async function openScope(session: Session, options: ScopeOptions): Promis
   const { values } = session.connection
   const { leaseMs = LEASE_MS_DEFAULT, displayName = '', signal } = options
   const { namespace } = session.identity
-  const request = { namespace, lease: durationFrom(leaseMs), displayName }
+  const request = { namespace, lease: durationFrom(leaseMs), displayName, requestId: randomUUID() }
   // An answer that is lost leaves a scope nobody renews: it ends by itself.
   const answer = await session.callStorage(values.openScope.bind(values), request, { signal })
   return new KeptScope(session, answer.scope, leaseMs)

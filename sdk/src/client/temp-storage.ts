@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { LIMITS } from '@offstage/proto/limits'
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
@@ -115,6 +116,7 @@ export class TempStorage implements StorageCalls {
       namespace: identity.namespace,
       scope: scope ?? identity.scope,
       timeToLive: durationFrom(timeToLiveMs),
+      requestId: randomUUID(),
     }
     const method = connection.values.reserveAddress.bind(connection.values)
     const { value } = await this.#session.callStorage(method, request, { signal })

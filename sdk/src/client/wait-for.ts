@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { JobView } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { delayMsMax } from '../idle/clock.ts'
 import { followJob } from './handle-symbols.ts'
@@ -71,7 +72,7 @@ export async function heedOwnCancel(
 /** False also where nobody can tell: the job's signal tells it then. */
 async function isToBeCanceled(session: Session, jobId: string): Promise<boolean> {
   const { connection, identity } = session
-  const request = { namespace: identity.namespace, jobId }
+  const request = { namespace: identity.namespace, jobId, view: JobView.JOB_VIEW_BASIC }
   try {
     const method = connection.jobs.getJob.bind(connection.jobs)
     const { job } = await session.callScheduler(method, request, { attempts: 1 })

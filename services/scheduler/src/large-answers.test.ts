@@ -135,15 +135,15 @@ test('pages of large jobs and of large messages are shorter, and fit together', 
   }
   await until(async () => {
     const sequences: number[] = []
-    for (let more = true; more; ) {
-      const draft = { jobId, afterSequence: sequences.at(-1) ?? 0, pageSize: 1_000 }
+    for (let pageToken = '', more = true; more; more = pageToken !== '') {
+      const draft = { jobId, pageSize: 1_000, pageToken }
       const page = await call<proto.ListJobMessagesRequest, proto.ListJobMessagesResponse>(
         it.jobs.raw,
         it.jobs.raw.listJobMessages,
         complete<proto.ListJobMessagesRequest>(proto.ListJobMessagesRequest, draft),
       )
       sequences.push(...page.messages.map(({ sequence }) => sequence))
-      more = page.more
+      pageToken = page.nextPageToken
     }
     expect(sequences).toEqual(sequences.map((_, n) => n + 1))
     return sequences.length === 200

@@ -1,5 +1,13 @@
 /** What the scheduler needs from outside, and the shapes that pass there. */
-import type { Completion, Job, JobError, JobMessage, JobStanding, Progress } from './domain/job.ts'
+import type {
+  Completion,
+  Job,
+  JobError,
+  JobMessage,
+  JobStanding,
+  JobView,
+  Progress,
+} from './domain/job.ts'
 import type { JobState } from './domain/job-state.ts'
 import type { MethodDefinition, MethodTerms } from './domain/method-definition.ts'
 import type { Payload, StartCommand, StartOptions } from './domain/start-command.ts'
@@ -88,6 +96,13 @@ export interface JobFilter {
   readonly createdBefore: Date | undefined
 }
 
+export interface JobPage {
+  readonly size: number
+  /** Goes on below this id. */
+  readonly before: string | undefined
+  readonly view: JobView
+}
+
 export interface CancelRequest {
   readonly namespace: string
   readonly jobId: string
@@ -160,11 +175,7 @@ export interface JobStore {
   readStandings(ids: readonly string[]): Promise<JobStanding[]>
   readJob(namespace: string, id: string): Promise<Job | undefined>
   /** Newest first; undefined when the filter matches so little that it took too long. */
-  listJobs(
-    namespace: string,
-    filter: JobFilter,
-    page: { size: number; before: string | undefined },
-  ): Promise<Job[] | undefined>
+  listJobs(namespace: string, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>

@@ -2,7 +2,7 @@ import { Completion, Job, JobMessage } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { JobState } from './domain/job-state.ts'
 import { completionTo, jobTo, messageTo } from './grpc/job-mapping.ts'
-import { completionBytes, listedJobBytes, messageBytes } from './wire-size.ts'
+import { completionBytes, jobBytes, messageBytes } from './wire-size.ts'
 
 const error = {
   brief: '€'.repeat(1_000),
@@ -38,7 +38,7 @@ test.for([
   expect(encoded).toBeLessThanOrEqual(messageBytes(withExtra))
 })
 
-test('a completion and a listed job take no more than was thought', () => {
+test('a completion and a job take no more than was thought', () => {
   const wire = completionTo(completion) as Completion
   expect(Completion.encode(wire).finish().length).toBeLessThanOrEqual(completionBytes(completion))
   const id = '0'.repeat(36)
@@ -69,9 +69,12 @@ test('a completion and a listed job take no more than was thought', () => {
     cancelRequested: true,
     traceparent: '0'.repeat(55),
     options: { displayName: '€'.repeat(200), queueDeadlineMs: 1.5, attemptDeadlineMs: 1e9 },
+    params: { inline: Buffer.alloc(60_000, 'x'), type: 'text/plain' },
     lastError: error,
     progress: { percent: 1, text: '€'.repeat(1_000), extra: { n: [1, 2, 3] }, revision: 1 },
   }
-  const listed = Job.encode(jobTo(job, { brief: true })).finish().length
-  expect(listed).toBeLessThanOrEqual(listedJobBytes(job))
+  for (const view of ['basic', 'full'] as const) {
+    const bytes = Job.encode(jobTo(job, view)).finish().length
+    expect(bytes).toBeLessThanOrEqual(jobBytes(job, view))
+  }
 })

@@ -2,7 +2,7 @@
  * How many bytes things take in an answer: upper bounds that are cheap to find, so that no answer passes what one gRPC
  * message may hold (16 MiB).
  */
-import type { Completion, Job, JobMessage, Progress } from './domain/job.ts'
+import type { Completion, Job, JobMessage, JobView, Progress } from './domain/job.ts'
 import type { Payload } from './domain/start-command.ts'
 
 /** What the fixed fields of anything take: ids, times, numbers. */
@@ -26,11 +26,22 @@ export function messageBytes({ text, extra }: JobMessage): number {
   return reportBytes(text, extra)
 }
 
-/** Of a job as listings show it: without results and the details of errors. */
-export function listedJobBytes(job: Job): number {
-  const { completion, options, progress } = job
+export function jobBytes(job: Job, view: JobView): number {
+  if (view === 'basic') return basicBytes(job)
+  const { params, completion, lastError } = job
+  return (
+    basicBytes(job) + payloadBytes(params) + completionBytes(completion) + errorBytes(lastError)
+  )
+}
+
+function basicBytes({ completion, lastError, options, progress, ...job }: Job): number {
   const texts = [job.method, job.key, job.requestId, job.owner, job.traceparent]
-  texts.push(options.displayName ?? '', completion?.error?.brief ?? '', job.cancelReason)
+  texts.push(
+    options.displayName ?? '',
+    (completion?.error ?? lastError)?.brief ?? '',
+    job.cancelReason,
+  )
+  texts.push(completion?.error?.brief ?? '')
   for (const [name, value] of Object.entries(job.labels)) texts.push(name, value)
   const chars = texts.reduce((sum, text) => sum + text.length, 0)
   const fields = ENTRY_BYTES + texts.length * 4

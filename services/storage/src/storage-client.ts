@@ -82,7 +82,7 @@ export function connectStorage(address: string, user = 'ann') {
       )
     },
     async reserve(request: Partial<ReserveAddressRequest> = {}): Promise<Value> {
-      const full = { namespace: '', scope: '', timeToLive: undefined, ...request }
+      const full = { namespace: '', scope: '', timeToLive: undefined, requestId: '', ...request }
       return required(
         (
           await promised<{ value: Value | undefined }>((done) =>
@@ -109,7 +109,7 @@ export function connectStorage(address: string, user = 'ann') {
     getUpload: (uploadId: string) =>
       promised<GetUploadResponse>((done) => raw.getUpload({ uploadId }, metadata, done)),
     openScope(request: Partial<OpenScopeRequest> = {}) {
-      const full = { namespace: '', lease: undefined, displayName: '', ...request }
+      const full = { namespace: '', lease: undefined, displayName: '', requestId: '', ...request }
       return promised<OpenScopeResponse>((done) => raw.openScope(full, metadata, done))
     },
     keepScopeAlive: (scope: string) =>

@@ -63,6 +63,7 @@ export class Dispatcher {
       methods: this.#methods.map(methodDefinition),
       lanes: lanes.map((lane) => ({ lane: laneFrom(lane.name), slots: lane.slots.slots })),
       labels: {},
+      pools: [],
       software: SOFTWARE,
       // An attempt whose result is not acknowledged must not look lost.
       running: [...supervisor.running, ...outbox.unacknowledged].map(attemptRefMessage),

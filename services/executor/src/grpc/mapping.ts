@@ -131,10 +131,10 @@ export function attemptRefMessage({ jobId, attempt }: AttemptRef): AttemptRefMes
 /** A report without progress is a bare sign of life (row J17). */
 export function progressReport(ref: AttemptRef, note: ProgressNote | undefined): ProgressReport {
   const { jobId, attempt } = ref
-  if (note === undefined) return { jobId, attempt, progress: undefined }
+  if (note === undefined) return { jobId, attempt, progress: undefined, heartbeatData: undefined }
   const { percent, text, revision } = note
   const extra = note.extra === undefined ? undefined : { ...note.extra }
-  return { jobId, attempt, progress: { percent, text, extra, revision } }
+  return { jobId, attempt, progress: { percent, text, extra, revision }, heartbeatData: undefined }
 }
 
 const SEVERITIES = {

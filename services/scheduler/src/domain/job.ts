@@ -46,6 +46,9 @@ export interface JobMessage {
   readonly extra: Record<string, unknown> | undefined
 }
 
+/** How much of a job is told; `full` adds parameters, results and the details of errors. */
+export type JobView = 'basic' | 'full'
+
 export interface Job extends JobStanding {
   readonly method: string
   readonly revision: number
@@ -67,6 +70,8 @@ export interface Job extends JobStanding {
   readonly cancelReason: string
   readonly traceparent: string
   readonly options: StartOptions
+  /** Undefined where they were not asked for. */
+  readonly params: Payload | undefined
   readonly lastError: JobError | undefined
   readonly progress: Progress | undefined
 }

@@ -18,12 +18,18 @@ export const scheduleService: GuardedService<ScheduleServiceServer> = {
 export const namespaceService: GuardedService<NamespaceServiceServer> = {
   getNamespace: unimplemented('namespaces.read', 'NamespaceService.GetNamespace'),
   updateNamespace: unimplemented('namespaces.administer', 'NamespaceService.UpdateNamespace'),
+  createLease: unimplemented('locks.take', 'NamespaceService.CreateLease'),
+  renewLease: unimplemented('locks.take', 'NamespaceService.RenewLease'),
+  endLease: unimplemented('locks.take', 'NamespaceService.EndLease'),
   enterExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.EnterExclusiveMode'),
   leaveExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.LeaveExclusiveMode'),
   acquireLock: unimplemented('locks.take', 'NamespaceService.AcquireLock'),
   releaseLock: unimplemented('locks.take', 'NamespaceService.ReleaseLock'),
   listLocks: unimplemented('namespaces.read', 'NamespaceService.ListLocks'),
   listMethods: unimplemented('namespaces.read', 'NamespaceService.ListMethods'),
+  listExecutors: unimplemented('executors.read', 'NamespaceService.ListExecutors'),
+  pauseNamespace: unimplemented('namespaces.operate', 'NamespaceService.PauseNamespace'),
+  resumeNamespace: unimplemented('namespaces.operate', 'NamespaceService.ResumeNamespace'),
   pauseMethod: unimplemented('namespaces.operate', 'NamespaceService.PauseMethod'),
   resumeMethod: unimplemented('namespaces.operate', 'NamespaceService.ResumeMethod'),
 }

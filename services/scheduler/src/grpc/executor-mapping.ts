@@ -140,6 +140,7 @@ function assignmentTo(job: RunningJob): proto.Assignment {
     key: job.key,
     labels: job.labels ?? NO_LABELS,
     displayName: options?.displayName ?? '',
+    heartbeatData: undefined,
     requestedMethod: '',
   }
 }

@@ -21,7 +21,7 @@ import { JobState } from '../domain/job-state.ts'
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import type { JobFilter } from '../ports.ts'
-import { invalidFields } from '../refusals.ts'
+import { invalidField, invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
 import { completionBytes } from '../wire-size.ts'
 import { durationFrom, payloadTo, retryTo } from './mapping.ts'
@@ -141,11 +141,17 @@ function noteFilter(filter: JobFilter, note: Note): void {
   note('filter.created_before', timeFault(filter.createdBefore))
 }
 
-/** Listings leave out results and error details. */
-export function jobTo(job: Job, { brief }: { brief: boolean }): proto.Job {
+/** The view that is asked for; `view` unset: the call's own. */
+export function viewFrom(view: proto.JobView, unset: 'basic' | 'full'): 'basic' | 'full' {
+  if (view < 0 || view > 2) throw invalidField('view', 'is not a known value')
+  return view === 0 ? unset : view === 1 ? 'basic' : 'full'
+}
+
+export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
   const { options } = job
+  const basic = view === 'basic'
   const completion = completionTo(job.completion)
-  if (brief && completion !== undefined) {
+  if (basic && completion !== undefined) {
     completion.result = undefined
     completion.additionalResult = undefined
     if (completion.error !== undefined) completion.error = { ...completion.error, detail: '' }
@@ -183,6 +189,11 @@ export function jobTo(job: Job, { brief }: { brief: boolean }): proto.Job {
     cancelRequested: job.cancelRequested,
     cancelReason: job.cancelReason,
     traceparent: job.traceparent,
-    lastError: brief ? undefined : job.lastError,
+    lastError: basic ? undefined : job.lastError,
+    errorBrief: (job.completion?.error ?? job.lastError)?.brief ?? '',
+    rootJobId: job.parentId === '' ? job.id : '',
+    params: basic ? undefined : payloadTo(job.params),
+    attempts: [],
+    pool: '',
   }
 }

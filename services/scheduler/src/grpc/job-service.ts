@@ -1,8 +1,9 @@
-import { mayTouch } from '@offstage/kit/auth'
+import { type Actor, mayTouch } from '@offstage/kit/auth'
 import {
   bidiStream,
   type CallContext,
   type GuardedService,
+  serverStream,
   statusFromError,
   unary,
 } from '@offstage/kit/grpc'
@@ -10,20 +11,19 @@ import { currentTraceparent, currentTracestate, type Logger } from '@offstage/ki
 import { textFault } from '@offstage/proto/field-rules'
 import * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
-import { countFitting, createRoom } from '../answer-size.ts'
+import { createRoom } from '../answer-size.ts'
 import { isJobId, type StartCommand } from '../domain/start-command.ts'
 import type { CancelJob } from '../jobs/cancel-job.ts'
 import type { FindJobs } from '../jobs/find-jobs.ts'
 import type { Started, StartJobs } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch } from '../waits/job-watch.ts'
-import { messageBytes } from '../wire-size.ts'
 import * as map from './job-mapping.ts'
 import { boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
 import { unimplemented } from './unimplemented.ts'
-import { watchJobs } from './watch-jobs.ts'
+import { followJobs, watchJobs } from './watch-jobs.ts'
 
 export interface JobUseCases {
   readonly startJobs: StartJobs
@@ -36,6 +36,11 @@ const GRACE_MS = 10_000
 const WAIT_MS = 30_000
 
 export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.JobServiceServer> {
+  const newWatch = (actor: Actor, text: string) => {
+    const namespace = namespaceFor(actor, text)
+    const canSee = (owner: string) => mayTouch(actor, 'jobs.read', { namespace, owner })
+    return use.newWatch({ namespace, canSee })
+  }
   return {
     startJob: unary('jobs.start', async (request: proto.StartJobRequest, context) => {
       const { job: spec } = request
@@ -63,18 +68,23 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
       }
     }),
 
-    getJob: unary('jobs.read', async ({ namespace, jobId }: proto.GetJobRequest, { actor }) => {
-      const job = await use.findJobs.get(actor, namespaceFor(actor, namespace), jobIdFrom(jobId))
-      return { job: map.jobTo(job, { brief: false }) }
-    }),
+    getJob: unary(
+      'jobs.read',
+      async ({ namespace, jobId, view }: proto.GetJobRequest, { actor }) => {
+        const told = map.viewFrom(view, 'full')
+        const job = await use.findJobs.get(actor, namespaceFor(actor, namespace), jobIdFrom(jobId))
+        return { job: map.jobTo(job, told) }
+      },
+    ),
 
     listJobs: unary('jobs.read', async (request: proto.ListJobsRequest, { actor }) => {
-      const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken }
       const filter = map.filterFrom(request.filter)
+      const view = map.viewFrom(request.view, 'basic')
+      const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken, view }
       if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
       const namespace = namespaceFor(actor, request.namespace)
       const { jobs, nextPageToken } = await use.findJobs.list(actor, namespace, filter, page)
-      return { jobs: jobs.map((job) => map.jobTo(job, { brief: true })), nextPageToken }
+      return { jobs: jobs.map((job) => map.jobTo(job, view)), nextPageToken }
     }),
 
     waitJobs: unary('jobs.read', async (request: proto.WaitJobsRequest, { actor, signal }) => {
@@ -95,17 +105,12 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
 
     watchJobs: bidiStream<proto.WatchJobsRequest, proto.WatchJobsResponse>(
       'jobs.read',
-      (call, context) =>
-        watchJobs(
-          call,
-          (text) => {
-            const namespace = namespaceFor(context.actor, text)
-            const canSee = (owner: string) =>
-              mayTouch(context.actor, 'jobs.read', { namespace, owner })
-            return use.newWatch({ namespace, canSee })
-          },
-          context.signal,
-        ),
+      (call, { actor, signal }) =>
+        watchJobs(call, (namespace) => newWatch(actor, namespace), signal),
+    ),
+
+    followJobs: serverStream('jobs.read', (request: proto.FollowJobsRequest, { actor, signal }) =>
+      followJobs(request, newWatch(actor, request.namespace), signal),
     ),
 
     cancelJob: unary('jobs.cancel', async (request: proto.CancelJobRequest, { actor }) => {
@@ -122,20 +127,18 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
     listJobMessages: unary(
       'jobs.read',
       async (request: proto.ListJobMessagesRequest, { actor }) => {
-        const { messages, more } = await use.findJobs.messages(
+        const { afterSequence: after, pageToken: token } = request
+        const { messages, nextPageToken } = await use.findJobs.messages(
           actor,
           namespaceFor(actor, request.namespace),
           jobIdFrom(request.jobId),
-          { after: request.afterSequence, size: pageSizeFrom(request.pageSize, 100) },
+          { after, token, size: pageSizeFrom(request.pageSize, 100) },
         )
-        const fitting = countFitting(messages, messageBytes)
-        return {
-          messages: messages.slice(0, fitting).map(map.messageTo),
-          more: more || fitting < messages.length,
-        }
+        return { messages: messages.map(map.messageTo), nextPageToken }
       },
     ),
 
+    countJobs: unimplemented('jobs.read', 'JobService.CountJobs'),
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
     retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
     deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),

@@ -74,7 +74,7 @@ export function retryFrom(policy: proto.RetryPolicy | undefined): RetryPolicy | 
     initialBackoffMs,
     backoffMultiplier: policy.backoffMultiplier || defaults.backoffMultiplier,
     backoffMsMax: msFrom(policy.maxBackoff) ?? Math.max(defaults.backoffMsMax, initialBackoffMs),
-    jitter: policy.jitter || defaults.jitter,
+    jitter: policy.jitter ?? defaults.jitter,
   }
 }
 

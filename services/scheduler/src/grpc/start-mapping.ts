@@ -64,6 +64,7 @@ function hasEntries(labels: Record<string, string>): boolean {
 /** What a newer caller may ask for and this scheduler cannot do is refused, never passed over. */
 function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.fallbackMethod !== '') throw notImplemented('fallback_method')
+  if (spec.pool !== '') throw notImplemented('pool')
   if (spec.executorSessionId !== '') throw notImplemented('executor_session_id')
   if (spec.deadlines?.total !== undefined) throw notImplemented('deadlines.total')
   if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')

@@ -55,6 +55,25 @@ export async function watchJobs(
   }
 }
 
+/** The same for jobs that are all named at the start: ends when every one has. */
+export async function* followJobs(
+  { targets }: proto.FollowJobsRequest,
+  watch: JobWatch,
+  signal: AbortSignal,
+): AsyncGenerator<proto.FollowJobsResponse, void, undefined> {
+  using watching = watch
+  if (targets.length === 0 || targets.length > LIMITS.batchMax) {
+    throw invalidField('targets', `must be 1 to ${LIMITS.batchMax}`)
+  }
+  addTargets(watching, 'targets', targets)
+  while (watching.size > 0 && !signal.aborted) {
+    await watching.changed(signal)
+    for (const events of inParts(await watching.read(), eventBytes)) {
+      yield { events: events.map(watchEventTo) }
+    }
+  }
+}
+
 function eventBytes(event: WatchEvent): number {
   switch (event.kind) {
     case 'progress':
@@ -74,8 +93,14 @@ function changeTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
   if (watch.size + request.add.length > LIMITS.watchedMax) {
     throw invalidField('add', `would watch more than ${LIMITS.watchedMax} jobs on one stream`)
   }
-  for (const { jobId, afterSequence } of request.add) {
-    if (!isJobId(jobId)) throw invalidField('add.job_id', 'must be a job id, a lower-case UUID')
+  addTargets(watch, 'add', request.add)
+}
+
+function addTargets(watch: JobWatch, field: string, targets: readonly proto.WatchTarget[]): void {
+  for (const [index, { jobId, afterSequence }] of targets.entries()) {
+    if (!isJobId(jobId)) {
+      throw invalidField(`${field}[${index}].job_id`, 'must be a job id, a lower-case UUID')
+    }
     watch.add(jobId, afterSequence)
   }
 }

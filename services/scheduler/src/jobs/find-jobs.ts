@@ -1,15 +1,14 @@
 /** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
-import { createHash } from 'node:crypto'
 import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
-import { Refusal } from '@offstage/kit/grpc'
+import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
 import { countFitting } from '../answer-size.ts'
-import type { Job, JobMessage, JobStanding } from '../domain/job.ts'
+import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
 import type { JobFilter, JobStore } from '../ports.ts'
 import { jobNotFound, listingTooSlow } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
-import { listedJobBytes } from '../wire-size.ts'
+import { jobBytes, messageBytes } from '../wire-size.ts'
 
 export interface FindJobs {
   get(actor: Actor, namespace: string, jobId: string): Promise<Job>
@@ -17,7 +16,7 @@ export interface FindJobs {
     actor: Actor,
     namespace: string,
     filter: JobFilter,
-    page: { size: number; token: string },
+    page: { size: number; token: string; view: JobView },
   ): Promise<{ jobs: Job[]; nextPageToken: string }>
   wait(
     actor: Actor,
@@ -29,8 +28,8 @@ export interface FindJobs {
     actor: Actor,
     namespace: string,
     jobId: string,
-    page: { after: number; size: number },
-  ): Promise<{ messages: JobMessage[]; more: boolean }>
+    page: { after: number; size: number; token: string },
+  ): Promise<{ messages: JobMessage[]; nextPageToken: string }>
 }
 
 export function createFindJobs(options: {
@@ -49,18 +48,25 @@ export function createFindJobs(options: {
 
   return {
     get,
-    async list(actor, namespace, filter, { size, token }) {
+    async list(actor, namespace, filter, { size, token, view }) {
       const visible = mayForOthers(actor, 'jobs.read') ? filter : ownOnly(actor, filter)
-      const digest = digestOf(namespace, filter)
-      const before = token === '' ? undefined : readToken(token, digest)
+      const listing = ['jobs', namespace, filter]
+      const before = positionFrom(token, listing)
+      if (before !== undefined && !isJobId(before)) throw pageTokenInvalid()
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
-      const found = await store.listJobs(namespace, visible, { size: size + 1, before })
+      const found = await store.listJobs(namespace, visible, { size: size + 1, before, view })
       if (found === undefined) throw listingTooSlow()
       const progress = await store.readProgress(found.map(({ id }) => id))
       const jobs = found.map((job) => ({ ...job, progress: progress.get(job.id) }))
-      const page = jobs.slice(0, Math.min(size, countFitting(jobs, listedJobBytes)))
+      const page = jobs.slice(
+        0,
+        Math.min(
+          size,
+          countFitting(jobs, (job) => jobBytes(job, view)),
+        ),
+      )
       const more = jobs.length > page.length
-      return { jobs: page, nextPageToken: more ? writeToken(page.at(-1)?.id ?? '', digest) : '' }
+      return { jobs: page, nextPageToken: more ? pageTokenAt(page.at(-1)?.id ?? '', listing) : '' }
     },
     async wait(actor, namespace, { ids, any, timeoutMs }, signal) {
       using waiter = new Waiter(
@@ -79,10 +85,16 @@ export function createFindJobs(options: {
       const standings = ids.map((id) => waiter.ended.get(id) ?? first.get(id))
       return { standings, satisfied }
     },
-    async messages(actor, namespace, jobId, { after, size }) {
+    async messages(actor, namespace, jobId, { after, size, token }) {
       await get(actor, namespace, jobId)
-      const messages = await store.readMessages(jobId, after, size + 1)
-      return { messages: messages.slice(0, size), more: messages.length > size }
+      const listing = ['messages', namespace, jobId, after]
+      const from = Number(positionFrom(token, listing) ?? after)
+      if (!Number.isSafeInteger(from)) throw pageTokenInvalid()
+      const messages = await store.readMessages(jobId, from, size + 1)
+      const page = messages.slice(0, Math.min(size, countFitting(messages, messageBytes)))
+      const last = page.at(-1)?.sequence
+      const more = messages.length > page.length && last !== undefined
+      return { messages: page, nextPageToken: more ? pageTokenAt(String(last), listing) : '' }
     },
   }
 }
@@ -91,24 +103,4 @@ export function createFindJobs(options: {
 function ownOnly(actor: Actor, filter: JobFilter): JobFilter | undefined {
   if (filter.owner !== '' && filter.owner !== actor.user) return undefined
   return { ...filter, owner: actor.user }
-}
-
-/** Binds a page token to the listing it was made for. */
-function digestOf(namespace: string, filter: JobFilter): string {
-  const text = JSON.stringify([namespace, filter])
-  return createHash('sha256').update(text).digest('base64url').slice(0, 12)
-}
-
-function writeToken(lastId: string, digest: string): string {
-  return Buffer.from(`${digest}.${lastId}`).toString('base64url')
-}
-
-function readToken(token: string, digest: string): string {
-  const [made, lastId = ''] = Buffer.from(token, 'base64url').toString().split('.')
-  if (made === digest && isJobId(lastId)) return lastId
-  throw new Refusal({
-    reason: 'PAGE_TOKEN_INVALID',
-    message: 'page_token does not belong to this listing; start again without it',
-    violations: [{ field: 'page_token', description: 'does not belong to this listing' }],
-  })
 }

@@ -141,6 +141,9 @@ export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j
   CASE WHEN ${leaving('requeue', 'j.state')} THEN (
     SELECT a.session_id FROM offstage.attachments a WHERE a.id = j.attachment_id) END AS session_id`
 
+/** Parameters may be large: read only where they are shown. */
+export const FULL_JOB_COLUMNS = `${JOB_COLUMNS}, j.params, j.params_address, j.params_type`
+
 export interface JobRow extends ChangedRow {
   lane: number
   attempt: number
@@ -160,6 +163,10 @@ export interface JobRow extends ChangedRow {
   session_id: string | null
   cancel_time: Date | null
   cancel_reason: string | null
+  /** In the view `full`. */
+  params?: Uint8Array | null
+  params_address?: string | null
+  params_type?: string | null
 }
 
 export function jobFromRow(row: JobRow): Job {
@@ -186,7 +193,13 @@ export function jobFromRow(row: JobRow): Job {
     cancelReason: row.cancel_reason ?? '',
     traceparent: row.traceparent ?? '',
     options: row.options ?? {},
+    params: paramsFromRow(row),
     lastError: open ? (row.error ?? undefined) : undefined,
     progress: undefined,
   }
+}
+
+function paramsFromRow({ params, params_address, params_type }: JobRow): Payload | undefined {
+  if (params === undefined) return undefined
+  return payloadOf(params, params_address ?? null, params_type ?? null) ?? { type: '' }
 }

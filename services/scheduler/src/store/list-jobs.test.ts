@@ -32,7 +32,13 @@ test('what has an index is found among very many; what has none is given up afte
   const run = (text: string) => database.query<{ seq: number }>({ name: '', text })
   for (const text of [HISTORY, 'VACUUM ANALYZE offstage.jobs']) await run(text)
   const list = (filter: Partial<JobFilter>, limitMs?: number) =>
-    listJobs(database, 'default', { ...all, ...filter }, { size: 10, before: undefined }, limitMs)
+    listJobs(
+      database,
+      'default',
+      { ...all, ...filter },
+      { size: 10, before: undefined, view: 'basic' },
+      limitMs,
+    )
   const read = async () => {
     await run('SELECT pg_stat_force_next_flush()')
     const { rows } = await run(

@@ -10,17 +10,17 @@
  */
 import { type Database, sqlStateOf } from '@offstage/kit/database'
 import type { Job } from '../domain/job.ts'
-import type { JobFilter } from '../ports.ts'
-import { JOB_COLUMNS, type JobRow, jobFromRow } from './job-rows.ts'
+import type { JobFilter, JobPage } from '../ports.ts'
+import { FULL_JOB_COLUMNS, JOB_COLUMNS, type JobRow, jobFromRow } from './job-rows.ts'
 
 const LIMIT_MS = 5_000
 const QUERY_CANCELED = '57014'
 
 /** Not prepared: the plan depends on which filters are set. */
-const LIST = {
+const listing = (columns: string) => ({
   name: '',
   text: `
-    SELECT ${JOB_COLUMNS} FROM offstage.jobs j
+    SELECT ${columns} FROM offstage.jobs j
     WHERE j.namespace = $1
       AND ($2::uuid IS NULL OR j.id < $2::uuid)
       AND ($3::smallint[] IS NULL OR j.state = ANY ($3::smallint[]))
@@ -34,14 +34,15 @@ const LIST = {
       AND ($11::timestamptz IS NULL OR j.create_time < $11::timestamptz)
     ORDER BY j.id DESC
     LIMIT $12::int`,
-}
+})
+const LISTINGS = { basic: listing(JOB_COLUMNS), full: listing(FULL_JOB_COLUMNS) }
 
 /** Undefined when it took longer than the time limit. */
 export async function listJobs(
   database: Database,
   namespace: string,
   filter: JobFilter,
-  page: { size: number; before: string | undefined },
+  page: JobPage,
   limitMs = LIMIT_MS,
 ): Promise<Job[] | undefined> {
   const values = [
@@ -61,7 +62,7 @@ export async function listJobs(
   try {
     return await database.transaction(async (tx) => {
       await tx.query({ name: '', text: `SET LOCAL statement_timeout = ${limitMs}` })
-      const { rows } = await tx.query<JobRow>(LIST, values)
+      const { rows } = await tx.query<JobRow>(LISTINGS[page.view], values)
       return rows.map(jobFromRow)
     })
   } catch (error) {

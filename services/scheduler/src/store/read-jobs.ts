@@ -3,7 +3,7 @@ import type { Job, JobStanding } from '../domain/job.ts'
 import type { Payload, StartCommand } from '../domain/start-command.ts'
 import type { ExistingJob, NewJob } from '../ports.ts'
 import {
-  JOB_COLUMNS,
+  FULL_JOB_COLUMNS,
   type JobRow,
   jobFromRow,
   STANDING_COLUMNS,
@@ -26,7 +26,7 @@ export async function readStandings(
 
 const JOB = {
   name: 'read_job',
-  text: `SELECT ${JOB_COLUMNS} FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1`,
+  text: `SELECT ${FULL_JOB_COLUMNS} FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1`,
 }
 
 export async function readJob(

@@ -74,6 +74,8 @@ export interface Hello {
    * with the next sweep, and no crash is counted. Empty otherwise.
    */
   lostSessionId: string;
+  /** The pools it serves (row J21), at most 100. Default: the default pool. */
+  pools: string[];
 }
 
 export interface Hello_LabelsEntry {
@@ -161,7 +163,11 @@ export interface ProgressReport {
   /** Its attempt. */
   attempt: number;
   /** How far it has come; `revision` is counted by the executor from 1 within the attempt. */
-  progress: Progress | undefined;
+  progress:
+    | Progress
+    | undefined;
+  /** What the next attempt is to be given should this one end without a result, at most 64 KiB; the newest stands. */
+  heartbeatData: Payload | undefined;
 }
 
 /** A message of an attempt. */
@@ -283,6 +289,8 @@ export interface Assignment {
   displayName: string;
   /** The method that was asked for, when `method` is its fallback. */
   requestedMethod: string;
+  /** What an earlier attempt of the job reported last as `heartbeat_data`; not set for none. */
+  heartbeatData: Payload | undefined;
 }
 
 export interface Assignment_LabelsEntry {
@@ -538,6 +546,7 @@ function createBaseHello(): Hello {
     software: "",
     running: [],
     lostSessionId: "",
+    pools: [],
   };
 }
 
@@ -569,6 +578,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.lostSessionId !== "") {
       writer.uint32(74).string(message.lostSessionId);
+    }
+    for (const v of message.pools) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -661,6 +673,14 @@ export const Hello: MessageFns<Hello> = {
             message.lostSessionId = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.pools.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -695,6 +715,7 @@ export const Hello: MessageFns<Hello> = {
     message.software = object.software ?? "";
     message.running = object.running?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.lostSessionId = object.lostSessionId ?? "";
+    message.pools = object.pools?.map((e) => e) || [];
     return message;
   },
 };
@@ -1255,7 +1276,7 @@ export const AttemptResult: MessageFns<AttemptResult> = {
 };
 
 function createBaseProgressReport(): ProgressReport {
-  return { jobId: "", attempt: 0, progress: undefined };
+  return { jobId: "", attempt: 0, progress: undefined, heartbeatData: undefined };
 }
 
 export const ProgressReport: MessageFns<ProgressReport> = {
@@ -1268,6 +1289,9 @@ export const ProgressReport: MessageFns<ProgressReport> = {
     }
     if (message.progress !== undefined) {
       Progress.encode(message.progress, writer.uint32(26).fork()).join();
+    }
+    if (message.heartbeatData !== undefined) {
+      Payload.encode(message.heartbeatData, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1309,6 +1333,14 @@ export const ProgressReport: MessageFns<ProgressReport> = {
             message.progress = Progress.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.heartbeatData = Payload.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1330,6 +1362,9 @@ export const ProgressReport: MessageFns<ProgressReport> = {
     message.attempt = object.attempt ?? 0;
     message.progress = (object.progress !== undefined && object.progress !== null)
       ? Progress.fromPartial(object.progress)
+      : undefined;
+    message.heartbeatData = (object.heartbeatData !== undefined && object.heartbeatData !== null)
+      ? Payload.fromPartial(object.heartbeatData)
       : undefined;
     return message;
   },
@@ -1860,6 +1895,7 @@ function createBaseAssignment(): Assignment {
     labels: {},
     displayName: "",
     requestedMethod: "",
+    heartbeatData: undefined,
   };
 }
 
@@ -1924,6 +1960,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.requestedMethod !== "") {
       writer.uint32(162).string(message.requestedMethod);
+    }
+    if (message.heartbeatData !== undefined) {
+      Payload.encode(message.heartbeatData, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -2104,6 +2143,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.requestedMethod = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.heartbeatData = Payload.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2153,6 +2200,9 @@ export const Assignment: MessageFns<Assignment> = {
     );
     message.displayName = object.displayName ?? "";
     message.requestedMethod = object.requestedMethod ?? "";
+    message.heartbeatData = (object.heartbeatData !== undefined && object.heartbeatData !== null)
+      ? Payload.fromPartial(object.heartbeatData)
+      : undefined;
     return message;
   },
 };

@@ -163,6 +163,26 @@ export namespace MessageSeverity {
   export type UNRECOGNIZED = typeof MessageSeverity.UNRECOGNIZED;
 }
 
+/** How much of a job is told. */
+export const JobView = {
+  /** JOB_VIEW_UNSPECIFIED - Not set; what the call says is its default. */
+  JOB_VIEW_UNSPECIFIED: 0,
+  /** JOB_VIEW_BASIC - All but parameters, results, attempts and error details. */
+  JOB_VIEW_BASIC: 1,
+  /** JOB_VIEW_FULL - All. */
+  JOB_VIEW_FULL: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type JobView = typeof JobView[keyof typeof JobView];
+
+export namespace JobView {
+  export type JOB_VIEW_UNSPECIFIED = typeof JobView.JOB_VIEW_UNSPECIFIED;
+  export type JOB_VIEW_BASIC = typeof JobView.JOB_VIEW_BASIC;
+  export type JOB_VIEW_FULL = typeof JobView.JOB_VIEW_FULL;
+  export type UNRECOGNIZED = typeof JobView.UNRECOGNIZED;
+}
+
 /** Serialized parameters or a serialized result: the bytes themselves, or the address of a value in temp storage. */
 export interface Payload {
   /** Where the bytes are. Not set: no value (the result of a procedure, row L6). */
@@ -198,8 +218,8 @@ export interface RetryPolicy {
   maxBackoff:
     | Duration
     | undefined;
-  /** Share of each pause that is random: 0 to 1. Default 0.2. */
-  jitter: number;
+  /** Share of each pause that is random: 0 to 1; 0 for none. Default 0.2. */
+  jitter?: number | undefined;
 }
 
 /** Time limits of a job (row J17); each unset one is taken from the method, else there is no limit. */
@@ -290,6 +310,33 @@ export interface JobMessage {
   extra: { [key: string]: any } | undefined;
 }
 
+/** One run of a job's handler (row J23). */
+export interface JobAttempt {
+  /** From 1. */
+  attempt: number;
+  /** The executor session that ran it. */
+  executorSessionId: string;
+  /** The executor's name. */
+  executorName: string;
+  /** The lane it ran in. */
+  lane: Lane;
+  /** When it was assigned. */
+  startTime:
+    | Date
+    | undefined;
+  /** When it ended; not set while it runs. */
+  finishTime:
+    | Date
+    | undefined;
+  /**
+   * SUCCEEDED, FAILED or CANCELED as it ended itself; QUEUED where it was handed back or its executor was lost; RUNNING or WAITING
+   * while it runs.
+   */
+  outcome: JobState;
+  /** One sentence, where it failed. */
+  errorBrief: string;
+}
+
 /** What a caller asks for when it starts a job. */
 export interface JobSpec {
   /**
@@ -368,6 +415,8 @@ export interface JobSpec {
    * deleted. SDKs set it for what they moved to temp storage themselves. Default false; without effect on inline parameters.
    */
   paramsOwned: boolean;
+  /** Run only on executors that serve this pool (row J21). Default: the default pool. At most 63 characters. */
+  pool: string;
 }
 
 export interface JobSpec_LabelsEntry {
@@ -449,6 +498,18 @@ export interface Job {
     | undefined;
   /** Why a cancel was asked for, in the words of who asked first; empty where none was, or without a reason. */
   cancelReason: string;
+  /** The first ancestor: the job itself where it has no parent. */
+  rootJobId: string;
+  /** The parameters. In the view FULL. */
+  params:
+    | Payload
+    | undefined;
+  /** The attempts, oldest first, at most the newest 100. In the view FULL. */
+  attempts: JobAttempt[];
+  /** One sentence on why it failed, or why its newest attempt did; empty for none. */
+  errorBrief: string;
+  /** The pool it runs in; empty for the default one. */
+  pool: string;
 }
 
 export interface Job_LabelsEntry {
@@ -562,7 +623,7 @@ export const Payload: MessageFns<Payload> = {
 };
 
 function createBaseRetryPolicy(): RetryPolicy {
-  return { maxAttempts: 0, initialBackoff: undefined, backoffMultiplier: 0, maxBackoff: undefined, jitter: 0 };
+  return { maxAttempts: 0, initialBackoff: undefined, backoffMultiplier: 0, maxBackoff: undefined, jitter: undefined };
 }
 
 export const RetryPolicy: MessageFns<RetryPolicy> = {
@@ -579,7 +640,7 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     if (message.maxBackoff !== undefined) {
       Duration.encode(message.maxBackoff, writer.uint32(34).fork()).join();
     }
-    if (message.jitter !== 0) {
+    if (message.jitter !== undefined) {
       writer.uint32(41).double(message.jitter);
     }
     return writer;
@@ -663,7 +724,7 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     message.maxBackoff = (object.maxBackoff !== undefined && object.maxBackoff !== null)
       ? Duration.fromPartial(object.maxBackoff)
       : undefined;
-    message.jitter = object.jitter ?? 0;
+    message.jitter = object.jitter ?? undefined;
     return message;
   },
 };
@@ -1180,6 +1241,154 @@ export const JobMessage: MessageFns<JobMessage> = {
   },
 };
 
+function createBaseJobAttempt(): JobAttempt {
+  return {
+    attempt: 0,
+    executorSessionId: "",
+    executorName: "",
+    lane: 0,
+    startTime: undefined,
+    finishTime: undefined,
+    outcome: 0,
+    errorBrief: "",
+  };
+}
+
+export const JobAttempt: MessageFns<JobAttempt> = {
+  encode(message: JobAttempt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== 0) {
+      writer.uint32(8).int32(message.attempt);
+    }
+    if (message.executorSessionId !== "") {
+      writer.uint32(18).string(message.executorSessionId);
+    }
+    if (message.executorName !== "") {
+      writer.uint32(26).string(message.executorName);
+    }
+    if (message.lane !== 0) {
+      writer.uint32(32).int32(message.lane);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(42).fork()).join();
+    }
+    if (message.finishTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.finishTime), writer.uint32(50).fork()).join();
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(56).int32(message.outcome);
+    }
+    if (message.errorBrief !== "") {
+      writer.uint32(66).string(message.errorBrief);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobAttempt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobAttempt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.executorSessionId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.executorName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lane = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.finishTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.errorBrief = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JobAttempt>, I>>(base?: I): JobAttempt {
+    return JobAttempt.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JobAttempt>, I>>(object: I): JobAttempt {
+    const message = createBaseJobAttempt();
+    message.attempt = object.attempt ?? 0;
+    message.executorSessionId = object.executorSessionId ?? "";
+    message.executorName = object.executorName ?? "";
+    message.lane = object.lane ?? 0;
+    message.startTime = object.startTime ?? undefined;
+    message.finishTime = object.finishTime ?? undefined;
+    message.outcome = object.outcome ?? 0;
+    message.errorBrief = object.errorBrief ?? "";
+    return message;
+  },
+};
+
 function createBaseJobSpec(): JobSpec {
   return {
     method: "",
@@ -1207,6 +1416,7 @@ function createBaseJobSpec(): JobSpec {
     traceparent: "",
     tracestate: "",
     paramsOwned: false,
+    pool: "",
   };
 }
 
@@ -1286,6 +1496,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.paramsOwned !== false) {
       writer.uint32(200).bool(message.paramsOwned);
+    }
+    if (message.pool !== "") {
+      writer.uint32(210).string(message.pool);
     }
     return writer;
   },
@@ -1506,6 +1719,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.paramsOwned = reader.bool();
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1564,6 +1785,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.traceparent = object.traceparent ?? "";
     message.tracestate = object.tracestate ?? "";
     message.paramsOwned = object.paramsOwned ?? false;
+    message.pool = object.pool ?? "";
     return message;
   },
 };
@@ -1665,6 +1887,11 @@ function createBaseJob(): Job {
     traceparent: "",
     lastError: undefined,
     cancelReason: "",
+    rootJobId: "",
+    params: undefined,
+    attempts: [],
+    errorBrief: "",
+    pool: "",
   };
 }
 
@@ -1756,6 +1983,21 @@ export const Job: MessageFns<Job> = {
     }
     if (message.cancelReason !== "") {
       writer.uint32(226).string(message.cancelReason);
+    }
+    if (message.rootJobId !== "") {
+      writer.uint32(234).string(message.rootJobId);
+    }
+    if (message.params !== undefined) {
+      Payload.encode(message.params, writer.uint32(242).fork()).join();
+    }
+    for (const v of message.attempts) {
+      JobAttempt.encode(v!, writer.uint32(250).fork()).join();
+    }
+    if (message.errorBrief !== "") {
+      writer.uint32(258).string(message.errorBrief);
+    }
+    if (message.pool !== "") {
+      writer.uint32(266).string(message.pool);
     }
     return writer;
   },
@@ -2000,6 +2242,46 @@ export const Job: MessageFns<Job> = {
             message.cancelReason = reader.string();
             continue;
           }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.rootJobId = reader.string();
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.params = Payload.decode(reader, reader.uint32());
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.attempts.push(JobAttempt.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.errorBrief = reader.string();
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2063,6 +2345,13 @@ export const Job: MessageFns<Job> = {
       ? JobError.fromPartial(object.lastError)
       : undefined;
     message.cancelReason = object.cancelReason ?? "";
+    message.rootJobId = object.rootJobId ?? "";
+    message.params = (object.params !== undefined && object.params !== null)
+      ? Payload.fromPartial(object.params)
+      : undefined;
+    message.attempts = object.attempts?.map((e) => JobAttempt.fromPartial(e)) || [];
+    message.errorBrief = object.errorBrief ?? "";
+    message.pool = object.pool ?? "";
     return message;
   },
 };

@@ -12,8 +12,10 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -23,7 +25,7 @@ import {
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Status } from "../../../google/rpc/status.ts";
-import { CancelOutcome, Completion, Job, JobKind, JobMessage, JobSpec, JobState, Progress } from "./job.ts";
+import { CancelOutcome, Completion, Job, JobKind, JobMessage, JobSpec, JobState, JobView, Progress } from "./job.ts";
 
 /** For how many of the jobs WaitJobs waits. */
 export const WaitMode = {
@@ -43,6 +45,29 @@ export namespace WaitMode {
   export type WAIT_MODE_ALL = typeof WaitMode.WAIT_MODE_ALL;
   export type WAIT_MODE_ANY = typeof WaitMode.WAIT_MODE_ANY;
   export type UNRECOGNIZED = typeof WaitMode.UNRECOGNIZED;
+}
+
+/** What jobs are counted by. */
+export const JobDimension = {
+  /** JOB_DIMENSION_UNSPECIFIED - Not set. Refused. */
+  JOB_DIMENSION_UNSPECIFIED: 0,
+  /** JOB_DIMENSION_STATE - The state they are in. */
+  JOB_DIMENSION_STATE: 1,
+  /** JOB_DIMENSION_METHOD - The method they call. */
+  JOB_DIMENSION_METHOD: 2,
+  /** JOB_DIMENSION_CREATE_MINUTE - The minute they were created in. */
+  JOB_DIMENSION_CREATE_MINUTE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type JobDimension = typeof JobDimension[keyof typeof JobDimension];
+
+export namespace JobDimension {
+  export type JOB_DIMENSION_UNSPECIFIED = typeof JobDimension.JOB_DIMENSION_UNSPECIFIED;
+  export type JOB_DIMENSION_STATE = typeof JobDimension.JOB_DIMENSION_STATE;
+  export type JOB_DIMENSION_METHOD = typeof JobDimension.JOB_DIMENSION_METHOD;
+  export type JOB_DIMENSION_CREATE_MINUTE = typeof JobDimension.JOB_DIMENSION_CREATE_MINUTE;
+  export type UNRECOGNIZED = typeof JobDimension.UNRECOGNIZED;
 }
 
 /** What holds a job back. */
@@ -159,6 +184,8 @@ export interface GetJobRequest {
   namespace: string;
   /** Required. */
   jobId: string;
+  /** Default FULL. */
+  view: JobView;
 }
 
 /** Answers GetJob. */
@@ -211,14 +238,13 @@ export interface ListJobsRequest {
   pageSize: number;
   /** From the last answer; opaque, bound to the filter it was made for. PAGE_TOKEN_INVALID otherwise. */
   pageToken: string;
+  /** Default BASIC. */
+  view: JobView;
 }
 
 /** Answers ListJobs. */
 export interface ListJobsResponse {
-  /**
-   * Newest first, and fewer than a page where they would become too large (3 MiB). Results and error details are left out;
-   * GetJob has them.
-   */
+  /** Newest first, and fewer than a page where they would become too large (3 MiB). */
   jobs: Job[];
   /** Empty on the last page. */
   nextPageToken: string;
@@ -284,6 +310,20 @@ export interface WatchJobsResponse {
   events: JobEvent[];
 }
 
+/** Asks to follow jobs. */
+export interface FollowJobsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Required: 1 to 1,000 jobs. */
+  targets: WatchTarget[];
+}
+
+/** Carries what happened since the last one. */
+export interface FollowJobsResponse {
+  /** In order for each job. About 1 MiB at most. */
+  events: JobEvent[];
+}
+
 /** Something that happened to a job. The first event of a target tells its present state. */
 export interface JobEvent {
   /** The job. */
@@ -343,7 +383,11 @@ export interface CancelJobsRequest {
   /** Why, at most 1,000 characters. */
   reason: string;
   /** As in CancelJob. */
-  grace: Duration | undefined;
+  grace:
+    | Duration
+    | undefined;
+  /** Cancel nothing and tell how many it would be. */
+  validateOnly: boolean;
 }
 
 /** Answers CancelJobs. */
@@ -390,14 +434,48 @@ export interface ListJobMessagesRequest {
   afterSequence: number;
   /** 1 to 1,000. Default 100. */
   pageSize: number;
+  /** From the last answer; opaque, bound to the job and `after_sequence`. PAGE_TOKEN_INVALID otherwise. */
+  pageToken: string;
 }
 
 /** Answers ListJobMessages. */
 export interface ListJobMessagesResponse {
   /** In order, and fewer than a page where they would become too large (3 MiB). */
   messages: JobMessage[];
-  /** Whether there are more after these. */
-  more: boolean;
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** Asks for counts of jobs. */
+export interface CountJobsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Which are counted; as for ListJobs. */
+  filter:
+    | JobFilter
+    | undefined;
+  /** One count for each combination of these, at most one of each. Default: one count of all. */
+  by: JobDimension[];
+}
+
+/** How many jobs have these values. */
+export interface JobCount {
+  /** Their state, when counted by it. */
+  state: JobState;
+  /** Their method, when counted by it. */
+  method: string;
+  /** The beginning of their minute, when counted by it. */
+  createMinute:
+    | Date
+    | undefined;
+  /** How many. */
+  count: bigint;
+}
+
+/** Answers CountJobs. */
+export interface CountJobsResponse {
+  /** Those that are not 0: newest minute first, then by method and state; at most 10,000, else the filter is refused as too wide. */
+  counts: JobCount[];
 }
 
 /** Asks why a job waits. */
@@ -867,7 +945,7 @@ export const StartJobOutcome: MessageFns<StartJobOutcome> = {
 };
 
 function createBaseGetJobRequest(): GetJobRequest {
-  return { namespace: "", jobId: "" };
+  return { namespace: "", jobId: "", view: 0 };
 }
 
 export const GetJobRequest: MessageFns<GetJobRequest> = {
@@ -877,6 +955,9 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
     }
     if (message.jobId !== "") {
       writer.uint32(18).string(message.jobId);
+    }
+    if (message.view !== 0) {
+      writer.uint32(24).int32(message.view);
     }
     return writer;
   },
@@ -910,6 +991,14 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
             message.jobId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.view = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -929,6 +1018,7 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
     const message = createBaseGetJobRequest();
     message.namespace = object.namespace ?? "";
     message.jobId = object.jobId ?? "";
+    message.view = object.view ?? 0;
     return message;
   },
 };
@@ -1256,7 +1346,7 @@ export const JobFilter_LabelsEntry: MessageFns<JobFilter_LabelsEntry> = {
 };
 
 function createBaseListJobsRequest(): ListJobsRequest {
-  return { namespace: "", filter: undefined, pageSize: 0, pageToken: "" };
+  return { namespace: "", filter: undefined, pageSize: 0, pageToken: "", view: 0 };
 }
 
 export const ListJobsRequest: MessageFns<ListJobsRequest> = {
@@ -1272,6 +1362,9 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(34).string(message.pageToken);
+    }
+    if (message.view !== 0) {
+      writer.uint32(40).int32(message.view);
     }
     return writer;
   },
@@ -1321,6 +1414,14 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.view = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1344,6 +1445,7 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
       : undefined;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.view = object.view ?? 0;
     return message;
   },
 };
@@ -1857,6 +1959,128 @@ export const WatchJobsResponse: MessageFns<WatchJobsResponse> = {
   },
 };
 
+function createBaseFollowJobsRequest(): FollowJobsRequest {
+  return { namespace: "", targets: [] };
+}
+
+export const FollowJobsRequest: MessageFns<FollowJobsRequest> = {
+  encode(message: FollowJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    for (const v of message.targets) {
+      WatchTarget.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(WatchTarget.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FollowJobsRequest>, I>>(base?: I): FollowJobsRequest {
+    return FollowJobsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FollowJobsRequest>, I>>(object: I): FollowJobsRequest {
+    const message = createBaseFollowJobsRequest();
+    message.namespace = object.namespace ?? "";
+    message.targets = object.targets?.map((e) => WatchTarget.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFollowJobsResponse(): FollowJobsResponse {
+  return { events: [] };
+}
+
+export const FollowJobsResponse: MessageFns<FollowJobsResponse> = {
+  encode(message: FollowJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      JobEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(JobEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FollowJobsResponse>, I>>(base?: I): FollowJobsResponse {
+    return FollowJobsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FollowJobsResponse>, I>>(object: I): FollowJobsResponse {
+    const message = createBaseFollowJobsResponse();
+    message.events = object.events?.map((e) => JobEvent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseJobEvent(): JobEvent {
   return { jobId: "", event: undefined };
 }
@@ -2157,7 +2381,7 @@ export const CancelJobResponse: MessageFns<CancelJobResponse> = {
 };
 
 function createBaseCancelJobsRequest(): CancelJobsRequest {
-  return { namespace: "", filter: undefined, reason: "", grace: undefined };
+  return { namespace: "", filter: undefined, reason: "", grace: undefined, validateOnly: false };
 }
 
 export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
@@ -2173,6 +2397,9 @@ export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
     }
     if (message.grace !== undefined) {
       Duration.encode(message.grace, writer.uint32(34).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(40).bool(message.validateOnly);
     }
     return writer;
   },
@@ -2222,6 +2449,14 @@ export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
             message.grace = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2247,6 +2482,7 @@ export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
     message.grace = (object.grace !== undefined && object.grace !== null)
       ? Duration.fromPartial(object.grace)
       : undefined;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -2551,7 +2787,7 @@ export const DeleteJobResponse: MessageFns<DeleteJobResponse> = {
 };
 
 function createBaseListJobMessagesRequest(): ListJobMessagesRequest {
-  return { namespace: "", jobId: "", afterSequence: 0, pageSize: 0 };
+  return { namespace: "", jobId: "", afterSequence: 0, pageSize: 0, pageToken: "" };
 }
 
 export const ListJobMessagesRequest: MessageFns<ListJobMessagesRequest> = {
@@ -2567,6 +2803,9 @@ export const ListJobMessagesRequest: MessageFns<ListJobMessagesRequest> = {
     }
     if (message.pageSize !== 0) {
       writer.uint32(32).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(42).string(message.pageToken);
     }
     return writer;
   },
@@ -2616,6 +2855,14 @@ export const ListJobMessagesRequest: MessageFns<ListJobMessagesRequest> = {
             message.pageSize = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2637,12 +2884,13 @@ export const ListJobMessagesRequest: MessageFns<ListJobMessagesRequest> = {
     message.jobId = object.jobId ?? "";
     message.afterSequence = object.afterSequence ?? 0;
     message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListJobMessagesResponse(): ListJobMessagesResponse {
-  return { messages: [], more: false };
+  return { messages: [], nextPageToken: "" };
 }
 
 export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
@@ -2650,8 +2898,8 @@ export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
     for (const v of message.messages) {
       JobMessage.encode(v!, writer.uint32(10).fork()).join();
     }
-    if (message.more !== false) {
-      writer.uint32(16).bool(message.more);
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2678,11 +2926,11 @@ export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 18) {
               break;
             }
 
-            message.more = reader.bool();
+            message.nextPageToken = reader.string();
             continue;
           }
         }
@@ -2703,7 +2951,251 @@ export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
   fromPartial<I extends Exact<DeepPartial<ListJobMessagesResponse>, I>>(object: I): ListJobMessagesResponse {
     const message = createBaseListJobMessagesResponse();
     message.messages = object.messages?.map((e) => JobMessage.fromPartial(e)) || [];
-    message.more = object.more ?? false;
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseCountJobsRequest(): CountJobsRequest {
+  return { namespace: "", filter: undefined, by: [] };
+}
+
+export const CountJobsRequest: MessageFns<CountJobsRequest> = {
+  encode(message: CountJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.filter !== undefined) {
+      JobFilter.encode(message.filter, writer.uint32(18).fork()).join();
+    }
+    if (message.by.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.by) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CountJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCountJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.filter = JobFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.by.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.by.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CountJobsRequest>, I>>(base?: I): CountJobsRequest {
+    return CountJobsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CountJobsRequest>, I>>(object: I): CountJobsRequest {
+    const message = createBaseCountJobsRequest();
+    message.namespace = object.namespace ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? JobFilter.fromPartial(object.filter)
+      : undefined;
+    message.by = object.by?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseJobCount(): JobCount {
+  return { state: 0, method: "", createMinute: undefined, count: 0n };
+}
+
+export const JobCount: MessageFns<JobCount> = {
+  encode(message: JobCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.method !== "") {
+      writer.uint32(18).string(message.method);
+    }
+    if (message.createMinute !== undefined) {
+      Timestamp.encode(toTimestamp(message.createMinute), writer.uint32(26).fork()).join();
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(32).int64(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.createMinute = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JobCount>, I>>(base?: I): JobCount {
+    return JobCount.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JobCount>, I>>(object: I): JobCount {
+    const message = createBaseJobCount();
+    message.state = object.state ?? 0;
+    message.method = object.method ?? "";
+    message.createMinute = object.createMinute ?? undefined;
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    return message;
+  },
+};
+
+function createBaseCountJobsResponse(): CountJobsResponse {
+  return { counts: [] };
+}
+
+export const CountJobsResponse: MessageFns<CountJobsResponse> = {
+  encode(message: CountJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.counts) {
+      JobCount.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CountJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCountJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.counts.push(JobCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CountJobsResponse>, I>>(base?: I): CountJobsResponse {
+    return CountJobsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CountJobsResponse>, I>>(object: I): CountJobsResponse {
+    const message = createBaseCountJobsResponse();
+    message.counts = object.counts?.map((e) => JobCount.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2941,6 +3433,19 @@ export const JobServiceService = {
     responseSerialize: (value: WatchJobsResponse): Buffer => Buffer.from(WatchJobsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchJobsResponse => WatchJobsResponse.decode(value),
   },
+  /**
+   * As WatchJobs for jobs that are all named at the start, for callers that cannot stream requests, such as browsers. Ends when
+   * every job has.
+   */
+  followJobs: {
+    path: "/offstage.jobs.v1.JobService/FollowJobs" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: FollowJobsRequest): Buffer => Buffer.from(FollowJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FollowJobsRequest => FollowJobsRequest.decode(value),
+    responseSerialize: (value: FollowJobsResponse): Buffer => Buffer.from(FollowJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FollowJobsResponse => FollowJobsResponse.decode(value),
+  },
   /** Cancels one job (row J10). Answers at once; the end is seen by waiting. Idempotent. */
   cancelJob: {
     path: "/offstage.jobs.v1.JobService/CancelJob" as const,
@@ -2993,6 +3498,16 @@ export const JobServiceService = {
       Buffer.from(ListJobMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListJobMessagesResponse => ListJobMessagesResponse.decode(value),
   },
+  /** Counts jobs by state, method and minute of their creation. */
+  countJobs: {
+    path: "/offstage.jobs.v1.JobService/CountJobs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CountJobsRequest): Buffer => Buffer.from(CountJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CountJobsRequest => CountJobsRequest.decode(value),
+    responseSerialize: (value: CountJobsResponse): Buffer => Buffer.from(CountJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CountJobsResponse => CountJobsResponse.decode(value),
+  },
   /** Tells why a job waits, naming the holder (key, limit, no executor, ahead in queue, exclusive mode). */
   explainJob: {
     path: "/offstage.jobs.v1.JobService/ExplainJob" as const,
@@ -3025,6 +3540,11 @@ export interface JobServiceServer extends UntypedServiceImplementation {
    * UNAVAILABLE, such as DATABASE_UNAVAILABLE or SHUTTING_DOWN, means: watch anew, from the last message of each job.
    */
   watchJobs: handleBidiStreamingCall<WatchJobsRequest, WatchJobsResponse>;
+  /**
+   * As WatchJobs for jobs that are all named at the start, for callers that cannot stream requests, such as browsers. Ends when
+   * every job has.
+   */
+  followJobs: handleServerStreamingCall<FollowJobsRequest, FollowJobsResponse>;
   /** Cancels one job (row J10). Answers at once; the end is seen by waiting. Idempotent. */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
   /** Cancels the jobs a filter selects, at most 10,000 a call. */
@@ -3035,6 +3555,8 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   deleteJob: handleUnaryCall<DeleteJobRequest, DeleteJobResponse>;
   /** Lists the messages of one job from a sequence number on (row J15). */
   listJobMessages: handleUnaryCall<ListJobMessagesRequest, ListJobMessagesResponse>;
+  /** Counts jobs by state, method and minute of their creation. */
+  countJobs: handleUnaryCall<CountJobsRequest, CountJobsResponse>;
   /** Tells why a job waits, naming the holder (key, limit, no executor, ahead in queue, exclusive mode). */
   explainJob: handleUnaryCall<ExplainJobRequest, ExplainJobResponse>;
 }
@@ -3134,6 +3656,16 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<WatchJobsRequest, WatchJobsResponse>;
+  /**
+   * As WatchJobs for jobs that are all named at the start, for callers that cannot stream requests, such as browsers. Ends when
+   * every job has.
+   */
+  followJobs(request: FollowJobsRequest, options?: Partial<CallOptions>): ClientReadableStream<FollowJobsResponse>;
+  followJobs(
+    request: FollowJobsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<FollowJobsResponse>;
   /** Cancels one job (row J10). Answers at once; the end is seen by waiting. Idempotent. */
   cancelJob(
     request: CancelJobRequest,
@@ -3213,6 +3745,22 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListJobMessagesResponse) => void,
+  ): ClientUnaryCall;
+  /** Counts jobs by state, method and minute of their creation. */
+  countJobs(
+    request: CountJobsRequest,
+    callback: (error: ServiceError | null, response: CountJobsResponse) => void,
+  ): ClientUnaryCall;
+  countJobs(
+    request: CountJobsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CountJobsResponse) => void,
+  ): ClientUnaryCall;
+  countJobs(
+    request: CountJobsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CountJobsResponse) => void,
   ): ClientUnaryCall;
   /** Tells why a job waits, naming the holder (key, limit, no executor, ahead in queue, exclusive mode). */
   explainJob(

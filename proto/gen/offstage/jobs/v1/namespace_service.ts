@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Deadlines, JobKind, Lane, RetryPolicy } from "./job.ts";
 
@@ -54,12 +55,16 @@ export interface Namespace {
   retention: Retention[];
   /** Limits of methods. */
   limits: MethodLimit[];
-  /** The scope that holds it exclusively; empty when none does. Output only. */
-  exclusiveScope: string;
-  /** The user who holds it exclusively. Output only. */
+  /** The user who holds it exclusively; empty when nobody does. Output only. */
   exclusiveOwner: string;
-  /** Changes with each change. */
+  /** Since when. Output only. */
+  exclusiveTime:
+    | Date
+    | undefined;
+  /** Changes with each change. Output only. */
   etag: string;
+  /** Whether queued jobs are held back. Changed by PauseNamespace and ResumeNamespace. Output only. */
+  paused: boolean;
 }
 
 /** Asks for a namespace's settings. */
@@ -74,10 +79,14 @@ export interface GetNamespaceResponse {
   namespace: Namespace | undefined;
 }
 
-/** Asks for a namespace's settings to be replaced. */
+/** Asks for a namespace's settings to be changed. */
 export interface UpdateNamespaceRequest {
-  /** The settings; `etag`, when set, must be the present one (ABORTED otherwise). */
-  namespace: Namespace | undefined;
+  /** The settings; `etag`, when set, must be the present one (ABORTED otherwise). Required. */
+  namespace:
+    | Namespace
+    | undefined;
+  /** Which fields to change: `retention`, `limits`. Default: those that are set. */
+  updateMask: string[] | undefined;
 }
 
 /** Answers UpdateNamespace. */
@@ -90,8 +99,8 @@ export interface UpdateNamespaceResponse {
 export interface EnterExclusiveModeRequest {
   /** Default "default". */
   namespace: string;
-  /** The scope it is bound to; it ends with the scope. Required. */
-  scope: string;
+  /** The lease it is bound to; it ends with it. Required. */
+  leaseId: string;
   /** How long to wait for running jobs to end, 0 to 60 s. Default 0: refused at once when jobs run. */
   timeout: Duration | undefined;
 }
@@ -104,12 +113,72 @@ export interface EnterExclusiveModeResponse {
 export interface LeaveExclusiveModeRequest {
   /** Default "default". */
   namespace: string;
-  /** The scope that holds it. Required. */
-  scope: string;
+  /** The lease that holds it. Required. */
+  leaseId: string;
 }
 
 /** Answers LeaveExclusiveMode. */
 export interface LeaveExclusiveModeResponse {
+}
+
+/** A promise that its holder lives. */
+export interface Lease {
+  /** Names it. */
+  leaseId: string;
+  /** The user who holds it. */
+  owner: string;
+  /** When it ends without another sign of life. */
+  expireTime:
+    | Date
+    | undefined;
+  /** A name for people, at most 200 characters. */
+  displayName: string;
+}
+
+/** Asks for a lease. */
+export interface CreateLeaseRequest {
+  /** Default "default". */
+  namespace: string;
+  /** How long it lives after the last sign of life, 5 s to 1 day. Default 1 min. */
+  duration:
+    | Duration
+    | undefined;
+  /** A name for people, at most 200 characters. */
+  displayName: string;
+  /** The same id never creates a second lease while the first lives. At most 100 characters. */
+  requestId: string;
+}
+
+/** Answers CreateLease. */
+export interface CreateLeaseResponse {
+  /** The lease. */
+  lease: Lease | undefined;
+}
+
+/** Asks for a lease to be renewed. */
+export interface RenewLeaseRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Required. */
+  leaseId: string;
+}
+
+/** Answers RenewLease. */
+export interface RenewLeaseResponse {
+  /** The lease. */
+  lease: Lease | undefined;
+}
+
+/** Asks for a lease to end. */
+export interface EndLeaseRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Required. */
+  leaseId: string;
+}
+
+/** Answers EndLease. */
+export interface EndLeaseResponse {
 }
 
 /** A data lock. */
@@ -120,8 +189,8 @@ export interface Lock {
   owner: string;
   /** The job it is bound to, if any. */
   jobId: string;
-  /** The scope it is bound to, if any. */
-  scope: string;
+  /** The lease it is bound to, if any. */
+  leaseId: string;
   /** Since when. */
   acquireTime: Date | undefined;
 }
@@ -138,8 +207,8 @@ export interface AcquireLockRequest {
     /** A running job. */
     { $case: "jobId"; value: string }
     | //
-    /** An open scope. */
-    { $case: "scope"; value: string }
+    /** A lease. */
+    { $case: "leaseId"; value: string }
     | undefined;
   /** How long to wait for it, 0 to 60 s. Default 0. */
   timeout: Duration | undefined;
@@ -211,12 +280,99 @@ export interface Method {
 export interface ListMethodsRequest {
   /** Default "default". */
   namespace: string;
+  /** 1 to 1,000. Default 50. */
+  pageSize: number;
+  /** From the last answer; opaque. PAGE_TOKEN_INVALID otherwise. */
+  pageToken: string;
 }
 
 /** Answers ListMethods. */
 export interface ListMethodsResponse {
-  /** By name. */
+  /** By name, and fewer than a page where they would become too large (3 MiB). */
   methods: Method[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** How busy a lane of an executor is. */
+export interface ExecutorLane {
+  /** The lane. */
+  lane: Lane;
+  /** Its slots. */
+  slots: number;
+  /** How many jobs hold one now. */
+  used: number;
+}
+
+/** An executor session that is attached. */
+export interface Executor {
+  /** Its session. */
+  sessionId: string;
+  /** The name it gave itself. */
+  name: string;
+  /** The software it said it is. */
+  software: string;
+  /** Its labels. */
+  labels: { [key: string]: string };
+  /** The scheduler replica it is attached to. */
+  scheduler: string;
+  /** Its lanes. */
+  lanes: ExecutorLane[];
+  /** The names of the methods it runs, in order. */
+  methods: string[];
+  /** Since when it is attached. */
+  attachTime:
+    | Date
+    | undefined;
+  /** When its lease ends without another sign of life. */
+  leaseTime:
+    | Date
+    | undefined;
+  /** Whether it takes no new work. */
+  draining: boolean;
+}
+
+export interface Executor_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** Asks for the executors. */
+export interface ListExecutorsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** 1 to 1,000. Default 50. */
+  pageSize: number;
+  /** From the last answer; opaque. PAGE_TOKEN_INVALID otherwise. */
+  pageToken: string;
+}
+
+/** Answers ListExecutors. */
+export interface ListExecutorsResponse {
+  /** By session, and fewer than a page where they would become too large (3 MiB). */
+  executors: Executor[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** Asks for a namespace to be held back. */
+export interface PauseNamespaceRequest {
+  /** Default "default". */
+  namespace: string;
+}
+
+/** Answers PauseNamespace. */
+export interface PauseNamespaceResponse {
+}
+
+/** Asks for a namespace to go on. */
+export interface ResumeNamespaceRequest {
+  /** Default "default". */
+  namespace: string;
+}
+
+/** Answers ResumeNamespace. */
+export interface ResumeNamespaceResponse {
 }
 
 /** Asks for a method to be held back. */
@@ -433,7 +589,7 @@ export const MethodLimit: MessageFns<MethodLimit> = {
 };
 
 function createBaseNamespace(): Namespace {
-  return { name: "", retention: [], limits: [], exclusiveScope: "", exclusiveOwner: "", etag: "" };
+  return { name: "", retention: [], limits: [], exclusiveOwner: "", exclusiveTime: undefined, etag: "", paused: false };
 }
 
 export const Namespace: MessageFns<Namespace> = {
@@ -447,14 +603,17 @@ export const Namespace: MessageFns<Namespace> = {
     for (const v of message.limits) {
       MethodLimit.encode(v!, writer.uint32(26).fork()).join();
     }
-    if (message.exclusiveScope !== "") {
-      writer.uint32(34).string(message.exclusiveScope);
-    }
     if (message.exclusiveOwner !== "") {
       writer.uint32(42).string(message.exclusiveOwner);
     }
+    if (message.exclusiveTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.exclusiveTime), writer.uint32(34).fork()).join();
+    }
     if (message.etag !== "") {
       writer.uint32(50).string(message.etag);
+    }
+    if (message.paused !== false) {
+      writer.uint32(56).bool(message.paused);
     }
     return writer;
   },
@@ -496,14 +655,6 @@ export const Namespace: MessageFns<Namespace> = {
             message.limits.push(MethodLimit.decode(reader, reader.uint32()));
             continue;
           }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.exclusiveScope = reader.string();
-            continue;
-          }
           case 5: {
             if (tag !== 42) {
               break;
@@ -512,12 +663,28 @@ export const Namespace: MessageFns<Namespace> = {
             message.exclusiveOwner = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exclusiveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
           case 6: {
             if (tag !== 50) {
               break;
             }
 
             message.etag = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.paused = reader.bool();
             continue;
           }
         }
@@ -540,9 +707,10 @@ export const Namespace: MessageFns<Namespace> = {
     message.name = object.name ?? "";
     message.retention = object.retention?.map((e) => Retention.fromPartial(e)) || [];
     message.limits = object.limits?.map((e) => MethodLimit.fromPartial(e)) || [];
-    message.exclusiveScope = object.exclusiveScope ?? "";
     message.exclusiveOwner = object.exclusiveOwner ?? "";
+    message.exclusiveTime = object.exclusiveTime ?? undefined;
     message.etag = object.etag ?? "";
+    message.paused = object.paused ?? false;
     return message;
   },
 };
@@ -660,13 +828,16 @@ export const GetNamespaceResponse: MessageFns<GetNamespaceResponse> = {
 };
 
 function createBaseUpdateNamespaceRequest(): UpdateNamespaceRequest {
-  return { namespace: undefined };
+  return { namespace: undefined, updateMask: undefined };
 }
 
 export const UpdateNamespaceRequest: MessageFns<UpdateNamespaceRequest> = {
   encode(message: UpdateNamespaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.namespace !== undefined) {
       Namespace.encode(message.namespace, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -692,6 +863,14 @@ export const UpdateNamespaceRequest: MessageFns<UpdateNamespaceRequest> = {
             message.namespace = Namespace.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -712,6 +891,7 @@ export const UpdateNamespaceRequest: MessageFns<UpdateNamespaceRequest> = {
     message.namespace = (object.namespace !== undefined && object.namespace !== null)
       ? Namespace.fromPartial(object.namespace)
       : undefined;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };
@@ -774,7 +954,7 @@ export const UpdateNamespaceResponse: MessageFns<UpdateNamespaceResponse> = {
 };
 
 function createBaseEnterExclusiveModeRequest(): EnterExclusiveModeRequest {
-  return { namespace: "", scope: "", timeout: undefined };
+  return { namespace: "", leaseId: "", timeout: undefined };
 }
 
 export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = {
@@ -782,8 +962,8 @@ export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = 
     if (message.namespace !== "") {
       writer.uint32(10).string(message.namespace);
     }
-    if (message.scope !== "") {
-      writer.uint32(18).string(message.scope);
+    if (message.leaseId !== "") {
+      writer.uint32(18).string(message.leaseId);
     }
     if (message.timeout !== undefined) {
       Duration.encode(message.timeout, writer.uint32(26).fork()).join();
@@ -817,7 +997,7 @@ export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = 
               break;
             }
 
-            message.scope = reader.string();
+            message.leaseId = reader.string();
             continue;
           }
           case 3: {
@@ -846,7 +1026,7 @@ export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = 
   fromPartial<I extends Exact<DeepPartial<EnterExclusiveModeRequest>, I>>(object: I): EnterExclusiveModeRequest {
     const message = createBaseEnterExclusiveModeRequest();
     message.namespace = object.namespace ?? "";
-    message.scope = object.scope ?? "";
+    message.leaseId = object.leaseId ?? "";
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
       : undefined;
@@ -898,7 +1078,7 @@ export const EnterExclusiveModeResponse: MessageFns<EnterExclusiveModeResponse> 
 };
 
 function createBaseLeaveExclusiveModeRequest(): LeaveExclusiveModeRequest {
-  return { namespace: "", scope: "" };
+  return { namespace: "", leaseId: "" };
 }
 
 export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = {
@@ -906,8 +1086,8 @@ export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = 
     if (message.namespace !== "") {
       writer.uint32(10).string(message.namespace);
     }
-    if (message.scope !== "") {
-      writer.uint32(18).string(message.scope);
+    if (message.leaseId !== "") {
+      writer.uint32(18).string(message.leaseId);
     }
     return writer;
   },
@@ -938,7 +1118,7 @@ export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = 
               break;
             }
 
-            message.scope = reader.string();
+            message.leaseId = reader.string();
             continue;
           }
         }
@@ -959,7 +1139,7 @@ export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = 
   fromPartial<I extends Exact<DeepPartial<LeaveExclusiveModeRequest>, I>>(object: I): LeaveExclusiveModeRequest {
     const message = createBaseLeaveExclusiveModeRequest();
     message.namespace = object.namespace ?? "";
-    message.scope = object.scope ?? "";
+    message.leaseId = object.leaseId ?? "";
     return message;
   },
 };
@@ -1007,8 +1187,479 @@ export const LeaveExclusiveModeResponse: MessageFns<LeaveExclusiveModeResponse> 
   },
 };
 
+function createBaseLease(): Lease {
+  return { leaseId: "", owner: "", expireTime: undefined, displayName: "" };
+}
+
+export const Lease: MessageFns<Lease> = {
+  encode(message: Lease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.leaseId !== "") {
+      writer.uint32(10).string(message.leaseId);
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(26).fork()).join();
+    }
+    if (message.displayName !== "") {
+      writer.uint32(34).string(message.displayName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Lease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Lease>, I>>(base?: I): Lease {
+    return Lease.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Lease>, I>>(object: I): Lease {
+    const message = createBaseLease();
+    message.leaseId = object.leaseId ?? "";
+    message.owner = object.owner ?? "";
+    message.expireTime = object.expireTime ?? undefined;
+    message.displayName = object.displayName ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateLeaseRequest(): CreateLeaseRequest {
+  return { namespace: "", duration: undefined, displayName: "", requestId: "" };
+}
+
+export const CreateLeaseRequest: MessageFns<CreateLeaseRequest> = {
+  encode(message: CreateLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.duration !== undefined) {
+      Duration.encode(message.duration, writer.uint32(18).fork()).join();
+    }
+    if (message.displayName !== "") {
+      writer.uint32(26).string(message.displayName);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CreateLeaseRequest>, I>>(base?: I): CreateLeaseRequest {
+    return CreateLeaseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CreateLeaseRequest>, I>>(object: I): CreateLeaseRequest {
+    const message = createBaseCreateLeaseRequest();
+    message.namespace = object.namespace ?? "";
+    message.duration = (object.duration !== undefined && object.duration !== null)
+      ? Duration.fromPartial(object.duration)
+      : undefined;
+    message.displayName = object.displayName ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateLeaseResponse(): CreateLeaseResponse {
+  return { lease: undefined };
+}
+
+export const CreateLeaseResponse: MessageFns<CreateLeaseResponse> = {
+  encode(message: CreateLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CreateLeaseResponse>, I>>(base?: I): CreateLeaseResponse {
+    return CreateLeaseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CreateLeaseResponse>, I>>(object: I): CreateLeaseResponse {
+    const message = createBaseCreateLeaseResponse();
+    message.lease = (object.lease !== undefined && object.lease !== null) ? Lease.fromPartial(object.lease) : undefined;
+    return message;
+  },
+};
+
+function createBaseRenewLeaseRequest(): RenewLeaseRequest {
+  return { namespace: "", leaseId: "" };
+}
+
+export const RenewLeaseRequest: MessageFns<RenewLeaseRequest> = {
+  encode(message: RenewLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(18).string(message.leaseId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RenewLeaseRequest>, I>>(base?: I): RenewLeaseRequest {
+    return RenewLeaseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RenewLeaseRequest>, I>>(object: I): RenewLeaseRequest {
+    const message = createBaseRenewLeaseRequest();
+    message.namespace = object.namespace ?? "";
+    message.leaseId = object.leaseId ?? "";
+    return message;
+  },
+};
+
+function createBaseRenewLeaseResponse(): RenewLeaseResponse {
+  return { lease: undefined };
+}
+
+export const RenewLeaseResponse: MessageFns<RenewLeaseResponse> = {
+  encode(message: RenewLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RenewLeaseResponse>, I>>(base?: I): RenewLeaseResponse {
+    return RenewLeaseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RenewLeaseResponse>, I>>(object: I): RenewLeaseResponse {
+    const message = createBaseRenewLeaseResponse();
+    message.lease = (object.lease !== undefined && object.lease !== null) ? Lease.fromPartial(object.lease) : undefined;
+    return message;
+  },
+};
+
+function createBaseEndLeaseRequest(): EndLeaseRequest {
+  return { namespace: "", leaseId: "" };
+}
+
+export const EndLeaseRequest: MessageFns<EndLeaseRequest> = {
+  encode(message: EndLeaseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(18).string(message.leaseId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndLeaseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndLeaseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<EndLeaseRequest>, I>>(base?: I): EndLeaseRequest {
+    return EndLeaseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EndLeaseRequest>, I>>(object: I): EndLeaseRequest {
+    const message = createBaseEndLeaseRequest();
+    message.namespace = object.namespace ?? "";
+    message.leaseId = object.leaseId ?? "";
+    return message;
+  },
+};
+
+function createBaseEndLeaseResponse(): EndLeaseResponse {
+  return {};
+}
+
+export const EndLeaseResponse: MessageFns<EndLeaseResponse> = {
+  encode(_: EndLeaseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndLeaseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndLeaseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<EndLeaseResponse>, I>>(base?: I): EndLeaseResponse {
+    return EndLeaseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EndLeaseResponse>, I>>(_: I): EndLeaseResponse {
+    const message = createBaseEndLeaseResponse();
+    return message;
+  },
+};
+
 function createBaseLock(): Lock {
-  return { name: "", owner: "", jobId: "", scope: "", acquireTime: undefined };
+  return { name: "", owner: "", jobId: "", leaseId: "", acquireTime: undefined };
 }
 
 export const Lock: MessageFns<Lock> = {
@@ -1022,8 +1673,8 @@ export const Lock: MessageFns<Lock> = {
     if (message.jobId !== "") {
       writer.uint32(26).string(message.jobId);
     }
-    if (message.scope !== "") {
-      writer.uint32(34).string(message.scope);
+    if (message.leaseId !== "") {
+      writer.uint32(34).string(message.leaseId);
     }
     if (message.acquireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.acquireTime), writer.uint32(42).fork()).join();
@@ -1073,7 +1724,7 @@ export const Lock: MessageFns<Lock> = {
               break;
             }
 
-            message.scope = reader.string();
+            message.leaseId = reader.string();
             continue;
           }
           case 5: {
@@ -1104,7 +1755,7 @@ export const Lock: MessageFns<Lock> = {
     message.name = object.name ?? "";
     message.owner = object.owner ?? "";
     message.jobId = object.jobId ?? "";
-    message.scope = object.scope ?? "";
+    message.leaseId = object.leaseId ?? "";
     message.acquireTime = object.acquireTime ?? undefined;
     return message;
   },
@@ -1126,7 +1777,7 @@ export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
       case "jobId":
         writer.uint32(26).string(message.holder.value);
         break;
-      case "scope":
+      case "leaseId":
         writer.uint32(34).string(message.holder.value);
         break;
     }
@@ -1178,7 +1829,7 @@ export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
               break;
             }
 
-            message.holder = { $case: "scope", value: reader.string() };
+            message.holder = { $case: "leaseId", value: reader.string() };
             continue;
           }
           case 5: {
@@ -1215,9 +1866,9 @@ export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
         }
         break;
       }
-      case "scope": {
+      case "leaseId": {
         if (object.holder?.value !== undefined && object.holder?.value !== null) {
-          message.holder = { $case: "scope", value: object.holder.value };
+          message.holder = { $case: "leaseId", value: object.holder.value };
         }
         break;
       }
@@ -1706,13 +2357,19 @@ export const Method: MessageFns<Method> = {
 };
 
 function createBaseListMethodsRequest(): ListMethodsRequest {
-  return { namespace: "" };
+  return { namespace: "", pageSize: 0, pageToken: "" };
 }
 
 export const ListMethodsRequest: MessageFns<ListMethodsRequest> = {
   encode(message: ListMethodsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.namespace !== "") {
       writer.uint32(10).string(message.namespace);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
     }
     return writer;
   },
@@ -1738,6 +2395,22 @@ export const ListMethodsRequest: MessageFns<ListMethodsRequest> = {
             message.namespace = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1756,18 +2429,23 @@ export const ListMethodsRequest: MessageFns<ListMethodsRequest> = {
   fromPartial<I extends Exact<DeepPartial<ListMethodsRequest>, I>>(object: I): ListMethodsRequest {
     const message = createBaseListMethodsRequest();
     message.namespace = object.namespace ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListMethodsResponse(): ListMethodsResponse {
-  return { methods: [] };
+  return { methods: [], nextPageToken: "" };
 }
 
 export const ListMethodsResponse: MessageFns<ListMethodsResponse> = {
   encode(message: ListMethodsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.methods) {
       Method.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -1793,6 +2471,14 @@ export const ListMethodsResponse: MessageFns<ListMethodsResponse> = {
             message.methods.push(Method.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1811,6 +2497,680 @@ export const ListMethodsResponse: MessageFns<ListMethodsResponse> = {
   fromPartial<I extends Exact<DeepPartial<ListMethodsResponse>, I>>(object: I): ListMethodsResponse {
     const message = createBaseListMethodsResponse();
     message.methods = object.methods?.map((e) => Method.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseExecutorLane(): ExecutorLane {
+  return { lane: 0, slots: 0, used: 0 };
+}
+
+export const ExecutorLane: MessageFns<ExecutorLane> = {
+  encode(message: ExecutorLane, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lane !== 0) {
+      writer.uint32(8).int32(message.lane);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(16).int32(message.slots);
+    }
+    if (message.used !== 0) {
+      writer.uint32(24).int32(message.used);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecutorLane {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutorLane();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.lane = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.used = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ExecutorLane>, I>>(base?: I): ExecutorLane {
+    return ExecutorLane.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExecutorLane>, I>>(object: I): ExecutorLane {
+    const message = createBaseExecutorLane();
+    message.lane = object.lane ?? 0;
+    message.slots = object.slots ?? 0;
+    message.used = object.used ?? 0;
+    return message;
+  },
+};
+
+function createBaseExecutor(): Executor {
+  return {
+    sessionId: "",
+    name: "",
+    software: "",
+    labels: {},
+    scheduler: "",
+    lanes: [],
+    methods: [],
+    attachTime: undefined,
+    leaseTime: undefined,
+    draining: false,
+  };
+}
+
+export const Executor: MessageFns<Executor> = {
+  encode(message: Executor, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.software !== "") {
+      writer.uint32(26).string(message.software);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Executor_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.scheduler !== "") {
+      writer.uint32(42).string(message.scheduler);
+    }
+    for (const v of message.lanes) {
+      ExecutorLane.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.methods) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.attachTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.attachTime), writer.uint32(66).fork()).join();
+    }
+    if (message.leaseTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.leaseTime), writer.uint32(74).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(80).bool(message.draining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Executor {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutor();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.software = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = Executor_LabelsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.labels[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.scheduler = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lanes.push(ExecutorLane.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.methods.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.attachTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.leaseTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Executor>, I>>(base?: I): Executor {
+    return Executor.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Executor>, I>>(object: I): Executor {
+    const message = createBaseExecutor();
+    message.sessionId = object.sessionId ?? "";
+    message.name = object.name ?? "";
+    message.software = object.software ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.scheduler = object.scheduler ?? "";
+    message.lanes = object.lanes?.map((e) => ExecutorLane.fromPartial(e)) || [];
+    message.methods = object.methods?.map((e) => e) || [];
+    message.attachTime = object.attachTime ?? undefined;
+    message.leaseTime = object.leaseTime ?? undefined;
+    message.draining = object.draining ?? false;
+    return message;
+  },
+};
+
+function createBaseExecutor_LabelsEntry(): Executor_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Executor_LabelsEntry: MessageFns<Executor_LabelsEntry> = {
+  encode(message: Executor_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Executor_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutor_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Executor_LabelsEntry>, I>>(base?: I): Executor_LabelsEntry {
+    return Executor_LabelsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Executor_LabelsEntry>, I>>(object: I): Executor_LabelsEntry {
+    const message = createBaseExecutor_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseListExecutorsRequest(): ListExecutorsRequest {
+  return { namespace: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListExecutorsRequest: MessageFns<ListExecutorsRequest> = {
+  encode(message: ListExecutorsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListExecutorsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListExecutorsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListExecutorsRequest>, I>>(base?: I): ListExecutorsRequest {
+    return ListExecutorsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListExecutorsRequest>, I>>(object: I): ListExecutorsRequest {
+    const message = createBaseListExecutorsRequest();
+    message.namespace = object.namespace ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListExecutorsResponse(): ListExecutorsResponse {
+  return { executors: [], nextPageToken: "" };
+}
+
+export const ListExecutorsResponse: MessageFns<ListExecutorsResponse> = {
+  encode(message: ListExecutorsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.executors) {
+      Executor.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListExecutorsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListExecutorsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.executors.push(Executor.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListExecutorsResponse>, I>>(base?: I): ListExecutorsResponse {
+    return ListExecutorsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListExecutorsResponse>, I>>(object: I): ListExecutorsResponse {
+    const message = createBaseListExecutorsResponse();
+    message.executors = object.executors?.map((e) => Executor.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBasePauseNamespaceRequest(): PauseNamespaceRequest {
+  return { namespace: "" };
+}
+
+export const PauseNamespaceRequest: MessageFns<PauseNamespaceRequest> = {
+  encode(message: PauseNamespaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseNamespaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseNamespaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PauseNamespaceRequest>, I>>(base?: I): PauseNamespaceRequest {
+    return PauseNamespaceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseNamespaceRequest>, I>>(object: I): PauseNamespaceRequest {
+    const message = createBasePauseNamespaceRequest();
+    message.namespace = object.namespace ?? "";
+    return message;
+  },
+};
+
+function createBasePauseNamespaceResponse(): PauseNamespaceResponse {
+  return {};
+}
+
+export const PauseNamespaceResponse: MessageFns<PauseNamespaceResponse> = {
+  encode(_: PauseNamespaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseNamespaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseNamespaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PauseNamespaceResponse>, I>>(base?: I): PauseNamespaceResponse {
+    return PauseNamespaceResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseNamespaceResponse>, I>>(_: I): PauseNamespaceResponse {
+    const message = createBasePauseNamespaceResponse();
+    return message;
+  },
+};
+
+function createBaseResumeNamespaceRequest(): ResumeNamespaceRequest {
+  return { namespace: "" };
+}
+
+export const ResumeNamespaceRequest: MessageFns<ResumeNamespaceRequest> = {
+  encode(message: ResumeNamespaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeNamespaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeNamespaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ResumeNamespaceRequest>, I>>(base?: I): ResumeNamespaceRequest {
+    return ResumeNamespaceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeNamespaceRequest>, I>>(object: I): ResumeNamespaceRequest {
+    const message = createBaseResumeNamespaceRequest();
+    message.namespace = object.namespace ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeNamespaceResponse(): ResumeNamespaceResponse {
+  return {};
+}
+
+export const ResumeNamespaceResponse: MessageFns<ResumeNamespaceResponse> = {
+  encode(_: ResumeNamespaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeNamespaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeNamespaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ResumeNamespaceResponse>, I>>(base?: I): ResumeNamespaceResponse {
+    return ResumeNamespaceResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeNamespaceResponse>, I>>(_: I): ResumeNamespaceResponse {
+    const message = createBaseResumeNamespaceResponse();
     return message;
   },
 };
@@ -2049,7 +3409,7 @@ export const NamespaceServiceService = {
       Buffer.from(GetNamespaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetNamespaceResponse => GetNamespaceResponse.decode(value),
   },
-  /** Replaces a namespace's settings. Administrators only. */
+  /** Changes a namespace's settings. Administrators only. */
   updateNamespace: {
     path: "/offstage.jobs.v1.NamespaceService/UpdateNamespace" as const,
     requestStream: false as const,
@@ -2061,7 +3421,37 @@ export const NamespaceServiceService = {
       Buffer.from(UpdateNamespaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateNamespaceResponse => UpdateNamespaceResponse.decode(value),
   },
-  /** Takes the namespace exclusively for a leased scope (row L10). */
+  /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
+  createLease: {
+    path: "/offstage.jobs.v1.NamespaceService/CreateLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateLeaseRequest): Buffer => Buffer.from(CreateLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateLeaseRequest => CreateLeaseRequest.decode(value),
+    responseSerialize: (value: CreateLeaseResponse): Buffer => Buffer.from(CreateLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateLeaseResponse => CreateLeaseResponse.decode(value),
+  },
+  /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
+  renewLease: {
+    path: "/offstage.jobs.v1.NamespaceService/RenewLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewLeaseRequest): Buffer => Buffer.from(RenewLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewLeaseRequest => RenewLeaseRequest.decode(value),
+    responseSerialize: (value: RenewLeaseResponse): Buffer => Buffer.from(RenewLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewLeaseResponse => RenewLeaseResponse.decode(value),
+  },
+  /** Ends a lease and all that is bound to it. Idempotent. */
+  endLease: {
+    path: "/offstage.jobs.v1.NamespaceService/EndLease" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EndLeaseRequest): Buffer => Buffer.from(EndLeaseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EndLeaseRequest => EndLeaseRequest.decode(value),
+    responseSerialize: (value: EndLeaseResponse): Buffer => Buffer.from(EndLeaseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EndLeaseResponse => EndLeaseResponse.decode(value),
+  },
+  /** Takes the namespace exclusively for as long as a lease holds (row L10). */
   enterExclusiveMode: {
     path: "/offstage.jobs.v1.NamespaceService/EnterExclusiveMode" as const,
     requestStream: false as const,
@@ -2125,6 +3515,41 @@ export const NamespaceServiceService = {
     responseSerialize: (value: ListMethodsResponse): Buffer => Buffer.from(ListMethodsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMethodsResponse => ListMethodsResponse.decode(value),
   },
+  /** Lists the executors that are attached, whichever replica they are attached to. */
+  listExecutors: {
+    path: "/offstage.jobs.v1.NamespaceService/ListExecutors" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListExecutorsRequest): Buffer => Buffer.from(ListExecutorsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListExecutorsRequest => ListExecutorsRequest.decode(value),
+    responseSerialize: (value: ListExecutorsResponse): Buffer =>
+      Buffer.from(ListExecutorsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListExecutorsResponse => ListExecutorsResponse.decode(value),
+  },
+  /** Holds back queued jobs of a whole namespace (row J20). Idempotent. */
+  pauseNamespace: {
+    path: "/offstage.jobs.v1.NamespaceService/PauseNamespace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseNamespaceRequest): Buffer =>
+      Buffer.from(PauseNamespaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseNamespaceRequest => PauseNamespaceRequest.decode(value),
+    responseSerialize: (value: PauseNamespaceResponse): Buffer =>
+      Buffer.from(PauseNamespaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseNamespaceResponse => PauseNamespaceResponse.decode(value),
+  },
+  /** Lets queued jobs of a namespace run again. Idempotent. */
+  resumeNamespace: {
+    path: "/offstage.jobs.v1.NamespaceService/ResumeNamespace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeNamespaceRequest): Buffer =>
+      Buffer.from(ResumeNamespaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeNamespaceRequest => ResumeNamespaceRequest.decode(value),
+    responseSerialize: (value: ResumeNamespaceResponse): Buffer =>
+      Buffer.from(ResumeNamespaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeNamespaceResponse => ResumeNamespaceResponse.decode(value),
+  },
   /** Holds back queued jobs of a method (row J20). Idempotent. */
   pauseMethod: {
     path: "/offstage.jobs.v1.NamespaceService/PauseMethod" as const,
@@ -2151,9 +3576,15 @@ export const NamespaceServiceService = {
 export interface NamespaceServiceServer extends UntypedServiceImplementation {
   /** Returns a namespace's settings. */
   getNamespace: handleUnaryCall<GetNamespaceRequest, GetNamespaceResponse>;
-  /** Replaces a namespace's settings. Administrators only. */
+  /** Changes a namespace's settings. Administrators only. */
   updateNamespace: handleUnaryCall<UpdateNamespaceRequest, UpdateNamespaceResponse>;
-  /** Takes the namespace exclusively for a leased scope (row L10). */
+  /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
+  createLease: handleUnaryCall<CreateLeaseRequest, CreateLeaseResponse>;
+  /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
+  renewLease: handleUnaryCall<RenewLeaseRequest, RenewLeaseResponse>;
+  /** Ends a lease and all that is bound to it. Idempotent. */
+  endLease: handleUnaryCall<EndLeaseRequest, EndLeaseResponse>;
+  /** Takes the namespace exclusively for as long as a lease holds (row L10). */
   enterExclusiveMode: handleUnaryCall<EnterExclusiveModeRequest, EnterExclusiveModeResponse>;
   /** Gives the namespace free. Idempotent. */
   leaveExclusiveMode: handleUnaryCall<LeaveExclusiveModeRequest, LeaveExclusiveModeResponse>;
@@ -2165,6 +3596,12 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   listLocks: handleUnaryCall<ListLocksRequest, ListLocksResponse>;
   /** Lists the methods that executors have announced, with their schemas and defaults. */
   listMethods: handleUnaryCall<ListMethodsRequest, ListMethodsResponse>;
+  /** Lists the executors that are attached, whichever replica they are attached to. */
+  listExecutors: handleUnaryCall<ListExecutorsRequest, ListExecutorsResponse>;
+  /** Holds back queued jobs of a whole namespace (row J20). Idempotent. */
+  pauseNamespace: handleUnaryCall<PauseNamespaceRequest, PauseNamespaceResponse>;
+  /** Lets queued jobs of a namespace run again. Idempotent. */
+  resumeNamespace: handleUnaryCall<ResumeNamespaceRequest, ResumeNamespaceResponse>;
   /** Holds back queued jobs of a method (row J20). Idempotent. */
   pauseMethod: handleUnaryCall<PauseMethodRequest, PauseMethodResponse>;
   /** Lets queued jobs of a method run again. Idempotent. */
@@ -2188,7 +3625,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetNamespaceResponse) => void,
   ): ClientUnaryCall;
-  /** Replaces a namespace's settings. Administrators only. */
+  /** Changes a namespace's settings. Administrators only. */
   updateNamespace(
     request: UpdateNamespaceRequest,
     callback: (error: ServiceError | null, response: UpdateNamespaceResponse) => void,
@@ -2204,7 +3641,55 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateNamespaceResponse) => void,
   ): ClientUnaryCall;
-  /** Takes the namespace exclusively for a leased scope (row L10). */
+  /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
+  createLease(
+    request: CreateLeaseRequest,
+    callback: (error: ServiceError | null, response: CreateLeaseResponse) => void,
+  ): ClientUnaryCall;
+  createLease(
+    request: CreateLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateLeaseResponse) => void,
+  ): ClientUnaryCall;
+  createLease(
+    request: CreateLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
+  renewLease(
+    request: RenewLeaseRequest,
+    callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
+  ): ClientUnaryCall;
+  renewLease(
+    request: RenewLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
+  ): ClientUnaryCall;
+  renewLease(
+    request: RenewLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a lease and all that is bound to it. Idempotent. */
+  endLease(
+    request: EndLeaseRequest,
+    callback: (error: ServiceError | null, response: EndLeaseResponse) => void,
+  ): ClientUnaryCall;
+  endLease(
+    request: EndLeaseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EndLeaseResponse) => void,
+  ): ClientUnaryCall;
+  endLease(
+    request: EndLeaseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EndLeaseResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes the namespace exclusively for as long as a lease holds (row L10). */
   enterExclusiveMode(
     request: EnterExclusiveModeRequest,
     callback: (error: ServiceError | null, response: EnterExclusiveModeResponse) => void,
@@ -2299,6 +3784,54 @@ export interface NamespaceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListMethodsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the executors that are attached, whichever replica they are attached to. */
+  listExecutors(
+    request: ListExecutorsRequest,
+    callback: (error: ServiceError | null, response: ListExecutorsResponse) => void,
+  ): ClientUnaryCall;
+  listExecutors(
+    request: ListExecutorsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListExecutorsResponse) => void,
+  ): ClientUnaryCall;
+  listExecutors(
+    request: ListExecutorsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListExecutorsResponse) => void,
+  ): ClientUnaryCall;
+  /** Holds back queued jobs of a whole namespace (row J20). Idempotent. */
+  pauseNamespace(
+    request: PauseNamespaceRequest,
+    callback: (error: ServiceError | null, response: PauseNamespaceResponse) => void,
+  ): ClientUnaryCall;
+  pauseNamespace(
+    request: PauseNamespaceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseNamespaceResponse) => void,
+  ): ClientUnaryCall;
+  pauseNamespace(
+    request: PauseNamespaceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseNamespaceResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets queued jobs of a namespace run again. Idempotent. */
+  resumeNamespace(
+    request: ResumeNamespaceRequest,
+    callback: (error: ServiceError | null, response: ResumeNamespaceResponse) => void,
+  ): ClientUnaryCall;
+  resumeNamespace(
+    request: ResumeNamespaceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeNamespaceResponse) => void,
+  ): ClientUnaryCall;
+  resumeNamespace(
+    request: ResumeNamespaceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeNamespaceResponse) => void,
   ): ClientUnaryCall;
   /** Holds back queued jobs of a method (row J20). Idempotent. */
   pauseMethod(

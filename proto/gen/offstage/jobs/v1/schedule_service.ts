@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { JobSpec } from "./job.ts";
 
@@ -108,7 +109,11 @@ export interface CreateScheduleRequest {
   /** Default "default". */
   namespace: string;
   /** Required. */
-  schedule: Schedule | undefined;
+  schedule:
+    | Schedule
+    | undefined;
+  /** The same id never creates a second schedule: a repeat answers with the first. At most 100 characters. */
+  requestId: string;
 }
 
 /** Answers CreateSchedule. */
@@ -117,12 +122,16 @@ export interface CreateScheduleResponse {
   schedule: Schedule | undefined;
 }
 
-/** Asks for a schedule to be replaced. */
+/** Asks for a schedule to be changed. */
 export interface UpdateScheduleRequest {
   /** Default "default". */
   namespace: string;
-  /** The new definition; its `etag`, when set, must be the present one (ABORTED otherwise). */
-  schedule: Schedule | undefined;
+  /** The new definition; its `etag`, when set, must be the present one (ABORTED otherwise). Required. */
+  schedule:
+    | Schedule
+    | undefined;
+  /** Which fields to change. Default: all that are not output only. */
+  updateMask: string[] | undefined;
 }
 
 /** Answers UpdateSchedule. */
@@ -227,12 +236,16 @@ export interface ListNextRunsRequest {
   scheduleId: string;
   /** 1 to 1,000. Default 10. */
   pageSize: number;
+  /** From the last answer; opaque. PAGE_TOKEN_INVALID otherwise. */
+  pageToken: string;
 }
 
 /** Answers ListNextRuns. */
 export interface ListNextRunsResponse {
   /** In order. */
   runTimes: Date[];
+  /** Empty when there are no more. */
+  nextPageToken: string;
 }
 
 function createBaseSchedule(): Schedule {
@@ -518,7 +531,7 @@ export const Schedule: MessageFns<Schedule> = {
 };
 
 function createBaseCreateScheduleRequest(): CreateScheduleRequest {
-  return { namespace: "", schedule: undefined };
+  return { namespace: "", schedule: undefined, requestId: "" };
 }
 
 export const CreateScheduleRequest: MessageFns<CreateScheduleRequest> = {
@@ -528,6 +541,9 @@ export const CreateScheduleRequest: MessageFns<CreateScheduleRequest> = {
     }
     if (message.schedule !== undefined) {
       Schedule.encode(message.schedule, writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
     }
     return writer;
   },
@@ -561,6 +577,14 @@ export const CreateScheduleRequest: MessageFns<CreateScheduleRequest> = {
             message.schedule = Schedule.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -582,6 +606,7 @@ export const CreateScheduleRequest: MessageFns<CreateScheduleRequest> = {
     message.schedule = (object.schedule !== undefined && object.schedule !== null)
       ? Schedule.fromPartial(object.schedule)
       : undefined;
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
@@ -644,7 +669,7 @@ export const CreateScheduleResponse: MessageFns<CreateScheduleResponse> = {
 };
 
 function createBaseUpdateScheduleRequest(): UpdateScheduleRequest {
-  return { namespace: "", schedule: undefined };
+  return { namespace: "", schedule: undefined, updateMask: undefined };
 }
 
 export const UpdateScheduleRequest: MessageFns<UpdateScheduleRequest> = {
@@ -654,6 +679,9 @@ export const UpdateScheduleRequest: MessageFns<UpdateScheduleRequest> = {
     }
     if (message.schedule !== undefined) {
       Schedule.encode(message.schedule, writer.uint32(18).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -687,6 +715,14 @@ export const UpdateScheduleRequest: MessageFns<UpdateScheduleRequest> = {
             message.schedule = Schedule.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -708,6 +744,7 @@ export const UpdateScheduleRequest: MessageFns<UpdateScheduleRequest> = {
     message.schedule = (object.schedule !== undefined && object.schedule !== null)
       ? Schedule.fromPartial(object.schedule)
       : undefined;
+    message.updateMask = object.updateMask ?? undefined;
     return message;
   },
 };
@@ -1532,7 +1569,7 @@ export const TriggerScheduleResponse: MessageFns<TriggerScheduleResponse> = {
 };
 
 function createBaseListNextRunsRequest(): ListNextRunsRequest {
-  return { namespace: "", scheduleId: "", pageSize: 0 };
+  return { namespace: "", scheduleId: "", pageSize: 0, pageToken: "" };
 }
 
 export const ListNextRunsRequest: MessageFns<ListNextRunsRequest> = {
@@ -1545,6 +1582,9 @@ export const ListNextRunsRequest: MessageFns<ListNextRunsRequest> = {
     }
     if (message.pageSize !== 0) {
       writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
     }
     return writer;
   },
@@ -1586,6 +1626,14 @@ export const ListNextRunsRequest: MessageFns<ListNextRunsRequest> = {
             message.pageSize = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1606,18 +1654,22 @@ export const ListNextRunsRequest: MessageFns<ListNextRunsRequest> = {
     message.namespace = object.namespace ?? "";
     message.scheduleId = object.scheduleId ?? "";
     message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseListNextRunsResponse(): ListNextRunsResponse {
-  return { runTimes: [] };
+  return { runTimes: [], nextPageToken: "" };
 }
 
 export const ListNextRunsResponse: MessageFns<ListNextRunsResponse> = {
   encode(message: ListNextRunsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.runTimes) {
       Timestamp.encode(toTimestamp(v!), writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -1643,6 +1695,14 @@ export const ListNextRunsResponse: MessageFns<ListNextRunsResponse> = {
             message.runTimes.push(fromTimestamp(Timestamp.decode(reader, reader.uint32())));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1661,6 +1721,7 @@ export const ListNextRunsResponse: MessageFns<ListNextRunsResponse> = {
   fromPartial<I extends Exact<DeepPartial<ListNextRunsResponse>, I>>(object: I): ListNextRunsResponse {
     const message = createBaseListNextRunsResponse();
     message.runTimes = object.runTimes?.map((e) => e) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -1680,7 +1741,7 @@ export const ScheduleServiceService = {
       Buffer.from(CreateScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateScheduleResponse => CreateScheduleResponse.decode(value),
   },
-  /** Replaces a schedule's definition; conditional on `etag` when one is given. */
+  /** Changes a schedule's definition; conditional on `etag` when one is given. */
   updateSchedule: {
     path: "/offstage.jobs.v1.ScheduleService/UpdateSchedule" as const,
     requestStream: false as const,
@@ -1776,7 +1837,7 @@ export const ScheduleServiceService = {
 export interface ScheduleServiceServer extends UntypedServiceImplementation {
   /** Creates a schedule. ALREADY_EXISTS where the id is taken. */
   createSchedule: handleUnaryCall<CreateScheduleRequest, CreateScheduleResponse>;
-  /** Replaces a schedule's definition; conditional on `etag` when one is given. */
+  /** Changes a schedule's definition; conditional on `etag` when one is given. */
   updateSchedule: handleUnaryCall<UpdateScheduleRequest, UpdateScheduleResponse>;
   /** Returns one schedule. */
   getSchedule: handleUnaryCall<GetScheduleRequest, GetScheduleResponse>;
@@ -1811,7 +1872,7 @@ export interface ScheduleServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateScheduleResponse) => void,
   ): ClientUnaryCall;
-  /** Replaces a schedule's definition; conditional on `etag` when one is given. */
+  /** Changes a schedule's definition; conditional on `etag` when one is given. */
   updateSchedule(
     request: UpdateScheduleRequest,
     callback: (error: ServiceError | null, response: UpdateScheduleResponse) => void,

@@ -189,7 +189,14 @@ export interface ReserveAddressRequest {
   /** The scope it lives in. Default: none. */
   scope: string;
   /** Default 1 day, at most 30 days. Not used in a scope. */
-  timeToLive: Duration | undefined;
+  timeToLive:
+    | Duration
+    | undefined;
+  /**
+   * Makes the call safe to repeat: the same id of the same user in the same namespace answers with the address reserved first,
+   * for as long as that lives. At most 100 characters.
+   */
+  requestId: string;
 }
 
 /** Answers ReserveAddress. */
@@ -272,6 +279,11 @@ export interface OpenScopeRequest {
     | undefined;
   /** A name for people, at most 200 characters. */
   displayName: string;
+  /**
+   * Makes the call safe to repeat: the same id of the same user in the same namespace answers with the scope opened first, for as
+   * long as that is open. At most 100 characters.
+   */
+  requestId: string;
 }
 
 /** Answers OpenScope. */
@@ -1321,7 +1333,7 @@ export const DescribeValueResponse: MessageFns<DescribeValueResponse> = {
 };
 
 function createBaseReserveAddressRequest(): ReserveAddressRequest {
-  return { namespace: "", scope: "", timeToLive: undefined };
+  return { namespace: "", scope: "", timeToLive: undefined, requestId: "" };
 }
 
 export const ReserveAddressRequest: MessageFns<ReserveAddressRequest> = {
@@ -1334,6 +1346,9 @@ export const ReserveAddressRequest: MessageFns<ReserveAddressRequest> = {
     }
     if (message.timeToLive !== undefined) {
       Duration.encode(message.timeToLive, writer.uint32(26).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
     }
     return writer;
   },
@@ -1375,6 +1390,14 @@ export const ReserveAddressRequest: MessageFns<ReserveAddressRequest> = {
             message.timeToLive = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1397,6 +1420,7 @@ export const ReserveAddressRequest: MessageFns<ReserveAddressRequest> = {
     message.timeToLive = (object.timeToLive !== undefined && object.timeToLive !== null)
       ? Duration.fromPartial(object.timeToLive)
       : undefined;
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
@@ -1986,7 +2010,7 @@ export const GetUploadResponse: MessageFns<GetUploadResponse> = {
 };
 
 function createBaseOpenScopeRequest(): OpenScopeRequest {
-  return { namespace: "", lease: undefined, displayName: "" };
+  return { namespace: "", lease: undefined, displayName: "", requestId: "" };
 }
 
 export const OpenScopeRequest: MessageFns<OpenScopeRequest> = {
@@ -1999,6 +2023,9 @@ export const OpenScopeRequest: MessageFns<OpenScopeRequest> = {
     }
     if (message.displayName !== "") {
       writer.uint32(26).string(message.displayName);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
     }
     return writer;
   },
@@ -2040,6 +2067,14 @@ export const OpenScopeRequest: MessageFns<OpenScopeRequest> = {
             message.displayName = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2062,6 +2097,7 @@ export const OpenScopeRequest: MessageFns<OpenScopeRequest> = {
       ? Duration.fromPartial(object.lease)
       : undefined;
     message.displayName = object.displayName ?? "";
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };

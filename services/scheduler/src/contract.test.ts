@@ -1,0 +1,118 @@
+/** What the contract promises of reading jobs: views, pages, and a watch for callers that cannot stream requests. */
+import { randomUUID } from 'node:crypto'
+import { Metadata, type ServiceError } from '@grpc/grpc-js'
+import * as proto from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import { complete, type Draft } from './testing/draft.ts'
+import { start } from './testing/on-postgres.ts'
+import { attachExecutor } from './testing/scripted-executor.ts'
+import type { JobClient } from './testing/setup.ts'
+
+const { JOB_VIEW_BASIC, JOB_VIEW_FULL } = proto.JobView
+const params = {
+  source: { $case: 'inline', value: Buffer.from('{"n":1}') },
+  contentType: '',
+} as const
+
+function ask<Req, Res>(
+  { raw }: JobClient,
+  method: (
+    request: Req,
+    metadata: Metadata,
+    options: object,
+    done: (error: ServiceError | null, answer: Res) => void,
+  ) => unknown,
+  type: { fromPartial(draft: never): Req },
+  draft: Draft<NoInfer<Req>>,
+): Promise<Res> {
+  return new Promise((resolve, reject) => {
+    method.call(raw, complete(type, draft), new Metadata(), {}, (error, answer) =>
+      error === null ? resolve(answer) : reject(error),
+    )
+  })
+}
+
+test('the view BASIC leaves out parameters, results and details; FULL has them, in a listing too', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start({ method: 'test.job', params })
+  executor.succeed(...(await executor.assigned(1)))
+  await it.jobs.wait([jobId])
+  const one = async (view: proto.JobView) =>
+    (await ask(it.jobs, it.jobs.raw.getJob, proto.GetJobRequest, { jobId, view })).job
+  const listed = async (view: proto.JobView) =>
+    (await ask(it.jobs, it.jobs.raw.listJobs, proto.ListJobsRequest, { view })).jobs[0]
+  for (const read of [one, listed]) {
+    expect((await read(JOB_VIEW_FULL))?.params).toMatchObject(params)
+    expect((await read(JOB_VIEW_FULL))?.completion?.result?.source).toBeDefined()
+    expect((await read(JOB_VIEW_BASIC))?.params).toBeUndefined()
+    expect((await read(JOB_VIEW_BASIC))?.completion).toMatchObject({ result: undefined })
+  }
+  expect((await one(0))?.params).toMatchObject(params)
+  expect((await listed(0))?.params).toBeUndefined()
+  await expect(one(7 as proto.JobView)).rejects.toThrow('view is not a known value')
+})
+
+test('messages come page by page, and a token of another job is refused', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start({ method: 'test.job' })
+  await executor.assigned(1)
+  const numbers = [1, 2, 3, 4, 5]
+  executor.say({
+    messages: numbers.map((number) => ({ jobId, attempt: 1, number, text: `${number}` })),
+  })
+  const page = (draft: Draft<proto.ListJobMessagesRequest>) =>
+    ask(it.jobs, it.jobs.raw.listJobMessages, proto.ListJobMessagesRequest, { jobId, ...draft })
+  await until(async () => (await page({})).messages.length === 5)
+  const texts: string[] = []
+  for (let pageToken = '', more = true; more; more = pageToken !== '') {
+    const { messages, nextPageToken } = await page({ pageSize: 2, afterSequence: 1, pageToken })
+    texts.push(messages.map(({ text }) => text).join())
+    pageToken = nextPageToken
+  }
+  expect(texts).toEqual(['2,3', '4,5'])
+  const { nextPageToken: pageToken } = await page({ pageSize: 2 })
+  const other = await it.jobs.start({ method: 'test.job' })
+  await expect(page({ pageToken, jobId: other.jobId })).rejects.toThrow('does not belong')
+  await expect(page({ pageToken, afterSequence: 1 })).rejects.toThrow('does not belong')
+})
+
+test('following jobs tells all that happens to them, and ends with the last of them', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const first = await it.jobs.start({ method: 'test.job' })
+  const second = await it.jobs.start({ method: 'test.job' })
+  const missing = randomUUID()
+  const targets = [first.jobId, second.jobId, missing].map((jobId) => ({ jobId }))
+  const call = it.jobs.raw.followJobs(complete(proto.FollowJobsRequest, { targets }))
+  const events: proto.JobEvent[] = []
+  const ended = new Promise<void>((resolve, reject) => {
+    call.on('data', (answer: proto.FollowJobsResponse) => events.push(...answer.events))
+    call.on('end', resolve)
+    call.on('error', reject)
+  })
+  await until(() => events.length >= 3)
+  executor.succeed(...(await executor.assigned(2)))
+  await ended
+  const of = (id: string) =>
+    events.filter(({ jobId }) => jobId === id).map(({ event }) => event?.$case)
+  expect(of(first.jobId).at(-1)).toBe('completion')
+  expect(of(second.jobId).at(-1)).toBe('completion')
+  expect(of(missing)).toEqual(['state'])
+  const none = it.jobs.raw.followJobs(complete(proto.FollowJobsRequest, {}))
+  const refused = new Promise((_, reject) => none.on('error', reject).on('data', () => {}))
+  await expect(refused).rejects.toThrow('targets must be 1 to 1000')
+})
+
+test('a jitter of 0 is none, and one that is not given is the default', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  const jitterOf = async (retryPolicy: Draft<proto.RetryPolicy>) => {
+    const { jobId } = await it.jobs.start({ method: 'test.job', retryPolicy })
+    return (await it.jobs.get(jobId)).retryPolicy?.jitter
+  }
+  expect(await jitterOf({ maxAttempts: 2, jitter: 0 })).toBe(0)
+  expect(await jitterOf({ maxAttempts: 2 })).toBe(0.2)
+})
