@@ -4,8 +4,8 @@ import { namingPort } from '@offstage/kit/grpc'
 import { composeServices, createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
-import { openDatabases } from './databases.ts'
 import { createScheduler } from './scheduler.ts'
+import { openDatabases } from './store/databases.ts'
 
 await runMain('scheduler', async (): Promise<Service> => {
   const config = readSchedulerConfig()

@@ -11,9 +11,9 @@
  */
 import { isConnectionError } from '@offstage/kit/database'
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
+import type { Attachment } from '../executors/attachment.ts'
+import type { Attachments } from '../executors/attachments.ts'
 import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
-import type { Attachment } from './attachment.ts'
-import type { Attachments } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 

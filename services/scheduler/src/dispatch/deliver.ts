@@ -1,6 +1,6 @@
 import type { Logger } from '@offstage/kit/telemetry'
+import type { Attachments } from '../executors/attachments.ts'
 import type { AttemptKey, ClaimedJob } from '../ports.ts'
-import type { Attachments } from './attachments.ts'
 
 export interface DeliverOptions {
   readonly attachments: Attachments

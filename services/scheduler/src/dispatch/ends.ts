@@ -12,6 +12,7 @@ import type { JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
 import type { Payload } from '../domain/start-command.ts'
+import type { Attachment } from '../executors/attachment.ts'
 import type {
   AttemptEnd,
   AttemptKey,
@@ -21,7 +22,6 @@ import type {
   RunningJob,
 } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
-import type { Attachment } from './attachment.ts'
 import { createBatcher } from './batcher.ts'
 import { checkedResult } from './check-result.ts'
 import { isDataError, persist } from './persist.ts'

@@ -15,6 +15,7 @@ import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { JobEvents } from '../events/job-events.ts'
+import type { Attachments, Reservation } from '../executors/attachments.ts'
 import type { AttemptKey, ClaimedJob, JobStore, NewJob } from '../ports.ts'
 import {
   conflictUnresolved,
@@ -23,7 +24,6 @@ import {
   parentNotFound,
   requestIdReused,
 } from '../refusals.ts'
-import type { Attachments, Reservation } from './attachments.ts'
 import type { Backlog } from './backlog.ts'
 import { type Batcher, createBatcher } from './batcher.ts'
 import type { Deliver } from './deliver.ts'

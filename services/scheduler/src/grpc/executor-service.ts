@@ -1,6 +1,6 @@
 import { bidiStream, type GuardedService } from '@offstage/kit/grpc'
 import type { AttachRequest, AttachResponse, ExecutorServiceServer } from '@offstage/proto/executor'
-import type { ExecutorConnection, ServeExecutor } from '../dispatch/serve-executor.ts'
+import type { ExecutorConnection, ServeExecutor } from '../executors/serve-executor.ts'
 import { attachElsewhere, invalidField } from '../refusals.ts'
 import { incomingFrom, outgoingTo, welcomeTo } from './executor-mapping.ts'
 import { helloFrom } from './hello-mapping.ts'

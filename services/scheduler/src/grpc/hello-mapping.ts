@@ -9,9 +9,9 @@ import {
   textFault,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
-import type { Hello } from '../dispatch/serve-executor.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { isJobId, noteLimits } from '../domain/start-command.ts'
+import type { Hello } from '../executors/serve-executor.ts'
 import { invalidField, invalidFields, notImplemented } from '../refusals.ts'
 import { msFrom, namespaceFor, retryFrom } from './mapping.ts'
 

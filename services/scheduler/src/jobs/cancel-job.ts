@@ -1,10 +1,10 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
 import { type Actor, mayForOthers } from '@offstage/kit/auth'
-import type { Attachments } from '../dispatch/attachments.ts'
 import { retryConflicts } from '../dispatch/retry-conflicts.ts'
 import type { CancelOutcome } from '../domain/job.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
+import type { Attachments } from '../executors/attachments.ts'
 import type { ChangedJob, JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 

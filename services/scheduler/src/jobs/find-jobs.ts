@@ -1,14 +1,14 @@
 /** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
 import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
-import { countFitting } from '../answer-size.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
+import { countFitting } from '../grpc/answer-size.ts'
+import { jobBytes, messageBytes } from '../grpc/wire-size.ts'
 import type { JobFilter, JobStore } from '../ports.ts'
 import { jobNotFound, listingTooSlow } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
-import { jobBytes, messageBytes } from '../wire-size.ts'
 
 export interface FindJobs {
   get(actor: Actor, namespace: string, jobId: string): Promise<Job>

@@ -1,11 +1,11 @@
 /** Starting jobs and, when asked, waiting inline for their end (rows J1, J4, J19, L1). */
 import type { Refusal } from '@offstage/kit/grpc'
-import type { Methods } from '../dispatch/methods.ts'
 import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
+import type { Methods } from '../executors/methods.ts'
 import { invalidFields, methodUnknown } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'

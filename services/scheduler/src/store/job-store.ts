@@ -17,7 +17,7 @@ import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
 export async function migrateJobs(database: Database): Promise<void> {
-  const migrations = await loadMigrations(new URL('./migrations/', import.meta.url))
+  const migrations = await loadMigrations(new URL('./migrations', import.meta.url))
   await migrate(database, { schema: 'offstage', migrations })
 }
 

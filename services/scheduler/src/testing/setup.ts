@@ -6,8 +6,8 @@ import { type Database, openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
 import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
-import type { SchedulerDatabases } from '../databases.ts'
 import { createScheduler, type Scheduler } from '../scheduler.ts'
+import type { SchedulerDatabases } from '../store/databases.ts'
 import { complete, type Draft, millis } from './draft.ts'
 
 export interface Bundle extends AsyncDisposable {

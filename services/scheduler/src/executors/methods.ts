@@ -7,10 +7,11 @@
  *     what was used meanwhile has moved to the younger.
  *  2. Descriptions and schemas, which may be large, are not kept at all.
  */
+
+import { createBatcher } from '../dispatch/batcher.ts'
 import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
-import { createBatcher } from './batcher.ts'
 
 /** Some 300 bytes each. */
 const KEPT_MAX = 100_000

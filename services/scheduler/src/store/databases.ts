@@ -1,5 +1,5 @@
 import { type Database, openConfiguredPostgres } from '@offstage/kit/database'
-import type { SchedulerConfig } from './config.ts'
+import type { SchedulerConfig } from '../config.ts'
 
 /** One database by three sets of connections, so that no flood of calls keeps executors from being heard. */
 export interface SchedulerDatabases {

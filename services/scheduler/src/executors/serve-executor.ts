@@ -10,6 +10,8 @@
  */
 import type { Subscription } from '@offstage/kit/bus'
 import type { Logger } from '@offstage/kit/telemetry'
+import type { Backlog } from '../dispatch/backlog.ts'
+import type { AttemptResult, Ends } from '../dispatch/ends.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type {
@@ -20,14 +22,12 @@ import type {
   SweepStore,
 } from '../ports.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
+import { sendCancels } from '../upkeep/upkeep.ts'
 import { AttachTurns } from './attach-turns.ts'
 import { Attachment, type AttemptRef, type Credit, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
-import type { Backlog } from './backlog.ts'
-import type { AttemptResult, Ends } from './ends.ts'
 import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
-import { sendCancels } from './upkeep.ts'
 
 /** Streams that attach at once. They take connections which lease renewals need too. */
 const ATTACHING_MAX = 2

@@ -1,7 +1,7 @@
 /** The sweeps behind due times, deadlines, keys and cancels (guarantee 4): bounded work, bounded periods. */
 import { composeServices, createLoop, type Loop, type Service } from '@offstage/kit/lifecycle'
+import type { Attachments } from '../executors/attachments.ts'
 import type { ChangedJob, SweepStore } from '../ports.ts'
-import type { Attachments } from './attachments.ts'
 
 export interface UpkeepOptions {
   readonly sweeps: SweepStore

@@ -1,7 +1,7 @@
 import { Completion, Job, JobMessage } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
-import { JobState } from './domain/job-state.ts'
-import { completionTo, jobTo, messageTo } from './grpc/job-mapping.ts'
+import { JobState } from '../domain/job-state.ts'
+import { completionTo, jobTo, messageTo } from './job-mapping.ts'
 import { completionBytes, jobBytes, messageBytes } from './wire-size.ts'
 
 const error = {
