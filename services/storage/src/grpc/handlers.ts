@@ -3,9 +3,9 @@ import type { Logger } from '@offstage/kit/telemetry'
 import type { StorageServiceServer } from '@offstage/proto/storage'
 import type { Storage } from '../ports.ts'
 import { closeScope, keepScopeAlive, openScope } from '../scopes/manage-scopes.ts'
+import { putOrResume } from '../uploads/put-or-resume.ts'
 import { getUpload, startUpload } from '../uploads/start-upload.ts'
 import { deleteValue, listValues, reserveAddress } from '../values/manage-values.ts'
-import { putValue } from '../values/put-value.ts'
 import { readAndDeleteValue } from '../values/read-and-delete-value.ts'
 import { describeValue, readValue } from '../values/read-value.ts'
 import * as map from './mapping.ts'
@@ -20,7 +20,7 @@ export function createHandlers(
   return {
     putValue: clientStream('values.write', async (requests, { actor, signal }) => {
       const parts = map.putPartsFromRequests(wholeStream(requests, signal))
-      const value = await telling(log, putValue(storage, actor, parts))
+      const value = await telling(log, putOrResume(storage, actor, parts))
       return { value: map.valueMessage(value) }
     }),
     getValue: serverStream('values.read', (request, { actor }) => {

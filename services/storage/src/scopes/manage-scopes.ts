@@ -4,7 +4,7 @@ import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
 import { newScopeId } from '../new-ids.ts'
 import type { Storage } from '../ports.ts'
 import { scopeNotFound } from '../refusals.ts'
-import { enteredNamespace } from '../values/put-value.ts'
+import { enteredNamespace } from '../values/place.ts'
 
 const DELETE_BATCH = 500
 

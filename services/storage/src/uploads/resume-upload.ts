@@ -30,8 +30,8 @@ import {
   uploadBusy,
   uploadNotFound,
 } from '../refusals.ts'
+import { commitPut } from '../values/commit-put.ts'
 import type { PutBody } from '../values/put-parts.ts'
-import { commitPut } from '../values/put-value.ts'
 import { refuse } from '../values/receive-body.ts'
 import { Headway } from './headway.ts'
 import { getUpload } from './start-upload.ts'

@@ -6,7 +6,7 @@ import type { PutHeader } from '../domain/temp-value.ts'
 import { newUploadId } from '../new-ids.ts'
 import type { FinishedUpload, Storage, Upload } from '../ports.ts'
 import { noRoom, refusalFromWrite, uploadNotFound } from '../refusals.ts'
-import { placeOf } from '../values/put-value.ts'
+import { placeOf } from '../values/place.ts'
 import { refuse } from '../values/receive-body.ts'
 
 /** Begins an upload that can be interrupted and resumed (row S1). */

@@ -6,7 +6,7 @@ import type { ReservedAddress, TempValue } from '../domain/temp-value.ts'
 import { newAddress } from '../new-ids.ts'
 import type { Storage } from '../ports.ts'
 import { pageTokenInvalid, refusalFromWrite } from '../refusals.ts'
-import { enteredNamespace, refuseForeignScope } from './put-value.ts'
+import { enteredNamespace, refuseForeignScope } from './place.ts'
 
 export interface ReserveRequest {
   readonly namespace: Namespace | undefined
