@@ -1,37 +1,18 @@
 /** What the contract promises of reading jobs: views, pages, and a watch for callers that cannot stream requests. */
 import { randomUUID } from 'node:crypto'
-import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { ask } from './testing/ask.ts'
 import { complete, type Draft } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
-import type { JobClient } from './testing/setup.ts'
 
 const { JOB_VIEW_BASIC, JOB_VIEW_FULL } = proto.JobView
 const params = {
   source: { $case: 'inline', value: Buffer.from('{"n":1}') },
   contentType: '',
 } as const
-
-function ask<Req, Res>(
-  { raw }: JobClient,
-  method: (
-    request: Req,
-    metadata: Metadata,
-    options: object,
-    done: (error: ServiceError | null, answer: Res) => void,
-  ) => unknown,
-  type: { fromPartial(draft: never): Req },
-  draft: Draft<NoInfer<Req>>,
-): Promise<Res> {
-  return new Promise((resolve, reject) => {
-    method.call(raw, complete(type, draft), new Metadata(), {}, (error, answer) =>
-      error === null ? resolve(answer) : reject(error),
-    )
-  })
-}
 
 test('the view BASIC leaves out parameters, results and details; FULL has them, in a listing too', async () => {
   await using it = await start()
@@ -40,9 +21,9 @@ test('the view BASIC leaves out parameters, results and details; FULL has them, 
   executor.succeed(...(await executor.assigned(1)))
   await it.jobs.wait([jobId])
   const one = async (view: proto.JobView) =>
-    (await ask(it.jobs, it.jobs.raw.getJob, proto.GetJobRequest, { jobId, view })).job
+    (await ask(it.jobs.raw, it.jobs.raw.getJob, proto.GetJobRequest, { jobId, view })).job
   const listed = async (view: proto.JobView) =>
-    (await ask(it.jobs, it.jobs.raw.listJobs, proto.ListJobsRequest, { view })).jobs[0]
+    (await ask(it.jobs.raw, it.jobs.raw.listJobs, proto.ListJobsRequest, { view })).jobs[0]
   for (const read of [one, listed]) {
     expect((await read(JOB_VIEW_FULL))?.params).toMatchObject(params)
     expect((await read(JOB_VIEW_FULL))?.completion?.result?.source).toBeDefined()
@@ -64,7 +45,7 @@ test('messages come page by page, and a token of another job is refused', async 
     messages: numbers.map((number) => ({ jobId, attempt: 1, number, text: `${number}` })),
   })
   const page = (draft: Draft<proto.ListJobMessagesRequest>) =>
-    ask(it.jobs, it.jobs.raw.listJobMessages, proto.ListJobMessagesRequest, { jobId, ...draft })
+    ask(it.jobs.raw, it.jobs.raw.listJobMessages, proto.ListJobMessagesRequest, { jobId, ...draft })
   await until(async () => (await page({})).messages.length === 5)
   const texts: string[] = []
   for (let pageToken = '', more = true; more; more = pageToken !== '') {

@@ -2,6 +2,7 @@
 import type {
   Completion,
   Job,
+  JobAttempt,
   JobError,
   JobMessage,
   JobStanding,
@@ -96,6 +97,18 @@ export interface JobFilter {
   readonly createdBefore: Date | undefined
 }
 
+/** What jobs are counted by. */
+export type JobDimension = 'state' | 'method' | 'createMinute'
+
+/** How many jobs have these values; undefined where they are not counted by. */
+export interface JobCount {
+  readonly state: JobState | undefined
+  readonly method: string | undefined
+  /** Its beginning. */
+  readonly createMinute: Date | undefined
+  readonly count: number
+}
+
 export interface JobPage {
   readonly size: number
   /** Goes on below this id. */
@@ -128,6 +141,30 @@ export interface Attachment {
   readonly namespace: string
   readonly name: string
   readonly scheduler: string
+  readonly software: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly lanes: readonly { readonly lane: number; readonly slots: number }[]
+  /** Names of the methods it runs. */
+  readonly methods: readonly string[]
+}
+
+/** An executor session whose lease has not run out. */
+export interface AttachedExecutor {
+  readonly sessionId: string
+  readonly name: string
+  readonly software: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly scheduler: string
+  readonly lanes: readonly {
+    readonly lane: number
+    readonly slots: number
+    readonly used: number
+  }[]
+  readonly methods: readonly string[]
+  readonly attachTime: Date
+  /** Nothing has been heard of it for a lease. */
+  readonly inDoubt: boolean
+  readonly draining: boolean
 }
 
 export interface ProgressRecord extends AttemptKey {
@@ -176,6 +213,15 @@ export interface JobStore {
   readJob(namespace: string, id: string): Promise<Job | undefined>
   /** Newest first; undefined when the filter matches so little that it took too long. */
   listJobs(namespace: string, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
+  /** At most `limit` counts, none of them 0; undefined when it took too long. */
+  countJobs(
+    namespace: string,
+    filter: JobFilter,
+    by: readonly JobDimension[],
+    limit: number,
+  ): Promise<JobCount[] | undefined>
+  /** Of each job the newest hundred, oldest first. */
+  readAttempts(ids: readonly string[]): Promise<Map<string, JobAttempt[]>>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>
@@ -218,6 +264,13 @@ export interface AttachmentStore {
    * else has locked: it was left as it is.
    */
   renew(ids: readonly string[]): Promise<Map<string, boolean>>
+  /** It takes no new work any more. */
+  markDraining(id: string): Promise<void>
+  /** Those of all replicas, by session, from the one after `after` on. */
+  list(
+    namespace: string,
+    page: { readonly size: number; readonly after: string | undefined },
+  ): Promise<AttachedExecutor[]>
 }
 
 /** The count of rounds leases are measured by, and what follows when one has run out (ADR 0009). */

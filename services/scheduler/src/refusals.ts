@@ -86,6 +86,20 @@ export function listingTooSlow(): Refusal {
   )
 }
 
+export function countingTooSlow(): Refusal {
+  return invalidField(
+    'filter',
+    'selects so many jobs that counting them took too long; narrow it by state, key, label, parent or created_from',
+  )
+}
+
+export function tooManyCounts(limit: number): Refusal {
+  return invalidField(
+    'filter',
+    `gives more than ${limit} counts; narrow it, or count by fewer dimensions`,
+  )
+}
+
 export function overloaded(what: string): Refusal {
   return new Refusal({
     reason: 'OVERLOADED',

@@ -34,6 +34,7 @@ import { createStrays } from './executors/strays.ts'
 import { namespaceService, scheduleService } from './grpc/coming-services.ts'
 import { executorService } from './grpc/executor-service.ts'
 import { jobService } from './grpc/job-service.ts'
+import { listExecutors } from './grpc/list-executors.ts'
 import { newJobId } from './job-id.ts'
 import { createCancelJob } from './jobs/cancel-job.ts'
 import { createFindJobs } from './jobs/find-jobs.ts'
@@ -186,7 +187,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     services: [
       { definition: JobServiceService, implementation: jobs },
       { definition: ScheduleServiceService, implementation: scheduleService },
-      { definition: NamespaceServiceService, implementation: namespaceService },
+      {
+        definition: NamespaceServiceService,
+        implementation: { ...namespaceService, listExecutors: listExecutors(attachmentStore) },
+      },
       {
         definition: ExecutorServiceService,
         implementation: executorService({ serve, leaseMs: config.sessionLeaseMs, schedulerName }),

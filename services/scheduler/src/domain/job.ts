@@ -46,6 +46,22 @@ export interface JobMessage {
   readonly extra: Record<string, unknown> | undefined
 }
 
+/** One run of a job's handler. */
+export interface JobAttempt {
+  readonly jobId: string
+  readonly attempt: number
+  /** Of the executor; empty where it is not known any more. */
+  readonly sessionId: string
+  readonly executorName: string
+  readonly lane: number
+  readonly startTime: Date | undefined
+  /** Undefined while it runs. */
+  readonly finishTime: Date | undefined
+  /** The state it left the job in, or is in; failed, where the job tries again. */
+  readonly outcome: JobState
+  readonly errorBrief: string
+}
+
 /** How much of a job is told; `full` adds parameters, results and the details of errors. */
 export type JobView = 'basic' | 'full'
 
@@ -56,6 +72,8 @@ export interface Job extends JobStanding {
   readonly key: string
   readonly requestId: string
   readonly parentId: string
+  /** The first ancestor; the job itself where it has no parent. */
+  readonly rootId: string
   readonly lane: number
   readonly priority: number
   readonly labels: Readonly<Record<string, string>>
@@ -74,4 +92,6 @@ export interface Job extends JobStanding {
   readonly params: Payload | undefined
   readonly lastError: JobError | undefined
   readonly progress: Progress | undefined
+  /** Undefined where they were not asked for. */
+  readonly attempts: readonly JobAttempt[] | undefined
 }

@@ -39,6 +39,8 @@ export interface Hello {
   readonly lostSessionId: string
   readonly namespace: string
   readonly name: string
+  readonly software: string
+  readonly labels: Readonly<Record<string, string>>
   readonly methods: readonly MethodDefinition[]
   readonly lanes: readonly Credit[]
   readonly running: readonly AttemptRef[]
@@ -154,10 +156,11 @@ function endStreamsOf({ attachments, streams }: ServeExecutorOptions, sessionId:
 async function adopt(
   { attachmentStore, schedulerName, changed }: ServeExecutorOptions,
   attachment: Attachment,
-  { sessionId, lostSessionId, namespace, name, running }: Hello,
+  hello: Hello,
 ): Promise<void> {
-  const { id } = attachment
-  const record = { id, sessionId, lostSessionId, namespace, name, scheduler: schedulerName }
+  const { running } = hello
+  const methods = hello.methods.map(({ name }) => name)
+  const record = { ...hello, id: attachment.id, methods, scheduler: schedulerName }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
   for (const job of adopted) attachment.running.set(job.id, job)
   for (const { jobId, attempt } of running) {
@@ -179,7 +182,10 @@ function connection(
   }
 
   async function takeIn(frame: Incoming): Promise<void> {
-    if (frame.draining) attachment.stopTaking()
+    if (frame.draining && attachment.taking) {
+      attachment.stopTaking()
+      options.attachmentStore.markDraining(attachment.id).catch(onError)
+    }
     await recordReports(reports, attachment, frame)
     // Results are not awaited: the next frame's share the next statement.
     if (frame.results.length > 0) ends.record(attachment, frame.results).catch(onError)

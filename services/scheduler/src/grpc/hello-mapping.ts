@@ -24,6 +24,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   if (hello.methods.length > LIMITS.methodsMax) {
     throw invalidField('hello.methods', `must be at most ${LIMITS.methodsMax}`)
   }
+  if (hello.pools.length > 0) throw notImplemented('hello.pools')
   const methods = hello.methods.map(methodFrom)
   const violations = collectViolations((note) => {
     noteSession(hello, note)
@@ -36,6 +37,8 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     lostSessionId: hello.lostSessionId,
     namespace: namespaceFor(actor, hello.namespace),
     name: hello.name,
+    software: hello.software,
+    labels: hello.labels,
     methods,
     lanes: hello.lanes,
     running: hello.running.filter(({ jobId }) => isJobId(jobId)),

@@ -12,6 +12,7 @@ import type {
   CancelOutcome,
   Completion,
   Job,
+  JobAttempt,
   JobMessage,
   JobStanding,
   Progress,
@@ -19,7 +20,7 @@ import type {
 import { JobState } from '../domain/job-state.ts'
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
 import type { Started } from '../jobs/start-jobs.ts'
-import type { JobFilter } from '../ports.ts'
+import type { JobCount, JobDimension, JobFilter } from '../ports.ts'
 import { invalidField, invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
 import { createRoom } from './answer-size.ts'
@@ -141,10 +142,48 @@ function noteFilter(filter: JobFilter, note: Note): void {
   note('filter.created_before', timeFault(filter.createdBefore))
 }
 
+const DIMENSIONS: Readonly<Record<number, JobDimension>> = {
+  1: 'state',
+  2: 'method',
+  3: 'createMinute',
+}
+
+export function dimensionsFrom(by: readonly proto.JobDimension[]): JobDimension[] {
+  return by.map((value, index) => {
+    const dimension = DIMENSIONS[value]
+    if (dimension === undefined) throw invalidField(`by[${index}]`, 'is not a known value')
+    if (by.indexOf(value) < index) throw invalidField(`by[${index}]`, 'is there twice')
+    return dimension
+  })
+}
+
+export function countTo({ state, method = '', createMinute, count }: JobCount): proto.JobCount {
+  return { state: state ?? 0, method, createMinute, count: BigInt(count) }
+}
+
+/** Whether one of the jobs is enough; all of them where nothing is said. */
+export function isAny(mode: proto.WaitMode): boolean {
+  if (mode < 0 || mode > 2) throw invalidField('mode', 'is not a known value')
+  return mode === 2
+}
+
 /** The view that is asked for; `view` unset: the call's own. */
 export function viewFrom(view: proto.JobView, unset: 'basic' | 'full'): 'basic' | 'full' {
   if (view < 0 || view > 2) throw invalidField('view', 'is not a known value')
   return view === 0 ? unset : view === 1 ? 'basic' : 'full'
+}
+
+function attemptTo(attempt: JobAttempt): proto.JobAttempt {
+  return {
+    attempt: attempt.attempt,
+    executorSessionId: attempt.sessionId,
+    executorName: attempt.executorName,
+    lane: attempt.lane as proto.Lane,
+    startTime: attempt.startTime,
+    finishTime: attempt.finishTime,
+    outcome: attempt.outcome,
+    errorBrief: attempt.errorBrief,
+  }
 }
 
 export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
@@ -191,9 +230,9 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     traceparent: job.traceparent,
     lastError: basic ? undefined : job.lastError,
     errorBrief: (job.completion?.error ?? job.lastError)?.brief ?? '',
-    rootJobId: job.parentId === '' ? job.id : '',
+    rootJobId: job.rootId,
     params: basic ? undefined : payloadTo(job.params),
-    attempts: [],
+    attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
     pool: '',
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '@offstage/kit/grpc'
 import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
 import { textFault } from '@offstage/proto/field-rules'
-import * as proto from '@offstage/proto/jobs'
+import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { isJobId, type StartCommand } from '../domain/start-command.ts'
 import type { CancelJob } from '../jobs/cancel-job.ts'
@@ -72,7 +72,12 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
       'jobs.read',
       async ({ namespace, jobId, view }: proto.GetJobRequest, { actor }) => {
         const told = map.viewFrom(view, 'full')
-        const job = await use.findJobs.get(actor, namespaceFor(actor, namespace), jobIdFrom(jobId))
+        const job = await use.findJobs.get(
+          actor,
+          namespaceFor(actor, namespace),
+          jobIdFrom(jobId),
+          told,
+        )
         return { job: map.jobTo(job, told) }
       },
     ),
@@ -93,7 +98,7 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
         throw invalidField('job_ids', `must be 1 to ${LIMITS.batchMax}`)
       }
       for (const [index, id] of ids.entries()) jobIdFrom(id, `job_ids[${index}]`)
-      const any = request.mode === proto.WaitMode.WAIT_MODE_ANY
+      const any = map.isAny(request.mode)
       const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.waitMsMax)
       const namespace = namespaceFor(actor, request.namespace)
       const wanted = { ids, any, timeoutMs }
@@ -138,7 +143,15 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
       },
     ),
 
-    countJobs: unimplemented('jobs.read', 'JobService.CountJobs'),
+    countJobs: unary('jobs.read', async (request: proto.CountJobsRequest, { actor }) => {
+      const filter = map.filterFrom(request.filter)
+      const by = map.dimensionsFrom(request.by)
+      if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
+      const namespace = namespaceFor(actor, request.namespace)
+      const counts = await use.findJobs.count(actor, namespace, filter, by)
+      return { counts: counts.map(map.countTo) }
+    }),
+
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
     retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
     deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),

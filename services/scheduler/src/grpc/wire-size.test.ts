@@ -54,6 +54,7 @@ test('a completion and a job take no more than was thought', () => {
     key: '€'.repeat(200),
     requestId: '€'.repeat(100),
     parentId: id,
+    rootId: id,
     lane: 1,
     priority: -1_000,
     labels: Object.fromEntries(
@@ -71,6 +72,17 @@ test('a completion and a job take no more than was thought', () => {
     options: { displayName: '€'.repeat(200), queueDeadlineMs: 1.5, attemptDeadlineMs: 1e9 },
     params: { inline: Buffer.alloc(60_000, 'x'), type: 'text/plain' },
     lastError: error,
+    attempts: Array.from({ length: 100 }, (_, index) => ({
+      jobId: id,
+      attempt: 2 ** 31 - 1 - index,
+      sessionId: id,
+      executorName: '€'.repeat(200),
+      lane: 3,
+      startTime: new Date(),
+      finishTime: new Date(),
+      outcome: JobState.failed,
+      errorBrief: '€'.repeat(1_000),
+    })),
     progress: { percent: 1, text: '€'.repeat(1_000), extra: { n: [1, 2, 3] }, revision: 1 },
   }
   for (const view of ['basic', 'full'] as const) {

@@ -2,7 +2,7 @@
  * How many bytes things take in an answer: upper bounds that are cheap to find, so that no answer passes what one gRPC
  * message may hold (16 MiB).
  */
-import type { Completion, Job, JobMessage, JobView, Progress } from '../domain/job.ts'
+import type { Completion, Job, JobAttempt, JobMessage, JobView, Progress } from '../domain/job.ts'
 import type { Payload } from '../domain/start-command.ts'
 
 /** What the fixed fields of anything take: ids, times, numbers. */
@@ -28,9 +28,13 @@ export function messageBytes({ text, extra }: JobMessage): number {
 
 export function jobBytes(job: Job, view: JobView): number {
   if (view === 'basic') return basicBytes(job)
-  const { params, completion, lastError } = job
+  const { params, completion, lastError, attempts = [] } = job
   return (
-    basicBytes(job) + payloadBytes(params) + completionBytes(completion) + errorBytes(lastError)
+    basicBytes(job) +
+    payloadBytes(params) +
+    completionBytes(completion) +
+    errorBytes(lastError) +
+    attempts.reduce((sum, attempt) => sum + attemptBytes(attempt), 0)
   )
 }
 
@@ -46,6 +50,10 @@ function basicBytes({ completion, lastError, options, progress, ...job }: Job): 
   const chars = texts.reduce((sum, text) => sum + text.length, 0)
   const fields = ENTRY_BYTES + texts.length * 4
   return fields + chars * BYTES_PER_CHAR + progressBytes(progress)
+}
+
+function attemptBytes({ executorName, errorBrief }: JobAttempt): number {
+  return ENTRY_BYTES + (executorName.length + errorBrief.length) * BYTES_PER_CHAR
 }
 
 function payloadBytes(payload: Payload | undefined): number {

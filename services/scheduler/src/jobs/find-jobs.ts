@@ -5,19 +5,25 @@ import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
 import { countFitting } from '../grpc/answer-size.ts'
 import { jobBytes, messageBytes } from '../grpc/wire-size.ts'
-import type { JobFilter, JobStore } from '../ports.ts'
-import { jobNotFound, listingTooSlow } from '../refusals.ts'
+import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
+import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
 
 export interface FindJobs {
-  get(actor: Actor, namespace: string, jobId: string): Promise<Job>
+  get(actor: Actor, namespace: string, jobId: string, view: JobView): Promise<Job>
   list(
     actor: Actor,
     namespace: string,
     filter: JobFilter,
     page: { size: number; token: string; view: JobView },
   ): Promise<{ jobs: Job[]; nextPageToken: string }>
+  count(
+    actor: Actor,
+    namespace: string,
+    filter: JobFilter,
+    by: readonly JobDimension[],
+  ): Promise<JobCount[]>
   wait(
     actor: Actor,
     namespace: string,
@@ -32,6 +38,9 @@ export interface FindJobs {
   ): Promise<{ messages: JobMessage[]; nextPageToken: string }>
 }
 
+/** What fits into one answer, with the longest names of methods. */
+const COUNTS_MAX = 10_000
+
 export function createFindJobs(options: {
   readonly store: JobStore
   readonly feed: JobFeed
@@ -39,11 +48,24 @@ export function createFindJobs(options: {
 }): FindJobs {
   const { store, feed, readStandings } = options
 
-  const get: FindJobs['get'] = async (actor, namespace, jobId) => {
+  const withReports = async (jobs: readonly Job[], view: JobView): Promise<Job[]> => {
+    const ids = jobs.map(({ id }) => id)
+    const [progress, attempts] = await Promise.all([
+      store.readProgress(ids),
+      view === 'full' ? store.readAttempts(ids) : undefined,
+    ])
+    return jobs.map((job) => ({
+      ...job,
+      progress: progress.get(job.id),
+      attempts: attempts && (attempts.get(job.id) ?? []),
+    }))
+  }
+
+  const get: FindJobs['get'] = async (actor, namespace, jobId, view) => {
     const job = await store.readJob(namespace, jobId)
     if (job === undefined || !mayTouch(actor, 'jobs.read', job)) throw jobNotFound(jobId)
-    const progress = await store.readProgress([jobId])
-    return { ...job, progress: progress.get(jobId) }
+    const [told = job] = await withReports([job], view)
+    return told
   }
 
   return {
@@ -56,8 +78,7 @@ export function createFindJobs(options: {
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
       const found = await store.listJobs(namespace, visible, { size: size + 1, before, view })
       if (found === undefined) throw listingTooSlow()
-      const progress = await store.readProgress(found.map(({ id }) => id))
-      const jobs = found.map((job) => ({ ...job, progress: progress.get(job.id) }))
+      const jobs = await withReports(found, view)
       const page = jobs.slice(
         0,
         Math.min(
@@ -67,6 +88,14 @@ export function createFindJobs(options: {
       )
       const more = jobs.length > page.length
       return { jobs: page, nextPageToken: more ? pageTokenAt(page.at(-1)?.id ?? '', listing) : '' }
+    },
+    async count(actor, namespace, filter, by) {
+      const visible = mayForOthers(actor, 'jobs.read') ? filter : ownOnly(actor, filter)
+      if (visible === undefined) return []
+      const counts = await store.countJobs(namespace, visible, by, COUNTS_MAX + 1)
+      if (counts === undefined) throw countingTooSlow()
+      if (counts.length > COUNTS_MAX) throw tooManyCounts(COUNTS_MAX)
+      return counts
     },
     async wait(actor, namespace, { ids, any, timeoutMs }, signal) {
       using waiter = new Waiter(
@@ -86,7 +115,7 @@ export function createFindJobs(options: {
       return { standings, satisfied }
     },
     async messages(actor, namespace, jobId, { after, size, token }) {
-      await get(actor, namespace, jobId)
+      await get(actor, namespace, jobId, 'basic')
       const listing = ['messages', namespace, jobId, after]
       const from = Number(positionFrom(token, listing) ?? after)
       if (!Number.isSafeInteger(from)) throw pageTokenInvalid()

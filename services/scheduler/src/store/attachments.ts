@@ -1,14 +1,15 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { Attachment, AttachmentStore, ChangedJob, ClaimedJob } from '../ports.ts'
+import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
 import {
-  CHANGED_COLUMNS,
   type ChangedRow,
   CLAIMED_COLUMNS,
   type ClaimedRow,
   changedFromRow,
   claimedFromRow,
 } from './job-rows.ts'
+import { listExecutors } from './list-executors.ts'
 
 /** One attach of a session at a time, on whichever replica: those that follow see what it did. */
 const TAKE_TURN = {
@@ -19,8 +20,18 @@ const TAKE_TURN = {
 const RECORD = {
   name: 'record_attachment',
   text: `
-    INSERT INTO offstage.attachments (id, session_id, namespace, name, scheduler, renew_round)
-    SELECT $1::uuid, $2::uuid, $3, $4, $5, round FROM offstage.lease_rounds`,
+    WITH recorded AS (
+      INSERT INTO offstage.attachments (id, session_id, namespace, name, scheduler, renew_round)
+      SELECT $1::uuid, $2::uuid, $3, $4, $5, round FROM offstage.lease_rounds
+      RETURNING id
+    )
+    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods)
+    SELECT id, $6, $7::jsonb, $8::smallint[], $9::int[], $10::text[] FROM recorded`,
+}
+
+const DRAINING = {
+  name: 'mark_draining',
+  text: 'UPDATE offstage.executors SET draining = true WHERE attachment_id = $1::uuid',
 }
 
 /** In the order of their ids, as by every statement that waits for many; what follows then waits for none. */
@@ -59,15 +70,20 @@ const ADOPT = {
 /** What the session held and does not run: assignments that were lost on their way to it. */
 const REQUEUE_REST = {
   name: 'requeue_unknown_attempts',
-  text: `
+  text: keepingAttempts({
+    ctes: `held AS (
+      SELECT j.id, ${HOLDER_COLUMN}
+      FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
+      WHERE a.session_id = $2::uuid AND a.id <> $1::uuid AND ${leaving('requeue', 'j.state')}
+    )`,
+    from: 'held',
+    update: `
     UPDATE offstage.jobs j SET attachment_id = NULL, revision = j.revision + 1,
       state = CASE WHEN j.cancel_time IS NULL THEN ${TRANSITIONS.requeue.to} ELSE ${JobState.canceled} END,
       cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
       finish_time = CASE WHEN j.cancel_time IS NULL THEN NULL ELSE now() END
-    FROM offstage.attachments a
-    WHERE a.session_id = $2::uuid AND a.id <> $1::uuid AND j.attachment_id = a.id
-      AND ${leaving('requeue', 'j.state')}
-    RETURNING ${CHANGED_COLUMNS}`,
+    FROM held WHERE j.id = held.id AND j.attachment_id = held.holder AND ${leaving('requeue', 'j.state')}`,
+  }),
 }
 
 /** What a statement still on its way gives to an older stream is taken back by the sweep. */
@@ -104,16 +120,31 @@ export function createAttachmentStore(database: Database): AttachmentStore {
       const { rows } = await database.query<{ id: string; renewed: boolean }>(RENEW, [ids])
       return new Map(rows.map(({ id, renewed }) => [id, renewed]))
     },
+    async markDraining(id) {
+      await database.query(DRAINING, [id])
+    },
+    list: (namespace, page) => listExecutors(database, namespace, page),
   }
 }
 
 async function attach(
   tx: Queryable,
-  { id, sessionId, lostSessionId, namespace, name, scheduler }: Attachment,
+  { id, sessionId, lostSessionId, namespace, name, scheduler, ...told }: Attachment,
   running: readonly { jobId: string; attempt: number }[],
 ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }> {
   await tx.query(TAKE_TURN, [sessionId])
-  await tx.query(RECORD, [id, sessionId, namespace, name, scheduler])
+  await tx.query(RECORD, [
+    id,
+    sessionId,
+    namespace,
+    name,
+    scheduler,
+    told.software,
+    JSON.stringify(told.labels),
+    told.lanes.map(({ lane }) => lane),
+    told.lanes.map(({ slots }) => slots),
+    told.methods.toSorted(),
+  ])
   const sessions = lostSessionId === '' ? [sessionId] : [sessionId, lostSessionId]
   await tx.query(LOCK_HELD, [sessionId, sessions])
   for (const session of sessions) await tx.query(TAKE_CHARGE_BACK, [session])

@@ -8,7 +8,8 @@ import type { Queryable } from '@offstage/kit/database'
 import type { Completion } from '../domain/job.ts'
 import { JobState, leaving, TRANSITIONS, type Transition } from '../domain/job-state.ts'
 import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../ports.ts'
-import { additionalToJson, CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { additionalToJson, type ChangedRow, changedFromRow } from './job-rows.ts'
 
 /**
  * The attempt that is spoken of is the present one. IS TRUE keeps the planner away from the index on
@@ -17,9 +18,9 @@ import { additionalToJson, CHANGED_COLUMNS, type ChangedRow, changedFromRow } fr
 export const FENCE =
   'j.id = u.id AND (j.attachment_id = u.attachment_id) IS TRUE AND j.attempt = u.attempt'
 
-/** The attempts of `given`, locked in order; with `columns` of it besides the id. */
+/** The attempts of `given`, locked in order; with `columns` of it besides the id and the attachment. */
 const heldAttempts = (given: string, move: Transition, columns = '') => `
-      SELECT j.id${columns} FROM ${given} JOIN offstage.jobs j ON ${FENCE}
+      SELECT j.id, ${HOLDER_COLUMN}${columns} FROM ${given} JOIN offstage.jobs j ON ${FENCE}
       WHERE ${leaving(move, 'j.state')}
       ORDER BY j.id FOR NO KEY UPDATE OF j`
 
@@ -85,9 +86,13 @@ const ENDS = `
 /** Any other end. A retry of a job that is to be canceled ends as canceled instead. */
 const END = {
   name: 'end_attempts',
-  text: `
-    WITH ending AS (${heldAttempts(ENDS, 'fail', END_COLUMNS)}
-    )
+  text: keepingAttempts({
+    ctes: `ending AS (${heldAttempts(ENDS, 'fail', END_COLUMNS)}
+    )`,
+    from: 'u',
+    errorBrief: "u.error->>'brief'",
+    retries: true,
+    update: `
     UPDATE offstage.jobs j
     SET revision = j.revision + 1, attachment_id = NULL,
       state = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NOT NULL
@@ -102,8 +107,8 @@ const END = {
         THEN now() + u.backoff_ms * interval '1 ms' ELSE j.due_time END,
       result = u.result, result_address = u.result_address, result_type = u.result_type,
       result_sha256 = u.result_sha256, additional_result = u.additional_result, error = u.error
-    FROM ending u WHERE j.id = u.id
-    RETURNING ${CHANGED_COLUMNS}`,
+    FROM ending u WHERE j.id = u.id`,
+  }),
 }
 
 export async function endAttempts(
@@ -127,16 +132,18 @@ export async function endAttempts(
 
 const REQUEUE = {
   name: 'requeue_attempts',
-  text: `
-    WITH held AS (${heldAttempts(KEYS, 'requeue')}
-    )
+  text: keepingAttempts({
+    ctes: `held AS (${heldAttempts(KEYS, 'requeue')}
+    )`,
+    from: 'held',
+    update: `
     UPDATE offstage.jobs j
     SET revision = j.revision + 1, attachment_id = NULL,
       state = CASE WHEN j.cancel_time IS NULL THEN ${TRANSITIONS.requeue.to} ELSE ${JobState.canceled} END,
       cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
       finish_time = CASE WHEN j.cancel_time IS NULL THEN NULL ELSE now() END
-    FROM held WHERE j.id = held.id
-    RETURNING ${CHANGED_COLUMNS}`,
+    FROM held WHERE j.id = held.id`,
+  }),
 }
 
 export async function requeueAttempts(

@@ -34,13 +34,13 @@ const INSERT = {
   name: 'insert_jobs',
   text: `
     WITH parent AS (
-      SELECT j.id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade
+      SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade
       FROM offstage.jobs j WHERE j.id = ANY ($12::uuid[])
       ORDER BY j.id FOR SHARE
     )
     INSERT INTO offstage.jobs (
       id, namespace, method, owner, state, lane, attachment_id, attempt, start_time, params, traceparent,
-      id_is_request_id, kind, priority, key, request_id, parent_id, params_address, params_type, params_sha256,
+      id_is_request_id, kind, priority, key, request_id, parent_id, root_id, params_address, params_type, params_sha256,
       labels, options,
       due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT u.id, u.namespace, u.method, u.owner,
@@ -51,7 +51,7 @@ const INSERT = {
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
       u.params, u.traceparent, u.id_is_request_id,
       coalesce((u.rest->>'kind')::smallint, 1), coalesce((u.rest->>'priority')::smallint, 0),
-      u.rest->>'key', u.rest->>'requestId', (u.rest->>'parentId')::uuid,
+      u.rest->>'key', u.rest->>'requestId', (u.rest->>'parentId')::uuid, u.root_id,
       u.rest->>'paramsAddress', u.rest->>'paramsType',
       decode(u.rest->>'paramsSha256', 'hex'), u.rest->'labels', u.rest->'options',
       u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
@@ -61,7 +61,7 @@ const INSERT = {
       SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent,
         p.id_is_request_id, p.rest,
         CASE WHEN doom.canceled OR p.rest ? 'behind' THEN NULL ELSE p.attachment_id END AS attachment_id,
-        doom.canceled,
+        doom.canceled, parent.root_id,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due

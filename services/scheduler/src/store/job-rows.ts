@@ -1,6 +1,6 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
 import type { CancelOutcome, Completion, Job, JobError, JobStanding } from '../domain/job.ts'
-import { isTerminal, type JobState, leaving } from '../domain/job-state.ts'
+import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
 import type { Payload, StartOptions } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob } from '../ports.ts'
 
@@ -51,7 +51,7 @@ function completionFromRow(row: StandingRow): Completion | undefined {
             additional.type,
             additional.sha256 === undefined ? null : Buffer.from(additional.sha256, 'base64'),
           ),
-    error: row.error ?? undefined,
+    error: row.state === JobState.failed ? (row.error ?? undefined) : undefined,
     cancelOutcome: CANCEL_OUTCOMES[row.cancel_outcome] ?? 'unknown',
     finishTime: row.finish_time,
   }
@@ -135,7 +135,7 @@ export function claimedFromRow(row: ClaimedRow): ClaimedJob {
   }
 }
 
-export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.labels,
+export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.root_id, j.labels,
   j.options, j.revision, j.kind, j.request_id, j.id_is_request_id, j.priority, j.crash_count, j.create_time,
   j.due_time, j.start_time, j.cancel_time, j.cancel_reason,
   CASE WHEN ${leaving('requeue', 'j.state')} THEN (
@@ -148,6 +148,7 @@ export interface JobRow extends ChangedRow {
   lane: number
   attempt: number
   parent_id: string | null
+  root_id: string | null
   labels: Record<string, string> | null
   options: StartOptions | null
   revision: number
@@ -180,6 +181,7 @@ export function jobFromRow(row: JobRow): Job {
     key: row.key ?? '',
     requestId: row.id_is_request_id ? row.id : (row.request_id ?? ''),
     parentId: row.parent_id ?? '',
+    rootId: row.root_id ?? row.id,
     lane: row.lane,
     priority: row.priority,
     labels: row.labels ?? {},
@@ -196,6 +198,7 @@ export function jobFromRow(row: JobRow): Job {
     params: paramsFromRow(row),
     lastError: open ? (row.error ?? undefined) : undefined,
     progress: undefined,
+    attempts: undefined,
   }
 }
 

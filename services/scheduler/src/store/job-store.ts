@@ -2,8 +2,10 @@ import { type Database, loadMigrations, migrate } from '@offstage/kit/database'
 import type { JobStore, SweepStore } from '../ports.ts'
 import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
+import { countJobs } from './count-jobs.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
 import { insertJobs } from './insert-jobs.ts'
+import { readAttempts } from './job-attempts.ts'
 import { listJobs } from './list-jobs.ts'
 import {
   readMessageHeads,
@@ -35,6 +37,8 @@ export function createJobStore(database: Database): JobStore {
     readStandings: (ids) => readStandings(database, ids),
     readJob: (namespace, id) => readJob(database, namespace, id),
     listJobs: (namespace, filter, page) => listJobs(database, namespace, filter, page),
+    countJobs: (namespace, filter, by, limit) => countJobs(database, namespace, filter, by, limit),
+    readAttempts: (ids) => readAttempts(database, ids),
     cancel: (request) => cancelJobs(database, request),
     recordProgress: (records) => recordProgress(database, records),
     recordMessages: (records) => recordMessages(database, records),

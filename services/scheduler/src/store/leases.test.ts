@@ -141,7 +141,9 @@ class World {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
     const id = v7()
     const { sessionId } = executor
-    const record = { id, sessionId, lostSessionId, namespace: 'default', name: 'x', scheduler: 'x' }
+    const told = { software: '', labels: {}, lanes: [], methods: [] }
+    const names = { namespace: 'default', name: 'x', scheduler: 'x' }
+    const record = { id, sessionId, lostSessionId, ...names, ...told }
     const running = [...executor.running].map(([jobId, attempt]) => ({ jobId, attempt }))
     const { adopted } = await this.#attachments.attach(record, running)
     executor.attachmentId = id

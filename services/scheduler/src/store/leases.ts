@@ -11,7 +11,8 @@
 import type { Database } from '@offstage/kit/database'
 import { leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { LeaseStore } from '../ports.ts'
-import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { type ChangedRow, changedFromRow } from './job-rows.ts'
 
 const READ_ROUND = {
   name: 'read_lease_round',
@@ -45,16 +46,19 @@ const POISONED = 'j.cancel_time IS NULL AND p.charge = 1 AND j.crash_count + 1 >
 /** A job whose executors keep dying ends as failed (row J16, poison). */
 const RELEASE_LOST = {
   name: 'release_lost',
-  text: `
-    WITH picked AS (
-      SELECT j.id, a.session_id, (
+  text: keepingAttempts({
+    ctes: `picked AS (
+      SELECT j.id, ${HOLDER_COLUMN}, a.session_id, (
         a.lost AND (a.session_id = ANY (j.crashed_sessions)) IS NOT TRUE AND NOT EXISTS (
           SELECT FROM offstage.attachments newer
           WHERE newer.session_id = a.session_id AND newer.end_round IS NULL))::int AS charge
       FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
       WHERE a.end_round IS NOT NULL AND ${leaving('requeue', 'j.state')}
       LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
-    )
+    )`,
+    from: 'p',
+    errorBrief: `CASE WHEN j.state = ${TRANSITIONS.poison.to} THEN j.error->>'brief' END`,
+    update: `
     UPDATE offstage.jobs j SET revision = j.revision + 1,
       attachment_id = NULL, crash_count = j.crash_count + p.charge,
       crashed_sessions = CASE WHEN p.charge = 1 THEN array_append(j.crashed_sessions, p.session_id)
@@ -66,16 +70,22 @@ const RELEASE_LOST = {
       error = CASE WHEN ${POISONED} THEN jsonb_build_object(
         'brief', 'The job was given up: ' || (j.crash_count + 1) || ' executors were lost while they ran it.',
         'detail', '', 'reason', 'EXECUTOR_LOST', 'retryable', false) ELSE j.error END
-    FROM picked p WHERE j.id = p.id
-    RETURNING ${CHANGED_COLUMNS}`,
+    FROM picked p WHERE j.id = p.id`,
+  }),
 }
 
 const FORGET_ENDED = {
   name: 'forget_attachments',
   text: `
-    DELETE FROM offstage.attachments a
-    WHERE a.end_round < (SELECT round FROM offstage.lease_rounds) - $1::int AND NOT EXISTS (
-      SELECT FROM offstage.jobs j WHERE j.attachment_id = a.id AND ${leaving('requeue', 'j.state')})`,
+    WITH forgotten AS (
+      DELETE FROM offstage.attachments a
+      WHERE a.end_round < (SELECT round FROM offstage.lease_rounds) - $1::int AND NOT EXISTS (
+        SELECT FROM offstage.jobs j WHERE j.attachment_id = a.id AND ${leaving('requeue', 'j.state')})
+      RETURNING a.id, a.session_id, a.name
+    ), past AS (
+      INSERT INTO offstage.past_attachments (id, session_id, name) SELECT id, session_id, name FROM forgotten
+    )
+    DELETE FROM offstage.past_attachments WHERE forget_time < now() - interval '30 days'`,
 }
 
 export function createLeaseStore(database: Database): LeaseStore {

@@ -54,6 +54,10 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
       namespace: 'default',
       name: 'x',
       scheduler: 'x',
+      software: '',
+      labels: {},
+      lanes: [],
+      methods: [],
     }
     await attachments.attach(attachment, [])
     const { jobId, children } = await runTree(store, id)

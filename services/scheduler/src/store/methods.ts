@@ -2,6 +2,11 @@ import type { Database } from '@offstage/kit/database'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
 
+/** SQL for the lane a job `j` runs in: that of its method's definition, where it names none. */
+export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), (
+  SELECT (m.definition->>'lane')::smallint FROM offstage.methods m
+  WHERE m.namespace = j.namespace AND m.name = j.method), 1)`
+
 const ANNOUNCE = {
   name: 'announce_methods',
   text: `

@@ -2,6 +2,7 @@
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { AttemptKey, ChangedJob } from '../ports.ts'
+import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 
 const sweep = (name: string, pick: string, set: string) => ({
@@ -31,12 +32,21 @@ const EXPIRE_QUEUED = sweep(
      'reason', 'DEADLINE_EXCEEDED', 'retryable', false)`,
 )
 
-const FORCE_CANCELED = sweep(
-  'force_canceled',
-  `SELECT j.id FROM offstage.jobs j
-   WHERE ${leaving('cancelRunning', 'j.state')} AND j.cancel_time IS NOT NULL AND j.cancel_deadline <= now()`,
-  `state = ${TRANSITIONS.cancelRunning.to}, finish_time = now(), cancel_outcome = 2, attachment_id = NULL`,
-)
+const FORCE_CANCELED = {
+  name: 'force_canceled',
+  text: keepingAttempts({
+    ctes: `picked AS (
+      SELECT j.id, ${HOLDER_COLUMN} FROM offstage.jobs j
+      WHERE ${leaving('cancelRunning', 'j.state')} AND j.cancel_time IS NOT NULL AND j.cancel_deadline <= now()
+      LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
+    )`,
+    from: 'picked',
+    update: `
+    UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.cancelRunning.to},
+      finish_time = now(), cancel_outcome = 2, attachment_id = NULL
+    FROM picked WHERE j.id = picked.id`,
+  }),
+}
 
 const run = async (database: Queryable, statement: typeof PROMOTE_DUE, values: unknown[]) => {
   const { rows } = await database.query<ChangedRow>(statement, values)

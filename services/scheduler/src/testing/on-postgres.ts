@@ -12,12 +12,15 @@ afterAll(() => postgres[Symbol.asyncDispose]())
 export async function start(
   options: SetupOptions & { readonly between?: (database: Database) => Database } = {},
 ) {
-  const opened = await openPostgres({ url: await postgres.createDatabase(), poolSize: 4 })
+  const url = await postgres.createDatabase()
+  const opened = await openPostgres({ url, poolSize: 4 })
   const database = options.between?.(opened) ?? opened
   const config = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
   const bundle = await setup({ database, ...options, config: { ...config, ...options.config } })
   return {
     ...bundle,
+    /** Of its database. */
+    url,
     address: bundle.scheduler.address,
     async [Symbol.asyncDispose]() {
       await bundle[Symbol.asyncDispose]()

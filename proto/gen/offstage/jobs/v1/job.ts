@@ -314,7 +314,7 @@ export interface JobMessage {
 export interface JobAttempt {
   /** From 1. */
   attempt: number;
-  /** The executor session that ran it. */
+  /** The executor session that ran it. Empty, as the name, where it succeeded and its executor has been gone for 30 days. */
   executorSessionId: string;
   /** The executor's name. */
   executorName: string;
@@ -329,8 +329,8 @@ export interface JobAttempt {
     | Date
     | undefined;
   /**
-   * SUCCEEDED, FAILED or CANCELED as it ended itself; QUEUED where it was handed back or its executor was lost; RUNNING or WAITING
-   * while it runs.
+   * FAILED, also where the job tries again; SUCCEEDED or CANCELED; QUEUED where it was handed back or its executor was lost; RUNNING
+   * or WAITING while it runs.
    */
   outcome: JobState;
   /** One sentence, where it failed. */

@@ -300,7 +300,7 @@ export interface ExecutorLane {
   lane: Lane;
   /** Its slots. */
   slots: number;
-  /** How many jobs hold one now. */
+  /** How many jobs hold one now. A job that waits for its children has given its slot back. */
   used: number;
 }
 
@@ -324,10 +324,11 @@ export interface Executor {
   attachTime:
     | Date
     | undefined;
-  /** When its lease ends without another sign of life. */
-  leaseTime:
-    | Date
-    | undefined;
+  /**
+   * Whether nothing was heard of it for a lease: unless it is heard now, it is lost, and its jobs go back into the queue. Leases are
+   * counted in rounds, so no time can be told (ADR 0009).
+   */
+  inDoubt: boolean;
   /** Whether it takes no new work. */
   draining: boolean;
 }
@@ -2591,7 +2592,7 @@ function createBaseExecutor(): Executor {
     lanes: [],
     methods: [],
     attachTime: undefined,
-    leaseTime: undefined,
+    inDoubt: false,
     draining: false,
   };
 }
@@ -2622,8 +2623,8 @@ export const Executor: MessageFns<Executor> = {
     if (message.attachTime !== undefined) {
       Timestamp.encode(toTimestamp(message.attachTime), writer.uint32(66).fork()).join();
     }
-    if (message.leaseTime !== undefined) {
-      Timestamp.encode(toTimestamp(message.leaseTime), writer.uint32(74).fork()).join();
+    if (message.inDoubt !== false) {
+      writer.uint32(72).bool(message.inDoubt);
     }
     if (message.draining !== false) {
       writer.uint32(80).bool(message.draining);
@@ -2712,11 +2713,11 @@ export const Executor: MessageFns<Executor> = {
             continue;
           }
           case 9: {
-            if (tag !== 74) {
+            if (tag !== 72) {
               break;
             }
 
-            message.leaseTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            message.inDoubt = reader.bool();
             continue;
           }
           case 10: {
@@ -2760,7 +2761,7 @@ export const Executor: MessageFns<Executor> = {
     message.lanes = object.lanes?.map((e) => ExecutorLane.fromPartial(e)) || [];
     message.methods = object.methods?.map((e) => e) || [];
     message.attachTime = object.attachTime ?? undefined;
-    message.leaseTime = object.leaseTime ?? undefined;
+    message.inDoubt = object.inDoubt ?? false;
     message.draining = object.draining ?? false;
     return message;
   },

@@ -25,6 +25,7 @@ CREATE TABLE offstage.jobs (
   request_id          text,                             -- where it is not the id
   id_is_request_id    boolean     NOT NULL DEFAULT false, -- ADR 0010
   parent_id           uuid,
+  root_id             uuid,                             -- the first ancestor; null: the job itself
   labels              jsonb,
   options             jsonb,                            -- what only the executor and readers need: see StartOptions
   traceparent         text,
@@ -97,6 +98,27 @@ CREATE TABLE offstage.attachments (
 CREATE INDEX attachments_session ON offstage.attachments (session_id);
 CREATE INDEX attachments_ended   ON offstage.attachments (end_round) WHERE end_round IS NOT NULL;
 
+-- What the executor of an attachment said it is. Apart, because leases are renewed all the time, and this never changes but for
+-- the word that it takes no more work.
+CREATE TABLE offstage.executors (
+  attachment_id uuid       PRIMARY KEY REFERENCES offstage.attachments (id) ON DELETE CASCADE,
+  software     text        NOT NULL,
+  labels       jsonb       NOT NULL,
+  lanes        smallint[]  NOT NULL,
+  slots        integer[]   NOT NULL,                  -- of each of the lanes
+  methods      text[]      NOT NULL,                  -- their names, in order
+  draining     boolean     NOT NULL DEFAULT false
+);
+
+-- Who attachments were that are forgotten: jobs name them as who ran them to their success.
+CREATE TABLE offstage.past_attachments (
+  id           uuid        PRIMARY KEY,
+  session_id   uuid        NOT NULL,
+  name         text        NOT NULL,
+  forget_time  timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX past_attachments_oldest ON offstage.past_attachments (forget_time);
+
 -- Every method an executor has ever announced: what a start is checked against.
 CREATE TABLE offstage.methods (
   namespace    text        NOT NULL,
@@ -104,6 +126,21 @@ CREATE TABLE offstage.methods (
   definition   jsonb       NOT NULL,
   announce_time timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (namespace, name)
+);
+
+-- Attempts that are over (row J23). The present one, and one that succeeded with a plain result, are told by the job's own row, which
+-- names their attachment; every statement that takes the attachment from it writes a row here (job-attempts.ts).
+CREATE TABLE offstage.job_attempts (
+  job_id       uuid        NOT NULL REFERENCES offstage.jobs (id) ON DELETE CASCADE,
+  attempt      integer     NOT NULL,
+  session_id   uuid,
+  executor_name text       NOT NULL,
+  lane         smallint    NOT NULL,
+  start_time   timestamptz,
+  finish_time  timestamptz NOT NULL DEFAULT now(),
+  outcome      smallint    NOT NULL,                  -- the state it left the job in; failed, where the job tries again
+  error_brief  text        NOT NULL,
+  PRIMARY KEY (job_id, attempt)
 );
 
 CREATE TABLE offstage.job_progress (

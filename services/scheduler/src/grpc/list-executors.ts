@@ -1,0 +1,61 @@
+import type { handleUnaryCall } from '@grpc/grpc-js'
+import {
+  type Guarded,
+  pageTokenAt,
+  pageTokenInvalid,
+  positionFrom,
+  unary,
+} from '@offstage/kit/grpc'
+import type * as proto from '@offstage/proto/jobs'
+import { isJobId } from '../domain/start-command.ts'
+import type { AttachedExecutor, AttachmentStore } from '../ports.ts'
+import { countFitting } from './answer-size.ts'
+import { namespaceFor, pageSizeFrom } from './mapping.ts'
+
+/** The executors of all replicas: they are stored with their attachments. */
+export function listExecutors(
+  store: Pick<AttachmentStore, 'list'>,
+): Guarded<handleUnaryCall<proto.ListExecutorsRequest, proto.ListExecutorsResponse>> {
+  return unary('executors.read', async (request: proto.ListExecutorsRequest, { actor }) => {
+    const namespace = namespaceFor(actor, request.namespace)
+    const size = pageSizeFrom(request.pageSize, 50)
+    const listing = ['executors', namespace]
+    const after = positionFrom(request.pageToken, listing)
+    if (after !== undefined && !isJobId(after)) throw pageTokenInvalid()
+    const found = await store.list(namespace, { size: size + 1, after })
+    const page = found.slice(0, Math.min(size, countFitting(found, executorBytes)))
+    const more = found.length > page.length
+    const last = page.at(-1)?.sessionId ?? ''
+    return {
+      executors: page.map(executorTo),
+      nextPageToken: more ? pageTokenAt(last, listing) : '',
+    }
+  })
+}
+
+/** An upper bound: texts of a Hello are short or ASCII. */
+function executorBytes({ methods, labels, name, software }: AttachedExecutor): number {
+  const texts = [name, software, ...Object.entries(labels).flat()]
+  const text = texts.reduce((sum, { length }) => sum + 3 * length + 8, 0)
+  return methods.reduce((sum, { length }) => sum + length + 4, text + 500)
+}
+
+function executorTo(executor: AttachedExecutor): proto.Executor {
+  const { sessionId, name, software, labels, scheduler, methods } = executor
+  return {
+    sessionId,
+    name,
+    software,
+    labels: { ...labels },
+    scheduler,
+    lanes: executor.lanes.map(({ lane, slots, used }) => ({
+      lane: lane as proto.Lane,
+      slots,
+      used,
+    })),
+    methods: [...methods],
+    attachTime: executor.attachTime,
+    inDoubt: executor.inDoubt,
+    draining: executor.draining,
+  }
+}
