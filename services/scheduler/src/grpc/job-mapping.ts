@@ -8,6 +8,7 @@ import {
 } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { createRoom } from '../domain/answer-size.ts'
 import type {
   CancelOutcome,
   Completion,
@@ -19,13 +20,12 @@ import type {
 } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
+import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import type { JobCount, JobDimension, JobFilter } from '../ports.ts'
 import { invalidField, invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
-import { createRoom } from './answer-size.ts'
 import { durationFrom, payloadTo, retryTo } from './mapping.ts'
-import { completionBytes } from './wire-size.ts'
 
 /** The end of a job is left out where the answer has no room for it: its state tells that it can be asked for. */
 export function startedTo(started: Started, hasRoom = createRoom()): proto.StartedJob {

@@ -7,9 +7,9 @@ import {
   unary,
 } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
+import { countFitting } from '../domain/answer-size.ts'
 import { isJobId } from '../domain/start-command.ts'
 import type { AttachedExecutor, AttachmentStore } from '../ports.ts'
-import { countFitting } from './answer-size.ts'
 import { namespaceFor, pageSizeFrom } from './mapping.ts'
 
 /** The executors of all replicas: they are stored with their attachments. */

@@ -1,13 +1,13 @@
 import type { BidiCall } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { inParts } from '../domain/answer-size.ts'
 import { isJobId } from '../domain/start-command.ts'
+import { completionBytes, messageBytes, progressBytes } from '../domain/wire-size.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch, WatchEvent } from '../waits/job-watch.ts'
-import { inParts } from './answer-size.ts'
 import { watchEventTo } from './job-mapping.ts'
 import { untilAborted } from './until-aborted.ts'
-import { completionBytes, messageBytes, progressBytes } from './wire-size.ts'
 
 /** An event that carries nothing but a state. */
 const EVENT_BYTES = 50

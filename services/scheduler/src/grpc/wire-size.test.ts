@@ -1,8 +1,8 @@
 import { Completion, Job, JobMessage } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
+import { completionBytes, jobBytes, messageBytes } from '../domain/wire-size.ts'
 import { completionTo, jobTo, messageTo } from './job-mapping.ts'
-import { completionBytes, jobBytes, messageBytes } from './wire-size.ts'
 
 const error = {
   brief: '€'.repeat(1_000),

@@ -1,10 +1,10 @@
 /** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
 import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
+import { countFitting } from '../domain/answer-size.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
 import { isJobId } from '../domain/start-command.ts'
-import { countFitting } from '../grpc/answer-size.ts'
-import { jobBytes, messageBytes } from '../grpc/wire-size.ts'
+import { jobBytes, messageBytes } from '../domain/wire-size.ts'
 import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'

@@ -1,5 +1,4 @@
 import { type Database, openConfiguredPostgres } from '@offstage/kit/database'
-import type { SchedulerConfig } from '../config.ts'
 
 /** One database by three sets of connections, so that no flood of calls keeps executors from being heard. */
 export interface SchedulerDatabases {
@@ -16,7 +15,7 @@ const WORK_CONNECTIONS = 6
 const LEASE_CONNECTIONS = 4
 
 export async function openDatabases(
-  { databaseUrl, databasePoolSize }: Pick<SchedulerConfig, 'databaseUrl' | 'databasePoolSize'>,
+  { databaseUrl, databasePoolSize }: { databaseUrl: string; databasePoolSize: number },
   onError: (error: unknown) => void,
 ): Promise<SchedulerDatabases & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()

@@ -2,8 +2,8 @@
  * How many bytes things take in an answer: upper bounds that are cheap to find, so that no answer passes what one gRPC
  * message may hold (16 MiB).
  */
-import type { Completion, Job, JobAttempt, JobMessage, JobView, Progress } from '../domain/job.ts'
-import type { Payload } from '../domain/start-command.ts'
+import type { Completion, Job, JobAttempt, JobMessage, JobView, Progress } from './job.ts'
+import type { Payload } from './start-command.ts'
 
 /** What the fixed fields of anything take: ids, times, numbers. */
 const ENTRY_BYTES = 400
