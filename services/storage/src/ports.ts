@@ -2,7 +2,7 @@
 import type { Address, Namespace, ScopeId, UploadId } from './domain/identifier.ts'
 import type { Quotas, Usage } from './domain/limits.ts'
 import type { PageCursor } from './domain/page-token.ts'
-import type { PutHeader, ReservedAddress, StoredValue, TempValue } from './domain/temp-value.ts'
+import type { PutHeader, StoredValue, TempValue } from './domain/temp-value.ts'
 
 /** Where the bytes of larger values are. Every method may throw a BlobStoreError. */
 export interface BlobStore {
@@ -138,6 +138,8 @@ export interface ReserveCommand {
   readonly owner: string
   readonly scope: ScopeId | undefined
   readonly timeToLiveMs: number | undefined
+  /** Without one every call makes a new one. */
+  readonly requestId?: string | undefined
 }
 
 /** Why a write did not happen; nothing was changed. */
@@ -176,7 +178,8 @@ export interface ListQuery {
 export interface ValueStore {
   find(address: Address): Promise<TempValue | undefined>
   read(address: Address): Promise<({ readonly value: TempValue } & StoredBytes) | undefined>
-  reserve(command: ReserveCommand): Promise<ReservedAddress | WriteFault>
+  /** The address that lives for its request id, perhaps with a value by now, or a new one. */
+  reserve(command: ReserveCommand): Promise<TempValue | WriteFault>
   /** One transaction: visible whole, or not at all. */
   put(command: PutCommand): Promise<StoredValue | WriteFault>
   /** The put of this request, while it is remembered. */
@@ -203,13 +206,15 @@ export interface Scope {
 }
 
 export interface ScopeStore {
+  /** The scope that is open for its request id, or a new one. */
   open(scope: {
     id: ScopeId
     namespace: Namespace
     owner: string
     displayName: string
     leaseMs: number
-  }): Promise<void>
+    requestId?: string | undefined
+  }): Promise<{ id: ScopeId; leaseMs: number }>
   find(id: ScopeId): Promise<Scope | undefined>
   /** The new end; undefined when it has ended. */
   keepAlive(id: ScopeId): Promise<Date | undefined>

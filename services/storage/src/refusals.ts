@@ -106,9 +106,13 @@ export function overQuota(quota: string): Refusal {
   })
 }
 
-export function requestIdReused(requestId: string): Refusal {
-  const message = `request id "${requestId}" was used for another put`
-  const violations = [{ field: 'header.request_id', description: 'was used for another put' }]
+export function requestIdReused(
+  requestId: string,
+  what = 'put',
+  field = 'header.request_id',
+): Refusal {
+  const message = `request id "${requestId}" was used for another ${what}`
+  const violations = [{ field, description: `was used for another ${what}` }]
   return new Refusal({ reason: 'REQUEST_ID_REUSED', message, violations })
 }
 

@@ -148,6 +148,7 @@ export function reserveFromRequest(request: ReserveAddressRequest): ReserveReque
     namespace: check.id('namespace', request.namespace, parseNamespace),
     scope: check.id('scope', request.scope, parseScopeId),
     timeToLiveMs: check.durationMs('time_to_live', request.timeToLive, TIME_TO_LIVE),
+    requestId: requestIdFrom(request, check),
   })
 }
 
@@ -169,7 +170,12 @@ export function openScopeFromRequest(request: OpenScopeMessage): OpenScopeReques
     leaseMs: check.durationMs('lease', request.lease, LEASE),
     displayName:
       check.text('display_name', request.displayName, LIMITS.displayNameCharactersMax) ?? '',
+    requestId: requestIdFrom(request, check),
   })
+}
+
+function requestIdFrom({ requestId }: { requestId: string }, check: FieldCheck) {
+  return check.text('request_id', requestId, LIMITS.requestIdCharactersMax) || undefined
 }
 
 export function valueMessage(value: TempValue): Value {

@@ -12,6 +12,7 @@ export interface OpenScopeRequest {
   readonly namespace: Namespace | undefined
   readonly leaseMs: number | undefined
   readonly displayName: string
+  readonly requestId: string | undefined
 }
 
 /** Opens a scope: values put into it live until it is closed or its lease runs out (row S2). */
@@ -21,10 +22,9 @@ export async function openScope(
   request: OpenScopeRequest,
 ): Promise<{ id: ScopeId; leaseMs: number }> {
   const namespace = enteredNamespace(actor, request.namespace)
-  const { displayName, leaseMs = SCOPE_LEASE_MS_DEFAULT } = request
-  const id = newScopeId()
-  await storage.scopes.open({ id, namespace, owner: actor.user, displayName, leaseMs })
-  return { id, leaseMs }
+  const { displayName, leaseMs = SCOPE_LEASE_MS_DEFAULT, requestId } = request
+  const scope = { id: newScopeId(), namespace, owner: actor.user, displayName, leaseMs, requestId }
+  return await storage.scopes.open(scope)
 }
 
 /** Renews the lease; resolves to its new end. */

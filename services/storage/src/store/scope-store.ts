@@ -1,10 +1,29 @@
 import type { Database } from '@offstage/kit/database'
+import type { ScopeId } from '../domain/identifier.ts'
 import type { GoneValue, Scope, ScopeStore } from '../ports.ts'
+import { type Once, once } from './once.ts'
 
-const OPEN = {
-  name: 'storage_open_scope',
-  text: `INSERT INTO offstage_storage.scopes (id, namespace, owner, display_name, lease_ms, expire_time)
-    VALUES ($1, $2, $3, $4, $5, now() + $5::bigint * interval '1 millisecond')`,
+const LIVES = 'close_time IS NULL AND expire_time > clock_timestamp()'
+
+const OPEN: Once = {
+  find: {
+    name: 'storage_find_opened',
+    text: `SELECT id, lease_ms FROM offstage_storage.scopes
+      WHERE namespace = $1 AND owner = $2 AND request_id = $3 AND ${LIVES}`,
+  },
+  free: {
+    name: 'storage_free_opened',
+    text: `UPDATE offstage_storage.scopes SET request_id = NULL
+      WHERE namespace = $1 AND owner = $2 AND request_id = $3 AND NOT (${LIVES})`,
+  },
+  make: {
+    name: 'storage_open_scope',
+    text: `INSERT INTO offstage_storage.scopes
+        (namespace, owner, request_id, id, display_name, lease_ms, expire_time)
+      VALUES ($1, $2, $3, $4, $5, $6, now() + $6::bigint * interval '1 millisecond')
+      ON CONFLICT (namespace, owner, request_id) WHERE request_id IS NOT NULL DO NOTHING
+      RETURNING id, lease_ms`,
+  },
 }
 
 const FIND = {
@@ -53,8 +72,13 @@ const DELETE_VALUES = {
 
 export function createScopeStore(database: Database): ScopeStore {
   return {
-    async open({ id, namespace, owner, displayName, leaseMs }) {
-      await database.query(OPEN, [id, namespace, owner, displayName, leaseMs])
+    open({ id, namespace, owner, displayName, leaseMs, requestId }) {
+      return database.transaction(async (tx) => {
+        const request = [namespace, owner, requestId] as const
+        const given = [id, displayName, leaseMs]
+        const row = await once<{ id: ScopeId; lease_ms: number }>(tx, OPEN, request, given)
+        return { id: row.id, leaseMs: row.lease_ms }
+      })
     },
     find: async (id) => (await database.query<Scope>(FIND, [id])).rows[0],
     async keepAlive(id) {

@@ -2,9 +2,10 @@
 import type { Database, Queryable, Statement } from '@offstage/kit/database'
 import type { ScopeId } from '../domain/identifier.ts'
 import { type Quotas, quotaPassed, TIME_TO_LIVE_MS_DEFAULT } from '../domain/limits.ts'
-import type { ReservedAddress, StoredValue } from '../domain/temp-value.ts'
+import type { StoredValue, TempValue } from '../domain/temp-value.ts'
 import type { PutCommand, ReserveCommand, WriteFault } from '../ports.ts'
 import { memoryOf, remembering } from './finished-puts.ts'
+import { type Once, once } from './once.ts'
 import { readUsage } from './read-values.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
 import { isWriterLost } from './writer-store.ts'
@@ -15,13 +16,28 @@ const HOLD_SCOPE = {
   text: 'SELECT offstage_storage.hold_scope($1) AS open',
 }
 
-const RESERVE = {
-  name: 'storage_reserve',
-  text: `INSERT INTO offstage_storage.temp_values
-      (address, namespace, owner, scope, ttl_ms, expire_time, fixed)
-    VALUES ($1, $2, $3, $4, $5,
-      CASE WHEN $4::text IS NULL THEN now() + $5::bigint * interval '1 millisecond' END, true)
-    RETURNING ${VALUE_COLUMNS}`,
+const RESERVE: Once = {
+  find: {
+    name: 'storage_find_reserved',
+    text: `SELECT ${VALUE_COLUMNS} FROM offstage_storage.live_values
+      WHERE namespace = $1 AND owner = $2 AND request_id = $3`,
+  },
+  free: {
+    name: 'storage_free_reserved',
+    text: `UPDATE offstage_storage.temp_values SET request_id = NULL
+      WHERE namespace = $1 AND owner = $2 AND request_id = $3
+        AND address NOT IN (SELECT address FROM offstage_storage.live_values
+          WHERE namespace = $1 AND owner = $2 AND request_id = $3)`,
+  },
+  make: {
+    name: 'storage_reserve',
+    text: `INSERT INTO offstage_storage.temp_values
+        (namespace, owner, request_id, address, scope, ttl_ms, expire_time, fixed)
+      VALUES ($1, $2, $3, $4, $5, $6,
+        CASE WHEN $5::text IS NULL THEN now() + $6::bigint * interval '1 millisecond' END, true)
+      ON CONFLICT (namespace, owner, request_id) WHERE request_id IS NOT NULL DO NOTHING
+      RETURNING ${VALUE_COLUMNS}`,
+  },
 }
 
 const PUT_NEW = {
@@ -77,17 +93,14 @@ export function reserveAddress(
   database: Database,
   quotas: Quotas,
   command: ReserveCommand,
-): Promise<ReservedAddress | WriteFault> {
+): Promise<TempValue | WriteFault> {
   const { address, namespace, owner, scope, timeToLiveMs = TIME_TO_LIVE_MS_DEFAULT } = command
   return orFault(database, async (tx) => {
     await holdScope(tx, scope)
-    const { rows } = await tx.query<ValueRow>(RESERVE, [
-      ...[address, namespace, owner, scope, timeToLiveMs],
-    ])
-    await keepQuotas(tx, quotas, command)
-    const value = valueFromRow(only(rows))
-    if (value.kind !== 'reserved') throw new Error(`${address} was reserved with a value in it`)
-    return value
+    const request = [namespace, owner, command.requestId] as const
+    const row = await once<ValueRow>(tx, RESERVE, request, [address, scope, timeToLiveMs])
+    if (row.address === address) await keepQuotas(tx, quotas, command)
+    return valueFromRow(row)
   })
 }
 

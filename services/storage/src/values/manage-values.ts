@@ -2,16 +2,17 @@ import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
 import { PAGE_SIZE_DEFAULT } from '../domain/limits.ts'
 import { pageTokenFrom, parsePageToken } from '../domain/page-token.ts'
-import type { ReservedAddress, TempValue } from '../domain/temp-value.ts'
+import type { TempValue } from '../domain/temp-value.ts'
 import { newAddress } from '../new-ids.ts'
 import type { Storage } from '../ports.ts'
-import { pageTokenInvalid, refusalFromWrite } from '../refusals.ts'
+import { pageTokenInvalid, refusalFromWrite, requestIdReused } from '../refusals.ts'
 import { enteredNamespace, refuseForeignScope } from './place.ts'
 
 export interface ReserveRequest {
   readonly namespace: Namespace | undefined
   readonly scope: ScopeId | undefined
   readonly timeToLiveMs: number | undefined
+  readonly requestId: string | undefined
 }
 
 /** Reserves an address before its value exists (row S3). */
@@ -19,15 +20,21 @@ export async function reserveAddress(
   storage: Storage,
   actor: Actor,
   request: ReserveRequest,
-): Promise<ReservedAddress> {
+): Promise<TempValue> {
   const namespace = enteredNamespace(actor, request.namespace)
-  const { scope, timeToLiveMs } = request
+  const { scope, timeToLiveMs, requestId } = request
   if (scope !== undefined) await refuseForeignScope(storage, actor, scope, { namespace })
   const address = newAddress()
   const owner = actor.user
-  const reserved = await storage.values.reserve({ address, namespace, owner, scope, timeToLiveMs })
-  if (reserved.kind !== 'reserved') throw refusalFromWrite(reserved, { scope })
-  storage.hints.value('reserved', reserved)
+  const command = { address, namespace, owner, scope, timeToLiveMs, requestId }
+  const reserved = await storage.values.reserve(command)
+  if (reserved.kind !== 'reserved' && reserved.kind !== 'stored') {
+    throw refusalFromWrite(reserved, { scope })
+  }
+  if (reserved.scope !== scope && requestId !== undefined) {
+    throw requestIdReused(requestId, 'reservation', 'request_id')
+  }
+  if (reserved.address === address) storage.hints.value('reserved', reserved)
   return reserved
 }
 

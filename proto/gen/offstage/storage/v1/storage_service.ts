@@ -194,7 +194,7 @@ export interface ReserveAddressRequest {
     | undefined;
   /**
    * Makes the call safe to repeat: the same id of the same user in the same namespace answers with the address reserved first,
-   * for as long as that lives. At most 100 characters.
+   * for as long as that lives; in another scope it is refused, REQUEST_ID_REUSED. At most 100 characters.
    */
   requestId: string;
 }
@@ -280,8 +280,8 @@ export interface OpenScopeRequest {
   /** A name for people, at most 200 characters. */
   displayName: string;
   /**
-   * Makes the call safe to repeat: the same id of the same user in the same namespace answers with the scope opened first, for as
-   * long as that is open. At most 100 characters.
+   * Makes the call safe to repeat: the same id of the same user in the same namespace answers with the scope opened first, and
+   * the lease granted then, for as long as that is open. At most 100 characters.
    */
   requestId: string;
 }

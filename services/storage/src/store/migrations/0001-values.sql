@@ -26,8 +26,10 @@ CREATE TABLE offstage_storage.scopes (
   lease_ms     bigint      NOT NULL,
   create_time  timestamptz NOT NULL DEFAULT now(),
   expire_time  timestamptz NOT NULL,
-  close_time   timestamptz
+  close_time   timestamptz,
+  request_id   text                             -- it was opened with, while it is open
 );
+CREATE UNIQUE INDEX scopes_request ON offstage_storage.scopes (namespace, owner, request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX scopes_expiring ON offstage_storage.scopes (expire_time) WHERE close_time IS NULL;
 CREATE INDEX scopes_closed ON offstage_storage.scopes (close_time) WHERE close_time IS NOT NULL;
 
@@ -76,6 +78,7 @@ CREATE TABLE offstage_storage.temp_values (
   part_sums    bytea,                           -- checksums of the parts of the blob
   claim        text,                            -- a read-and-delete under way
   claim_until  timestamptz,
+  request_id   text,                            -- it was reserved with, while it lives
   CONSTRAINT ends CHECK ((scope IS NULL) <> (expire_time IS NULL)),
   CONSTRAINT reserved_or_stored CHECK (CASE WHEN version IS NULL
     THEN size = 0 AND sha256 IS NULL AND inline_bytes IS NULL AND blob_id IS NULL AND claim IS NULL AND part_sums IS NULL
@@ -83,6 +86,8 @@ CREATE TABLE offstage_storage.temp_values (
       AND (part_sums IS NULL) = (blob_id IS NULL) END)
 );
 CREATE UNIQUE INDEX temp_values_blob ON offstage_storage.temp_values (blob_id) WHERE blob_id IS NOT NULL;
+CREATE UNIQUE INDEX temp_values_request ON offstage_storage.temp_values (namespace, owner, request_id)
+  WHERE request_id IS NOT NULL;
 CREATE INDEX temp_values_expiring ON offstage_storage.temp_values (expire_time) WHERE expire_time IS NOT NULL;
 CREATE INDEX temp_values_scope ON offstage_storage.temp_values (scope) WHERE scope IS NOT NULL;
 CREATE INDEX temp_values_newest ON offstage_storage.temp_values (namespace, create_time, address);
