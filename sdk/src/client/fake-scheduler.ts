@@ -264,11 +264,13 @@ export class FakeScheduler implements AsyncDisposable {
     return { state, outcome: 0 }
   }
 
-  #listJobMessages(request: { jobId: string; afterSequence: number }) {
+  #listJobMessages(request: { jobId: string; afterSequence: number; pageToken: string }) {
     this.reads += 1
-    const after = this.jobOf(request.jobId).messages.slice(request.afterSequence)
+    const from = Number(request.pageToken || request.afterSequence)
+    const after = this.jobOf(request.jobId).messages.slice(from)
     // Small pages, so that paging is walked.
-    return { messages: after.slice(0, 2), more: after.length > 2 }
+    const more = after.length > 2
+    return { messages: after.slice(0, 2), nextPageToken: more ? String(from + 2) : '' }
   }
 
   #watch(call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>): void {
