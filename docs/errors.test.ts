@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { REASONS } from '@offstage/proto/reasons'
+import { DOCS_URL, helpUrlOf, REASONS, type Reason } from '@offstage/proto/reasons'
 import { expect, test } from 'vitest'
 
 const text = readFileSync(new URL('errors.md', import.meta.url), 'utf8')
@@ -13,6 +13,15 @@ test('every reason has its section, in the order of the list, and every section 
   const headings = [...text.matchAll(/^### (.*)$/gm)].map(([, heading]) => heading)
   expect(headings).toEqual(Object.keys(REASONS))
   expect(sections.map(({ reason }) => reason)).toEqual(headings)
+})
+
+test('the link that errors carry is a full one, to the section of the reason', () => {
+  for (const reason of Object.keys(REASONS) as Reason[]) {
+    const { protocol, href, hash } = new URL(helpUrlOf(reason))
+    expect(protocol).toBe('https:')
+    expect(href.startsWith(`${DOCS_URL}errors.md#`)).toBe(true)
+    expect(sections.map((each) => `#${each.reason?.toLowerCase()}`)).toContain(hash)
+  }
 })
 
 test.each(Object.entries(REASONS))(

@@ -7,6 +7,9 @@
 /** `google.rpc.ErrorInfo.domain` of every refusal of Offstage. */
 export const ERROR_DOMAIN = 'offstage'
 
+/** Where the pages of `docs` are published: the one place to say so. Their home is still to be decided; until then the links lead nowhere. */
+export const DOCS_URL = 'https://offstage.example/docs/'
+
 export interface ReasonSpec {
   /** Name of the gRPC status code that goes with the reason. */
   readonly code: string
@@ -250,6 +253,11 @@ export const REASONS = {
 
 /** A reason Offstage gives for refusing a call. */
 export type Reason = keyof typeof REASONS
+
+/** Where the reason is explained, what to do included: what errors carry in `google.rpc.Help`. */
+export function helpUrlOf(reason: Reason): string {
+  return `${DOCS_URL}errors.md#${reason.toLowerCase()}`
+}
 
 /** Narrows a text from the wire; a newer server may send reasons this version does not know. */
 export function isReason(text: string): text is Reason {

@@ -9,6 +9,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
+import { helpUrlOf } from '@offstage/proto/reasons'
 import { describe, expect, test } from 'vitest'
 import { bidiStream } from './bidi-stream.ts'
 import type { Implementation } from './bind-services.ts'
@@ -144,7 +145,7 @@ describe.each(Object.entries(shapes))('%s', (_name, shape) => {
     expect(decodeErrorDetails(error?.metadata.get(STATUS_DETAILS_KEY)[0] as Buffer)).toMatchObject({
       reason: 'INVALID_FIELD',
       violations: [{ field: 'text', description: 'must be short' }],
-      helpUrl: 'docs/errors.md#invalid_field',
+      helpUrl: helpUrlOf('INVALID_FIELD'),
     })
     expect(server.faults).toEqual([])
   })

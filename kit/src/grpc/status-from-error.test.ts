@@ -1,5 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
+import { helpUrlOf } from '@offstage/proto/reasons'
 import { expect, test } from 'vitest'
 import { CallAborted } from './call-context.ts'
 import { Refusal } from './refusal.ts'
@@ -31,7 +32,7 @@ test('a refusal keeps everything it says but its cause', () => {
     reason: 'JOB_KEY_TAKEN',
     metadata: { job: '7', owner: 'ann' },
     retryDelayMs: 1_000,
-    helpUrl: 'docs/errors.md#job_key_taken',
+    helpUrl: helpUrlOf('JOB_KEY_TAKEN'),
   })
   expect(JSON.stringify(fault.metadata.getMap())).not.toContain('constraint')
   expect(unknown).toEqual([])

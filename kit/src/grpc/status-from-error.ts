@@ -1,5 +1,6 @@
 import { Metadata, type status } from '@grpc/grpc-js'
 import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
+import { helpUrlOf } from '@offstage/proto/reasons'
 // Not by way of its mod.ts, which would load the database drivers into every server.
 import { isConnectionError, isTransientError } from '../database/errors.ts'
 import { CallAborted } from './call-context.ts'
@@ -33,7 +34,7 @@ export function statusFromError(error: unknown, onUnknown: (error: unknown) => v
 
 function statusFromRefusal(refusal: Refusal): FaultStatus {
   const { code, message, reason, violations, retryDelayMs } = refusal
-  const helpUrl = `docs/errors.md#${reason.toLowerCase()}`
+  const helpUrl = helpUrlOf(reason)
   const facts = { code, message, reason, violations, retryDelayMs, helpUrl }
   const metadata = new Metadata()
   metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails({ ...facts, metadata: refusal.metadata }))

@@ -1,7 +1,7 @@
 /** What the storage service needs from outside, and the shapes that pass there. */
 import type { Address, Namespace, ScopeId, UploadId } from './domain/identifier.ts'
 import type { Quotas, Usage } from './domain/limits.ts'
-import type { PageCursor } from './domain/page-token.ts'
+import type { PageCursor } from './domain/page-cursor.ts'
 import type { PutHeader, StoredValue, TempValue } from './domain/temp-value.ts'
 
 /** Where the bytes of larger values are. Every method may throw a BlobStoreError. */

@@ -116,11 +116,6 @@ export function requestIdReused(
   return new Refusal({ reason: 'REQUEST_ID_REUSED', message, violations })
 }
 
-export function pageTokenInvalid(): Refusal {
-  const message = 'the page token is malformed, or comes from another listing'
-  return new Refusal({ reason: 'PAGE_TOKEN_INVALID', message })
-}
-
 export function refusalFromBody(fault: BodyFault): Refusal {
   switch (fault.kind) {
     case 'chunk-too-large':

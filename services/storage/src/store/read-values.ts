@@ -1,7 +1,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Address } from '../domain/identifier.ts'
 import type { Usage } from '../domain/limits.ts'
-import type { PageCursor } from '../domain/page-token.ts'
+import type { PageCursor } from '../domain/page-cursor.ts'
 import type { TempValue } from '../domain/temp-value.ts'
 import type { ListQuery, ValueStore } from '../ports.ts'
 import {

@@ -1,11 +1,12 @@
 import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
 import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
 import { PAGE_SIZE_DEFAULT } from '../domain/limits.ts'
-import { pageTokenFrom, parsePageToken } from '../domain/page-token.ts'
+import { cursorFrom, positionOf } from '../domain/page-cursor.ts'
 import type { TempValue } from '../domain/temp-value.ts'
 import { newAddress } from '../new-ids.ts'
 import type { Storage } from '../ports.ts'
-import { pageTokenInvalid, refusalFromWrite, requestIdReused } from '../refusals.ts'
+import { refusalFromWrite, requestIdReused } from '../refusals.ts'
 import { enteredNamespace, refuseForeignScope } from './place.ts'
 
 export interface ReserveRequest {
@@ -70,10 +71,11 @@ export async function listValues(
   const { scope, pageToken, pageSize = PAGE_SIZE_DEFAULT } = request
   const namespace = enteredNamespace(actor, request.namespace)
   const owner = mayForOthers(actor, 'values.read') ? undefined : actor.user
-  const listing = [namespace, scope ?? '', owner ?? ''].join(' ')
-  const after = pageToken === '' ? undefined : parsePageToken(pageToken, listing)
-  if (pageToken !== '' && after === undefined) throw pageTokenInvalid()
+  const listing = ['values', namespace, scope, owner]
+  const position = positionFrom(pageToken, listing)
+  const after = position === undefined ? undefined : cursorFrom(position)
+  if (position !== undefined && after === undefined) throw pageTokenInvalid()
   const page = await storage.values.list({ namespace, owner, scope, after, limit: pageSize })
-  const nextPageToken = page.next === undefined ? '' : pageTokenFrom(page.next, listing)
+  const nextPageToken = page.next === undefined ? '' : pageTokenAt(positionOf(page.next), listing)
   return { values: page.values, nextPageToken }
 }
