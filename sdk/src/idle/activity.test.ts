@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import { createActivity } from './activity.ts'
-import { createTestTable } from './test-table.ts'
 
 describe('handlers and blocking calls (row I2)', () => {
   test('a handler due during a long call runs at once after it, once, then keeps its rhythm', async () => {

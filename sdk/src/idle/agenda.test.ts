@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import type { IdleHandler } from './attachment.ts'
-import { createTestTable } from './test-table.ts'
 
 test('due together, application runs before module before form, equals in order of attachment (row I3)', async () => {
   using it = createTestTable()

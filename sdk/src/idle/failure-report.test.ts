@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import type { IdleHandlersOptions } from './options.ts'
-import { createTestTable } from './test-table.ts'
 
 let write: MockInstance<typeof console.error>
 

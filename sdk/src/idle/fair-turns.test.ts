@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import type { OwnerLevel } from './owner.ts'
-import { createTestTable } from './test-table.ts'
 
 interface Habit {
   readonly level: OwnerLevel

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import { InvalidIntervalError, OwnerDisposedError } from './errors.ts'
 import { idleHandlers } from './idle-handlers.ts'
-import { createTestTable } from './test-table.ts'
 
 describe('attaching (row I1)', () => {
   test('a handler runs once in each interval', async () => {

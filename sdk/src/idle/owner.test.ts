@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import type { ActivitySource } from './activity.ts'
 import { OwnerDisposedError, OwnerNotOpenError } from './errors.ts'
 import { TableOwner } from './owner.ts'
-import { createTestTable } from './test-table.ts'
 
 test('disposing of an owner stops its handlers and no others (row I4)', async () => {
   using it = createTestTable()

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import type { SlowIdleRun } from './failure-report.ts'
-import { createTestTable } from './test-table.ts'
 
 let write: MockInstance<typeof console.error>
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { createTestTable } from '../testing/test-table.ts'
 import { createManualClock } from './manual-clock.ts'
-import { createTestTable } from './test-table.ts'
 import { WakeUp } from './wake-up.ts'
 
 /** A wake-up under a clock moved by hand, with a record of the timers it starts and of when it wakes. */

@@ -2,7 +2,7 @@ import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { blobStoreConformance } from './blob-store-conformance.ts'
+import { blobStoreConformance } from '../testing/blob-store-conformance.ts'
 import { openDiskBlobs } from './disk-blobs.ts'
 import { errorFromDisk } from './disk-error.ts'
 

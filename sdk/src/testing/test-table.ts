@@ -1,11 +1,11 @@
 /** What the tests of this folder stand on: a table under a clock moved by hand, and a record of the runs. */
 
 import { expect } from 'vitest'
-import { createActivity } from './activity.ts'
-import type { IdleFailure } from './failure-report.ts'
-import { idleHandlers } from './idle-handlers.ts'
-import { createManualClock } from './manual-clock.ts'
-import type { IdleHandlersOptions } from './options.ts'
+import { createActivity } from '../idle/activity.ts'
+import type { IdleFailure } from '../idle/failure-report.ts'
+import { idleHandlers } from '../idle/idle-handlers.ts'
+import { createManualClock } from '../idle/manual-clock.ts'
+import type { IdleHandlersOptions } from '../idle/options.ts'
 
 /** Creates a table; disposing of the bundle disposes of the table and fails if it leaves a timer behind. */
 export function createTestTable(options: IdleHandlersOptions = {}) {
