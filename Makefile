@@ -35,8 +35,9 @@ demo-up: up ## The same report on the services of make up
 test: setup servers ## Run all tests (TESTS=kit/src/bus runs those of a folder)
 	@vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
 
-check: setup ## Format, lint, types, proto rules, generated files
+check: setup ## Format, lint, layers, types, proto rules, generated files
 	@echo 'biome ci'; if [ -t 1 ]; then biome ci; else biome ci --colors=off; fi
+	node scripts/layers/main.ts
 	tsc --noEmit
 	buf lint
 	sh scripts/check-proto.sh
