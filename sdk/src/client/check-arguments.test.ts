@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { setUpClient } from './client-fixture.ts'
-import { succeeded } from './fake-completions.ts'
+import { setUpClient } from '../testing/client-fixture.ts'
+import { succeeded } from '../testing/fake-completions.ts'
 import type { Offstage } from './offstage.ts'
 
 const start = (options: unknown) => (client: Offstage) =>

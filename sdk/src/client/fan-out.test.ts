@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { setUpClient, until } from './client-fixture.ts'
-import { failed, succeeded } from './fake-completions.ts'
+import { setUpClient, until } from '../testing/client-fixture.ts'
+import { failed, succeeded } from '../testing/fake-completions.ts'
 import { JobFailedError } from './job-errors.ts'
 import type { RunAllProgress } from './options.ts'
 

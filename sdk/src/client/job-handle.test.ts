@@ -1,8 +1,8 @@
 import { JobState, Completion as WireCompletion } from '@offstage/proto/jobs'
 import { describe, expect, test } from 'vitest'
-import { setUpClient, until } from './client-fixture.ts'
+import { setUpClient, until } from '../testing/client-fixture.ts'
+import { canceled, failed, succeeded, succeededAt } from '../testing/fake-completions.ts'
 import type { Completion } from './completion.ts'
-import { canceled, failed, succeeded, succeededAt } from './fake-completions.ts'
 import { JobCanceledError, JobFailedError } from './job-errors.ts'
 
 const withoutMessages = ({ messages: _, ...rest }: Completion) => rest

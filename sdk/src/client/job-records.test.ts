@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { setUpClient } from './client-fixture.ts'
-import { failed, succeeded } from './fake-completions.ts'
+import { setUpClient } from '../testing/client-fixture.ts'
+import { failed, succeeded } from '../testing/fake-completions.ts'
 
 test('listing walks all pages, newest first', async () => {
   await using it = await setUpClient()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { setUpClient, until } from './client-fixture.ts'
+import { setUpClient, until } from '../testing/client-fixture.ts'
+import { succeeded } from '../testing/fake-completions.ts'
 import type { JobMessage, Progress } from './events.ts'
-import { succeeded } from './fake-completions.ts'
 
 const sequences = (messages: readonly JobMessage[]) => messages.map(({ sequence }) => sequence)
 

@@ -1,7 +1,7 @@
 /** What a service would refuse by its limits rejects before any call: the table is the same. */
 import { LIMITS } from '@offstage/proto/limits'
 import { expect, test } from 'vitest'
-import { setUpClient } from './client-fixture.ts'
+import { setUpClient } from '../testing/client-fixture.ts'
 import type { Offstage } from './offstage.ts'
 
 type Call = (client: Offstage) => Promise<unknown>

@@ -1,8 +1,8 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { defineJob } from '../jobs/definition.ts'
-import { setUpClient } from './client-fixture.ts'
-import { canceled, succeeded } from './fake-completions.ts'
+import { setUpClient } from '../testing/client-fixture.ts'
+import { canceled, succeeded } from '../testing/fake-completions.ts'
 import type { JobHandle } from './job-handle.ts'
 import { Offstage } from './offstage.ts'
 

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
-import { setUpClient } from './client-fixture.ts'
-import { succeeded } from './fake-completions.ts'
+import { setUpClient } from '../testing/client-fixture.ts'
+import { succeeded } from '../testing/fake-completions.ts'
 import { Offstage } from './offstage.ts'
 
 async function setUp(scope?: string) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { setUpClient, until } from './client-fixture.ts'
+import { setUpClient, until } from '../testing/client-fixture.ts'
 
 const LARGE = Buffer.alloc(300_000, 'abcdefghij')
 

@@ -1,6 +1,6 @@
 import { type JobEvent, JobMessage, JobState } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
-import { succeeded } from './fake-completions.ts'
+import { succeeded } from '../testing/fake-completions.ts'
 import { type JobListener, TrackedJob } from './tracked-job.ts'
 
 const said = (sequence: number): JobEvent => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { setUpClient, until } from './client-fixture.ts'
-import { canceled, failed, succeeded } from './fake-completions.ts'
+import { setUpClient, until } from '../testing/client-fixture.ts'
+import { canceled, failed, succeeded } from '../testing/fake-completions.ts'
 import type { JobHandle } from './job-handle.ts'
 
 const ids = (jobs: readonly JobHandle[]) => jobs.map(({ id }) => id)

@@ -8,9 +8,9 @@ import type {
   sendUnaryData,
 } from '@grpc/grpc-js'
 import { expect, test } from 'vitest'
+import { type Echo, serveEcho } from '../testing/echo-fixture.ts'
 import { openBidi } from './bidi-stream.ts'
 import { callClientStream } from './client-stream.ts'
-import { type Echo, serveEcho } from './echo-fixture.ts'
 import { callServerStream } from './server-stream.ts'
 
 const idle = () => {}

@@ -5,17 +5,17 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createActivity } from './activity.ts'
-import { type IdleHandlers, idleHandlers } from './idle-handlers.ts'
-import { createManualClock, type ManualClock } from './manual-clock.ts'
-import type { IdleOwner, OwnerLevel } from './owner.ts'
 import {
   type Action,
   attachmentsMax,
   ReferenceModel,
   type Work,
   type World,
-} from './reference-model.ts'
+} from '../testing/reference-model.ts'
+import { createActivity } from './activity.ts'
+import { type IdleHandlers, idleHandlers } from './idle-handlers.ts'
+import { createManualClock, type ManualClock } from './manual-clock.ts'
+import type { IdleOwner, OwnerLevel } from './owner.ts'
 
 const levels: readonly OwnerLevel[] = ['application', 'module', 'form', 'form']
 const handlerCount = 5

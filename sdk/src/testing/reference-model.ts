@@ -3,7 +3,7 @@
  * is computed instead of waited for. The model test holds the real table against it.
  */
 
-import { type OwnerLevel, ownerLevels } from './owner.ts'
+import { type OwnerLevel, ownerLevels } from '../idle/owner.ts'
 
 /** A handler that reopens its slot and attaches itself there anew doubles in each run; this is where it ends. */
 export const attachmentsMax = 40

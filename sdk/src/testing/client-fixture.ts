@@ -1,8 +1,9 @@
 /** For tests: a client of scripted services, all closed at the end. */
+
+import { type ConnectOptions, Offstage } from '../client/offstage.ts'
 import { createManualClock, type ManualClock } from '../idle/manual-clock.ts'
 import { FakeScheduler } from './fake-scheduler.ts'
 import { FakeStorage } from './fake-storage.ts'
-import { type ConnectOptions, Offstage } from './offstage.ts'
 
 export interface ClientFixture extends AsyncDisposable {
   readonly offstage: Offstage

@@ -7,11 +7,11 @@ import {
   ServerCredentials,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import type { BidiMethod } from './bidi-stream.ts'
-import { type Channel, type ChannelOptions, createChannel } from './channel.ts'
-import type { ClientStreamMethod } from './client-stream.ts'
-import type { ServerStreamMethod } from './server-stream.ts'
-import type { UnaryMethod } from './unary.ts'
+import type { BidiMethod } from '../grpc/bidi-stream.ts'
+import { type Channel, type ChannelOptions, createChannel } from '../grpc/channel.ts'
+import type { ClientStreamMethod } from '../grpc/client-stream.ts'
+import type { ServerStreamMethod } from '../grpc/server-stream.ts'
+import type { UnaryMethod } from '../grpc/unary.ts'
 
 export interface Echo {
   readonly text: string
