@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { DOCS_URL, helpUrlOf, REASONS, type Reason } from '@offstage/proto/reasons'
 import { expect, test } from 'vitest'
 
@@ -32,3 +32,22 @@ test.each(Object.entries(REASONS))(
     expect(section?.body?.trim().length).toBeGreaterThan(40)
   },
 )
+
+test('a reason that is said not to be raised yet is raised by no service', () => {
+  const root = new URL('..', import.meta.url)
+  const sources = globSync('{kit,services/*}/src/**/!(*.test).ts', {
+    cwd: root,
+    exclude: ['**/testing/**'],
+  })
+  const raised = sources.flatMap((path) =>
+    [...readFileSync(new URL(path, root), 'utf8').matchAll(/reason: '(\w+)'/g)].map(
+      ([, reason]) => reason,
+    ),
+  )
+  const later = [...text.matchAll(/^### (\S+)\n\n.*_\(not raised yet\)_$/gm)].map(
+    ([, reason]) => reason,
+  )
+  expect(raised).toContain('JOB_KEY_TAKEN')
+  expect(later).toContain('LOCK_TAKEN')
+  expect(later.filter((reason) => raised.includes(reason))).toEqual([])
+})

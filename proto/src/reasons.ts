@@ -139,7 +139,7 @@ export const REASONS = {
   TOO_MANY_WAITERS: {
     code: 'RESOURCE_EXHAUSTED',
     retry: true,
-    about: 'The replica already serves as many waiting calls as its limit allows.',
+    about: 'As many jobs are waited for or watched at this replica as it can follow.',
   },
   OVERLOADED: {
     code: 'RESOURCE_EXHAUSTED',

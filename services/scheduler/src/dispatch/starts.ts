@@ -1,5 +1,5 @@
 /**
- * Starting jobs: group commit and eager dispatch (design §3, hot path).
+ * Starting jobs, the hot path: group commit and eager dispatch.
  *
  * A started job for which this replica has an executor with a free slot, and nothing queued ahead of it, is inserted as running and
  * sent at once; everything else is inserted as queued and announced. A start is acknowledged after the commit (guarantee 1).
