@@ -12,6 +12,8 @@ import { nestedTypes } from '@bufbuild/protobuf/reflect'
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
 import { healthFile } from './health-file.ts'
 
+export type { DescField, DescMessage } from '@bufbuild/protobuf'
+
 export interface DescriptorFiles {
   /** The serialized file of this name and, after it, everything it imports; undefined: no such file. */
   byName(name: string): Uint8Array[] | undefined
@@ -21,10 +23,7 @@ export interface DescriptorFiles {
 
 /** Reads every proto of Offstage, and gRPC's health service, from the generated descriptors. */
 export function loadDescriptorFiles(): DescriptorFiles {
-  const bytes = readFileSync(new URL('../gen/descriptors.binpb', import.meta.url))
-  const set = fromBinary(FileDescriptorSetSchema, bytes)
-  set.file.push(healthFile())
-  const registry = createFileRegistry(set)
+  const registry = loadRegistry()
   const symbols = symbolsOf(registry)
   const byName = (name: string) => {
     const file = registry.getFile(name)
@@ -37,6 +36,14 @@ export function loadDescriptorFiles(): DescriptorFiles {
       return file === undefined ? undefined : withImports(file).map(serialize)
     },
   }
+}
+
+/** All of them with what they declare, as one can walk it. */
+export function loadRegistry(): FileRegistry {
+  const bytes = readFileSync(new URL('../gen/descriptors.binpb', import.meta.url))
+  const set = fromBinary(FileDescriptorSetSchema, bytes)
+  set.file.push(healthFile())
+  return createFileRegistry(set)
 }
 
 function symbolsOf(registry: FileRegistry): Map<string, DescFile> {

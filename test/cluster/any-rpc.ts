@@ -23,10 +23,10 @@ export interface AnyAnswer {
   readonly messages: readonly AnyMessage[]
 }
 
-/** Calls it with one request, of which only what matters is given, and gathers what comes back. */
+/** Calls it with one request, of which only what matters is given, or with several whole ones; gathers what comes back. */
 export async function callAnyRpc(
   { address, definition }: AnyRpc,
-  request: object,
+  request: object | readonly object[],
   headers: Readonly<Record<string, string>>,
 ): Promise<AnyAnswer> {
   const { path, requestSerialize, responseDeserialize } = definition
@@ -43,7 +43,11 @@ export async function callAnyRpc(
       call.on('data', (message) => messages.push(message))
       call.on('error', reject)
       call.on('end', resolve)
-      call.end({ ...definition.requestDeserialize(Buffer.alloc(0)), ...request })
+      const requests = Array.isArray(request)
+        ? request
+        : [{ ...definition.requestDeserialize(Buffer.alloc(0)), ...request }]
+      for (const one of requests) call.write(one)
+      call.end()
     })
     return { outcome: 'OK', text: '', messages }
   } catch (error) {

@@ -1,8 +1,10 @@
 /** Whatever a caller sends is refused by the name of its field, or recorded; never an unexpected fault (guarantee 6). */
+import { randomUUID } from 'node:crypto'
 import { Client, credentials, Metadata } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { millis } from './testing/draft.ts'
+import { complete, millis } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
@@ -109,6 +111,43 @@ test('a trace header that does not fit is left out, and fails no start', async (
     ),
   )
   expect((await it.jobs.get(jobId)).traceparent.length).toBeLessThan(100)
+})
+
+test('what says something of parameters that are not there is refused', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  const sha256 = Buffer.alloc(32)
+  const inline = { $case: 'inline', value: Buffer.from('1') } as const
+  await expect(it.jobs.start({ ...job, params: { source: inline, sha256 } })).rejects.toThrow(
+    /params\.sha256 is of a value at an address/,
+  )
+  await expect(it.jobs.start({ ...job, params: { contentType: 'text/plain' } })).rejects.toThrow(
+    /params\.content_type is of a value/,
+  )
+})
+
+test('what this scheduler cannot do yet is refused, naming the field', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  await expect(it.jobs.start({ ...job, pool: 'gpu' })).rejects.toThrow(/pool is not implemented/)
+  const pooled = await attachExecutor(it.address, { hello: { pools: ['gpu'] } })
+  expect(pooled.error?.message).toContain('hello.pools is not implemented')
+  const { jobId } = await it.jobs.start(job)
+  await executor.assigned(1)
+  executor.say({ progress: [{ jobId, attempt: 1, heartbeatData: {} }] })
+  await until(() => executor.ended)
+  expect(executor.error?.message).toContain('progress[0].heartbeat_data is not implemented')
+})
+
+test('a watch that names another namespace than it began with is refused', async () => {
+  await using it = await start()
+  const watch = it.jobs.raw.watchJobs()
+  const refused = new Promise<Error>((resolve) => watch.on('error', resolve).on('data', () => {}))
+  const add = [{ jobId: randomUUID() }]
+  for (const namespace of ['', 'default', '', 'other']) {
+    watch.write(complete(proto.WatchJobsRequest, { namespace, add }))
+  }
+  expect((await refused).message).toContain('namespace is another than that of the first request')
 })
 
 test('a filter nothing could match is refused, naming the field', async () => {

@@ -64,6 +64,20 @@ test('an attempt whose executor was lost, and one that was ended by force, are t
   ])
 })
 
+test('how an attempt stopped for a cancel is told of the attempt, and is no error of the job', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start({ method: 'test.job' })
+  await executor.assigned(1)
+  await it.jobs.cancel(jobId, { graceMs: 60_000 })
+  const outcome = { $case: 'canceled', value: 'ended by force' } as const
+  executor.say({ results: [{ jobId, attempt: 1, outcome }] })
+  await it.jobs.wait([jobId])
+  const job = await it.jobs.get(jobId)
+  expect(job.attempts).toMatchObject([{ errorBrief: 'ended by force' }])
+  expect(job).toMatchObject({ errorBrief: '', completion: { error: undefined } })
+})
+
 test('who ran a job to its success is told though the executor is long forgotten', async () => {
   await using it = await start()
   const executor = await attachExecutor(it.address, { hello: { name: 'gone' } })

@@ -33,8 +33,8 @@ export interface AttemptResult {
   readonly outcome:
     | { readonly kind: 'succeeded'; readonly result: Payload | undefined }
     | { readonly kind: 'failed'; readonly error: JobError }
-    /** `neverStarted`: its handler was never called. */
-    | { readonly kind: 'canceled'; readonly neverStarted: boolean }
+    /** `how` it stopped, in words. `neverStarted`: its handler was never called. */
+    | { readonly kind: 'canceled'; readonly how: string; readonly neverStarted: boolean }
   readonly additionalResult: Payload | undefined
 }
 
@@ -181,7 +181,8 @@ function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResu
     return { ...end, state: JobState.succeeded, result: outcome.result }
   }
   if (outcome.kind === 'canceled') {
-    return { ...end, state: JobState.canceled, neverStarted: outcome.neverStarted }
+    const { how, neverStarted } = outcome
+    return { ...end, state: JobState.canceled, neverStarted, error: stopped(how) }
   }
   const policy = job.options?.retry ?? DEFAULT_RETRY_POLICY
   const pause = outcome.error.retryable
@@ -189,6 +190,11 @@ function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResu
     : undefined
   if (pause === undefined) return { ...end, state: JobState.failed, error: outcome.error }
   return { ...end, state: JobState.scheduled, error: outcome.error, backoffMs: pause }
+}
+
+/** Told of the attempt; a job that was canceled has no error. */
+function stopped(how: string): JobError | undefined {
+  return how === '' ? undefined : { brief: how, detail: '', reason: 'CANCELED', retryable: false }
 }
 
 const UNRECORDABLE = 'RESULT_NOT_RECORDED'

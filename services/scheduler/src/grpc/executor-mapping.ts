@@ -7,14 +7,15 @@ import type { AttemptResult } from '../dispatch/ends.ts'
 import type { Outgoing } from '../executors/attachment.ts'
 import type { Incoming } from '../executors/serve-executor.ts'
 import type { RunningJob } from '../ports.ts'
-import { invalidField } from '../refusals.ts'
+import { invalidField, notImplemented } from '../refusals.ts'
 import { durationFrom, payloadFrom, payloadTo } from './mapping.ts'
 
 export function incomingFrom(frame: proto.AttachRequest): Incoming {
   return {
     credits: frame.credits,
     results: frame.results.map(resultFrom),
-    progress: frame.progress.flatMap(({ jobId, attempt, progress }) => {
+    progress: frame.progress.flatMap(({ jobId, attempt, progress, heartbeatData }, index) => {
+      if (heartbeatData !== undefined) throw notImplemented(`progress[${index}].heartbeat_data`)
       if (progress === undefined) return []
       const { percent, text, extra, revision } = progress
       const bounded = Math.min(100, Math.max(0, percent || 0))
@@ -25,11 +26,11 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
       const record = { percent: bounded, ...plain, revision }
       return [{ jobId, attempt, progress: record }]
     }),
-    messages: frame.messages.map(({ jobId, attempt, number, severity, text, extra }) => ({
+    messages: frame.messages.map(({ jobId, attempt, number, severity, text, extra }, index) => ({
       jobId,
       attempt,
       number,
-      severity: severity >= 1 && severity <= SEVERITY_MAX ? severity : 1,
+      severity: severityFrom(severity, index),
       text: textFrom(text, LIMITS.messageTextCharactersMax),
       extra: extraFrom(extra),
     })),
@@ -40,6 +41,12 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
 }
 
 const SEVERITY_MAX = 3
+
+/** What nobody could show is no trifle as a text that is too long: the executor speaks another language. */
+function severityFrom(severity: number, index: number): number {
+  if (severity >= 0 && severity <= SEVERITY_MAX) return severity || 1
+  throw invalidField(`messages[${index}].severity`, 'is not a known value')
+}
 
 /** What PostgreSQL cannot hold is left out, what is too long is cut: a report never fails a job. */
 function textFrom(text: string, charactersMax: number): string {
@@ -88,8 +95,10 @@ function resultFrom(result: proto.AttemptResult): AttemptResult {
       }
       return { jobId, attempt, outcome: { kind: 'failed', error }, additionalResult }
     }
-    case 'canceled':
-      return { jobId, attempt, outcome: { kind: 'canceled', neverStarted }, additionalResult }
+    case 'canceled': {
+      const how = textFrom(outcome.value, LIMITS.briefCharactersMax)
+      return { jobId, attempt, outcome: { kind: 'canceled', how, neverStarted }, additionalResult }
+    }
     default:
       throw invalidField('results.outcome', 'must be set')
   }

@@ -41,7 +41,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     labels: hello.labels,
     methods,
     lanes: hello.lanes,
-    running: hello.running.filter(({ jobId }) => isJobId(jobId)),
+    running: hello.running,
   }
 }
 
@@ -49,6 +49,10 @@ function noteSession(hello: proto.Hello, note: Note): void {
   if (!isJobId(hello.sessionId)) note('hello.session_id', 'must be a lower-case UUID')
   if (hello.lostSessionId !== '' && !isJobId(hello.lostSessionId)) {
     note('hello.lost_session_id', 'must be a lower-case UUID')
+  }
+  for (const [index, { jobId }] of hello.running.entries()) {
+    if (!isJobId(jobId))
+      note(`hello.running[${index}].job_id`, 'must be a job id, a lower-case UUID')
   }
   note('hello.name', textFault(hello.name, LIMITS.executorNameCharactersMax))
   note('hello.software', textFault(hello.software, LIMITS.softwareCharactersMax))

@@ -25,7 +25,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   refuseUnsupported(spec)
   const keyConflict = KEY_CONFLICTS[spec.keyConflictPolicy]
   if (keyConflict === undefined) throw invalidField('key_conflict_policy', 'is not a known value')
-  if (spec.kind > 1)
+  if (spec.kind !== 0 && spec.kind !== 1)
     throw invalidField('kind', 'must be PROGRAM: the other kinds are Offstage’s own')
   if (spec.lane < 0 || spec.lane > 3) throw invalidField('lane', 'is not a known value')
   return {
@@ -33,7 +33,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     owner: origin.actor.user,
     admin: mayForOthers(origin.actor, 'jobs.start'),
     method: spec.method,
-    params: payloadFrom(spec.params) ?? EMPTY_PARAMS,
+    params: paramsFrom(spec.params),
     kind: 1,
     lane: spec.lane,
     priority: spec.priority,
@@ -55,6 +55,18 @@ function fitting(header: string, charactersMax: number): string {
 }
 
 const EMPTY_PARAMS: Payload = { type: '' }
+
+/** What says something of a value that is not there is refused, not dropped. */
+function paramsFrom(params: proto.Payload | undefined): Payload {
+  const kind = params?.source?.$case
+  if (params !== undefined && kind === undefined && params.contentType !== '') {
+    throw invalidField('params.content_type', 'is of a value, and params has none')
+  }
+  if (params?.sha256 !== undefined && kind !== 'address') {
+    throw invalidField('params.sha256', 'is of a value at an address')
+  }
+  return payloadFrom(params) ?? EMPTY_PARAMS
+}
 
 function hasEntries(labels: Record<string, string>): boolean {
   for (const _ in labels) return true

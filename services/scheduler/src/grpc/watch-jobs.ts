@@ -23,6 +23,7 @@ export async function watchJobs(
   signal: AbortSignal,
 ): Promise<void> {
   let watch: JobWatch | undefined
+  let namespace: string | undefined
   const stop = new AbortController()
   const ending = AbortSignal.any([signal, stop.signal])
   let halfClosed = false
@@ -40,7 +41,12 @@ export async function watchJobs(
 
   try {
     for await (const request of untilAborted(call.requests, stop.signal)) {
-      watch ??= newWatch(request.namespace)
+      const named = request.namespace || 'default'
+      namespace ??= named
+      if (request.namespace !== '' && named !== namespace) {
+        throw invalidField('namespace', 'is another than that of the first request')
+      }
+      watch ??= newWatch(namespace)
       changeTargets(watch, request)
       pumping ??= pump(watch).catch((error) => stop.abort(error))
     }

@@ -145,7 +145,7 @@ export interface AttemptResult {
     /** It failed. */
     { $case: "failed"; value: JobError }
     | //
-    /** It stopped because it was told to; the text says how. */
+    /** It stopped because it was told to; the text says how, at most 1,000 characters of it. */
     { $case: "canceled"; value: string }
     | undefined;
   /** The additional result, when one was asked for; one that was not is refused like a wrong result. */

@@ -333,7 +333,7 @@ export interface JobAttempt {
    * or WAITING while it runs.
    */
   outcome: JobState;
-  /** One sentence, where it failed. */
+  /** One sentence: why it failed, or how it stopped for a cancel. */
   errorBrief: string;
 }
 

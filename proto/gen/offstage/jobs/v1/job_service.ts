@@ -285,7 +285,7 @@ export interface JobStatus {
 
 /** Adds jobs to a watch, or takes some out of it. */
 export interface WatchJobsRequest {
-  /** Default "default". The same for the whole stream. */
+  /** Default "default". The same for the whole stream: set in the first request; in later ones the same, or not set. */
   namespace: string;
   /** Jobs to watch from now on; at most 10,000 on one stream. */
   add: WatchTarget[];

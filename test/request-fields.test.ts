@@ -1,0 +1,200 @@
+/**
+ * Nothing that a caller sets is passed over in silence: every field of every request is looked at by the service, and a number that
+ * an enum does not know is refused, naming the field. Both are asked of the descriptors, so a field that is added tomorrow fails
+ * here until something is done with it.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { createInProcessBus } from '@offstage/kit/bus'
+import { openPglite } from '@offstage/kit/database'
+import { createLogger } from '@offstage/kit/telemetry'
+import type { DescMessage } from '@offstage/proto/descriptor-files'
+import { AttachRequest, ExecutorServiceService } from '@offstage/proto/executor'
+import * as proto from '@offstage/proto/jobs'
+import * as storage from '@offstage/proto/storage'
+import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
+import { createStorageService, readStorageConfig } from '@offstage/storage'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type AnyRpc, callAnyRpc } from './cluster/any-rpc.ts'
+import { fieldsOf, placesOfEnums, watchRequests } from './cluster/request-reads.ts'
+
+const it = new AsyncDisposableStack()
+const seconds = (count: number) => ({ seconds: BigInt(count), nanos: 0 })
+const jobId = randomUUID()
+const address = `val_${'0'.repeat(32)}`
+const scope = `scp_${'0'.repeat(32)}`
+const uploadId = `upl_${'0'.repeat(32)}`
+const filter = {}
+
+const inline = { source: { $case: 'inline' as const, value: Buffer.from('1') } }
+const job = { method: 'fields.job', params: inline, retryPolicy: {}, deadlines: {} }
+const elsewhere = { ...job, params: { source: { $case: 'address' as const, value: address } } }
+const attempt = { jobId, attempt: 1 }
+
+const hello = AttachRequest.fromPartial({
+  hello: {
+    sessionId: randomUUID(),
+    methods: [{ name: 'fields.job', retryPolicy: {}, deadlines: {} }],
+    lanes: [{ lane: 1, slots: 2 }],
+    running: [attempt],
+  },
+})
+const reports = AttachRequest.fromPartial({
+  credits: [{ lane: 1, slots: 1 }],
+  results: [
+    { ...attempt, outcome: { $case: 'succeeded', value: inline }, additionalResult: inline },
+    { ...attempt, outcome: { $case: 'succeeded', value: elsewhere.params } },
+    { ...attempt, outcome: { $case: 'failed', value: {} } },
+    { ...attempt, outcome: { $case: 'canceled', value: '' } },
+  ],
+  progress: [{ ...attempt, progress: {} }],
+  messages: [attempt],
+  waiting: [attempt],
+  handedBack: [attempt],
+})
+const data = AttachRequest.fromPartial({ progress: [{ ...attempt, heartbeatData: inline }] })
+
+const header = (given: object) => storage.PutValueHeader.fromPartial(given)
+const put = (value: storage.PutValueRequest['part']) => ({ part: value })
+
+/**
+ * For each RPC that does something, calls in which every message that it can carry is present. What is not set in them is looked at
+ * too, at its default. An RPC without calls must refuse them all.
+ */
+const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
+  'JobService.StartJob': [
+    [proto.StartJobRequest.fromPartial({ job })],
+    [proto.StartJobRequest.fromPartial({ job: elsewhere })],
+  ],
+  'JobService.StartJobs': [[proto.StartJobsRequest.fromPartial({ jobs: [job, elsewhere] })]],
+  'JobService.GetJob': [[proto.GetJobRequest.fromPartial({ jobId })]],
+  'JobService.ListJobs': [[proto.ListJobsRequest.fromPartial({ filter })]],
+  'JobService.CountJobs': [[proto.CountJobsRequest.fromPartial({ filter })]],
+  'JobService.WaitJobs': [[proto.WaitJobsRequest.fromPartial({ jobIds: [jobId] })]],
+  'JobService.WatchJobs': [[proto.WatchJobsRequest.fromPartial({ add: [{ jobId }] })]],
+  'JobService.FollowJobs': [[proto.FollowJobsRequest.fromPartial({ targets: [{ jobId }] })]],
+  'JobService.CancelJob': [[proto.CancelJobRequest.fromPartial({ jobId })]],
+  'JobService.ListJobMessages': [[proto.ListJobMessagesRequest.fromPartial({ jobId })]],
+  'NamespaceService.ListExecutors': [[proto.ListExecutorsRequest.fromPartial({})]],
+  'ExecutorService.Attach': [
+    [hello, reports],
+    [hello, data],
+  ],
+  'StorageService.PutValue': [
+    [
+      put({ $case: 'header', value: header({ trailer: true }) }),
+      put({ $case: 'chunk', value: Buffer.from('1') }),
+      put({ $case: 'trailer', value: storage.PutValueTrailer.fromPartial({}) }),
+    ],
+    [put({ $case: 'header', value: header({ uploadId }) })],
+  ],
+  'StorageService.GetValue': [[storage.GetValueRequest.fromPartial({ address })]],
+  'StorageService.ReadAndDeleteValue': [
+    [storage.ReadAndDeleteValueRequest.fromPartial({ address })],
+  ],
+  'StorageService.DescribeValue': [[storage.DescribeValueRequest.fromPartial({ address })]],
+  'StorageService.ReserveAddress': [[storage.ReserveAddressRequest.fromPartial({})]],
+  'StorageService.DeleteValue': [[storage.DeleteValueRequest.fromPartial({ address })]],
+  'StorageService.ListValues': [[storage.ListValuesRequest.fromPartial({})]],
+  'StorageService.StartUpload': [[storage.StartUploadRequest.fromPartial({ header: {} })]],
+  'StorageService.GetUpload': [[storage.GetUploadRequest.fromPartial({ uploadId })]],
+  'StorageService.OpenScope': [[storage.OpenScopeRequest.fromPartial({ lease: seconds(60) })]],
+  'StorageService.KeepScopeAlive': [[storage.KeepScopeAliveRequest.fromPartial({ scope })]],
+  'StorageService.CloseScope': [[storage.CloseScopeRequest.fromPartial({ scope })]],
+}
+
+/** Fields that are without effect on purpose, and why. */
+const UNREAD: Readonly<Record<string, string>> = {
+  'AttachRequest.heartbeat':
+    'any message is a sign of life; it gives an empty one something to say',
+}
+
+interface Watched extends AnyRpc {
+  readonly input: DescMessage
+  readonly read: Set<string>
+}
+
+const rpcs = new Map<string, Watched>()
+const addresses: { scheduler: string; storage: string } = { scheduler: '', storage: '' }
+
+for (const [server, definition] of [
+  ['scheduler', proto.JobServiceService],
+  ['scheduler', proto.ScheduleServiceService],
+  ['scheduler', proto.NamespaceServiceService],
+  ['scheduler', ExecutorServiceService],
+  ['storage', storage.StorageServiceService],
+] as const) {
+  for (const rpc of Object.values(definition)) {
+    const [, service = '', method = ''] = /\.(\w+)\/(\w+)$/.exec(rpc.path) ?? []
+    rpcs.set(`${service}.${method}`, {
+      get address() {
+        return addresses[server]
+      },
+      // A copy: what it reads of its requests is nobody's looking at them.
+      definition: { ...rpc },
+      ...watchRequests({ address: '', definition: rpc }),
+    })
+  }
+}
+
+beforeAll(async () => {
+  const database = it.use(await openPglite({}))
+  const bus = it.use(createInProcessBus())
+  const log = createLogger({ name: 'test', level: 'silent' })
+  const dataDir = await mkdtemp(join(tmpdir(), 'offstage-fields-'))
+  it.defer(() => rm(dataDir, { recursive: true }))
+  const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://unused/unused' }
+  const config = { ...readSchedulerConfig(env), port: 0 }
+  const scheduler = it.use(createScheduler({ database, bus, log, config }))
+  await scheduler.start()
+  addresses.scheduler = scheduler.address
+  const storageEnv = { OFFSTAGE_STORAGE_DATA_DIR: dataDir, OFFSTAGE_STORAGE_PORT: '0' }
+  const values = createStorageService({ database, bus, log, config: readStorageConfig(storageEnv) })
+  it.use(values)
+  await values.start()
+  addresses.storage = values.address
+  const attach = rpcs.get('ExecutorService.Attach')
+  if (attach !== undefined) await callAnyRpc(attach, [hello], {})
+})
+afterAll(() => it.disposeAsync())
+
+describe.each([...rpcs])('%s', (name, rpc) => {
+  const calls = CALLS[name]
+  if (calls === undefined) {
+    test('refuses every call, saying that it is still to come', async () => {
+      const { outcome, text } = await callAnyRpc(rpc, {}, {})
+      expect([outcome, text]).toEqual(['NOT_IMPLEMENTED', expect.stringContaining(name)])
+    })
+    return
+  }
+
+  test('looks at every field that its requests can have', async () => {
+    for (const call of calls) await callAnyRpc(rpc, call, {})
+    const fields = [...fieldsOf(rpc.input).keys()]
+    const unread = fields.filter((field) => !rpc.read.has(field) && UNREAD[field] === undefined)
+    expect(unread).toEqual([])
+  })
+
+  const enums = calls.flatMap((call) => placesOfEnums(rpc.input, call))
+  test('has a call for every enum', () => {
+    const fields = [...fieldsOf(rpc.input).values()]
+    const named = fields.flatMap((one) => (one.field.enum === undefined ? [] : [one.name]))
+    expect([...new Set(enums.map((place) => place.name))].sort()).toEqual(named.sort())
+  })
+  test.each(enums.map((place) => [place.path, place] as const))(
+    'refuses a number that %s does not know',
+    async (path, { field, requests }) => {
+      const { outcome, text, messages } = await callAnyRpc(rpc, requests, {})
+      const said = [outcome, text, inspect(messages, { depth: 10 })].join(' ')
+      expect(said, path).toMatch(new RegExp(`${field.name}\\S* (is|must)`))
+    },
+  )
+})
+
+test('what is without effect on purpose is a field there is', () => {
+  const all = [...rpcs.values()].flatMap(({ input }) => [...fieldsOf(input).keys()])
+  expect(all).toEqual(expect.arrayContaining(Object.keys(UNREAD)))
+})
