@@ -17,6 +17,7 @@ test('the subjects told are those the services publish', async () => {
     jobs.job('namespace', 'job', what)
   }
   jobs.queueReady('namespace', 'method')
+  jobs.gatesChanged('namespace')
   jobs.cancelRequested('attachment')
   const values = createHints(bus)
   const address = 'an address'

@@ -190,9 +190,10 @@ export interface QueueRef {
 export interface JobStore {
   /**
    * Ids that were created, with the state they got; what is missing ran into an existing job, or its parent does not
-   * exist. A child of a job whose cancel goes for it too is created as canceled.
+   * exist. A child of a job whose cancel goes for it too is created as canceled. What was to run here at once is queued where
+   * the gates have changed since `gateEpoch`; undefined for starts that no gate was asked about.
    */
-  insert(jobs: readonly NewJob[]): Promise<Map<string, JobState>>
+  insert(jobs: readonly NewJob[], gateEpoch?: number): Promise<Map<string, JobState>>
   /** Creates a job that waits for the holder of its key; the state it got, or undefined as for `insert`. */
   insertBehindKey(job: NewJob): Promise<JobState | undefined>
   findExisting(job: NewJob): Promise<ExistingJob | undefined>
@@ -289,6 +290,27 @@ export interface LeaseStore {
   releaseLost(limit: number, crashLimit: number): Promise<ChangedJob[]>
   /** Removes attachments that have been over for so many rounds and hold nothing. */
   forgetEnded(rounds: number): Promise<void>
+}
+
+/** The gates that are closed, all of one moment. */
+export interface ClosedGates {
+  /** Grows with each change. */
+  readonly epoch: number
+  readonly namespaces: readonly string[]
+  readonly methods: readonly { readonly namespace: string; readonly method: string }[]
+}
+
+/**
+ * What holds back the jobs of a method or of a namespace. A change resolves when every start and claim that went by the gates as they
+ * were has been committed, on whichever replica; true: something was changed.
+ */
+export interface GateStore {
+  read(): Promise<ClosedGates>
+  pauseNamespace(namespace: string, owner: string): Promise<boolean>
+  resumeNamespace(namespace: string): Promise<boolean>
+  pauseMethod(namespace: string, method: string, owner: string): Promise<boolean>
+  resumeMethod(namespace: string, method: string): Promise<boolean>
+  readNamespace(namespace: string): Promise<{ readonly revision: number; readonly paused: boolean }>
 }
 
 export interface MethodStore {

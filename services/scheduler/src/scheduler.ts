@@ -15,6 +15,7 @@ import {
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
+import { createAdmission } from './admission/admission.ts'
 import type { SchedulerConfig } from './config.ts'
 import { Backlog } from './dispatch/backlog.ts'
 import { createBatcher } from './dispatch/batcher.ts'
@@ -31,18 +32,21 @@ import { Methods } from './executors/methods.ts'
 import { createReports } from './executors/reports.ts'
 import { createServeExecutor } from './executors/serve-executor.ts'
 import { createStrays } from './executors/strays.ts'
-import { namespaceService, scheduleService } from './grpc/coming-services.ts'
+import { scheduleService } from './grpc/coming-services.ts'
 import { executorService } from './grpc/executor-service.ts'
 import { jobService } from './grpc/job-service.ts'
 import { listExecutors } from './grpc/list-executors.ts'
+import { namespaceService } from './grpc/namespace-service.ts'
 import { newJobId } from './job-id.ts'
 import { createCancelJob } from './jobs/cancel-job.ts'
 import { createFindJobs } from './jobs/find-jobs.ts'
 import { createStartJobs } from './jobs/start-jobs.ts'
+import { createPauses } from './namespaces/pause.ts'
 import type { JobStore } from './ports.ts'
 import { overloaded } from './refusals.ts'
 import { createAttachmentStore } from './store/attachments.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
+import { createGateStore } from './store/gates.ts'
 import { createJobStore, createSweepStore, migrateJobs } from './store/job-store.ts'
 import { createLeaseStore } from './store/leases.ts'
 import { createMethodStore } from './store/methods.ts'
@@ -98,9 +102,20 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const close = (attachmentId: string) => streams.get(attachmentId)?.()
   const deliver = createDeliver({ attachments, close, log })
   const ends = createEnds({ store: work, changed, onError })
+  const admission = createAdmission({
+    gates: createGateStore(databases.work),
+    events,
+    everyMs: config.claimSweepMs,
+    opened: (namespace, method) => {
+      const open = method === undefined ? attachments.methodsIn(namespace) : [method]
+      for (const each of open) backlog.add({ namespace, method: each })
+    },
+    onError,
+  })
   const claims = createClaims({
     store: work,
     attachments,
+    admission,
     backlog: () => backlog,
     sweepMs: config.claimSweepMs,
     deliver,
@@ -139,6 +154,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const starts = createStarts({
     store,
     attachments,
+    admission,
     backlog,
     events,
     newId: newJobId,
@@ -180,6 +196,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     },
     log,
   )
+  const gates = createGateStore(databases.calls)
+  const namespaces = namespaceService({
+    pauses: createPauses({ gates, methods, events }),
+    readNamespace: gates.readNamespace,
+    listExecutors: listExecutors(attachmentStore),
+  })
   const server = createGrpcServer({
     name: 'scheduler',
     host: config.host,
@@ -187,10 +209,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     services: [
       { definition: JobServiceService, implementation: jobs },
       { definition: ScheduleServiceService, implementation: scheduleService },
-      {
-        definition: NamespaceServiceService,
-        implementation: { ...namespaceService, listExecutors: listExecutors(attachmentStore) },
-      },
+      { definition: NamespaceServiceService, implementation: namespaces },
       {
         definition: ExecutorServiceService,
         implementation: executorService({ serve, leaseMs: config.sessionLeaseMs, schedulerName }),
@@ -209,6 +228,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     queueHints(() =>
       events.onQueueReady((namespace, method) => backlog.add({ namespace, method })),
     ),
+    admission,
     claims,
     leases,
     upkeep,

@@ -11,6 +11,7 @@
  */
 import { isConnectionError } from '@offstage/kit/database'
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
+import type { Admission } from '../admission/admission.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
@@ -20,6 +21,7 @@ import type { Deliver } from './deliver.ts'
 export interface ClaimsOptions {
   readonly store: JobStore
   readonly attachments: Attachments
+  readonly admission: Pick<Admission, 'pauseOf'>
   readonly backlog: () => Backlog
   readonly sweepMs: number
   readonly deliver: Deliver
@@ -50,7 +52,7 @@ export function createClaims(options: ClaimsOptions): Loop {
       const sweep = performance.now() >= sweepDueMs
       if (sweep) sweepDueMs = performance.now() + options.sweepMs * 0.8
       for (const group of groupsOf(options.attachments.all())) {
-        const queues = sweep ? group.queues : believedFull(group, options.backlog())
+        const queues = sweep ? group.queues : believedFull(group, options)
         while (queues.length > 0 && !signal.aborted) {
           if (!(await claimOnce(options, group, queues))) break
         }
@@ -86,8 +88,14 @@ function queuesOf(attachment: Attachment, lane: number): QueueRef[] {
   return queues
 }
 
-function believedFull({ namespace, queues }: Group, backlog: Backlog): QueueRef[] {
-  return queues.filter((queue) => backlog.has(namespace, queue.method, queue.lane))
+/** Also what is believed paused is left to the sweep, which asks the gates themselves. */
+function believedFull({ namespace, queues }: Group, options: ClaimsOptions): QueueRef[] {
+  const backlog = options.backlog()
+  return queues.filter(
+    ({ method, lane }) =>
+      backlog.has(namespace, method, lane) &&
+      options.admission.pauseOf(namespace, method) === undefined,
+  )
 }
 
 /** Claims once for all free slots of a group; whether there may be more to claim. */

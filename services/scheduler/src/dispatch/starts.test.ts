@@ -39,6 +39,7 @@ async function setup(store: Partial<JobStore> = {}) {
   const starts = createStarts({
     store: { insert, ...store } as JobStore,
     attachments,
+    admission: { epoch: 1, pauseOf: () => undefined, refresh: () => {} },
     backlog: new Backlog(() => {}),
     events: createJobEvents(bus),
     newId: randomUUID,

@@ -8,9 +8,12 @@
  *  1. A reserved slot is either used by a job that was committed as running there, or given back.
  *  2. A job committed as running here is either sent, before anything else is done that may fail, or handed to `unsent` for the queue: also when the commit's answer
  *     was lost and only the database knows.
+ *  3. A job begins here only by the gates as they are when it is recorded: placed by others, it is queued.
  */
 import { isConnectionError } from '@offstage/kit/database'
 import type { Refusal } from '@offstage/kit/grpc'
+import type { Admission } from '../admission/admission.ts'
+import { gateOf } from '../domain/gate.ts'
 import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
@@ -45,6 +48,7 @@ export type StartOutcome =
 export interface StartsOptions {
   readonly store: JobStore
   readonly attachments: Attachments
+  readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'refresh'>
   readonly backlog: Backlog
   readonly events: JobEvents
   readonly newId: () => string
@@ -84,8 +88,9 @@ async function startBatch(
   options: StartsOptions,
   items: readonly StartItem[],
 ): Promise<StartOutcome[]> {
+  const { epoch } = options.admission
   const placed = items.map((item) => place(options, item))
-  const inserted = await insertPlaced(options, placed)
+  const inserted = await insertPlaced(options, placed, epoch)
   const here = sendInserted(options, placed, inserted)
   const queued: StartCommand[] = []
   const outcomes = new Array<StartOutcome>(placed.length)
@@ -99,7 +104,10 @@ async function startBatch(
     // Of two starts with the same request id in one batch, the first created the job.
     inserted.delete(job.id)
     tellStarted(options, job)
-    if (state === JobState.queued) queued.push(job.command)
+    if (state === JobState.queued) {
+      queued.push(job.command)
+      if (job.reservation !== undefined) options.admission.refresh()
+    }
     outcomes[index] = { kind: 'started', id: job.id, state, here: here.has(job) }
   }
   options.backlog.announce(options.events, queued)
@@ -141,15 +149,22 @@ function tellStarted({ onError }: StartsOptions, { item, id }: Placed): void {
   }
 }
 
-function place({ attachments, backlog, newId }: StartsOptions, item: StartItem): Placed {
+const NOT_DUE = { cause: 'not-due', dueTime: undefined, isRetry: false } as const
+const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [] } as const
+
+/** Keys, and cancels that go for children, are the database's to find. */
+function place(options: StartsOptions, item: StartItem): Placed {
+  const { attachments, admission, backlog, newId } = options
   const { command } = item
   const { namespace, method, lane, requestId } = command
   const id = canBeJobId(requestId) ? requestId : newId()
-  const eager =
-    command.startTime === undefined &&
-    command.delayMs === 0 &&
-    !backlog.has(namespace, method, lane)
-  const reservation = eager ? attachments.reserve(namespace, method, lane) : undefined
+  const later = command.startTime !== undefined || command.delayMs !== 0
+  const gate = gateOf({
+    due: later ? NOT_DUE : undefined,
+    paused: admission.pauseOf(namespace, method),
+    room: backlog.has(namespace, method, lane) ? QUEUED_AHEAD : undefined,
+  })
+  const reservation = gate === undefined ? attachments.reserve(namespace, method, lane) : undefined
   return {
     id,
     command,
@@ -163,10 +178,13 @@ function place({ attachments, backlog, newId }: StartsOptions, item: StartItem):
 async function insertPlaced(
   { store, unsent }: StartsOptions,
   placed: readonly Placed[],
+  epoch: number,
 ): Promise<Map<string, JobState>> {
+  // Whoever is queued is claimed by the gates there are then.
+  const gateEpoch = placed.some(({ reservation }) => reservation) ? epoch : undefined
   try {
     // Batches that meet on several keys, or on parents a cancel goes through, may wait for each other.
-    return await retryConflicts(() => store.insert(placed))
+    return await retryConflicts(() => store.insert(placed, gateEpoch))
   } catch (error) {
     for (const job of placed) releaseSlot(job)
     // The answer may have been lost after the commit.

@@ -27,10 +27,13 @@ export interface JobEvents {
   ): void
   /** Jobs of a method were queued. */
   queueReady(namespace: string, method: string): void
+  /** Something that holds back jobs of the namespace was closed or opened. */
+  gatesChanged(namespace: string): void
   /** An attachment on another replica has something to be told. */
   cancelRequested(attachmentId: string): void
   onJob(namespace: string, jobId: string, listener: (hint: JobHint) => void): Subscription
   onQueueReady(listener: (namespace: string, method: string) => void): Subscription
+  onGatesChanged(listener: () => void): Subscription
   onCancelRequested(attachmentId: string, listener: () => void): Subscription
 }
 
@@ -46,6 +49,9 @@ export function createJobEvents(bus: Bus): JobEvents {
     queueReady(namespace, method) {
       bus.publish(`offstage.v1.${namespace}.queues.${method}.ready`, NO_PAYLOAD)
     },
+    gatesChanged(namespace) {
+      bus.publish(`offstage.v1.${namespace}.gates.changed`, NO_PAYLOAD)
+    },
     cancelRequested(attachmentId) {
       bus.publish(`offstage.v1.executors.${attachmentId}.cancel`, NO_PAYLOAD)
     },
@@ -60,6 +66,9 @@ export function createJobEvents(bus: Bus): JobEvents {
         const [, , namespace = '', , ...rest] = subject.split('.')
         if (rest.pop() === 'ready') listener(namespace, rest.join('.'))
       })
+    },
+    onGatesChanged(listener) {
+      return bus.subscribe('offstage.v1.*.gates.changed', listener)
     },
     onCancelRequested(attachmentId, listener) {
       return bus.subscribe(`offstage.v1.executors.${attachmentId}.cancel`, listener)

@@ -48,6 +48,12 @@ export class Attachments {
     return this.#byMethod.has(queueKey(namespace, method))
   }
 
+  /** What the attached executors run of a namespace. */
+  methodsIn(namespace: string): Set<string> {
+    const serving = this.all().filter((attachment) => attachment.namespace === namespace)
+    return new Set(serving.flatMap(({ laneOf }) => [...laneOf.keys()]))
+  }
+
   /**
    * Takes a slot for a job of the method, on the executor with most of them free. Lane 0 means the lane the
    * executor gives the method.

@@ -1,6 +1,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import { TRANSITIONS } from '../domain/job-state.ts'
 import type { ClaimedJob, QueueRef } from '../ports.ts'
+import { GATES_HELD, isOpen } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, claimedFromRow } from './job-rows.ts'
 
 /**
@@ -13,7 +14,10 @@ const CLAIM = {
   text: `
     WITH candidate AS (
       SELECT head.id
-      FROM unnest($2::text[], $3::smallint[]) AS queue(method, lane)
+      FROM (
+        SELECT u.method, u.lane FROM unnest($2::text[], $3::smallint[]) AS u(method, lane)
+        WHERE ${isOpen('$1', 'u.method')} AND ${GATES_HELD}
+      ) queue
       CROSS JOIN LATERAL (
         SELECT j.id, j.priority, j.create_time
         FROM offstage.jobs j

@@ -2,10 +2,12 @@ import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { NewJob } from '../ports.ts'
+import { gatesMoved } from './gates.ts'
 
 /**
  * The hot one: starts that give nothing but a method and parameters. It does not look for conflicts first, which would
- * cost a quarter more; where it meets one it changes nothing, and the batch goes through the careful statement.
+ * cost a quarter more; where it meets one it changes nothing, and the batch goes through the careful statement. So it does
+ * where jobs were to begin by gates that have changed.
  */
 const INSERT_PLAIN = {
   name: 'insert_plain_jobs',
@@ -19,13 +21,16 @@ const INSERT_PLAIN = {
       u.params, u.traceparent, u.id_is_request_id, 1, 0
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::uuid[],
       $8::bytea[], $9::text[], $10::boolean[])
-      AS u(id, namespace, method, owner, state, lane, attachment_id, params, traceparent, id_is_request_id)`,
+      AS u(id, namespace, method, owner, state, lane, attachment_id, params, traceparent, id_is_request_id)
+    WHERE NOT ${gatesMoved('$11')}`,
 }
 
 /**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs eleven
  * array elements. Ids, request ids and keys that exist already make a row vanish from the answer, and so do a key
  * somebody waits for, and a parent that does not exist for who starts it.
+ *
+ * Jobs that were to begin by gates that have changed since are recorded as queued: claims ask the gates as they are.
  *
  * Parents are locked against being canceled meanwhile: a child of a canceled tree is recorded as canceled, as if
  * the cancel had come right after its start (guarantee 7).
@@ -45,7 +50,8 @@ const INSERT = {
       due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT u.id, u.namespace, u.method, u.owner,
       CASE WHEN u.canceled THEN ${BIRTHS.doomed}
-        WHEN u.due > now() OR u.behind THEN ${BIRTHS.later} ELSE u.state END,
+        WHEN u.due > now() OR u.behind THEN ${BIRTHS.later}
+        WHEN u.attachment_id IS NULL THEN ${BIRTHS.queued} ELSE u.state END,
       u.lane, u.attachment_id,
       CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END,
@@ -60,7 +66,7 @@ const INSERT = {
     FROM (
       SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent,
         p.id_is_request_id, p.rest,
-        CASE WHEN doom.canceled OR p.rest ? 'behind' THEN NULL ELSE p.attachment_id END AS attachment_id,
+        CASE WHEN doom.canceled OR p.rest ? 'behind' OR gates.moved THEN NULL ELSE p.attachment_id END AS attachment_id,
         doom.canceled, parent.root_id,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
@@ -71,6 +77,7 @@ const INSERT = {
           id_is_request_id, rest)
       LEFT JOIN parent ON parent.id = (p.rest->>'parentId')::uuid AND parent.namespace = p.namespace
         AND (parent.owner = p.owner OR (p.rest->>'admin')::boolean)
+      CROSS JOIN (SELECT ${gatesMoved('$13')} AS moved) gates
       CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
         AND (parent.cascade OR (p.rest->'options'->>'cancelWithParent')::boolean), false) AS canceled) doom
       WHERE (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)
@@ -91,17 +98,23 @@ interface InsertedRow {
 export async function insertJobs(
   database: Queryable,
   jobs: readonly NewJob[],
+  gateEpoch: number | undefined,
   behindKey = false,
 ): Promise<Map<string, JobState>> {
   const columns = columnsOf(jobs)
   const rests = jobs.map((job) => restOf(job.id, job.command, behindKey))
   const plain = rests.every((rest) => rest === null)
-  if (plain && (await insertPlain(database, columns))) {
+  if (plain && (await insertPlain(database, [...columns, gateEpoch]))) {
     return new Map(jobs.map((job) => [job.id, firstState(job)]))
   }
   const parents = new Set(jobs.map(({ command }) => command.parentId))
   parents.delete('')
-  const { rows } = await database.query<InsertedRow>(INSERT, [...columns, rests, [...parents]])
+  const { rows } = await database.query<InsertedRow>(INSERT, [
+    ...columns,
+    rests,
+    [...parents],
+    gateEpoch,
+  ])
   return new Map(rows.map((row) => [row.id, row.state]))
 }
 
@@ -125,11 +138,11 @@ function firstState({ attachmentId }: NewJob): JobState {
   return attachmentId === undefined ? BIRTHS.queued : BIRTHS.atOnce
 }
 
-/** False when one of the ids exists already: then none was inserted. */
-async function insertPlain(database: Queryable, columns: unknown[][]): Promise<boolean> {
+/** False when one of the ids exists already, or the gates have changed: then none was inserted. */
+async function insertPlain(database: Queryable, values: unknown[]): Promise<boolean> {
   try {
-    await database.query(INSERT_PLAIN, columns)
-    return true
+    const { rowCount } = await database.query(INSERT_PLAIN, values)
+    return rowCount > 0
   } catch (error) {
     if (sqlStateOf(error) === '23505') return false
     throw error

@@ -25,8 +25,9 @@ export async function migrateJobs(database: Database): Promise<void> {
 
 export function createJobStore(database: Database): JobStore {
   return {
-    insert: (jobs) => insertJobs(database, jobs),
-    insertBehindKey: async (job) => (await insertJobs(database, [job], true)).get(job.id),
+    insert: (jobs, gateEpoch) => insertJobs(database, jobs, gateEpoch),
+    insertBehindKey: async (job) =>
+      (await insertJobs(database, [job], undefined, true)).get(job.id),
     findExisting: (job) => findExisting(database, job),
     hasParent: (command) => hasParent(database, command),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),

@@ -143,6 +143,31 @@ CREATE TABLE offstage.job_attempts (
   PRIMARY KEY (job_id, attempt)
 );
 
+-- What holds for a namespace as a whole; one without a row has the defaults.
+CREATE TABLE offstage.namespaces (
+  name         text        PRIMARY KEY,
+  pause_time   timestamptz,                           -- its queued jobs are held back since then
+  pause_owner  text,
+  revision     integer     NOT NULL DEFAULT 1
+);
+
+-- What holds for the jobs of a method; most have no row.
+CREATE TABLE offstage.method_gates (
+  namespace    text        NOT NULL,
+  method       text        NOT NULL,
+  pause_time   timestamptz,
+  pause_owner  text,
+  PRIMARY KEY (namespace, method)
+);
+
+-- Grows with each change of the gates above: by it a statement knows that a replica places jobs by gates that are no more.
+-- What lets jobs begin locks the table against being changed, its row is locked by nobody (store/gates.ts).
+CREATE TABLE offstage.gate_epoch (
+  only_row     boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+  epoch        bigint      NOT NULL
+);
+INSERT INTO offstage.gate_epoch (epoch) VALUES (1);
+
 CREATE TABLE offstage.job_progress (
   job_id       uuid        PRIMARY KEY REFERENCES offstage.jobs (id) ON DELETE CASCADE,
   revision     integer     NOT NULL,

@@ -1,0 +1,107 @@
+/**
+ * The gates as this replica knows them: what a start is asked about before it is placed.
+ *
+ * Hints say that gates have changed, here or elsewhere; behind them they are read anew at every period (guarantee 4). What is known here
+ * may be old: a start placed by it says by which epoch, and the statement that records the start does not let it begin where there
+ * is another by then. Claims ask the database alone.
+ *
+ * Invariants:
+ *  1. What is known is all of one epoch.
+ *  2. While no gate is closed, asking costs a comparison.
+ *  3. Whatever opens is told once to `opened`, so that what waited behind it is claimed.
+ */
+import type { Subscription } from '@offstage/kit/bus'
+import { createLoop, createService, type Service } from '@offstage/kit/lifecycle'
+import type { Gate } from '../domain/gate.ts'
+import type { JobEvents } from '../events/job-events.ts'
+import { queueKey } from '../executors/attachments.ts'
+import type { ClosedGates, GateStore } from '../ports.ts'
+
+export interface AdmissionOptions {
+  readonly gates: GateStore
+  readonly events: JobEvents
+  readonly everyMs: number
+  /** Gates have opened: of a method, or of a whole namespace. */
+  opened(namespace: string, method: string | undefined): void
+  onError(error: unknown): void
+}
+
+export interface Admission extends Service {
+  /** Of the gates that are known. */
+  readonly epoch: number
+  /** What holds back the jobs of a method; undefined where nothing is known to. */
+  pauseOf(namespace: string, method: string): Extract<Gate, { cause: 'paused' }> | undefined
+  /** The gates are known to have changed: they are read at once. */
+  refresh(): void
+}
+
+const PAUSED = { cause: 'paused', pause: undefined } as const
+
+interface Known {
+  readonly epoch: number
+  readonly namespaces: ReadonlySet<string>
+  readonly methods: ReadonlySet<string>
+  readonly closed: ClosedGates
+}
+
+/** Before the first reading: no epoch is this one, so nothing begins by it. */
+const NOTHING_KNOWN = knownFrom({ epoch: 0, namespaces: [], methods: [] })
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  let known = NOTHING_KNOWN
+  let subscription: Subscription | undefined
+  const read = async () => {
+    const before = known
+    known = knownFrom(await options.gates.read())
+    if (known.epoch !== before.epoch) tellOpened(before, known, options.opened)
+  }
+  const loop = createLoop({
+    name: 'gates',
+    everyMs: options.everyMs,
+    timeoutMs: 30_000,
+    run: read,
+    onError: options.onError,
+  })
+  const service = createService({
+    name: 'admission',
+    async start() {
+      subscription = options.events.onGatesChanged(loop.wake)
+      await read().catch(options.onError)
+      await loop.start()
+    },
+    async stop() {
+      subscription?.unsubscribe()
+      await loop.stop()
+    },
+  })
+  return {
+    ...service,
+    get epoch() {
+      return known.epoch
+    },
+    pauseOf: (namespace, method) => (isClosed(known, namespace, method) ? PAUSED : undefined),
+    refresh: loop.wake,
+  }
+}
+
+function knownFrom(closed: ClosedGates): Known {
+  const { epoch, namespaces, methods } = closed
+  const keys = methods.map(({ namespace, method }) => queueKey(namespace, method))
+  return { epoch, namespaces: new Set(namespaces), methods: new Set(keys), closed }
+}
+
+function isClosed({ namespaces, methods }: Known, namespace: string, method: string): boolean {
+  return (
+    (namespaces.size > 0 && namespaces.has(namespace)) ||
+    (methods.size > 0 && methods.has(queueKey(namespace, method)))
+  )
+}
+
+function tellOpened(before: Known, now: Known, opened: AdmissionOptions['opened']): void {
+  for (const namespace of before.namespaces) {
+    if (!now.namespaces.has(namespace)) opened(namespace, undefined)
+  }
+  for (const { namespace, method } of before.closed.methods) {
+    if (!isClosed(now, namespace, method)) opened(namespace, method)
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Whether a job may run now and, if not, why: the one answer that a start, a claim and an explanation give. Claims ask in SQL
+ * (store/gates.ts), about the same gates.
+ */
+
+/** What can hold a job back, by the names of offstage.jobs.v1.WaitCause. `limit` and `exclusive-mode` are to come. */
+export const WAIT_CAUSES = [
+  'not-due',
+  'key',
+  'limit',
+  'no-executor',
+  'no-slot',
+  'paused',
+  'exclusive-mode',
+  'children',
+] as const
+export type WaitCause = (typeof WAIT_CAUSES)[number]
+
+/** Who paused something, and since when. */
+export interface Pause {
+  readonly what: 'namespace' | 'method'
+  readonly owner: string
+  readonly time: Date
+}
+
+/** What holds a job back, with what is known of it. */
+export type Gate =
+  | { readonly cause: 'children'; readonly jobIds: readonly string[] }
+  | { readonly cause: 'key'; readonly jobIds: readonly string[] }
+  | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
+  | { readonly cause: 'paused'; readonly pause: Pause | undefined }
+  | { readonly cause: 'no-executor' }
+  | { readonly cause: 'no-slot'; readonly sessionIds: readonly string[] }
+
+/** All that may hold a job back; undefined where it does not. */
+export interface Circumstances {
+  readonly children?: Extract<Gate, { cause: 'children' }> | undefined
+  readonly key?: Extract<Gate, { cause: 'key' }> | undefined
+  readonly due?: Extract<Gate, { cause: 'not-due' }> | undefined
+  readonly paused?: Extract<Gate, { cause: 'paused' }> | undefined
+  /** Last, and the only one that passes by itself. */
+  readonly room?: Extract<Gate, { cause: 'no-executor' | 'no-slot' }> | undefined
+}
+
+/** The first thing that has to pass before the job can run; undefined where it may run now. */
+export function gateOf({ children, key, due, paused, room }: Circumstances): Gate | undefined {
+  return children ?? key ?? due ?? paused ?? room
+}

@@ -1,0 +1,74 @@
+import { type GuardedService, unary } from '@offstage/kit/grpc'
+import { methodFault } from '@offstage/proto/field-rules'
+import type * as proto from '@offstage/proto/jobs'
+import type { Pauses } from '../namespaces/pause.ts'
+import type { GateStore } from '../ports.ts'
+import { invalidField } from '../refusals.ts'
+import { comingNamespaceCalls } from './coming-services.ts'
+import { namespaceFor } from './mapping.ts'
+
+export interface NamespaceUseCases {
+  readonly pauses: Pauses
+  readonly readNamespace: GateStore['readNamespace']
+  readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
+}
+
+export function namespaceService(
+  use: NamespaceUseCases,
+): GuardedService<proto.NamespaceServiceServer> {
+  const { pauses } = use
+  return {
+    ...comingNamespaceCalls,
+    listExecutors: use.listExecutors,
+
+    getNamespace: unary(
+      'namespaces.read',
+      async (request: proto.GetNamespaceRequest, { actor }) => {
+        const name = namespaceFor(actor, request.namespace)
+        const { revision, paused } = await use.readNamespace(name)
+        const unset = { retention: [], limits: [], exclusiveOwner: '', exclusiveTime: undefined }
+        return { namespace: { name, paused, etag: String(revision), ...unset } }
+      },
+    ),
+
+    pauseNamespace: unary(
+      'namespaces.operate',
+      async (request: proto.PauseNamespaceRequest, { actor }) => {
+        await pauses.pauseNamespace(namespaceFor(actor, request.namespace), actor.user)
+        return {}
+      },
+    ),
+
+    resumeNamespace: unary(
+      'namespaces.operate',
+      async (request: proto.ResumeNamespaceRequest, { actor }) => {
+        await pauses.resumeNamespace(namespaceFor(actor, request.namespace))
+        return {}
+      },
+    ),
+
+    pauseMethod: unary(
+      'namespaces.operate',
+      async (request: proto.PauseMethodRequest, { actor }) => {
+        const namespace = namespaceFor(actor, request.namespace)
+        await pauses.pauseMethod(namespace, methodNameFrom(request.method), actor.user)
+        return {}
+      },
+    ),
+
+    resumeMethod: unary(
+      'namespaces.operate',
+      async (request: proto.ResumeMethodRequest, { actor }) => {
+        const namespace = namespaceFor(actor, request.namespace)
+        await pauses.resumeMethod(namespace, methodNameFrom(request.method))
+        return {}
+      },
+    ),
+  }
+}
+
+function methodNameFrom(method: string): string {
+  const fault = methodFault(method)
+  if (fault === undefined) return method
+  throw invalidField('method', fault)
+}

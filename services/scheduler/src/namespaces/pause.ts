@@ -1,0 +1,48 @@
+/** Holding back queued jobs of a method or a namespace, and letting them go on (row J20). What runs goes on. */
+import type { JobEvents } from '../events/job-events.ts'
+import type { Methods } from '../executors/methods.ts'
+import type { GateStore } from '../ports.ts'
+import { methodUnknown } from '../refusals.ts'
+
+export interface Pauses {
+  /** Once it resolves, no replica lets a job of the namespace begin. */
+  pauseNamespace(namespace: string, owner: string): Promise<void>
+  resumeNamespace(namespace: string): Promise<void>
+  /** Once it resolves, no replica lets a job of the method begin. */
+  pauseMethod(namespace: string, method: string, owner: string): Promise<void>
+  resumeMethod(namespace: string, method: string): Promise<void>
+}
+
+export interface PausesOptions {
+  readonly gates: GateStore
+  readonly methods: Methods
+  readonly events: JobEvents
+}
+
+export function createPauses({ gates, methods, events }: PausesOptions): Pauses {
+  const known = async (namespace: string, method: string) => {
+    const found = methods.peek(namespace, method) ?? (await methods.find(namespace, method))
+    if (found === undefined) {
+      throw methodUnknown(namespace, method, await methods.names(namespace))
+    }
+  }
+  const tell = (namespace: string, changed: boolean) => {
+    if (changed) events.gatesChanged(namespace)
+  }
+  return {
+    async pauseNamespace(namespace, owner) {
+      tell(namespace, await gates.pauseNamespace(namespace, owner))
+    },
+    async resumeNamespace(namespace) {
+      tell(namespace, await gates.resumeNamespace(namespace))
+    },
+    async pauseMethod(namespace, method, owner) {
+      await known(namespace, method)
+      tell(namespace, await gates.pauseMethod(namespace, method, owner))
+    },
+    async resumeMethod(namespace, method) {
+      await known(namespace, method)
+      tell(namespace, await gates.resumeMethod(namespace, method))
+    },
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The gates as the database has them, and how they are closed against statements under way on any replica.
+ *
+ * Whatever lets a job begin reads the gates in the statement that does it, and takes the weak lock of {@link GATES_HELD} on
+ * `gate_epoch` first: on the table, not on its row, so that it writes nothing and waits for nobody but who changes a gate. A
+ * change takes the strong lock. So it waits for what let jobs begin by the gates as they were, and what comes after it is
+ * begun with a snapshot that sees it. Neither is in the way of readers, a backup included.
+ */
+import type { Database, Queryable } from '@offstage/kit/database'
+import type { Pause } from '../domain/gate.ts'
+import type { GateStore } from '../ports.ts'
+
+/** SQL, true: takes the lock that the changes of gates wait for. `IS NULL` finds no row that would be locked. */
+export const GATES_HELD =
+  'NOT EXISTS (SELECT FROM offstage.gate_epoch held WHERE held.epoch IS NULL FOR KEY SHARE)'
+
+/**
+ * SQL: whether gates have changed since the replica read them, in the round `epoch`; never for NULL. Takes the lock of {@link GATES_HELD}.
+ * Found out once for each statement, and no row is locked while they have not.
+ */
+export const gatesMoved = (epoch: string) =>
+  `EXISTS (SELECT FROM offstage.gate_epoch now WHERE now.epoch <> ${epoch}::bigint FOR KEY SHARE)`
+
+/** SQL: whether no gate holds back the jobs of a method. */
+export const isOpen = (namespace: string, method: string) => `
+  NOT EXISTS (SELECT FROM offstage.namespaces gate WHERE gate.name = ${namespace} AND gate.pause_time IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM offstage.method_gates gate
+    WHERE gate.namespace = ${namespace} AND gate.method = ${method} AND gate.pause_time IS NOT NULL)`
+
+/** In one snapshot: the closed gates belong to the epoch. */
+const READ_GATES = {
+  name: 'read_gates',
+  text: `
+    SELECT now.epoch,
+      ARRAY(SELECT name FROM offstage.namespaces WHERE pause_time IS NOT NULL) AS namespaces,
+      closed.namespaces AS method_namespaces, closed.methods
+    FROM offstage.gate_epoch now CROSS JOIN (
+      SELECT array_agg(namespace) AS namespaces, array_agg(method) AS methods
+      FROM offstage.method_gates WHERE pause_time IS NOT NULL) closed`,
+}
+
+const READ_PAUSE = {
+  name: 'read_pause',
+  text: `
+    SELECT 'namespace' AS what, pause_owner AS owner, pause_time AS time
+    FROM offstage.namespaces WHERE name = $1 AND pause_time IS NOT NULL
+    UNION ALL
+    SELECT 'method', pause_owner, pause_time
+    FROM offstage.method_gates WHERE namespace = $1 AND method = $2::text AND pause_time IS NOT NULL`,
+}
+
+/** Statements that let jobs begin queue behind the lock while it is waited for: so not for long. */
+const LOCK_MS = 2_000
+const LIMIT_WAIT = { name: '', text: `SET LOCAL lock_timeout = ${LOCK_MS}` }
+const LOCK = { name: '', text: 'LOCK TABLE offstage.gate_epoch IN EXCLUSIVE MODE' }
+const NEXT_EPOCH = {
+  name: 'next_gate_epoch',
+  text: 'UPDATE offstage.gate_epoch SET epoch = epoch + 1',
+}
+
+/** Paused again, it stays paused by whom and since when it was. */
+const PAUSE_NAMESPACE = {
+  name: 'pause_namespace',
+  text: `
+    INSERT INTO offstage.namespaces AS n (name, pause_owner, pause_time) VALUES ($1, $2, now())
+    ON CONFLICT (name) DO UPDATE
+      SET pause_owner = excluded.pause_owner, pause_time = excluded.pause_time, revision = n.revision + 1
+      WHERE n.pause_time IS NULL`,
+}
+
+const RESUME_NAMESPACE = {
+  name: 'resume_namespace',
+  text: `
+    UPDATE offstage.namespaces SET pause_owner = NULL, pause_time = NULL, revision = revision + 1
+    WHERE name = $1 AND pause_time IS NOT NULL`,
+}
+
+const PAUSE_METHOD = {
+  name: 'pause_method',
+  text: `
+    INSERT INTO offstage.method_gates AS g (namespace, method, pause_owner, pause_time)
+    VALUES ($1, $2, $3, now())
+    ON CONFLICT (namespace, method) DO UPDATE
+      SET pause_owner = excluded.pause_owner, pause_time = excluded.pause_time
+      WHERE g.pause_time IS NULL`,
+}
+
+const RESUME_METHOD = {
+  name: 'resume_method',
+  text: `
+    UPDATE offstage.method_gates SET pause_owner = NULL, pause_time = NULL
+    WHERE namespace = $1 AND method = $2 AND pause_time IS NOT NULL`,
+}
+
+const READ_NAMESPACE = {
+  name: 'read_namespace',
+  text: 'SELECT revision, pause_time IS NOT NULL AS paused FROM offstage.namespaces WHERE name = $1',
+}
+
+interface GatesRow {
+  epoch: number
+  namespaces: string[]
+  method_namespaces: string[] | null
+  methods: string[] | null
+}
+
+export function createGateStore(database: Database): GateStore {
+  const change = (statement: typeof PAUSE_METHOD, values: readonly unknown[]) =>
+    database.transaction(async (tx) => {
+      await tx.query(LIMIT_WAIT)
+      await tx.query(LOCK)
+      const { rowCount } = await tx.query(statement, values)
+      if (rowCount > 0) await tx.query(NEXT_EPOCH)
+      return rowCount > 0
+    })
+  return {
+    async read() {
+      const { rows } = await database.query<GatesRow>(READ_GATES)
+      const [row] = rows
+      if (row === undefined) throw new Error('offstage.gate_epoch has lost its row')
+      const { epoch, namespaces, method_namespaces, methods } = row
+      const closed = (methods ?? []).map((method, index) => ({
+        namespace: method_namespaces?.[index] ?? '',
+        method,
+      }))
+      return { epoch, namespaces, methods: closed }
+    },
+    pauseNamespace: (namespace, owner) => change(PAUSE_NAMESPACE, [namespace, owner]),
+    resumeNamespace: (namespace) => change(RESUME_NAMESPACE, [namespace]),
+    pauseMethod: (namespace, method, owner) => change(PAUSE_METHOD, [namespace, method, owner]),
+    resumeMethod: (namespace, method) => change(RESUME_METHOD, [namespace, method]),
+    async readNamespace(namespace) {
+      const { rows } = await database.query<{ revision: number; paused: boolean }>(READ_NAMESPACE, [
+        namespace,
+      ])
+      return rows[0] ?? { revision: 0, paused: false }
+    },
+  }
+}
+
+/** What is paused, the namespace before the method. */
+export async function readPause(
+  database: Queryable,
+  namespace: string,
+  method: string,
+): Promise<Pause | undefined> {
+  const { rows } = await database.query<Pause>(READ_PAUSE, [namespace, method])
+  return rows[0]
+}

@@ -1,0 +1,47 @@
+import { credentials, Metadata } from '@grpc/grpc-js'
+import * as proto from '@offstage/proto/jobs'
+import { complete, type Draft } from './draft.ts'
+
+/** Calls of the namespace service with promises; as `dev`, in the namespace `default` where none is given. */
+export interface NamespaceClient extends Disposable {
+  pauseMethod(method: string, namespace?: string): Promise<unknown>
+  resumeMethod(method: string, namespace?: string): Promise<unknown>
+  pauseNamespace(namespace?: string): Promise<unknown>
+  resumeNamespace(namespace?: string): Promise<unknown>
+  get(namespace?: string): Promise<proto.Namespace | undefined>
+  listMethods(request?: Draft<proto.ListMethodsRequest>): Promise<proto.ListMethodsResponse>
+}
+
+export function connectNamespaces(address: string, user = 'dev'): NamespaceClient {
+  const raw = new proto.NamespaceServiceClient(address, credentials.createInsecure())
+  const metadata = new Metadata()
+  metadata.set('offstage-user', user)
+  type Method<Req, Res> = (
+    request: Req,
+    metadata: Metadata,
+    callback: (error: Error | null, response: Res) => void,
+  ) => unknown
+  const call = <Req, Res>(method: Method<Req, Res>, request: Req) =>
+    new Promise<Res>((resolve, reject) => {
+      method.call(raw, request, metadata, (error, response) =>
+        error === null ? resolve(response) : reject(error),
+      )
+    })
+  return {
+    pauseMethod: (method, namespace = '') => call(raw.pauseMethod, { namespace, method }),
+    resumeMethod: (method, namespace = '') => call(raw.resumeMethod, { namespace, method }),
+    pauseNamespace: (namespace = '') => call(raw.pauseNamespace, { namespace }),
+    resumeNamespace: (namespace = '') => call(raw.resumeNamespace, { namespace }),
+    async get(namespace = '') {
+      const request: proto.GetNamespaceRequest = { namespace }
+      const answer = await call<typeof request, proto.GetNamespaceResponse>(
+        raw.getNamespace,
+        request,
+      )
+      return answer.namespace
+    },
+    listMethods: (request = {}) =>
+      call(raw.listMethods, complete<proto.ListMethodsRequest>(proto.ListMethodsRequest, request)),
+    [Symbol.dispose]: () => raw.close(),
+  }
+}
