@@ -104,6 +104,11 @@ export const REASONS = {
     retry: false,
     about: 'Somebody else holds the data lock; the metadata names the holder.',
   },
+  LEASE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'There is no such lease, or it has run out or was ended.',
+  },
   SCHEDULE_NOT_FOUND: {
     code: 'NOT_FOUND',
     retry: false,
