@@ -13,8 +13,8 @@
 import type { Subscription } from '@offstage/kit/bus'
 import { createLoop, createService, type Service } from '@offstage/kit/lifecycle'
 import type { Gate } from '../domain/gate.ts'
+import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import { queueKey } from '../executors/attachments.ts'
 import type { ClosedGates, GateStore } from '../ports.ts'
 
 export interface AdmissionOptions {

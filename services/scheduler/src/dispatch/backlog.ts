@@ -1,5 +1,5 @@
+import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import { queueKey } from '../executors/attachments.ts'
 
 /** Every lane a job may ask for; 0 is the lane of its method's definition. */
 const LANES = [0, 1, 2, 3]

@@ -1,3 +1,4 @@
+import { queueKey } from '../domain/queue-key.ts'
 import type { Attachment } from './attachment.ts'
 
 /** A free slot on an attached executor, taken. */
@@ -73,9 +74,4 @@ export class Attachments {
     best?.attachment.reserve(best.lane)
     return best
   }
-}
-
-/** Names the queue of a method. Namespaces have no blanks. */
-export function queueKey(namespace: string, method: string): string {
-  return `${namespace} ${method}`
 }
