@@ -66,11 +66,15 @@ export {
 export {
   type DeadlineOptions,
   defineJob,
+  defineMethod,
   isJobDefinition,
   type JobContext,
   type JobDefinition,
+  type JobMethod,
   type LaneName,
   NonRetryableError,
+  type ParamsOf,
+  type ResultOf,
   type RetryOptions,
 } from './jobs/mod.ts'
 export {

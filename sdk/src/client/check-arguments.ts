@@ -6,12 +6,12 @@ import { methodFault } from '@offstage/proto/field-rules'
 import type { Rule } from '../arguments/check-options.ts'
 import { isDate, numberRule, rule } from '../arguments/rules.ts'
 import { shown } from '../arguments/shown.ts'
-import { DURATION_MS_MAX } from '../jobs/check-definition.ts'
+import { DURATION_MS_MAX } from '../jobs/check-method.ts'
 import { followJob } from './handle-symbols.ts'
 import type { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
 
-/** A definition, or the name of a method. */
+/** A job or method, or the name of one. */
 export function checkTarget(target: StartTarget): void {
   const method: unknown = typeof target === 'object' && target !== null ? target.method : target
   if (typeof method === 'string') {
@@ -20,7 +20,8 @@ export function checkTarget(target: StartTarget): void {
     throw new TypeError(`method ${shown(method)} ${fault}`)
   }
   throw new TypeError(
-    `what to start must be a job made by defineJob, or the name of a method, not ${shown(target)}`,
+    'what to start must be a job or method made by defineJob or defineMethod, or its name, not ' +
+      shown(target),
   )
 }
 

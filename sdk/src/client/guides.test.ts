@@ -1,6 +1,7 @@
 /** Compiles every TypeScript snippet of the guides about jobs, each as a module of its own. */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -38,7 +39,10 @@ async function snippets(): Promise<Map<string, string>> {
     const page = await readFile(new URL(`docs/guides/${guide}`, ROOT), 'utf8')
     for (const match of page.matchAll(/^```ts\n(.*?)^```$/gms)) {
       const line = page.slice(0, match.index).split('\n').length + 1
-      found.set(`${guide}-line-${line}.ts`, match[1] ?? '')
+      const code = match[1] ?? ''
+      // One that others import says its name first.
+      const name = /^\/\/ ([a-z-]+\.ts)$/m.exec(code.split('\n', 1)[0] ?? '')?.[1]
+      found.set(name ?? `${guide}-line-${line}.ts`, code)
     }
   }
   return found
@@ -48,6 +52,19 @@ test('every snippet of the guides compiles', { timeout: 90_000 }, async () => {
   const modules = await snippets()
   expect(modules.size).toBeGreaterThanOrEqual(12)
   expect(await compile(modules)).toBe('')
+})
+
+test('a caller of the guides loads no handler, with the method or the type of a job', async () => {
+  const modules = await snippets()
+  const loaded = new Set<string>()
+  const load = (name: string) => {
+    loaded.add(name)
+    const code = stripTypeScriptTypes(modules.get(name) ?? '')
+    for (const [, imported = ''] of code.matchAll(/from '\.\/([^']+)'/g)) load(imported)
+  }
+  load('caller.ts')
+  expect(modules.get('caller.ts')).toContain("from './jobs.ts'")
+  expect([...loaded]).toEqual(['caller.ts', 'methods.ts'])
 })
 
 test('a snippet that does not compile is told', { timeout: 90_000 }, async () => {

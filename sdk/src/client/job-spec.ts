@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js'
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { checkValue } from '../jobs/check-value.ts'
-import type { JobDefinition } from '../jobs/definition.ts'
+import type { JobMethod } from '../jobs/method.ts'
 import { NotEncodableError } from '../jobs/not-encodable.ts'
 import {
   type EncodedValue,
@@ -16,8 +16,8 @@ import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
 import type { Session } from './session.ts'
 
-/** What to start: a definition, or the name of a method whose types are not known here. */
-export type StartTarget = JobDefinition | string
+/** What to start: a job or its method, or the name of one whose schemas are not known here. */
+export type StartTarget = JobMethod | string
 
 const POLICIES = {
   refuse: KeyConflictPolicy.KEY_CONFLICT_POLICY_REFUSE,

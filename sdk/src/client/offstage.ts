@@ -3,33 +3,18 @@ import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { rule, text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
 import type { IdleClock } from '../idle/clock.ts'
-import type { JobDefinition } from '../jobs/definition.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { checkReachable, createConnection } from './connection.ts'
-import { runAll } from './fan-out.ts'
 import { metadataFrom } from './identity-metadata.ts'
-import type { CallArguments, JobCalls } from './job-calls.ts'
+import { SessionCalls } from './job-calls.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords, type WaitExplanation } from './job-records.ts'
-import type { StartTarget } from './job-spec.ts'
-import type {
-  CancelOptions,
-  RunAllOptions,
-  RunOptions,
-  StartManyOptions,
-  StartOptions,
-  WaitAnswer,
-  WaitOptions,
-} from './options.ts'
+import type { CancelOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
-import { startMany, startManySettled } from './start-many.ts'
-import { runOne, startOne } from './start-one.ts'
-import type { StartOutcome } from './start-outcome.ts'
 import type { StorageCalls } from './storage-calls.ts'
 import { warnOfUnreadToken } from './token-warning.ts'
-import { asCompleted, waitForSeveral } from './waits.ts'
 
 /** Where the services are and who calls. Each has an environment variable. */
 export interface ConnectOptions {
@@ -78,7 +63,7 @@ export interface JobIdentity {
 
 /**
  * The client. One per process is enough: all calls share a connection to each service, and all waits
- * one stream. Starting and waiting are described in {@link JobCalls}.
+ * one stream. Starting and waiting are described in {@link SessionCalls}.
  *
  * ```ts
  * await using offstage = await Offstage.connect()
@@ -86,7 +71,7 @@ export interface JobIdentity {
  * const done = await job.waitForCompletion({ onProgress: ({ percent }) => bar.update(percent) })
  * ```
  */
-export class Offstage implements JobCalls, AsyncDisposable {
+export class Offstage extends SessionCalls implements AsyncDisposable {
   readonly #session: Session
   readonly #records: JobRecords
   readonly #ownsConnection: boolean
@@ -96,6 +81,7 @@ export class Offstage implements JobCalls, AsyncDisposable {
 
   /** Use {@link connect}. */
   private constructor(session: Session, ownsConnection: boolean) {
+    super(session)
     this.#session = session
     this.#records = new JobRecords(session)
     this.#ownsConnection = ownsConnection
@@ -170,92 +156,6 @@ export class Offstage implements JobCalls, AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<OffstageError | undefined> {
     return new PlaceChecks(this.#session).check(places, signal)
-  }
-
-  startJob<P, R, I>(
-    job: JobDefinition<P, R, I>,
-    ...rest: CallArguments<I, StartOptions>
-  ): Promise<JobHandle<R>>
-  startJob<R = unknown>(
-    method: string,
-    params?: unknown,
-    options?: StartOptions,
-  ): Promise<JobHandle<R>>
-  startJob<R>(target: StartTarget, params?: unknown, options: StartOptions = {}) {
-    return startOne<R>(this.#session, target, params, options)
-  }
-
-  startJobs<P, R, I>(
-    job: JobDefinition<P, R, I>,
-    paramsList: readonly I[],
-    options?: StartManyOptions<I>,
-  ): Promise<JobHandle<R>[]>
-  startJobs<R = unknown>(
-    method: string,
-    paramsList: readonly unknown[],
-    options?: StartManyOptions,
-  ): Promise<JobHandle<R>[]>
-  startJobs<I, R>(target: StartTarget, list: readonly I[], options: StartManyOptions<I> = {}) {
-    return startMany<I, R>(this.#session, target, list, options)
-  }
-
-  startJobsSettled<P, R, I>(
-    job: JobDefinition<P, R, I>,
-    paramsList: readonly I[],
-    options?: StartManyOptions<I>,
-  ): Promise<StartOutcome<R>[]>
-  startJobsSettled<R = unknown>(
-    method: string,
-    paramsList: readonly unknown[],
-    options?: StartManyOptions,
-  ): Promise<StartOutcome<R>[]>
-  startJobsSettled<I, R>(
-    target: StartTarget,
-    list: readonly I[],
-    options: StartManyOptions<I> = {},
-  ) {
-    return startManySettled<I, R>(this.#session, target, list, options)
-  }
-
-  run<P, R, I>(job: JobDefinition<P, R, I>, ...rest: CallArguments<I, RunOptions>): Promise<R>
-  run<R = unknown>(method: string, params?: unknown, options?: RunOptions): Promise<R>
-  run<R>(target: StartTarget, params?: unknown, options: RunOptions = {}) {
-    return runOne<R>(this.#session, target, params, options)
-  }
-
-  runAll<P, R, I>(
-    job: JobDefinition<P, R, I>,
-    paramsList: readonly I[],
-    options?: RunAllOptions<I>,
-  ): Promise<R[]>
-  runAll<R = unknown>(
-    method: string,
-    paramsList: readonly unknown[],
-    options?: RunAllOptions,
-  ): Promise<R[]>
-  runAll<I, R>(target: StartTarget, list: readonly I[], options: RunAllOptions<I> = {}) {
-    return runAll<I, R>(this.#session, target, list, options)
-  }
-
-  waitAll<H extends JobHandle>(
-    handles: readonly H[],
-    options: WaitOptions = {},
-  ): Promise<WaitAnswer<H>> {
-    return waitForSeveral(this.#session, handles, handles.length, options)
-  }
-
-  waitAny<H extends JobHandle>(
-    handles: readonly H[],
-    options: WaitOptions = {},
-  ): Promise<WaitAnswer<H>> {
-    return waitForSeveral(this.#session, handles, Math.min(1, handles.length), options)
-  }
-
-  asCompleted<H extends JobHandle>(
-    handles: readonly H[],
-    options: WaitOptions = {},
-  ): AsyncIterableIterator<H> {
-    return asCompleted(this.#session, handles, options)
   }
 
   /** A handle for a job started elsewhere (row J7). Asks nothing: a job that does not exist shows at the first call. */

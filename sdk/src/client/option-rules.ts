@@ -12,8 +12,8 @@ import {
   someText,
   text,
 } from '../arguments/rules.ts'
-import { checkDeadlines, checkRetry } from '../jobs/check-definition.ts'
-import type { DeadlineOptions, RetryOptions } from '../jobs/definition.ts'
+import { checkDeadlines, checkRetry } from '../jobs/check-method.ts'
+import type { DeadlineOptions, RetryOptions } from '../jobs/method.ts'
 import { laneNames } from '../jobs/policies.ts'
 import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
 import { keyConflicts } from './job-spec.ts'

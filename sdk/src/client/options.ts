@@ -1,4 +1,4 @@
-import type { DeadlineOptions, LaneName, RetryOptions } from '../jobs/definition.ts'
+import type { DeadlineOptions, LaneName, RetryOptions } from '../jobs/method.ts'
 import type { JobMessage, Progress } from './events.ts'
 import type { JobHandle } from './job-handle.ts'
 

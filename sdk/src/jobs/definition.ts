@@ -1,69 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { checkDefinition } from './check-definition.ts'
+import { checkMethod } from './check-method.ts'
 import type { JobContext } from './context.ts'
+import type { JobMethod } from './method.ts'
 
-/**
- * Where a handler runs (row A1). `inline`: many at once on the event loop of one thread, for handlers that wait for
- * I/O. `task`: on a shared pool of threads, for short work that computes. `work`: on a thread of its
- * own, for long or endless work.
- */
-export type LaneName = 'inline' | 'task' | 'work'
-
-/** When and how often a failed attempt is repeated (row J16). */
-export interface RetryOptions {
-  /** Attempts in all, the first included: 1 to 1,000. Default 1, no retry. */
-  readonly maxAttempts?: number
-  /** Pause before the second attempt, in milliseconds. Default 1,000. */
-  readonly initialBackoffMs?: number
-  /** Factor from one pause to the next: 1 to 100. Default 2. */
-  readonly backoffMultiplier?: number
-  /** Longest pause, in milliseconds. Default 300,000 (5 min). */
-  readonly backoffMsMax?: number
-  /** Share of each pause that is random: 0 to 1. Default 0.2. */
-  readonly jitter?: number
-}
-
-/** Time limits in milliseconds, each above 0; one that is not set does not limit (row J17). */
-export interface DeadlineOptions {
-  /** Longest stay in the queue; past it the job fails without having run. */
-  readonly queueMs?: number
-  /** Longest run of one attempt; past it the attempt is stopped, fails and may be retried. */
-  readonly attemptMs?: number
-  /** Longest life over all attempts; past it the job fails and is not retried. */
-  readonly totalMs?: number
-  /** Longest silence (no progress, message or heartbeat); past it the attempt fails. */
-  readonly heartbeatMs?: number
-}
-
-/**
- * A job method: what executors register and callers start (row J1).
- *
- * `P` is what `run` receives, `R` what callers get, `I` what callers pass: with a schema that fills in
- * defaults or transforms, `I` is its input and `P` its output.
- */
-export interface JobDefinition<P = unknown, R = unknown, I = P> {
+/** A job method with its handler: what executors register (row J1). */
+export interface JobDefinition<P = unknown, R = unknown, I = P> extends JobMethod<P, R, I> {
   /** Tells definitions from other exports of a module; see {@link isJobDefinition}. */
   readonly kind: 'offstage.job'
-  /**
-   * Stable name such as `reports.build`, kept across deployments: segments of letters, digits, `_`
-   * and `-` joined by dots, at most 200 characters.
-   */
-  readonly method: string
-  /** One sentence for people, at most 1,000 characters. */
-  readonly description?: string
-  /**
-   * Any Standard Schema (zod, valibot, arktype, …). Parameters are checked against it before a start
-   * leaves the client and again before `run` (row J2). Default: nothing is checked.
-   */
-  readonly params?: StandardSchemaV1<I, P>
-  /** Checked by the executor before the result is recorded. It should check, not transform. */
-  readonly result?: StandardSchemaV1<unknown, R>
-  /** The lane when a start names none. Default `inline`. */
-  readonly lane?: LaneName
-  /** The retry policy when a start names none. Default: one attempt. */
-  readonly retry?: RetryOptions
-  /** Deadlines where a start names none. Default: none. */
-  readonly deadlines?: DeadlineOptions
   /**
    * The handler. May run more than once for one job: after a failure that is retried, or when its
    * executor was lost. Returning nothing makes it a procedure (rows L6, A4). What it throws becomes the job's
@@ -72,8 +15,11 @@ export interface JobDefinition<P = unknown, R = unknown, I = P> {
   run(job: JobContext, params: P): Promise<R> | R
 }
 
-/** What {@link defineJob} takes: a {@link JobDefinition} but for its `kind`. */
-export type JobInit<P, R, I> = Omit<JobDefinition<P, R, I>, 'kind' | 'run'>
+/** What {@link defineJob} takes besides the handler. */
+export type JobInit<P, R, I> = Omit<JobMethod<P, R, I>, 'kind'>
+
+/** The result of a job whose method does not say it is what its handler returns. */
+type Told<R, T> = unknown extends R ? T : R
 
 /**
  * Defines a job (rows J1, J2). Types follow from the schemas or, without them, from `run`; a wrong or
@@ -86,6 +32,9 @@ export type JobInit<P, R, I> = Omit<JobDefinition<P, R, I>, 'kind' | 'run'>
  *   run: async (job, { name }) => `Hello ${name}`,
  * })
  * ```
+ *
+ * Takes the handler apart from the rest where callers are to import a method alone: `defineJob(greet, async (job, { name })
+ * => …)`; see {@link defineMethod}.
  *
  * @throws TypeError naming the field, where the definition is malformed: at definition, so that it
  *   shows when the module is loaded.
@@ -102,11 +51,25 @@ export function defineJob<R, P = void, I = P>(
     run(job: JobContext, params: P): Promise<R> | R
   },
 ): JobDefinition<P, R, I>
+export function defineJob<R, P, I, T extends R>(
+  definition: JobMethod<P, R, I> & { run(job: JobContext, params: P): Promise<T> | T },
+): JobDefinition<P, Told<R, T>, I>
+export function defineJob<R, P, I, T extends R>(
+  method: JobMethod<P, R, I>,
+  run: (job: JobContext, params: P) => Promise<T> | T,
+): JobDefinition<P, Told<R, T>, I>
 export function defineJob<P, R, I>(
-  definition: Omit<JobDefinition<P, R, I>, 'kind'>,
+  method: JobInit<P, R, I>,
+  handler?: JobDefinition<P, R, I>['run'],
 ): JobDefinition<P, R, I> {
-  checkDefinition(definition)
-  return Object.freeze({ ...definition, kind: 'offstage.job' })
+  checkMethod(method)
+  const run = handler ?? ('run' in method ? method.run : undefined)
+  if (!isHandler<P, R, I>(run)) throw new TypeError(`job ${method.method}: run must be a function`)
+  return Object.freeze({ ...method, run, kind: 'offstage.job' })
+}
+
+function isHandler<P, R, I>(run: unknown): run is JobDefinition<P, R, I>['run'] {
+  return typeof run === 'function'
 }
 
 /**

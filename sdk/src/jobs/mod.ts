@@ -2,15 +2,17 @@
 export { isMethodName } from '@offstage/proto/field-rules'
 export { type CheckedValue, checkValue, type ValueViolation } from './check-value.ts'
 export type { JobContext } from './context.ts'
+export { defineJob, isJobDefinition, type JobDefinition } from './definition.ts'
+export { isRetryable, NonRetryableError } from './errors.ts'
 export {
   type DeadlineOptions,
-  defineJob,
-  isJobDefinition,
-  type JobDefinition,
+  defineMethod,
+  type JobMethod,
   type LaneName,
+  type ParamsOf,
+  type ResultOf,
   type RetryOptions,
-} from './definition.ts'
-export { isRetryable, NonRetryableError } from './errors.ts'
+} from './method.ts'
 export { NotEncodableError } from './not-encodable.ts'
 export { pathsOf, withoutOwnFrames } from './own-frames.ts'
 export {

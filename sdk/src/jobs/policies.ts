@@ -1,7 +1,7 @@
 /** How options of definitions and starts look on the wire. */
 import { type Deadlines, Lane, type RetryPolicy } from '@offstage/proto/jobs'
 import type { Duration } from '@offstage/proto/rpc'
-import type { DeadlineOptions, LaneName, RetryOptions } from './definition.ts'
+import type { DeadlineOptions, LaneName, RetryOptions } from './method.ts'
 
 const LANES = {
   inline: Lane.LANE_INLINE,

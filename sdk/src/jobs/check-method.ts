@@ -1,7 +1,7 @@
 import { isLonger, isMethodName } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import { shown } from '../arguments/shown.ts'
-import type { DeadlineOptions, JobDefinition, RetryOptions } from './definition.ts'
+import type { DeadlineOptions, JobMethod, RetryOptions } from './method.ts'
 
 const LANES: readonly unknown[] = [undefined, 'inline', 'task', 'work']
 
@@ -25,8 +25,8 @@ const DEADLINES: readonly string[] = [
 ] satisfies (keyof DeadlineOptions)[]
 
 /** @throws TypeError naming the first malformed field. */
-export function checkDefinition<P, R, I>(definition: Omit<JobDefinition<P, R, I>, 'kind'>): void {
-  const { method, description, params, result, lane, run } = definition
+export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'>): void {
+  const { method, description, params, result, lane } = definition
   if (typeof method !== 'string' || !isMethodName(method)) {
     throw new TypeError(
       `method ${JSON.stringify(method)}: want segments of letters, digits, "_" and "-" joined by ` +
@@ -36,7 +36,6 @@ export function checkDefinition<P, R, I>(definition: Omit<JobDefinition<P, R, I>
   const refuse = (field: string, problem: string): never => {
     throw new TypeError(`job ${method}: ${field} ${problem}`)
   }
-  if (typeof run !== 'function') refuse('run', 'must be a function')
   if (description !== undefined && isLonger(description, LIMITS.descriptionCharactersMax)) {
     refuse('description', `is over ${LIMITS.descriptionCharactersMax} characters`)
   }

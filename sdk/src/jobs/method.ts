@@ -1,0 +1,97 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { checkMethod } from './check-method.ts'
+
+/**
+ * Where a handler runs (row A1). `inline`: many at once on the event loop of one thread, for handlers that wait for
+ * I/O. `task`: on a shared pool of threads, for short work that computes. `work`: on a thread of its
+ * own, for long or endless work.
+ */
+export type LaneName = 'inline' | 'task' | 'work'
+
+/** When and how often a failed attempt is repeated (row J16). */
+export interface RetryOptions {
+  /** Attempts in all, the first included: 1 to 1,000. Default 1, no retry. */
+  readonly maxAttempts?: number
+  /** Pause before the second attempt, in milliseconds. Default 1,000. */
+  readonly initialBackoffMs?: number
+  /** Factor from one pause to the next: 1 to 100. Default 2. */
+  readonly backoffMultiplier?: number
+  /** Longest pause, in milliseconds. Default 300,000 (5 min). */
+  readonly backoffMsMax?: number
+  /** Share of each pause that is random: 0 to 1. Default 0.2. */
+  readonly jitter?: number
+}
+
+/** Time limits in milliseconds, each above 0; one that is not set does not limit (row J17). */
+export interface DeadlineOptions {
+  /** Longest stay in the queue; past it the job fails without having run. */
+  readonly queueMs?: number
+  /** Longest run of one attempt; past it the attempt is stopped, fails and may be retried. */
+  readonly attemptMs?: number
+  /** Longest life over all attempts; past it the job fails and is not retried. */
+  readonly totalMs?: number
+  /** Longest silence (no progress, message or heartbeat); past it the attempt fails. */
+  readonly heartbeatMs?: number
+}
+
+/**
+ * What callers need of a job: the name of its method, its schemas and its defaults, without the handler. A job made
+ * by `defineJob` is one too, so that either can be started.
+ *
+ * `P` is what the handler receives, `R` what callers get, `I` what callers pass: with a schema that fills in
+ * defaults or transforms, `I` is its input and `P` its output.
+ */
+export interface JobMethod<P = unknown, R = unknown, I = P> {
+  /** Tells methods and jobs from other exports of a module. */
+  readonly kind: 'offstage.method' | 'offstage.job'
+  /**
+   * Stable name such as `reports.build`, kept across deployments: segments of letters, digits, `_`
+   * and `-` joined by dots, at most 200 characters.
+   */
+  readonly method: string
+  /** One sentence for people, at most 1,000 characters. */
+  readonly description?: string
+  /**
+   * Any Standard Schema (zod, valibot, arktype, …). Parameters are checked against it before a start
+   * leaves the client and again before the handler runs (row J2). Default: nothing is checked.
+   */
+  readonly params?: StandardSchemaV1<I, P>
+  /** Checked by the executor before the result is recorded. It should check, not transform. */
+  readonly result?: StandardSchemaV1<unknown, R>
+  /** The lane when a start names none. Default `inline`. */
+  readonly lane?: LaneName
+  /** The retry policy when a start names none. Default: one attempt. */
+  readonly retry?: RetryOptions
+  /** Deadlines where a start names none. Default: none. */
+  readonly deadlines?: DeadlineOptions
+}
+
+/** What callers pass to a job or method: `ParamsOf<typeof delayReport>`. */
+export type ParamsOf<M extends JobMethod> =
+  M extends JobMethod<unknown, unknown, infer I> ? I : never
+
+/** What callers get from a job or method: `ResultOf<typeof delayReport>`. */
+export type ResultOf<M extends JobMethod> =
+  M extends JobMethod<unknown, infer R, unknown> ? R : never
+
+/**
+ * Defines a method without its handler, for a module that callers import: nothing of the handler, nor of what it
+ * imports, comes along. `defineJob` takes it and the handler. Types follow from the schemas; where there are
+ * none they can be named, as in `defineMethod<{ dataSet: string }, Report>({ method: 'reports.delays' })`.
+ *
+ * ```ts
+ * export const greet = defineMethod({
+ *   method: 'greetings.greet',
+ *   params: z.object({ name: z.string() }),
+ *   result: z.string(),
+ * })
+ * ```
+ *
+ * @throws TypeError naming the field, where the method is malformed.
+ */
+export function defineMethod<P = void, R = unknown, I = P>(
+  method: Omit<JobMethod<P, R, I>, 'kind'>,
+): JobMethod<P, R, I> {
+  checkMethod(method)
+  return Object.freeze({ ...method, kind: 'offstage.method' })
+}
