@@ -152,6 +152,20 @@ describe('lint refuses', () => {
     ).toEqual([])
   })
 
+  test('a package that the manifest beside the code does not name, unless it is for a test', async () => {
+    const files = {
+      'kit/package.json':
+        '{ "devDependencies": { "fast-check": "1" }, "dependencies": { "pg": "1" } }',
+      'kit/src/a.ts': "import 'pg'\nimport 'fast-check'\n",
+      'kit/src/b.ts': "import 'zod'\n",
+      'kit/src/a.test.ts': "import 'zod'\n",
+    }
+    expect(await lint(files)).toEqual([
+      'lint/correctness/noUndeclaredDependencies kit/src/a.ts',
+      'lint/correctness/noUndeclaredDependencies kit/src/b.ts',
+    ])
+  })
+
   test.each(['Date.now()', 'new Date()', 'Math.random()', 'performance.now()', "fetch('/')"])(
     '%s in domain/, and nowhere else',
     async (code) => {
