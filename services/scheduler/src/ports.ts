@@ -1,4 +1,5 @@
 /** What the scheduler needs from outside, and the shapes that pass there. */
+import type { Circumstances } from './domain/gate.ts'
 import type {
   Completion,
   Job,
@@ -83,6 +84,20 @@ export interface ChangedJob extends JobStanding {
   readonly key: string
   /** W3C trace context; empty for none. */
   readonly traceparent: string
+}
+
+/** A job with what may be in its way. */
+export interface JobCircumstances {
+  readonly id: string
+  readonly namespace: string
+  readonly owner: string
+  readonly method: string
+  readonly state: JobState
+  /** It runs in, by its own word or its method's. */
+  readonly lane: number
+  /** In its queue, counted up to 10,000. */
+  readonly ahead: number
+  readonly circumstances: Circumstances
 }
 
 export interface JobFilter {
@@ -223,6 +238,8 @@ export interface JobStore {
   ): Promise<JobCount[] | undefined>
   /** Of each job the newest hundred, oldest first. */
   readAttempts(ids: readonly string[]): Promise<Map<string, JobAttempt[]>>
+  /** All that may hold a job back; undefined where there is no such job. */
+  readCircumstances(namespace: string, id: string): Promise<JobCircumstances | undefined>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>
@@ -313,12 +330,25 @@ export interface GateStore {
   readNamespace(namespace: string): Promise<{ readonly revision: number; readonly paused: boolean }>
 }
 
+/** A method as it was announced, and how it stands. */
+export interface KnownMethod {
+  readonly definition: MethodDefinition
+  readonly paused: boolean
+  /** Sessions with it that are attached. */
+  readonly executors: number
+}
+
 export interface MethodStore {
   announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void>
   /** The terms of each, or undefined where it was never announced. */
   find(
     methods: readonly { readonly namespace: string; readonly name: string }[],
   ): Promise<(MethodTerms | undefined)[]>
+  /** By name, those after `after`. */
+  list(
+    namespace: string,
+    page: { readonly size: number; readonly after: string },
+  ): Promise<KnownMethod[]>
   /** The first of the names of a namespace, in order. */
   names(namespace: string): Promise<string[]>
 }

@@ -16,6 +16,7 @@ import {
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
 import { createAdmission } from './admission/admission.ts'
+import { createExplainJob } from './admission/explain.ts'
 import type { SchedulerConfig } from './config.ts'
 import { Backlog } from './dispatch/backlog.ts'
 import { createBatcher } from './dispatch/batcher.ts'
@@ -36,6 +37,7 @@ import { scheduleService } from './grpc/coming-services.ts'
 import { executorService } from './grpc/executor-service.ts'
 import { jobService } from './grpc/job-service.ts'
 import { listExecutors } from './grpc/list-executors.ts'
+import { listMethods } from './grpc/list-methods.ts'
 import { namespaceService } from './grpc/namespace-service.ts'
 import { newJobId } from './job-id.ts'
 import { createCancelJob } from './jobs/cancel-job.ts'
@@ -192,6 +194,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         leaseMs: config.sessionLeaseMs,
         changed,
       }),
+      explainJob: createExplainJob(store),
       newWatch: (options) => new JobWatch({ feed, store, ...options }),
     },
     log,
@@ -201,6 +204,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     pauses: createPauses({ gates, methods, events }),
     readNamespace: gates.readNamespace,
     listExecutors: listExecutors(attachmentStore),
+    listMethods: listMethods(createMethodStore(databases.calls)),
   })
   const server = createGrpcServer({
     name: 'scheduler',

@@ -150,7 +150,7 @@ function tellStarted({ onError }: StartsOptions, { item, id }: Placed): void {
 }
 
 const NOT_DUE = { cause: 'not-due', dueTime: undefined, isRetry: false } as const
-const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [] } as const
+const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [], slots: 0 } as const
 
 /** Keys, and cancels that go for children, are the database's to find. */
 function place(options: StartsOptions, item: StartItem): Placed {

@@ -30,7 +30,8 @@ export type Gate =
   | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
   | { readonly cause: 'paused'; readonly pause: Pause | undefined }
   | { readonly cause: 'no-executor' }
-  | { readonly cause: 'no-slot'; readonly sessionIds: readonly string[] }
+  /** `slots`: how many there are, all of them taken. */
+  | { readonly cause: 'no-slot'; readonly sessionIds: readonly string[]; readonly slots: number }
 
 /** All that may hold a job back; undefined where it does not. */
 export interface Circumstances {

@@ -23,6 +23,7 @@ function createStore() {
       asked.push(...methods.map(({ name }) => name))
       return methods.map(({ namespace, name }) => announced.get(`${namespace}/${name}`))
     },
+    list: async () => [],
     names: async () => [],
   }
   return { store, asked }

@@ -26,5 +26,4 @@ export const comingNamespaceCalls = {
   acquireLock: unimplemented('locks.take', 'NamespaceService.AcquireLock'),
   releaseLock: unimplemented('locks.take', 'NamespaceService.ReleaseLock'),
   listLocks: unimplemented('namespaces.read', 'NamespaceService.ListLocks'),
-  listMethods: unimplemented('namespaces.read', 'NamespaceService.ListMethods'),
 } satisfies Partial<GuardedService<NamespaceServiceServer>>

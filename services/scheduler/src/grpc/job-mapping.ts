@@ -8,6 +8,7 @@ import {
 } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import type { Explanation } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
 import type {
   CancelOutcome,
@@ -43,6 +44,23 @@ const OUTCOMES: Readonly<Record<CancelOutcome, proto.CancelOutcome>> = {
 
 export function cancelOutcomeTo(outcome: CancelOutcome): proto.CancelOutcome {
   return OUTCOMES[outcome]
+}
+
+const CAUSES: Readonly<Record<Explanation['cause'], proto.WaitCause>> = {
+  none: 1,
+  'not-due': 2,
+  key: 3,
+  limit: 4,
+  'no-executor': 5,
+  'no-slot': 6,
+  paused: 7,
+  'exclusive-mode': 8,
+  children: 9,
+}
+
+export function explanationTo(explanation: Explanation): proto.ExplainJobResponse {
+  const { cause, text, holders, ahead } = explanation
+  return { cause: CAUSES[cause], text, holders: [...holders], ahead }
 }
 
 export function completionTo(completion: Completion | undefined): proto.Completion | undefined {

@@ -11,6 +11,7 @@ import { currentTraceparent, currentTracestate, type Logger } from '@offstage/ki
 import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import type { ExplainJob } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
 import { isJobId, type StartCommand } from '../domain/start-command.ts'
 import type { CancelJob } from '../jobs/cancel-job.ts'
@@ -29,6 +30,7 @@ export interface JobUseCases {
   readonly startJobs: StartJobs
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
+  readonly explainJob: ExplainJob
   newWatch(options: { namespace: string; canSee(owner: string): boolean }): JobWatch
 }
 
@@ -155,7 +157,10 @@ export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
     retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
     deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),
-    explainJob: unimplemented('jobs.read', 'JobService.ExplainJob'),
+    explainJob: unary('jobs.read', async (request: proto.ExplainJobRequest, { actor }) => {
+      const namespace = namespaceFor(actor, request.namespace)
+      return map.explanationTo(await use.explainJob(actor, namespace, jobIdFrom(request.jobId)))
+    }),
   }
 }
 

@@ -10,6 +10,7 @@ import { namespaceFor } from './mapping.ts'
 export interface NamespaceUseCases {
   readonly pauses: Pauses
   readonly readNamespace: GateStore['readNamespace']
+  readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
   readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
 }
 
@@ -20,6 +21,7 @@ export function namespaceService(
   return {
     ...comingNamespaceCalls,
     listExecutors: use.listExecutors,
+    listMethods: use.listMethods,
 
     getNamespace: unary(
       'namespaces.read',

@@ -4,6 +4,7 @@ import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { countJobs } from './count-jobs.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
+import { readCircumstances } from './explain-job.ts'
 import { insertJobs } from './insert-jobs.ts'
 import { readAttempts } from './job-attempts.ts'
 import { listJobs } from './list-jobs.ts'
@@ -40,6 +41,7 @@ export function createJobStore(database: Database): JobStore {
     listJobs: (namespace, filter, page) => listJobs(database, namespace, filter, page),
     countJobs: (namespace, filter, by, limit) => countJobs(database, namespace, filter, by, limit),
     readAttempts: (ids) => readAttempts(database, ids),
+    readCircumstances: (namespace, id) => readCircumstances(database, namespace, id),
     cancel: (request) => cancelJobs(database, request),
     recordProgress: (records) => recordProgress(database, records),
     recordMessages: (records) => recordMessages(database, records),

@@ -1,6 +1,7 @@
 import type { Database } from '@offstage/kit/database'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
+import { listMethods } from './list-methods.ts'
 
 /** SQL for the lane a job `j` runs in: that of its method's definition, where it names none. */
 export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), (
@@ -49,6 +50,7 @@ export function createMethodStore(database: Database): MethodStore {
       ])
       return rows.map(({ terms }) => terms ?? undefined)
     },
+    list: (namespace, page) => listMethods(database, namespace, page),
     async names(namespace) {
       const { rows } = await database.query<{ name: string }>(NAMES, [namespace])
       return rows.map(({ name }) => name)

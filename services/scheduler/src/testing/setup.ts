@@ -95,6 +95,7 @@ export interface JobClient {
     jobId: string,
     options?: { graceMs?: number; cascade?: boolean; reason?: string },
   ): Promise<proto.CancelJobResponse>
+  explain(jobId: string): Promise<proto.ExplainJobResponse>
   close(): void
 }
 
@@ -160,6 +161,7 @@ export function connectJobs(address: string, caller = 'dev'): JobClient {
         raw.cancelJob,
         complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs), cascade, reason }),
       ),
+    explain: (jobId) => call(raw.explainJob, complete(proto.ExplainJobRequest, { jobId })),
     close: () => raw.close(),
   }
 }

@@ -1,0 +1,79 @@
+/** Why a job waits, in one sentence, naming who holds it back (row J25). */
+import { type Actor, mayTouch } from '@offstage/kit/auth'
+import { type Gate, gateOf, type WaitCause } from '../domain/gate.ts'
+import { isTerminal, JobState } from '../domain/job-state.ts'
+import type { JobCircumstances, JobStore } from '../ports.ts'
+import { jobNotFound } from '../refusals.ts'
+
+export interface Explanation {
+  readonly cause: WaitCause | 'none'
+  readonly text: string
+  readonly holders: readonly string[]
+  readonly ahead: number
+}
+
+export type ExplainJob = (actor: Actor, namespace: string, jobId: string) => Promise<Explanation>
+
+export function createExplainJob(store: Pick<JobStore, 'readCircumstances'>): ExplainJob {
+  return async (actor, namespace, jobId) => {
+    const job = await store.readCircumstances(namespace, jobId)
+    if (job === undefined || !mayTouch(actor, 'jobs.read', job)) throw jobNotFound(jobId)
+    const gate = gateOf(job.circumstances)
+    const { ahead } = job
+    if (gate === undefined) return { cause: 'none', text: passage(job), holders: [], ahead }
+    return { cause: gate.cause, text: textOf(gate, job), holders: holdersOf(gate, job), ahead }
+  }
+}
+
+const LANES = ['', 'inline', 'task', 'work']
+
+/** Nothing is in its way. */
+function passage({ state }: JobCircumstances): string {
+  if (isTerminal(state)) return 'It has ended.'
+  return state === JobState.running ? 'It runs.' : 'It is about to be assigned.'
+}
+
+function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): string {
+  switch (gate.cause) {
+    case 'children':
+      return gate.jobIds.length === 0
+        ? 'Its children have ended, and it is about to go on.'
+        : `It waits for its children, of which ${gate.jobIds[0]} has not ended.`
+    case 'key':
+      return gate.jobIds.length === 0
+        ? 'Its key has become free, and it is about to take it.'
+        : `Its key is held by job ${gate.jobIds[0]}.`
+    case 'not-due': {
+      const time = gate.dueTime?.toISOString() ?? 'now'
+      return gate.isRetry
+        ? `Its last attempt failed, and the next is due at ${time}.`
+        : `Its start time is ${time}.`
+    }
+    case 'paused': {
+      const what = gate.pause?.what === 'namespace' ? `namespace ${namespace}` : `method ${method}`
+      const { owner = 'somebody', time } = gate.pause ?? {}
+      return `The ${what} was paused by ${owner} at ${time?.toISOString()}.`
+    }
+    case 'no-executor':
+      return `No executor that runs ${method} is attached to namespace ${namespace}.`
+    case 'no-slot':
+      return gate.slots === 0
+        ? `No executor that runs ${method} has the lane ${LANES[lane]}.`
+        : `All ${gate.slots} slots for ${method} in the lane ${LANES[lane]} are taken, or promised to jobs ahead of it.`
+  }
+}
+
+function holdersOf(gate: Gate, { namespace, method }: JobCircumstances): readonly string[] {
+  switch (gate.cause) {
+    case 'children':
+    case 'key':
+      return gate.jobIds
+    case 'no-slot':
+      return gate.sessionIds
+    case 'paused':
+      return [gate.pause?.what === 'namespace' ? namespace : method]
+    case 'not-due':
+    case 'no-executor':
+      return []
+  }
+}

@@ -1,0 +1,54 @@
+import type { handleUnaryCall } from '@grpc/grpc-js'
+import { type Guarded, pageTokenAt, positionFrom, unary } from '@offstage/kit/grpc'
+import type * as proto from '@offstage/proto/jobs'
+import { countFitting } from '../domain/answer-size.ts'
+import type { KnownMethod, MethodStore } from '../ports.ts'
+import { durationFrom, namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
+
+/** The methods executors have announced, those of executors that are gone too. */
+export function listMethods(
+  store: Pick<MethodStore, 'list'>,
+): Guarded<handleUnaryCall<proto.ListMethodsRequest, proto.ListMethodsResponse>> {
+  return unary('namespaces.read', async (request: proto.ListMethodsRequest, { actor }) => {
+    const namespace = namespaceFor(actor, request.namespace)
+    const size = pageSizeFrom(request.pageSize, 50)
+    const listing = ['methods', namespace]
+    const after = positionFrom(request.pageToken, listing) ?? ''
+    const found = await store.list(namespace, { size: size + 1, after })
+    const page = found.slice(0, Math.min(size, countFitting(found, methodBytes)))
+    const more = found.length > page.length
+    const last = page.at(-1)?.definition.name ?? ''
+    return {
+      methods: page.map(methodTo),
+      nextPageToken: more ? pageTokenAt(last, listing) : '',
+    }
+  })
+}
+
+/** An upper bound: a UTF-16 unit takes three bytes at most. */
+function methodBytes({ definition }: KnownMethod): number {
+  const { name, description, paramsSchema, resultSchema } = definition
+  return 200 + 3 * (name.length + description.length + paramsSchema.length + resultSchema.length)
+}
+
+function methodTo({ definition, paused, executors }: KnownMethod): proto.Method {
+  const { name, description, paramsSchema, resultSchema, lane, retry } = definition
+  const { queueDeadlineMs, attemptDeadlineMs } = definition
+  const deadlines = {
+    queue: durationFrom(queueDeadlineMs),
+    attempt: durationFrom(attemptDeadlineMs),
+    total: undefined,
+    heartbeat: undefined,
+  }
+  return {
+    name,
+    description,
+    paramsSchema,
+    resultSchema,
+    lane: lane as proto.Lane,
+    retryPolicy: retryTo(retry),
+    deadlines: queueDeadlineMs || attemptDeadlineMs ? deadlines : undefined,
+    paused,
+    executorCount: executors,
+  }
+}
