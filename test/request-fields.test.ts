@@ -78,6 +78,13 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'JobService.FollowJobs': [[proto.FollowJobsRequest.fromPartial({ targets: [{ jobId }] })]],
   'JobService.CancelJob': [[proto.CancelJobRequest.fromPartial({ jobId })]],
   'JobService.ListJobMessages': [[proto.ListJobMessagesRequest.fromPartial({ jobId })]],
+  'JobService.ExplainJob': [[proto.ExplainJobRequest.fromPartial({ jobId })]],
+  'NamespaceService.GetNamespace': [[proto.GetNamespaceRequest.fromPartial({})]],
+  'NamespaceService.PauseNamespace': [[proto.PauseNamespaceRequest.fromPartial({})]],
+  'NamespaceService.ResumeNamespace': [[proto.ResumeNamespaceRequest.fromPartial({})]],
+  'NamespaceService.PauseMethod': [[proto.PauseMethodRequest.fromPartial({})]],
+  'NamespaceService.ResumeMethod': [[proto.ResumeMethodRequest.fromPartial({})]],
+  'NamespaceService.ListMethods': [[proto.ListMethodsRequest.fromPartial({})]],
   'NamespaceService.ListExecutors': [[proto.ListExecutorsRequest.fromPartial({})]],
   'ExecutorService.Attach': [
     [hello, reports],
