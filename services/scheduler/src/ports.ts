@@ -352,3 +352,21 @@ export interface MethodStore {
   /** The first of the names of a namespace, in order. */
   names(namespace: string): Promise<string[]>
 }
+
+/** All that is stored, each part over the connections meant for it. */
+export interface SchedulerStores {
+  /** Jobs as callers ask for them. */
+  readonly calls: JobStore
+  /** Jobs as results, reports and claims change them. */
+  readonly work: JobStore
+  readonly sweeps: SweepStore
+  /** Gates as callers change them. */
+  readonly gates: GateStore
+  /** Gates as they are read for dispatch. */
+  readonly workGates: GateStore
+  readonly attachments: AttachmentStore
+  readonly leases: LeaseStore
+  readonly methods: MethodStore
+  /** Methods as callers list them. */
+  readonly callMethods: MethodStore
+}

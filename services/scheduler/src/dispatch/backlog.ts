@@ -13,21 +13,27 @@ interface Queued {
 
 /**
  * Which queues may hold jobs in the database. A start overtakes nobody: it is dispatched eagerly only while its
- * queue is believed empty. Belief comes from hints; the dispatcher's sweep reads the truth.
+ * queue is believed empty. Belief comes from hints; the sweep of the claims reads the truth.
  */
 export class Backlog {
   /** The methods with jobs in each lane. */
   readonly #methods = LANES.map(() => new Set<string>())
-  readonly #wake: () => void
+  readonly #events: Pick<JobEvents, 'queueReady'>
+  readonly #listeners: (() => void)[] = []
 
-  constructor(wake: () => void) {
-    this.#wake = wake
+  constructor(events: Pick<JobEvents, 'queueReady'>) {
+    this.#events = events
+  }
+
+  /** Calls the listener whenever jobs were put into a queue. */
+  onQueued(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   /** Jobs were put into this queue, here or elsewhere. */
   add(queued: Queued): void {
     this.note(queued)
-    this.#wake()
+    for (const listener of this.#listeners) listener()
   }
 
   /** There may be more in this queue than there were slots for: the next free one is to look. */
@@ -51,12 +57,14 @@ export class Backlog {
   }
 
   /** Tells this replica and the others that jobs were queued, one hint for each method. */
-  announce(events: JobEvents, queued: Iterable<Queued>): void {
+  announce(queued: Iterable<Queued>): void {
     const methods = new Map<string, Queued>()
     for (const job of queued) {
       this.add(job)
       methods.set(queueKey(job.namespace, job.method), job)
     }
-    for (const { namespace, method } of methods.values()) events.queueReady(namespace, method)
+    for (const { namespace, method } of methods.values()) {
+      this.#events.queueReady(namespace, method)
+    }
   }
 }

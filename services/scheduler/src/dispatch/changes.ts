@@ -7,7 +7,7 @@ import type { Backlog } from './backlog.ts'
 export interface ChangesOptions {
   readonly feed: JobFeed
   readonly events: JobEvents
-  readonly backlog: () => Backlog
+  readonly backlog: Backlog
   /** A key has become free. */
   keyFreed(): void
 }
@@ -27,6 +27,6 @@ export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJ
         if (job.state === JobState.queued) queued.push(job)
       }
     }
-    options.backlog().announce(events, queued)
+    options.backlog.announce(queued)
   }
 }

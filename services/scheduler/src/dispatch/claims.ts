@@ -6,8 +6,8 @@
  *
  * Invariants:
  *  1. Slots are reserved before a claim and given back when the claim did not fill them.
- *  2. A claimed job is sent, or goes back to the queue: through `unsent`, or where the answer to the claim is lost
- *     through `lost`.
+ *  2. A claimed job is sent, or goes back to the queue: through `unsent`, or where the answer to the claim is lost by the
+ *     doubt about the attachments it was for.
  */
 import { isConnectionError } from '@offstage/kit/database'
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
@@ -22,12 +22,10 @@ export interface ClaimsOptions {
   readonly store: JobStore
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'pauseOf'>
-  readonly backlog: () => Backlog
+  readonly backlog: Backlog
   readonly sweepMs: number
   readonly deliver: Deliver
   unsent(attempts: readonly AttemptKey[]): void
-  /** The answer to a claim for these attachments was lost: it may have been committed. */
-  lost(attachmentIds: Iterable<string>): void
   onError(error: unknown): void
 }
 
@@ -43,7 +41,7 @@ interface Group {
 
 export function createClaims(options: ClaimsOptions): Loop {
   let sweepDueMs = 0
-  return createLoop({
+  const loop = createLoop({
     name: 'claims',
     everyMs: options.sweepMs,
     timeoutMs: 30_000,
@@ -59,6 +57,8 @@ export function createClaims(options: ClaimsOptions): Loop {
       }
     },
   })
+  options.backlog.onQueued(loop.wake)
+  return loop
 }
 
 function groupsOf(attachments: readonly Attachment[]): Group[] {
@@ -90,10 +90,9 @@ function queuesOf(attachment: Attachment, lane: number): QueueRef[] {
 
 /** Also what is believed paused is left to the sweep, which asks the gates themselves. */
 function believedFull({ namespace, queues }: Group, options: ClaimsOptions): QueueRef[] {
-  const backlog = options.backlog()
   return queues.filter(
     ({ method, lane }) =>
-      backlog.has(namespace, method, lane) &&
+      options.backlog.has(namespace, method, lane) &&
       options.admission.pauseOf(namespace, method) === undefined,
   )
 }
@@ -106,7 +105,7 @@ async function claimOnce(
 ): Promise<boolean> {
   const slots = reserveSlots(members, lane)
   if (slots.length === 0) {
-    note(options.backlog(), namespace, queues)
+    note(options.backlog, namespace, queues)
     return false
   }
   const ids = slots.map((attachment) => attachment.id)
@@ -114,7 +113,7 @@ async function claimOnce(
   try {
     claimed = await options.store.claim(namespace, queues, ids)
   } catch (error) {
-    if (isConnectionError(error)) options.lost(ids)
+    if (isConnectionError(error)) for (const attachment of slots) attachment.doubt()
     throw error
   } finally {
     giveBack(slots, claimed, lane)
@@ -122,8 +121,8 @@ async function claimOnce(
   const unsent = options.deliver(claimed.map((job) => ({ ...job, lane })))
   if (unsent.length > 0) options.unsent(unsent)
   const full = claimed.length === slots.length
-  if (full) note(options.backlog(), namespace, queues)
-  else for (const queue of queues) options.backlog().clear(namespace, queue.method, queue.lane)
+  if (full) note(options.backlog, namespace, queues)
+  else for (const queue of queues) options.backlog.clear(namespace, queue.method, queue.lane)
   return full
 }
 

@@ -4,15 +4,13 @@ import type { AttemptKey, ClaimedJob } from '../ports.ts'
 
 export interface DeliverOptions {
   readonly attachments: Attachments
-  /** Ends the stream of an attachment: its executor attaches anew. */
-  close(attachmentId: string): void
   readonly log: Logger
 }
 
 /** Gives jobs that were committed as running to their executors; what could not be given is to go back into the queue. */
 export type Deliver = (jobs: readonly ClaimedJob[]) => AttemptKey[]
 
-export function createDeliver({ attachments, close, log }: DeliverOptions): Deliver {
+export function createDeliver({ attachments, log }: DeliverOptions): Deliver {
   return (jobs) => {
     const unsent: AttemptKey[] = []
     for (const job of jobs) {
@@ -23,7 +21,7 @@ export function createDeliver({ attachments, close, log }: DeliverOptions): Deli
       if (attachment === undefined) continue
       // Only who attaches anew learns what of all it runs is still its own.
       log.warn({ job: jobId, attempt, attachment: attachmentId }, 'a job was given twice')
-      close(attachmentId)
+      attachment.close()
     }
     return unsent
   }

@@ -29,6 +29,7 @@ async function setup(store: Partial<JobStore> = {}) {
     methods: [method],
     lanes: [{ lane: 1, slots: 100 }],
     send: (frame) => frames.push(frame),
+    end: () => {},
   })
   attachments.add(attachment)
   attachment.grant(1, 100)
@@ -40,10 +41,9 @@ async function setup(store: Partial<JobStore> = {}) {
     store: { insert, ...store } as JobStore,
     attachments,
     admission: { epoch: 1, pauseOf: () => undefined, refresh: () => {} },
-    backlog: new Backlog(() => {}),
-    events: createJobEvents(bus),
+    backlog: new Backlog(createJobEvents(bus)),
     newId: randomUUID,
-    deliver: createDeliver({ attachments, close: () => {}, log }),
+    deliver: createDeliver({ attachments, log }),
     unsent: () => {},
     onError: (error) => errors.push(error),
   })

@@ -17,7 +17,6 @@ import { gateOf } from '../domain/gate.ts'
 import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
-import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments, Reservation } from '../executors/attachments.ts'
 import type { AttemptKey, ClaimedJob, JobStore, NewJob } from '../ports.ts'
 import {
@@ -50,7 +49,6 @@ export interface StartsOptions {
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'refresh'>
   readonly backlog: Backlog
-  readonly events: JobEvents
   readonly newId: () => string
   readonly deliver: Deliver
   /** Gets attempts that were committed as running but could not be sent. */
@@ -110,7 +108,7 @@ async function startBatch(
     }
     outcomes[index] = { kind: 'started', id: job.id, state, here: here.has(job) }
   }
-  options.backlog.announce(options.events, queued)
+  options.backlog.announce(queued)
   for (const index of conflicts) {
     const job = placed[index]
     if (job !== undefined) outcomes[index] = await conflictOutcome(options, job)
@@ -234,7 +232,7 @@ async function conflictOutcome(options: StartsOptions, job: Placed): Promise<Sta
 
 /** Finds out which job stood in the way, and does what the caller wants then (rows J4, J19). */
 async function resolveConflict(options: StartsOptions, job: Placed): Promise<StartOutcome> {
-  const { store, backlog, events } = options
+  const { store, backlog } = options
   const { command } = job
   const unplaced: NewJob = { id: job.id, command, lane: command.lane, attachmentId: undefined }
   for (let round = 0; round < CONFLICT_ROUNDS; round++) {
@@ -267,7 +265,7 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
     const state = again.get(job.id)
     if (state !== undefined) {
       tellStarted(options, job)
-      backlog.announce(events, [command])
+      backlog.announce([command])
       return { kind: 'started', id: job.id, state, here: false }
     }
   }

@@ -13,6 +13,7 @@ function attached() {
     methods: [],
     lanes: [{ lane: 1, slots: 10 }],
     send: (frame) => frames.push(frame),
+    end: () => {},
   })
   return { attachment, frames }
 }

@@ -9,6 +9,7 @@
  *  2. A job in `running` was committed as this attachment's; only its end, or a fence, takes it out. One that comes again
  *     meanwhile is refused.
  *  3. After `detach` nothing is reserved or sent any more.
+ *  4. Its stream is ended by `close` alone, whoever asks for it.
  */
 import assert from 'node:assert/strict'
 import type { Violation } from '@offstage/proto/field-rules'
@@ -48,11 +49,15 @@ export interface AttachmentOptions {
   readonly lanes: readonly Credit[]
   /** Sends one frame. */
   send(frame: Outgoing): void
+  /** Ends the stream from this side: the executor attaches anew. Ending it twice is ending it once. */
+  end(): void
 }
 
 const LANES = 4
 /** Estimated size at which a frame is sent and another begun; receivers take 16 MiB. */
 const FRAME_BYTES_MAX = 1024 * 1024
+/** Longer than a statement can run. */
+const DOUBT_MS = 60_000
 /** What an assignment takes beside its parameters and labels, at most about. */
 const ASSIGNMENT_BYTES = 1_000
 
@@ -70,6 +75,7 @@ export class Attachment {
   /** As announced; 0 where it has no such lane. */
   readonly #slots = new Int32Array(LANES)
   readonly #send: (frame: Outgoing) => void
+  readonly #end: () => void
   #outgoing: Outgoing | undefined
   /** Frames it has sent, and how many of them its lease has been renewed for. */
   #words = 1
@@ -78,6 +84,7 @@ export class Attachment {
   #taken = 0
   #taking = true
   #attached = true
+  #doubtedUntilMs = 0
 
   constructor(options: AttachmentOptions) {
     this.id = options.id
@@ -88,6 +95,7 @@ export class Attachment {
     this.signature = [...this.laneOf].sort().join(' ')
     for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
     this.#send = options.send
+    this.#end = options.end
   }
 
   get words(): number {
@@ -195,6 +203,21 @@ export class Attachment {
   drain(): void {
     this.stopTaking()
     this.#frame().drain = true
+  }
+
+  /** The answer to a statement that gives it jobs was lost: it may have been committed. */
+  doubt(): void {
+    this.#doubtedUntilMs = performance.now() + DOUBT_MS
+  }
+
+  /** Whether the database may hold jobs for it that nobody has sent. */
+  get doubted(): boolean {
+    return performance.now() < this.#doubtedUntilMs
+  }
+
+  /** Ends its stream: its executor attaches anew. */
+  close(): void {
+    this.#end()
   }
 
   detach(): void {

@@ -11,6 +11,21 @@ export interface Reservation {
 export class Attachments {
   readonly #byId = new Map<string, Attachment>()
   readonly #byMethod = new Map<string, Attachment[]>()
+  #open = true
+
+  /** Whether executors may attach here. */
+  get open(): boolean {
+    return this.#open
+  }
+
+  /** This replica goes away: executors attach to another one and go on with what they run. */
+  async close(): Promise<void> {
+    this.#open = false
+    for (const attachment of this.all()) attachment.drain()
+    // The word of it leaves with the turn of the event loop, before the stream ends.
+    await new Promise(setImmediate)
+    for (const attachment of this.all()) attachment.close()
+  }
 
   add(attachment: Attachment): void {
     this.#byId.set(attachment.id, attachment)

@@ -22,8 +22,6 @@ export interface LeasesOptions {
   readonly leases: LeaseStore
   readonly leaseMs: number
   readonly crashLimit: number
-  /** Ends the stream of an executor that has gone silent or lost its lease. */
-  close(attachmentId: string): void
   changed(jobs: readonly ChangedJob[]): void
   readonly log: Logger
   onError(error: unknown): void
@@ -61,7 +59,7 @@ export function createLeases(options: LeasesOptions): Service {
     store: leases,
     onLost(ids) {
       options.log.warn({ attachments: ids.slice(0, JOBS_NAMED_MAX) }, 'leases have run out')
-      for (const id of ids) if (attachments.get(id) !== undefined) options.close(id)
+      for (const id of ids) attachments.get(id)?.close()
       releasing.wake()
     },
     onError: options.onError,
@@ -82,10 +80,11 @@ function createRenewal(options: LeasesOptions, leaseRounds: number): () => Promi
   const stuck = new Map<string, number>()
 
   const closeSilent = () => {
-    for (const { id, heard } of attachments.all()) {
+    for (const attachment of attachments.all()) {
+      const { id, heard } = attachment
       if (count(silent, id, !heard) < leaseRounds * 2) continue
       log.warn({ attachment: id }, 'executor has fallen silent; its stream is closed')
-      options.close(id)
+      attachment.close()
     }
     for (const counts of [silent, stuck]) {
       for (const id of counts.keys()) if (attachments.get(id) === undefined) counts.delete(id)
@@ -105,7 +104,7 @@ function createRenewal(options: LeasesOptions, leaseRounds: number): () => Promi
       if (renewed === true) attachment.renewed(words[index] ?? 0)
       if (renewed === undefined) {
         log.warn({ attachment: id }, 'the lease of an executor was lost; it has to attach anew')
-        options.close(id)
+        attachment.close()
       } else if (count(stuck, id, !renewed) === leaseRounds) {
         log.warn({ attachment: id }, 'the lease of an executor is not renewed: its row is locked')
       }

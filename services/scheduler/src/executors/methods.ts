@@ -6,6 +6,7 @@
  *  1. No more than `keptMax` are kept: in two generations, of which the older is dropped when the younger is full, and
  *     what was used meanwhile has moved to the younger.
  *  2. Descriptions and schemas, which may be large, are not kept at all.
+ *  3. What was announced elsewhere is known here after one `refresh` at most.
  */
 
 import { createBatcher } from '../dispatch/batcher.ts'
@@ -15,6 +16,8 @@ import { overloaded } from '../refusals.ts'
 
 /** Some 300 bytes each. */
 const KEPT_MAX = 100_000
+/** Methods read again by one statement. */
+const REFRESH_BATCH = 1_000
 
 type Generation = Map<string, Map<string, MethodTerms>>
 
@@ -62,6 +65,25 @@ export class Methods {
     const [found] = await this.#find.add([{ namespace, name: method }])
     if (found !== undefined) this.#keep(namespace, found)
     return found
+  }
+
+  /** Reads what is kept again: other replicas announce methods too. */
+  readonly refresh = async (signal?: AbortSignal): Promise<void> => {
+    for (const generation of [this.#old, this.#young]) {
+      const kept = [...generation].flatMap(([namespace, known]) =>
+        [...known.values()].map((terms) => ({ namespace, name: terms.name, terms })),
+      )
+      for (let from = 0; from < kept.length && !signal?.aborted; from += REFRESH_BATCH) {
+        const batch = kept.slice(from, from + REFRESH_BATCH)
+        const read = await this.#store.find(batch)
+        for (const [index, { namespace, name, terms }] of batch.entries()) {
+          const known = generation.get(namespace)
+          const now = read[index]
+          // What was announced here meanwhile is newer than what was read.
+          if (now !== undefined && known?.get(name) === terms) known.set(name, now)
+        }
+      }
+    }
   }
 
   /** The first of the known names, for hints. */

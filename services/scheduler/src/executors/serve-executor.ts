@@ -10,24 +10,18 @@
  */
 import type { Subscription } from '@offstage/kit/bus'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { Backlog } from '../dispatch/backlog.ts'
-import type { AttemptResult, Ends } from '../dispatch/ends.ts'
+import type { Dispatch } from '../dispatch/dispatch.ts'
+import type { AttemptResult } from '../dispatch/ends.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type {
-  AttachmentStore,
-  ChangedJob,
-  MessageRecord,
-  ProgressRecord,
-  SweepStore,
-} from '../ports.ts'
+import type { AttachmentStore, MessageRecord, ProgressRecord, SweepStore } from '../ports.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
-import { sendCancels } from '../upkeep/upkeep.ts'
 import { AttachTurns } from './attach-turns.ts'
 import { Attachment, type AttemptRef, type Credit, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
+import { sendCancels } from './send-cancels.ts'
 
 /** Streams that attach at once. They take connections which lease renewals need too. */
 const ATTACHING_MAX = 2
@@ -62,20 +56,12 @@ export interface ServeExecutorOptions {
   readonly attachmentStore: AttachmentStore
   readonly sweeps: SweepStore
   readonly methods: Methods
-  readonly ends: Ends
+  readonly dispatch: Dispatch
   readonly reports: Reports
-  readonly backlog: Backlog
   readonly events: JobEvents
   readonly schedulerName: string
   readonly leaseMs: number
   readonly newId: () => string
-  /** How to end the stream of each attachment from this side. */
-  readonly streams: Map<string, () => void>
-  /** Whether this replica is going away and takes no executors any more. */
-  stopping(): boolean
-  changed(jobs: readonly ChangedJob[]): void
-  /** Slots have become free. */
-  wakeClaims(): void
   readonly log: Logger
   onError(error: unknown): void
 }
@@ -111,22 +97,21 @@ async function attach(
   stream: ExecutorStream,
 ): Promise<ExecutorConnection> {
   const { attachments, methods, events } = options
-  if (options.stopping()) throw attachElsewhere()
+  if (!attachments.open) throw attachElsewhere()
   if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
-  const attachment = new Attachment({ ...hello, id: options.newId(), send: stream.send })
+  const attachment = new Attachment({ ...hello, id: options.newId(), ...stream })
   endStreamsOf(options, hello.sessionId)
   await methods.announce(hello.namespace, hello.methods)
   await adopt(options, attachment, hello)
   // Its row is left to the sweep.
   stream.signal.throwIfAborted()
+  if (!attachments.open) throw attachElsewhere()
   stream.welcome(hello.sessionId)
   attachments.add(attachment)
-  options.streams.set(attachment.id, stream.end)
   const { running, laneOf } = attachment
   const counts = { methods: laneOf.size, running: running.size }
   options.log.info({ ...identityOf(attachment), ...counts }, 'executor attached')
-  const { namespace } = hello
-  for (const method of attachment.laneOf.keys()) options.backlog.add({ namespace, method })
+  options.dispatch.lookFor(hello.namespace, laneOf.keys())
   const onCancel = events.onCancelRequested(attachment.id, () => {
     sendCancels(options.sweeps, attachments, [attachment.id], options.leaseMs).catch(
       options.onError,
@@ -143,18 +128,18 @@ function identityOf({ id, sessionId, namespace, name }: Attachment) {
 }
 
 /** Invariant 3. What is on its way to the executor is in its hello, or is requeued. */
-function endStreamsOf({ attachments, streams }: ServeExecutorOptions, sessionId: string): void {
+function endStreamsOf({ attachments }: ServeExecutorOptions, sessionId: string): void {
   for (const attachment of attachments.all()) {
     if (attachment.sessionId !== sessionId) continue
     attachment.detach()
     attachments.remove(attachment)
-    streams.get(attachment.id)?.()
+    attachment.close()
   }
 }
 
 /** Moves over what the session still runs; the rest of what it held goes back into the queue. */
 async function adopt(
-  { attachmentStore, schedulerName, changed }: ServeExecutorOptions,
+  { attachmentStore, schedulerName, dispatch }: ServeExecutorOptions,
   attachment: Attachment,
   hello: Hello,
 ): Promise<void> {
@@ -166,7 +151,7 @@ async function adopt(
   for (const { jobId, attempt } of running) {
     if (!attachment.running.has(jobId)) attachment.fence({ jobId, attempt })
   }
-  changed(requeued)
+  dispatch.changed(requeued)
 }
 
 function connection(
@@ -174,7 +159,7 @@ function connection(
   attachment: Attachment,
   onCancel: Subscription,
 ): ExecutorConnection {
-  const { ends, reports, onError, backlog } = options
+  const { dispatch, reports, onError } = options
   let closed = false
   return {
     receive: (frame) => attachment.hear(() => takeIn(frame)),
@@ -188,16 +173,16 @@ function connection(
     }
     await recordReports(reports, attachment, frame)
     // Results are not awaited: the next frame's share the next statement.
-    if (frame.results.length > 0) ends.record(attachment, frame.results).catch(onError)
+    if (frame.results.length > 0) dispatch.record(attachment, frame.results).catch(onError)
     if (frame.handedBack.length > 0) {
       const attempts = frame.handedBack
         .filter(({ jobId, attempt }) => attachment.running.get(jobId)?.attempt === attempt)
         .map((ref) => ({ ...ref, attachmentId: attachment.id }))
       for (const { jobId } of attempts) attachment.running.delete(jobId)
-      ends.requeue(attempts).catch(onError)
+      dispatch.requeue(attempts)
     }
     takeCredits(attachment, frame.credits)
-    if (frame.credits.some(({ lane }) => backlog.fills(lane))) options.wakeClaims()
+    dispatch.slotsFreed(frame.credits)
   }
 
   function close(): void {
@@ -207,7 +192,6 @@ function connection(
     options.log.info({ ...identityOf(attachment), running: running.size }, 'executor detached')
     attachment.detach()
     options.attachments.remove(attachment)
-    options.streams.delete(attachment.id)
     onCancel.unsubscribe()
   }
 }

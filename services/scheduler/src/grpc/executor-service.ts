@@ -1,17 +1,17 @@
 import { bidiStream, type GuardedService } from '@offstage/kit/grpc'
 import type { AttachRequest, AttachResponse, ExecutorServiceServer } from '@offstage/proto/executor'
-import type { ExecutorConnection, ServeExecutor } from '../executors/serve-executor.ts'
+import type { Executors } from '../executors/executors.ts'
+import type { ExecutorConnection } from '../executors/serve-executor.ts'
 import { attachElsewhere, invalidField } from '../refusals.ts'
 import { incomingFrom, outgoingTo, welcomeTo } from './executor-mapping.ts'
 import { helloFrom } from './hello-mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
-export function executorService(options: {
-  readonly serve: ServeExecutor
-  readonly leaseMs: number
-  readonly schedulerName: string
-}): GuardedService<ExecutorServiceServer> {
-  const { serve, leaseMs, schedulerName } = options
+export function executorService({
+  serve,
+  leaseMs,
+  schedulerName,
+}: Pick<Executors, 'serve' | 'leaseMs' | 'schedulerName'>): GuardedService<ExecutorServiceServer> {
   return {
     attach: bidiStream<AttachRequest, AttachResponse>(
       'executors.attach',

@@ -11,14 +11,11 @@ import { currentTraceparent, currentTracestate, type Logger } from '@offstage/ki
 import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
-import type { ExplainJob } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
 import { isJobId, type StartCommand } from '../domain/start-command.ts'
-import type { CancelJob } from '../jobs/cancel-job.ts'
-import type { FindJobs } from '../jobs/find-jobs.ts'
-import type { Started, StartJobs } from '../jobs/start-jobs.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
-import type { JobWatch } from '../waits/job-watch.ts'
 import * as map from './job-mapping.ts'
 import { boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
 import { rpcStatusOf } from './rpc-status.ts'
@@ -26,18 +23,10 @@ import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
 import { unimplemented } from './unimplemented.ts'
 import { followJobs, watchJobs } from './watch-jobs.ts'
 
-export interface JobUseCases {
-  readonly startJobs: StartJobs
-  readonly findJobs: FindJobs
-  readonly cancelJob: CancelJob
-  readonly explainJob: ExplainJob
-  newWatch(options: { namespace: string; canSee(owner: string): boolean }): JobWatch
-}
-
 const GRACE_MS = 10_000
 const WAIT_MS = 30_000
 
-export function jobService(use: JobUseCases, log: Logger): GuardedService<proto.JobServiceServer> {
+export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServiceServer> {
   const newWatch = (actor: Actor, text: string) => {
     const namespace = namespaceFor(actor, text)
     const canSee = (owner: string) => mayTouch(actor, 'jobs.read', { namespace, owner })

@@ -1,0 +1,93 @@
+/**
+ * From a start to a job's end: what begins here, what is queued and claimed, what comes back. The parts are wired to each
+ * other here; the rest of the scheduler sees this face.
+ *
+ *   starts ──insert──► deliver ──► executors' slots        changes: what follows when a job changes its state
+ *      └─ queued ─► backlog ─announces─► claims ─► deliver      │
+ *   results ─► ends ─► changes ─► backlog, feed, events ◄───────┘
+ */
+import { composeServices, type Service } from '@offstage/kit/lifecycle'
+import type { Logger } from '@offstage/kit/telemetry'
+import { createAdmission } from '../admission/admission.ts'
+import type { JobEvents } from '../events/job-events.ts'
+import { createQueueHints } from '../events/queue-hints.ts'
+import type { Credit } from '../executors/attachment.ts'
+import type { Attachments } from '../executors/attachments.ts'
+import type { AttemptKey, ChangedJob, SchedulerStores } from '../ports.ts'
+import type { JobFeed } from '../waits/job-feed.ts'
+import { Backlog } from './backlog.ts'
+import { createChanges } from './changes.ts'
+import { createClaims } from './claims.ts'
+import { createDeliver } from './deliver.ts'
+import { createEnds, type Ends } from './ends.ts'
+import { createStarts, type Starts } from './starts.ts'
+
+export interface DispatchOptions {
+  readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates'>
+  readonly attachments: Attachments
+  readonly feed: JobFeed
+  readonly events: JobEvents
+  readonly claimSweepMs: number
+  readonly newId: () => string
+  readonly log: Logger
+  onError(error: unknown): void
+}
+
+/** Started and stopped, it claims queued jobs. */
+export interface Dispatch extends Service {
+  readonly starts: Starts
+  /** Records results of one executor; settles when they are recorded or the attachment is gone. */
+  readonly record: Ends['record']
+  /** Puts attempts back into the queue at no charge, however long the database takes. */
+  requeue(attempts: readonly AttemptKey[]): void
+  /** To be told of jobs whose state a write elsewhere has changed. */
+  changed(jobs: readonly ChangedJob[]): void
+  /** An executor serves these methods: jobs may have waited for it. */
+  lookFor(namespace: string, methods: Iterable<string>): void
+  slotsFreed(credits: readonly Credit[]): void
+  /** Calls the listener whenever a key has become free. */
+  onKeyFreed(listener: () => void): void
+}
+
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { stores, attachments, feed, events, log, onError } = options
+  const backlog = new Backlog(events)
+  const lookFor = (namespace: string, methods: Iterable<string>) => {
+    for (const method of methods) backlog.add({ namespace, method })
+  }
+  const keyListeners: (() => void)[] = []
+  const keyFreed = () => {
+    for (const listener of keyListeners) listener()
+  }
+  const changed = createChanges({ feed, events, backlog, keyFreed })
+  const ends = createEnds({ store: stores.work, changed, onError })
+  const requeue = (attempts: readonly AttemptKey[]) => {
+    ends.requeue(attempts).catch(onError)
+  }
+  const admission = createAdmission({
+    gates: stores.workGates,
+    events,
+    everyMs: options.claimSweepMs,
+    opened: (namespace, method) =>
+      lookFor(namespace, method === undefined ? attachments.methodsIn(namespace) : [method]),
+    onError,
+  })
+  const deliver = createDeliver({ attachments, log })
+  const shared = { attachments, admission, backlog, deliver, unsent: requeue, onError }
+  const claims = createClaims({ ...shared, store: stores.work, sweepMs: options.claimSweepMs })
+  const starts = createStarts({ ...shared, store: stores.calls, newId: options.newId })
+  const hints = createQueueHints(events, (namespace, method) => lookFor(namespace, [method]))
+  const service = composeServices('dispatch', [hints, admission, claims])
+  return {
+    ...service,
+    starts,
+    record: ends.record,
+    requeue,
+    changed,
+    lookFor,
+    slotsFreed(credits) {
+      if (credits.some(({ lane }) => backlog.fills(lane))) claims.wake()
+    },
+    onKeyFreed: (listener) => void keyListeners.push(listener),
+  }
+}

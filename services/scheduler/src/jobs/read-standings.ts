@@ -1,0 +1,21 @@
+import { createBatcher } from '../dispatch/batcher.ts'
+import type { JobStanding } from '../domain/job.ts'
+import type { JobStore } from '../ports.ts'
+import { overloaded } from '../refusals.ts'
+import type { ReadStandings } from '../waits/waiter.ts'
+
+/** Reads that come while a statement is in flight share the next one. */
+export function createReadStandings(store: Pick<JobStore, 'readStandings'>): ReadStandings {
+  const reads = createBatcher<string, JobStanding | undefined>({
+    async run(ids) {
+      const standings = await store.readStandings(ids)
+      const byId = new Map(standings.map((standing) => [standing.id, standing]))
+      return ids.map((id) => byId.get(id))
+    },
+    maxItems: 2_000,
+    maxQueued: 100_000,
+    concurrency: 2,
+    overflow: () => overloaded('reads'),
+  })
+  return reads.add
+}

@@ -1,0 +1,21 @@
+import type { SchedulerStores } from '../ports.ts'
+import { createAttachmentStore } from './attachments.ts'
+import type { SchedulerDatabases } from './databases.ts'
+import { createGateStore } from './gates.ts'
+import { createJobStore, createSweepStore } from './job-store.ts'
+import { createLeaseStore } from './leases.ts'
+import { createMethodStore } from './methods.ts'
+
+export function createStores({ calls, work, leases }: SchedulerDatabases): SchedulerStores {
+  return {
+    calls: createJobStore(calls),
+    work: createJobStore(work),
+    sweeps: createSweepStore(work),
+    gates: createGateStore(calls),
+    workGates: createGateStore(work),
+    attachments: createAttachmentStore(leases),
+    leases: createLeaseStore(leases),
+    methods: createMethodStore(leases),
+    callMethods: createMethodStore(calls),
+  }
+}

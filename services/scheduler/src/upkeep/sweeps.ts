@@ -1,0 +1,68 @@
+/** All that is swept, each an entry: what hints and events have missed, and what only time brings about. */
+import type { Dispatch } from '../dispatch/dispatch.ts'
+import type { Attachments } from '../executors/attachments.ts'
+import type { Methods } from '../executors/methods.ts'
+import { sendCancels } from '../executors/send-cancels.ts'
+import { createFindStrays } from '../executors/strays.ts'
+import type { ChangedJob, JobStore, SweepStore } from '../ports.ts'
+import type { JobFeed } from '../waits/job-feed.ts'
+import { readAwaited } from '../waits/wait-sweep.ts'
+import type { Sweep } from './upkeep.ts'
+
+export interface SweepsOptions {
+  readonly dueSweepMs: number
+  readonly claimSweepMs: number
+  readonly waitSweepMs: number
+  readonly leaseMs: number
+  readonly sweeps: SweepStore
+  readonly store: Pick<JobStore, 'readStandings'>
+  readonly attachments: Attachments
+  readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'onKeyFreed'>
+  readonly methods: Methods
+  readonly feed: JobFeed
+}
+
+const BATCH = 1_000
+const CANCELS_MS = 2_000
+const METHODS_MS = 5_000
+
+export function sweepsOf(options: SweepsOptions): Sweep[] {
+  const { sweeps, store, attachments, dispatch, methods, feed, leaseMs, dueSweepMs } = options
+  const untilDone = (sweep: (limit: number) => Promise<ChangedJob[]>) => async () => {
+    for (let full = true; full; ) {
+      const jobs = await sweep(BATCH)
+      dispatch.changed(jobs)
+      full = jobs.length === BATCH
+    }
+  }
+  return [
+    { name: 'due jobs', everyMs: dueSweepMs, run: untilDone(sweeps.promoteDue) },
+    { name: 'queue deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireQueued) },
+    {
+      name: 'free keys',
+      everyMs: CANCELS_MS,
+      run: untilDone(sweeps.promoteBehindKey),
+      onHint: dispatch.onKeyFreed,
+    },
+    { name: 'overdue cancels', everyMs: CANCELS_MS, run: untilDone(sweeps.forceCanceled) },
+    {
+      name: 'open cancels',
+      everyMs: CANCELS_MS,
+      run: () => {
+        const ids = attachments.all().map(({ id }) => id)
+        return sendCancels(sweeps, attachments, ids, leaseMs)
+      },
+    },
+    {
+      name: 'stray jobs',
+      everyMs: options.claimSweepMs * 5,
+      run: createFindStrays({ sweeps, attachments, requeue: dispatch.requeue }),
+    },
+    {
+      name: 'awaited jobs',
+      everyMs: options.waitSweepMs,
+      run: (signal) => readAwaited(feed, store, signal),
+    },
+    { name: 'methods announced elsewhere', everyMs: METHODS_MS, run: methods.refresh },
+  ]
+}
