@@ -37,6 +37,21 @@ describe('running services', () => {
     expect(it.dev.stdout).toContain('PGlite runs without fsync')
   })
 
+  test('jobs are counted, executors are listed, and a job tells its parameters and attempts', async () => {
+    await it.offstage('start', 'test.bytes', '--wait')
+    const started = await it.offstage('start', 'test.greet', '{"name":"Bob"}', '--wait')
+    const [, jobId = ''] = /^job (\S+)$/m.exec(started.stderr) ?? []
+    const record = JSON.parse((await it.offstage('get', jobId)).stdout)
+    expect(record).toMatchObject({ rootJobId: jobId, params: { name: 'Bob' } })
+    expect(record.attempts).toMatchObject([{ attempt: 1, lane: 'inline', outcome: 'succeeded' }])
+    const counted = await it.offstage('count', '--by', 'method', 'state', '--method', 'test.bytes')
+    expect(counted.stdout).toMatch(/^METHOD +STATE +JOBS\ntest\.bytes +succeeded +\d+\n$/)
+    const executors = JSON.parse((await it.offstage('executors', '--json')).stdout)
+    expect(executors).toHaveLength(1)
+    expect(executors[0].methods).toContain('test.greet')
+    expect((await it.offstage('executors')).stdout).toMatch(/inline 0\/\d+, .*test\.bytes/)
+  })
+
   test('a result of bytes comes out as it is', async () => {
     const { bytes } = await it.offstage('start', 'test.bytes', '--wait')
     expect(bytes).toEqual(Buffer.from([0, 255, 10]))

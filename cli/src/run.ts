@@ -5,8 +5,10 @@ import { Command, CommanderError } from 'commander'
 import { parseAddress } from './commands/arguments.ts'
 import { addCancel } from './commands/cancel.ts'
 import { tell } from './commands/client.ts'
+import { addCount } from './commands/count.ts'
 import { addDev } from './commands/dev.ts'
 import { helpLine } from './commands/error-texts.ts'
+import { addExecutors } from './commands/executors.ts'
 import { addGet } from './commands/get.ts'
 import { addHelp } from './commands/help.ts'
 import { addList } from './commands/list.ts'
@@ -49,7 +51,17 @@ export async function run(args: readonly string[]): Promise<number> {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', HELP)
     .exitOverride()
-  for (const add of [addDev, addStart, addWait, addList, addGet, addCancel, addHelp])
+  for (const add of [
+    addDev,
+    addStart,
+    addWait,
+    addList,
+    addCount,
+    addGet,
+    addCancel,
+    addExecutors,
+    addHelp,
+  ])
     add(program, context)
   const unknown = unknownVariables()
   if (unknown.length > 0) tell(`${unknown.join(', ')}: ${UNKNOWN_VARIABLES}`)

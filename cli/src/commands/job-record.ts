@@ -3,6 +3,7 @@ import {
   type Completion,
   type Deadlines,
   type Job,
+  type JobAttempt,
   JobKind,
   type JobMessage,
   JobState,
@@ -30,6 +31,8 @@ export function recordFrom({ jobId, completion, ...job }: Job) {
     retryPolicy: job.retryPolicy && retryFrom(job.retryPolicy),
     deadlines: job.deadlines && deadlinesFrom(job.deadlines),
     completion: completion && completionFrom(completion),
+    params: valueFrom(job.params),
+    attempts: job.attempts.map(attemptFrom),
     /** What to look for in the tracing system; within `traceparent`. */
     traceId: job.traceparent.split('-')[1] ?? '',
   }
@@ -38,6 +41,10 @@ export function recordFrom({ jobId, completion, ...job }: Job) {
 /** A message of a job, in the same manner. */
 export function messageRecordFrom({ severity, ...message }: JobMessage) {
   return { ...message, severity: wordOf(MessageSeverity, severity) }
+}
+
+function attemptFrom({ lane, outcome, ...attempt }: JobAttempt) {
+  return { ...attempt, lane: wordOf(Lane, lane), outcome: wordOf(JobState, outcome) }
 }
 
 function completionFrom(completion: Completion) {

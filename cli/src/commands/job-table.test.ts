@@ -6,7 +6,8 @@ const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
 const ago = (ms: number) => new Date(NOW_MS - ms)
 
 function job(fields: Partial<JobRecord>): JobRecord {
-  const blank = { id: 'a', method: 'm', key: '', state: 'queued', createTime: ago(90_000) }
+  const texts = { id: 'a', method: 'm', key: '', errorBrief: '' }
+  const blank = { ...texts, state: 'queued', createTime: ago(90_000) }
   return { ...blank, ...fields } as JobRecord
 }
 
@@ -43,10 +44,7 @@ test('progress is shown with what is being done, and of a failure the brief on o
       state: 'running',
       progress: { percent: 41.7, text: 'reading' } as JobRecord['progress'],
     }),
-    job({
-      state: 'failed',
-      completion: { error: { brief: 'no\npaper' } } as JobRecord['completion'],
-    }),
+    job({ state: 'failed', errorBrief: 'no\npaper' }),
   )
   expect(running).toEqual(expect.arrayContaining(['41 %', 'reading']))
   expect(failed?.slice(-2)).toEqual(['-', 'no paper'])

@@ -1,4 +1,5 @@
 import type { JobRecord } from './job-record.ts'
+import { linesOf } from './table.ts'
 
 /** What `list` shows of each job: a heading, and how to read its text off a job. */
 const COLUMNS: readonly (readonly [heading: string, textOf: Reader])[] = [
@@ -14,13 +15,10 @@ const COLUMNS: readonly (readonly [heading: string, textOf: Reader])[] = [
 
 type Reader = (job: JobRecord, nowMs: number) => string
 
-/** Jobs as lines under a header, in columns at least two spaces apart; the last holds free text. */
+/** Jobs as lines under a header; the last column holds free text. */
 export function tableOf(jobs: readonly JobRecord[], nowMs: number): string {
   const rows = jobs.map((job) => COLUMNS.map(([, textOf]) => textOf(job, nowMs)))
-  const all = [COLUMNS.map(([heading]) => heading), ...rows]
-  const widths = COLUMNS.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)))
-  const line = (row: readonly string[]) => row.map((text, i) => text.padEnd(widths[i] ?? 0))
-  return all.map((row) => `${line(row).join('  ').trimEnd()}\n`).join('')
+  return linesOf([COLUMNS.map(([heading]) => heading), ...rows])
 }
 
 /** From the first assignment to the end or to now; `-` before it. */
@@ -40,8 +38,8 @@ function spanText(ms: number): string {
 }
 
 /** Why it failed, or what it does. */
-function noteOf({ completion, lastError, state, progress }: JobRecord): string {
-  const brief = completion?.error?.brief ?? lastError?.brief ?? ''
-  const text = state === 'running' || state === 'waiting' ? progress?.text || brief : brief
+function noteOf({ errorBrief, state, progress }: JobRecord): string {
+  const runs = state === 'running' || state === 'waiting'
+  const text = runs ? progress?.text || errorBrief : errorBrief
   return text.replaceAll(/\s+/g, ' ')
 }

@@ -13,7 +13,8 @@ interface Flags {
   readonly json?: boolean
 }
 
-const STATES: readonly JobStateName[] = [
+/** As they can be named on the command line. */
+export const STATES: readonly JobStateName[] = [
   'scheduled',
   'queued',
   'running',

@@ -1,6 +1,6 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { AUTHENTICATION_KEY, DEVELOPMENT } from '@offstage/proto/authentication'
-import { JobServiceClient } from '@offstage/proto/jobs'
+import { JobServiceClient, NamespaceServiceClient } from '@offstage/proto/jobs'
 import { StorageServiceClient } from '@offstage/proto/storage'
 import {
   type CallOptions,
@@ -18,6 +18,7 @@ export interface Connection {
   readonly scheduler: Channel
   readonly storage: Channel
   readonly jobs: JobServiceClient
+  readonly namespaces: NamespaceServiceClient
   readonly values: StorageServiceClient
   /** By how much the scheduler's clock is ahead of this machine's; 0 until and unless it is known to be well off. */
   skewMs: number
@@ -38,6 +39,7 @@ export function createConnection(schedulerAddress: string, storageAddress: strin
     scheduler,
     storage,
     jobs: scheduler.client(JobServiceClient),
+    namespaces: scheduler.client(NamespaceServiceClient),
     values: storage.client(StorageServiceClient),
     skewMs: 0,
     isDevelopment: false,

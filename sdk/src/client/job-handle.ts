@@ -20,7 +20,7 @@ import {
 import type { JobMessage } from './events.ts'
 import { followJob, learnJob } from './handle-symbols.ts'
 import { JobCanceledError, JobFailedError, jobNotFound } from './job-errors.ts'
-import { type JobInfo, jobInfoFrom } from './job-info.ts'
+import { type JobRecord, jobRecordFrom } from './job-record.ts'
 import {
   isTerminal,
   type JobStateName,
@@ -221,8 +221,8 @@ export class JobHandle<R = unknown> {
     return cancelOutcomeFrom(answer.outcome)
   }
 
-  /** Reads the job's record and brings this handle up to date. */
-  async refresh(options: { readonly signal?: AbortSignal } = {}): Promise<JobInfo> {
+  /** Reads the job's record, its parameters and attempts too, and brings this handle up to date. */
+  async refresh(options: { readonly signal?: AbortSignal } = {}): Promise<JobRecord> {
     const { jobs } = this.#session.connection
     const request = {
       namespace: this.#session.identity.namespace,
@@ -233,7 +233,7 @@ export class JobHandle<R = unknown> {
     if (job === undefined) throw jobNotFound(this.id)
     this.#name = job.method
     this[learnJob](job.state, job.completion)
-    return jobInfoFrom(job)
+    return jobRecordFrom(job)
   }
 
   /** The messages so far after a sequence number, in order (row J15). Default: all. */

@@ -39,6 +39,8 @@ export interface JobInfo {
   readonly key: string
   readonly requestId: string
   readonly parentJobId: string
+  /** The first ancestor; its own id where it has no parent. */
+  readonly rootJobId: string
   readonly displayName: string
   readonly labels: Readonly<Record<string, string>>
   readonly priority: number
@@ -97,7 +99,7 @@ export interface PageOptions {
 
 /** A record as it is shown to callers. */
 export function jobInfoFrom(job: Job): JobInfo {
-  const { jobId, completion, progress, lastError, kind } = job
+  const { jobId, completion, progress, kind } = job
   return {
     id: jobId,
     namespace: job.namespace,
@@ -109,6 +111,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     key: job.key,
     requestId: job.requestId,
     parentJobId: job.parentJobId,
+    rootJobId: job.rootJobId,
     displayName: job.displayName,
     labels: job.labels,
     priority: job.priority,
@@ -121,7 +124,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     progress: progress && progressFrom(progress),
     cancelRequested: job.cancelRequested,
     cancelReason: job.cancelReason,
-    brief: completion?.error?.brief ?? lastError?.brief ?? '',
+    brief: job.errorBrief,
   }
 }
 

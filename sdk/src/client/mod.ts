@@ -1,10 +1,13 @@
 /** The client: starting jobs, waiting for them, temp storage. */
 export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
+export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
 export type { CallArguments, JobCalls } from './job-calls.ts'
+export type { CountBy, CountOptions, JobCount } from './job-counts.ts'
 export { JobCanceledError, JobFailedError } from './job-errors.ts'
 export { JobHandle, type Unfinished } from './job-handle.ts'
 export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './job-info.ts'
+export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { WaitCauseName, WaitExplanation } from './job-records.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export { type ConnectOptions, type JobIdentity, Offstage } from './offstage.ts'

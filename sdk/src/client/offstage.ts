@@ -5,8 +5,10 @@ import type { OffstageError } from '../grpc/mod.ts'
 import type { IdleClock } from '../idle/clock.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { checkReachable, createConnection } from './connection.ts'
+import { type ExecutorInfo, type ExecutorsOptions, listExecutors } from './executors.ts'
 import { metadataFrom } from './identity-metadata.ts'
 import { SessionCalls } from './job-calls.ts'
+import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords, type WaitExplanation } from './job-records.ts'
@@ -185,6 +187,16 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   /** Reads one page of jobs, newest first (row J8). */
   listJobsPage(filter: JobFilter = {}, options: PageOptions = {}): Promise<JobPage> {
     return this.#records.page(filter, options)
+  }
+
+  /** Counts the jobs a filter selects, by state, method and minute: newest minute first, then by method and state. */
+  countJobs(filter: JobFilter = {}, options: CountOptions = {}): Promise<JobCount[]> {
+    return countJobs(this.#session, filter, options)
+  }
+
+  /** Lists the executors that are attached, to whichever replica of the scheduler. For operators. */
+  listExecutors(options: ExecutorsOptions = {}): AsyncIterableIterator<ExecutorInfo> {
+    return listExecutors(this.#session, options)
   }
 
   /** Tells why a job waits, naming what holds it back. */

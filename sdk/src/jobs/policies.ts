@@ -17,6 +17,12 @@ export function laneFrom(name: LaneName | undefined): Lane {
   return name === undefined ? Lane.LANE_UNSPECIFIED : LANES[name]
 }
 
+/** The name of a lane of the wire; one that is not said is inline. */
+export function laneNameFrom(lane: Lane): LaneName {
+  if (lane === Lane.LANE_TASK) return 'task'
+  return lane === Lane.LANE_WORK ? 'work' : 'inline'
+}
+
 /** Fills the gaps with the documented defaults (row J16); unset stays unset. */
 export function retryPolicyFrom(options: RetryOptions | undefined): RetryPolicy | undefined {
   if (options === undefined) return undefined

@@ -11,7 +11,11 @@ import {
 import { encodeErrorDetails } from '@offstage/proto/error-details'
 import {
   type Completion,
+  type CountJobsRequest,
+  type Executor,
   Job,
+  type JobAttempt,
+  type JobCount,
   type JobEvent,
   type JobFilter,
   JobMessage,
@@ -19,6 +23,7 @@ import {
   type JobSpec,
   JobState,
   type ListJobsRequest,
+  NamespaceServiceService,
   Progress,
   type StartJobOutcome,
   type StartJobRequest,
@@ -70,6 +75,11 @@ export class FakeScheduler implements AsyncDisposable {
   onStarted: () => Refused | undefined = () => undefined
   /** Jobs shown as to be canceled. */
   readonly toBeCanceled = new Set<string>()
+  /** What every record tells of its attempts. */
+  attempts: JobAttempt[] = []
+  counts: JobCount[] = []
+  readonly counted: CountJobsRequest[] = []
+  executors: Executor[] = []
   /** Calls are taken, and never answered. */
   holdsAnswers = false
   readonly #server = new Server()
@@ -86,6 +96,10 @@ export class FakeScheduler implements AsyncDisposable {
         return { job: this.#record(jobId) }
       }),
       listJobs: this.#unary(this.#listJobs),
+      countJobs: this.#unary((request: CountJobsRequest) => {
+        this.counted.push(request)
+        return { counts: this.counts }
+      }),
       cancelJob: this.#unary(this.#cancelJob),
       cancelJobs: this.#unary(this.#cancelJobs),
       retryJob: this.#unary(this.#retryJob),
@@ -102,6 +116,17 @@ export class FakeScheduler implements AsyncDisposable {
       listJobMessages: this.#unary(this.#listJobMessages),
       watchJobs: (call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>) =>
         this.#watch(call),
+    })
+    this.#server.addService(NamespaceServiceService, {
+      // Pages of one.
+      listExecutors: this.#unary(({ pageToken }: { pageToken: string }) => {
+        const at = Number(pageToken || 0)
+        const more = at + 1 < this.executors.length
+        return {
+          executors: this.executors.slice(at, at + 1),
+          nextPageToken: more ? String(at + 1) : '',
+        }
+      }),
     })
     addHealth(this.#server, () => Date.now() + this.skewMs)
     this.address = await listenLocally(this.#server)
@@ -232,7 +257,10 @@ export class FakeScheduler implements AsyncDisposable {
     if (job === undefined) throw refusalOf({ code: status.NOT_FOUND, reason: 'JOB_NOT_FOUND' })
     const { state, owner, completion, progress } = job
     const { method, key } = job.spec
-    const record = Job.fromPartial({ jobId: id, method, key, state, owner })
+    const { params } = job.spec
+    const errorBrief = completion?.error?.brief ?? ''
+    const head = { jobId: id, rootJobId: id, method, key, state, owner, errorBrief }
+    const record = Job.fromPartial({ ...head, params, attempts: this.attempts })
     return { ...record, completion, progress, cancelRequested: this.toBeCanceled.has(id) }
   }
 

@@ -1,0 +1,74 @@
+import type { Job, Payload, JobAttempt as WireAttempt } from '@offstage/proto/jobs'
+import type { LaneName } from '../jobs/method.ts'
+import { decodeValue } from '../jobs/payload.ts'
+import { laneNameFrom } from '../jobs/policies.ts'
+import { addressOf } from './completion-from.ts'
+import { type JobInfo, jobInfoFrom } from './job-info.ts'
+import { type JobStateName, namesOf } from './job-state.ts'
+
+/** One run of a job's handler (row J23). */
+export interface JobAttempt {
+  /** From 1. */
+  readonly attempt: number
+  /** The executor that ran it; empty where that has been gone for 30 days. */
+  readonly executorName: string
+  readonly executorSessionId: string
+  readonly lane: LaneName
+  /** When it was assigned, by the database's clock. */
+  readonly startTime?: Date
+  /** Not set while it runs. */
+  readonly finishTime?: Date
+  /**
+   * `failed`, also where the job tries again, `succeeded` or `canceled`; `queued` where it was handed back or its executor
+   * was lost; `running` or `waiting` while it runs.
+   */
+  readonly outcome: JobStateName
+  /** Why it failed, or how it stopped for a cancel; empty otherwise. */
+  readonly errorBrief: string
+}
+
+/** All that is known of a job: what listings tell, its parameters and its attempts. */
+export interface JobRecord extends JobInfo {
+  /** What it was started with; undefined where that lies at {@link paramsAddress}, bytes where it is not what it says it is. */
+  readonly params: unknown
+  /** Where the parameters lie in temp storage, where they were too large to go along. */
+  readonly paramsAddress?: string
+  /** Oldest first, at most the newest 100. */
+  readonly attempts: readonly JobAttempt[]
+}
+
+export function jobRecordFrom(job: Job): JobRecord {
+  return {
+    ...jobInfoFrom(job),
+    params: paramsValue(job.params),
+    paramsAddress: addressOf(job.params),
+    attempts: job.attempts.map(attemptFrom),
+  }
+}
+
+function paramsValue(params: Payload | undefined): unknown {
+  if (params?.source?.$case === 'address') return undefined
+  // Nothing at all stands for the default.
+  if (params?.source === undefined) return {}
+  const bytes = params.source.value
+  try {
+    return decodeValue(bytes, params.contentType)
+  } catch (error) {
+    if (error instanceof SyntaxError) return bytes
+    throw error
+  }
+}
+
+function attemptFrom(attempt: WireAttempt): JobAttempt {
+  const { executorName, executorSessionId, startTime, finishTime, errorBrief } = attempt
+  return {
+    attempt: attempt.attempt,
+    executorName,
+    executorSessionId,
+    lane: laneNameFrom(attempt.lane),
+    startTime,
+    finishTime,
+    outcome: namesOf(attempt.outcome).state,
+    errorBrief,
+  }
+}
