@@ -22,9 +22,9 @@ import type {
   RunningJob,
 } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
-import { createBatcher } from './batcher.ts'
+import { createBatcher } from '../statements/batcher.ts'
+import { isDataError, persist } from '../statements/persist.ts'
 import { checkedResult } from './check-result.ts'
-import { isDataError, persist } from './persist.ts'
 
 /** How an attempt ended, as its executor tells it. */
 export interface AttemptResult {

@@ -26,11 +26,11 @@ import {
   parentNotFound,
   requestIdReused,
 } from '../refusals.ts'
+import { type Batcher, createBatcher } from '../statements/batcher.ts'
+import { isDataError } from '../statements/persist.ts'
+import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
-import { type Batcher, createBatcher } from './batcher.ts'
 import type { Deliver } from './deliver.ts'
-import { isDataError } from './persist.ts'
-import { retryConflicts } from './retry-conflicts.ts'
 import { isSameStart } from './same-start.ts'
 
 export type StartOutcome =

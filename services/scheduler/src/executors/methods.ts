@@ -9,10 +9,10 @@
  *  3. What was announced elsewhere is known here after one `refresh` at most.
  */
 
-import { createBatcher } from '../dispatch/batcher.ts'
 import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
+import { createBatcher } from '../statements/batcher.ts'
 
 /** Some 300 bytes each. */
 const KEPT_MAX = 100_000

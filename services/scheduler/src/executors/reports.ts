@@ -1,10 +1,10 @@
 /** What executors report about running attempts (rows J11, J15): recorded in batches, then hinted at. */
 
-import { createBatcher } from '../dispatch/batcher.ts'
-import { isDataError, persist } from '../dispatch/persist.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttemptKey, JobStore, MessageRecord, ProgressRecord } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
+import { createBatcher } from '../statements/batcher.ts'
+import { isDataError, persist } from '../statements/persist.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachment } from './attachment.ts'
 

@@ -1,12 +1,12 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
 import { type Actor, mayForOthers } from '@offstage/kit/auth'
-import { retryConflicts } from '../dispatch/retry-conflicts.ts'
 import type { CancelOutcome } from '../domain/job.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { ChangedJob, JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
+import { retryConflicts } from '../statements/retry-conflicts.ts'
 
 export interface CancelJobOptions {
   readonly store: JobStore

@@ -1,7 +1,7 @@
-import { createBatcher } from '../dispatch/batcher.ts'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
+import { createBatcher } from '../statements/batcher.ts'
 import type { ReadStandings } from '../waits/waiter.ts'
 
 /** Reads that come while a statement is in flight share the next one. */
