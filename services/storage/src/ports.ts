@@ -303,6 +303,8 @@ export interface SweepStore {
   forgetUsage(limit: number): Promise<number>
   garbageBlobs(limit: number): Promise<string[]>
   forgetGarbage(blobIds: readonly string[]): Promise<void>
+  /** Has them come after all other garbage. */
+  postponeGarbage(blobIds: readonly string[]): Promise<void>
   /** Those of the blobs that neither a value nor an upload points to, and nobody can be writing. */
   unreferenced(blobIds: readonly string[]): Promise<string[]>
 }

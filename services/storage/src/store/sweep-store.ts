@@ -79,6 +79,11 @@ const FORGET_GARBAGE = {
   text: 'DELETE FROM offstage_storage.garbage_blobs WHERE blob_id = ANY ($1::text[])',
 }
 
+const POSTPONE_GARBAGE = {
+  name: 'storage_postpone_garbage',
+  text: 'UPDATE offstage_storage.garbage_blobs SET create_time = clock_timestamp() WHERE blob_id = ANY ($1::text[])',
+}
+
 /** One snapshot: of a writer whose row is gone in it, all that was ever committed is there. */
 const UNREFERENCED = {
   name: 'storage_unreferenced',
@@ -122,6 +127,9 @@ export function createSweepStore(database: Database): SweepStore {
     garbageBlobs: (limit) => blobs(GARBAGE, [limit]),
     async forgetGarbage(blobIds) {
       await database.query(FORGET_GARBAGE, [blobIds])
+    },
+    async postponeGarbage(blobIds) {
+      await database.query(POSTPONE_GARBAGE, [blobIds])
     },
     unreferenced: (blobIds) => blobs(UNREFERENCED, [blobIds]),
   }

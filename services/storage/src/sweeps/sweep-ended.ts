@@ -23,8 +23,10 @@ export async function sweepEnded(parts: SweepParts, signal: AbortSignal): Promis
 }
 
 /** Deletes the blobs that replaced and deleted values have left. */
-export function sweepGarbage(parts: SweepParts, signal: AbortSignal): Promise<void> {
-  return inBatches(signal, () => removeGarbage(parts))
+export async function sweepGarbage(parts: SweepParts, signal: AbortSignal): Promise<void> {
+  const faults: unknown[] = []
+  await inBatches(signal, () => removeGarbage(parts, faults))
+  report(faults)
 }
 
 /**
@@ -36,10 +38,12 @@ export async function sweepOrphans(
   signal: AbortSignal,
 ): Promise<void> {
   await writers.turn()
+  const faults: unknown[] = []
   for await (const batch of blobs.list()) {
     signal.throwIfAborted()
-    for (const blobId of await store.unreferenced(batch)) await blobs.delete(blobId)
+    await remove(blobs, await store.unreferenced(batch), faults)
   }
+  report(faults)
 }
 
 /** Until a batch is not full. */
@@ -54,10 +58,40 @@ async function deleteEndedValues({ store, hints }: SweepParts): Promise<number> 
   return gone.length
 }
 
-/** The file goes first: a row without a file is no harm, a file without a row waits for the orphans' sweep. */
-async function removeGarbage({ store, blobs }: SweepParts): Promise<number> {
+/**
+ * The file goes first: a row without a file is no harm, a file without a row waits for the orphans' sweep.
+ * A file that cannot be removed goes behind all others, so that it holds up none of them.
+ */
+async function removeGarbage({ store, blobs }: SweepParts, faults: unknown[]): Promise<number> {
   const garbage = await store.garbageBlobs(BATCH)
-  for (const blobId of garbage) await blobs.delete(blobId)
-  if (garbage.length > 0) await store.forgetGarbage(garbage)
-  return garbage.length
+  const stuck = await remove(blobs, garbage, faults)
+  const removed = garbage.filter((blobId) => !stuck.has(blobId))
+  if (removed.length > 0) await store.forgetGarbage(removed)
+  if (stuck.size > 0) await store.postponeGarbage([...stuck])
+  return removed.length > 0 ? garbage.length : 0
+}
+
+/** Resolves to those that cannot be removed. */
+async function remove(
+  blobs: BlobStore,
+  blobIds: readonly string[],
+  faults: unknown[],
+): Promise<Set<string>> {
+  const stuck = new Set<string>()
+  for (const blobId of blobIds) {
+    try {
+      await blobs.delete(blobId)
+    } catch (error) {
+      stuck.add(blobId)
+      faults.push(error)
+    }
+  }
+  return stuck
+}
+
+/** Once for all of a sweep. */
+function report(faults: readonly unknown[]): void {
+  const [cause] = faults
+  if (cause === undefined) return
+  throw new Error(`files that could not be removed: ${faults.length}`, { cause })
 }

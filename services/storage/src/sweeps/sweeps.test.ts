@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { until } from '@offstage/testkit'
@@ -60,5 +60,35 @@ test('an expired value is gone at once, and then its row, its blob and its count
   )
   expect(storage.events.map(({ subject }) => subject)).toContain(
     'offstage.v1.expiring.values.expired',
+  )
+})
+
+test('a file that cannot be removed holds up no other', async () => {
+  await using storage = await ground.start({ sweepEveryMs: 10, orphanSweepEveryMs: 5 })
+  const ann = storage.client('ann')
+  const values = [await ann.put(randomBytes(100 * KIB)), await ann.put(randomBytes(100 * KIB))]
+  const [stuck] = await ground.run(
+    'SELECT blob_id FROM offstage_storage.temp_values WHERE address = $1',
+    [values[0]?.address],
+  )
+  const blobId = String(stuck?.blob_id)
+  const path = join(ground.dataDir, 'blobs', blobId.slice(0, 2), blobId)
+  // Nothing but a folder in its place withstands one who may do everything.
+  await rm(path)
+  await mkdir(path)
+  for (const { address } of values) await ann.delete(address)
+  await until(
+    async () => (await ground.run('SELECT FROM offstage_storage.garbage_blobs')).length === 1,
+  )
+  const strays = Array.from({ length: 256 }, (_, shard) =>
+    shard.toString(16).padStart(2, '0').padEnd(32, '0'),
+  )
+  for (const stray of strays) {
+    await writeFile(join(ground.dataDir, 'blobs', stray.slice(0, 2), stray), 'half')
+  }
+  await until(async () => (await ground.blobFiles()).length === 1)
+  await rmdir(path)
+  await until(
+    async () => (await ground.run('SELECT FROM offstage_storage.garbage_blobs')).length === 0,
   )
 })
