@@ -80,6 +80,8 @@ test.runIf(canRun)(
     expect(stdout).toContain('"status": "SERVING"')
     expect(stdout).toContain('"state": "JOB_STATE_SUCCEEDED"')
     expect(stdout).toContain('"satisfied": true')
+    expect(stdout).toMatch(/"counts": \[\s+\{\s+"state": "JOB_STATE_SUCCEEDED",\s+"count": "1"/)
+    expect(stdout).toMatch(/"executors": \[.*"methods": \[.*"greetings\.greet"/s)
     expect(stdout).toMatch(/"address": "val_[0-9a-f]{32}"/)
     expect(stdout).toMatch(/refused, exit code \d+/)
     expect(stdout).toMatch(/^Hello Grace, this is job [0-9a-f-]{36}$/m)
