@@ -61,7 +61,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const known = { ...config, leaseMs, stores, attachments, methods, feed, events, log, onError }
   const dispatch = createDispatch({ ...known, newId: newJobId })
   const schedulerName = `${hostname()}:${process.pid}`
-  const executors = createExecutors({ ...known, dispatch, schedulerName, newId: newJobId })
+  const executors = createExecutors({ ...known, intake: dispatch, schedulerName, newId: newJobId })
   const jobs = createJobs({ ...known, store, dispatch })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),

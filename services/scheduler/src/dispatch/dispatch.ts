@@ -11,15 +11,15 @@ import type { Logger } from '@offstage/kit/telemetry'
 import { createAdmission } from '../admission/admission.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import { createQueueHints } from '../events/queue-hints.ts'
-import type { Credit } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import type { AttemptKey, ChangedJob, SchedulerStores } from '../ports.ts'
+import type { Intake } from '../executors/intake.ts'
+import type { AttemptKey, SchedulerStores } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Backlog } from './backlog.ts'
 import { createChanges } from './changes.ts'
 import { createClaims } from './claims.ts'
 import { createDeliver } from './deliver.ts'
-import { createEnds, type Ends } from './ends.ts'
+import { createEnds } from './ends.ts'
 import { createStarts, type Starts } from './starts.ts'
 
 export interface DispatchOptions {
@@ -34,17 +34,8 @@ export interface DispatchOptions {
 }
 
 /** Started and stopped, it claims queued jobs. */
-export interface Dispatch extends Service {
+export interface Dispatch extends Service, Intake {
   readonly starts: Starts
-  /** Records results of one executor; settles when they are recorded or the attachment is gone. */
-  readonly record: Ends['record']
-  /** Puts attempts back into the queue at no charge, however long the database takes. */
-  requeue(attempts: readonly AttemptKey[]): void
-  /** To be told of jobs whose state a write elsewhere has changed. */
-  changed(jobs: readonly ChangedJob[]): void
-  /** An executor serves these methods: jobs may have waited for it. */
-  lookFor(namespace: string, methods: Iterable<string>): void
-  slotsFreed(credits: readonly Credit[]): void
   /** Calls the listener whenever a key has become free. */
   onKeyFreed(listener: () => void): void
 }

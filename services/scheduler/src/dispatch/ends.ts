@@ -7,11 +7,12 @@
  *     has not been acknowledged, sends it again on its next stream. Credits bound how many can wait (guarantee 6).
  *  3. A result the database refuses ends its own job as failed, and holds up no other.
  */
+
 import { sqlStateOf } from '@offstage/kit/database'
+import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
-import type { Payload } from '../domain/start-command.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type {
   AttemptEnd,
@@ -25,18 +26,6 @@ import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import { isDataError, persist } from '../statements/persist.ts'
 import { checkedResult } from './check-result.ts'
-
-/** How an attempt ended, as its executor tells it. */
-export interface AttemptResult {
-  readonly jobId: string
-  readonly attempt: number
-  readonly outcome:
-    | { readonly kind: 'succeeded'; readonly result: Payload | undefined }
-    | { readonly kind: 'failed'; readonly error: JobError }
-    /** `how` it stopped, in words. `neverStarted`: its handler was never called. */
-    | { readonly kind: 'canceled'; readonly how: string; readonly neverStarted: boolean }
-  readonly additionalResult: Payload | undefined
-}
 
 export interface EndsOptions {
   readonly store: JobStore

@@ -1,11 +1,11 @@
 /** Executors as this replica knows them: how they attach, what they report, and how long what they run stays theirs. */
 import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { SchedulerStores } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachments } from './attachments.ts'
+import type { Intake } from './intake.ts'
 import { createLeases } from './leases.ts'
 import type { Methods } from './methods.ts'
 import { createReports } from './reports.ts'
@@ -15,7 +15,7 @@ export interface ExecutorsOptions {
   readonly stores: Pick<SchedulerStores, 'work' | 'sweeps' | 'attachments' | 'leases'>
   readonly attachments: Attachments
   readonly methods: Methods
-  readonly dispatch: Dispatch
+  readonly intake: Intake
   readonly feed: JobFeed
   readonly events: JobEvents
   /** By which executors know this replica. */
@@ -37,7 +37,7 @@ export interface Executors extends Service {
 }
 
 export function createExecutors(options: ExecutorsOptions): Executors {
-  const { stores, attachments, methods, dispatch, feed, events, log, onError } = options
+  const { stores, attachments, methods, intake, feed, events, log, onError } = options
   const { schedulerName, leaseMs, crashLimit, newId } = options
   const leases = createLeases({
     attachments,
@@ -45,7 +45,7 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     leases: stores.leases,
     leaseMs,
     crashLimit,
-    changed: dispatch.changed,
+    changed: intake.changed,
     log,
     onError,
   })
@@ -54,7 +54,7 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     attachmentStore: stores.attachments,
     sweeps: stores.sweeps,
     methods,
-    dispatch,
+    intake,
     reports: createReports({ store: stores.work, feed, events, onError }),
     events,
     schedulerName,

@@ -10,8 +10,7 @@
  */
 import type { Subscription } from '@offstage/kit/bus'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { Dispatch } from '../dispatch/dispatch.ts'
-import type { AttemptResult } from '../dispatch/ends.ts'
+import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttachmentStore, MessageRecord, ProgressRecord, SweepStore } from '../ports.ts'
@@ -19,6 +18,7 @@ import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
 import { AttachTurns } from './attach-turns.ts'
 import { Attachment, type AttemptRef, type Credit, type Outgoing } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
+import type { Intake } from './intake.ts'
 import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './send-cancels.ts'
@@ -56,7 +56,7 @@ export interface ServeExecutorOptions {
   readonly attachmentStore: AttachmentStore
   readonly sweeps: SweepStore
   readonly methods: Methods
-  readonly dispatch: Dispatch
+  readonly intake: Intake
   readonly reports: Reports
   readonly events: JobEvents
   readonly schedulerName: string
@@ -111,7 +111,7 @@ async function attach(
   const { running, laneOf } = attachment
   const counts = { methods: laneOf.size, running: running.size }
   options.log.info({ ...identityOf(attachment), ...counts }, 'executor attached')
-  options.dispatch.lookFor(hello.namespace, laneOf.keys())
+  options.intake.lookFor(hello.namespace, laneOf.keys())
   const onCancel = events.onCancelRequested(attachment.id, () => {
     sendCancels(options.sweeps, attachments, [attachment.id], options.leaseMs).catch(
       options.onError,
@@ -139,7 +139,7 @@ function endStreamsOf({ attachments }: ServeExecutorOptions, sessionId: string):
 
 /** Moves over what the session still runs; the rest of what it held goes back into the queue. */
 async function adopt(
-  { attachmentStore, schedulerName, dispatch }: ServeExecutorOptions,
+  { attachmentStore, schedulerName, intake }: ServeExecutorOptions,
   attachment: Attachment,
   hello: Hello,
 ): Promise<void> {
@@ -151,7 +151,7 @@ async function adopt(
   for (const { jobId, attempt } of running) {
     if (!attachment.running.has(jobId)) attachment.fence({ jobId, attempt })
   }
-  dispatch.changed(requeued)
+  intake.changed(requeued)
 }
 
 function connection(
@@ -159,7 +159,7 @@ function connection(
   attachment: Attachment,
   onCancel: Subscription,
 ): ExecutorConnection {
-  const { dispatch, reports, onError } = options
+  const { intake, reports, onError } = options
   let closed = false
   return {
     receive: (frame) => attachment.hear(() => takeIn(frame)),
@@ -173,16 +173,16 @@ function connection(
     }
     await recordReports(reports, attachment, frame)
     // Results are not awaited: the next frame's share the next statement.
-    if (frame.results.length > 0) dispatch.record(attachment, frame.results).catch(onError)
+    if (frame.results.length > 0) intake.record(attachment, frame.results).catch(onError)
     if (frame.handedBack.length > 0) {
       const attempts = frame.handedBack
         .filter(({ jobId, attempt }) => attachment.running.get(jobId)?.attempt === attempt)
         .map((ref) => ({ ...ref, attachmentId: attachment.id }))
       for (const { jobId } of attempts) attachment.running.delete(jobId)
-      dispatch.requeue(attempts)
+      intake.requeue(attempts)
     }
     takeCredits(attachment, frame.credits)
-    dispatch.slotsFreed(frame.credits)
+    intake.slotsFreed(frame.credits)
   }
 
   function close(): void {

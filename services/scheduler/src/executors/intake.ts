@@ -1,0 +1,16 @@
+import type { AttemptResult } from '../domain/attempt-result.ts'
+import type { AttemptKey, ChangedJob } from '../ports.ts'
+import type { Attachment, Credit } from './attachment.ts'
+
+/** Takes in what executors say and bring. Dispatch is it, which knows executors, while they do not know dispatch. */
+export interface Intake {
+  /** Records results of one executor; settles when they are recorded or the attachment is gone. */
+  record(attachment: Attachment, results: readonly AttemptResult[]): Promise<void>
+  /** Puts attempts back into the queue at no charge, however long the database takes. */
+  requeue(attempts: readonly AttemptKey[]): void
+  /** To be told of jobs whose state a write elsewhere has changed. */
+  changed(jobs: readonly ChangedJob[]): void
+  /** An executor serves these methods: jobs may have waited for it. */
+  lookFor(namespace: string, methods: Iterable<string>): void
+  slotsFreed(credits: readonly Credit[]): void
+}
