@@ -7,9 +7,8 @@ import type { Rule } from '../arguments/check-options.ts'
 import { isDate, numberRule, rule } from '../arguments/rules.ts'
 import { shown } from '../arguments/shown.ts'
 import { DURATION_MS_MAX } from '../jobs/check-method.ts'
-import { followJob } from './handle-symbols.ts'
-import type { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
+import { followJob, type WaitedJob } from './waited-job.ts'
 
 /** A job or method, or the name of one. */
 export function checkTarget(target: StartTarget): void {
@@ -31,7 +30,7 @@ export function checkParamsList(list: readonly unknown[]): void {
 }
 
 /** Handles to be waited for. */
-export function checkHandles(handles: readonly JobHandle[]): void {
+export function checkHandles(handles: readonly WaitedJob[]): void {
   checkArray('what is waited for', handles)
   for (const handle of handles) {
     if (typeof handle === 'object' && handle !== null && followJob in handle) continue

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
 import type { GetValueResponse } from '@offstage/proto/storage'
 import { callServerStream, OffstageError } from '../grpc/mod.ts'
-import type { Session } from './session.ts'
+import type { Calls } from './calls.ts'
 import type { StoredValue, ValueStream } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
 
@@ -17,17 +17,17 @@ const RESUME_FIRST_MS = 100
  * asked for.
  */
 export async function openDownload(
-  session: Session,
+  calls: Calls,
   address: string,
   signal: AbortSignal | undefined,
   sha256: Buffer = Buffer.alloc(0),
 ): Promise<ValueStream> {
   const closing = closable(signal)
   const open = (offset: number, ifSha256: Buffer) =>
-    session.repeat(closing.signal, () => {
-      const { values, storage } = session.connection
+    calls.repeat(closing.signal, () => {
+      const { values, storage } = calls.connection
       const request = { address, offset: BigInt(offset), ifSha256 }
-      const { metadata } = session.identity
+      const { metadata } = calls.identity
       const terms = { signal: closing.signal, metadata, target: storage }
       return begin(callServerStream(values.getValue.bind(values), request, terms))
     })
@@ -43,13 +43,13 @@ export async function openDownload(
  * the SHA-256 asked for.
  */
 export async function takeDownload(
-  session: Session,
+  calls: Calls,
   address: string,
   signal: AbortSignal | undefined,
   ifSha256: Buffer = Buffer.alloc(0),
 ): Promise<ValueStream> {
-  const { values, storage } = session.connection
-  const { metadata } = session.identity
+  const { values, storage } = calls.connection
+  const { metadata } = calls.identity
   const closing = closable(signal)
   const call = callServerStream(
     values.readAndDeleteValue.bind(values),

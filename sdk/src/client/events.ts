@@ -26,3 +26,16 @@ export interface JobMessage {
   /** Anything else the handler reported. */
   readonly extra?: Readonly<Record<string, unknown>>
 }
+
+/** Passes each message on once, whether it was pushed, read, or both (row J15). */
+export function onceEach(
+  onMessage: ((message: JobMessage) => void) | undefined,
+): ((message: JobMessage) => void) | undefined {
+  if (onMessage === undefined) return undefined
+  let told = 0
+  return (message) => {
+    if (message.sequence <= told) return
+    told = message.sequence
+    onMessage(message)
+  }
+}

@@ -3,7 +3,7 @@ import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { abortSignal } from '../arguments/rules.ts'
 import type { LaneName } from '../jobs/method.ts'
 import { laneNameFrom } from '../jobs/policies.ts'
-import type { Session } from './session.ts'
+import type { Calls } from './calls.ts'
 
 /** An executor that is attached, as every replica of the scheduler knows it. */
 export interface ExecutorInfo {
@@ -36,16 +36,16 @@ export interface ExecutorsOptions {
 const RULES: Rules<ExecutorsOptions> = { signal: abortSignal }
 
 export async function* listExecutors(
-  session: Session,
+  calls: Calls,
   options: ExecutorsOptions,
 ): AsyncGenerator<ExecutorInfo, void, undefined> {
   checkOptions('listExecutors', options, RULES)
-  const { namespaces } = session.connection
-  const { namespace } = session.identity
+  const { namespaces } = calls.connection
+  const { namespace } = calls.identity
   const call = namespaces.listExecutors.bind(namespaces)
   for (let pageToken = ''; ; ) {
     const request = { namespace, pageSize: 0, pageToken }
-    const page = await session.callScheduler(call, request, options)
+    const page = await calls.callScheduler(call, request, options)
     yield* page.executors.map(executorFrom)
     pageToken = page.nextPageToken
     if (pageToken === '') return

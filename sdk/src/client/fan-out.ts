@@ -11,7 +11,6 @@ import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
-import { followJob } from './handle-symbols.ts'
 import { JobCanceledError, JobFailedError } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
@@ -22,6 +21,7 @@ import type { Session } from './session.ts'
 import { type Started, startEach, throwRefusal } from './start-many.ts'
 import type { JobListener } from './tracked-job.ts'
 import { heedOwnCancel, signalOf } from './wait-for.ts'
+import { followJob } from './waited-job.ts'
 
 const CONCURRENCY_DEFAULT = 1_000
 /** Cancels of one fan-out under way at a time. */

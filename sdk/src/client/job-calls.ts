@@ -7,14 +7,13 @@ import type {
   RunOptions,
   StartManyOptions,
   StartOptions,
-  WaitAnswer,
   WaitOptions,
 } from './options.ts'
 import type { Session } from './session.ts'
 import { startMany, startManySettled } from './start-many.ts'
 import { runOne, startOne } from './start-one.ts'
 import type { StartOutcome } from './start-outcome.ts'
-import { asCompleted, waitForSeveral } from './waits.ts'
+import { asCompleted, type WaitAnswer, waitForSeveral } from './waits.ts'
 
 /** The parameters of a call: they may be left out where the job takes none. */
 export type CallArguments<I, O> = undefined extends I

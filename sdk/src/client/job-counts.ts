@@ -5,10 +5,10 @@ import {
 } from '@offstage/proto/jobs'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { abortSignal, oneOf } from '../arguments/rules.ts'
+import type { Calls } from './calls.ts'
 import { filterFrom, type JobFilter } from './job-info.ts'
 import { type JobStateName, namesOf } from './job-state.ts'
 import { listUpTo } from './limit-rules.ts'
-import type { Session } from './session.ts'
 
 /** What jobs can be counted by. */
 export type CountBy = 'state' | 'method' | 'createMinute'
@@ -40,17 +40,17 @@ export interface JobCount {
 }
 
 export async function countJobs(
-  session: Session,
+  calls: Calls,
   filter: JobFilter,
   options: CountOptions,
 ): Promise<JobCount[]> {
   checkOptions('countJobs', options, COUNT_RULES)
   const { by = [], signal } = options
-  const { jobs } = session.connection
-  const { namespace } = session.identity
+  const { jobs } = calls.connection
+  const { namespace } = calls.identity
   const dimensions = by.map((name) => DIMENSIONS[name])
   const request: CountJobsRequest = { namespace, filter: filterFrom(filter), by: dimensions }
-  const answer = await session.callScheduler(jobs.countJobs.bind(jobs), request, { signal })
+  const answer = await calls.callScheduler(jobs.countJobs.bind(jobs), request, { signal })
   return answer.counts.map((count) => countFrom(count, by))
 }
 

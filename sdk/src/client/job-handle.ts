@@ -17,8 +17,7 @@ import {
   inlineValue,
   isInline,
 } from './completion-from.ts'
-import type { JobMessage } from './events.ts'
-import { followJob, learnJob } from './handle-symbols.ts'
+import { type JobMessage, onceEach } from './events.ts'
 import { JobCanceledError, JobFailedError, jobNotFound } from './job-errors.ts'
 import { type JobRecord, jobRecordFrom } from './job-record.ts'
 import {
@@ -34,6 +33,7 @@ import type { CancelOptions, CompletionOptions, WaitOptions } from './options.ts
 import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
 import { heedOwnCancel, waitFor } from './wait-for.ts'
+import { followJob, learnJob, type WaitedJob } from './waited-job.ts'
 
 /** A wait whose time was up before the job's end: an answer, not an error (row J9). */
 export interface Unfinished {
@@ -47,7 +47,7 @@ export interface Unfinished {
  * process needs for `client.job(id)` (row J7). It never moves by itself: what it tells of the job is as of its own last
  * answer or wait. A handle whose end is known never asks again.
  */
-export class JobHandle<R = unknown> {
+export class JobHandle<R = unknown> implements WaitedJob {
   /** The job's id. */
   readonly id: string
   /** The method it calls; empty for a handle made from an id, until it was refreshed. */
@@ -284,18 +284,5 @@ export class JobHandle<R = unknown> {
     this.#result ??= { value: await fetchedValue(this.#session, this.id, wire.result) }
     // What the job returns is the definition's to say; procedures give null (row A4).
     return this.#result.value as R
-  }
-}
-
-/** Passes each message on once, whether it was pushed, read, or both (row J15). */
-function onceEach(
-  onMessage: ((message: JobMessage) => void) | undefined,
-): ((message: JobMessage) => void) | undefined {
-  if (onMessage === undefined) return undefined
-  let told = 0
-  return (message) => {
-    if (message.sequence <= told) return
-    told = message.sequence
-    onMessage(message)
   }
 }

@@ -2,6 +2,7 @@ import { WaitCause } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import type { Calls } from './calls.ts'
 import { jobNotFound } from './job-errors.ts'
 import {
   filterFrom,
@@ -14,7 +15,6 @@ import {
 } from './job-info.ts'
 import { CANCEL_RULES } from './option-rules.ts'
 import type { CancelOptions } from './options.ts'
-import type { Session } from './session.ts'
 
 /** What holds a job back. */
 export type WaitCauseName =
@@ -53,19 +53,19 @@ const CAUSES = new Map<WaitCause, WaitCauseName>([
 
 /** The history as one identity sees it: listing, canceling by filter, retrying, deleting. */
 export class JobRecords {
-  readonly #session: Session
+  readonly #calls: Calls
 
-  constructor(session: Session) {
-    this.#session = session
+  constructor(calls: Calls) {
+    this.#calls = calls
   }
 
   async page(filter: JobFilter, options: PageOptions): Promise<JobPage> {
     checkOptions('a listing', options, PAGE_RULES)
     const { pageSize = 0, pageToken = '', signal } = options
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     const request = { namespace, filter: filterFrom(filter), pageSize, pageToken, view: 0 } as const
-    const page = await this.#session.callScheduler(jobs.listJobs.bind(jobs), request, { signal })
+    const page = await this.#calls.callScheduler(jobs.listJobs.bind(jobs), request, { signal })
     return { jobs: page.jobs.map(jobInfoFrom), nextPageToken: page.nextPageToken }
   }
 
@@ -81,12 +81,12 @@ export class JobRecords {
   async cancelAll(filter: JobFilter, options: CancelOptions): Promise<number> {
     checkOptions('cancelJobs', options, CANCEL_RULES)
     const { reason = '', graceMs } = options
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     const grace = durationFrom(graceMs)
     const request = { namespace, filter: filterFrom(filter), reason, grace, validateOnly: false }
     for (let canceled = 0; ; ) {
-      const answer = await this.#session.callScheduler(jobs.cancelJobs.bind(jobs), request)
+      const answer = await this.#calls.callScheduler(jobs.cancelJobs.bind(jobs), request)
       canceled += answer.canceledCount
       // None canceled with more to come would go on for ever.
       if (!answer.more || answer.canceledCount === 0) return canceled
@@ -95,31 +95,31 @@ export class JobRecords {
 
   async explain(jobId: string): Promise<WaitExplanation> {
     text(jobId, 'the id')
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     const request = { namespace, jobId }
-    const answer = await this.#session.callScheduler(jobs.explainJob.bind(jobs), request)
+    const answer = await this.#calls.callScheduler(jobs.explainJob.bind(jobs), request)
     const { cause, holders, ahead } = answer
     return { cause: CAUSES.get(cause) ?? 'none', text: answer.text, holders, ahead }
   }
 
   async retry(jobId: string): Promise<JobInfo> {
     text(jobId, 'the id')
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     const request = { namespace, jobId }
     const once = { attempts: 1 }
-    const { job } = await this.#session.callScheduler(jobs.retryJob.bind(jobs), request, once)
+    const { job } = await this.#calls.callScheduler(jobs.retryJob.bind(jobs), request, once)
     if (job === undefined) throw jobNotFound(jobId)
     return jobInfoFrom(job)
   }
 
   async delete(jobId: string): Promise<void> {
     text(jobId, 'the id')
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     const request = { namespace, jobId }
     const once = { attempts: 1 }
-    await this.#session.callScheduler(jobs.deleteJob.bind(jobs), request, once)
+    await this.#calls.callScheduler(jobs.deleteJob.bind(jobs), request, once)
   }
 }

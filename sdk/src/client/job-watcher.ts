@@ -12,11 +12,11 @@ import {
 } from '@offstage/proto/jobs'
 import { closedError, OffstageError, openBidi } from '../grpc/mod.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import type { Calls } from './calls.ts'
 import type { JobMessage } from './events.ts'
 import { GrowingPoll } from './growing-poll.ts'
 import { jobNotFound } from './job-errors.ts'
 import { isTerminal } from './job-state.ts'
-import type { Session } from './session.ts'
 import { type JobListener, TrackedJob } from './tracked-job.ts'
 import { WatchStream } from './watch-stream.ts'
 import { messageFrom, progressFrom } from './wire-events.ts'
@@ -26,7 +26,7 @@ const POLL_CALL_MS_MAX = 10_000
 const MESSAGES_PAGE = 1_000
 
 export class JobWatcher {
-  readonly #session: Session
+  readonly #calls: Calls
   readonly #jobs = new Map<string, TrackedJob>()
   readonly #stream: WatchStream
   readonly #poll: GrowingPoll
@@ -34,13 +34,13 @@ export class JobWatcher {
   #abandoned: TrackedJob[] = []
   #closed = false
 
-  constructor(session: Session) {
-    this.#session = session
-    const { jobs, scheduler } = session.connection
-    const { namespace, metadata } = session.identity
+  constructor(calls: Calls) {
+    this.#calls = calls
+    const { jobs, scheduler } = calls.connection
+    const { namespace, metadata } = calls.identity
     this.#stream = new WatchStream({
       namespace,
-      clock: session.clock,
+      clock: calls.clock,
       open: () => openBidi(jobs.watchJobs.bind(jobs), { metadata, target: scheduler }),
       sequenceOf: (jobId) => this.#jobs.get(jobId)?.sequence ?? 0,
       onEvents: (events) => {
@@ -59,7 +59,7 @@ export class JobWatcher {
         for (const job of [...this.#jobs.values()]) job.lose(error)
       },
     })
-    this.#poll = new GrowingPoll(session.clock, (ids) => this.#askAfter(ids))
+    this.#poll = new GrowingPoll(calls.clock, (ids) => this.#askAfter(ids))
   }
 
   /**
@@ -132,11 +132,11 @@ export class JobWatcher {
     signal: AbortSignal | undefined,
     deadlineMs: number,
   ): Promise<JobStatus[]> {
-    const { jobs } = this.#session.connection
-    const { statuses } = await this.#session.callScheduler(
+    const { jobs } = this.#calls.connection
+    const { statuses } = await this.#calls.callScheduler(
       jobs.waitJobs.bind(jobs),
       {
-        namespace: this.#session.identity.namespace,
+        namespace: this.#calls.identity.namespace,
         jobIds,
         mode: WaitMode.WAIT_MODE_ALL,
         timeout: durationFrom(0),
@@ -153,10 +153,10 @@ export class JobWatcher {
     take: (message: JobMessage) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     for (let pageToken = ''; ; ) {
-      const page: ListJobMessagesResponse = await this.#session.callScheduler(
+      const page: ListJobMessagesResponse = await this.#calls.callScheduler(
         jobs.listJobMessages.bind(jobs),
         { namespace, jobId, afterSequence, pageSize: MESSAGES_PAGE, pageToken },
         { signal },
@@ -197,10 +197,10 @@ export class JobWatcher {
   /** Reads what the stream would have pushed. */
   async #catchUp(job: TrackedJob): Promise<void> {
     await job.fill()
-    const { jobs } = this.#session.connection
-    const { namespace } = this.#session.identity
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
     const request = { namespace, jobId: job.id, view: JobView.JOB_VIEW_BASIC }
-    const { job: record } = await this.#session.callScheduler(jobs.getJob.bind(jobs), request)
+    const { job: record } = await this.#calls.callScheduler(jobs.getJob.bind(jobs), request)
     if (record?.progress !== undefined) job.applyProgress(progressFrom(record.progress))
   }
 

@@ -1,7 +1,9 @@
 /** The client: starting jobs, waiting for them, temp storage. */
 export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
+export type { ConnectOptions } from './connect-options.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
 export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
+export type { JobIdentity } from './identity.ts'
 export type { CallArguments, JobCalls } from './job-calls.ts'
 export type { CountBy, CountOptions, JobCount } from './job-counts.ts'
 export { JobCanceledError, JobFailedError } from './job-errors.ts'
@@ -10,7 +12,7 @@ export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './jo
 export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { WaitCauseName, WaitExplanation } from './job-records.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
-export { type ConnectOptions, type JobIdentity, Offstage } from './offstage.ts'
+export { Offstage } from './offstage.ts'
 export type {
   CancelOptions,
   CompletionOptions,
@@ -20,7 +22,6 @@ export type {
   RunOptions,
   StartManyOptions,
   StartOptions,
-  WaitAnswer,
   WaitOptions,
 } from './options.ts'
 export { StartJobsError, type StartOutcome } from './start-outcome.ts'
@@ -32,3 +33,4 @@ export type {
   StoredValue,
   ValueStream,
 } from './storage-calls.ts'
+export type { WaitAnswer } from './waits.ts'

@@ -143,6 +143,20 @@ describe('the client of a job that is canceled', () => {
     expect(await ends).toEqual([1, 2, 3].map(() => ({ status: 'rejected', reason })))
   })
 
+  test('ends a wait whose job hears of its cancel while the scheduler is asked after it', async () => {
+    await using it = await setUpParent()
+    const { client, children, cancel, scheduler } = it
+    const isAskedAfter = () => {
+      cancel.abort(reason)
+      return true
+    }
+    scheduler.toBeCanceled.has = isAskedAfter
+    const wait = client.waitAll(children)
+    const over = expect(wait).rejects.toBe(reason)
+    for (const { id } of children) scheduler.end(id, canceled())
+    await over
+  })
+
   test('takes canceled children for an answer where its own job is not canceled', async () => {
     await using it = await setUpParent()
     for (const { id } of it.children) it.scheduler.end(id, canceled())

@@ -1,12 +1,11 @@
 import { JobState } from '@offstage/proto/jobs'
-import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { rule, text } from '../arguments/rules.ts'
+import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
-import type { IdleClock } from '../idle/clock.ts'
 import type { CancelOutcomeName } from './completion.ts'
-import { checkReachable, createConnection } from './connection.ts'
+import { type ConnectOptions, sessionFrom } from './connect-options.ts'
+import { checkReachable } from './connection.ts'
 import { type ExecutorInfo, type ExecutorsOptions, listExecutors } from './executors.ts'
-import { metadataFrom } from './identity-metadata.ts'
+import { identityOfJob, type JobIdentity } from './identity.ts'
 import { SessionCalls } from './job-calls.ts'
 import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
@@ -17,51 +16,6 @@ import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
 import type { StorageCalls } from './storage-calls.ts'
 import { warnOfUnreadToken } from './token-warning.ts'
-
-/** Where the services are and who calls. Each has an environment variable. */
-export interface ConnectOptions {
-  /** `host:port`. Default OFFSTAGE_SCHEDULER, else 127.0.0.1:7701. */
-  readonly scheduler?: string
-  /** `host:port`. Default OFFSTAGE_STORAGE, else 127.0.0.1:7702. Dialled when first needed. */
-  readonly storage?: string
-  /** Default OFFSTAGE_NAMESPACE, else `default`. */
-  readonly namespace?: string
-  /** A JWT, sent as bearer. Default OFFSTAGE_TOKEN, else none. Services in development mode read none: a warning says so once. */
-  readonly token?: string
-  /** Whom to act for where the services run in development mode. Default OFFSTAGE_USER, else theirs. */
-  readonly user?: string
-  /** The scope of temp storage for starts and values that name none. Default none. */
-  readonly scope?: string
-  /** Where waits take their time from; replaced in tests. */
-  readonly clock?: IdleClock
-}
-
-const CONNECT_RULES: Rules<ConnectOptions> = {
-  scheduler: text,
-  storage: text,
-  namespace: text,
-  token: text,
-  user: text,
-  scope: text,
-  clock: rule('a clock', (value) => typeof value === 'object'),
-}
-
-/** A job's identity: what an executor makes a handler's client from. */
-export interface JobIdentity {
-  readonly jobId: string
-  /** The user the job runs for (row J5). */
-  readonly owner: string
-  /** Bears the owner's rights; empty in development mode. */
-  readonly token: string
-  readonly namespace: string
-  readonly scope: string
-  /** W3C trace context of the attempt; empty for none. */
-  readonly traceparent: string
-  /** Told when the job begins to wait for others and when it goes on (row J11). */
-  onWaiting(waiting: boolean): void
-  /** Aborted when the job is to stop. Until then calls are repeated while a service is away. */
-  readonly signal?: AbortSignal
-}
 
 /**
  * The client. One per process is enough: all calls share a connection to each service, and all waits
@@ -109,22 +63,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
 
   /** A client whose first call connects: for executors, whose handlers may need none. */
   static dial(options: ConnectOptions = {}): Offstage {
-    checkOptions('connect', options, CONNECT_RULES)
-    const { env } = process
-    const connection = createConnection(
-      options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701',
-      options.storage || env.OFFSTAGE_STORAGE || '127.0.0.1:7702',
-    )
-    const identity = {
-      namespace: options.namespace || env.OFFSTAGE_NAMESPACE || 'default',
-      scope: options.scope ?? '',
-      parentJobId: '',
-      metadata: metadataFrom({
-        token: options.token ?? env.OFFSTAGE_TOKEN,
-        user: options.user ?? env.OFFSTAGE_USER,
-      }),
-    }
-    return new Offstage(new Session(connection, identity, options.clock), true)
+    return new Offstage(sessionFrom(options), true)
   }
 
   /** Makes sure that the scheduler can be reached, and compares the clocks; throws as {@link connect}. */
@@ -138,15 +77,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    */
   forJob(job: JobIdentity): Offstage {
     const { connection, clock } = this.#session
-    const identity = {
-      namespace: job.namespace,
-      scope: job.scope,
-      parentJobId: job.jobId,
-      metadata: metadataFrom({ token: job.token, user: job.owner, traceparent: job.traceparent }),
-      onWaiting: (waiting: boolean) => job.onWaiting(waiting),
-      signal: job.signal,
-    }
-    return new Offstage(new Session(connection, identity, clock), false)
+    return new Offstage(new Session(connection, identityOfJob(job), clock), false)
   }
 
   /**

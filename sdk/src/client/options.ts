@@ -1,6 +1,5 @@
 import type { DeadlineOptions, LaneName, RetryOptions } from '../jobs/method.ts'
 import type { JobMessage, Progress } from './events.ts'
-import type { JobHandle } from './job-handle.ts'
 
 /** What every waiting call takes. */
 export interface WaitOptions {
@@ -16,7 +15,7 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
 }
 
-/** What {@link JobHandle.waitForCompletion} takes. */
+/** What a wait for one job takes. */
 export interface CompletionOptions extends WaitOptions {
   /** Called with each newer progress (row J15). */
   readonly onProgress?: (progress: Progress) => void
@@ -108,16 +107,6 @@ export interface RunAllOptions<I = unknown> extends StartManyOptions<I> {
   readonly concurrency?: number
   /** Called whenever the combined progress has changed. */
   readonly onProgress?: (progress: RunAllProgress) => void
-}
-
-/** What a wait for several jobs answers, in time or not (rows J9, A3). */
-export interface WaitAnswer<H extends JobHandle = JobHandle> {
-  /** Whether what was waited for has happened; false is a timeout. */
-  readonly satisfied: boolean
-  /** The jobs that have ended, failed and canceled ones included. */
-  readonly finished: readonly H[]
-  /** The others; their `state` is as of now. */
-  readonly unfinished: readonly H[]
 }
 
 /** What a cancel may say (row J10). */

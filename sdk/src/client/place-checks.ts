@@ -4,8 +4,8 @@
  * job may well find it back. Each place is asked for once, however many starts name it.
  */
 import { OffstageError } from '../grpc/mod.ts'
+import type { Calls } from './calls.ts'
 import type { StartOptions } from './options.ts'
-import type { Session } from './session.ts'
 
 /** One short try: a start is not to hang on a storage that is away. */
 const TERMS = { attempts: 1, deadlineMs: 5_000 }
@@ -32,17 +32,17 @@ interface Place {
 export type Verdict = OffstageError | undefined
 
 export class PlaceChecks {
-  readonly #session: Session
+  readonly #calls: Calls
   /** By field and id; a promise while storage is asked. */
   readonly #verdicts = new Map<string, Verdict | Promise<Verdict>>()
 
-  constructor(session: Session) {
-    this.#session = session
+  constructor(calls: Calls) {
+    this.#calls = calls
   }
 
   /** The refusal of a start with these options, if any. A promise only where storage has to be asked. */
   check(options: Places, signal?: AbortSignal): Verdict | Promise<Verdict> {
-    const places = placesOf(this.#session, options)
+    const places = placesOf(this.#calls, options)
     if (places.length === 0) return undefined
     const verdicts = places.map((place) => this.#verdictOn(place, signal))
     return areKnown(verdicts) ? first(verdicts) : Promise.all(verdicts).then(first)
@@ -61,14 +61,14 @@ export class PlaceChecks {
 
   async #ask(place: Place, signal: AbortSignal | undefined): Promise<Verdict> {
     const { kind, id } = place
-    const { values } = this.#session.connection
+    const { values } = this.#calls.connection
     const terms = { ...TERMS, signal }
     try {
       if (kind === 'scope') {
         // A start in a scope is a sign of life of who opened it.
-        await this.#session.callStorage(values.keepScopeAlive.bind(values), { scope: id }, terms)
+        await this.#calls.callStorage(values.keepScopeAlive.bind(values), { scope: id }, terms)
       } else {
-        await this.#session.callStorage(values.describeValue.bind(values), { address: id }, terms)
+        await this.#calls.callStorage(values.describeValue.bind(values), { address: id }, terms)
       }
       return undefined
     } catch (error) {
@@ -86,7 +86,7 @@ function first(verdicts: readonly Verdict[]): Verdict {
   return verdicts.find((verdict) => verdict !== undefined)
 }
 
-function placesOf({ identity }: Session, options: Places): Place[] {
+function placesOf({ identity }: Calls, options: Places): Place[] {
   const { resultAddress = '', additionalResult = false } = options
   // The scope of a job was looked at when that was started.
   const scope = options.scope ?? (identity.parentJobId === '' ? identity.scope : '')

@@ -6,36 +6,36 @@ import { randomUUID } from 'node:crypto'
 import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import type { Session } from './session.ts'
+import type { Calls } from './calls.ts'
 import type { Scope, ScopeOptions } from './storage-calls.ts'
 
 const LEASE_MS_DEFAULT = 60_000
 
 /** Opens a scope; its renewals do not keep the process alive. */
-export async function openScope(session: Session, options: ScopeOptions): Promise<Scope> {
-  const { values } = session.connection
+export async function openScope(calls: Calls, options: ScopeOptions): Promise<Scope> {
+  const { values } = calls.connection
   const { leaseMs = LEASE_MS_DEFAULT, displayName = '', signal } = options
-  const { namespace } = session.identity
+  const { namespace } = calls.identity
   const request = { namespace, lease: durationFrom(leaseMs), displayName, requestId: randomUUID() }
   // An answer that is lost leaves a scope nobody renews: it ends by itself.
-  const answer = await session.callStorage(values.openScope.bind(values), request, { signal })
-  return new KeptScope(session, answer.scope, leaseMs)
+  const answer = await calls.callStorage(values.openScope.bind(values), request, { signal })
+  return new KeptScope(calls, answer.scope, leaseMs)
 }
 
 class KeptScope implements Scope {
   readonly id: string
-  readonly #session: Session
+  readonly #calls: Calls
   readonly #leaseMs: number
   readonly #lost = new AbortController()
   #renewedAtMs: number
   #timer: IdleTimer | undefined
   #closing: Promise<void> | undefined
 
-  constructor(session: Session, id: string, leaseMs: number) {
+  constructor(calls: Calls, id: string, leaseMs: number) {
     this.id = id
-    this.#session = session
+    this.#calls = calls
     this.#leaseMs = leaseMs
-    this.#renewedAtMs = session.clock.now()
+    this.#renewedAtMs = calls.clock.now()
     this.#renewLater()
   }
 
@@ -44,18 +44,18 @@ class KeptScope implements Scope {
   }
 
   #renewLater(): void {
-    const { clock } = this.#session
+    const { clock } = this.#calls
     this.#timer = clock.startTimer(() => void this.#renew(), this.#leaseMs / 3, false)
   }
 
   async #renew(): Promise<void> {
-    const { connection, clock } = this.#session
+    const { connection, clock } = this.#calls
     const { values } = connection
     const askedAtMs = clock.now()
     try {
       const method = values.keepScopeAlive.bind(values)
       const terms = { deadlineMs: this.#leaseMs / 3, attempts: 1 }
-      await this.#session.callStorage(method, { scope: this.id }, terms)
+      await this.#calls.callStorage(method, { scope: this.id }, terms)
       this.#renewedAtMs = askedAtMs
     } catch (error) {
       const gone = error instanceof OffstageError && error.reason === 'SCOPE_NOT_FOUND'
@@ -74,8 +74,8 @@ class KeptScope implements Scope {
 
   async #close(): Promise<void> {
     this.#timer?.cancel()
-    const { values } = this.#session.connection
-    await this.#session.callStorage(values.closeScope.bind(values), { scope: this.id })
+    const { values } = this.#calls.connection
+    await this.#calls.callStorage(values.closeScope.bind(values), { scope: this.id })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

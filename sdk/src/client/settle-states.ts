@@ -1,10 +1,9 @@
 import { status } from '@grpc/grpc-js'
 import { JobState } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
-import { learnJob } from './handle-symbols.ts'
 import { jobNotFound } from './job-errors.ts'
-import type { JobHandle } from './job-handle.ts'
 import type { Session } from './session.ts'
+import { learnJob, type WaitedJob } from './waited-job.ts'
 
 /** What one WaitJobs takes. */
 const IDS_MAX = 1_000
@@ -17,7 +16,7 @@ const LAST_LOOK_MS_MAX = 1_000
  */
 export async function settleStates(
   session: Session,
-  handles: readonly JobHandle[],
+  handles: readonly WaitedJob[],
   signal: AbortSignal | undefined,
   callMsMax: number = LAST_LOOK_MS_MAX,
 ): Promise<void> {

@@ -5,10 +5,10 @@ import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { abortSignal, text } from '../arguments/rules.ts'
 import { BYTES_TYPE, decodeValue, encodeValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
+import type { Calls } from './calls.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
 import { contentType, displayName, millisWithin, textUpTo } from './limit-rules.ts'
 import { openScope } from './scope.ts'
-import type { Session } from './session.ts'
 import type {
   CallOptions,
   ListOptions,
@@ -45,17 +45,17 @@ function checkRead(address: string, options: CallOptions): void {
 
 /** The storage service as one identity uses it. */
 export class TempStorage implements StorageCalls {
-  readonly #session: Session
+  readonly #calls: Calls
 
-  constructor(session: Session) {
-    this.#session = session
+  constructor(calls: Calls) {
+    this.#calls = calls
   }
 
   async put(source: PutSource, options: PutOptions = {}): Promise<StoredValue> {
     checkOptions('put', options, PUT_RULES)
     if (isStream(source)) {
       const contentType = options.contentType ?? BYTES_TYPE
-      return uploadStream(this.#session, source, { ...options, contentType })
+      return uploadStream(this.#calls, source, { ...options, contentType })
     }
     const encoded =
       typeof source === 'string' && isTextType(options.contentType)
@@ -68,7 +68,7 @@ export class TempStorage implements StorageCalls {
 
   /** Stores bytes that are in memory. */
   putBytes(bytes: Buffer, options: PutOptions): Promise<StoredValue> {
-    return uploadBytes(this.#session, bytes, options)
+    return uploadBytes(this.#calls, bytes, options)
   }
 
   async get<T = unknown>(address: string, options: CallOptions = {}): Promise<T> {
@@ -79,39 +79,39 @@ export class TempStorage implements StorageCalls {
 
   /** Reads the bytes of a value, whatever they are; ETAG_MISMATCH where they have another SHA-256 than the one asked for. */
   async getBytes(address: string, sha256?: Buffer): Promise<Buffer> {
-    const { value, chunks } = await openDownload(this.#session, address, undefined, sha256)
+    const { value, chunks } = await openDownload(this.#calls, address, undefined, sha256)
     return readAll(value, chunks)
   }
 
   /** The same, and deletes the value. */
   async takeBytes(address: string, sha256?: Buffer): Promise<Buffer> {
-    const { value, chunks } = await takeDownload(this.#session, address, undefined, sha256)
+    const { value, chunks } = await takeDownload(this.#calls, address, undefined, sha256)
     return readAll(value, chunks)
   }
 
   async getStream(address: string, options: CallOptions = {}): Promise<ValueStream> {
     checkRead(address, options)
-    return openDownload(this.#session, address, options.signal)
+    return openDownload(this.#calls, address, options.signal)
   }
 
   async readAndDelete<T = unknown>(address: string, options: CallOptions = {}): Promise<T> {
     checkRead(address, options)
-    const { value, chunks } = await takeDownload(this.#session, address, options.signal)
+    const { value, chunks } = await takeDownload(this.#calls, address, options.signal)
     return decodeValue(await readAll(value, chunks), value.contentType) as T
   }
 
   async describe(address: string, options: CallOptions = {}): Promise<StoredValue> {
     checkRead(address, options)
-    const { values } = this.#session.connection
+    const { values } = this.#calls.connection
     const method = values.describeValue.bind(values)
-    const { value } = await this.#session.callStorage(method, { address }, options)
+    const { value } = await this.#calls.callStorage(method, { address }, options)
     return describedFrom(value)
   }
 
   async reserve(options: ReserveOptions = {}): Promise<StoredValue> {
     checkOptions('reserve', options, RESERVE_RULES)
     const { scope, timeToLiveMs, signal } = options
-    const { identity, connection } = this.#session
+    const { identity, connection } = this.#calls
     const request = {
       namespace: identity.namespace,
       scope: scope ?? identity.scope,
@@ -119,25 +119,25 @@ export class TempStorage implements StorageCalls {
       requestId: randomUUID(),
     }
     const method = connection.values.reserveAddress.bind(connection.values)
-    const { value } = await this.#session.callStorage(method, request, { signal })
+    const { value } = await this.#calls.callStorage(method, request, { signal })
     return describedFrom(value)
   }
 
   async delete(address: string, options: CallOptions = {}): Promise<boolean> {
     checkRead(address, options)
-    const { values } = this.#session.connection
+    const { values } = this.#calls.connection
     const method = values.deleteValue.bind(values)
-    return (await this.#session.callStorage(method, { address }, options)).deleted
+    return (await this.#calls.callStorage(method, { address }, options)).deleted
   }
 
   async *list(options: ListOptions = {}): AsyncGenerator<StoredValue, void, undefined> {
     checkOptions('list', options, LIST_RULES)
     const { scope = '', signal } = options
-    const { identity, connection } = this.#session
+    const { identity, connection } = this.#calls
     const method = connection.values.listValues.bind(connection.values)
     for (let pageToken = ''; ; ) {
       const request = { namespace: identity.namespace, scope, pageSize: 500, pageToken }
-      const page: ListValuesResponse = await this.#session.callStorage(method, request, { signal })
+      const page: ListValuesResponse = await this.#calls.callStorage(method, request, { signal })
       yield* page.values.map(describedFrom)
       pageToken = page.nextPageToken
       if (pageToken === '') return
@@ -146,7 +146,7 @@ export class TempStorage implements StorageCalls {
 
   async openScope(options: ScopeOptions = {}): Promise<Scope> {
     checkOptions('openScope', options, SCOPE_RULES)
-    return openScope(this.#session, options)
+    return openScope(this.#calls, options)
   }
 }
 

@@ -1,9 +1,9 @@
-import type { Session } from './session.ts'
+import type { Calls } from './calls.ts'
 
 let told = false
 
 /** Tells once in the life of the process where the services do not look at the token they are sent. */
-export function warnOfUnreadToken({ connection, identity }: Session): void {
+export function warnOfUnreadToken({ connection, identity }: Calls): void {
   const sendsToken = identity.metadata.get('authorization').length > 0
   if (told || !sendsToken || !connection.isDevelopment) return
   told = true

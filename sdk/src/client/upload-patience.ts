@@ -1,6 +1,6 @@
 import type { OffstageError } from '../grpc/mod.ts'
 import { ATTEMPTS_MAX } from './call-terms.ts'
-import type { Session } from './session.ts'
+import type { Calls } from './calls.ts'
 
 /**
  * A writer that died without a word holds its upload for a lease of 30 s, through a restart of the service too; twice
@@ -12,9 +12,7 @@ const BUSY_MS_MAX = 60_000
  * Says when a resumable upload is given up: after as many failures as other calls, but not for want of patience with an
  * earlier call of its own that is still taken to be writing.
  */
-export function uploadPatience({
-  clock,
-}: Pick<Session, 'clock'>): (error: OffstageError) => boolean {
+export function uploadPatience({ clock }: Pick<Calls, 'clock'>): (error: OffstageError) => boolean {
   let failures = 0
   let busySinceMs: number | undefined
   return ({ reason, metadata }) => {

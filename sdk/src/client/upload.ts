@@ -8,7 +8,7 @@ import { shown } from '../arguments/shown.ts'
 import { callClientStream, OffstageError, retrying } from '../grpc/mod.ts'
 import { bytesOf } from '../jobs/payload.ts'
 import { durationFrom } from '../jobs/policies.ts'
-import type { Session } from './session.ts'
+import type { Calls } from './calls.ts'
 import type { PutOptions, StoredValue } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
 import { uploadPatience } from './upload-patience.ts'
@@ -24,46 +24,46 @@ export const RESUMABLE_BYTES_MIN = 4 * 1024 * 1024
 
 /** Stores bytes in memory; sent again when the service is unavailable. */
 export async function uploadBytes(
-  session: Session,
+  calls: Calls,
   bytes: Buffer,
   options: PutOptions,
 ): Promise<StoredValue> {
-  const header = { ...headerFrom(session, options), size: BigInt(bytes.byteLength) }
+  const header = { ...headerFrom(calls, options), size: BigInt(bytes.byteLength) }
   const { signal } = options
   const stored =
     bytes.byteLength >= RESUMABLE_BYTES_MIN
-      ? await uploadResumably(session, header, bytes, signal)
-      : await uploadAtOnce(session, header, bytes, signal)
+      ? await uploadResumably(calls, header, bytes, signal)
+      : await uploadAtOnce(calls, header, bytes, signal)
   return compared(stored, await sha256Of(bytes))
 }
 
 /** Stores bytes in one call; its request id makes a repeat change nothing. */
 async function uploadAtOnce(
-  session: Session,
+  calls: Calls,
   header: PutValueHeader,
   bytes: Buffer,
   signal: AbortSignal | undefined,
 ): Promise<StoredValue> {
-  const once = { ...header, requestId: session.nextRequestId() }
-  return session.repeat(signal, () => send(session, requestsOf(once, bytes), signal))
+  const once = { ...header, requestId: calls.nextRequestId() }
+  return calls.repeat(signal, () => send(calls, requestsOf(once, bytes), signal))
 }
 
 /** Stores bytes by an upload that goes on where it was interrupted. */
 async function uploadResumably(
-  session: Session,
+  calls: Calls,
   header: PutValueHeader,
   bytes: Buffer,
   signal: AbortSignal | undefined,
 ): Promise<StoredValue> {
-  const uploadId = await startUpload(session, header, signal)
-  const giveUp = uploadPatience(session)
+  const uploadId = await startUpload(calls, header, signal)
+  const giveUp = uploadPatience(calls)
   const policy = { attempts: Number.POSITIVE_INFINITY, giveUp, signal }
   const rest = { ...header, uploadId }
   return retrying(policy, async (attempt) => {
-    if (attempt === 1) return sendRest(session, rest, bytes, 0, signal)
+    if (attempt === 1) return sendRest(calls, rest, bytes, 0, signal)
     try {
-      const from = await uploadedBytes(session, uploadId, bytes.byteLength, signal)
-      return await sendRest(session, rest, bytes, from, signal)
+      const from = await uploadedBytes(calls, uploadId, bytes.byteLength, signal)
+      return await sendRest(calls, rest, bytes, from, signal)
     } catch (error) {
       throw isOver(error) ? answerLost(error, uploadId) : error
     }
@@ -72,7 +72,7 @@ async function uploadResumably(
 
 /** Sends what is missing; where a call before has brought more than was known, from where the service says. */
 async function sendRest(
-  session: Session,
+  calls: Calls,
   header: PutValueHeader,
   bytes: Buffer,
   from: number,
@@ -82,7 +82,7 @@ async function sendRest(
   for (let corrections = 0; ; corrections += 1) {
     try {
       const requests = requestsOf({ ...header, offset: BigInt(offset) }, bytes)
-      return await send(session, requests, signal)
+      return await send(calls, requests, signal)
     } catch (error) {
       const expected = expectedOffset(error)
       const isHelp = expected !== undefined && expected !== offset && expected <= bytes.byteLength
@@ -97,12 +97,12 @@ async function sendRest(
  * service that this was all: a stream that breaks off stores nothing.
  */
 export async function uploadStream(
-  session: Session,
+  calls: Calls,
   source: AsyncIterable<Uint8Array>,
   options: PutOptions,
 ): Promise<StoredValue> {
   const hash = createHash('sha256')
-  const header = { ...headerFrom(session, options), trailer: true }
+  const header = { ...headerFrom(calls, options), trailer: true }
   const pieces = source[Symbol.asyncIterator]()
   async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
     yield { part: { $case: 'header', value: header } }
@@ -115,7 +115,7 @@ export async function uploadStream(
     }
     yield { part: { $case: 'trailer', value: { sha256: hash.digest() } } }
   }
-  return send(session, closing(requests(), source, pieces), options.signal)
+  return send(calls, closing(requests(), source, pieces), options.signal)
 }
 
 /** The same requests; giving them up closes the source at once, also while a piece of it is awaited. */
@@ -137,12 +137,12 @@ function closing<Req>(
 }
 
 async function send(
-  session: Session,
+  calls: Calls,
   requests: AsyncIterable<PutValueRequest> | Iterable<PutValueRequest>,
   signal: AbortSignal | undefined,
 ): Promise<StoredValue> {
-  const { values, storage } = session.connection
-  const { metadata } = session.identity
+  const { values, storage } = calls.connection
+  const { metadata } = calls.identity
   const call = { signal, metadata, target: storage }
   const { value } = await callClientStream(values.putValue.bind(values), requests, call)
   return describedFrom(value)
@@ -173,7 +173,7 @@ async function sha256Of(bytes: Buffer): Promise<string> {
 }
 
 function headerFrom(
-  { identity }: Session,
+  { identity }: Calls,
   { address, contentType, scope, timeToLiveMs, owner }: PutOptions,
 ): PutValueHeader {
   return {
@@ -192,26 +192,26 @@ function headerFrom(
 }
 
 async function startUpload(
-  session: Session,
+  calls: Calls,
   header: PutValueHeader,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const { values } = session.connection
+  const { values } = calls.connection
   const method = values.startUpload.bind(values)
-  return (await session.callStorage(method, { header }, { signal })).uploadId
+  return (await calls.callStorage(method, { header }, { signal })).uploadId
 }
 
 /** How far an upload has come; all of it where it is over: sending no more then asks for the answer that was lost. */
 async function uploadedBytes(
-  session: Session,
+  calls: Calls,
   uploadId: string,
   size: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const { values } = session.connection
+  const { values } = calls.connection
   const method = values.getUpload.bind(values)
   try {
-    return Number((await session.callStorage(method, { uploadId }, { signal })).received)
+    return Number((await calls.callStorage(method, { uploadId }, { signal })).received)
   } catch (error) {
     if (isOver(error)) return size
     throw error

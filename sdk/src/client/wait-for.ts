@@ -2,16 +2,15 @@ import { once } from 'node:events'
 import { JobView } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { delayMsMax } from '../idle/clock.ts'
-import { followJob } from './handle-symbols.ts'
-import type { JobHandle } from './job-handle.ts'
 import type { CompletionOptions, WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
+import { followJob, type WaitedJob } from './waited-job.ts'
 
 /** What a wait listens to. */
 export interface EndOptions extends CompletionOptions {
   /** Hears of each job that ends during the wait. */
-  readonly onEnd?: (handle: JobHandle) => void
+  readonly onEnd?: (handle: WaitedJob) => void
 }
 
 /**
@@ -20,7 +19,7 @@ export interface EndOptions extends CompletionOptions {
  */
 export async function waitFor(
   session: Session,
-  handles: readonly JobHandle[],
+  handles: readonly WaitedJob[],
   need: number,
   options: EndOptions,
 ): Promise<boolean> {
@@ -56,13 +55,15 @@ const OWN_CANCEL_MS_MAX = 10_000
  */
 export async function heedOwnCancel(
   session: Session,
-  handles: readonly JobHandle[],
+  handles: readonly WaitedJob[],
   options: WaitOptions,
 ): Promise<void> {
   const { parentJobId, signal } = session.identity
   if (signal === undefined || options.signal !== undefined) return
   if (!handles.some(({ isCanceled }) => isCanceled)) return
-  if (!signal.aborted && (await isToBeCanceled(session, parentJobId))) {
+  const isDue = !signal.aborted && (await isToBeCanceled(session, parentJobId))
+  // One that was aborted meanwhile tells it no more.
+  if (isDue && !signal.aborted) {
     const late = AbortSignal.timeout(OWN_CANCEL_MS_MAX)
     await once(AbortSignal.any([signal, late]), 'abort')
   }
@@ -89,7 +90,7 @@ async function isToBeCanceled(session: Session, jobId: string): Promise<boolean>
  */
 export function awaitEnds(
   session: Session,
-  handles: readonly JobHandle[],
+  handles: readonly WaitedJob[],
   need: number,
   options: EndOptions,
 ): Promise<boolean> {
@@ -131,7 +132,7 @@ export function awaitEnds(
   return promise
 }
 
-function countEnded(handles: readonly JobHandle[]): number {
+function countEnded(handles: readonly WaitedJob[]): number {
   let ended = 0
   for (const handle of handles) if (handle.isCompleted) ended += 1
   return ended

@@ -2,10 +2,20 @@ import { checkOptions } from '../arguments/check-options.ts'
 import { checkHandles } from './check-arguments.ts'
 import type { JobHandle } from './job-handle.ts'
 import { WAIT_RULES } from './option-rules.ts'
-import type { WaitAnswer, WaitOptions } from './options.ts'
+import type { WaitOptions } from './options.ts'
 import type { Session } from './session.ts'
 import { settleStates } from './settle-states.ts'
 import { awaitEnds, heedOwnCancel, signalOf, waitFor } from './wait-for.ts'
+
+/** What a wait for several jobs answers, in time or not (rows J9, A3). */
+export interface WaitAnswer<H extends JobHandle = JobHandle> {
+  /** Whether what was waited for has happened; false is a timeout. */
+  readonly satisfied: boolean
+  /** The jobs that have ended, failed and canceled ones included. */
+  readonly finished: readonly H[]
+  /** The others; their `state` is as of now. */
+  readonly unfinished: readonly H[]
+}
 
 /** Waits until `need` of the jobs have ended (rows J9, A3). */
 export async function waitForSeveral<H extends JobHandle>(

@@ -34,7 +34,7 @@ type Told<R, T> = unknown extends R ? T : R
  * ```
  *
  * Takes the handler apart from the rest where callers are to import a method alone: `defineJob(greet, async (job, { name })
- * => …)`; see {@link defineMethod}.
+ * => …)`; see `defineMethod`.
  *
  * @throws TypeError naming the field, where the definition is malformed: at definition, so that it
  *   shows when the module is loaded.

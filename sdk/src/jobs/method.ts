@@ -1,5 +1,4 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { checkMethod } from './check-method.ts'
 
 /**
  * Where a handler runs (row A1). `inline`: many at once on the event loop of one thread, for handlers that wait for
@@ -73,25 +72,3 @@ export type ParamsOf<M extends JobMethod> =
 /** What callers get from a job or method: `ResultOf<typeof delayReport>`. */
 export type ResultOf<M extends JobMethod> =
   M extends JobMethod<unknown, infer R, unknown> ? R : never
-
-/**
- * Defines a method without its handler, for a module that callers import: nothing of the handler, nor of what it
- * imports, comes along. `defineJob` takes it and the handler. Types follow from the schemas; where there are
- * none they can be named, as in `defineMethod<{ dataSet: string }, Report>({ method: 'reports.delays' })`.
- *
- * ```ts
- * export const greet = defineMethod({
- *   method: 'greetings.greet',
- *   params: z.object({ name: z.string() }),
- *   result: z.string(),
- * })
- * ```
- *
- * @throws TypeError naming the field, where the method is malformed.
- */
-export function defineMethod<P = void, R = unknown, I = P>(
-  method: Omit<JobMethod<P, R, I>, 'kind'>,
-): JobMethod<P, R, I> {
-  checkMethod(method)
-  return Object.freeze({ ...method, kind: 'offstage.method' })
-}

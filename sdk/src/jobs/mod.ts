@@ -2,16 +2,16 @@
 export { isMethodName } from '@offstage/proto/field-rules'
 export { type CheckedValue, checkValue, type ValueViolation } from './check-value.ts'
 export type { JobContext } from './context.ts'
+export { defineMethod } from './define-method.ts'
 export { defineJob, isJobDefinition, type JobDefinition } from './definition.ts'
 export { isRetryable, NonRetryableError } from './errors.ts'
-export {
-  type DeadlineOptions,
-  defineMethod,
-  type JobMethod,
-  type LaneName,
-  type ParamsOf,
-  type ResultOf,
-  type RetryOptions,
+export type {
+  DeadlineOptions,
+  JobMethod,
+  LaneName,
+  ParamsOf,
+  ResultOf,
+  RetryOptions,
 } from './method.ts'
 export { NotEncodableError } from './not-encodable.ts'
 export { pathsOf, withoutOwnFrames } from './own-frames.ts'

@@ -1,6 +1,7 @@
 /** For tests: a client of scripted services, all closed at the end. */
 
-import { type ConnectOptions, Offstage } from '../client/offstage.ts'
+import type { ConnectOptions } from '../client/connect-options.ts'
+import { Offstage } from '../client/offstage.ts'
 import { createManualClock, type ManualClock } from '../idle/manual-clock.ts'
 import { FakeScheduler } from './fake-scheduler.ts'
 import { FakeStorage } from './fake-storage.ts'

@@ -2,8 +2,9 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import type { JobHandle } from '../client/job-handle.ts'
 import type { Offstage } from '../client/offstage.ts'
+import { defineMethod } from './define-method.ts'
 import { defineJob, isJobDefinition, type JobDefinition } from './definition.ts'
-import { defineMethod, type JobMethod, type ParamsOf, type ResultOf } from './method.ts'
+import type { JobMethod, ParamsOf, ResultOf } from './method.ts'
 
 const report = defineMethod({
   method: 'reports.delays',

@@ -1,0 +1,74 @@
+/** Calls to the two services: over one connection, as one identity, repeated where that is safe. */
+import { callUnary, retrying, type UnaryMethod } from '../grpc/mod.ts'
+import { type IdleClock, systemClock } from '../idle/clock.ts'
+import { ATTEMPTS_MAX, CALL_MS_MAX, type CallTerms } from './call-terms.ts'
+import type { Connection } from './connection.ts'
+import type { Identity } from './identity.ts'
+import { createRequestId } from './request-id.ts'
+
+export class Calls {
+  readonly connection: Connection
+  readonly identity: Identity
+  readonly clock: IdleClock
+
+  constructor(connection: Connection, identity: Identity, clock: IdleClock = systemClock) {
+    this.connection = connection
+    this.identity = identity
+    this.clock = clock
+  }
+
+  /** A request id no other start has (row J19). */
+  nextRequestId(): string {
+    return createRequestId(Date.now() + this.connection.skewMs)
+  }
+
+  /** Calls the scheduler, again where it is unavailable: for calls that may be repeated. */
+  callScheduler<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    terms: CallTerms = {},
+  ): Promise<Res> {
+    return this.#call(method, request, terms, this.connection.scheduler)
+  }
+
+  /** Calls the storage service in the same way. */
+  callStorage<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    terms: CallTerms = {},
+  ): Promise<Res> {
+    return this.#call(method, request, terms, this.connection.storage)
+  }
+
+  /** Repeats what may be repeated, for as long as a call is; for calls that are streams. */
+  repeat<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    return retrying({ ...this.#patience(), signal }, work)
+  }
+
+  #call<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    { signal, deadlineMs = CALL_MS_MAX, attempts, repeatMsMax }: CallTerms,
+    target: Connection['scheduler'],
+  ): Promise<Res> {
+    const { metadata } = this.identity
+    const call = () => callUnary(method, request, { signal, deadlineMs, metadata, target })
+    const untilMs = repeatMsMax === undefined ? undefined : this.clock.now() + repeatMsMax
+    const patience = attempts === undefined ? this.#patience() : { attempts }
+    const giveUp = () =>
+      patience.giveUp?.() === true || (untilMs !== undefined && this.clock.now() >= untilMs)
+    return retrying({ attempts: patience.attempts, giveUp, signal }, call)
+  }
+
+  /** How often to try: see {@link CallTerms.attempts}. */
+  #patience(): { readonly attempts: number; readonly giveUp?: () => boolean } {
+    const { signal } = this.identity
+    if (signal === undefined) return { attempts: ATTEMPTS_MAX }
+    let failures = 0
+    const giveUp = () => {
+      failures += 1
+      return failures >= ATTEMPTS_MAX && signal.aborted
+    }
+    return { attempts: Number.POSITIVE_INFINITY, giveUp }
+  }
+}
