@@ -8,8 +8,10 @@ import type { Queryable } from '@offstage/kit/database'
 import type { Completion } from '../domain/job.ts'
 import { JobState, leaving, TRANSITIONS, type Transition } from '../domain/job-state.ts'
 import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../ports.ts'
+import { additionalToJson } from './additional-result-codec.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
-import { additionalToJson, type ChangedRow, changedFromRow } from './job-rows.ts'
+import { errorToJson } from './job-error-codec.ts'
+import { type ChangedRow, changedFromRow } from './job-rows.ts'
 
 /**
  * The attempt that is spoken of is the present one. IS TRUE keeps the planner away from the index on
@@ -123,7 +125,7 @@ export async function endAttempts(
     ends.map((end) => end.result?.type || null),
     ends.map((end) => end.result?.sha256 ?? null),
     ends.map((end) => additionalToJson(end.additionalResult)),
-    ends.map((end) => (end.error === undefined ? null : JSON.stringify(end.error))),
+    ends.map((end) => errorToJson(end.error)),
     ends.map((end) => end.backoffMs),
     ends.map((end) => end.neverStarted ?? false),
   ])

@@ -3,6 +3,7 @@ import { BIRTHS, JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { NewJob } from '../ports.ts'
 import { gatesMoved } from './gates.ts'
+import { storedOptions } from './job-options-codec.ts'
 
 /**
  * The hot one: starts that give nothing but a method and parameters. It does not look for conflicts first, which would
@@ -178,7 +179,7 @@ function restOf(id: string, command: StartCommand, behind: boolean): string | nu
     paramsType: params.type || undefined,
     paramsSha256: params.sha256 && Buffer.from(params.sha256).toString('hex'),
     labels: command.labels,
-    options,
+    options: storedOptions(options),
     startTime: command.startTime,
     delayMs: command.delayMs || undefined,
     queueDeadlineMs: options?.queueDeadlineMs,

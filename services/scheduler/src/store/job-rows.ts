@@ -1,8 +1,11 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
-import type { CancelOutcome, Completion, Job, JobError, JobStanding } from '../domain/job.ts'
+import type { CancelOutcome, Completion, Job, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
-import type { Payload, StartOptions } from '../domain/start-command.ts'
+import type { Payload } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob } from '../ports.ts'
+import { additionalFromStored } from './additional-result-codec.ts'
+import { errorFromStored } from './job-error-codec.ts'
+import { optionsFromStored } from './job-options-codec.ts'
 
 const CANCEL_OUTCOMES: readonly CancelOutcome[] = [
   'unknown',
@@ -27,8 +30,8 @@ export interface StandingRow {
   result_address: string | null
   result_type: string | null
   result_sha256: Uint8Array | null
-  additional_result: { inline?: string; address?: string; type: string; sha256?: string } | null
-  error: JobError | null
+  additional_result: unknown
+  error: unknown
 }
 
 export function standingFromRow(row: StandingRow): JobStanding {
@@ -38,20 +41,11 @@ export function standingFromRow(row: StandingRow): JobStanding {
 
 function completionFromRow(row: StandingRow): Completion | undefined {
   if (!isTerminal(row.state) || row.finish_time === null) return undefined
-  const additional = row.additional_result
   return {
     state: row.state,
     result: payloadOf(row.result, row.result_address, row.result_type, row.result_sha256),
-    additionalResult:
-      additional === null
-        ? undefined
-        : payloadOf(
-            additional.inline === undefined ? null : Buffer.from(additional.inline, 'base64'),
-            additional.address ?? null,
-            additional.type,
-            additional.sha256 === undefined ? null : Buffer.from(additional.sha256, 'base64'),
-          ),
-    error: row.state === JobState.failed ? (row.error ?? undefined) : undefined,
+    additionalResult: additionalFromStored(row.additional_result),
+    error: row.state === JobState.failed ? errorFromStored(row.error) : undefined,
     cancelOutcome: CANCEL_OUTCOMES[row.cancel_outcome] ?? 'unknown',
     finishTime: row.finish_time,
   }
@@ -66,14 +60,6 @@ function payloadOf(
   if (address !== null) return { address, type: type ?? '', sha256: sha256 ?? undefined }
   if (inline !== null) return { inline, type: type ?? '' }
   return undefined
-}
-
-/** An additional result as it is stored. */
-export function additionalToJson(payload: Payload | undefined): string | null {
-  if (payload === undefined) return null
-  const { inline, address, type, sha256 } = payload
-  const base64 = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString('base64')
-  return JSON.stringify({ inline: base64(inline), address, type, sha256: base64(sha256) })
 }
 
 export const CHANGED_COLUMNS = `${STANDING_COLUMNS}, j.method, j.key, j.traceparent`
@@ -113,7 +99,7 @@ export interface ClaimedRow {
   params_type: string | null
   labels: Record<string, string> | null
   traceparent: string | null
-  options: StartOptions | null
+  options: unknown
 }
 
 export function claimedFromRow(row: ClaimedRow): ClaimedJob {
@@ -131,7 +117,7 @@ export function claimedFromRow(row: ClaimedRow): ClaimedJob {
     params: payloadOf(row.params, row.params_address, row.params_type) ?? { type: '' },
     labels: row.labels ?? undefined,
     traceparent: row.traceparent ?? '',
-    options: row.options ?? undefined,
+    options: optionsFromStored(row.options),
   }
 }
 
@@ -150,7 +136,7 @@ export interface JobRow extends ChangedRow {
   parent_id: string | null
   root_id: string | null
   labels: Record<string, string> | null
-  options: StartOptions | null
+  options: unknown
   revision: number
   kind: number
   request_id: string | null
@@ -194,9 +180,9 @@ export function jobFromRow(row: JobRow): Job {
     cancelRequested: open && row.cancel_time !== null,
     cancelReason: row.cancel_reason ?? '',
     traceparent: row.traceparent ?? '',
-    options: row.options ?? {},
+    options: optionsFromStored(row.options) ?? {},
     params: paramsFromRow(row),
-    lastError: open ? (row.error ?? undefined) : undefined,
+    lastError: open ? errorFromStored(row.error) : undefined,
     progress: undefined,
     attempts: undefined,
   }

@@ -12,6 +12,7 @@ import type { Database } from '@offstage/kit/database'
 import { leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { LeaseStore } from '../ports.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { errorInSql } from './job-error-codec.ts'
 import { type ChangedRow, changedFromRow } from './job-rows.ts'
 
 const READ_ROUND = {
@@ -43,6 +44,8 @@ const BEGIN_ROUND = {
 
 const POISONED = 'j.cancel_time IS NULL AND p.charge = 1 AND j.crash_count + 1 >= $2::int'
 
+const LOST = `'The job was given up: ' || (j.crash_count + 1) || ' executors were lost while they ran it.'`
+
 /** A job whose executors keep dying ends as failed (row J16, poison). */
 const RELEASE_LOST = {
   name: 'release_lost',
@@ -67,9 +70,7 @@ const RELEASE_LOST = {
         WHEN ${POISONED} THEN ${TRANSITIONS.poison.to} ELSE ${TRANSITIONS.requeue.to} END,
       cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
       finish_time = CASE WHEN j.cancel_time IS NOT NULL OR ${POISONED} THEN now() END,
-      error = CASE WHEN ${POISONED} THEN jsonb_build_object(
-        'brief', 'The job was given up: ' || (j.crash_count + 1) || ' executors were lost while they ran it.',
-        'detail', '', 'reason', 'EXECUTOR_LOST', 'retryable', false) ELSE j.error END
+      error = CASE WHEN ${POISONED} THEN ${errorInSql(LOST, 'EXECUTOR_LOST')} ELSE j.error END
     FROM picked p WHERE j.id = p.id`,
   }),
 }

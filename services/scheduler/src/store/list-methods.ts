@@ -1,6 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
-import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { KnownMethod } from '../ports.ts'
+import { definitionFromStored } from './method-definition-codec.ts'
 
 /** Executors are counted for the whole page at once. */
 const LIST = {
@@ -23,7 +23,7 @@ const LIST = {
 }
 
 interface Row {
-  definition: MethodDefinition
+  definition: unknown
   paused: boolean
   executors: number
 }
@@ -35,5 +35,9 @@ export async function listMethods(
   { size, after }: { readonly size: number; readonly after: string },
 ): Promise<KnownMethod[]> {
   const { rows } = await database.query<Row>(LIST, [namespace, after, size])
-  return rows.map(({ definition, paused, executors }) => ({ definition, paused, executors }))
+  return rows.map(({ definition, paused, executors }) => ({
+    definition: definitionFromStored(definition),
+    paused,
+    executors,
+  }))
 }

@@ -1,7 +1,7 @@
 import type { Database } from '@offstage/kit/database'
-import type { MethodTerms } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
 import { listMethods } from './list-methods.ts'
+import { definitionToJson, TERMS_OF, termsFromStored } from './method-definition-codec.ts'
 
 /** SQL for the lane a job `j` runs in: that of its method's definition, where it names none. */
 export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), (
@@ -22,7 +22,7 @@ const ANNOUNCE = {
 const FIND = {
   name: 'find_methods',
   text: `
-    SELECT m.definition - '{description,paramsSchema,resultSchema}'::text[] AS terms
+    SELECT ${TERMS_OF('m.definition')} AS terms
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(namespace, name, place)
     LEFT JOIN offstage.methods m ON m.namespace = u.namespace AND m.name = u.name
     ORDER BY u.place`,
@@ -40,15 +40,15 @@ export function createMethodStore(database: Database): MethodStore {
       await database.query(ANNOUNCE, [
         namespace,
         definitions.map((definition) => definition.name),
-        definitions.map((definition) => JSON.stringify(definition)),
+        definitions.map((definition) => definitionToJson(definition)),
       ])
     },
     async find(methods) {
-      const { rows } = await database.query<{ terms: MethodTerms | null }>(FIND, [
+      const { rows } = await database.query<{ terms: unknown }>(FIND, [
         methods.map(({ namespace }) => namespace),
         methods.map(({ name }) => name),
       ])
-      return rows.map(({ terms }) => terms ?? undefined)
+      return rows.map(({ terms }) => termsFromStored(terms))
     },
     list: (namespace, page) => listMethods(database, namespace, page),
     async names(namespace) {

@@ -3,6 +3,7 @@ import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { AttemptKey, ChangedJob } from '../ports.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { errorInSql } from './job-error-codec.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 
 const sweep = (name: string, pick: string, set: string) => ({
@@ -27,9 +28,10 @@ const EXPIRE_QUEUED = sweep(
   `SELECT j.id FROM offstage.jobs j
    WHERE ${leaving('expire', 'j.state')} AND j.attempt = 0 AND j.queue_deadline <= now()
    ORDER BY j.queue_deadline`,
-  `state = ${TRANSITIONS.expire.to}, finish_time = now(), error = jsonb_build_object(
-     'brief', 'The job was not started within its queue deadline.', 'detail', '',
-     'reason', 'DEADLINE_EXCEEDED', 'retryable', false)`,
+  `state = ${TRANSITIONS.expire.to}, finish_time = now(), error = ${errorInSql(
+    "'The job was not started within its queue deadline.'",
+    'DEADLINE_EXCEEDED',
+  )}`,
 )
 
 const FORCE_CANCELED = {

@@ -1,0 +1,26 @@
+/** What `jobs.options` holds. SQL reads `cancelWithParent` of it (insert-jobs.ts, cancel-jobs.ts). */
+import type { StartOptions } from '../domain/start-command.ts'
+import { retry } from './retry-codec.ts'
+import { createShape, flag, number, text } from './stored-shape.ts'
+
+const OPTIONS = createShape<StartOptions>('job options', 1, {
+  displayName: text,
+  scope: text,
+  resultAddress: text,
+  wantAdditionalResult: flag,
+  additionalResultAddress: text,
+  cancelWithParent: flag,
+  retry,
+  attemptDeadlineMs: number,
+  queueDeadlineMs: number,
+  tracestate: text,
+  paramsOwned: flag,
+})
+
+export function storedOptions(options: StartOptions | undefined) {
+  return options && OPTIONS.write(options)
+}
+
+export function optionsFromStored(stored: unknown): StartOptions | undefined {
+  return stored === null ? undefined : OPTIONS.read(stored)
+}

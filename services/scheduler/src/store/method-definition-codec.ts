@@ -1,0 +1,37 @@
+/** What `methods.definition` holds. SQL reads `lane` of it, and leaves out the long texts (methods.ts). */
+import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
+import { retry } from './retry-codec.ts'
+import { createShape, type Fields, number, required, text } from './stored-shape.ts'
+
+const TERMS: Fields<MethodTerms> = {
+  name: required(text),
+  lane: required(number),
+  retry,
+  queueDeadlineMs: number,
+  attemptDeadlineMs: number,
+}
+
+const TERMS_SHAPE = createShape<MethodTerms>('method definitions', 1, TERMS)
+
+const DEFINITION = createShape<MethodDefinition>('method definitions', 1, {
+  ...TERMS,
+  description: required(text),
+  paramsSchema: required(text),
+  resultSchema: required(text),
+})
+
+/** SQL for a definition without what starts have no need of. */
+export const TERMS_OF = (definition: string) =>
+  `${definition} - '{description,paramsSchema,resultSchema}'::text[]`
+
+export function definitionToJson(definition: MethodDefinition): string {
+  return JSON.stringify(DEFINITION.write(definition))
+}
+
+export function definitionFromStored(stored: unknown): MethodDefinition {
+  return DEFINITION.read(stored)
+}
+
+export function termsFromStored(stored: unknown): MethodTerms | undefined {
+  return stored === null ? undefined : TERMS_SHAPE.read(stored)
+}
