@@ -37,6 +37,27 @@ describe('running services', () => {
     expect(it.dev.stdout).toContain('PGlite runs without fsync')
   })
 
+  test('a method is paused and resumed, and a job that waits for that tells so', async () => {
+    expect(await it.offstage('pause', 'test.greet')).toMatchObject({ code: 0, stdout: 'paused\n' })
+    expect((await it.offstage('methods')).stdout).toMatch(/^test\.greet +inline +1 +yes/m)
+    const jobId = (await it.offstage('start', 'test.greet', '{"name":"Ann"}')).stdout.trim()
+    const explained = await it.offstage('explain', jobId)
+    expect(explained).toMatchObject({ code: 0 })
+    expect(explained.stdout).toMatch(/^The method test\.greet was paused by .* at .*Z\.\n$/)
+    await it.offstage('pause')
+    expect((await it.offstage('methods')).stderr).toBe('the namespace is paused\n')
+    const json = await it.offstage('explain', jobId, '--json')
+    expect(JSON.parse(json.stdout)).toMatchObject({ cause: 'paused', holders: ['default'] })
+
+    await it.offstage('resume')
+    const resumed = await it.offstage('resume', 'test.greet')
+    expect(resumed).toMatchObject({ code: 0, stdout: 'resumed\n' })
+    const done = await it.offstage('wait', jobId)
+    expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+    const unknown = await it.offstage('pause', 'test.gret')
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('METHOD_UNKNOWN') })
+  })
+
   test('jobs are counted, executors are listed, and a job tells its parameters and attempts', async () => {
     await it.offstage('start', 'test.bytes', '--wait')
     const started = await it.offstage('start', 'test.greet', '{"name":"Bob"}', '--wait')

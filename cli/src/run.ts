@@ -9,9 +9,12 @@ import { addCount } from './commands/count.ts'
 import { addDev } from './commands/dev.ts'
 import { helpLine } from './commands/error-texts.ts'
 import { addExecutors } from './commands/executors.ts'
+import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addHelp } from './commands/help.ts'
 import { addList } from './commands/list.ts'
+import { addMethods } from './commands/methods.ts'
+import { addPause } from './commands/pause.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -58,8 +61,11 @@ export async function run(args: readonly string[]): Promise<number> {
     addList,
     addCount,
     addGet,
+    addExplain,
     addCancel,
     addExecutors,
+    addMethods,
+    addPause,
     addHelp,
   ])
     add(program, context)

@@ -38,6 +38,13 @@ export async function answered<T>(call: Promise<T>): Promise<T> {
   }
 }
 
+/** All that a listing iterates over. */
+export async function allOf<T>(listing: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const one of listing) all.push(one)
+  return all
+}
+
 /** One line for the person at the terminal, apart from what a command prints for programs. */
 export function tell(line: string): void {
   process.stderr.write(`${line}\n`)

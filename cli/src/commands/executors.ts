@@ -1,6 +1,6 @@
 import type { ExecutorInfo } from '@offstage/sdk'
 import type { Command } from 'commander'
-import { answered, connect, tell } from './client.ts'
+import { allOf, answered, connect, tell } from './client.ts'
 import { showValue } from './show-completion.ts'
 import { linesOf } from './table.ts'
 
@@ -17,12 +17,6 @@ export function addExecutors(program: Command): void {
       else if (executors.length > 0) process.stdout.write(tableOf(executors))
       else tell('no executors')
     })
-}
-
-async function allOf<T>(listing: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const one of listing) all.push(one)
-  return all
 }
 
 const HEADINGS = ['EXECUTOR', 'STATE', 'SLOTS', 'ATTACHED', 'SCHEDULER', 'METHODS']

@@ -12,6 +12,7 @@ export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './jo
 export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { WaitCauseName, WaitExplanation } from './job-records.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
+export type { ListMethodsOptions, MethodInfo } from './namespace-calls.ts'
 export { Offstage } from './offstage.ts'
 export type {
   CancelOptions,

@@ -11,6 +11,7 @@ import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords, type WaitExplanation } from './job-records.ts'
+import { type ListMethodsOptions, type MethodInfo, NamespaceCalls } from './namespace-calls.ts'
 import type { CancelOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
@@ -30,6 +31,7 @@ import { warnOfUnreadToken } from './token-warning.ts'
 export class Offstage extends SessionCalls implements AsyncDisposable {
   readonly #session: Session
   readonly #records: JobRecords
+  readonly #namespace: NamespaceCalls
   readonly #ownsConnection: boolean
 
   /** Temp storage (rows S1 to S4). */
@@ -40,6 +42,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     super(session)
     this.#session = session
     this.#records = new JobRecords(session)
+    this.#namespace = new NamespaceCalls(session)
     this.#ownsConnection = ownsConnection
     this.storage = session.storage
   }
@@ -143,6 +146,40 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   /** Removes a finished job from the history. Not repeated by itself. */
   deleteJob(id: string): Promise<void> {
     return this.#records.delete(id)
+  }
+
+  /**
+   * Holds back the queued jobs of a method (row J20): once it resolves no job of it begins, on whichever scheduler. Starts are
+   * accepted and wait; what runs goes on. Idempotent.
+   * @throws OffstageError METHOD_UNKNOWN; PERMISSION_DENIED to who is neither operator nor administrator.
+   */
+  pauseMethod(method: string): Promise<void> {
+    return this.#namespace.pauseMethod(method)
+  }
+
+  /** Lets the jobs of a method go on. Idempotent; throws as {@link pauseMethod}. */
+  resumeMethod(method: string): Promise<void> {
+    return this.#namespace.resumeMethod(method)
+  }
+
+  /** Holds back the queued jobs of the client's namespace, as {@link pauseMethod} does those of a method. */
+  pauseNamespace(): Promise<void> {
+    return this.#namespace.pauseNamespace()
+  }
+
+  /** Lets the jobs of the namespace go on, but those of methods that are paused themselves. Idempotent. */
+  resumeNamespace(): Promise<void> {
+    return this.#namespace.resumeNamespace()
+  }
+
+  /** Whether the client's namespace is paused; of its methods {@link listMethods} tells. */
+  isNamespacePaused(): Promise<boolean> {
+    return this.#namespace.isPaused()
+  }
+
+  /** Lists the methods that executors have ever announced, by name, page after page as they are iterated. */
+  listMethods(options: ListMethodsOptions = {}): AsyncIterableIterator<MethodInfo> {
+    return this.#namespace.listMethods(options)
   }
 
   /** Ends the watch stream, and the connections unless it is the client of a job. Waits still going on reject. */

@@ -1,0 +1,34 @@
+import type { MethodInfo } from '@offstage/sdk'
+import type { Command } from 'commander'
+import { allOf, answered, connect, tell } from './client.ts'
+import { showValue } from './show-completion.ts'
+import { linesOf } from './table.ts'
+
+/** `offstage methods`: what can be started. */
+export function addMethods(program: Command): void {
+  program
+    .command('methods')
+    .description('list the methods executors have announced, and whether they are paused')
+    .option('--json', 'with the schemas of parameters and results')
+    .action(async ({ json }: { readonly json?: boolean }, command: Command) => {
+      await using offstage = await answered(connect(command))
+      const methods = await answered(allOf(offstage.listMethods({ pageSize: 1_000 })))
+      if (json) showValue(methods)
+      else if (methods.length > 0) process.stdout.write(tableOf(methods))
+      else tell('no methods: no executor has attached to this namespace yet')
+      if (await answered(offstage.isNamespacePaused())) tell('the namespace is paused')
+    })
+}
+
+const HEADINGS = ['METHOD', 'LANE', 'EXECUTORS', 'PAUSED', 'DESCRIPTION']
+
+function tableOf(methods: readonly MethodInfo[]): string {
+  const rows = methods.map(({ name, lane, executorCount, isPaused, description }) => [
+    name,
+    lane,
+    String(executorCount),
+    isPaused ? 'yes' : '-',
+    description.replaceAll(/\s+/g, ' '),
+  ])
+  return linesOf([HEADINGS, ...rows])
+}
