@@ -1,4 +1,4 @@
-import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -54,4 +54,25 @@ test('of databases that bind a directory at the same moment one has it', async (
   const store = await openDiskBlobs(directory)
   const bound = await Promise.all(['one', 'two', 'three'].map((id) => store.bind(fresh(id))))
   expect(bound.filter(({ kind }) => kind === 'bound')).toHaveLength(1)
+})
+
+test('what is written into another directory that stands in the place of the one taken is never durable', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'offstage-blobs-'))
+  await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
+  const [data, away] = [join(directory, 'data'), join(directory, 'away')]
+  const store = await openDiskBlobs(data)
+  await store.bind(fresh('one'))
+  await rename(data, away)
+  // As a disk that was mounted in its place would have it.
+  await (await openDiskBlobs(data)).bind(fresh('two'))
+  {
+    await using writer = await store.create('0123456789abcdef')
+    await writer.write(Buffer.from('bytes'))
+    await expect(writer.sync()).rejects.toMatchObject({ kind: 'unavailable' })
+  }
+  await rm(data, { recursive: true })
+  await rename(away, data)
+  await using writer = await store.create('0123456789abcdef')
+  await writer.write(Buffer.from('bytes'))
+  await writer.sync()
 })

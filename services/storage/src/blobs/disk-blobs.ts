@@ -8,7 +8,8 @@
  * Invariants:
  *  1. A blob is durable when `sync` resolves: the file and the folder that names it are fsynced.
  *     Whether it still has its name is looked at then: a file that lost it can be synced as well.
- *  2. No blob is taken for missing while the directory itself is: the mark that binds it says so.
+ *  2. No blob is taken for missing while the directory itself is, and none is durable in another that stands in its place:
+ *     the mark that binds it says so.
  *  3. A reader has the file open, so deleting the blob takes nothing from it.
  */
 import { type FileHandle, open, opendir, stat, statfs, unlink } from 'node:fs/promises'
@@ -37,7 +38,7 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
 
   function writerOf(blobId: string, file: FileHandle, offset: number): BlobWriter {
     const [folder, path] = [folderOf(blobId), pathOf(blobId)]
-    return diskWriter({ blobId, file, offset, folder, path, root })
+    return diskWriter({ blobId, file, offset, folder, path, root, refuseOtherDirectory })
   }
   async function openFile(blobId: string, flags: string): Promise<FileHandle | undefined> {
     const action = 'cannot open a blob'
@@ -133,9 +134,11 @@ interface WriterParts {
   readonly folder: string
   readonly path: string
   readonly root: string
+  refuseOtherDirectory(): Promise<void>
 }
 
-function diskWriter({ blobId, file, offset, folder, path, root }: WriterParts): BlobWriter {
+function diskWriter(parts: WriterParts): BlobWriter {
+  const { blobId, file, offset, folder, path, root } = parts
   let position = offset
   return {
     blobId,
@@ -155,6 +158,7 @@ function diskWriter({ blobId, file, offset, folder, path, root }: WriterParts): 
         await file.sync()
         await syncFolder(folder)
         await refuseUnlinked(file, path)
+        await parts.refuseOtherDirectory()
       } catch (error) {
         throw errorFromDisk(error, `cannot write in ${root}`)
       }
