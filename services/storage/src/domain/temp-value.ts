@@ -56,6 +56,8 @@ export interface PutTrailer {
 export interface ResumeHeader {
   readonly uploadId: UploadId
   readonly offset: number
+  /** What it says once more of the value; undefined where it does not. */
+  readonly told: Partial<PutHeader>
 }
 
 /** The first message of a put. */

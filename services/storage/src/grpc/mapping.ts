@@ -93,12 +93,16 @@ function trailerFrom({ sha256 }: PutValueTrailer): PutTrailer {
   return check.done({ sha256: check.sha256('trailer.sha256', sha256) })
 }
 
-function resumeFrom({ uploadId, offset, trailer }: PutValueHeader): PutOpening {
+function resumeFrom(header: PutValueHeader): PutOpening {
+  const { uploadId, offset, trailer, contentType } = header
   const check = new FieldCheck()
+  if (header.requestId !== '') check.fault('header.request_id', 'is for puts without an upload')
+  const whole = headerFrom(header, check)
+  const told = { ...whole, contentType: contentType === '' ? undefined : whole.contentType }
   const id = check.id('header.upload_id', uploadId, parseUploadId)
   const at = check.count('header.offset', offset)
-  const header = { uploadId: check.done(id), offset: check.done(at) }
-  return { kind: 'resume', header, promisesTrailer: trailer }
+  const resume = { uploadId: check.done(id), offset: check.done(at), told }
+  return { kind: 'resume', header: resume, promisesTrailer: trailer }
 }
 
 export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHeader {

@@ -19,11 +19,12 @@ import type { Refusal } from '@offstage/kit/grpc'
 import { isSound, PART_BYTES, PartSums } from '../blobs/part-sums.ts'
 import { faultOfChecksum, faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
-import type { ResumeHeader, StoredValue } from '../domain/temp-value.ts'
+import type { PutHeader, ResumeHeader, StoredValue } from '../domain/temp-value.ts'
 import { type KeptLease, keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
 import type { Storage, Upload } from '../ports.ts'
 import {
+  invalidField,
   offsetInvalid,
   prefixDamaged,
   refusalFromWrite,
@@ -41,7 +42,7 @@ const LOOK_EVERY_MS = 100
 export async function resumeUpload(
   storage: Storage,
   actor: Actor,
-  { uploadId, offset }: ResumeHeader,
+  { uploadId, offset, told }: ResumeHeader,
   body: PutBody,
 ): Promise<StoredValue> {
   await getUpload(storage, actor, uploadId)
@@ -51,6 +52,7 @@ export async function resumeUpload(
     // Again, for the call before may have come further.
     const upload = await getUpload(storage, actor, uploadId)
     if (upload.kind === 'finished') return upload.value
+    refuseOther(upload, told)
     if (offset !== upload.received) {
       const text = `the upload stands at ${upload.received}, not at ${offset}`
       throw offsetInvalid(text, upload.received)
@@ -60,6 +62,29 @@ export async function resumeUpload(
     await storage.uploads.release(uploadId, writer)
   }
 }
+
+/** What the value will be was said at the start of its upload; a call that says something else means another. */
+function refuseOther({ namespace, owner, header }: Upload, told: Partial<PutHeader>): void {
+  const begun = { ...header, namespace, owner }
+  const same = (one: unknown, other: unknown) =>
+    Buffer.isBuffer(one) && Buffer.isBuffer(other) ? one.equals(other) : one === other
+  for (const [name, field] of Object.entries(FIELDS)) {
+    const said = told[name as keyof typeof FIELDS]
+    if (said === undefined || same(said, begun[name as keyof typeof FIELDS])) continue
+    throw invalidField(`header.${field}`, 'is not what the upload was started with')
+  }
+}
+
+const FIELDS = {
+  namespace: 'namespace',
+  address: 'address',
+  contentType: 'content_type',
+  scope: 'scope',
+  timeToLiveMs: 'time_to_live',
+  sha256: 'sha256',
+  size: 'size',
+  owner: 'owner',
+} as const satisfies Partial<Record<keyof PutHeader, string>>
 
 /** Invariant 1. An upload that has ended needs no lease. */
 async function acquire(storage: Storage, uploadId: UploadId, writer: string): Promise<void> {

@@ -240,3 +240,22 @@ test('an upload to an address that is gone by the end is refused', async () => {
   expect(refusal.reason).toBe('VALUE_NOT_FOUND')
   expect((await refusalOf(ann.getUpload(uploadId))).reason).toBe('UPLOAD_NOT_FOUND')
 })
+
+test('a resume may say what the start said, and nothing else', async () => {
+  const bytes = Buffer.from('x')
+  const header = { contentType: 'text/plain', size: 1n, sha256: sha256(bytes) }
+  const uploadId = await ann.startUpload(header)
+  for (const [field, other] of [
+    ['header.content_type', { contentType: 'text/html' }],
+    ['header.size', { size: 2n }],
+    ['header.sha256', { sha256: sha256(Buffer.from('y')) }],
+    ['header.namespace', { namespace: 'elsewhere' }],
+    ['header.owner', { owner: 'bob' }],
+    ['header.request_id', { requestId: 'r' }],
+  ] as const) {
+    const refusal = await refusalOf(ann.put(bytes, { ...header, ...other, uploadId }))
+    expect(refusal).toMatchObject({ reason: 'INVALID_FIELD', fields: [field] })
+  }
+  const same = { ...header, namespace: 'default', owner: 'ann' }
+  expect(await ann.put(bytes, { ...same, uploadId })).toMatchObject({ contentType: 'text/plain' })
+})

@@ -74,7 +74,8 @@ export interface PutValueHeader {
     | bigint
     | undefined;
   /**
-   * Continues an upload from StartUpload; namespace, address and so on are those given there. One that is complete answers as it
+   * Continues an upload from StartUpload; namespace, address and so on are those given there, and refused where they are set to
+   * something else. One that is complete answers as it
    * did when it became so.
    */
   uploadId: string;
