@@ -37,7 +37,7 @@ export const schedulerFields = {
     description: 'A job fails after this many executors were lost while they ran it',
   }),
   claimSweepMs: variable('OFFSTAGE_SCHEDULER_CLAIM_SWEEP', millis.default(1_000), {
-    description: 'How often queues are read without a hint',
+    description: 'How often queues, and what is paused, are read without a hint',
   }),
   waitSweepMs: variable('OFFSTAGE_SCHEDULER_WAIT_SWEEP', millis.default(1_000), {
     description: 'How often awaited jobs are read without a hint',

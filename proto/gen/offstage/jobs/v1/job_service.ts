@@ -74,7 +74,7 @@ export namespace JobDimension {
 export const WaitCause = {
   /** WAIT_CAUSE_UNSPECIFIED - Not set. */
   WAIT_CAUSE_UNSPECIFIED: 0,
-  /** WAIT_CAUSE_NONE - Nothing: it runs or has ended. */
+  /** WAIT_CAUSE_NONE - Nothing: it runs, has ended, or is about to be assigned. */
   WAIT_CAUSE_NONE: 1,
   /** WAIT_CAUSE_NOT_DUE - Its start time is in the future, or a retry waits for its backoff. */
   WAIT_CAUSE_NOT_DUE: 2,
@@ -82,11 +82,11 @@ export const WaitCause = {
   WAIT_CAUSE_KEY: 3,
   /** WAIT_CAUSE_LIMIT - A concurrency or rate limit. */
   WAIT_CAUSE_LIMIT: 4,
-  /** WAIT_CAUSE_NO_EXECUTOR - No attached executor knows the method. */
+  /** WAIT_CAUSE_NO_EXECUTOR - No attached executor that takes work knows the method. */
   WAIT_CAUSE_NO_EXECUTOR: 5,
   /** WAIT_CAUSE_NO_SLOT - Executors know the method, but none has a free slot in the lane. */
   WAIT_CAUSE_NO_SLOT: 6,
-  /** WAIT_CAUSE_PAUSED - Its method or queue is paused. */
+  /** WAIT_CAUSE_PAUSED - Its method or its namespace is paused. */
   WAIT_CAUSE_PAUSED: 7,
   /** WAIT_CAUSE_EXCLUSIVE_MODE - The namespace is in exclusive mode. */
   WAIT_CAUSE_EXCLUSIVE_MODE: 8,
@@ -492,7 +492,7 @@ export interface ExplainJobResponse {
   cause: WaitCause;
   /** One sentence for a person. */
   text: string;
-  /** The jobs, sessions or limits that hold it. */
+  /** What holds it, at most 10: jobs for a key and for children, executor sessions for a slot, the name of what is paused. */
   holders: string[];
   /** How many jobs are ahead of it in its queue, counted up to 10,000. */
   ahead: number;

@@ -3527,7 +3527,10 @@ export const NamespaceServiceService = {
       Buffer.from(ListExecutorsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListExecutorsResponse => ListExecutorsResponse.decode(value),
   },
-  /** Holds back queued jobs of a whole namespace (row J20). Idempotent. */
+  /**
+   * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
+   * accepted and wait; what runs goes on. Idempotent.
+   */
   pauseNamespace: {
     path: "/offstage.jobs.v1.NamespaceService/PauseNamespace" as const,
     requestStream: false as const,
@@ -3539,7 +3542,7 @@ export const NamespaceServiceService = {
       Buffer.from(PauseNamespaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseNamespaceResponse => PauseNamespaceResponse.decode(value),
   },
-  /** Lets queued jobs of a namespace run again. Idempotent. */
+  /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
   resumeNamespace: {
     path: "/offstage.jobs.v1.NamespaceService/ResumeNamespace" as const,
     requestStream: false as const,
@@ -3551,7 +3554,10 @@ export const NamespaceServiceService = {
       Buffer.from(ResumeNamespaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeNamespaceResponse => ResumeNamespaceResponse.decode(value),
   },
-  /** Holds back queued jobs of a method (row J20). Idempotent. */
+  /**
+   * Holds back queued jobs of a method (row J20), as PauseNamespace does those of a namespace. METHOD_UNKNOWN for one that no executor
+   * has announced. Idempotent.
+   */
   pauseMethod: {
     path: "/offstage.jobs.v1.NamespaceService/PauseMethod" as const,
     requestStream: false as const,
@@ -3561,7 +3567,7 @@ export const NamespaceServiceService = {
     responseSerialize: (value: PauseMethodResponse): Buffer => Buffer.from(PauseMethodResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseMethodResponse => PauseMethodResponse.decode(value),
   },
-  /** Lets queued jobs of a method run again. Idempotent. */
+  /** Lets queued jobs of a method run again. METHOD_UNKNOWN as for PauseMethod. Idempotent. */
   resumeMethod: {
     path: "/offstage.jobs.v1.NamespaceService/ResumeMethod" as const,
     requestStream: false as const,
@@ -3599,13 +3605,19 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   listMethods: handleUnaryCall<ListMethodsRequest, ListMethodsResponse>;
   /** Lists the executors that are attached, whichever replica they are attached to. */
   listExecutors: handleUnaryCall<ListExecutorsRequest, ListExecutorsResponse>;
-  /** Holds back queued jobs of a whole namespace (row J20). Idempotent. */
+  /**
+   * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
+   * accepted and wait; what runs goes on. Idempotent.
+   */
   pauseNamespace: handleUnaryCall<PauseNamespaceRequest, PauseNamespaceResponse>;
-  /** Lets queued jobs of a namespace run again. Idempotent. */
+  /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
   resumeNamespace: handleUnaryCall<ResumeNamespaceRequest, ResumeNamespaceResponse>;
-  /** Holds back queued jobs of a method (row J20). Idempotent. */
+  /**
+   * Holds back queued jobs of a method (row J20), as PauseNamespace does those of a namespace. METHOD_UNKNOWN for one that no executor
+   * has announced. Idempotent.
+   */
   pauseMethod: handleUnaryCall<PauseMethodRequest, PauseMethodResponse>;
-  /** Lets queued jobs of a method run again. Idempotent. */
+  /** Lets queued jobs of a method run again. METHOD_UNKNOWN as for PauseMethod. Idempotent. */
   resumeMethod: handleUnaryCall<ResumeMethodRequest, ResumeMethodResponse>;
 }
 
@@ -3802,7 +3814,10 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListExecutorsResponse) => void,
   ): ClientUnaryCall;
-  /** Holds back queued jobs of a whole namespace (row J20). Idempotent. */
+  /**
+   * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
+   * accepted and wait; what runs goes on. Idempotent.
+   */
   pauseNamespace(
     request: PauseNamespaceRequest,
     callback: (error: ServiceError | null, response: PauseNamespaceResponse) => void,
@@ -3818,7 +3833,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseNamespaceResponse) => void,
   ): ClientUnaryCall;
-  /** Lets queued jobs of a namespace run again. Idempotent. */
+  /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
   resumeNamespace(
     request: ResumeNamespaceRequest,
     callback: (error: ServiceError | null, response: ResumeNamespaceResponse) => void,
@@ -3834,7 +3849,10 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeNamespaceResponse) => void,
   ): ClientUnaryCall;
-  /** Holds back queued jobs of a method (row J20). Idempotent. */
+  /**
+   * Holds back queued jobs of a method (row J20), as PauseNamespace does those of a namespace. METHOD_UNKNOWN for one that no executor
+   * has announced. Idempotent.
+   */
   pauseMethod(
     request: PauseMethodRequest,
     callback: (error: ServiceError | null, response: PauseMethodResponse) => void,
@@ -3850,7 +3868,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseMethodResponse) => void,
   ): ClientUnaryCall;
-  /** Lets queued jobs of a method run again. Idempotent. */
+  /** Lets queued jobs of a method run again. METHOD_UNKNOWN as for PauseMethod. Idempotent. */
   resumeMethod(
     request: ResumeMethodRequest,
     callback: (error: ServiceError | null, response: ResumeMethodResponse) => void,
