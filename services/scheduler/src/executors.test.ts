@@ -58,6 +58,22 @@ test('an executor is told with all it said of itself, and with the slots its job
   await until(async () => (await of())?.draining === true, { what: 'the word that it drains' })
 })
 
+test('a job that was queued without a lane counts, and tells its attempt, in that of its method', async () => {
+  await using it = await start()
+  const hello = { lanes: [{ lane: 2, slots: 5 }], methods: [{ name: 'a', lane: 2 }] } as const
+  await using executor = await attachExecutor(it.address, { slots: 0, hello })
+  const { jobId } = await it.jobs.start({ method: 'a' })
+  expect((await it.jobs.get(jobId)).attempts).toEqual([])
+  executor.say({ credits: [{ lane: 2, slots: 1 }] })
+  await executor.assigned(1)
+  const [told] = (await list(it.address, {})).executors
+  expect(told?.lanes).toEqual([{ lane: 2, slots: 5, used: 1 }])
+  expect((await it.jobs.get(jobId)).attempts).toMatchObject([{ attempt: 1, lane: 2 }])
+  executor.say({ handedBack: [{ jobId, attempt: 1 }] })
+  await until(async () => (await it.jobs.get(jobId)).state === proto.JobState.JOB_STATE_QUEUED)
+  expect((await it.jobs.get(jobId)).attempts).toMatchObject([{ attempt: 1, lane: 2, outcome: 2 }])
+})
+
 test('a replica tells the executors of another, page by page, and only of the namespace', async () => {
   await using it = await start()
   await using database = await openPostgres({ url: it.url, poolSize: 2 })
