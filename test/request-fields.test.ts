@@ -7,12 +7,20 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { createExecutor, readExecutorConfig } from '@offstage/executor'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import type { DescMessage } from '@offstage/proto/descriptor-files'
-import { AttachRequest, ExecutorServiceService } from '@offstage/proto/executor'
+import {
+  AttachRequest,
+  DescribeExecutorRequest,
+  DrainRequest,
+  ExecutorControlServiceService,
+  ExecutorServiceService,
+} from '@offstage/proto/executor'
 import * as proto from '@offstage/proto/jobs'
 import * as storage from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
@@ -90,6 +98,8 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
     [hello, reports],
     [hello, data],
   ],
+  'ExecutorControlService.DescribeExecutor': [[DescribeExecutorRequest.fromPartial({})]],
+  'ExecutorControlService.Drain': [[DrainRequest.fromPartial({ grace: seconds(1) })]],
   'StorageService.PutValue': [
     [
       put({ $case: 'header', value: header({ trailer: true }) }),
@@ -125,13 +135,14 @@ interface Watched extends AnyRpc {
 }
 
 const rpcs = new Map<string, Watched>()
-const addresses: { scheduler: string; storage: string } = { scheduler: '', storage: '' }
+const addresses = { scheduler: '', executor: '', storage: '' }
 
 for (const [server, definition] of [
   ['scheduler', proto.JobServiceService],
   ['scheduler', proto.ScheduleServiceService],
   ['scheduler', proto.NamespaceServiceService],
   ['scheduler', ExecutorServiceService],
+  ['executor', ExecutorControlServiceService],
   ['storage', storage.StorageServiceService],
 ] as const) {
   for (const rpc of Object.values(definition)) {
@@ -163,6 +174,15 @@ beforeAll(async () => {
   it.use(values)
   await values.start()
   addresses.storage = values.address
+  const executorEnv = {
+    OFFSTAGE_JOBS: fileURLToPath(new URL('./cluster/jobs.ts', import.meta.url)),
+    OFFSTAGE_SCHEDULER: scheduler.address,
+    OFFSTAGE_STORAGE: values.address,
+    OFFSTAGE_EXECUTOR_PORT: '0',
+  }
+  const executor = it.use(createExecutor({ config: readExecutorConfig(executorEnv), log }))
+  await executor.start()
+  addresses.executor = executor.address
   const attach = rpcs.get('ExecutorService.Attach')
   if (attach !== undefined) await callAnyRpc(attach, [hello], {})
 })
