@@ -44,12 +44,6 @@ describe('running services', () => {
     const explained = await it.offstage('explain', jobId)
     expect(explained).toMatchObject({ code: 0 })
     expect(explained.stdout).toMatch(/^The method test\.greet was paused by .* at .*Z\.\n$/)
-    await it.offstage('pause')
-    expect((await it.offstage('methods')).stderr).toBe('the namespace is paused\n')
-    const json = await it.offstage('explain', jobId, '--json')
-    expect(JSON.parse(json.stdout)).toMatchObject({ cause: 'paused', holders: ['default'] })
-
-    await it.offstage('resume')
     const resumed = await it.offstage('resume', 'test.greet')
     expect(resumed).toMatchObject({ code: 0, stdout: 'resumed\n' })
     const done = await it.offstage('wait', jobId)

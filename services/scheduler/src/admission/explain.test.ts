@@ -101,7 +101,7 @@ test('a queued job is told apart by whether there is an executor, and how many a
   expect(await it.jobs.explain(low.jobId)).toMatchObject({
     ...none,
     ahead: 2,
-    text: 'All 1 slots for test.job in the lane inline are taken, or promised to jobs ahead of it.',
+    text: 'Of 1 slots for test.job in the lane inline none is free for it.',
   })
   it.executor.say({ draining: true })
   await expect

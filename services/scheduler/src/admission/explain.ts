@@ -59,7 +59,7 @@ function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): stri
     case 'no-slot':
       return gate.slots === 0
         ? `No executor that runs ${method} has the lane ${LANES[lane]}.`
-        : `All ${gate.slots} slots for ${method} in the lane ${LANES[lane]} are taken, or promised to jobs ahead of it.`
+        : `Of ${gate.slots} slots for ${method} in the lane ${LANES[lane]} none is free for it.`
   }
 }
 
