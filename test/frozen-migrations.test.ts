@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+
+/** SHA-256 of each migration. A new file adds its line here; the lines there are stay as they are. */
+const FROZEN: Readonly<Record<string, string>> = {
+  'scheduler/0001-jobs.sql': '4185e3262ab56b9e4e27ef9c16c039d31e583ab80acaf6e8c4d16e9dcfe118f6',
+  'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
+}
+
+const SERVICES = ['scheduler', 'storage']
+
+test('migrations stay as they are: every change is a new one', async () => {
+  const found: Record<string, string> = {}
+  for (const service of SERVICES) {
+    const folder = new URL(`../services/${service}/src/store/migrations/`, import.meta.url)
+    for (const file of (await readdir(folder)).sort()) {
+      const sql = (await readFile(new URL(file, folder), 'utf8')).replaceAll('\r\n', '\n')
+      found[`${service}/${file}`] = createHash('sha256').update(sql).digest('hex')
+    }
+  }
+  expect(found, 'a new number for every change: databases refuse a migration that differs').toEqual(
+    FROZEN,
+  )
+})
