@@ -1,5 +1,6 @@
 /** The payload of a refusal as it crosses the wire: `google.rpc.Status` in one metadata entry. */
 
+import { durationFrom, msFrom } from './durations.ts'
 import { ERROR_DOMAIN } from './reasons.ts'
 import { BadRequest, ErrorInfo, Help, RetryInfo, Status } from './rpc.ts'
 
@@ -44,7 +45,7 @@ export function encodeErrorDetails(fault: ErrorDetails): Buffer {
     add('BadRequest', BadRequest.encode(request).finish())
   }
   if (fault.retryDelayMs !== undefined) {
-    const retryDelay = durationFromMs(fault.retryDelayMs)
+    const retryDelay = durationFrom(fault.retryDelayMs)
     add('RetryInfo', RetryInfo.encode({ retryDelay }).finish())
   }
   if (fault.helpUrl !== undefined) {
@@ -81,7 +82,7 @@ export function decodeErrorDetails(bytes: Uint8Array): ErrorDetails {
         break
       case 'google.rpc.RetryInfo': {
         const { retryDelay } = RetryInfo.decode(value)
-        if (retryDelay) found.retryDelayMs = msFromDuration(retryDelay)
+        if (retryDelay) found.retryDelayMs = msFrom(retryDelay)
         break
       }
       case 'google.rpc.Help':
@@ -90,13 +91,4 @@ export function decodeErrorDetails(bytes: Uint8Array): ErrorDetails {
     }
   }
   return found
-}
-
-function durationFromMs(ms: number): { seconds: bigint; nanos: number } {
-  const seconds = Math.floor(ms / 1000)
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) }
-}
-
-function msFromDuration(duration: { seconds: bigint; nanos: number }): number {
-  return Number(duration.seconds) * 1000 + duration.nanos / 1e6
 }

@@ -1,3 +1,4 @@
+import { durationFrom } from '@offstage/proto/durations'
 import type {
   CancelJobResponse,
   JobState,
@@ -5,7 +6,6 @@ import type {
 } from '@offstage/proto/jobs'
 import { JobState as State } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
-import { durationFrom } from '../jobs/policies.ts'
 import { whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import {

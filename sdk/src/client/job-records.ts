@@ -1,7 +1,7 @@
+import { durationFrom } from '@offstage/proto/durations'
 import { WaitCause } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
-import { durationFrom } from '../jobs/policies.ts'
 import type { Calls } from './calls.ts'
 import { jobNotFound } from './job-errors.ts'
 import {

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js'
+import { durationFrom } from '@offstage/proto/durations'
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { checkValue } from '../jobs/check-value.ts'
@@ -11,7 +12,7 @@ import {
   JSON_TYPE,
   PARAMS_BYTES_MAX,
 } from '../jobs/payload.ts'
-import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
+import { deadlinesFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
 import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
 import type { Session } from './session.ts'

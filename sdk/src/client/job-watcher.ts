@@ -3,6 +3,8 @@
  * the truth (row L2). However many waits there are for a job, it is one target and one polled id; waits that
  * follow each other within one turn of the event loop, such as a loop of `waitAny`, go on with the same one.
  */
+
+import { durationFrom } from '@offstage/proto/durations'
 import {
   JobState,
   type JobStatus,
@@ -11,7 +13,6 @@ import {
   WaitMode,
 } from '@offstage/proto/jobs'
 import { closedError, OffstageError, openBidi } from '../grpc/mod.ts'
-import { durationFrom } from '../jobs/policies.ts'
 import type { Calls } from './calls.ts'
 import type { JobMessage } from './events.ts'
 import { GrowingPoll } from './growing-poll.ts'

@@ -3,9 +3,9 @@
  * until the lease has run out by this client's clock; then the scope is lost, and its signal says so.
  */
 import { randomUUID } from 'node:crypto'
+import { durationFrom } from '@offstage/proto/durations'
 import { OffstageError } from '../grpc/mod.ts'
 import type { IdleTimer } from '../idle/clock.ts'
-import { durationFrom } from '../jobs/policies.ts'
 import type { Calls } from './calls.ts'
 import type { Scope, ScopeOptions } from './storage-calls.ts'
 

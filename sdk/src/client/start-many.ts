@@ -3,11 +3,12 @@
  * of up to 500 jobs, 8 at a time; a call is built when its turn comes, so a long list is never encoded
  * at once.
  */
+
+import { durationFrom } from '@offstage/proto/durations'
 import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
 import { INLINE_BYTES_MAX } from '../jobs/payload.ts'
-import { durationFrom } from '../jobs/policies.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'

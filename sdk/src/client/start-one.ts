@@ -1,5 +1,5 @@
+import { durationFrom } from '@offstage/proto/durations'
 import { checkOptions } from '../arguments/check-options.ts'
-import { durationFrom } from '../jobs/policies.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'

@@ -1,5 +1,6 @@
 import { isLonger, isMethodName } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import { shown } from '../arguments/shown.ts'
 import type { DeadlineOptions, JobMethod, RetryOptions } from './method.ts'
 
@@ -7,8 +8,6 @@ const LANES: readonly unknown[] = [undefined, 'inline', 'task', 'work']
 
 /** Ten years. */
 export const DURATION_MS_MAX = LIMITS.durationMsMax
-/** What the scheduler takes where a policy names no first pause. */
-const INITIAL_BACKOFF_MS_DEFAULT = 1000
 
 const RETRY_RANGES: Readonly<Record<keyof RetryOptions, readonly [min: number, max: number]>> = {
   maxAttempts: [1, LIMITS.maxAttemptsMax],
@@ -58,7 +57,7 @@ export function checkRetry(
     }
   }
   if (!Number.isInteger(retry?.maxAttempts ?? 1)) refuse('retry.maxAttempts', 'must be whole')
-  const { initialBackoffMs = INITIAL_BACKOFF_MS_DEFAULT, backoffMsMax } = retry ?? {}
+  const { initialBackoffMs = RETRY_DEFAULTS.initialBackoffMs, backoffMsMax } = retry ?? {}
   if (backoffMsMax !== undefined && backoffMsMax < initialBackoffMs) {
     refuse('retry.backoffMsMax', `must not be below initialBackoffMs, ${initialBackoffMs}`)
   }

@@ -25,4 +25,4 @@ export {
   JSON_TYPE,
   jsonText,
 } from './payload.ts'
-export { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from './policies.ts'
+export { deadlinesFrom, laneFrom, retryPolicyFrom } from './policies.ts'

@@ -1,6 +1,6 @@
 import { Lane } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
-import { deadlinesFrom, durationFrom, laneFrom, retryPolicyFrom } from './policies.ts'
+import { deadlinesFrom, laneFrom, retryPolicyFrom } from './policies.ts'
 
 test('a retry policy given in part is filled with the documented defaults', () => {
   expect(retryPolicyFrom({ maxAttempts: 5 })).toEqual({
@@ -24,6 +24,9 @@ test('what is not set stays unset, so that the method decides', () => {
   })
 })
 
-test('fractions of a millisecond survive', () => {
-  expect(durationFrom(0.25)).toEqual({ seconds: 0n, nanos: 250_000 })
+test('a first pause longer than the default of the longest is that, and no policy the scheduler refuses', () => {
+  expect(retryPolicyFrom({ initialBackoffMs: 600_000 })).toMatchObject({
+    initialBackoff: { seconds: 600n, nanos: 0 },
+    maxBackoff: { seconds: 600n, nanos: 0 },
+  })
 })

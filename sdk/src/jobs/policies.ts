@@ -1,6 +1,7 @@
 /** How options of definitions and starts look on the wire. */
+import { durationFrom } from '@offstage/proto/durations'
 import { type Deadlines, Lane, type RetryPolicy } from '@offstage/proto/jobs'
-import type { Duration } from '@offstage/proto/rpc'
+import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { DeadlineOptions, LaneName, RetryOptions } from './method.ts'
 
 const LANES = {
@@ -26,12 +27,13 @@ export function laneNameFrom(lane: Lane): LaneName {
 /** Fills the gaps with the documented defaults (row J16); unset stays unset. */
 export function retryPolicyFrom(options: RetryOptions | undefined): RetryPolicy | undefined {
   if (options === undefined) return undefined
+  const { initialBackoffMs = RETRY_DEFAULTS.initialBackoffMs } = options
   return {
-    maxAttempts: options.maxAttempts ?? 1,
-    initialBackoff: durationFrom(options.initialBackoffMs ?? 1000),
-    backoffMultiplier: options.backoffMultiplier ?? 2,
-    maxBackoff: durationFrom(options.backoffMsMax ?? 300_000),
-    jitter: options.jitter ?? 0.2,
+    maxAttempts: options.maxAttempts ?? RETRY_DEFAULTS.maxAttempts,
+    initialBackoff: durationFrom(initialBackoffMs),
+    backoffMultiplier: options.backoffMultiplier ?? RETRY_DEFAULTS.backoffMultiplier,
+    maxBackoff: durationFrom(options.backoffMsMax ?? backoffMsMaxDefault(initialBackoffMs)),
+    jitter: options.jitter ?? RETRY_DEFAULTS.jitter,
   }
 }
 
@@ -44,13 +46,4 @@ export function deadlinesFrom(options: DeadlineOptions | undefined): Deadlines |
     total: durationFrom(options.totalMs),
     heartbeat: durationFrom(options.heartbeatMs),
   }
-}
-
-/** Milliseconds as a `google.protobuf.Duration`; unset stays unset. */
-export function durationFrom(ms: number): Duration
-export function durationFrom(ms: number | undefined): Duration | undefined
-export function durationFrom(ms: number | undefined): Duration | undefined {
-  if (ms === undefined) return undefined
-  const seconds = Math.trunc(ms / 1000)
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) }
 }

@@ -1,3 +1,4 @@
+import { durationFrom } from '@offstage/proto/durations'
 import {
   type DescribeExecutorRequest,
   type DescribeExecutorResponse,
@@ -6,7 +7,6 @@ import {
   ExecutorControlServiceClient,
 } from '@offstage/proto/executor'
 import { callUnary, createChannel } from '@offstage/sdk/grpc'
-import { durationFrom } from '@offstage/sdk/jobs'
 import { expect, test } from 'vitest'
 import { setup } from './testing/setup.ts'
 

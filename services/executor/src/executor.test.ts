@@ -1,5 +1,5 @@
+import { durationFrom } from '@offstage/proto/durations'
 import { Lane } from '@offstage/proto/jobs'
-import { durationFrom } from '@offstage/sdk/jobs'
 import { describe, expect, test } from 'vitest'
 import { setup } from './testing/setup.ts'
 

@@ -1,3 +1,4 @@
+import { msFrom } from '@offstage/proto/durations'
 import type {
   Assignment,
   AttachResponse,
@@ -8,12 +9,7 @@ import type {
 import { laneFrom } from '@offstage/sdk/jobs'
 import { attemptKey } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
-import {
-  attemptRefMessage,
-  methodDefinition,
-  msFromDuration,
-  orderFromAssignment,
-} from '../grpc/mapping.ts'
+import { attemptRefMessage, methodDefinition, orderFromAssignment } from '../grpc/mapping.ts'
 import type { Lane } from '../lanes/lane.ts'
 import { STOP_GRACE_MS, type Supervisor } from '../lanes/supervisor.ts'
 import type { DiscardedValues } from './discarded-values.ts'
@@ -88,7 +84,7 @@ export class Dispatcher {
     const { supervisor, outbox } = this.#options
     for (const assignment of frame.assignments) this.#assign(assignment)
     for (const order of frame.cancels) {
-      const graceMs = order.grace === undefined ? STOP_GRACE_MS : msFromDuration(order.grace)
+      const graceMs = order.grace === undefined ? STOP_GRACE_MS : msFrom(order.grace)
       this.#cancel(order, order.reason, graceMs)
     }
     for (const ref of frame.fenced) {

@@ -18,10 +18,11 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '@offstage/kit/telemetry'
+import { msFrom } from '@offstage/proto/durations'
 import type { AttachRequest, AttachResponse, Credit, Hello } from '@offstage/proto/executor'
+import type { Duration } from '@offstage/proto/rpc'
 import { OffstageError } from '@offstage/sdk/grpc'
 import { backoffMs, RECONNECT } from '../domain/backoff.ts'
-import { msFromDuration } from '../grpc/mapping.ts'
 import type { AttachStream, OpenAttachStream } from './attach-stream.ts'
 import { emptyFrame } from './empty-frame.ts'
 import type { Outbox } from './outbox.ts'
@@ -170,14 +171,10 @@ export class Session {
     if (frame.drain) this.#moveOn(stream)
   }
 
-  #welcome(
-    stream: AttachStream,
-    lease: Parameters<typeof msFromDuration>[0] | undefined,
-    scheduler: string,
-  ): void {
+  #welcome(stream: AttachStream, lease: Duration | undefined, scheduler: string): void {
     if (this.#state.kind !== 'connecting' || this.#state.stream !== stream) return
     clearTimeout(this.#state.timer)
-    if (lease !== undefined) this.#leaseMs = Math.max(100, msFromDuration(lease))
+    if (lease !== undefined) this.#leaseMs = Math.max(100, msFrom(lease))
     const beat = () => {
       // What cannot be sent renews nothing.
       if (this.#state.kind === 'attached' && !this.#state.hasRoom) return

@@ -1,4 +1,5 @@
 import { unary } from '@offstage/kit/grpc'
+import { msFrom } from '@offstage/proto/durations'
 import {
   type DescribeExecutorRequest,
   type DescribeExecutorResponse,
@@ -9,7 +10,7 @@ import {
 } from '@offstage/proto/executor'
 import { laneFrom } from '@offstage/sdk/jobs'
 import type { Executor } from '../executor.ts'
-import { methodDefinition, msFromDuration } from './mapping.ts'
+import { methodDefinition } from './mapping.ts'
 
 /** What operators can ask of an executor. */
 export function controlService(executor: Executor, name: string) {
@@ -33,7 +34,7 @@ export function controlService(executor: Executor, name: string) {
         }),
       ),
       drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }) =>
-        executor.drain(grace === undefined ? undefined : msFromDuration(grace)),
+        executor.drain(msFrom(grace)),
       ),
     },
   }

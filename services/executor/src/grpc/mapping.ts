@@ -1,5 +1,6 @@
 /** The only place where messages of the executor protocol and domain types meet. */
 
+import { msFrom } from '@offstage/proto/durations'
 import type {
   Assignment,
   AttemptRef as AttemptRefMessage,
@@ -9,7 +10,6 @@ import type {
   ProgressReport,
 } from '@offstage/proto/executor'
 import { type JobError, Lane, MessageSeverity, type Payload } from '@offstage/proto/jobs'
-import type { Duration } from '@offstage/proto/rpc'
 import { deadlinesFrom, JSON_TYPE, laneFrom, retryPolicyFrom } from '@offstage/sdk/jobs'
 import {
   type AttemptOrder,
@@ -53,7 +53,7 @@ export function orderFromAssignment(assignment: Assignment): AttemptOrder {
     order.additionalResultAddress = assignment.additionalResultAddress
   }
   if (assignment.attemptDeadline !== undefined) {
-    order.deadlineMs = Math.round(msFromDuration(assignment.attemptDeadline))
+    order.deadlineMs = Math.round(msFrom(assignment.attemptDeadline))
   }
   return order
 }
@@ -161,10 +161,6 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     retryPolicy: retryPolicyFrom(method.retry),
     deadlines: deadlinesFrom(method.deadlines),
   }
-}
-
-export function msFromDuration(duration: Duration): number {
-  return Number(duration.seconds) * 1_000 + duration.nanos / 1e6
 }
 
 function isJson(contentType: string): boolean {

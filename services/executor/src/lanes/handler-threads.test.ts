@@ -1,3 +1,4 @@
+import { durationFrom } from '@offstage/proto/durations'
 import {
   type DescribeExecutorRequest,
   type DescribeExecutorResponse,
@@ -5,7 +6,6 @@ import {
 } from '@offstage/proto/executor'
 import { Lane } from '@offstage/proto/jobs'
 import { callUnary, createChannel } from '@offstage/sdk/grpc'
-import { durationFrom } from '@offstage/sdk/jobs'
 import { expect, test } from 'vitest'
 import { setup } from '../testing/setup.ts'
 

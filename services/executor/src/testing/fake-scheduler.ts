@@ -2,6 +2,7 @@
 
 import { bidiStream, createGrpcServer } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
+import { durationFrom } from '@offstage/proto/durations'
 import {
   Assignment,
   type AttachRequest,
@@ -13,7 +14,6 @@ import {
   type ProgressReport,
 } from '@offstage/proto/executor'
 import { Lane } from '@offstage/proto/jobs'
-import { durationFrom } from '@offstage/sdk/jobs'
 import { until } from '@offstage/testkit'
 import { FakeJobs } from './fake-jobs.ts'
 

@@ -9,10 +9,11 @@
  */
 
 import { sqlStateOf } from '@offstage/kit/database'
+import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
-import { backoffMs, DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
+import { backoffMs } from '../domain/retry-policy.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type {
   AttemptEnd,
@@ -173,7 +174,7 @@ function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResu
     const { how, neverStarted } = outcome
     return { ...end, state: JobState.canceled, neverStarted, error: stopped(how) }
   }
-  const policy = job.options?.retry ?? DEFAULT_RETRY_POLICY
+  const policy = job.options?.retry ?? RETRY_DEFAULTS
   const pause = outcome.error.retryable
     ? backoffMs(policy, job.failures + 1, Math.random())
     : undefined

@@ -1,13 +1,14 @@
+import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { backoffMs, DEFAULT_RETRY_POLICY } from './retry-policy.ts'
+import { backoffMs } from './retry-policy.ts'
 
 test('a job without a policy of its own is not retried', () => {
-  expect(backoffMs(DEFAULT_RETRY_POLICY, 1, 0)).toBeUndefined()
+  expect(backoffMs(RETRY_DEFAULTS, 1, 0)).toBeUndefined()
 })
 
 test('the pause grows by the multiplier up to its limit', () => {
-  const policy = { ...DEFAULT_RETRY_POLICY, maxAttempts: 20 }
+  const policy = { ...RETRY_DEFAULTS, maxAttempts: 20 }
   expect([1, 2, 3, 4].map((failures) => backoffMs(policy, failures, 0))).toEqual([
     1_000, 2_000, 4_000, 8_000,
   ])
@@ -15,7 +16,7 @@ test('the pause grows by the multiplier up to its limit', () => {
 })
 
 test('no pause stays none after any number of failures', () => {
-  const policy = { ...DEFAULT_RETRY_POLICY, maxAttempts: 1_000, initialBackoffMs: 0 }
+  const policy = { ...RETRY_DEFAULTS, maxAttempts: 1_000, initialBackoffMs: 0 }
   expect(backoffMs({ ...policy, backoffMultiplier: 100 }, 999, 0)).toBe(0)
 })
 
@@ -27,7 +28,7 @@ test('the pause stays within the jittered share, and ends with the attempts', ()
       fc.double({ min: 0, max: 1, noNaN: true }),
       fc.double({ min: 0, max: 1, noNaN: true }),
       (maxAttempts, failures, jitter, random) => {
-        const policy = { ...DEFAULT_RETRY_POLICY, maxAttempts, jitter }
+        const policy = { ...RETRY_DEFAULTS, maxAttempts, jitter }
         const pause = backoffMs(policy, failures, random)
         if (failures >= maxAttempts) return pause === undefined
         const full = backoffMs({ ...policy, jitter: 0 }, failures, 0) ?? Number.NaN

@@ -9,14 +9,6 @@ export interface RetryPolicy {
   readonly jitter: number
 }
 
-export const DEFAULT_RETRY_POLICY: RetryPolicy = {
-  maxAttempts: 1,
-  initialBackoffMs: 1_000,
-  backoffMultiplier: 2,
-  backoffMsMax: 300_000,
-  jitter: 0.2,
-}
-
 /**
  * The pause after the given number of failures (from 1), or undefined when no attempt is left.
  * Random within 0..1 decides the jittered share, so the caller owns chance.

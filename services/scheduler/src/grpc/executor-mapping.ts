@@ -1,4 +1,6 @@
 /** Where proto types and domain types of the executor protocol meet. */
+
+import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/executor'
 import { isDeeper } from '@offstage/proto/extra'
 import { isLonger } from '@offstage/proto/field-rules'
@@ -8,7 +10,7 @@ import type { Outgoing } from '../executors/attachment.ts'
 import type { Incoming } from '../executors/serve-executor.ts'
 import type { RunningJob } from '../ports.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
-import { durationFrom, payloadFrom, payloadTo } from './mapping.ts'
+import { payloadFrom, payloadTo } from './mapping.ts'
 
 export function incomingFrom(frame: proto.AttachRequest): Incoming {
   return {

@@ -1,5 +1,6 @@
 /** Where the hello of an executor becomes what the scheduler knows of it, or is refused, naming what is wrong (guarantee 6). */
 import type { Actor } from '@offstage/kit/auth'
+import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/executor'
 import {
   checkLabels,
@@ -13,7 +14,7 @@ import type { MethodDefinition } from '../domain/method-definition.ts'
 import { isJobId, noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { invalidField, invalidFields, notImplemented } from '../refusals.ts'
-import { msFrom, namespaceFor, retryFrom } from './mapping.ts'
+import { namespaceFor, retryFrom } from './mapping.ts'
 
 const LANE_NAMES = ['', 'INLINE', 'TASK', 'WORK']
 /** What is wrong has to fit into the answer. */

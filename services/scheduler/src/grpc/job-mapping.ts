@@ -1,4 +1,6 @@
 /** Where jobs as the domain knows them become messages. */
+
+import { durationFrom } from '@offstage/proto/durations'
 import {
   checkLabels,
   collectViolations,
@@ -8,6 +10,7 @@ import {
 } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Explanation } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
 import type {
@@ -20,13 +23,12 @@ import type {
   Progress,
 } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
-import { DEFAULT_RETRY_POLICY } from '../domain/retry-policy.ts'
 import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import type { JobCount, JobDimension, JobFilter } from '../ports.ts'
 import { invalidField, invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
-import { durationFrom, payloadTo, retryTo } from './mapping.ts'
+import { payloadTo, retryTo } from './mapping.ts'
 
 /** The end of a job is left out where the answer has no room for it: its state tells that it can be asked for. */
 export function startedTo(started: Started, hasRoom = createRoom()): proto.StartedJob {
@@ -230,7 +232,7 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     displayName: options.displayName ?? job.method,
     attempt: job.attempt,
     crashCount: job.crashCount,
-    retryPolicy: retryTo(options.retry ?? DEFAULT_RETRY_POLICY),
+    retryPolicy: retryTo(options.retry ?? RETRY_DEFAULTS),
     deadlines: {
       queue: durationFrom(options.queueDeadlineMs),
       attempt: durationFrom(options.attemptDeadlineMs),

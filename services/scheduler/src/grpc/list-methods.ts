@@ -1,9 +1,10 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
 import { type Guarded, pageTokenAt, positionFrom, unary } from '@offstage/kit/grpc'
+import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
 import type { KnownMethod, MethodStore } from '../ports.ts'
-import { durationFrom, namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
+import { namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 
 /** The methods executors have announced, those of executors that are gone too. */
 export function listMethods(

@@ -1,10 +1,12 @@
 /** Where the shapes that all proto messages share meet the domain's: names, times, payloads, policies. */
 import { type Actor, mayEnter } from '@offstage/kit/auth'
+import { durationFrom, msFrom } from '@offstage/proto/durations'
 import { namespaceFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Duration } from '@offstage/proto/rpc'
-import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../domain/retry-policy.ts'
+import type { RetryPolicy } from '../domain/retry-policy.ts'
 import type { Payload } from '../domain/start-command.ts'
 import { invalidField, namespaceNotFound } from '../refusals.ts'
 
@@ -15,16 +17,6 @@ export function namespaceFor(actor: Actor, text: string): string {
   if (fault !== undefined) throw invalidField('namespace', fault)
   if (!mayEnter(actor, namespace)) throw namespaceNotFound(namespace)
   return namespace
-}
-
-export function msFrom(duration: Duration | undefined): number | undefined {
-  return duration && Number(duration.seconds) * 1_000 + duration.nanos / 1e6
-}
-
-export function durationFrom(ms: number | undefined): Duration | undefined {
-  if (ms === undefined) return undefined
-  const seconds = Math.trunc(ms / 1_000)
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1_000) * 1e6) }
 }
 
 /** A duration within limits, or the default when absent. */
@@ -67,13 +59,13 @@ function bufferOf(bytes: Uint8Array): Buffer {
 /** Proto3 has no absent numbers: 0 stands for the default. */
 export function retryFrom(policy: proto.RetryPolicy | undefined): RetryPolicy | undefined {
   if (policy === undefined) return undefined
-  const defaults = DEFAULT_RETRY_POLICY
+  const defaults = RETRY_DEFAULTS
   const initialBackoffMs = msFrom(policy.initialBackoff) ?? defaults.initialBackoffMs
   return {
     maxAttempts: policy.maxAttempts || defaults.maxAttempts,
     initialBackoffMs,
     backoffMultiplier: policy.backoffMultiplier || defaults.backoffMultiplier,
-    backoffMsMax: msFrom(policy.maxBackoff) ?? Math.max(defaults.backoffMsMax, initialBackoffMs),
+    backoffMsMax: msFrom(policy.maxBackoff) ?? backoffMsMaxDefault(initialBackoffMs),
     jitter: policy.jitter ?? defaults.jitter,
   }
 }

@@ -1,10 +1,11 @@
 /** Where a JobSpec becomes a start command. */
 import { type Actor, mayForOthers } from '@offstage/kit/auth'
+import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
-import { msFrom, payloadFrom, retryFrom } from './mapping.ts'
+import { payloadFrom, retryFrom } from './mapping.ts'
 
 const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
   0: 'refuse',

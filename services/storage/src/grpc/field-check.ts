@@ -1,4 +1,5 @@
 import { Refusal } from '@offstage/kit/grpc'
+import { msFrom } from '@offstage/proto/durations'
 import { contentTypeFault, textFault, type Violation } from '@offstage/proto/field-rules'
 
 /** Collects what is wrong with the fields of one request, so that a caller learns all of it at once. */
@@ -67,7 +68,7 @@ export class FieldCheck {
     range: { min: number; max: number },
   ): number | undefined {
     if (duration === undefined) return undefined
-    const ms = Number(duration.seconds) * 1000 + duration.nanos / 1e6
+    const ms = msFrom(duration)
     if (ms >= range.min && ms <= range.max) return Math.round(ms)
     return this.fault(field, `must be from ${range.min / 1000} s to ${range.max / 1000} s`)
   }

@@ -1,5 +1,6 @@
 import { clientStream, type GuardedService, serverStream, unary } from '@offstage/kit/grpc'
 import type { Logger } from '@offstage/kit/telemetry'
+import { durationFrom } from '@offstage/proto/durations'
 import type { StorageServiceServer } from '@offstage/proto/storage'
 import type { Storage } from '../ports.ts'
 import { closeScope, keepScopeAlive, openScope } from '../scopes/manage-scopes.ts'
@@ -64,7 +65,7 @@ export function createHandlers(
     openScope: unary('values.write', async (request, { actor }) => {
       const open = map.openScopeFromRequest(request)
       const { id, leaseMs } = await openScope(storage, actor, open)
-      return { scope: id, lease: map.durationMessage(leaseMs) }
+      return { scope: id, lease: durationFrom(leaseMs) }
     }),
     keepScopeAlive: unary('values.write', async (request, { actor }) => {
       const scope = map.scopeFromRequest(request)

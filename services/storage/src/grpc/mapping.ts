@@ -217,7 +217,3 @@ export async function* readMessages(parts: AsyncIterable<ReadPart>): AsyncGenera
     else yield { part: { $case: 'value', value: valueMessage(part.value) } }
   }
 }
-
-export function durationMessage(ms: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1e6 }
-}
