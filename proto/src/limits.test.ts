@@ -56,6 +56,8 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'RetryPolicy.jitter': ['0 to 1'],
   'Deadlines.queue': [`t most ${years}`],
   'Deadlines.attempt': days(LIMITS.attemptDeadlineMsMax),
+  'ExplainJobResponse.holders': ['t most 10'],
+  'AttemptResult.canceled': characters(LIMITS.briefCharactersMax),
   'JobError.brief': characters(LIMITS.briefCharactersMax),
   'JobError.detail': kib(LIMITS.detailBytesMax),
   'JobError.reason': characters(LIMITS.reasonCharactersMax),
