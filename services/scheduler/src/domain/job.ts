@@ -1,4 +1,5 @@
 /** A job as the store hands it out. */
+import type { CancelOutcome } from './cancel-outcome.ts'
 import type { JobState } from './job-state.ts'
 import type { Payload, StartOptions } from './start-command.ts'
 
@@ -8,8 +9,6 @@ export interface JobError {
   readonly reason: string
   readonly retryable: boolean
 }
-
-export type CancelOutcome = 'unknown' | 'never-started' | 'stopped' | 'finished-anyway'
 
 /** The end of a job. */
 export interface Completion {

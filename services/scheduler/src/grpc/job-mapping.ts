@@ -14,7 +14,6 @@ import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Explanation } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
 import type {
-  CancelOutcome,
   Completion,
   Job,
   JobAttempt,
@@ -35,17 +34,6 @@ export function startedTo(started: Started, hasRoom = createRoom()): proto.Start
   if ('refusal' in started) throw started.refusal
   const { id, state, existing, standing } = started
   return { jobId: id, state, existing, completion: endTo(standing, hasRoom) }
-}
-
-const OUTCOMES: Readonly<Record<CancelOutcome, proto.CancelOutcome>> = {
-  unknown: 0,
-  'never-started': 1,
-  stopped: 2,
-  'finished-anyway': 3,
-}
-
-export function cancelOutcomeTo(outcome: CancelOutcome): proto.CancelOutcome {
-  return OUTCOMES[outcome]
 }
 
 const CAUSES: Readonly<Record<Explanation['cause'], proto.WaitCause>> = {
@@ -72,7 +60,7 @@ export function completionTo(completion: Completion | undefined): proto.Completi
     result: payloadTo(completion.result),
     additionalResult: payloadTo(completion.additionalResult),
     error: completion.error,
-    cancelOutcome: OUTCOMES[completion.cancelOutcome],
+    cancelOutcome: completion.cancelOutcome,
     finishTime: completion.finishTime,
   }
 }

@@ -117,7 +117,7 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
         graceMs: boundedMs('grace', request.grace, GRACE_MS, LIMITS.graceMsMax),
         cascade: request.cascade,
       })
-      return { state, outcome: map.cancelOutcomeTo(outcome) }
+      return { state, outcome }
     }),
 
     listJobMessages: unary(

@@ -1,5 +1,6 @@
 import { Completion, Job, JobMessage } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobState } from '../domain/job-state.ts'
 import { completionBytes, jobBytes, messageBytes } from '../domain/wire-size.ts'
 import { completionTo, jobTo, messageTo } from './job-mapping.ts'
@@ -15,7 +16,7 @@ const completion = {
   result: { inline: Buffer.alloc(60_000, 'x'), type: '' },
   additionalResult: { address: 'a'.repeat(200), type: 'text/plain' },
   error,
-  cancelOutcome: 'stopped' as const,
+  cancelOutcome: CancelOutcome.stopped,
   finishTime: new Date(),
 }
 

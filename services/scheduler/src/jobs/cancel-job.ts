@@ -1,6 +1,6 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
 import { type Actor, mayForOthers } from '@offstage/kit/auth'
-import type { CancelOutcome } from '../domain/job.ts'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
@@ -47,11 +47,12 @@ export function createCancelJob(options: CancelJobOptions): CancelJob {
     for (const attachmentId of elsewhere) events.cancelRequested(attachmentId)
     changed(canceled)
     const { state, completion } = target
-    const finishedBefore = completion !== undefined && completion.cancelOutcome === 'unknown'
-    return { state, outcome: finishedBefore ? 'finished-anyway' : outcomeOf(target) }
+    const finishedBefore =
+      completion !== undefined && completion.cancelOutcome === CancelOutcome.unknown
+    return { state, outcome: finishedBefore ? CancelOutcome.finishedAnyway : outcomeOf(target) }
   }
 }
 
 function outcomeOf({ completion }: ChangedJob): CancelOutcome {
-  return completion?.cancelOutcome ?? 'unknown'
+  return completion?.cancelOutcome ?? CancelOutcome.unknown
 }

@@ -1,7 +1,7 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { Attachment, AttachmentStore, ChangedJob, ClaimedJob } from '../ports.ts'
-import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import {
   type ChangedRow,
   CLAIMED_COLUMNS,
@@ -80,7 +80,7 @@ const REQUEUE_REST = {
     update: `
     UPDATE offstage.jobs j SET attachment_id = NULL, revision = j.revision + 1,
       state = CASE WHEN j.cancel_time IS NULL THEN ${TRANSITIONS.requeue.to} ELSE ${JobState.canceled} END,
-      cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
+      cancel_outcome = ${STOPPED_IF_CANCELED},
       finish_time = CASE WHEN j.cancel_time IS NULL THEN NULL ELSE now() END
     FROM held WHERE j.id = held.id AND j.attachment_id = held.holder AND ${leaving('requeue', 'j.state')}`,
   }),

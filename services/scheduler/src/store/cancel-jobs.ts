@@ -7,7 +7,9 @@
  *     its parent's row (insert-jobs.ts); so a child is either found here, or its start sees the mark.
  *  3. The rows of a level are locked in the order of their ids, as by every statement that waits for many.
  */
+
 import type { Database, Queryable } from '@offstage/kit/database'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { CanceledJob, CancelRequest, OpenCancel } from '../ports.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
@@ -30,7 +32,7 @@ const CANCEL = {
     SET revision = j.revision + 1,
       state = CASE WHEN ${UNSTARTED} THEN ${TRANSITIONS.cancelUnstarted.to} ELSE j.state END,
       finish_time = CASE WHEN ${UNSTARTED} THEN now() END,
-      cancel_outcome = CASE WHEN ${UNSTARTED} THEN 1 ELSE 0 END,
+      cancel_outcome = CASE WHEN ${UNSTARTED} THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END,
       cancel_cascade = $4::boolean,
       cancel_reason = coalesce(j.cancel_reason, $5),
       cancel_time = coalesce(j.cancel_time, now()),

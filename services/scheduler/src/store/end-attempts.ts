@@ -4,12 +4,14 @@
  * Whatever waits for many rows locks them in the order of their ids, so that no two statements wait for each other.
  * Only sweeps and claims need not: they skip what is locked.
  */
+
 import type { Queryable } from '@offstage/kit/database'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { Completion } from '../domain/job.ts'
 import { JobState, leaving, TRANSITIONS, type Transition } from '../domain/job-state.ts'
 import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../ports.ts'
 import { additionalToJson } from './additional-result-codec.ts'
-import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import { errorToJson } from './job-error-codec.ts'
 import { type ChangedRow, changedFromRow } from './job-rows.ts'
 
@@ -38,7 +40,7 @@ const SUCCEED = {
   text: `
     UPDATE offstage.jobs j
     SET state = ${TRANSITIONS.succeed.to}, revision = j.revision + 1, finish_time = now(),
-      result = u.result, cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 3 END
+      result = u.result, cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN ${CancelOutcome.unknown} ELSE ${CancelOutcome.finishedAnyway} END
     FROM (
       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bytea[])
         AS given(id, attachment_id, attempt, result)
@@ -51,7 +53,7 @@ const SUCCEED = {
 interface SucceededRow {
   id: string
   finish_time: Date
-  cancel_outcome: number
+  cancel_outcome: CancelOutcome
 }
 
 export async function succeedAttempts(
@@ -72,7 +74,7 @@ function completionOf(row: SucceededRow, result: Uint8Array | undefined): Comple
     result: result === undefined ? undefined : { inline: result, type: '' },
     additionalResult: undefined,
     error: undefined,
-    cancelOutcome: row.cancel_outcome === 0 ? 'unknown' : 'finished-anyway',
+    cancelOutcome: row.cancel_outcome,
     finishTime: row.finish_time,
   }
 }
@@ -100,9 +102,10 @@ const END = {
       state = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NOT NULL
         THEN ${JobState.canceled} ELSE u.state END,
       cancel_outcome = CASE
-        WHEN j.cancel_time IS NULL THEN 0
-        WHEN u.never_started THEN 1
-        WHEN u.state IN (${JobState.scheduled}, ${JobState.canceled}) THEN 2 ELSE 3 END,
+        WHEN j.cancel_time IS NULL THEN ${CancelOutcome.unknown}
+        WHEN u.never_started THEN ${CancelOutcome.neverStarted}
+        WHEN u.state IN (${JobState.scheduled}, ${JobState.canceled}) THEN ${CancelOutcome.stopped}
+        ELSE ${CancelOutcome.finishedAnyway} END,
       failures = j.failures + CASE WHEN u.state IN (${JobState.scheduled}, ${JobState.failed}) THEN 1 ELSE 0 END,
       finish_time = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NULL THEN NULL ELSE now() END,
       due_time = CASE WHEN u.state = ${JobState.scheduled}
@@ -142,7 +145,7 @@ const REQUEUE = {
     UPDATE offstage.jobs j
     SET revision = j.revision + 1, attachment_id = NULL,
       state = CASE WHEN j.cancel_time IS NULL THEN ${TRANSITIONS.requeue.to} ELSE ${JobState.canceled} END,
-      cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
+      cancel_outcome = ${STOPPED_IF_CANCELED},
       finish_time = CASE WHEN j.cancel_time IS NULL THEN NULL ELSE now() END
     FROM held WHERE j.id = held.id`,
   }),

@@ -1,4 +1,5 @@
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { NewJob } from '../ports.ts'
@@ -63,7 +64,7 @@ const INSERT = {
       decode(u.rest->>'paramsSha256', 'hex'), u.rest->'labels', u.rest->'options',
       u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
-      CASE WHEN u.canceled THEN 1 ELSE 0 END
+      CASE WHEN u.canceled THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END
     FROM (
       SELECT p.id, p.namespace, p.method, p.owner, p.state, p.lane, p.params, p.traceparent,
         p.id_is_request_id, p.rest,

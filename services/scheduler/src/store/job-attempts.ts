@@ -5,6 +5,7 @@
  * the way of most jobs costs no second row. Every statement that takes the attachment away keeps the attempt here, at once.
  */
 import type { Queryable } from '@offstage/kit/database'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { JobAttempt } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { CHANGED_COLUMNS } from './job-rows.ts'
@@ -12,6 +13,9 @@ import { LANE_OF_JOB } from './methods.ts'
 
 /** Where to find who held a row that is locked or read before it is changed: what {@link keepingAttempts} wants to know. */
 export const HOLDER_COLUMN = 'j.attachment_id AS holder'
+
+/** SQL for what became of the cancel, if there was one, where an attempt ends without a word of its executor. */
+export const STOPPED_IF_CANCELED = `CASE WHEN j.cancel_time IS NULL THEN ${CancelOutcome.unknown} ELSE ${CancelOutcome.stopped} END`
 
 /**
  * An UPDATE of jobs `j` that lets go of their attachments, made to keep their attempts. It joins `from`, which has the

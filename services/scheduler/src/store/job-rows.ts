@@ -1,18 +1,12 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
-import type { CancelOutcome, Completion, Job, JobStanding } from '../domain/job.ts'
+import type { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { Completion, Job, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
 import type { Payload } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob } from '../ports.ts'
 import { additionalFromStored } from './additional-result-codec.ts'
 import { errorFromStored } from './job-error-codec.ts'
 import { optionsFromStored } from './job-options-codec.ts'
-
-const CANCEL_OUTCOMES: readonly CancelOutcome[] = [
-  'unknown',
-  'never-started',
-  'stopped',
-  'finished-anyway',
-]
 
 /** The columns {@link standingFromRow} reads. */
 export const STANDING_COLUMNS = `
@@ -25,7 +19,7 @@ export interface StandingRow {
   owner: string
   state: JobState
   finish_time: Date | null
-  cancel_outcome: number
+  cancel_outcome: CancelOutcome
   result: Uint8Array | null
   result_address: string | null
   result_type: string | null
@@ -46,7 +40,7 @@ function completionFromRow(row: StandingRow): Completion | undefined {
     result: payloadOf(row.result, row.result_address, row.result_type, row.result_sha256),
     additionalResult: additionalFromStored(row.additional_result),
     error: row.state === JobState.failed ? errorFromStored(row.error) : undefined,
-    cancelOutcome: CANCEL_OUTCOMES[row.cancel_outcome] ?? 'unknown',
+    cancelOutcome: row.cancel_outcome,
     finishTime: row.finish_time,
   }
 }

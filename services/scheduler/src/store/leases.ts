@@ -11,7 +11,7 @@
 import type { Database } from '@offstage/kit/database'
 import { leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { LeaseStore } from '../ports.ts'
-import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
+import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import { errorInSql } from './job-error-codec.ts'
 import { type ChangedRow, changedFromRow } from './job-rows.ts'
 
@@ -68,7 +68,7 @@ const RELEASE_LOST = {
         ELSE j.crashed_sessions END,
       state = CASE WHEN j.cancel_time IS NOT NULL THEN ${TRANSITIONS.cancelRunning.to}
         WHEN ${POISONED} THEN ${TRANSITIONS.poison.to} ELSE ${TRANSITIONS.requeue.to} END,
-      cancel_outcome = CASE WHEN j.cancel_time IS NULL THEN 0 ELSE 2 END,
+      cancel_outcome = ${STOPPED_IF_CANCELED},
       finish_time = CASE WHEN j.cancel_time IS NOT NULL OR ${POISONED} THEN now() END,
       error = CASE WHEN ${POISONED} THEN ${errorInSql(LOST, 'EXECUTOR_LOST')} ELSE j.error END
     FROM picked p WHERE j.id = p.id`,

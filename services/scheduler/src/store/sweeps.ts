@@ -1,5 +1,7 @@
 /** What the sweeps behind the hints change; bounded by a limit, safe to run on every replica at once. */
+
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { AttemptKey, ChangedJob } from '../ports.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
@@ -45,7 +47,7 @@ const FORCE_CANCELED = {
     from: 'picked',
     update: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.cancelRunning.to},
-      finish_time = now(), cancel_outcome = 2, attachment_id = NULL
+      finish_time = now(), cancel_outcome = ${CancelOutcome.stopped}, attachment_id = NULL
     FROM picked WHERE j.id = picked.id`,
   }),
 }
