@@ -1,5 +1,6 @@
 /** What the options of starts and waits must be; see check-arguments. */
 
+import { LANE_NAMES } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import type { Rule, Rules } from '../arguments/check-options.ts'
 import {
@@ -14,7 +15,6 @@ import {
 } from '../arguments/rules.ts'
 import { checkDeadlines, checkRetry } from '../jobs/check-method.ts'
 import type { DeadlineOptions, RetryOptions } from '../jobs/method.ts'
-import { laneNames } from '../jobs/policies.ts'
 import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
 import { keyConflicts } from './job-spec.ts'
 import {
@@ -53,7 +53,7 @@ const requestId: Rule = (value, name) => {
 const COMMON = {
   onKeyConflict: oneOf(keyConflicts),
   inlineWaitMs,
-  lane: oneOf(laneNames),
+  lane: oneOf(LANE_NAMES),
   fallbackMethod: text,
   scope: text,
   resultAddress: text,

@@ -1,10 +1,9 @@
 import { isLonger, isMethodName } from '@offstage/proto/field-rules'
+import { LANE_NAMES } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import { shown } from '../arguments/shown.ts'
 import type { DeadlineOptions, JobMethod, RetryOptions } from './method.ts'
-
-const LANES: readonly unknown[] = [undefined, 'inline', 'task', 'work']
 
 /** Ten years. */
 export const DURATION_MS_MAX = LIMITS.durationMsMax
@@ -38,7 +37,9 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   if (description !== undefined && isLonger(description, LIMITS.descriptionCharactersMax)) {
     refuse('description', `is over ${LIMITS.descriptionCharactersMax} characters`)
   }
-  if (!LANES.includes(lane)) refuse('lane', 'must be "inline", "task" or "work"')
+  if (lane !== undefined && !LANE_NAMES.includes(lane)) {
+    refuse('lane', 'must be "inline", "task" or "work"')
+  }
   if (params !== undefined && !isSchema(params)) refuse('params', 'is not a Standard Schema')
   if (result !== undefined && !isSchema(result)) refuse('result', 'is not a Standard Schema')
   checkRetry(definition.retry, refuse)

@@ -1,11 +1,7 @@
+import type { LaneName } from '@offstage/proto/lanes'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
-/**
- * Where a handler runs (row A1). `inline`: many at once on the event loop of one thread, for handlers that wait for
- * I/O. `task`: on a shared pool of threads, for short work that computes. `work`: on a thread of its
- * own, for long or endless work.
- */
-export type LaneName = 'inline' | 'task' | 'work'
+export type { LaneName }
 
 /** When and how often a failed attempt is repeated (row J16). */
 export interface RetryOptions {

@@ -1,27 +1,18 @@
 /** How options of definitions and starts look on the wire. */
 import { durationFrom } from '@offstage/proto/durations'
 import { type Deadlines, Lane, type RetryPolicy } from '@offstage/proto/jobs'
+import { LANE_DEFAULT, LANES, type LaneName, laneNameOf } from '@offstage/proto/lanes'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
-import type { DeadlineOptions, LaneName, RetryOptions } from './method.ts'
-
-const LANES = {
-  inline: Lane.LANE_INLINE,
-  task: Lane.LANE_TASK,
-  work: Lane.LANE_WORK,
-} as const satisfies Record<LaneName, Lane>
-
-/** What a lane may be called. */
-export const laneNames: readonly string[] = Object.keys(LANES)
+import type { DeadlineOptions, RetryOptions } from './method.ts'
 
 /** The lane's number on the wire; unset stays unset, so that the method's own lane is taken (row A1). */
 export function laneFrom(name: LaneName | undefined): Lane {
   return name === undefined ? Lane.LANE_UNSPECIFIED : LANES[name]
 }
 
-/** The name of a lane of the wire; one that is not said is inline. */
+/** The name of a lane of the wire; where none is said, the default. */
 export function laneNameFrom(lane: Lane): LaneName {
-  if (lane === Lane.LANE_TASK) return 'task'
-  return lane === Lane.LANE_WORK ? 'work' : 'inline'
+  return laneNameOf(lane) ?? LANE_DEFAULT
 }
 
 /** Fills the gaps with the documented defaults (row J16); unset stays unset. */

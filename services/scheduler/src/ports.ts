@@ -10,15 +10,18 @@ import type {
   JobView,
   Progress,
 } from './domain/job.ts'
+import type { JobKind } from './domain/job-kind.ts'
 import type { JobState } from './domain/job-state.ts'
+import type { Lane, SlotLane } from './domain/lane.ts'
 import type { MethodDefinition, MethodTerms } from './domain/method-definition.ts'
+import type { Severity } from './domain/severity.ts'
 import type { Payload, StartCommand, StartOptions } from './domain/start-command.ts'
 
 /** A start with the id it will have and, for eager dispatch, the attachment that will run it. */
 export interface NewJob {
   readonly id: string
   readonly command: StartCommand
-  readonly lane: number
+  readonly lane: Lane
   /** Inserted as running here; undefined: queued. */
   readonly attachmentId: string | undefined
 }
@@ -46,7 +49,7 @@ export interface RunningJob {
   readonly namespace: string
   readonly method: string
   readonly owner: string
-  readonly lane: number
+  readonly lane: Lane
   readonly attempt: number
   readonly failures: number
   readonly key: string
@@ -94,18 +97,18 @@ export interface JobCircumstances {
   readonly method: string
   readonly state: JobState
   /** It runs in, by its own word or its method's. */
-  readonly lane: number
+  readonly lane: Lane
   /** In its queue, counted up to 10,000. */
   readonly ahead: number
   readonly circumstances: Circumstances
 }
 
 export interface JobFilter {
-  readonly states: readonly number[]
+  readonly states: readonly JobState[]
   readonly methods: readonly string[]
   readonly key: string
   readonly owner: string
-  readonly kinds: readonly number[]
+  readonly kinds: readonly JobKind[]
   readonly parentId: string
   readonly labels: Readonly<Record<string, string>>
   readonly createdFrom: Date | undefined
@@ -158,7 +161,7 @@ export interface Attachment {
   readonly scheduler: string
   readonly software: string
   readonly labels: Readonly<Record<string, string>>
-  readonly lanes: readonly { readonly lane: number; readonly slots: number }[]
+  readonly lanes: readonly { readonly lane: SlotLane; readonly slots: number }[]
   /** Names of the methods it runs. */
   readonly methods: readonly string[]
 }
@@ -171,7 +174,7 @@ export interface AttachedExecutor {
   readonly labels: Readonly<Record<string, string>>
   readonly scheduler: string
   readonly lanes: readonly {
-    readonly lane: number
+    readonly lane: SlotLane
     readonly slots: number
     readonly used: number
   }[]
@@ -188,14 +191,14 @@ export interface ProgressRecord extends AttemptKey {
 
 export interface MessageRecord extends AttemptKey {
   readonly number: number
-  readonly severity: number
+  readonly severity: Severity
   readonly text: string
   readonly extra: Record<string, unknown> | undefined
 }
 
 export interface QueueRef {
   readonly method: string
-  readonly lane: number
+  readonly lane: Lane
 }
 
 /**

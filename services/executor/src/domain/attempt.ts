@@ -1,9 +1,5 @@
 /** What the executor knows of one attempt of one job: what it is told to run and how it ended. */
-
-/** The kind of thread a handler runs on (row A1). */
-export type LaneName = 'inline' | 'task' | 'work'
-
-export const LANES: readonly LaneName[] = ['inline', 'task', 'work']
+import type { LaneName } from '@offstage/proto/lanes'
 
 /** Names one attempt of one job. */
 export interface AttemptRef {

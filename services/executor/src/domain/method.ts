@@ -1,4 +1,4 @@
-import type { LaneName } from './attempt.ts'
+import type { LaneName } from '@offstage/proto/lanes'
 
 /** What an executor announces of a method it runs; plain, so that a thread can send it. */
 export interface MethodAnnouncement {

@@ -9,7 +9,8 @@ import type {
   MethodDefinition,
   ProgressReport,
 } from '@offstage/proto/executor'
-import { type JobError, Lane, MessageSeverity, type Payload } from '@offstage/proto/jobs'
+import { type JobError, MessageSeverity, type Payload } from '@offstage/proto/jobs'
+import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
 import { deadlinesFrom, JSON_TYPE, laneFrom, retryPolicyFrom } from '@offstage/sdk/jobs'
 import {
   type AttemptOrder,
@@ -17,7 +18,6 @@ import {
   type AttemptRef,
   attemptKey,
   type Fault,
-  type LaneName,
   type MessageNote,
   type ProgressNote,
   type ResultValue,
@@ -32,7 +32,7 @@ export function orderFromAssignment(assignment: Assignment): AttemptOrder {
     jobId,
     attempt,
     method,
-    lane: laneName(assignment.lane),
+    lane: laneNameOf(assignment.lane) ?? LANE_DEFAULT,
     namespace,
   }
   const params = paramsFromPayload(assignment.params)
@@ -65,11 +65,6 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
   if (isJson(payload.contentType)) return source.value.toString('utf8')
   // A copy of its own: a view would drag the whole received frame along to the thread.
   return new Uint8Array(source.value)
-}
-
-export function laneName(lane: Lane): LaneName {
-  if (lane === Lane.LANE_TASK) return 'task'
-  return lane === Lane.LANE_WORK ? 'work' : 'inline'
 }
 
 export function attemptResult(ref: AttemptRef, outcome: AttemptOutcome): AttemptResult {

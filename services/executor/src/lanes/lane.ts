@@ -17,7 +17,8 @@
  *    methods, and who was hit once is not in the way of the next.
  */
 
-import type { AttemptKey, AttemptOrder, LaneName } from '../domain/attempt.ts'
+import type { LaneName } from '@offstage/proto/lanes'
+import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
 import { LaneSlots } from '../domain/lane-slots.ts'
 import { HandlerThread, type ThreadListener, type ThreadSettings } from './handler-thread.ts'
 import { ThreadPool } from './thread-pool.ts'

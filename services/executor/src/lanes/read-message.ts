@@ -3,6 +3,7 @@
  * may reach its port. What cannot be read is left out, and the rest stands; nothing throws.
  */
 
+import { LANE_NAMES } from '@offstage/proto/lanes'
 import type {
   AttemptKey,
   Fault,
@@ -11,7 +12,6 @@ import type {
   ProgressNote,
   ResultValue,
 } from '../domain/attempt.ts'
-import { LANES } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
 import type { ThreadMessage, ThreadReports } from './thread-messages.ts'
 
@@ -146,7 +146,7 @@ function isAnnouncement(method: unknown): method is MethodAnnouncement {
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
-    LANES.some((known) => known === lane) &&
+    LANE_NAMES.some((known) => known === lane) &&
     isOptional(retry, isObject) &&
     isOptional(deadlines, isObject)
   )

@@ -15,13 +15,8 @@
  */
 
 import assert from 'node:assert/strict'
-import type {
-  AttemptKey,
-  AttemptOrder,
-  AttemptRef,
-  HandlerEnd,
-  LaneName,
-} from '../domain/attempt.ts'
+import type { LaneName } from '@offstage/proto/lanes'
+import type { AttemptKey, AttemptOrder, AttemptRef, HandlerEnd } from '../domain/attempt.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
 import type { AttemptReports } from '../ports.ts'

@@ -1,5 +1,6 @@
 /** Why a job waits, in one sentence, naming who holds it back (row J25). */
 import { type Actor, mayTouch } from '@offstage/kit/auth'
+import { laneNameOf } from '@offstage/proto/lanes'
 import { type Gate, gateOf, type WaitCause } from '../domain/gate.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import type { JobCircumstances, JobStore } from '../ports.ts'
@@ -24,8 +25,6 @@ export function createExplainJob(store: Pick<JobStore, 'readCircumstances'>): Ex
     return { cause: gate.cause, text: textOf(gate, job), holders: holdersOf(gate, job), ahead }
   }
 }
-
-const LANES = ['', 'inline', 'task', 'work']
 
 /** Nothing is in its way. */
 function passage({ state }: JobCircumstances): string {
@@ -58,8 +57,8 @@ function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): stri
       return `No executor that runs ${method} is attached to namespace ${namespace}.`
     case 'no-slot':
       return gate.slots === 0
-        ? `No executor that runs ${method} has the lane ${LANES[lane]}.`
-        : `Of ${gate.slots} slots for ${method} in the lane ${LANES[lane]} none is free for it.`
+        ? `No executor that runs ${method} has the lane ${laneNameOf(lane)}.`
+        : `Of ${gate.slots} slots for ${method} in the lane ${laneNameOf(lane)} none is free for it.`
   }
 }
 

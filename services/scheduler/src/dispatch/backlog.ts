@@ -1,14 +1,12 @@
+import { JOB_LANES, Lane } from '../domain/lane.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
-
-/** Every lane a job may ask for; 0 is the lane of its method's definition. */
-const LANES = [0, 1, 2, 3]
 
 /** A queue, or all queues of a method where the lane is not known. */
 interface Queued {
   readonly namespace: string
   readonly method: string
-  readonly lane?: number
+  readonly lane?: Lane
 }
 
 /**
@@ -17,7 +15,7 @@ interface Queued {
  */
 export class Backlog {
   /** The methods with jobs in each lane. */
-  readonly #methods = LANES.map(() => new Set<string>())
+  readonly #methods = JOB_LANES.map(() => new Set<string>())
   readonly #events: Pick<JobEvents, 'queueReady'>
   readonly #listeners: (() => void)[] = []
 
@@ -39,21 +37,21 @@ export class Backlog {
   /** There may be more in this queue than there were slots for: the next free one is to look. */
   note({ namespace, method, lane }: Queued): void {
     const key = queueKey(namespace, method)
-    for (const one of lane === undefined ? LANES : [lane]) this.#methods[one]?.add(key)
+    for (const one of lane === undefined ? JOB_LANES : [lane]) this.#methods[one]?.add(key)
   }
 
   /** The queue has been read to its end. */
-  clear(namespace: string, method: string, lane: number): void {
+  clear(namespace: string, method: string, lane: Lane): void {
     this.#methods[lane]?.delete(queueKey(namespace, method))
   }
 
-  has(namespace: string, method: string, lane: number): boolean {
+  has(namespace: string, method: string, lane: Lane): boolean {
     return this.#methods[lane]?.has(queueKey(namespace, method)) ?? false
   }
 
   /** Whether a slot of this lane may find a job. */
   fills(lane: number): boolean {
-    return [0, lane].some((one) => (this.#methods[one]?.size ?? 0) > 0)
+    return [Lane.ofMethod, lane].some((one) => (this.#methods[one]?.size ?? 0) > 0)
   }
 
   /** Tells this replica and the others that jobs were queued, one hint for each method. */

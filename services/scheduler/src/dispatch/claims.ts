@@ -12,6 +12,7 @@
 import { isConnectionError } from '@offstage/kit/database'
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
 import type { Admission } from '../admission/admission.ts'
+import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
@@ -34,7 +35,7 @@ const CLAIM_MAX = 500
 /** Executors of one namespace that serve the same queues: one claim serves them all. */
 interface Group {
   readonly namespace: string
-  readonly lane: number
+  readonly lane: SlotLane
   readonly queues: QueueRef[]
   readonly members: Attachment[]
 }
@@ -65,7 +66,7 @@ function groupsOf(attachments: readonly Attachment[]): Group[] {
   const groups = new Map<string, Group>()
   for (const attachment of attachments) {
     if (!attachment.taking) continue
-    for (const lane of [1, 2, 3]) {
+    for (const lane of SLOT_LANES) {
       const key = `${attachment.namespace} ${lane} ${attachment.signature}`
       const group = groups.get(key)
       if (group !== undefined) group.members.push(attachment)
@@ -78,12 +79,12 @@ function groupsOf(attachments: readonly Attachment[]): Group[] {
   return [...groups.values()]
 }
 
-/** A job in lane 0 runs in the lane the executor gives its method. */
-function queuesOf(attachment: Attachment, lane: number): QueueRef[] {
+/** A job that names no lane runs in the one the executor gives its method. */
+function queuesOf(attachment: Attachment, lane: SlotLane): QueueRef[] {
   const queues: QueueRef[] = []
   for (const [method, own] of attachment.laneOf) {
     queues.push({ method, lane })
-    if ((own || 1) === lane) queues.push({ method, lane: 0 })
+    if (own === lane) queues.push({ method, lane: Lane.ofMethod })
   }
   return queues
 }
@@ -132,7 +133,7 @@ function note(backlog: Backlog, namespace: string, queues: readonly QueueRef[]):
 }
 
 /** One slot from each member in turn, so that work spreads, up to the size of one claim. */
-function reserveSlots(members: readonly Attachment[], lane: number): Attachment[] {
+function reserveSlots(members: readonly Attachment[], lane: SlotLane): Attachment[] {
   const slots: Attachment[] = []
   for (let taken = true; taken && slots.length < CLAIM_MAX; ) {
     taken = false
@@ -149,7 +150,7 @@ function reserveSlots(members: readonly Attachment[], lane: number): Attachment[
 function giveBack(
   slots: readonly Attachment[],
   claimed: readonly ClaimedJob[],
-  lane: number,
+  lane: SlotLane,
 ): void {
   const used = new Map<string, number>()
   for (const job of claimed) used.set(job.attachmentId, (used.get(job.attachmentId) ?? 0) + 1)

@@ -15,6 +15,10 @@ export const JobState = {
 } as const
 export type JobState = (typeof JobState)[keyof typeof JobState]
 
+export function isJobState(value: number): value is JobState {
+  return Object.values(JobState).some((state) => state === value)
+}
+
 const { scheduled, queued, running, waiting, succeeded, failed, canceled } = JobState
 
 /** The states a job can be recorded in by its start. */

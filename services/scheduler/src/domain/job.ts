@@ -1,6 +1,9 @@
 /** A job as the store hands it out. */
 import type { CancelOutcome } from './cancel-outcome.ts'
+import type { JobKind } from './job-kind.ts'
 import type { JobState } from './job-state.ts'
+import type { Lane } from './lane.ts'
+import type { Severity } from './severity.ts'
 import type { Payload, StartOptions } from './start-command.ts'
 
 export interface JobError {
@@ -40,7 +43,7 @@ export interface Progress {
 export interface JobMessage {
   readonly sequence: number
   readonly recordTime: Date
-  readonly severity: number
+  readonly severity: Severity
   readonly text: string
   readonly extra: Record<string, unknown> | undefined
 }
@@ -52,7 +55,7 @@ export interface JobAttempt {
   /** Of the executor; empty where it is not known any more. */
   readonly sessionId: string
   readonly executorName: string
-  readonly lane: number
+  readonly lane: Lane
   readonly startTime: Date | undefined
   /** Undefined while it runs. */
   readonly finishTime: Date | undefined
@@ -67,13 +70,13 @@ export type JobView = 'basic' | 'full'
 export interface Job extends JobStanding {
   readonly method: string
   readonly revision: number
-  readonly kind: number
+  readonly kind: JobKind
   readonly key: string
   readonly requestId: string
   readonly parentId: string
   /** The first ancestor; the job itself where it has no parent. */
   readonly rootId: string
-  readonly lane: number
+  readonly lane: Lane
   readonly priority: number
   readonly labels: Readonly<Record<string, string>>
   readonly attempt: number

@@ -1,11 +1,11 @@
 /** What an executor announced about a method. */
+import type { SlotLane } from './lane.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
 /** What starts that say nothing else take from it. */
 export interface MethodTerms {
   readonly name: string
-  /** 1 inline, 2 task, 3 work. */
-  readonly lane: number
+  readonly lane: SlotLane
   readonly retry?: RetryPolicy
   readonly queueDeadlineMs?: number
   readonly attemptDeadlineMs?: number

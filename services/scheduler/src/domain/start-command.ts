@@ -13,6 +13,8 @@ import {
   type Violation,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import type { JobKind } from './job-kind.ts'
+import type { Lane } from './lane.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
 export type KeyConflict = 'refuse' | 'return-running' | 'queue-behind'
@@ -50,9 +52,8 @@ export interface StartCommand {
   readonly admin: boolean
   readonly method: string
   readonly params: Payload
-  readonly kind: number
-  /** 0: the lane of the method's definition. */
-  readonly lane: number
+  readonly kind: JobKind
+  readonly lane: Lane
   readonly priority: number
   readonly key: string
   readonly keyConflict: KeyConflict

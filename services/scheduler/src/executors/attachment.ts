@@ -14,10 +14,17 @@
 import assert from 'node:assert/strict'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
+import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { RunningJob } from '../ports.ts'
 
-/** Slots of a lane that are free again. */
+/** The slots of a lane it has. */
+export interface Slots {
+  readonly lane: SlotLane
+  readonly slots: number
+}
+
+/** Slots of a lane that are free again, by the word of the executor. */
 export interface Credit {
   readonly lane: number
   readonly slots: number
@@ -45,15 +52,15 @@ export interface AttachmentOptions {
   readonly namespace: string
   readonly name: string
   readonly methods: readonly MethodDefinition[]
-  /** The lanes it has. */
-  readonly lanes: readonly Credit[]
+  readonly lanes: readonly Slots[]
   /** Sends one frame. */
   send(frame: Outgoing): void
   /** Ends the stream from this side: the executor attaches anew. Ending it twice is ending it once. */
   end(): void
 }
 
-const LANES = 4
+/** Slots are counted in arrays, by the number of the lane. */
+const PLACES = Math.max(...SLOT_LANES) + 1
 /** Estimated size at which a frame is sent and another begun; receivers take 16 MiB. */
 const FRAME_BYTES_MAX = 1024 * 1024
 /** Longer than a statement can run. */
@@ -67,13 +74,13 @@ export class Attachment {
   readonly namespace: string
   readonly name: string
   /** The lane a job of each method runs in when it names none. */
-  readonly laneOf: ReadonlyMap<string, number>
+  readonly laneOf: ReadonlyMap<string, SlotLane>
   /** Equal for executors that serve the same queues. */
   readonly signature: string
   readonly running = new Map<string, RunningJob>()
-  readonly #credits = new Int32Array(LANES)
+  readonly #credits = new Int32Array(PLACES)
   /** As announced; 0 where it has no such lane. */
-  readonly #slots = new Int32Array(LANES)
+  readonly #slots = new Int32Array(PLACES)
   readonly #send: (frame: Outgoing) => void
   readonly #end: () => void
   #outgoing: Outgoing | undefined

@@ -1,10 +1,11 @@
+import { LANE_DEFAULT, type Lane, type SlotLane } from '../domain/lane.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { Attachment } from './attachment.ts'
 
 /** A free slot on an attached executor, taken. */
 export interface Reservation {
   readonly attachment: Attachment
-  readonly lane: number
+  readonly lane: SlotLane
 }
 
 /** The executors attached to this replica, by id and by what they can run. */
@@ -71,16 +72,15 @@ export class Attachments {
   }
 
   /**
-   * Takes a slot for a job of the method, on the executor with most of them free. Lane 0 means the lane the
-   * executor gives the method.
+   * Takes a slot for a job of the method, on the executor with most of them free.
    */
-  reserve(namespace: string, method: string, lane: number): Reservation | undefined {
+  reserve(namespace: string, method: string, lane: Lane): Reservation | undefined {
     const serving = this.#byMethod.get(queueKey(namespace, method))
     if (serving === undefined) return undefined
     let best: Reservation | undefined
     let most = 0
     for (const attachment of serving) {
-      const runsIn = lane || attachment.laneOf.get(method) || 1
+      const runsIn = lane || attachment.laneOf.get(method) || LANE_DEFAULT
       const free = attachment.credits(runsIn)
       if (free <= most) continue
       most = free

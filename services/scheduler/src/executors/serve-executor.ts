@@ -16,7 +16,13 @@ import type { JobEvents } from '../events/job-events.ts'
 import type { AttachmentStore, MessageRecord, ProgressRecord, SweepStore } from '../ports.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
 import { AttachTurns } from './attach-turns.ts'
-import { Attachment, type AttemptRef, type Credit, type Outgoing } from './attachment.ts'
+import {
+  Attachment,
+  type AttemptRef,
+  type Credit,
+  type Outgoing,
+  type Slots,
+} from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Intake } from './intake.ts'
 import type { Methods } from './methods.ts'
@@ -36,7 +42,7 @@ export interface Hello {
   readonly software: string
   readonly labels: Readonly<Record<string, string>>
   readonly methods: readonly MethodDefinition[]
-  readonly lanes: readonly Credit[]
+  readonly lanes: readonly Slots[]
   readonly running: readonly AttemptRef[]
 }
 

@@ -6,6 +6,7 @@ import { isDeeper } from '@offstage/proto/extra'
 import { isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptResult } from '../domain/attempt-result.ts'
+import { isSeverity, Severity } from '../domain/severity.ts'
 import type { Outgoing } from '../executors/attachment.ts'
 import type { Incoming } from '../executors/serve-executor.ts'
 import type { RunningJob } from '../ports.ts'
@@ -42,11 +43,10 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
   }
 }
 
-const SEVERITY_MAX = 3
-
 /** What nobody could show is no trifle as a text that is too long: the executor speaks another language. */
-function severityFrom(severity: number, index: number): number {
-  if (severity >= 0 && severity <= SEVERITY_MAX) return severity || 1
+function severityFrom(severity: proto.MessageReport['severity'], index: number): Severity {
+  if (severity === 0) return Severity.info
+  if (isSeverity(severity)) return severity
   throw invalidField(`messages[${index}].severity`, 'is not a known value')
 }
 
@@ -136,7 +136,7 @@ function assignmentTo(job: RunningJob): proto.Assignment {
     attempt: job.attempt,
     method: job.method,
     params: payloadTo(job.params),
-    lane: job.lane as proto.Assignment['lane'],
+    lane: job.lane,
     owner: job.owner,
     namespace: job.namespace,
     traceparent: job.traceparent,

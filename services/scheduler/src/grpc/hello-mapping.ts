@@ -9,14 +9,15 @@ import {
   type Note,
   textFault,
 } from '@offstage/proto/field-rules'
+import { laneNameOf } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
+import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { isJobId, noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { invalidField, invalidFields, notImplemented } from '../refusals.ts'
 import { namespaceFor, retryFrom } from './mapping.ts'
 
-const LANE_NAMES = ['', 'INLINE', 'TASK', 'WORK']
 /** What is wrong has to fit into the answer. */
 const VIOLATIONS_TOLD_MAX = 10
 
@@ -30,7 +31,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   const violations = collectViolations((note) => {
     noteSession(hello, note)
     noteLanes(hello, note)
-    noteMethods(methods, new Set(hello.lanes.map(({ lane }) => lane)), note)
+    noteMethods(hello, methods, note)
   })
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   return {
@@ -41,7 +42,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     software: hello.software,
     labels: hello.labels,
     methods,
-    lanes: hello.lanes,
+    lanes: hello.lanes.flatMap(({ lane, slots }) => (isSlotLane(lane) ? [{ lane, slots }] : [])),
     running: hello.running,
   }
 }
@@ -65,9 +66,9 @@ function noteLanes({ lanes }: proto.Hello, note: Note): void {
   const known = new Set<number>()
   for (const [index, { lane, slots }] of lanes.entries()) {
     const field = `hello.lanes[${index}]`
-    if (LANE_NAMES[lane] === undefined || lane === 0) {
+    if (!isSlotLane(lane)) {
       note(`${field}.lane`, 'must be INLINE, TASK or WORK')
-    } else if (known.has(lane)) note(`${field}.lane`, `is ${LANE_NAMES[lane]} once more`)
+    } else if (known.has(lane)) note(`${field}.lane`, `is ${wireName(lane)} once more`)
     known.add(lane)
     if (slots < 1 || slots > LIMITS.laneSlotsMax) {
       note(`${field}.slots`, `must be within 1 and ${LIMITS.laneSlotsMax}, not ${slots}`)
@@ -75,16 +76,14 @@ function noteLanes({ lanes }: proto.Hello, note: Note): void {
   }
 }
 
-function noteMethods(
-  methods: readonly MethodDefinition[],
-  lanes: ReadonlySet<number>,
-  note: Note,
-): void {
+function noteMethods(hello: proto.Hello, methods: readonly MethodDefinition[], note: Note): void {
   if (methods.length === 0) note('hello.methods', 'must be at least one: nothing could be run')
+  const lanes = new Set(hello.lanes.map(({ lane }) => lane))
   const known = new Set<string>()
   for (const [index, method] of methods.entries()) {
     const field = `hello.methods[${index}]`
     const { name, lane } = method
+    const said = hello.methods[index]?.lane ?? 0
     const told: Note = (part, fault) =>
       note(`${field}.${part}`, fault === undefined ? undefined : `${fault}: ${name.slice(0, 200)}`)
     note(`${field}.name`, methodFault(name))
@@ -93,12 +92,17 @@ function noteMethods(
     told('description', textFault(method.description, LIMITS.descriptionCharactersMax))
     told('params_schema', schemaFault(method.paramsSchema))
     told('result_schema', schemaFault(method.resultSchema))
-    if (LANE_NAMES[lane] === undefined) told('lane', 'is not a known value')
+    if (!isJobLane(said)) told('lane', 'is not a known value')
     else if (!lanes.has(lane)) {
-      told('lane', `is ${LANE_NAMES[lane]}, of which this session announces no slots`)
+      told('lane', `is ${wireName(lane)}, of which this session announces no slots`)
     }
     noteLimits(method, told)
   }
+}
+
+/** Of the contract, without what the names of all lanes begin with. */
+function wireName(lane: number): string | undefined {
+  return laneNameOf(lane)?.toUpperCase()
 }
 
 /** A JSON Schema is an object or a boolean; empty texts stand for none. */
@@ -128,7 +132,7 @@ function methodFrom(method: proto.MethodDefinition, index: number): MethodDefini
     description: method.description,
     paramsSchema: method.paramsSchema,
     resultSchema: method.resultSchema,
-    lane: method.lane || 1,
+    lane: isSlotLane(method.lane) ? method.lane : LANE_DEFAULT,
     retry: retryFrom(method.retryPolicy),
     queueDeadlineMs: msFrom(method.deadlines?.queue),
     attemptDeadlineMs: msFrom(method.deadlines?.attempt),

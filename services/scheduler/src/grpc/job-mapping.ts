@@ -21,7 +21,8 @@ import type {
   JobStanding,
   Progress,
 } from '../domain/job.ts'
-import { JobState } from '../domain/job-state.ts'
+import { isJobKind } from '../domain/job-kind.ts'
+import { isJobState } from '../domain/job-state.ts'
 import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import type { JobCount, JobDimension, JobFilter } from '../ports.ts'
@@ -86,8 +87,7 @@ export function progressTo(progress: Progress | undefined): proto.Progress | und
 }
 
 export function messageTo(message: JobMessage): proto.JobMessage {
-  const { sequence, recordTime, text, extra } = message
-  const severity = message.severity as proto.MessageSeverity
+  const { sequence, recordTime, severity, text, extra } = message
   return { sequence, recordTime, severity, text, extra }
 }
 
@@ -110,36 +110,43 @@ export function watchEventTo(event: WatchEvent): proto.JobEvent {
 }
 
 export function filterFrom(filter: proto.JobFilter | undefined): JobFilter {
+  const { states = [], kinds = [] } = filter ?? {}
   const found: JobFilter = {
-    states: filter?.states ?? [],
+    states: states.filter(isJobState),
     methods: filter?.methods ?? [],
     key: filter?.key ?? '',
     owner: filter?.owner ?? '',
-    kinds: filter?.kinds ?? [],
+    kinds: kinds.filter(isJobKind),
     parentId: filter?.parentJobId ?? '',
     labels: filter?.labels ?? {},
     createdFrom: filter?.createdFrom,
     createdBefore: filter?.createdBefore,
   }
-  const violations = collectViolations((note) => noteFilter(found, note))
+  const violations = collectViolations((note) => {
+    noteValues('filter.states', states, isJobState, note)
+    noteValues('filter.kinds', kinds, isJobKind, note)
+    noteFilter(found, note)
+  })
   if (violations.length > 0) throw invalidFields(violations)
   return found
 }
 
-const KIND_MAX = 3
+const { filterValuesMax } = LIMITS
+const TOO_MANY = `must be at most ${filterValuesMax}`
+
+function noteValues(
+  field: string,
+  values: readonly number[],
+  isKnown: (value: number) => boolean,
+  note: Note,
+): void {
+  if (values.length > filterValuesMax) note(field, TOO_MANY)
+  if (!values.every(isKnown)) note(field, 'must be known values')
+}
 
 function noteFilter(filter: JobFilter, note: Note): void {
-  const { filterValuesMax } = LIMITS
-  const tooMany = `must be at most ${filterValuesMax}`
-  for (const [field, values, max] of [
-    ['filter.states', filter.states, JobState.canceled],
-    ['filter.kinds', filter.kinds, KIND_MAX],
-  ] as const) {
-    if (values.length > filterValuesMax) note(field, tooMany)
-    if (values.some((value) => value < 1 || value > max)) note(field, 'must be known values')
-  }
   const { methods } = filter
-  if (methods.length > filterValuesMax) note('filter.methods', tooMany)
+  if (methods.length > filterValuesMax) note('filter.methods', TOO_MANY)
   for (const [index, method] of methods.slice(0, filterValuesMax).entries()) {
     note(`filter.methods[${index}]`, textFault(method, LIMITS.methodCharactersMax))
   }
@@ -186,7 +193,7 @@ function attemptTo(attempt: JobAttempt): proto.JobAttempt {
     attempt: attempt.attempt,
     executorSessionId: attempt.sessionId,
     executorName: attempt.executorName,
-    lane: attempt.lane as proto.Lane,
+    lane: attempt.lane,
     startTime: attempt.startTime,
     finishTime: attempt.finishTime,
     outcome: attempt.outcome,
@@ -210,11 +217,11 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     state: job.state,
     revision: BigInt(job.revision),
     owner: job.owner,
-    kind: job.kind as proto.JobKind,
+    kind: job.kind,
     key: job.key,
     requestId: job.requestId,
     parentJobId: job.parentId,
-    lane: job.lane as proto.Lane,
+    lane: job.lane,
     priority: job.priority,
     labels: { ...job.labels },
     displayName: options.displayName ?? job.method,

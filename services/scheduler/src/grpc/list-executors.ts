@@ -48,11 +48,7 @@ function executorTo(executor: AttachedExecutor): proto.Executor {
     software,
     labels: { ...labels },
     scheduler,
-    lanes: executor.lanes.map(({ lane, slots, used }) => ({
-      lane: lane as proto.Lane,
-      slots,
-      used,
-    })),
+    lanes: executor.lanes.map((lane) => ({ ...lane })),
     methods: [...methods],
     attachTime: executor.attachTime,
     inDoubt: executor.inDoubt,

@@ -3,6 +3,8 @@ import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { JobKind } from '../domain/job-kind.ts'
+import { isJobLane } from '../domain/lane.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
 import { payloadFrom, retryFrom } from './mapping.ts'
@@ -26,16 +28,16 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   refuseUnsupported(spec)
   const keyConflict = KEY_CONFLICTS[spec.keyConflictPolicy]
   if (keyConflict === undefined) throw invalidField('key_conflict_policy', 'is not a known value')
-  if (spec.kind !== 0 && spec.kind !== 1)
+  if (spec.kind !== 0 && spec.kind !== JobKind.program)
     throw invalidField('kind', 'must be PROGRAM: the other kinds are Offstage’s own')
-  if (spec.lane < 0 || spec.lane > 3) throw invalidField('lane', 'is not a known value')
+  if (!isJobLane(spec.lane)) throw invalidField('lane', 'is not a known value')
   return {
     namespace: origin.namespace,
     owner: origin.actor.user,
     admin: mayForOthers(origin.actor, 'jobs.start'),
     method: spec.method,
     params: paramsFrom(spec.params),
-    kind: 1,
+    kind: JobKind.program,
     lane: spec.lane,
     priority: spec.priority,
     key: spec.key,

@@ -1,7 +1,10 @@
 import { Completion, Job, JobMessage } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import { JobKind } from '../domain/job-kind.ts'
 import { JobState } from '../domain/job-state.ts'
+import { Lane } from '../domain/lane.ts'
+import { Severity } from '../domain/severity.ts'
 import { completionBytes, jobBytes, messageBytes } from '../domain/wire-size.ts'
 import { completionTo, jobTo, messageTo } from './job-mapping.ts'
 
@@ -31,7 +34,7 @@ test.for([
   const message = {
     sequence: 2 ** 31 - 1,
     recordTime: new Date(),
-    severity: 3,
+    severity: Severity.error,
     text: '€'.repeat(4_000),
   }
   const withExtra = { ...message, extra }
@@ -51,12 +54,12 @@ test('a completion and a job take no more than was thought', () => {
     completion,
     method: 'm'.repeat(200),
     revision: 2 ** 31,
-    kind: 1,
+    kind: JobKind.program,
     key: '€'.repeat(200),
     requestId: '€'.repeat(100),
     parentId: id,
     rootId: id,
-    lane: 1,
+    lane: Lane.inline,
     priority: -1_000,
     labels: Object.fromEntries(
       Array.from({ length: 32 }, (_, n) => [`${n}`.padEnd(63, '€'), '€'.repeat(255)]),
@@ -78,7 +81,7 @@ test('a completion and a job take no more than was thought', () => {
       attempt: 2 ** 31 - 1 - index,
       sessionId: id,
       executorName: '€'.repeat(200),
-      lane: 3,
+      lane: Lane.work,
       startTime: new Date(),
       finishTime: new Date(),
       outcome: JobState.failed,

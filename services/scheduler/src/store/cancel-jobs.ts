@@ -7,7 +7,6 @@
  *     its parent's row (insert-jobs.ts); so a child is either found here, or its start sees the mark.
  *  3. The rows of a level are locked in the order of their ids, as by every statement that waits for many.
  */
-
 import type { Database, Queryable } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'

@@ -4,7 +4,6 @@
  * Whatever waits for many rows locks them in the order of their ids, so that no two statements wait for each other.
  * Only sweeps and claims need not: they skip what is locked.
  */
-
 import type { Queryable } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { Completion } from '../domain/job.ts'

@@ -2,6 +2,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Circumstances, Gate } from '../domain/gate.ts'
 import { JobState } from '../domain/job-state.ts'
+import type { Lane } from '../domain/lane.ts'
 import type { JobCircumstances } from '../ports.ts'
 import { readPause } from './gates.ts'
 import { LANE_OF_JOB } from './methods.ts'
@@ -64,7 +65,7 @@ interface Row {
   owner: string
   method: string
   state: JobState
-  lane: number
+  lane: Lane
   due_time: Date | null
   behind_key: boolean
   is_retry: boolean

@@ -4,6 +4,7 @@ import { startPostgres, until } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
+import { Lane } from '../domain/lane.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { createGateStore } from './gates.ts'
@@ -20,12 +21,12 @@ async function setup() {
 }
 
 const attachmentId = v7()
-const QUEUES = [{ method: 'test.job', lane: 1 }]
+const QUEUES = [{ method: 'test.job', lane: Lane.inline }]
 const claim = (database: Queryable) => claimJobs(database, 'default', QUEUES, [attachmentId])
 
 const insert = (database: Queryable, epoch?: number, given = {}) => {
   const begins = epoch === undefined ? undefined : attachmentId
-  const job = { id: v7(), command: startCommand(given), lane: 1, attachmentId: begins }
+  const job = { id: v7(), command: startCommand(given), lane: Lane.inline, attachmentId: begins }
   return insertJobs(database, [job], epoch).then((states) => states.get(job.id))
 }
 

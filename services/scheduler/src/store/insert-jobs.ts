@@ -1,5 +1,6 @@
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { NewJob } from '../ports.ts'
@@ -160,7 +161,7 @@ function restOf(id: string, command: StartCommand, behind: boolean): string | nu
     command.key === '' &&
     requestId === '' &&
     command.parentId === '' &&
-    command.kind === 1 &&
+    command.kind === JobKind.program &&
     command.priority === 0 &&
     command.delayMs === 0 &&
     command.startTime === undefined &&

@@ -8,6 +8,7 @@ import type { Queryable } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { JobAttempt } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
+import type { Lane } from '../domain/lane.ts'
 import { CHANGED_COLUMNS } from './job-rows.ts'
 import { LANE_OF_JOB } from './methods.ts'
 
@@ -81,7 +82,7 @@ interface AttemptRow {
   attempt: number
   session_id: string | null
   executor_name: string
-  lane: number
+  lane: Lane
   start_time: Date | null
   finish_time: Date | null
   outcome: JobState

@@ -1,7 +1,9 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
 import type { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { Completion, Job, JobStanding } from '../domain/job.ts'
+import type { JobKind } from '../domain/job-kind.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
+import type { Lane } from '../domain/lane.ts'
 import type { Payload } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob } from '../ports.ts'
 import { additionalFromStored } from './additional-result-codec.ts'
@@ -82,7 +84,7 @@ export interface ClaimedRow {
   namespace: string
   method: string
   owner: string
-  lane: number
+  lane: Lane
   attempt: number
   failures: number
   key: string | null
@@ -125,14 +127,14 @@ export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j
 export const FULL_JOB_COLUMNS = `${JOB_COLUMNS}, j.params, j.params_address, j.params_type`
 
 export interface JobRow extends ChangedRow {
-  lane: number
+  lane: Lane
   attempt: number
   parent_id: string | null
   root_id: string | null
   labels: Record<string, string> | null
   options: unknown
   revision: number
-  kind: number
+  kind: JobKind
   request_id: string | null
   id_is_request_id: boolean
   priority: number

@@ -7,6 +7,7 @@ import { startPostgres } from '@offstage/testkit'
 import fc from 'fast-check'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
+import { Lane } from '../domain/lane.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
@@ -183,7 +184,7 @@ class World {
 
   async #start({ attachmentId, running, sessionId }: Executor): Promise<void> {
     const id = v7()
-    await this.#jobs.insert([{ id, command: startCommand(), lane: 1, attachmentId }])
+    await this.#jobs.insert([{ id, command: startCommand(), lane: Lane.inline, attachmentId }])
     if (attachmentId === undefined) return
     running.set(id, 1)
     this.#hold(id, sessionId)
@@ -192,7 +193,7 @@ class World {
   async #claim(executor: Executor): Promise<void> {
     const { attachmentId, running, sessionId } = executor
     if (attachmentId === undefined) return
-    const queues = [{ method: 'test.job', lane: 1 }]
+    const queues = [{ method: 'test.job', lane: Lane.inline }]
     const slots = [attachmentId, attachmentId]
     for (const job of await this.#jobs.claim('default', queues, slots)) {
       this.#hold(job.id, sessionId)

@@ -1,5 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
+import type { SlotLane } from '../domain/lane.ts'
 import type { AttachedExecutor } from '../ports.ts'
 import { LANE_OF_JOB } from './methods.ts'
 
@@ -27,7 +28,7 @@ interface ExecutorRow {
   in_doubt: boolean
   software: string
   labels: Record<string, string>
-  lanes: number[]
+  lanes: SlotLane[]
   slots: number[]
   used: number[]
   methods: string[]

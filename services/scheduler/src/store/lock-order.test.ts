@@ -4,6 +4,7 @@ import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
+import { Lane } from '../domain/lane.ts'
 import type { JobStore } from '../ports.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
@@ -25,7 +26,7 @@ async function runTree(store: JobStore, attachmentId: string) {
     const jobs = Array.from({ length: count }, () => ({
       id: v7(),
       command: startCommand({ parentId }),
-      lane: 1,
+      lane: Lane.inline,
       attachmentId,
     }))
     await store.insert(jobs)

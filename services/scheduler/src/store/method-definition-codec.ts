@@ -1,11 +1,12 @@
 /** What `methods.definition` holds. SQL reads `lane` of it, and leaves out the long texts (methods.ts). */
+import { SLOT_LANES } from '../domain/lane.ts'
 import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
 import { retry } from './retry-codec.ts'
-import { createShape, type Fields, number, required, text } from './stored-shape.ts'
+import { createShape, type Fields, number, oneOf, required, text } from './stored-shape.ts'
 
 const TERMS: Fields<MethodTerms> = {
   name: required(text),
-  lane: required(number),
+  lane: required(oneOf(SLOT_LANES)),
   retry,
   queueDeadlineMs: number,
   attemptDeadlineMs: number,

@@ -4,6 +4,7 @@ import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
+import { Lane } from '../domain/lane.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createJobStore, createSweepStore, migrateJobs } from './job-store.ts'
@@ -22,7 +23,7 @@ async function setup() {
     job: (given: Partial<StartCommand>, id = v7()) => ({
       id,
       command: startCommand(given),
-      lane: 1,
+      lane: Lane.inline,
       attachmentId: undefined,
     }),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
@@ -37,7 +38,7 @@ test('a job recorded later is claimed later, though its id is older', async () =
   const first = it.job({})
   const second = it.job({}, oldId())
   for (const job of [first, second]) await it.store.insert([job])
-  const queues = [{ method: 'test.job', lane: 1 }]
+  const queues = [{ method: 'test.job', lane: Lane.inline }]
   for (const { id } of [first, second]) {
     const [claimed] = await it.store.claim('default', queues, [it.attachmentId])
     expect(claimed?.id).toBe(id)

@@ -2,6 +2,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { JobMessage, Progress } from '../domain/job.ts'
 import { leaving } from '../domain/job-state.ts'
+import type { Severity } from '../domain/severity.ts'
 import type { AttemptKey, MessageRecord, ProgressRecord } from '../ports.ts'
 import { FENCE } from './end-attempts.ts'
 
@@ -118,7 +119,7 @@ const READ_MESSAGES = {
 interface MessageRow {
   sequence: number
   record_time: Date
-  severity: number
+  severity: Severity
   text: string
   extra: Record<string, unknown> | null
 }

@@ -111,6 +111,11 @@ export const flag: Field<boolean> = {
   read: (stored) => (typeof stored === 'boolean' ? stored : undefined),
 }
 
+/** A closed list of values: a new one is a new version of its shape. */
+export function oneOf<T>(values: readonly T[]): Field<T> {
+  return { read: (stored) => values.find((value) => value === stored) }
+}
+
 export const base64: Field<Uint8Array> = {
   read: (stored) => (typeof stored === 'string' ? Buffer.from(stored, 'base64') : undefined),
   write: (bytes) =>

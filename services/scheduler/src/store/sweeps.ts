@@ -1,5 +1,4 @@
 /** What the sweeps behind the hints change; bounded by a limit, safe to run on every replica at once. */
-
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'

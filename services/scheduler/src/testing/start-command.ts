@@ -1,3 +1,5 @@
+import { JobKind } from '../domain/job-kind.ts'
+import { Lane } from '../domain/lane.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 
 /** A start that asks for nothing but what is given. */
@@ -8,8 +10,8 @@ export function startCommand(given: Partial<StartCommand> = {}): StartCommand {
     admin: true,
     method: 'test.job',
     params: { type: '' },
-    kind: 1,
-    lane: 1,
+    kind: JobKind.program,
+    lane: Lane.inline,
     priority: 0,
     key: '',
     keyConflict: 'refuse',

@@ -1,0 +1,24 @@
+import { LANE_DEFAULT as DEFAULT, LANES } from '@offstage/proto/lanes'
+
+/** The numbers of offstage.jobs.v1.Lane, which are also those in the database. */
+export const Lane = {
+  /** Of a job that names none: the one its executor gives the method. */
+  ofMethod: 0,
+  ...LANES,
+} as const
+export type Lane = (typeof Lane)[keyof typeof Lane]
+
+/** One that executors have slots of. */
+export type SlotLane = Exclude<Lane, typeof Lane.ofMethod>
+
+export const JOB_LANES: readonly Lane[] = Object.values(Lane)
+export const SLOT_LANES: readonly SlotLane[] = Object.values(LANES)
+export const LANE_DEFAULT: SlotLane = LANES[DEFAULT]
+
+export function isJobLane(value: number): value is Lane {
+  return JOB_LANES.some((lane) => lane === value)
+}
+
+export function isSlotLane(value: number): value is SlotLane {
+  return SLOT_LANES.some((lane) => lane === value)
+}
