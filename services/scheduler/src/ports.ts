@@ -64,6 +64,18 @@ export interface ClaimedJob extends RunningJob {
   readonly attachmentId: string
 }
 
+/** A job of which this release cannot read what is stored. */
+export interface UnreadableJob extends AttemptKey {
+  /** What cannot be read, in words. */
+  readonly fault: string
+}
+
+/** Jobs that are with an attachment from now on: those that cannot be read stop none of the others. */
+export interface TakenJobs {
+  readonly jobs: readonly ClaimedJob[]
+  readonly unreadable: readonly UnreadableJob[]
+}
+
 /** How an attempt that did not simply succeed leaves its state. */
 export interface AttemptEnd extends AttemptKey {
   readonly state: JobState
@@ -222,7 +234,7 @@ export interface JobStore {
     namespace: string,
     queues: readonly QueueRef[],
     attachmentIds: readonly string[],
-  ): Promise<ClaimedJob[]>
+  ): Promise<TakenJobs>
   succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, Completion>>
   end(ends: readonly AttemptEnd[]): Promise<ChangedJob[]>
   /** Puts attempts back into the queue at no charge. */
@@ -279,7 +291,7 @@ export interface AttachmentStore {
   attach(
     attachment: Attachment,
     running: readonly { jobId: string; attempt: number }[],
-  ): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }>
+  ): Promise<{ adopted: TakenJobs; requeued: ChangedJob[] }>
   /**
    * Renews leases. What is missing in the answer is over for good; false stands for one that goes on but whose row somebody
    * else has locked: it was left as it is.

@@ -6,7 +6,7 @@
  *
  * Invariants:
  *  1. Slots are reserved before a claim and given back when the claim did not fill them.
- *  2. A claimed job is sent, or goes back to the queue: through `unsent`, or where the answer to the claim is lost by the
+ *  2. A claimed job is sent, or fails because it cannot be read, or goes back to the queue: through `unsent`, or where the answer to the claim is lost by the
  *     doubt about the attachments it was for.
  */
 import { isConnectionError } from '@offstage/kit/database'
@@ -15,7 +15,14 @@ import type { Admission } from '../admission/admission.ts'
 import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import type { AttemptKey, ClaimedJob, JobStore, QueueRef } from '../ports.ts'
+import type {
+  AttemptKey,
+  ClaimedJob,
+  JobStore,
+  QueueRef,
+  TakenJobs,
+  UnreadableJob,
+} from '../ports.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 
@@ -27,6 +34,7 @@ export interface ClaimsOptions {
   readonly sweepMs: number
   readonly deliver: Deliver
   unsent(attempts: readonly AttemptKey[]): void
+  failUnreadable(jobs: readonly UnreadableJob[]): void
   onError(error: unknown): void
 }
 
@@ -110,18 +118,20 @@ async function claimOnce(
     return false
   }
   const ids = slots.map((attachment) => attachment.id)
-  let claimed: ClaimedJob[] = []
+  let claimed: TakenJobs = { jobs: [], unreadable: [] }
   try {
     claimed = await options.store.claim(namespace, queues, ids)
   } catch (error) {
     if (isConnectionError(error)) for (const attachment of slots) attachment.doubt()
     throw error
   } finally {
-    giveBack(slots, claimed, lane)
+    giveBack(slots, claimed.jobs, lane)
   }
-  const unsent = options.deliver(claimed.map((job) => ({ ...job, lane })))
+  const { jobs, unreadable } = claimed
+  const unsent = options.deliver(jobs.map((job) => ({ ...job, lane })))
   if (unsent.length > 0) options.unsent(unsent)
-  const full = claimed.length === slots.length
+  options.failUnreadable(unreadable)
+  const full = jobs.length + unreadable.length === slots.length
   if (full) note(options.backlog, namespace, queues)
   else for (const queue of queues) options.backlog.clear(namespace, queue.method, queue.lane)
   return full

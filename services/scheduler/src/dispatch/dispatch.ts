@@ -13,7 +13,7 @@ import type { JobEvents } from '../events/job-events.ts'
 import { createQueueHints } from '../events/queue-hints.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Intake } from '../executors/intake.ts'
-import type { AttemptKey, SchedulerStores } from '../ports.ts'
+import type { AttemptKey, SchedulerStores, UnreadableJob } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Backlog } from './backlog.ts'
 import { createChanges } from './changes.ts'
@@ -55,6 +55,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const requeue = (attempts: readonly AttemptKey[]) => {
     ends.requeue(attempts).catch(onError)
   }
+  const failUnreadable = (jobs: readonly UnreadableJob[]) => {
+    ends.failUnreadable(jobs).catch(onError)
+  }
   const admission = createAdmission({
     gates: stores.workGates,
     events,
@@ -65,7 +68,12 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   })
   const deliver = createDeliver({ attachments, log })
   const shared = { attachments, admission, backlog, deliver, unsent: requeue, onError }
-  const claims = createClaims({ ...shared, store: stores.work, sweepMs: options.claimSweepMs })
+  const claims = createClaims({
+    ...shared,
+    failUnreadable,
+    store: stores.work,
+    sweepMs: options.claimSweepMs,
+  })
   const starts = createStarts({ ...shared, store: stores.calls, newId: options.newId })
   const hints = createQueueHints(events, (namespace, method) => lookFor(namespace, [method]))
   const service = composeServices('dispatch', [hints, admission, claims])
@@ -74,6 +82,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     starts,
     record: ends.record,
     requeue,
+    failUnreadable,
     changed,
     lookFor,
     slotsFreed(credits) {

@@ -22,6 +22,7 @@ import type {
   ChangedJob,
   JobStore,
   RunningJob,
+  UnreadableJob,
 } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
@@ -40,6 +41,8 @@ export interface Ends {
   record(attachment: Attachment, results: readonly AttemptResult[]): Promise<void>
   /** Puts attempts back into the queue at no charge, however long the database takes. */
   requeue(attempts: readonly AttemptKey[]): Promise<void>
+  /** Fails jobs nobody here could run, however long the database takes. */
+  failUnreadable(jobs: readonly UnreadableJob[]): Promise<void>
 }
 
 interface Pending {
@@ -133,6 +136,16 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
       )
       if (queued.kind === 'done') changed(queued.value)
     },
+    async failUnreadable(jobs) {
+      if (jobs.length === 0) return
+      for (const { jobId, fault } of jobs) onError(new Error(`job ${jobId} fails: ${fault}`))
+      const failed = await persist(
+        () => store.end(jobs.map(unreadable)),
+        () => false,
+        onError,
+      )
+      if (failed.kind === 'done') changed(failed.value)
+    },
   }
 }
 
@@ -199,6 +212,18 @@ function unrecordable({ key, job }: Pending, cause: unknown): AttemptEnd & Pendi
   }
   const nothing = { result: undefined, additionalResult: undefined, backoffMs: 0 }
   return { ...key, key, job, ...nothing, state: JobState.failed, error }
+}
+
+/** To run it by what can be read of it, or to try again and again, would both be worse. */
+function unreadable({ fault, ...key }: UnreadableJob): AttemptEnd {
+  const error = {
+    brief: 'The job could not be read, so it was not run.',
+    detail: `Job ${key.jobId}: ${fault}.`,
+    reason: 'JOB_UNREADABLE',
+    retryable: false,
+  }
+  const nothing = { result: undefined, additionalResult: undefined, backoffMs: 0 }
+  return { ...key, ...nothing, state: JobState.failed, error }
 }
 
 function isUnrecordable(item: object): boolean {

@@ -118,3 +118,55 @@ test('jobs of a claim whose answer was lost are found, and run', async () => {
   const { satisfied } = await it.jobs.wait(ids, { timeoutMs: 5_000 })
   expect(satisfied).toBe(true)
 })
+
+/** As if a newer release had written it, or a hand. */
+async function makeUnreadable(database: Database, jobId: string) {
+  const text = `UPDATE offstage.jobs SET options = '{"v": 2}' WHERE id = $1::uuid`
+  await database.query({ name: '', text }, [jobId])
+}
+
+const UNREADABLE = {
+  state: JobState.JOB_STATE_FAILED,
+  completion: { error: { reason: 'JOB_UNREADABLE', retryable: false } },
+}
+
+test('a claimed job that cannot be read fails and says why; its neighbours run, and its slot is free', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address, { slots: 2 })
+  const slots = executor.assigned(2)
+  const busy = [await it.jobs.start(job), await it.jobs.start(job)]
+  const running = [...(await slots)]
+  const [bad, ...good] = [
+    await it.jobs.start(job),
+    await it.jobs.start(job),
+    await it.jobs.start(job),
+  ]
+  await makeUnreadable(it.database, bad.jobId)
+  executor.succeed(...running)
+  const assigned = (await executor.assigned(4)).slice(2)
+  expect(assigned.map(({ jobId }) => jobId)).toEqual(good.map(({ jobId }) => jobId))
+  const { statuses } = await it.jobs.wait([bad.jobId], { timeoutMs: 5_000 })
+  expect(statuses[0]).toMatchObject(UNREADABLE)
+  expect(statuses[0]?.completion?.error?.detail).toBe(
+    `Job ${bad.jobId}: stored job options have version 2, this release reads 1.`,
+  )
+  executor.succeed(...assigned)
+  const ids = [...busy, ...good].map(({ jobId }) => jobId)
+  expect((await it.jobs.wait(ids, { timeoutMs: 5_000 })).satisfied).toBe(true)
+})
+
+test('an executor whose job cannot be read any more attaches, gives it up and keeps the others', async () => {
+  await using it = await start()
+  const first = await attachExecutor(it.address)
+  const [bad, good] = [await it.jobs.start(job), await it.jobs.start(job)]
+  const running = [...(await first.assigned(2))]
+  await makeUnreadable(it.database, bad.jobId)
+  first.cut()
+  await using again = await attachExecutor(it.address, { sessionId: first.sessionId, running })
+  await until(() => again.fenced.length > 0)
+  expect(again.fenced.map(({ jobId }) => jobId)).toEqual([bad.jobId])
+  const { statuses } = await it.jobs.wait([bad.jobId], { timeoutMs: 5_000 })
+  expect(statuses[0]).toMatchObject(UNREADABLE)
+  again.succeed(...running.filter(({ jobId }) => jobId === good.jobId))
+  expect((await it.jobs.wait([good.jobId], { timeoutMs: 5_000 })).satisfied).toBe(true)
+})

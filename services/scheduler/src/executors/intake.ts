@@ -1,5 +1,5 @@
 import type { AttemptResult } from '../domain/attempt-result.ts'
-import type { AttemptKey, ChangedJob } from '../ports.ts'
+import type { AttemptKey, ChangedJob, UnreadableJob } from '../ports.ts'
 import type { Attachment, Credit } from './attachment.ts'
 
 /** Takes in what executors say and bring. Dispatch is it, which knows executors, while they do not know dispatch. */
@@ -8,6 +8,8 @@ export interface Intake {
   record(attachment: Attachment, results: readonly AttemptResult[]): Promise<void>
   /** Puts attempts back into the queue at no charge, however long the database takes. */
   requeue(attempts: readonly AttemptKey[]): void
+  /** Fails jobs nobody here could run, however long the database takes. */
+  failUnreadable(jobs: readonly UnreadableJob[]): void
   /** To be told of jobs whose state a write elsewhere has changed. */
   changed(jobs: readonly ChangedJob[]): void
   /** An executor serves these methods: jobs may have waited for it. */

@@ -153,10 +153,11 @@ async function adopt(
   const methods = hello.methods.map(({ name }) => name)
   const record = { ...hello, id: attachment.id, methods, scheduler: schedulerName }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
-  for (const job of adopted) attachment.running.set(job.id, job)
+  for (const job of adopted.jobs) attachment.running.set(job.id, job)
   for (const { jobId, attempt } of running) {
     if (!attachment.running.has(jobId)) attachment.fence({ jobId, attempt })
   }
+  intake.failUnreadable(adopted.unreadable)
   intake.changed(requeued)
 }
 

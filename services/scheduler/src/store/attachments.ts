@@ -1,13 +1,13 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { Attachment, AttachmentStore, ChangedJob, ClaimedJob } from '../ports.ts'
+import type { Attachment, AttachmentStore, ChangedJob, TakenJobs } from '../ports.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import {
   type ChangedRow,
   CLAIMED_COLUMNS,
   type ClaimedRow,
   changedFromRow,
-  claimedFromRow,
+  takenFromRows,
 } from './job-rows.ts'
 import { listExecutors } from './list-executors.ts'
 
@@ -131,7 +131,7 @@ async function attach(
   tx: Queryable,
   { id, sessionId, lostSessionId, namespace, name, scheduler, ...told }: Attachment,
   running: readonly { jobId: string; attempt: number }[],
-): Promise<{ adopted: ClaimedJob[]; requeued: ChangedJob[] }> {
+): Promise<{ adopted: TakenJobs; requeued: ChangedJob[] }> {
   await tx.query(TAKE_TURN, [sessionId])
   await tx.query(RECORD, [
     id,
@@ -157,7 +157,7 @@ async function attach(
   const requeued = await tx.query<ChangedRow>(REQUEUE_REST, [id, sessionId])
   for (const session of sessions) await tx.query(END_OLDER, [id, session])
   return {
-    adopted: adopted.rows.map(claimedFromRow),
+    adopted: takenFromRows(adopted.rows),
     requeued: requeued.rows.map(changedFromRow),
   }
 }

@@ -1,8 +1,8 @@
 import type { Queryable } from '@offstage/kit/database'
 import { TRANSITIONS } from '../domain/job-state.ts'
-import type { ClaimedJob, QueueRef } from '../ports.ts'
+import type { QueueRef, TakenJobs } from '../ports.ts'
 import { GATES_HELD, isOpen } from './gates.ts'
-import { CLAIMED_COLUMNS, type ClaimedRow, claimedFromRow } from './job-rows.ts'
+import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 
 /**
  * Best first over all the queues an executor serves: by priority, then by the time of the start, which is the database's; ids
@@ -51,7 +51,7 @@ export async function claimJobs(
   namespace: string,
   queues: readonly QueueRef[],
   attachmentIds: readonly string[],
-): Promise<ClaimedJob[]> {
+): Promise<TakenJobs> {
   const { rows } = await database.query<ClaimedRow>(CLAIM, [
     namespace,
     queues.map((queue) => queue.method),
@@ -59,5 +59,5 @@ export async function claimJobs(
     attachmentIds,
     attachmentIds.length,
   ])
-  return rows.map(claimedFromRow)
+  return takenFromRows(rows)
 }

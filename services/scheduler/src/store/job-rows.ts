@@ -5,10 +5,11 @@ import type { JobKind } from '../domain/job-kind.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
 import type { Payload } from '../domain/start-command.ts'
-import type { ChangedJob, ClaimedJob } from '../ports.ts'
+import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../ports.ts'
 import { additionalFromStored } from './additional-result-codec.ts'
 import { errorFromStored } from './job-error-codec.ts'
 import { optionsFromStored } from './job-options-codec.ts'
+import { StoredShapeError } from './stored-shape.ts'
 
 /** The columns {@link standingFromRow} reads. */
 export const STANDING_COLUMNS = `
@@ -98,7 +99,23 @@ export interface ClaimedRow {
   options: unknown
 }
 
-export function claimedFromRow(row: ClaimedRow): ClaimedJob {
+/** Their claim is committed by now: one that cannot be read is told apart, and its neighbours go on. */
+export function takenFromRows(rows: readonly ClaimedRow[]): TakenJobs {
+  const jobs: ClaimedJob[] = []
+  const unreadable: UnreadableJob[] = []
+  for (const row of rows) {
+    try {
+      jobs.push(claimedFromRow(row))
+    } catch (error) {
+      if (!(error instanceof StoredShapeError)) throw error
+      const { id: jobId, attachment_id: attachmentId, attempt } = row
+      unreadable.push({ jobId, attachmentId, attempt, fault: error.message })
+    }
+  }
+  return { jobs, unreadable }
+}
+
+function claimedFromRow(row: ClaimedRow): ClaimedJob {
   return {
     id: row.id,
     namespace: row.namespace,

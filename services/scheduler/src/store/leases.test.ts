@@ -148,7 +148,7 @@ class World {
     const running = [...executor.running].map(([jobId, attempt]) => ({ jobId, attempt }))
     const { adopted } = await this.#attachments.attach(record, running)
     executor.attachmentId = id
-    executor.running = new Map(adopted.map((job) => [job.id, job.attempt]))
+    executor.running = new Map(adopted.jobs.map((job) => [job.id, job.attempt]))
     this.#renewed.set(id, this.#round)
   }
 
@@ -195,7 +195,8 @@ class World {
     if (attachmentId === undefined) return
     const queues = [{ method: 'test.job', lane: Lane.inline }]
     const slots = [attachmentId, attachmentId]
-    for (const job of await this.#jobs.claim('default', queues, slots)) {
+    const { jobs } = await this.#jobs.claim('default', queues, slots)
+    for (const job of jobs) {
       this.#hold(job.id, sessionId)
       const { id: jobId, attempt } = job
       if (!running.has(jobId)) running.set(jobId, attempt)

@@ -40,7 +40,8 @@ test('a job recorded later is claimed later, though its id is older', async () =
   for (const job of [first, second]) await it.store.insert([job])
   const queues = [{ method: 'test.job', lane: Lane.inline }]
   for (const { id } of [first, second]) {
-    const [claimed] = await it.store.claim('default', queues, [it.attachmentId])
+    const { jobs } = await it.store.claim('default', queues, [it.attachmentId])
+    const [claimed] = jobs
     expect(claimed?.id).toBe(id)
   }
 })
