@@ -15,7 +15,7 @@ import type { JobState } from './domain/job-state.ts'
 import type { Lane, SlotLane } from './domain/lane.ts'
 import type { MethodDefinition, MethodTerms } from './domain/method-definition.ts'
 import type { Severity } from './domain/severity.ts'
-import type { Payload, StartCommand, StartOptions } from './domain/start-command.ts'
+import type { JobContent, Payload, StartCommand } from './domain/start-command.ts'
 
 /** A start with the id it will have and, for eager dispatch, the attachment that will run it. */
 export interface NewJob {
@@ -44,20 +44,10 @@ export interface AttemptKey {
 }
 
 /** All an executor and the end of an attempt need of a running job. */
-export interface RunningJob {
+export interface RunningJob extends JobContent {
   readonly id: string
-  readonly namespace: string
-  readonly method: string
-  readonly owner: string
-  readonly lane: Lane
   readonly attempt: number
   readonly failures: number
-  readonly key: string
-  readonly parentId: string
-  readonly params: Payload
-  readonly labels: Readonly<Record<string, string>> | undefined
-  readonly traceparent: string
-  readonly options: StartOptions | undefined
 }
 
 export interface ClaimedJob extends RunningJob {

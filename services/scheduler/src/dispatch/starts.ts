@@ -202,22 +202,7 @@ function releaseSlot({ reservation }: Placed): void {
 }
 
 function claimedFrom({ id, command, lane, attachmentId = '' }: Placed): ClaimedJob {
-  return {
-    id,
-    attachmentId,
-    namespace: command.namespace,
-    method: command.method,
-    owner: command.owner,
-    lane,
-    attempt: 1,
-    failures: 0,
-    key: command.key,
-    parentId: command.parentId,
-    params: command.params,
-    labels: command.labels,
-    traceparent: command.traceparent,
-    options: command.options,
-  }
+  return { ...command, id, attachmentId, lane, attempt: 1, failures: 0 }
 }
 
 /** Trouble with one conflict is no trouble for the starts it shared a batch with. */

@@ -45,25 +45,29 @@ export interface StartOptions {
   readonly paramsOwned?: boolean
 }
 
-export interface StartCommand {
+/** What a start says that whoever runs the job is told, as it is. */
+export interface JobContent {
   readonly namespace: string
-  readonly owner: string
-  /** Whether who starts it may have the jobs of other owners too (row J6). */
-  readonly admin: boolean
   readonly method: string
-  readonly params: Payload
-  readonly kind: JobKind
+  readonly owner: string
   readonly lane: Lane
-  readonly priority: number
   readonly key: string
-  readonly keyConflict: KeyConflict
-  readonly requestId: string
   readonly parentId: string
+  readonly params: Payload
   readonly labels: Readonly<Record<string, string>> | undefined
-  readonly startTime: Date | undefined
-  readonly delayMs: number
   readonly traceparent: string
   readonly options: StartOptions | undefined
+}
+
+export interface StartCommand extends JobContent {
+  /** Whether who starts it may have the jobs of other owners too (row J6). */
+  readonly admin: boolean
+  readonly kind: JobKind
+  readonly priority: number
+  readonly keyConflict: KeyConflict
+  readonly requestId: string
+  readonly startTime: Date | undefined
+  readonly delayMs: number
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/

@@ -85,33 +85,40 @@ function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')
 }
 
+type OptionsFrom = {
+  readonly [K in keyof StartOptions]-?: (
+    spec: proto.JobSpec,
+    tracestate: string,
+  ) => StartOptions[K] | undefined
+}
+
+/** Every option of a start, and how it is read; undefined where it is not asked for. */
+const OPTIONS: OptionsFrom = {
+  displayName: (spec) => spec.displayName || undefined,
+  scope: (spec) => spec.scope || undefined,
+  resultAddress: (spec) => spec.resultAddress || undefined,
+  wantAdditionalResult: (spec) => spec.wantAdditionalResult || undefined,
+  additionalResultAddress: (spec) => spec.additionalResultAddress || undefined,
+  cancelWithParent: (spec) => spec.cancelWithParent || undefined,
+  retry: (spec) => retryFrom(spec.retryPolicy),
+  attemptDeadlineMs: (spec) => msFrom(spec.deadlines?.attempt),
+  queueDeadlineMs: (spec) => msFrom(spec.deadlines?.queue),
+  tracestate: (spec, tracestate) =>
+    spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax) || undefined,
+  paramsOwned: (spec) =>
+    (spec.paramsOwned && spec.params?.source?.$case === 'address') || undefined,
+}
+
+const READERS = Object.entries(OPTIONS)
+
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */
 function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {
-  const state = spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax)
-  const paramsOwned = spec.paramsOwned && spec.params?.source?.$case === 'address'
-  const plain =
-    spec.displayName === '' &&
-    spec.scope === '' &&
-    spec.resultAddress === '' &&
-    !spec.wantAdditionalResult &&
-    spec.additionalResultAddress === '' &&
-    !spec.cancelWithParent &&
-    spec.retryPolicy === undefined &&
-    spec.deadlines === undefined &&
-    !paramsOwned &&
-    state === ''
-  if (plain) return undefined
-  return {
-    displayName: spec.displayName || undefined,
-    scope: spec.scope || undefined,
-    resultAddress: spec.resultAddress || undefined,
-    wantAdditionalResult: spec.wantAdditionalResult || undefined,
-    additionalResultAddress: spec.additionalResultAddress || undefined,
-    cancelWithParent: spec.cancelWithParent || undefined,
-    retry: retryFrom(spec.retryPolicy),
-    attemptDeadlineMs: msFrom(spec.deadlines?.attempt),
-    queueDeadlineMs: msFrom(spec.deadlines?.queue),
-    tracestate: state || undefined,
-    paramsOwned: paramsOwned || undefined,
+  let options: Record<string, unknown> | undefined
+  for (const [name, read] of READERS) {
+    const value = read(spec, tracestate)
+    if (value === undefined) continue
+    options ??= {}
+    options[name] = value
   }
+  return options
 }

@@ -127,10 +127,5 @@ function withDefaults(command: StartCommand, definition: MethodTerms): StartComm
     retry === undefined && queueDeadlineMs === undefined && attemptDeadlineMs === undefined
   if (plain) return command
   const defaults: StartOptions = { retry, queueDeadlineMs, attemptDeadlineMs }
-  return { ...command, options: { ...defaults, ...definedOf(command.options) } }
-}
-
-function definedOf(options: StartOptions | undefined): StartOptions {
-  if (options === undefined) return {}
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return { ...command, options: { ...defaults, ...command.options } }
 }
