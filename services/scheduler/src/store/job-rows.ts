@@ -1,35 +1,32 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
-import type { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { Completion, Job, JobStanding } from '../domain/job.ts'
-import type { JobKind } from '../domain/job-kind.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
-import type { Lane } from '../domain/lane.ts'
 import type { Payload } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../ports.ts'
 import { additionalFromStored } from './additional-result-codec.ts'
+import { columnsOf, type RowOf } from './job-columns.ts'
 import { errorFromStored } from './job-error-codec.ts'
 import { optionsFromStored } from './job-options-codec.ts'
 import { StoredShapeError } from './stored-shape.ts'
 
-/** The columns {@link standingFromRow} reads. */
-export const STANDING_COLUMNS = `
-  j.id, j.namespace, j.owner, j.state, j.finish_time, j.cancel_outcome, j.result, j.result_address, j.result_type,
-  j.result_sha256, j.additional_result, j.error`
+const STANDING = [
+  'id',
+  'namespace',
+  'owner',
+  'state',
+  'finish_time',
+  'cancel_outcome',
+  'result',
+  'result_address',
+  'result_type',
+  'result_sha256',
+  'additional_result',
+  'error',
+] as const
 
-export interface StandingRow {
-  id: string
-  namespace: string
-  owner: string
-  state: JobState
-  finish_time: Date | null
-  cancel_outcome: CancelOutcome
-  result: Uint8Array | null
-  result_address: string | null
-  result_type: string | null
-  result_sha256: Uint8Array | null
-  additional_result: unknown
-  error: unknown
-}
+/** The columns {@link standingFromRow} reads. */
+export const STANDING_COLUMNS = columnsOf(STANDING)
+export type StandingRow = RowOf<typeof STANDING>
 
 export function standingFromRow(row: StandingRow): JobStanding {
   const { id, namespace, owner, state } = row
@@ -59,13 +56,10 @@ function payloadOf(
   return undefined
 }
 
-export const CHANGED_COLUMNS = `${STANDING_COLUMNS}, j.method, j.key, j.traceparent`
+const CHANGED = [...STANDING, 'method', 'key', 'traceparent'] as const
 
-export interface ChangedRow extends StandingRow {
-  method: string
-  key: string | null
-  traceparent: string | null
-}
+export const CHANGED_COLUMNS = columnsOf(CHANGED)
+export type ChangedRow = RowOf<typeof CHANGED>
 
 export function changedFromRow(row: ChangedRow): ChangedJob {
   return {
@@ -76,28 +70,28 @@ export function changedFromRow(row: ChangedRow): ChangedJob {
   }
 }
 
-export const CLAIMED_COLUMNS = `
-  j.id, j.namespace, j.method, j.owner, j.lane, j.attempt, j.failures, j.key, j.parent_id,
-  j.attachment_id, j.params, j.params_address, j.params_type, j.labels, j.traceparent, j.options`
+const CLAIMED = [
+  'id',
+  'namespace',
+  'method',
+  'owner',
+  'lane',
+  'attempt',
+  'failures',
+  'key',
+  'parent_id',
+  'attachment_id',
+  'params',
+  'params_address',
+  'params_type',
+  'labels',
+  'traceparent',
+  'options',
+] as const
 
-export interface ClaimedRow {
-  id: string
-  namespace: string
-  method: string
-  owner: string
-  lane: Lane
-  attempt: number
-  failures: number
-  key: string | null
-  parent_id: string | null
-  attachment_id: string
-  params: Uint8Array | null
-  params_address: string | null
-  params_type: string | null
-  labels: Record<string, string> | null
-  traceparent: string | null
-  options: unknown
-}
+export const CLAIMED_COLUMNS = columnsOf(CLAIMED)
+/** With the attachment it is claimed for. */
+export type ClaimedRow = RowOf<typeof CLAIMED> & { attachment_id: string }
 
 /** Their claim is committed by now: one that cannot be read is told apart, and its neighbours go on. */
 export function takenFromRows(rows: readonly ClaimedRow[]): TakenJobs {
@@ -134,40 +128,42 @@ function claimedFromRow(row: ClaimedRow): ClaimedJob {
   }
 }
 
-export const JOB_COLUMNS = `${CHANGED_COLUMNS}, j.lane, j.attempt, j.failures, j.parent_id, j.root_id, j.labels,
-  j.options, j.revision, j.kind, j.request_id, j.id_is_request_id, j.priority, j.crash_count, j.create_time,
-  j.due_time, j.start_time, j.cancel_time, j.cancel_reason,
+const JOB = [
+  ...CHANGED,
+  'lane',
+  'attempt',
+  'failures',
+  'parent_id',
+  'root_id',
+  'labels',
+  'options',
+  'revision',
+  'kind',
+  'request_id',
+  'id_is_request_id',
+  'priority',
+  'crash_count',
+  'create_time',
+  'due_time',
+  'start_time',
+  'cancel_time',
+  'cancel_reason',
+] as const
+/** They may be large: read only where they are shown. */
+const PARAMS = ['params', 'params_address', 'params_type'] as const
+
+export const JOB_COLUMNS = `${columnsOf(JOB)},
   CASE WHEN ${leaving('requeue', 'j.state')} THEN (
     SELECT a.session_id FROM offstage.attachments a WHERE a.id = j.attachment_id) END AS session_id`
 
-/** Parameters may be large: read only where they are shown. */
-export const FULL_JOB_COLUMNS = `${JOB_COLUMNS}, j.params, j.params_address, j.params_type`
+/** In the view `full`. */
+export const FULL_JOB_COLUMNS = `${JOB_COLUMNS}, ${columnsOf(PARAMS)}`
 
-export interface JobRow extends ChangedRow {
-  lane: Lane
-  attempt: number
-  parent_id: string | null
-  root_id: string | null
-  labels: Record<string, string> | null
-  options: unknown
-  revision: number
-  kind: JobKind
-  request_id: string | null
-  id_is_request_id: boolean
-  priority: number
-  crash_count: number
-  create_time: Date
-  due_time: Date | null
-  start_time: Date | null
-  /** The executor session that holds it. */
-  session_id: string | null
-  cancel_time: Date | null
-  cancel_reason: string | null
-  /** In the view `full`. */
-  params?: Uint8Array | null
-  params_address?: string | null
-  params_type?: string | null
-}
+export type JobRow = RowOf<typeof JOB> &
+  Partial<RowOf<typeof PARAMS>> & {
+    /** The executor session that holds it. */
+    session_id: string | null
+  }
 
 export function jobFromRow(row: JobRow): Job {
   const standing = standingFromRow(row)

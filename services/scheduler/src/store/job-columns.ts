@@ -1,0 +1,54 @@
+/** The columns of offstage.jobs that are read, with what the driver makes of each. */
+import type { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { JobKind } from '../domain/job-kind.ts'
+import type { JobState } from '../domain/job-state.ts'
+import type { Lane } from '../domain/lane.ts'
+
+export interface JobColumns {
+  id: string
+  namespace: string
+  method: string
+  owner: string
+  state: JobState
+  revision: number
+  kind: JobKind
+  lane: Lane
+  priority: number
+  key: string | null
+  request_id: string | null
+  id_is_request_id: boolean
+  parent_id: string | null
+  root_id: string | null
+  labels: Record<string, string> | null
+  traceparent: string | null
+  /** What is of type `unknown` has a codec. */
+  options: unknown
+  params: Uint8Array | null
+  params_address: string | null
+  params_type: string | null
+  attempt: number
+  failures: number
+  crash_count: number
+  attachment_id: string | null
+  create_time: Date
+  due_time: Date | null
+  start_time: Date | null
+  finish_time: Date | null
+  cancel_time: Date | null
+  cancel_reason: string | null
+  cancel_outcome: CancelOutcome
+  result: Uint8Array | null
+  result_address: string | null
+  result_type: string | null
+  result_sha256: Uint8Array | null
+  additional_result: unknown
+  error: unknown
+}
+
+/** What a statement that selects these columns answers. */
+export type RowOf<C extends readonly (keyof JobColumns)[]> = Pick<JobColumns, C[number]>
+
+/** SQL for these columns of jobs `j`. */
+export function columnsOf(columns: readonly (keyof JobColumns)[]): string {
+  return columns.map((column) => `j.${column}`).join(', ')
+}
