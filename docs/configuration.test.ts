@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { ConfigError, renderConfig, unknownVariables } from '@offstage/kit/config'
 import { describe, expect, test } from 'vitest'
-import { executorVariables, readExecutorConfig } from '../services/executor/src/config.ts'
+import { executorFields, readExecutorConfig } from '../services/executor/src/config.ts'
 import { readSchedulerConfig, schedulerFields } from '../services/scheduler/src/config.ts'
-import { readStorageProcessConfig, renderStorageConfig } from '../services/storage/src/config.ts'
+import { readStorageConfig, storageFields } from '../services/storage/src/config.ts'
 
 const text = readFileSync(new URL('configuration.md', import.meta.url), 'utf8')
 
@@ -43,12 +43,12 @@ const services: ServiceConfig[] = [
   {
     section: 'Executor',
     read: readExecutorConfig,
-    render: (env) => renderConfig(executorVariables, readExecutorConfig(env)),
+    render: (env) => renderConfig(executorFields, readExecutorConfig(env)),
   },
   {
     section: 'Storage',
-    read: readStorageProcessConfig,
-    render: (env) => renderStorageConfig(readStorageProcessConfig(env)),
+    read: readStorageConfig,
+    render: (env) => renderConfig(storageFields, readStorageConfig(env)),
   },
 ]
 

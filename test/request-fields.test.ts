@@ -24,7 +24,7 @@ import {
 import * as proto from '@offstage/proto/jobs'
 import * as storage from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
-import { createStorageService, readStorageConfig } from '@offstage/storage'
+import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AnyRpc, callAnyRpc } from './cluster/any-rpc.ts'
 import { fieldsOf, placesOfEnums, watchRequests } from './cluster/request-reads.ts'
@@ -170,7 +170,12 @@ beforeAll(async () => {
   await scheduler.start()
   addresses.scheduler = scheduler.address
   const storageEnv = { OFFSTAGE_STORAGE_DATA_DIR: dataDir, OFFSTAGE_STORAGE_PORT: '0' }
-  const values = createStorageService({ database, bus, log, config: readStorageConfig(storageEnv) })
+  const values = createStorage({
+    database,
+    bus,
+    log,
+    config: readEmbeddedStorageConfig(storageEnv),
+  })
   it.use(values)
   await values.start()
   addresses.storage = values.address

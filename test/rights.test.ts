@@ -22,7 +22,7 @@ import {
 } from '@offstage/proto/jobs'
 import { PutValueHeader, StorageServiceService } from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
-import { createStorageService, readStorageConfig } from '@offstage/storage'
+import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AnyRpc, callAnyRpc } from './cluster/any-rpc.ts'
 
@@ -125,7 +125,9 @@ beforeAll(async () => {
   )
   await scheduler.start()
   const storageEnv = { OFFSTAGE_STORAGE_DATA_DIR: dataDir, OFFSTAGE_STORAGE_PORT: '0' }
-  const storage = it.use(createStorageService({ ...shared, config: readStorageConfig(storageEnv) }))
+  const storage = it.use(
+    createStorage({ ...shared, config: readEmbeddedStorageConfig(storageEnv) }),
+  )
   await storage.start()
   const executorEnv = {
     OFFSTAGE_JOBS: jobs,

@@ -9,7 +9,7 @@ import { openPglite } from '@offstage/kit/database'
 import { createGrpcServer } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
 import { expect, test } from 'vitest'
-import { createStorageService, readStorageConfig } from '../../services/storage/src/mod.ts'
+import { createStorage, readEmbeddedStorageConfig } from '../../services/storage/src/mod.ts'
 
 const page = await readFile(new URL('temp-storage.md', import.meta.url), 'utf8')
 const snippets = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code)
@@ -31,8 +31,8 @@ test.each(snippets.map((code, index) => [index + 1, code] as const))(
     await using bus = createInProcessBus()
     const env = { OFFSTAGE_STORAGE_DATA_DIR: join(folder, 'data'), OFFSTAGE_STORAGE_PORT: '0' }
     const log = createLogger({ name: 'storage', level: 'silent' })
-    const config = readStorageConfig(env)
-    await using storage = createStorageService({ config, database, bus, log })
+    const config = readEmbeddedStorageConfig(env)
+    await using storage = createStorage({ config, database, bus, log })
     // The client looks whether its scheduler is there; the guide starts no job.
     await using scheduler = createGrpcServer({
       name: 'none',

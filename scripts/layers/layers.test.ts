@@ -47,7 +47,7 @@ describe('an import across the layers is refused', () => {
     [
       'a service that imports another',
       'services/scheduler/src/scheduler.ts',
-      "import { createStorageService } from '@offstage/storage'",
+      "import { createStorage } from '@offstage/storage'",
       'services/scheduler may not import storage',
     ],
     [
@@ -132,7 +132,7 @@ describe('an import across the layers is refused', () => {
     const allowed =
       "import { job } from '../domain/job.ts'\nimport type { JobStore } from '../ports.ts'"
     expect(await violationsOf('services/scheduler/src/jobs/a.ts', allowed)).toEqual([])
-    const test = "import { createStorageService } from '@offstage/storage'"
+    const test = "import { createStorage } from '@offstage/storage'"
     expect(await violationsOf('services/scheduler/src/a.test.ts', test)).toEqual([])
   })
 })

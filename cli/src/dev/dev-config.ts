@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { type ExecutorConfig, readExecutorConfig } from '@offstage/executor'
-import { ConfigError, type ConfigFault, readConfig } from '@offstage/kit/config'
-import { type SchedulerConfig, schedulerFields } from '@offstage/scheduler'
-import { readStorageConfig, type StorageConfig } from '@offstage/storage'
+import { ConfigError, type ConfigFault } from '@offstage/kit/config'
+import { type EmbeddedSchedulerConfig, readEmbeddedSchedulerConfig } from '@offstage/scheduler'
+import { type EmbeddedStorageConfig, readEmbeddedStorageConfig } from '@offstage/storage'
 
 /** What `offstage dev` is told by its flags; the environment says the rest, as for the services. */
 export interface DevFlags {
@@ -14,8 +14,8 @@ export interface DevFlags {
 }
 
 export interface DevConfig {
-  readonly scheduler: Omit<SchedulerConfig, 'databaseUrl' | 'natsUrl'>
-  readonly storage: StorageConfig
+  readonly scheduler: EmbeddedSchedulerConfig
+  readonly storage: EmbeddedStorageConfig
   /** Absent where no jobs were named. */
   readonly executor?: ExecutorConfig
   readonly databaseDir: string
@@ -23,7 +23,6 @@ export interface DevConfig {
 
 /** Reads the configuration of all three services. Throws a ConfigError with every fault of any. */
 export function readDevConfig(flags: DevFlags, env: NodeJS.ProcessEnv = process.env): DevConfig {
-  const { databaseUrl: _database, natsUrl: _nats, ...fields } = schedulerFields
   const port = (offset: number) => String(flags.portBase === 0 ? 0 : flags.portBase + offset)
   const jobs = flags.jobs.length > 0 ? flags.jobs.join(',') : (env.OFFSTAGE_JOBS ?? '')
   const all = {
@@ -41,8 +40,8 @@ export function readDevConfig(flags: DevFlags, env: NodeJS.ProcessEnv = process.
     OFFSTAGE_STORAGE: undefined,
   }
   const faults: ConfigFault[] = []
-  const scheduler = gather(faults, () => readConfig(fields, all))
-  const storage = gather(faults, () => readStorageConfig(all))
+  const scheduler = gather(faults, () => readEmbeddedSchedulerConfig(all))
+  const storage = gather(faults, () => readEmbeddedStorageConfig(all))
   const executor = jobs === '' ? undefined : gather(faults, () => readExecutorConfig(all))
   if (scheduler === undefined || storage === undefined || faults.length > 0) {
     throw new ConfigError(faults)

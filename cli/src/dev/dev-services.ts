@@ -16,7 +16,7 @@ import { ListenError } from '@offstage/kit/grpc'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { createScheduler } from '@offstage/scheduler'
-import { createStorageService } from '@offstage/storage'
+import { createStorage } from '@offstage/storage'
 import { type DevConfig, type DevFlags, readDevConfig } from './dev-config.ts'
 
 export interface DevOptions extends DevFlags {
@@ -75,7 +75,7 @@ export function createDevServices(options: DevOptions): DevServices {
     )
     await scheduler.start().catch(refusal('--port-base'))
     const storage = resources.use(
-      createStorageService({ ...shared, config: config.storage, log: log('storage') }),
+      createStorage({ ...shared, config: config.storage, log: log('storage') }),
     )
     await storage.start().catch(refusal('--port-base'))
     addresses = { scheduler: scheduler.address, storage: storage.address }

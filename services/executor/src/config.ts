@@ -24,8 +24,8 @@ const paths = z
   .refine((list) => list.every((path) => path !== ''), 'must be paths separated by commas')
   .transform((list) => list.map((path) => resolve(path)))
 
-/** The environment of the executor; `docs/configuration.md` tells it to people. */
-export const executorVariables = {
+/** Everything the executor is told by its environment. */
+export const executorFields = {
   jobs: variable('OFFSTAGE_JOBS', paths, {
     description: 'module files and folders with job definitions, separated by commas',
   }),
@@ -78,11 +78,11 @@ export const executorVariables = {
   }),
 }
 
-export type ExecutorConfig = ConfigOf<typeof executorVariables>
+export type ExecutorConfig = ConfigOf<typeof executorFields>
 
 /** Throws a ConfigError that names every variable that is wrong. */
-export function readExecutorConfig(env: NodeJS.ProcessEnv = process.env): ExecutorConfig {
-  return readConfig(executorVariables, env)
+export function readExecutorConfig(env?: NodeJS.ProcessEnv): ExecutorConfig {
+  return readConfig(executorFields, env)
 }
 
 function defaultName(): string {

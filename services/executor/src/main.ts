@@ -7,14 +7,14 @@ import {
 import { namingPort } from '@offstage/kit/grpc'
 import { createService, runMain } from '@offstage/kit/lifecycle'
 import { createLogger } from '@offstage/kit/telemetry'
-import { createExecutor, executorVariables, jobsFault, readExecutorConfig } from './mod.ts'
+import { createExecutor, executorFields, jobsFault, readExecutorConfig } from './mod.ts'
 
 await runMain(
   'executor',
   async () => {
     const config = readExecutorConfig()
     const log = createLogger({ name: 'executor', level: config.logLevel })
-    log.info(renderConfig(executorVariables, config), 'configuration')
+    log.info(renderConfig(executorFields, config), 'configuration')
     const unknown = unknownVariables()
     if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
     const executor = createExecutor({ config, log })

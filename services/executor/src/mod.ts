@@ -1,5 +1,5 @@
 /** The executor service, to be run by `main.ts` or embedded. */
-export { type ExecutorConfig, executorVariables, readExecutorConfig } from './config.ts'
+export { type ExecutorConfig, executorFields, readExecutorConfig } from './config.ts'
 export type { DrainReport } from './drain.ts'
 export { createExecutor, Executor, type ExecutorOptions } from './executor.ts'
 export { jobsFault } from './jobs-fault.ts'

@@ -53,8 +53,18 @@ export const schedulerFields = {
   }),
 }
 
-export type SchedulerConfig = ConfigOf<typeof schedulerFields>
+/** What is left to tell the scheduler in a process that brings its own database and bus. */
+const { databaseUrl: _url, databasePoolSize: _pool, natsUrl: _nats, ...embedded } = schedulerFields
 
+export type SchedulerConfig = ConfigOf<typeof schedulerFields>
+export type EmbeddedSchedulerConfig = ConfigOf<typeof embedded>
+
+/** Throws a ConfigError that names every variable that is wrong. */
 export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
   return readConfig(schedulerFields, env)
+}
+
+/** The same without the database and the bus. */
+export function readEmbeddedSchedulerConfig(env?: NodeJS.ProcessEnv): EmbeddedSchedulerConfig {
+  return readConfig(embedded, env)
 }

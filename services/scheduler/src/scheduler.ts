@@ -7,9 +7,9 @@ import type { Authenticate } from '@offstage/kit/auth'
 import type { Bus } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
 import { createGrpcServer } from '@offstage/kit/grpc'
-import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
+import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
-import type { SchedulerConfig } from './config.ts'
+import type { EmbeddedSchedulerConfig } from './config.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { createJobEvents } from './events/job-events.ts'
 import { Attachments } from './executors/attachments.ts'
@@ -25,11 +25,10 @@ import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
 import { createStores } from './store/stores.ts'
 import { sweepsOf } from './upkeep/sweeps.ts'
-import { createUpkeep } from './upkeep/upkeep.ts'
 import { JobFeed } from './waits/job-feed.ts'
 
 export interface SchedulerOptions {
-  readonly config: Omit<SchedulerConfig, 'databaseUrl' | 'natsUrl'>
+  readonly config: EmbeddedSchedulerConfig
   /** Migrated at the start; not closed at the stop. One where nothing needs to be set apart. */
   readonly database: Database | SchedulerDatabases
   /** Stays the caller's. */

@@ -9,7 +9,6 @@ import {
   positiveInteger,
   postgresUrl,
   readConfig,
-  renderConfig,
   variable,
 } from '@offstage/kit/config'
 import { z } from 'zod'
@@ -25,8 +24,8 @@ const orphanGrace = millis.refine(
   'must be at least 10s: after so long a silence what a service writes is removed',
 )
 
-/** What the service itself needs, embedded or not. */
-const serviceFields = {
+/** Everything storage is told by its environment. */
+export const storageFields = {
   host: variable('OFFSTAGE_STORAGE_HOST', loopbackHost.default('127.0.0.1'), {
     description: 'address to listen on; others than loopback need authentication',
   }),
@@ -63,10 +62,6 @@ const serviceFields = {
     description:
       'files half-written by a service that has not been heard of for so long are removed',
   }),
-} as const
-
-/** What the process needs to reach its neighbours. */
-const processFields = {
   databaseUrl: variable('OFFSTAGE_STORAGE_DATABASE_URL', postgresUrl, {
     description: 'PostgreSQL that holds the metadata',
   }),
@@ -86,25 +81,18 @@ const processFields = {
   ),
 } as const
 
-const fields = { ...serviceFields, ...processFields }
+/** What is left to tell storage in a process that brings its own database and bus. */
+const { databaseUrl: _url, databasePoolSize: _pool, natsUrl: _nats, ...embedded } = storageFields
 
-/** The configuration of the service, as the process that embeds it gives it. */
-export type StorageConfig = ConfigOf<typeof serviceFields>
-export type StorageProcessConfig = ConfigOf<typeof fields>
+export type StorageConfig = ConfigOf<typeof storageFields>
+export type EmbeddedStorageConfig = ConfigOf<typeof embedded>
 
-/** All that the environment says. Throws a ConfigError with every fault. */
-export function readStorageProcessConfig(env?: NodeJS.ProcessEnv): StorageProcessConfig {
-  return readConfig(fields, env)
-}
-
-/** What the environment says of the service alone, for a process that brings its own database and bus. */
+/** Throws a ConfigError that names every variable that is wrong. */
 export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
-  return readConfig(serviceFields, env)
+  return readConfig(storageFields, env)
 }
 
-/** The variables for the log, with what is secret hidden. */
-export function renderStorageConfig(
-  config: StorageProcessConfig,
-): Readonly<Record<string, string>> {
-  return renderConfig(fields, config)
+/** The same without the database and the bus. */
+export function readEmbeddedStorageConfig(env?: NodeJS.ProcessEnv): EmbeddedStorageConfig {
+  return readConfig(embedded, env)
 }

@@ -1,16 +1,16 @@
 import { connectNats, createInProcessBus } from '@offstage/kit/bus'
-import { UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
+import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
-import { readStorageProcessConfig, renderStorageConfig } from './config.ts'
-import { createStorageService } from './service.ts'
+import { readStorageConfig, storageFields } from './config.ts'
+import { createStorage } from './storage.ts'
 
 await runMain('storage', async () => {
-  const config = readStorageProcessConfig()
+  const config = readStorageConfig()
   const log = createLogger({ name: 'storage', level: config.logLevel })
-  log.info(renderStorageConfig(config), 'configuration')
+  log.info(renderConfig(storageFields, config), 'configuration')
   const unknown = unknownVariables()
   if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
@@ -34,7 +34,7 @@ await runMain('storage', async () => {
           onError,
         }),
       )
-      const storage = resources.use(createStorageService({ config, database, bus, log }))
+      const storage = resources.use(createStorage({ config, database, bus, log }))
       await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
     },
     stop: () => resources.disposeAsync(),

@@ -1,2 +1,8 @@
-export { readStorageConfig, type StorageConfig } from './config.ts'
-export { createStorageService, type StorageService, type StorageServiceOptions } from './service.ts'
+export {
+  type EmbeddedStorageConfig,
+  readEmbeddedStorageConfig,
+  readStorageConfig,
+  type StorageConfig,
+  storageFields,
+} from './config.ts'
+export { createStorage, type Storage, type StorageOptions } from './storage.ts'

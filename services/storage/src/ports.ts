@@ -317,7 +317,7 @@ export interface Hints {
 }
 
 /** All of it, as the use cases are given it. */
-export interface Storage {
+export interface StorageParts {
   readonly values: ValueStore
   readonly scopes: ScopeStore
   readonly uploads: UploadStore

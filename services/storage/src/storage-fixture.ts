@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { type BusMessage, createInProcessBus } from '@offstage/kit/bus'
 import { type Database, openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
-import { readStorageConfig, type StorageConfig } from './config.ts'
-import { createStorageService, type StorageServiceOptions } from './service.ts'
+import { type EmbeddedStorageConfig, readEmbeddedStorageConfig } from './config.ts'
+import { createStorage, type StorageOptions } from './storage.ts'
 import { connectStorage } from './storage-client.ts'
 
 export interface Started extends AsyncDisposable {
@@ -24,7 +24,10 @@ export interface Ground extends AsyncDisposable {
   /** Files under the data directory that hold blobs. */
   blobFiles(): Promise<string[]>
   run(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
-  start(config?: Partial<StorageConfig>, options?: Partial<StorageServiceOptions>): Promise<Started>
+  start(
+    config?: Partial<EmbeddedStorageConfig>,
+    options?: Partial<StorageOptions>,
+  ): Promise<Started>
 }
 
 export async function openGround(open: () => Promise<Database> = openPglite): Promise<Ground> {
@@ -53,15 +56,15 @@ const QUIET = { sweepEveryMs: 3_600_000, orphanSweepEveryMs: 3_600_000 }
 
 async function start(
   { database, dataDir }: { database: Database; dataDir: string },
-  config: Partial<StorageConfig>,
-  options: Partial<StorageServiceOptions>,
+  config: Partial<EmbeddedStorageConfig>,
+  options: Partial<StorageOptions>,
 ): Promise<Started> {
   const bus = createInProcessBus()
   const events: BusMessage[] = []
   bus.subscribe('offstage.v1.>', (message) => events.push(message))
   const env = { OFFSTAGE_STORAGE_DATA_DIR: dataDir, OFFSTAGE_STORAGE_PORT: '0' }
-  const service = createStorageService({
-    config: { ...readStorageConfig(env), ...QUIET, ...config },
+  const service = createStorage({
+    config: { ...readEmbeddedStorageConfig(env), ...QUIET, ...config },
     database,
     bus,
     log: createLogger({ name: 'storage', level: 'silent' }),

@@ -1,4 +1,5 @@
 /** All that is swept, each an entry: what hints and events have missed, and what only time brings about. */
+import type { Sweep } from '@offstage/kit/lifecycle'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
@@ -7,7 +8,6 @@ import { createFindStrays } from '../executors/strays.ts'
 import type { ChangedJob, JobStore, SweepStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { readAwaited } from '../waits/wait-sweep.ts'
-import type { Sweep } from './upkeep.ts'
 
 export interface SweepsOptions {
   readonly dueSweepMs: number

@@ -2,7 +2,7 @@ import { clientStream, type GuardedService, serverStream, unary } from '@offstag
 import type { Logger } from '@offstage/kit/telemetry'
 import { durationFrom } from '@offstage/proto/durations'
 import type { StorageServiceServer } from '@offstage/proto/storage'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import { closeScope, keepScopeAlive, openScope } from '../scopes/manage-scopes.ts'
 import { putOrResume } from '../uploads/put-or-resume.ts'
 import { getUpload, startUpload } from '../uploads/start-upload.ts'
@@ -15,7 +15,7 @@ import { wholeStream } from './whole-stream.ts'
 
 /** Each handler decodes, calls its use case, encodes. */
 export function createHandlers(
-  storage: Storage,
+  storage: StorageParts,
   log: Logger,
 ): GuardedService<StorageServiceServer> {
   return {

@@ -2,7 +2,7 @@ import { type Actor, mayTouch } from '@offstage/kit/auth'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
 import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
 import { newScopeId } from '../new-ids.ts'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import { scopeNotFound } from '../refusals.ts'
 import { enteredNamespace } from '../values/place.ts'
 
@@ -17,7 +17,7 @@ export interface OpenScopeRequest {
 
 /** Opens a scope: values put into it live until it is closed or its lease runs out (row S2). */
 export async function openScope(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   request: OpenScopeRequest,
 ): Promise<{ id: ScopeId; leaseMs: number }> {
@@ -28,7 +28,11 @@ export async function openScope(
 }
 
 /** Renews the lease; resolves to its new end. */
-export async function keepScopeAlive(storage: Storage, actor: Actor, id: ScopeId): Promise<Date> {
+export async function keepScopeAlive(
+  storage: StorageParts,
+  actor: Actor,
+  id: ScopeId,
+): Promise<Date> {
   const scope = await storage.scopes.find(id)
   if (scope === undefined || !mayTouch(actor, 'values.write', scope)) throw scopeNotFound(id)
   const expireTime = await storage.scopes.keepAlive(id)
@@ -40,7 +44,11 @@ export async function keepScopeAlive(storage: Storage, actor: Actor, id: ScopeId
  * Closes a scope and deletes its values; resolves to how many. Its values are out of sight at once; a
  * process that dies here leaves the deleting to the sweep.
  */
-export async function closeScope(storage: Storage, actor: Actor, id: ScopeId): Promise<number> {
+export async function closeScope(
+  storage: StorageParts,
+  actor: Actor,
+  id: ScopeId,
+): Promise<number> {
   const scope = await storage.scopes.find(id)
   if (scope === undefined || !mayTouch(actor, 'values.write', scope)) return 0
   let count = 0

@@ -1,13 +1,13 @@
 import type { PartSums } from '../blobs/part-sums.ts'
 import { LEASE_MS } from '../keep-lease.ts'
-import type { BlobWriter, Storage, Upload } from '../ports.ts'
+import type { BlobWriter, StorageParts, Upload } from '../ports.ts'
 
 /** What a dying process loses at most, beside what came within one renewal of its lease. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024
 
 /** How far one writer has come with an upload: bytes written, and those of them its row counts as safe. */
 export class Headway {
-  readonly #storage: Storage
+  readonly #storage: StorageParts
   readonly #upload: Upload
   readonly #writer: string
   readonly #blob: BlobWriter
@@ -17,7 +17,7 @@ export class Headway {
 
   /** `sums`: those of what was received before; gone on with here. */
   constructor(
-    storage: Storage,
+    storage: StorageParts,
     upload: Upload,
     writer: string,
     { blob, sums }: { blob: BlobWriter; sums: PartSums },

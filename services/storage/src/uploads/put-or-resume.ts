@@ -1,13 +1,13 @@
 import type { Actor } from '@offstage/kit/auth'
 import type { PutPart, StoredValue } from '../domain/temp-value.ts'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import { openPut } from '../values/put-parts.ts'
 import { putValue } from '../values/put-value.ts'
 import { resumeUpload } from './resume-upload.ts'
 
 /** Takes a put as it opens: a value of its own, or the rest of an upload. */
 export async function putOrResume(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   parts: AsyncIterable<PutPart>,
 ): Promise<StoredValue> {

@@ -22,7 +22,7 @@ import type { UploadId } from '../domain/identifier.ts'
 import type { PutHeader, ResumeHeader, StoredValue } from '../domain/temp-value.ts'
 import { type KeptLease, keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
-import type { Storage, Upload } from '../ports.ts'
+import type { StorageParts, Upload } from '../ports.ts'
 import {
   invalidField,
   offsetInvalid,
@@ -40,7 +40,7 @@ import { getUpload } from './start-upload.ts'
 const LOOK_EVERY_MS = 100
 
 export async function resumeUpload(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   { uploadId, offset, told }: ResumeHeader,
   body: PutBody,
@@ -87,7 +87,7 @@ const FIELDS = {
 } as const satisfies Partial<Record<keyof PutHeader, string>>
 
 /** Invariant 1. An upload that has ended needs no lease. */
-async function acquire(storage: Storage, uploadId: UploadId, writer: string): Promise<void> {
+async function acquire(storage: StorageParts, uploadId: UploadId, writer: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < LEASE_WAIT_MS; waitedMs += LOOK_EVERY_MS) {
     if (await storage.uploads.acquire(uploadId, writer, LEASE_MS)) return
     if ((await storage.uploads.find(uploadId)) === undefined) return
@@ -97,12 +97,12 @@ async function acquire(storage: Storage, uploadId: UploadId, writer: string): Pr
 }
 
 /** Why an upload is not the writer's: over, or another's. */
-async function lostUpload(storage: Storage, id: UploadId): Promise<Refusal> {
+async function lostUpload(storage: StorageParts, id: UploadId): Promise<Refusal> {
   return (await storage.uploads.find(id)) === undefined ? uploadNotFound(id) : uploadBusy(id)
 }
 
 async function receiveRest(
-  storage: Storage,
+  storage: StorageParts,
   upload: Upload,
   writer: string,
   body: PutBody,
@@ -128,7 +128,7 @@ interface Appending {
 }
 
 async function append(
-  storage: Storage,
+  storage: StorageParts,
   { upload, lease, headway, hash }: Appending,
   body: PutBody,
 ): Promise<void> {
@@ -153,7 +153,7 @@ async function append(
 }
 
 async function complete(
-  storage: Storage,
+  storage: StorageParts,
   upload: Upload,
   writer: string,
   whole: { size: number; sha256: Buffer; partSums: Buffer },
@@ -181,7 +181,7 @@ async function complete(
   throw refusalFromWrite(stored, { ...header, upload: id })
 }
 
-async function end(storage: Storage, id: UploadId): Promise<void> {
+async function end(storage: StorageParts, id: UploadId): Promise<void> {
   await storage.uploads.delete(id)
   storage.garbageMade()
 }
@@ -191,7 +191,7 @@ async function end(storage: Storage, id: UploadId): Promise<void> {
  * (invariant 6). A long prefix takes its time, so the lease is renewed.
  */
 async function soundPrefix(
-  storage: Storage,
+  storage: StorageParts,
   upload: Upload,
   writer: string,
 ): Promise<{ hash: Hash; sums: PartSums }> {
@@ -212,7 +212,7 @@ async function soundPrefix(
 
 /** What of the bytes received is as it came, up to the first part that is not; undefined: the blob is lost. */
 async function readPrefix(
-  storage: Storage,
+  storage: StorageParts,
   { blobId, received, partSums }: Upload,
 ): Promise<{ hash: Hash; sums: PartSums; size: number } | undefined> {
   await using reader = await storage.blobs.open(blobId)

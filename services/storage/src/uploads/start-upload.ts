@@ -4,14 +4,14 @@ import { faultOfBounds } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
 import { newUploadId } from '../new-ids.ts'
-import type { FinishedUpload, Storage, Upload } from '../ports.ts'
+import type { FinishedUpload, StorageParts, Upload } from '../ports.ts'
 import { noRoom, refusalFromWrite, uploadNotFound } from '../refusals.ts'
 import { placeOf } from '../values/place.ts'
 import { refuse } from '../values/receive-body.ts'
 
 /** Begins an upload that can be interrupted and resumed (row S1). */
 export async function startUpload(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   header: PutHeader,
 ): Promise<{ id: UploadId; expireTime: Date }> {
@@ -32,7 +32,7 @@ export async function startUpload(
 
 /** How far an upload has come; once it is complete, what it became, for a while. */
 export async function getUpload(
-  { uploads }: Storage,
+  { uploads }: StorageParts,
   actor: Actor,
   id: UploadId,
 ): Promise<Upload | FinishedUpload> {

@@ -1,14 +1,14 @@
 import { writerIdOf } from '../domain/blob-id.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
 import { newAddress, newVersion } from '../new-ids.ts'
-import type { Body, PutCommand, Storage } from '../ports.ts'
+import type { Body, PutCommand, StorageParts } from '../ports.ts'
 import type { Place } from './place.ts'
 
 /** Makes the value visible. A fault of the database's connection leaves open whether it is, so the blob stays. */
 export async function commitPut(
-  storage: Storage,
+  storage: StorageParts,
   put: { header: PutHeader; place: Place; body: Body } & Pick<PutCommand, 'request' | 'upload'>,
-): ReturnType<Storage['values']['put']> {
+): ReturnType<StorageParts['values']['put']> {
   const { address, scope, timeToLiveMs, contentType } = put.header
   const stored = await storage.values.put({
     ...put.place,

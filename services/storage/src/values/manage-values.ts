@@ -5,7 +5,7 @@ import { PAGE_SIZE_DEFAULT } from '../domain/limits.ts'
 import { cursorFrom, positionOf } from '../domain/page-cursor.ts'
 import type { TempValue } from '../domain/temp-value.ts'
 import { newAddress } from '../new-ids.ts'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import { refusalFromWrite, requestIdReused } from '../refusals.ts'
 import { enteredNamespace, refuseForeignScope } from './place.ts'
 
@@ -18,7 +18,7 @@ export interface ReserveRequest {
 
 /** Reserves an address before its value exists (row S3). */
 export async function reserveAddress(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   request: ReserveRequest,
 ): Promise<TempValue> {
@@ -41,7 +41,7 @@ export async function reserveAddress(
 
 /** Deletes a value and its address; whether there was one the actor can see. */
 export async function deleteValue(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   address: Address,
 ): Promise<boolean> {
@@ -64,7 +64,7 @@ export interface ListRequest {
 
 /** A page of what the actor may see, newest first. */
 export async function listValues(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   request: ListRequest,
 ): Promise<{ values: TempValue[]; nextPageToken: string }> {

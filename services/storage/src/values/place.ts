@@ -2,7 +2,7 @@ import { type Actor, actingFor, mayEnter, mayTouch } from '@offstage/kit/auth'
 import { type Namespace, parseNamespace, type ScopeId } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, quotaPassed } from '../domain/limits.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import {
   namespaceNotFound,
   overQuota,
@@ -19,7 +19,11 @@ export interface Place {
 }
 
 /** Looks before the bytes come whether they may; the commit looks again at what can change meanwhile. */
-export async function placeOf(storage: Storage, actor: Actor, header: PutHeader): Promise<Place> {
+export async function placeOf(
+  storage: StorageParts,
+  actor: Actor,
+  header: PutHeader,
+): Promise<Place> {
   const acting = actingFor(actor, 'values.write', header.owner)
   if (acting === undefined) throw ownerNotAllowed(header.owner ?? '')
   const place = await namedPlace(storage, acting, header)
@@ -31,7 +35,7 @@ export async function placeOf(storage: Storage, actor: Actor, header: PutHeader)
   return place
 }
 
-async function namedPlace(storage: Storage, acting: Actor, header: PutHeader): Promise<Place> {
+async function namedPlace(storage: StorageParts, acting: Actor, header: PutHeader): Promise<Place> {
   const { address } = header
   if (address === undefined) {
     return { namespace: enteredNamespace(acting, header.namespace), owner: acting.user }
@@ -55,7 +59,7 @@ export function enteredNamespace(actor: Actor, named: Namespace | undefined): Na
 
 /** A closed scope passes here: the commit tells it from one that never was. */
 export async function refuseForeignScope(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   scope: ScopeId,
   place: { namespace: Namespace },

@@ -1,6 +1,6 @@
 import type { Actor } from '@offstage/kit/auth'
 import type { PutHeader, StoredValue } from '../domain/temp-value.ts'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import { refusalFromWrite } from '../refusals.ts'
 import { commitPut } from './commit-put.ts'
 import { type Place, placeOf } from './place.ts'
@@ -15,7 +15,7 @@ import { findRepeated, refuseOther, requestOf } from './repeated-put.ts'
  * the quota used up. So it is before a refusal, and only then, that a repeat is looked for.
  */
 export async function putValue(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   header: PutHeader,
   body: PutBody,

@@ -13,7 +13,7 @@ import type { Address } from '../domain/identifier.ts'
 import type { ReadPart, StoredValue } from '../domain/temp-value.ts'
 import { keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
-import type { Claim, Storage } from '../ports.ts'
+import type { Claim, StorageParts } from '../ports.ts'
 import {
   bytesDamaged,
   nothingPutYet,
@@ -35,7 +35,7 @@ export interface TakeQuery {
 }
 
 export async function* readAndDeleteValue(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   { address, ifSha256 }: TakeQuery,
   signal: AbortSignal,
@@ -65,7 +65,7 @@ export async function* readAndDeleteValue(
 
 /** A claim does not hold off a put, so the blob can be gone by the opening: then what has replaced the value is taken. */
 async function takeOpen(
-  storage: Storage,
+  storage: StorageParts,
   address: Address,
   claim: string,
   signal: AbortSignal,
@@ -87,7 +87,7 @@ async function takeOpen(
 
 /** Invariant 1. */
 async function take(
-  storage: Storage,
+  storage: StorageParts,
   address: Address,
   claim: string,
   signal: AbortSignal,

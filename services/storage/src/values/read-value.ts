@@ -1,7 +1,7 @@
 import { type Actor, mayTouch } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart, StoredValue, TempValue } from '../domain/temp-value.ts'
-import type { Storage } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import {
   bytesDamaged,
   nothingPutYet,
@@ -21,7 +21,7 @@ export interface ReadQuery {
 
 /** Reads a value from an offset (row S1): its description, then its bytes as they are taken. */
 export async function* readValue(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   query: ReadQuery,
 ): AsyncGenerator<ReadPart> {
@@ -36,7 +36,7 @@ export async function* readValue(
 
 /** Describes a value or a reserved address. */
 export async function describeValue(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   address: Address,
 ): Promise<TempValue> {
@@ -49,7 +49,7 @@ export async function describeValue(
 export const LOOKS_MAX = 20
 
 async function openValue(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   query: ReadQuery,
 ): Promise<{ value: StoredValue; body: ValueBody }> {

@@ -10,7 +10,7 @@ import {
   faultOfWhole,
 } from '../domain/body-check.ts'
 import { INLINE_BYTES_MAX } from '../domain/limits.ts'
-import type { BlobStore, BlobWriter, Body, Storage } from '../ports.ts'
+import type { BlobStore, BlobWriter, Body, StorageParts } from '../ports.ts'
 import { noRoom, refusalFromBody } from '../refusals.ts'
 import type { PutBody } from './put-parts.ts'
 
@@ -27,7 +27,7 @@ export interface ReceivedBody extends AsyncDisposable {
  * announced.
  */
 export async function receiveBody(
-  { blobs, writers }: Pick<Storage, 'blobs' | 'writers'>,
+  { blobs, writers }: Pick<StorageParts, 'blobs' | 'writers'>,
   chunks: PutBody,
   bounds: BodyBounds,
 ): Promise<ReceivedBody> {

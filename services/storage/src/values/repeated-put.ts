@@ -3,7 +3,7 @@ import { type Actor, actingFor, mayTouch } from '@offstage/kit/auth'
 import { parseNamespace } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, REQUEST_KEPT_MS } from '../domain/limits.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
-import type { FinishedPut, PutCommand, Storage } from '../ports.ts'
+import type { FinishedPut, PutCommand, StorageParts } from '../ports.ts'
 import { requestIdReused } from '../refusals.ts'
 
 /** Undefined: the put has no request id, or the actor may not put for the owner it names. */
@@ -18,7 +18,7 @@ export function requestOf(
 
 /** The put that had this one's request id, as it was answered, while it is remembered. */
 export async function findRepeated(
-  storage: Storage,
+  storage: StorageParts,
   actor: Actor,
   header: PutHeader,
 ): Promise<FinishedPut | undefined> {

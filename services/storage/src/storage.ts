@@ -1,0 +1,88 @@
+/**
+ * Temp storage, put together from its rooms: it brings its schema up to date, takes its data directory, sweeps, and serves
+ * gRPC.
+ */
+import type { Authenticate } from '@offstage/kit/auth'
+import type { Bus } from '@offstage/kit/bus'
+import type { Database } from '@offstage/kit/database'
+import { createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
+import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
+import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
+import { StorageServiceService } from '@offstage/proto/storage'
+import { createBlobWriters } from './blobs/blob-writers.ts'
+import { openDiskBlobs } from './blobs/disk-blobs.ts'
+import type { EmbeddedStorageConfig } from './config.ts'
+import { createHints } from './events.ts'
+import { createHandlers } from './grpc/handlers.ts'
+import { openBoundBlobs } from './open-blobs.ts'
+import type { BlobStore } from './ports.ts'
+import { createStores, type StorageStores } from './store/stores.ts'
+import { migrateStorage } from './store/value-store.ts'
+import { createSweeps } from './upkeep/sweeps.ts'
+
+export interface StorageOptions {
+  readonly config: EmbeddedStorageConfig
+  /** Migrated at the start; not closed at the stop. */
+  readonly database: Database
+  /** Stays the caller's. */
+  readonly bus: Bus
+  readonly log: Logger
+  /** Says who calls. Default: everybody is a developer with all rights, on loopback addresses only. */
+  readonly authenticate?: Authenticate
+  /** Where large values go. Default: files in `config.dataDir`. */
+  readonly openBlobs?: () => Promise<BlobStore>
+}
+
+export interface Storage extends Service {
+  /** `host:port` it listens on, once started. */
+  readonly address: string
+}
+
+/** A start fails with a ConfigError when the directory cannot be written or is another database's. */
+export function createStorage(options: StorageOptions): Storage {
+  const { config, database, log } = options
+  const { openBlobs = () => openDiskBlobs(config.dataDir) } = options
+  const stores = createStores(database, config)
+  let serving: (Service & { readonly server: GrpcServer }) | undefined
+  const service = createService({
+    name: 'storage',
+    async start(signal) {
+      await migrateStorage(database)
+      const blobs = await openBoundBlobs(openBlobs, stores.sweeps, config.dataDir)
+      signal.throwIfAborted()
+      serving = compose(options, stores, blobs)
+      await serving.start()
+    },
+    async stop() {
+      await serving?.stop()
+      log.info('storage has stopped')
+    },
+  })
+  return {
+    ...service,
+    get address() {
+      return serving?.server.address ?? `${config.host}:${config.port}`
+    },
+  }
+}
+
+/** The server is the last to start and the first to stop. */
+function compose(
+  { config, database, bus, log, authenticate }: StorageOptions,
+  stores: StorageStores,
+  blobs: BlobStore,
+) {
+  const { host, port, orphanGraceMs: leaseMs } = config
+  logOutages(log, { database, bus })
+  const hints = createHints(bus)
+  const onLease = createTroubleLog(log, 'a lease on blobs was not renewed; it is tried again')
+  const onSweep = createTroubleLog(log, 'a sweep failed; it will run again')
+  const writers = createBlobWriters({ store: stores.writers, blobs, leaseMs, onError: onLease })
+  const parts = { ...config, ...stores, store: stores.sweeps, blobs, writers, hints, log }
+  const { sweeps, garbageMade } = createSweeps(parts)
+  const handlers = createHandlers({ ...parts, quotas: config, garbageMade }, log)
+  const services = [{ definition: StorageServiceService, implementation: handlers }]
+  const server = createGrpcServer({ name: 'storage', host, port, services, log, authenticate })
+  const upkeep = createUpkeep(sweeps, onSweep)
+  return { ...composeServices('storage', [writers, upkeep, server]), server }
+}
