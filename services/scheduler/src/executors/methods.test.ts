@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Lane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { MethodStore } from '../ports.ts'
 import { Methods } from './methods.ts'
@@ -62,4 +63,36 @@ test('descriptions and schemas are not kept', async () => {
 test('a method nobody announced is known to be unknown', async () => {
   const methods = new Methods(createStore().store)
   expect(await methods.find('ns', 'a')).toBeUndefined()
+})
+
+test('what another replica has announced anew is known after a refresh, and so is what was used long ago', async () => {
+  const { store } = createStore()
+  const methods = new Methods(store, 100)
+  const elsewhere = new Methods(store)
+  for (let i = 0; i < 60; i += 1) await methods.announce('ns', [definition(`m${i}`)])
+  const changed = ['m0', 'm59'].map((name) => ({ ...definition(name), lane: Lane.work }))
+  await elsewhere.announce('ns', changed)
+  expect(methods.peek('ns', 'm59')).toMatchObject({ lane: 1 })
+  await methods.refresh()
+  for (const name of ['m0', 'm59']) expect(methods.peek('ns', name)).toMatchObject({ lane: 3 })
+})
+
+test('what is announced here while it is read again is not put back by what was read', async () => {
+  const { store } = createStore()
+  const read = Promise.withResolvers<void>()
+  const slow: MethodStore = {
+    ...store,
+    async find(names) {
+      const found = await store.find(names)
+      await read.promise
+      return found
+    },
+  }
+  const methods = new Methods(slow)
+  await methods.announce('ns', [definition('a')])
+  const refreshed = methods.refresh()
+  await methods.announce('ns', [{ ...definition('a'), lane: 3 }])
+  read.resolve()
+  await refreshed
+  expect(methods.peek('ns', 'a')).toMatchObject({ lane: 3 })
 })

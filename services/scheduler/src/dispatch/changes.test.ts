@@ -1,0 +1,76 @@
+import { createInProcessBus } from '@offstage/kit/bus'
+import { expect, test } from 'vitest'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { Completion } from '../domain/job.ts'
+import { JobState } from '../domain/job-state.ts'
+import { createJobEvents } from '../events/job-events.ts'
+import { changedJob } from '../testing/attachment.ts'
+import { JobFeed } from '../waits/job-feed.ts'
+import { Backlog } from './backlog.ts'
+import { createChanges } from './changes.ts'
+
+const completion: Completion = {
+  state: JobState.succeeded,
+  result: undefined,
+  additionalResult: undefined,
+  error: undefined,
+  cancelOutcome: CancelOutcome.unknown,
+  finishTime: new Date(0),
+}
+
+function setup() {
+  const bus = createInProcessBus()
+  const subjects: string[] = []
+  bus.subscribe('offstage.v1.>', ({ subject }) => subjects.push(subject))
+  const events = createJobEvents(bus)
+  const feed = new JobFeed(events)
+  const backlog = new Backlog(events)
+  let freed = 0
+  const keyFreed = () => {
+    freed += 1
+  }
+  const changed = createChanges({ feed, events, backlog, keyFreed })
+  const told: [string, boolean][] = []
+  for (const id of ['a', 'b', 'c']) {
+    feed.listen('default', id, (_, standing) => told.push([id, standing !== undefined]), {
+      elsewhere: false,
+    })
+  }
+  const dispose = () => bus[Symbol.asyncDispose]()
+  return { changed, backlog, told, subjects, freed: () => freed, [Symbol.asyncDispose]: dispose }
+}
+
+test('whoever waits is told of an end with how it ended, and of any other state without', async () => {
+  await using it = setup()
+  it.changed([
+    changedJob('a', { state: JobState.succeeded, completion }),
+    changedJob('b', { state: JobState.scheduled }),
+  ])
+  expect(it.told).toEqual([
+    ['a', true],
+    ['b', false],
+  ])
+})
+
+test('a job that came back into the queue is noted here and announced to other replicas', async () => {
+  await using it = setup()
+  it.changed([
+    changedJob('a', { state: JobState.queued }),
+    changedJob('b', { state: JobState.queued }),
+  ])
+  expect(it.backlog.has('default', 'test.job', 1)).toBe(true)
+  await expect
+    .poll(() => it.subjects.filter((subject) => subject.includes('.queues.')))
+    .toEqual(['offstage.v1.default.queues.test.job.ready'])
+})
+
+test('only the end of a job that held a key frees one', async () => {
+  await using it = setup()
+  it.changed([
+    changedJob('a', { state: JobState.succeeded, completion }),
+    changedJob('b', { state: JobState.scheduled, key: 'k' }),
+  ])
+  expect(it.freed()).toBe(0)
+  it.changed([changedJob('c', { state: JobState.succeeded, completion, key: 'k' })])
+  expect(it.freed()).toBe(1)
+})

@@ -1,0 +1,134 @@
+/** Slots and queued jobs meet; what goes wrong in between gives the slots back (claims.ts). */
+import { expect, test } from 'vitest'
+import { Attachments } from '../executors/attachments.ts'
+import type { AttemptKey, ClaimedJob, JobStore } from '../ports.ts'
+import { attach, claimedJob, silentLog } from '../testing/attachment.ts'
+import { Backlog } from './backlog.ts'
+import { createClaims } from './claims.ts'
+import { createDeliver } from './deliver.ts'
+
+/** Longer than any test: claims come from wake-ups alone, after the sweep of the first run. */
+const NEVER_MS = 3_600_000
+
+async function setup(claim: JobStore['claim']) {
+  const attachments = new Attachments()
+  const backlog = new Backlog({ queueReady: () => {} })
+  const unsent: AttemptKey[] = []
+  const errors: unknown[] = []
+  const paused = new Set<string>()
+  const asked: { methods: string[]; ids: readonly string[] }[] = []
+  const claims = createClaims({
+    store: {
+      claim: (namespace, queues, ids) => {
+        asked.push({ methods: [...new Set(queues.map(({ method }) => method))], ids })
+        return claim(namespace, queues, ids)
+      },
+    } as JobStore,
+    attachments,
+    admission: {
+      pauseOf: (_, method) =>
+        paused.has(method) ? { cause: 'paused', pause: undefined } : undefined,
+    },
+    backlog,
+    sweepMs: NEVER_MS,
+    deliver: createDeliver({ attachments, log: silentLog }),
+    unsent: (attempts) => unsent.push(...attempts),
+    failUnreadable: (jobs) => expect(jobs).toEqual([]),
+    onError: (error) => errors.push(error),
+  })
+  // The first run sweeps, over nobody.
+  await claims.start()
+  claims.wake()
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  const queue = (...methods: string[]) =>
+    methods.forEach((method) => void backlog.add({ namespace: 'default', method, lane: 1 }))
+  const rest = { attachments, backlog, unsent, errors, paused, asked, queue }
+  return { ...rest, [Symbol.asyncDispose]: claims.stop }
+}
+
+/** A queue with so many jobs in it. */
+function queueOf(count: number) {
+  let next = 0
+  const claim: JobStore['claim'] = async (_, __, ids) => {
+    const jobs: ClaimedJob[] = []
+    for (const id of ids) if (next < count) jobs.push(claimedJob(`job-${next++}`, id))
+    return { jobs, unreadable: [] }
+  }
+  return claim
+}
+
+test('a job that is queued is claimed at once, and slots it leaves over are given back', async () => {
+  await using it = await setup(queueOf(1))
+  const { attachment } = attach(it.attachments, { slots: 3 })
+  it.queue('test.job')
+  await expect.poll(() => attachment.running.size).toBe(1)
+  expect(attachment.credits(1)).toBe(2)
+  expect(it.backlog.has('default', 'test.job', 1)).toBe(false)
+})
+
+test('free slots of two executors share the work', async () => {
+  await using it = await setup(queueOf(4))
+  const [one, two] = [attach(it.attachments, { slots: 5 }), attach(it.attachments, { slots: 5 })]
+  it.queue('test.job')
+  await expect.poll(() => one.attachment.running.size + two.attachment.running.size).toBe(4)
+  expect([one.attachment.running.size, two.attachment.running.size]).toEqual([2, 2])
+})
+
+test('a queue that holds more than there are slots is remembered for the next free one', async () => {
+  await using it = await setup(queueOf(5))
+  const { attachment } = attach(it.attachments, { slots: 2 })
+  it.queue('test.job')
+  await expect.poll(() => attachment.running.size).toBe(2)
+  expect(it.backlog.fills(1)).toBe(true)
+  attachment.grant(1, 3)
+  it.queue('test.job')
+  await expect.poll(() => attachment.running.size).toBe(5)
+  expect(attachment.credits(1)).toBe(0)
+})
+
+test('a claim that fails gives every slot back, and puts nobody in doubt', async () => {
+  await using it = await setup(() => Promise.reject(new Error('deadlock detected')))
+  const { attachment } = attach(it.attachments, { slots: 3 })
+  it.queue('test.job')
+  await expect.poll(() => it.errors).toHaveLength(1)
+  expect(attachment.credits(1)).toBe(3)
+  expect(attachment.doubted).toBe(false)
+})
+
+test('where the answer to a claim is lost, the executors it was for are in doubt, and no others', async () => {
+  await using it = await setup(() =>
+    Promise.reject(new Error('Connection terminated unexpectedly')),
+  )
+  const { attachment } = attach(it.attachments, { slots: 1 })
+  const other = attach(it.attachments, { methods: ['other.job'], slots: 1 })
+  it.queue('test.job')
+  await expect.poll(() => it.errors).toHaveLength(1)
+  expect(attachment.doubted).toBe(true)
+  expect(other.attachment.doubted).toBe(false)
+})
+
+test('a job claimed for an executor that leaves meanwhile goes back into the queue', async () => {
+  const answer = Promise.withResolvers<void>()
+  await using it = await setup(async (_, __, ids) => {
+    await answer.promise
+    return { jobs: ids.map((id) => claimedJob('a', id)), unreadable: [] }
+  })
+  const { attachment } = attach(it.attachments, { slots: 1 })
+  it.queue('test.job')
+  await expect.poll(() => it.asked).toHaveLength(1)
+  attachment.detach()
+  it.attachments.remove(attachment)
+  answer.resolve()
+  await expect
+    .poll(() => it.unsent)
+    .toEqual([{ jobId: 'a', attachmentId: attachment.id, attempt: 1 }])
+})
+
+test('a wake-up asks for the queues believed to hold jobs, and not for what is paused', async () => {
+  await using it = await setup(queueOf(0))
+  attach(it.attachments, { methods: ['a', 'b', 'c'], slots: 1 })
+  it.paused.add('b')
+  it.queue('b', 'c')
+  await expect.poll(() => it.asked.map(({ methods }) => methods)).toEqual([['c']])
+})

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { Attachments } from '../executors/attachments.ts'
+import { attach, claimedJob, silentLog } from '../testing/attachment.ts'
+import { createDeliver } from './deliver.ts'
+
+function setup() {
+  const attachments = new Attachments()
+  return { attachments, deliver: createDeliver({ attachments, log: silentLog }) }
+}
+
+test('jobs go to the executors they were committed for, in their order', async () => {
+  const { attachments, deliver } = setup()
+  const [one, two] = [attach(attachments), attach(attachments)]
+  const jobs = ['a', 'b', 'c'].map((id, n) => claimedJob(id, (n === 1 ? two : one).attachment.id))
+  expect(deliver(jobs)).toEqual([])
+  await new Promise(setImmediate)
+  expect(one.frames[0]?.assignments.map(({ id }) => id)).toEqual(['a', 'c'])
+  expect(two.frames[0]?.assignments.map(({ id }) => id)).toEqual(['b'])
+})
+
+test('a job whose executor has left meanwhile goes back into the queue, and the others are sent', async () => {
+  const { attachments, deliver } = setup()
+  const [left, stays] = [attach(attachments), attach(attachments)]
+  left.attachment.detach()
+  attachments.remove(left.attachment)
+  const back = deliver([claimedJob('a', left.attachment.id), claimedJob('b', stays.attachment.id)])
+  expect(back).toEqual([{ jobId: 'a', attachmentId: left.attachment.id, attempt: 1 }])
+  await new Promise(setImmediate)
+  expect(stays.frames[0]?.assignments.map(({ id }) => id)).toEqual(['b'])
+})
+
+test('an executor that is given a job twice runs it once, and has to attach anew', async () => {
+  const { attachments, deliver } = setup()
+  const it = attach(attachments)
+  const job = claimedJob('a', it.attachment.id)
+  expect(deliver([job])).toEqual([])
+  expect(deliver([{ ...job, attempt: 2 }])).toEqual([
+    { jobId: 'a', attachmentId: it.attachment.id, attempt: 2 },
+  ])
+  await new Promise(setImmediate)
+  expect(it.frames.flatMap(({ assignments }) => assignments)).toHaveLength(1)
+  expect(it.closed()).toBe(1)
+})
