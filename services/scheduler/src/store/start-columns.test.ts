@@ -1,0 +1,94 @@
+import { openPostgres } from '@offstage/kit/database'
+import { startPostgres } from '@offstage/testkit'
+import { v7 } from 'uuid'
+import { afterAll, expect, test } from 'vitest'
+import { JobKind } from '../domain/job-kind.ts'
+import { Lane } from '../domain/lane.ts'
+import type { JobContent, StartCommand, StartOptions } from '../domain/start-command.ts'
+import { startCommand } from '../testing/start-command.ts'
+import { createJobStore, migrateJobs } from './job-store.ts'
+
+const postgres = await startPostgres()
+afterAll(() => postgres[Symbol.asyncDispose]())
+
+const OPTIONS: Required<StartOptions> = {
+  displayName: 'Nightly',
+  scope: 's-1',
+  resultAddress: 'ost://a/1',
+  wantAdditionalResult: true,
+  additionalResultAddress: 'ost://a/2',
+  cancelWithParent: true,
+  retry: {
+    maxAttempts: 5,
+    initialBackoffMs: 500,
+    backoffMultiplier: 3,
+    backoffMsMax: 60_000,
+    jitter: 0.1,
+  },
+  attemptDeadlineMs: 60_000,
+  queueDeadlineMs: 3_600_000,
+  tracestate: 'a=b',
+  paramsOwned: true,
+}
+
+/** Without a parent, which the test makes. */
+const CONTENT: {
+  readonly [K in keyof Omit<JobContent, 'parentId'>]-?: NonNullable<JobContent[K]>
+} = {
+  namespace: 'n',
+  method: 'test.full',
+  owner: 'somebody',
+  lane: Lane.work,
+  key: 'k',
+  params: { address: 'ost://a/3', type: 'text/plain' },
+  labels: { color: 'red' },
+  traceparent: '00-1-2-03',
+  options: OPTIONS,
+}
+
+async function setup() {
+  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 2 })
+  await migrateJobs(database)
+  const store = createJobStore(database)
+  return {
+    store,
+    async add(command: StartCommand) {
+      const id = v7()
+      await store.insert([{ id, command, lane: command.lane, attachmentId: undefined }])
+      return id
+    },
+    async claim({ namespace, method, lane }: JobContent) {
+      const { jobs } = await store.claim(namespace, [{ method, lane }], [v7()])
+      return jobs[0]
+    },
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  }
+}
+
+test('whatever a start says, whoever claims the job and whoever reads it is told', async () => {
+  await using it = await setup()
+  const { namespace, owner } = CONTENT
+  const parentId = await it.add(startCommand({ namespace, owner }))
+  const content: JobContent = { ...CONTENT, parentId }
+  const rest = { kind: JobKind.scheduled, priority: 7, requestId: 'r-1' }
+  const id = await it.add(startCommand({ ...content, ...rest }))
+  expect(await it.claim(content)).toMatchObject({ ...content, id, attempt: 1, failures: 0 })
+  expect(await it.store.readJob(namespace, id)).toMatchObject({
+    ...content,
+    ...rest,
+    id,
+    rootId: parentId,
+  })
+})
+
+test('a start that says nothing but a method is told as it was', async () => {
+  await using it = await setup()
+  const command = startCommand({ params: { inline: Buffer.from('{"a":1}'), type: '' } })
+  const id = await it.add(command)
+  const { namespace, owner, method, lane, key, parentId, params, labels, traceparent, options } =
+    command
+  const content = { namespace, owner, method, lane, key, parentId, params, labels, traceparent }
+  expect(await it.claim(command)).toMatchObject({ ...content, options, id })
+  const { kind, priority, requestId } = command
+  expect(await it.store.readJob(namespace, id)).toMatchObject({ kind, priority, requestId })
+})
