@@ -1,5 +1,5 @@
 import type { Queryable } from '@offstage/kit/database'
-import { TRANSITIONS } from '../domain/job-state.ts'
+import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import type { QueueRef, TakenJobs } from '../ports.ts'
 import { GATES_HELD, isOpen } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
@@ -21,7 +21,7 @@ const CLAIM = {
       CROSS JOIN LATERAL (
         SELECT j.id, j.priority, j.create_time
         FROM offstage.jobs j
-        WHERE j.state = 2 AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane
+        WHERE j.state = ${JobState.queued} AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane
         ORDER BY j.priority DESC, j.create_time, j.id
         LIMIT $5::int * 2
       ) head
@@ -30,7 +30,7 @@ const CLAIM = {
     ), picked AS (
       SELECT j.id, j.priority, j.create_time
       FROM offstage.jobs j
-      WHERE j.id = ANY (ARRAY(SELECT id FROM candidate)) AND j.state = 2
+      WHERE j.id = ANY (ARRAY(SELECT id FROM candidate)) AND j.state = ${JobState.queued}
       ORDER BY j.priority DESC, j.create_time, j.id
       LIMIT $5::int
       FOR UPDATE SKIP LOCKED

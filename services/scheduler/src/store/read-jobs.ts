@@ -1,5 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Job, JobStanding } from '../domain/job.ts'
+import { JobState } from '../domain/job-state.ts'
 import type { Payload, StartCommand } from '../domain/start-command.ts'
 import type { ExistingJob, NewJob } from '../ports.ts'
 import {
@@ -53,10 +54,10 @@ const EXISTING = {
       SELECT id, 'request-id', 1 FROM offstage.jobs WHERE namespace = $2 AND request_id = $3::text
       UNION ALL
       SELECT id, 'key', 2 FROM offstage.jobs
-      WHERE namespace = $2 AND method = $4 AND key = $5::text AND state < 5 AND NOT behind_key
+      WHERE namespace = $2 AND method = $4 AND key = $5::text AND state < ${JobState.succeeded} AND NOT behind_key
       UNION ALL
       (SELECT id, 'key', 3 FROM offstage.jobs
-      WHERE namespace = $2 AND method = $4 AND key = $5::text AND state = 1 AND behind_key
+      WHERE namespace = $2 AND method = $4 AND key = $5::text AND state = ${JobState.scheduled} AND behind_key
       ORDER BY create_time, id LIMIT 1)
     ) found JOIN offstage.jobs j ON j.id = found.id
     ORDER BY found.rank LIMIT 1`,
