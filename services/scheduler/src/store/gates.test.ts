@@ -22,7 +22,8 @@ async function setup() {
 
 const attachmentId = v7()
 const QUEUES = [{ method: 'test.job', lane: Lane.inline }]
-const claim = (database: Queryable) => claimJobs(database, 'default', QUEUES, [attachmentId])
+const claim = async (database: Queryable) =>
+  (await claimJobs(database, 'default', QUEUES, [attachmentId])).jobs
 
 const insert = (database: Queryable, epoch?: number, given = {}) => {
   const begins = epoch === undefined ? undefined : attachmentId
