@@ -1,4 +1,4 @@
-import type { CountBy, JobCount, JobStateName } from '@offstage/sdk'
+import type { CountBy, JobCount, JobStateName } from '@offstage/sdk/client'
 import { type Command, Option } from 'commander'
 import { answered, connect } from './client.ts'
 import { STATES } from './list.ts'

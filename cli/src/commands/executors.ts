@@ -1,4 +1,4 @@
-import type { ExecutorInfo } from '@offstage/sdk'
+import type { ExecutorInfo } from '@offstage/sdk/client'
 import type { Command } from 'commander'
 import { allOf, answered, connect, tell } from './client.ts'
 import { showValue } from './show-completion.ts'

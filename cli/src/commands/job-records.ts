@@ -2,12 +2,10 @@
 import { Metadata } from '@grpc/grpc-js'
 import { type Job, JobServiceClient, JobState, JobView } from '@offstage/proto/jobs'
 import type { ConnectOptions, JobStateName } from '@offstage/sdk'
+import { ATTEMPTS_MAX, CALL_MS_MAX } from '@offstage/sdk/client'
 import { callUnary, createSchedulerChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
 import { type JobRecord, type MessageRecord, messageRecordFrom, recordFrom } from './job-record.ts'
 
-/** As the SDK has them: a restart of the database goes unnoticed, one that is gone is told of. */
-const ATTEMPTS_MAX = 12
-const CALL_MS_MAX = 30_000
 /** As many as the scheduler gives. */
 const MESSAGES_PAGE = 1_000
 

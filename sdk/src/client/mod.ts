@@ -1,4 +1,5 @@
 /** The client: starting jobs, waiting for them, temp storage. */
+export { ATTEMPTS_MAX, CALL_MS_MAX } from './call-terms.ts'
 export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 export type { ConnectOptions } from './connect-options.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
