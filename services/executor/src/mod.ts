@@ -1,6 +1,6 @@
 /** The executor service, to be run by `main.ts` or embedded. */
 export { type ExecutorConfig, executorFields, readExecutorConfig } from './config.ts'
 export type { DrainReport } from './drain.ts'
-export { createExecutor, Executor, type ExecutorOptions } from './executor.ts'
+export { createExecutor, type Executor, type ExecutorOptions } from './executor.ts'
 export { jobsFault } from './jobs-fault.ts'
 export { modulesIn } from './run/find-modules.ts'

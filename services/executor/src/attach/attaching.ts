@@ -1,0 +1,65 @@
+/** The parts that speak with the scheduler, wired together: session, dispatcher, outbox. */
+import type { Logger } from '@offstage/kit/telemetry'
+import { createLanes, type Lanes, type LanesConfig } from '../lanes/lanes.ts'
+import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
+import type { ThreadJournal } from '../lanes/thread-journal.ts'
+import { attachStreamOpener } from './attach-stream.ts'
+import { DiscardedValues } from './discarded-values.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { Outbox } from './outbox.ts'
+import { Session } from './session.ts'
+
+/** Who attaches where, and with what. */
+export interface AttachingConfig extends LanesConfig {
+  readonly namespace: string
+  readonly name: string
+  readonly token: string | undefined
+}
+
+export interface AttachingOptions {
+  readonly config: AttachingConfig
+  readonly log: Logger
+  readonly journal: ThreadJournal
+  /** Told whenever the scheduler takes the session, and when the stream to it breaks. */
+  onAttached(attached: boolean): void
+}
+
+export interface Attaching {
+  readonly session: Session
+  readonly dispatcher: Dispatcher
+  readonly outbox: Outbox
+  readonly supervisor: Supervisor
+  readonly lanes: Lanes
+  readonly discarded: DiscardedValues
+}
+
+export function createAttaching(options: AttachingOptions): Attaching {
+  const { config, log, journal, onAttached } = options
+  const outbox = new Outbox(
+    () => session.wake(),
+    ({ jobId, attempt }, err) =>
+      log.warn({ job: jobId, attempt, err }, 'a report cannot be encoded; dropped'),
+  )
+  const supervisor = new Supervisor(outbox, journal)
+  const lanes = createLanes(config, supervisor)
+  const { namespace, name, scheduler, storage, token } = config
+  const discarded = new DiscardedValues({ scheduler, storage, log })
+  const dispatcher = new Dispatcher({ namespace, name, lanes, supervisor, outbox, discarded })
+  const session: Session = new Session({
+    open: attachStreamOpener({ address: scheduler, token }),
+    outbox,
+    log,
+    listener: {
+      hello: () => dispatcher.hello(),
+      takeCredits: () => dispatcher.takeCredits(),
+      onAttached: () => {
+        dispatcher.forgetCredits()
+        onAttached(true)
+      },
+      onFrame: (frame) => dispatcher.obey(frame),
+      onBroken: () => onAttached(false),
+      onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
+    },
+  })
+  return { session, dispatcher, outbox, supervisor, lanes, discarded }
+}
