@@ -1,5 +1,7 @@
 /** What the scheduler needs from outside, and the shapes that pass there. */
+
 import type { Circumstances } from './domain/gate.ts'
+import type { JobId } from './domain/ids.ts'
 import type {
   Completion,
   Job,
@@ -231,7 +233,7 @@ export interface JobStore {
   requeue(attempts: readonly AttemptKey[]): Promise<ChangedJob[]>
   setWaiting(attempts: readonly AttemptKey[], waiting: boolean): Promise<void>
   readStandings(ids: readonly string[]): Promise<JobStanding[]>
-  readJob(namespace: string, id: string): Promise<Job | undefined>
+  readJob(namespace: string, id: JobId): Promise<Job | undefined>
   /** Newest first; undefined when the filter matches so little that it took too long. */
   listJobs(namespace: string, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
   /** At most `limit` counts, none of them 0; undefined when it took too long. */
@@ -244,14 +246,14 @@ export interface JobStore {
   /** Of each job the newest hundred, oldest first. */
   readAttempts(ids: readonly string[]): Promise<Map<string, JobAttempt[]>>
   /** All that may hold a job back; undefined where there is no such job. */
-  readCircumstances(namespace: string, id: string): Promise<JobCircumstances | undefined>
+  readCircumstances(namespace: string, id: JobId): Promise<JobCircumstances | undefined>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>
   readProgress(ids: readonly string[]): Promise<Map<string, Progress>>
   /** The highest message sequence of each job that has messages. */
   readMessageHeads(ids: readonly string[]): Promise<Map<string, number>>
-  readMessages(id: string, afterSequence: number, limit: number): Promise<JobMessage[]>
+  readMessages(id: JobId, afterSequence: number, limit: number): Promise<JobMessage[]>
 }
 
 /** What the sweeps behind the hints do; each works off a bounded part and says what it changed. */

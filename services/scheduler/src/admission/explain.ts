@@ -1,7 +1,9 @@
 /** Why a job waits, in one sentence, naming who holds it back (row J25). */
+
 import { type Actor, mayTouch } from '@offstage/kit/auth'
 import { laneNameOf } from '@offstage/proto/lanes'
 import { type Gate, gateOf, type WaitCause } from '../domain/gate.ts'
+import type { JobId } from '../domain/ids.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import type { JobCircumstances, JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
@@ -13,7 +15,7 @@ export interface Explanation {
   readonly ahead: number
 }
 
-export type ExplainJob = (actor: Actor, namespace: string, jobId: string) => Promise<Explanation>
+export type ExplainJob = (actor: Actor, namespace: string, jobId: JobId) => Promise<Explanation>
 
 export function createExplainJob(store: Pick<JobStore, 'readCircumstances'>): ExplainJob {
   return async (actor, namespace, jobId) => {

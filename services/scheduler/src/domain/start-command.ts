@@ -1,4 +1,5 @@
 /** A start as the scheduler understands it, and the rules it must keep. */
+
 import {
   addressFault,
   checkLabels,
@@ -13,6 +14,7 @@ import {
   type Violation,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import { isJobId } from './ids.ts'
 import type { JobKind } from './job-kind.ts'
 import type { Lane } from './lane.ts'
 import type { RetryPolicy } from './retry-policy.ts'
@@ -70,13 +72,7 @@ export interface StartCommand extends JobContent {
   readonly delayMs: number
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-
-/** A lower-case UUID, as the scheduler writes job ids. */
-export function isJobId(value: string): boolean {
-  return UUID.test(value)
-}
 
 /**
  * A request id that can be the job's id: any UUID of version 7. Then the primary key alone keeps a repeated start from

@@ -12,7 +12,8 @@ import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { createRoom } from '../domain/answer-size.ts'
-import { isJobId, type StartCommand } from '../domain/start-command.ts'
+import { isJobId, type JobId } from '../domain/ids.ts'
+import type { StartCommand } from '../domain/start-command.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
@@ -84,11 +85,11 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
     }),
 
     waitJobs: unary('jobs.read', async (request: proto.WaitJobsRequest, { actor, signal }) => {
-      const { jobIds: ids } = request
-      if (ids.length === 0 || ids.length > LIMITS.batchMax) {
+      const { jobIds } = request
+      if (jobIds.length === 0 || jobIds.length > LIMITS.batchMax) {
         throw invalidField('job_ids', `must be 1 to ${LIMITS.batchMax}`)
       }
-      for (const [index, id] of ids.entries()) jobIdFrom(id, `job_ids[${index}]`)
+      const ids = jobIds.map((id, index) => jobIdFrom(id, `job_ids[${index}]`))
       const any = map.isAny(request.mode)
       const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.waitMsMax)
       const namespace = namespaceFor(actor, request.namespace)
@@ -177,7 +178,7 @@ function inlineWaitOf({ inlineWait }: { inlineWait: proto.StartJobRequest['inlin
 }
 
 /** Ids are compared as text: upper case would name another job. */
-function jobIdFrom(id: string, field = 'job_id'): string {
+function jobIdFrom(id: string, field = 'job_id'): JobId {
   if (isJobId(id)) return id
   throw invalidField(field, 'must be a job id, a lower-case UUID')
 }

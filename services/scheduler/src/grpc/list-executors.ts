@@ -8,7 +8,7 @@ import {
 } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
-import { isJobId } from '../domain/start-command.ts'
+import { isJobId } from '../domain/ids.ts'
 import type { AttachedExecutor, AttachmentStore } from '../ports.ts'
 import { namespaceFor, pageSizeFrom } from './mapping.ts'
 

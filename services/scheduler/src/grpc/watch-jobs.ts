@@ -2,7 +2,7 @@ import type { BidiCall } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { inParts } from '../domain/answer-size.ts'
-import { isJobId } from '../domain/start-command.ts'
+import { isJobId } from '../domain/ids.ts'
 import { completionBytes, messageBytes, progressBytes } from '../domain/wire-size.ts'
 import { invalidField } from '../refusals.ts'
 import type { JobWatch, WatchEvent } from '../waits/job-watch.ts'
@@ -95,7 +95,8 @@ function eventBytes(event: WatchEvent): number {
 
 /** Removals first: a job that one request takes out and adds is watched afresh, not lost. */
 function changeTargets(watch: JobWatch, request: proto.WatchJobsRequest): void {
-  for (const jobId of request.removeJobIds) watch.remove(jobId)
+  // One that is no job id was never added.
+  for (const jobId of request.removeJobIds) if (isJobId(jobId)) watch.remove(jobId)
   if (watch.size + request.add.length > LIMITS.watchedMax) {
     throw invalidField('add', `would watch more than ${LIMITS.watchedMax} jobs on one stream`)
   }

@@ -1,6 +1,8 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
+
 import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { JobId } from '../domain/ids.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
@@ -18,7 +20,7 @@ export interface CancelJobOptions {
 
 export interface CancelJobRequest {
   readonly namespace: string
-  readonly jobId: string
+  readonly jobId: JobId
   readonly reason: string
   readonly graceMs: number
   readonly cascade: boolean

@@ -2,8 +2,8 @@
 import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
 import { countFitting } from '../domain/answer-size.ts'
+import { isJobId, type JobId } from '../domain/ids.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
-import { isJobId } from '../domain/start-command.ts'
 import { jobBytes, messageBytes } from '../domain/wire-size.ts'
 import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
@@ -11,7 +11,7 @@ import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
 
 export interface FindJobs {
-  get(actor: Actor, namespace: string, jobId: string, view: JobView): Promise<Job>
+  get(actor: Actor, namespace: string, jobId: JobId, view: JobView): Promise<Job>
   list(
     actor: Actor,
     namespace: string,
@@ -27,13 +27,13 @@ export interface FindJobs {
   wait(
     actor: Actor,
     namespace: string,
-    request: { ids: readonly string[]; any: boolean; timeoutMs: number },
+    request: { ids: readonly JobId[]; any: boolean; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<{ standings: (JobStanding | undefined)[]; satisfied: boolean }>
   messages(
     actor: Actor,
     namespace: string,
-    jobId: string,
+    jobId: JobId,
     page: { after: number; size: number; token: string },
   ): Promise<{ messages: JobMessage[]; nextPageToken: string }>
 }

@@ -3,6 +3,7 @@ import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
+import type { JobId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { StartCommand } from '../domain/start-command.ts'
@@ -85,7 +86,7 @@ test('a job that waits for its key has not been assigned to anybody', async () =
   await it.store.insert([it.job({ key: 'k' })])
   const waiting = it.job({ key: 'k' })
   await it.store.insertBehindKey({ ...waiting, attachmentId: it.attachmentId })
-  expect(await it.store.readJob('default', waiting.id)).toMatchObject({
+  expect(await it.store.readJob('default', waiting.id as JobId)).toMatchObject({
     attempt: 0,
     sessionId: '',
     startTime: undefined,

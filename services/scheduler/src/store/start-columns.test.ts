@@ -2,6 +2,7 @@ import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
+import type { JobId } from '../domain/ids.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { Lane } from '../domain/lane.ts'
 import type { JobContent, StartCommand, StartOptions } from '../domain/start-command.ts'
@@ -73,7 +74,7 @@ test('whatever a start says, whoever claims the job and whoever reads it is told
   const rest = { kind: JobKind.scheduled, priority: 7, requestId: 'r-1' }
   const id = await it.add(startCommand({ ...content, ...rest }))
   expect(await it.claim(content)).toMatchObject({ ...content, id, attempt: 1, failures: 0 })
-  expect(await it.store.readJob(namespace, id)).toMatchObject({
+  expect(await it.store.readJob(namespace, id as JobId)).toMatchObject({
     ...content,
     ...rest,
     id,
@@ -90,5 +91,9 @@ test('a start that says nothing but a method is told as it was', async () => {
   const content = { namespace, owner, method, lane, key, parentId, params, labels, traceparent }
   expect(await it.claim(command)).toMatchObject({ ...content, options, id })
   const { kind, priority, requestId } = command
-  expect(await it.store.readJob(namespace, id)).toMatchObject({ kind, priority, requestId })
+  expect(await it.store.readJob(namespace, id as JobId)).toMatchObject({
+    kind,
+    priority,
+    requestId,
+  })
 })

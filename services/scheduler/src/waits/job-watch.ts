@@ -9,6 +9,7 @@
  *  2. Every job is read once when it is added, and again at each hint and each sweep.
  *  3. One read takes in a bounded number of jobs and messages; what is left over is for the next (guarantee 6).
  */
+import type { JobId } from '../domain/ids.ts'
 import type { Completion, JobMessage, JobStanding, Progress } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { JobStore } from '../ports.ts'
@@ -37,8 +38,8 @@ export class JobWatch implements Disposable {
   readonly #store: JobStore
   readonly #namespace: string
   readonly #canSee: (owner: string) => boolean
-  readonly #targets = new Map<string, Target>()
-  readonly #dirty = new Set<string>()
+  readonly #targets = new Map<JobId, Target>()
+  readonly #dirty = new Set<JobId>()
   #wake: () => void = () => {}
 
   constructor(options: {
@@ -57,7 +58,7 @@ export class JobWatch implements Disposable {
     return this.#targets.size
   }
 
-  add(jobId: string, afterSequence: number): void {
+  add(jobId: JobId, afterSequence: number): void {
     if (this.#targets.has(jobId)) return
     const look = () => this.#lookAt(jobId)
     const leave = this.#feed.listen(this.#namespace, jobId, look, { elsewhere: true })
@@ -70,7 +71,7 @@ export class JobWatch implements Disposable {
     look()
   }
 
-  remove(jobId: string): void {
+  remove(jobId: JobId): void {
     this.#targets.get(jobId)?.leave()
     this.#targets.delete(jobId)
     this.#dirty.delete(jobId)
@@ -100,7 +101,7 @@ export class JobWatch implements Disposable {
    * whose read failed is of no more use.
    */
   async read(): Promise<WatchEvent[]> {
-    const ids: string[] = []
+    const ids: JobId[] = []
     for (const id of this.#dirty) {
       if (ids.length === JOBS_PER_READ_MAX) break
       this.#dirty.delete(id)
@@ -109,7 +110,7 @@ export class JobWatch implements Disposable {
     return ids.length === 0 ? [] : this.#readJobs(ids)
   }
 
-  async #readJobs(ids: readonly string[]): Promise<WatchEvent[]> {
+  async #readJobs(ids: readonly JobId[]): Promise<WatchEvent[]> {
     // The standing first: what an ended job reported was recorded before its end.
     const standings = new Map((await this.#store.readStandings(ids)).map((s) => [s.id, s]))
     const [progress, heads] = await Promise.all([
@@ -155,7 +156,7 @@ export class JobWatch implements Disposable {
 
   /** Reads at most `limit` messages after the last one told; how many they were. */
   async #readMessages(
-    jobId: string,
+    jobId: JobId,
     target: Target,
     limit: number,
     events: WatchEvent[],
@@ -177,7 +178,7 @@ export class JobWatch implements Disposable {
     )
   }
 
-  #lookAt(jobId: string): void {
+  #lookAt(jobId: JobId): void {
     this.#dirty.add(jobId)
     this.#wake()
   }

@@ -1,0 +1,16 @@
+/**
+ * Ids that callers name. Text from outside becomes one here, once, at the edge (grpc/): what asks for a job by its id takes no
+ * other text.
+ */
+
+declare const kind: unique symbol
+
+/** Names a job: a lower-case UUID. */
+export type JobId = string & { readonly [kind]: 'job' }
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Ids are compared as text: upper case would name another job. */
+export function isJobId(text: string): text is JobId {
+  return UUID.test(text)
+}
