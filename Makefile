@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate promise up down servers bench bench-history bench-values bench-idle clean
+.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil bench bench-history bench-values bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -59,6 +59,9 @@ down: ## Stop what make up started; its data stays in .offstage/up
 
 servers: ## Install PostgreSQL and nats-server where they are missing
 	@sh scripts/install-servers.sh
+
+turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
+	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts

@@ -1,0 +1,153 @@
+/**
+ * Two schedulers and three executors under random kills, freezes, stalls of the database and cancels with short graces, while
+ * jobs of all kinds go through them. Whatever happens, every acknowledged job ends, once, and none is charged for what was not
+ * its own fault: with one attempt each, all but the canceled succeed.
+ *
+ * TURMOIL_SECONDS says how long the faults last, TURMOIL_SEED repeats a run (`make turmoil` takes five minutes).
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { type JobHandle, Offstage } from '@offstage/sdk'
+import { Client } from 'pg'
+import { expect, test } from 'vitest'
+import { openAudit } from './cluster/audit.ts'
+import { type Cluster, type ClusterMember, startCluster } from './cluster/cluster.ts'
+import { alone, deaf, double, family, sleep, turnRound } from './cluster/jobs.ts'
+
+const jobs = new URL('./cluster/jobs.ts', import.meta.url)
+const LEASE_MS = 2_000
+const FAULTS_MS = Number(process.env.TURMOIL_SECONDS ?? 15) * 1_000
+const SEED = Number(process.env.TURMOIL_SEED ?? Date.now() % 1_000_000)
+const SETTLE_MS_MAX = 90_000
+
+/** Mulberry32: the same seed, the same story. */
+function createChance(seed: number) {
+  let state = seed
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state)
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
+  }
+  return {
+    within: (low: number, high: number) => Math.round(low + next() * (high - low)),
+    one: <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T,
+  }
+}
+
+type Chance = ReturnType<typeof createChance>
+
+async function killAndRestart(member: ClusterMember, awayMs: number): Promise<void> {
+  await member.process.kill('SIGKILL')
+  await pause(awayMs)
+  await member.restart()
+}
+
+async function freeze({ process: child }: ClusterMember, forMs: number): Promise<void> {
+  process.kill(child.pid, 'SIGSTOP')
+  await pause(forMs)
+  process.kill(child.pid, 'SIGCONT')
+}
+
+async function stall({ postgres }: Cluster, forMs: number): Promise<void> {
+  await postgres.pause()
+  await pause(forMs)
+  await postgres.resume()
+}
+
+/** One fault after another until the time is up; each is over when the next begins. */
+async function makeTrouble(cluster: Cluster, chance: Chance, log: string[]): Promise<void> {
+  const { schedulers, executors } = cluster
+  const faults = {
+    'a scheduler is killed': () => killAndRestart(chance.one(schedulers), chance.within(0, 1_500)),
+    'an executor is killed': () => killAndRestart(chance.one(executors), chance.within(0, 1_500)),
+    'a scheduler freezes': () => freeze(chance.one(schedulers), chance.within(200, 2 * LEASE_MS)),
+    'an executor freezes': () => freeze(chance.one(executors), chance.within(200, 2 * LEASE_MS)),
+    'PostgreSQL stands still': () => stall(cluster, chance.within(200, 1.5 * LEASE_MS)),
+  }
+  const end = performance.now() + FAULTS_MS
+  while (performance.now() < end) {
+    const name = chance.one(Object.keys(faults)) as keyof typeof faults
+    log.push(name)
+    await faults[name]()
+    await pause(chance.within(100, 800))
+    if (performance.now() > end - FAULTS_MS / 2 && !log.includes('NATS is gone')) {
+      log.push('NATS is gone')
+      await cluster.nats.stop()
+    }
+  }
+}
+
+async function startAndCancel(offstage: Offstage, chance: Chance): Promise<JobHandle<unknown>> {
+  const handle = await offstage.startJob(deaf, undefined)
+  await pause(chance.within(0, 800))
+  await handle.cancel({ graceMs: 100 })
+  return handle
+}
+
+/** Starts jobs of all kinds until it is told to stop; the handles of all that were acknowledged. */
+async function keepStarting(offstage: Offstage, chance: Chance, signal: AbortSignal) {
+  const started: JobHandle<unknown>[] = []
+  const refused: unknown[] = []
+  const pending = new Set<Promise<void>>()
+  const take = (start: Promise<readonly JobHandle<unknown>[]>) => {
+    const taken = start.then(
+      (handles) => void started.push(...handles),
+      (error) => void refused.push(error),
+    )
+    pending.add(taken)
+    void taken.finally(() => pending.delete(taken))
+  }
+  const one = (start: Promise<JobHandle<unknown>>) => take(start.then((handle) => [handle]))
+  while (!signal.aborted) {
+    take(
+      offstage.startJobs(
+        double,
+        [1, 2, 3, 4, 5].map((n) => ({ n })),
+      ),
+    )
+    one(offstage.startJob(sleep, { forMs: chance.within(100, 3_000) }))
+    one(offstage.startJob(alone, { forMs: chance.within(50, 1_500) }))
+    one(offstage.startJob(family, { n: chance.within(1, 100) }))
+    one(offstage.startJob(turnRound, { text: 'x'.repeat(chance.one([10, 100_000])) }))
+    one(startAndCancel(offstage, chance))
+    await pause(chance.within(150, 400))
+  }
+  await Promise.all(pending)
+  return { started, refused }
+}
+
+test('in a turmoil every job ends once, and none pays for what was not its fault', {
+  timeout: FAULTS_MS + SETTLE_MS_MAX + 120_000,
+}, async () => {
+  const chance = createChance(SEED)
+  const story: string[] = [`TURMOIL_SEED=${SEED}`]
+  await using cluster = await startCluster({ jobs, schedulers: 2, executors: 3, storage: true })
+  await using audit = await openAudit(cluster.databaseUrl)
+  const connection = { scheduler: cluster.target(), storage: cluster.storage }
+  await using offstage = await Offstage.connect(connection)
+
+  const over = new AbortController()
+  const starting = keepStarting(offstage, createChance(SEED + 1), over.signal)
+  await makeTrouble(cluster, chance, story)
+  over.abort()
+  const { started, refused } = await starting
+  story.push(`${started.length} jobs acknowledged, ${refused.length} starts refused`)
+  console.log(story.join('\n  '))
+
+  expect(started.length).toBeGreaterThan(FAULTS_MS / 200)
+  await offstage.waitAll(started, { timeoutMs: SETTLE_MS_MAX })
+  const client = new Client({ connectionString: cluster.databaseUrl })
+  await client.connect()
+  const select = async (text: string) => (await client.query(text)).rows
+  const open = 'SELECT id, method, state, attempt FROM offstage.jobs WHERE state < 5'
+  await expect.poll(() => select(open), { timeout: SETTLE_MS_MAX, interval: 500 }).toEqual([])
+  const failed = await select(
+    `SELECT method, attempt, crash_count, error FROM offstage.jobs WHERE state = 6
+       OR (state = 7 AND method <> 'cluster.deaf')`,
+  )
+  await client.end()
+  expect(failed, story.join('; ')).toEqual([])
+  expect(await audit.endedTwice()).toBe(0)
+  const states = await Promise.all(started.map(async (handle) => (await handle.refresh()).state))
+  expect(states.filter((state) => !['succeeded', 'canceled'].includes(state))).toEqual([])
+})
