@@ -105,7 +105,10 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     return this.job(id).cancel(options)
   }
 
-  /** Cancels all jobs a filter selects, however many calls it takes; an empty filter is refused. Tells how many. */
+  /**
+   * Cancels all jobs a filter selects, however many calls it takes; an empty filter is refused. Tells how many.
+   * @throws OffstageError NOT_IMPLEMENTED: no scheduler does it so far.
+   */
   cancelJobs(filter: JobFilter, options: Omit<CancelOptions, 'cascade'> = {}): Promise<number> {
     return this.#records.cancelAll(filter, options)
   }
@@ -138,12 +141,18 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     return this.#records.explain(id)
   }
 
-  /** Starts a failed or canceled job anew under its own id. Not repeated by itself. */
+  /**
+   * Starts a failed or canceled job anew under its own id. Not repeated by itself.
+   * @throws OffstageError NOT_IMPLEMENTED: no scheduler does it so far.
+   */
   retryJob(id: string): Promise<JobInfo> {
     return this.#records.retry(id)
   }
 
-  /** Removes a finished job from the history. Not repeated by itself. */
+  /**
+   * Removes a finished job from the history. Not repeated by itself.
+   * @throws OffstageError NOT_IMPLEMENTED: no scheduler does it so far.
+   */
   deleteJob(id: string): Promise<void> {
     return this.#records.delete(id)
   }

@@ -46,7 +46,7 @@ export interface StartOptions {
   readonly inlineWaitMs?: number
   /** Default: the lane of the definition (row A1). */
   readonly lane?: LaneName
-  /** Called with the same parameters where no executor knows the method (row A4). */
+  /** Called with the same parameters where no executor knows the method (row A4). Refused so far, NOT_IMPLEMENTED. */
   readonly fallbackMethod?: string
   /** The caller's scope in temp storage; large results live there. Default: the client's scope. */
   readonly scope?: string

@@ -23,9 +23,9 @@ export interface DeadlineOptions {
   readonly queueMs?: number
   /** Longest run of one attempt; past it the attempt is stopped, fails and may be retried. */
   readonly attemptMs?: number
-  /** Longest life over all attempts; past it the job fails and is not retried. */
+  /** Longest life over all attempts; past it the job fails and is not retried. Refused so far, NOT_IMPLEMENTED. */
   readonly totalMs?: number
-  /** Longest silence (no progress, message or heartbeat); past it the attempt fails. */
+  /** Longest silence (no progress, message or heartbeat); past it the attempt fails. Refused so far, NOT_IMPLEMENTED. */
   readonly heartbeatMs?: number
 }
 
