@@ -285,8 +285,8 @@ export interface ClockStore {
   putBackMs(): Promise<number>
   /** Brings up to `limit` due times back to what they can be at most; resolves to how many. */
   bringBack(limit: number): Promise<number>
-  /** The clock is right as it is. */
-  accept(): Promise<void>
+  /** The clock is right as it is, if it was not put back further than what was seen. */
+  accept(putBackMs: number): Promise<void>
 }
 
 /** What ends by itself. Each takes at most `limit`, so that no statement is long. */

@@ -8,9 +8,11 @@ const PUT_BACK = {
     FROM offstage_storage.clock`,
 }
 
+/** Not what was put back since it was looked at: that is left to be seen the next time. */
 const ACCEPT = {
   name: 'storage_accept_clock',
-  text: 'UPDATE offstage_storage.clock SET latest = clock_timestamp()',
+  text: `UPDATE offstage_storage.clock SET latest = clock_timestamp()
+    WHERE latest <= clock_timestamp() + ($1::bigint + 1) * interval '1 millisecond'`,
 }
 
 /** From a moment of the row on a due time is at most `length` ahead. Waits for locks: none is left out. */
@@ -45,8 +47,8 @@ export function createClockStore(database: Database): ClockStore {
       }
       return most
     },
-    async accept() {
-      await database.query(ACCEPT)
+    async accept(putBackMs) {
+      await database.query(ACCEPT, [putBackMs])
     },
   }
 }

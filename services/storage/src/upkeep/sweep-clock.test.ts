@@ -4,6 +4,7 @@ import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address, UploadId } from '../domain/identifier.ts'
 import { type Ground, openGround } from '../storage-fixture.ts'
+import { createClockStore } from '../store/clock-store.ts'
 import { createUploadStore } from '../store/upload-store.ts'
 import { createValueStore } from '../store/value-store.ts'
 
@@ -64,6 +65,19 @@ test('due times that a clock has left behind come back to what they can be at mo
     const limit = limits[i] ?? 0
     if (limit > 60 * second) expect(ms).toBeGreaterThan(limit / 2)
   }
+})
+
+test('a clock put back while it is looked at is seen at the next look', async () => {
+  const clock = createClockStore(ground.database)
+  await clock.accept(24 * 3_600_000)
+  for (const behind of ['2 hours', '4 hours']) {
+    const seen = await clock.putBackMs()
+    await putClockBack(behind)
+    await clock.accept(seen)
+    expect(await clock.putBackMs()).toBeGreaterThan(3_600_000)
+  }
+  await clock.accept(await clock.putBackMs())
+  expect(await clock.putBackMs()).toBe(0)
 })
 
 test('due times stay as they are while the clock goes on', async () => {

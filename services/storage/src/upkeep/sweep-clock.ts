@@ -20,5 +20,5 @@ export async function sweepClock(
     await inBatches(signal, () => clock.bringBack(BATCH))
   }
   // A step too small to be noticed is not to add up to one that is.
-  if (putBackMs === 0 || putBackMs >= NOTICED_MS_MIN) await clock.accept()
+  if (putBackMs === 0 || putBackMs >= NOTICED_MS_MIN) await clock.accept(putBackMs)
 }
