@@ -47,6 +47,12 @@ test('a limit of a wait is refused where nothing is waited for', async () => {
   expect(done.stderr).toContain('--timeout <time>')
 })
 
+test('a file of TLS that cannot be used is refused by the variable that names it', async () => {
+  const done = await offstage(['list'], { OFFSTAGE_TLS_CA: '/none.pem' })
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain('OFFSTAGE_TLS_CA: the file /none.pem does not exist')
+})
+
 test('an address that is none is refused, by the flag or the variable that has it', async () => {
   for (const address of ['foo', 'http://127.0.0.1:7701']) {
     const flag = await offstage(['list', '--scheduler', address])

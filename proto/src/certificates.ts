@@ -25,6 +25,8 @@ export interface TlsSource {
   readonly everyMs?: number
   /** Told when a reading fails; what was read before stays in use. */
   onError?(error: unknown): void
+  /** Told when a later reading gave something new, which holds for the next connection. */
+  onChange?(): void
 }
 
 type CaListener = experimental.CaCertificateUpdateListener
@@ -86,9 +88,11 @@ export class Certificates implements experimental.CertificateProvider {
     }
     const now = this.#material
     const first = before === undefined
-    if (first || !same(before.ca, now?.ca)) for (const tell of this.#ca) this.#tellCa(tell)
-    if (!first && same(before.cert, now?.cert) && same(before.key, now?.key)) return
-    for (const tell of this.#identity) this.#tellIdentity(tell)
+    const newCa = first || !same(before.ca, now?.ca)
+    const newIdentity = first || !same(before.cert, now?.cert) || !same(before.key, now?.key)
+    if (newCa) for (const tell of this.#ca) this.#tellCa(tell)
+    if (newIdentity) for (const tell of this.#identity) this.#tellIdentity(tell)
+    if (!first && (newCa || newIdentity)) this.#source.onChange?.()
   }
 
   /** `null` says that there is none to be had; grpc-js then fails the connection. */

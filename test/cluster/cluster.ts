@@ -36,6 +36,8 @@ export interface Cluster extends AsyncDisposable {
   readonly schedulers: readonly ClusterMember[]
   readonly executors: readonly ClusterMember[]
   readonly storage: string
+  /** Every process of ours. */
+  readonly members: readonly ClusterMember[]
   /** A gRPC target of every scheduler, the one at `first` tried first. */
   target(first?: number): string
 }
@@ -94,16 +96,17 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     const addresses = schedulers.map(({ address }) => address)
     return `ipv4:${[...addresses.slice(first), ...addresses.slice(0, first)].join(',')}`
   }
-  let storage = ''
+  const storages: ClusterMember[] = []
   if (options.storage) {
     const data = `${postgres.dataDir}-values`
-    const { address } = await member('storage', {
+    const one = await member('storage', {
       OFFSTAGE_STORAGE_PORT: '0',
       OFFSTAGE_STORAGE_DATABASE_URL: databaseUrl,
       OFFSTAGE_STORAGE_DATA_DIR: data,
     })
-    storage = address
+    storages.push(one)
   }
+  const storage = storages[0]?.address ?? ''
   const executors = await members(options.executors, (index) =>
     member('executor', {
       OFFSTAGE_SCHEDULER: target(index % schedulers.length),
@@ -116,7 +119,17 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
   const isAttached = ({ process }: ClusterMember) => process.stdout.includes('"msg":"attached"')
   await until(() => executors.every(isAttached), { what: 'executors to attach' })
   const dispose = () => stack.disposeAsync()
-  const parts = { postgres, databaseUrl, nats, schedulers, executors, storage, target }
+  const all = [...schedulers, ...storages, ...executors]
+  const parts = {
+    postgres,
+    databaseUrl,
+    nats,
+    schedulers,
+    executors,
+    storage,
+    members: all,
+    target,
+  }
   return { ...parts, [Symbol.asyncDispose]: dispose }
 }
 

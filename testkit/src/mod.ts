@@ -1,3 +1,11 @@
+export {
+  type Authority,
+  createAuthority,
+  createPemFolder,
+  type Issued,
+  type IssueOptions,
+  type PemFolder,
+} from './certificates.ts'
 export type { Exit } from './child.ts'
 export { freePort } from './free-port.ts'
 export { startNats, type TestNats, type TestNatsOptions } from './nats.ts'

@@ -1,4 +1,5 @@
 import { address, readConfig, variable } from '@offstage/kit/config'
+import { checkClientTls, clientTlsFields, tlsFields } from '@offstage/kit/tls'
 import { type ConnectOptions, Offstage } from '@offstage/sdk'
 import type { Command } from 'commander'
 
@@ -12,7 +13,7 @@ const addresses = {
 
 /**
  * The options of the whole program that say where the services are and who calls, with the variables where they
- * say nothing of an address. Throws a ConfigError naming the variable whose address is none.
+ * say nothing of an address. Throws a ConfigError naming the variable whose address is none, or whose file cannot be used.
  */
 export function connectOptions(command: Command): ConnectOptions {
   const { scheduler, storage, namespace, user } = command.optsWithGlobals<ConnectOptions>()
@@ -20,6 +21,7 @@ export function connectOptions(command: Command): ConnectOptions {
     OFFSTAGE_SCHEDULER: scheduler ?? process.env.OFFSTAGE_SCHEDULER,
     OFFSTAGE_STORAGE: storage ?? process.env.OFFSTAGE_STORAGE,
   })
+  readConfig({ ...tlsFields, ...clientTlsFields }, process.env, (tls) => checkClientTls(tls, {}))
   return { ...read, namespace, user }
 }
 

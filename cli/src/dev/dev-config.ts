@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type ExecutorConfig, readExecutorConfig } from '@offstage/executor'
+import { type ExecutorConfig, readEmbeddedExecutorConfig } from '@offstage/executor'
 import { ConfigError, type ConfigFault } from '@offstage/kit/config'
 import { type EmbeddedSchedulerConfig, readEmbeddedSchedulerConfig } from '@offstage/scheduler'
 import { type EmbeddedStorageConfig, readEmbeddedStorageConfig } from '@offstage/storage'
@@ -42,7 +42,7 @@ export function readDevConfig(flags: DevFlags, env: NodeJS.ProcessEnv = process.
   const faults: ConfigFault[] = []
   const scheduler = gather(faults, () => readEmbeddedSchedulerConfig(all))
   const storage = gather(faults, () => readEmbeddedStorageConfig(all))
-  const executor = jobs === '' ? undefined : gather(faults, () => readExecutorConfig(all))
+  const executor = jobs === '' ? undefined : gather(faults, () => readEmbeddedExecutorConfig(all))
   if (scheduler === undefined || storage === undefined || faults.length > 0) {
     throw new ConfigError(faults)
   }

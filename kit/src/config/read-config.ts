@@ -5,10 +5,13 @@ import type { ConfigOf, Variable } from './variable.ts'
 /**
  * Reads the environment into one frozen object. A variable that is empty counts as absent, because
  * that is how deployments leave one out. Throws a ConfigError with all faults at once.
+ *
+ * @param check finds what is wrong between values that are right by themselves
  */
 export function readConfig<F extends Record<string, Variable<unknown>>>(
   fields: F,
   env: NodeJS.ProcessEnv = process.env,
+  check: (config: ConfigOf<F>) => readonly ConfigFault[] = () => [],
 ): ConfigOf<F> {
   const faults: ConfigFault[] = []
   const config: Record<string, unknown> = {}
@@ -24,7 +27,10 @@ export function readConfig<F extends Record<string, Variable<unknown>>>(
   }
   if (faults.length > 0) throw new ConfigError(faults)
   // Every key of F has its parsed value: a fault would have thrown above.
-  return Object.freeze(config) as ConfigOf<F>
+  const whole = Object.freeze(config) as ConfigOf<F>
+  const between = check(whole)
+  if (between.length > 0) throw new ConfigError(between)
+  return whole
 }
 
 const messageOf = ({ message }: { message: string }) => message

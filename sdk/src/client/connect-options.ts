@@ -1,6 +1,7 @@
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { rule, text } from '../arguments/rules.ts'
+import { isObject, rule, text } from '../arguments/rules.ts'
 import type { IdleClock } from '../idle/clock.ts'
+import { type ConnectTls, connectTls } from './connect-tls.ts'
 import { createConnection } from './connection.ts'
 import { metadataFrom } from './identity.ts'
 import { Session } from './session.ts'
@@ -19,6 +20,11 @@ export interface ConnectOptions {
   readonly user?: string
   /** The scope of temp storage for starts and values that name none. Default none. */
   readonly scope?: string
+  /**
+   * TLS of the connections: the files it needs, or false for plain text whatever the environment says. Default
+   * OFFSTAGE_TLS_CA, OFFSTAGE_TLS_CERT and OFFSTAGE_TLS_KEY, else plain text.
+   */
+  readonly tls?: ConnectTls | false
   /** Where waits take their time from; replaced in tests. */
   readonly clock?: IdleClock
 }
@@ -30,6 +36,7 @@ const CONNECT_RULES: Rules<ConnectOptions> = {
   token: text,
   user: text,
   scope: text,
+  tls: rule('an object or false', (value) => value === false || isObject(value)),
   clock: rule('a clock', (value) => typeof value === 'object'),
 }
 
@@ -40,6 +47,7 @@ export function sessionFrom(options: ConnectOptions): Session {
   const connection = createConnection(
     options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701',
     options.storage || env.OFFSTAGE_STORAGE || '127.0.0.1:7702',
+    connectTls(options.tls),
   )
   const identity = {
     namespace: options.namespace || env.OFFSTAGE_NAMESPACE || 'default',

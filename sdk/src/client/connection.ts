@@ -5,6 +5,7 @@ import { StorageServiceClient } from '@offstage/proto/storage'
 import {
   type CallOptions,
   type Channel,
+  type ChannelTls,
   callUnary,
   createChannel,
   createSchedulerChannel,
@@ -29,11 +30,16 @@ export interface Connection {
 }
 
 /** Dials nothing yet. */
-export function createConnection(schedulerAddress: string, storageAddress: string): Connection {
-  const scheduler = createSchedulerChannel(schedulerAddress)
+export function createConnection(
+  schedulerAddress: string,
+  storageAddress: string,
+  tls?: ChannelTls,
+): Connection {
+  const scheduler = createSchedulerChannel(schedulerAddress, { tls })
   const storage = createChannel(storageAddress, {
     service: 'the storage service',
     variable: 'OFFSTAGE_STORAGE',
+    tls,
   })
   return {
     scheduler,

@@ -2,6 +2,7 @@
 export { ATTEMPTS_MAX, CALL_MS_MAX } from './call-terms.ts'
 export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 export type { ConnectOptions } from './connect-options.ts'
+export type { ConnectTls } from './connect-tls.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
 export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
 export type { JobIdentity } from './identity.ts'

@@ -11,6 +11,14 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import {
+  checkClientTls,
+  checkServerTls,
+  clientTlsFields,
+  serverTlsFields,
+  tlsFields,
+  withoutTls,
+} from '@offstage/kit/tls'
 import { LIMITS } from '@offstage/proto/limits'
 import { z } from 'zod'
 
@@ -55,6 +63,9 @@ export const executorFields = {
   port: variable('OFFSTAGE_EXECUTOR_PORT', port.default(7703), {
     description: 'the port of its own gRPC; 0 takes a free one',
   }),
+  ...tlsFields,
+  ...serverTlsFields,
+  ...clientTlsFields,
   inlineSlots: variable('OFFSTAGE_EXECUTOR_INLINE_SLOTS', slots.default(1_000), {
     description: 'jobs at once in the inline lane',
   }),
@@ -82,7 +93,18 @@ export type ExecutorConfig = ConfigOf<typeof executorFields>
 
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readExecutorConfig(env?: NodeJS.ProcessEnv): ExecutorConfig {
-  return readConfig(executorFields, env)
+  return readConfig(executorFields, env, (config) => [
+    ...checkServerTls(config),
+    ...checkClientTls(config, {
+      [executorFields.scheduler.name]: config.scheduler,
+      [executorFields.storage.name]: config.storage,
+    }),
+  ])
+}
+
+/** The same for an executor in one process with the services it calls. */
+export function readEmbeddedExecutorConfig(env: NodeJS.ProcessEnv): ExecutorConfig {
+  return readExecutorConfig(withoutTls(env))
 }
 
 function defaultName(): string {

@@ -8,10 +8,11 @@
  */
 
 import type { Authenticate } from '@offstage/kit/auth'
-import { createGrpcServer } from '@offstage/kit/grpc'
+import { createGrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { createService, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import { createAttaching } from './attach/attaching.ts'
+import { clientTls } from '@offstage/kit/tls'
+import { type AttachingConfig, createAttaching } from './attach/attaching.ts'
 import type { ExecutorConfig } from './config.ts'
 import type { MethodAnnouncement } from './domain/method.ts'
 import { type DrainReport, drain } from './drain.ts'
@@ -24,6 +25,8 @@ export interface ExecutorOptions {
   readonly log: Logger
   /** Who may call the executor's own gRPC. Default: anybody, on a loopback address only. */
   readonly authenticate?: Authenticate
+  /** Of its own gRPC. Default: plain text. */
+  readonly tls?: ServerTls
 }
 
 export interface Executor extends Service {
@@ -50,12 +53,12 @@ export interface Executor extends Service {
 }
 
 /** Makes an executor. It loads the job modules and attaches once started. */
-export function createExecutor({ config, log, authenticate }: ExecutorOptions): Executor {
+export function createExecutor({ config, log, authenticate, tls }: ExecutorOptions): Executor {
   const { name, host, port } = config
   const journal = new ThreadJournal(log)
   let draining: Promise<DrainReport> | undefined
   const onAttached = (attached: boolean) => server.setServing(attached && draining === undefined)
-  const parts = createAttaching({ config, log, journal, onAttached })
+  const parts = createAttaching({ config: attachingConfig(config, log), log, journal, onAttached })
   const { session, dispatcher, supervisor, lanes, discarded } = parts
 
   const drained = async (graceMs: number): Promise<DrainReport> => {
@@ -111,6 +114,21 @@ export function createExecutor({ config, log, authenticate }: ExecutorOptions): 
     },
   }
   const services = [controlService(executor, name)]
-  const server = createGrpcServer({ name: 'executor', host, port, services, authenticate, log })
+  const server = createGrpcServer({
+    name: 'executor',
+    host,
+    port,
+    services,
+    authenticate,
+    tls,
+    log,
+  })
   return executor
+}
+
+/** The files go to the threads, whose clients read them for themselves. */
+function attachingConfig(config: ExecutorConfig, log: Logger): AttachingConfig {
+  const { tlsCa: ca, tlsCert: cert, tlsKey: key, tlsReloadMs: reloadMs } = config
+  const channelTls = clientTls(config, log)
+  return { ...config, tls: channelTls && { ca, cert, key, reloadMs }, channelTls }
 }

@@ -7,6 +7,7 @@ import {
 import { namingPort } from '@offstage/kit/grpc'
 import { createService, runMain } from '@offstage/kit/lifecycle'
 import { createLogger } from '@offstage/kit/telemetry'
+import { serverTls } from '@offstage/kit/tls'
 import { createExecutor, executorFields, jobsFault, readExecutorConfig } from './mod.ts'
 
 await runMain(
@@ -17,7 +18,7 @@ await runMain(
     log.info(renderConfig(executorFields, config), 'configuration')
     const unknown = unknownVariables()
     if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
-    const executor = createExecutor({ config, log })
+    const executor = createExecutor({ config, log, tls: serverTls(config, log) })
     return createService({
       name: 'executor process',
       start: () =>

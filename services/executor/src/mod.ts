@@ -1,5 +1,10 @@
 /** The executor service, to be run by `main.ts` or embedded. */
-export { type ExecutorConfig, executorFields, readExecutorConfig } from './config.ts'
+export {
+  type ExecutorConfig,
+  executorFields,
+  readEmbeddedExecutorConfig,
+  readExecutorConfig,
+} from './config.ts'
 export type { DrainReport } from './drain.ts'
 export { createExecutor, type Executor, type ExecutorOptions } from './executor.ts'
 export { jobsFault } from './jobs-fault.ts'

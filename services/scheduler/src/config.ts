@@ -9,6 +9,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { checkServerTls, serverTlsFields, tlsFields, withoutTls } from '@offstage/kit/tls'
 import { z } from 'zod'
 
 /** Everything the scheduler is told by its environment. */
@@ -19,6 +20,8 @@ export const schedulerFields = {
   port: variable('OFFSTAGE_SCHEDULER_PORT', port.default(7701), {
     description: 'Port to listen on; 0 takes a free one',
   }),
+  ...tlsFields,
+  ...serverTlsFields,
   databaseUrl: variable('OFFSTAGE_SCHEDULER_DATABASE_URL', postgresUrl, {
     description: 'PostgreSQL 15 or later, postgres://user:password@host:port/database',
   }),
@@ -61,10 +64,10 @@ export type EmbeddedSchedulerConfig = ConfigOf<typeof embedded>
 
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
-  return readConfig(schedulerFields, env)
+  return readConfig(schedulerFields, env, checkServerTls)
 }
 
-/** The same without the database and the bus. */
+/** The same without the database, the bus and TLS. */
 export function readEmbeddedSchedulerConfig(env?: NodeJS.ProcessEnv): EmbeddedSchedulerConfig {
-  return readConfig(embedded, env)
+  return readConfig(embedded, withoutTls(env ?? process.env), checkServerTls)
 }

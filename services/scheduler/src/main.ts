@@ -3,6 +3,7 @@ import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit
 import { namingPort } from '@offstage/kit/grpc'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
+import { serverTls } from '@offstage/kit/tls'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
 import { createScheduler } from './scheduler.ts'
 import { openDatabases } from './store/databases.ts'
@@ -25,7 +26,8 @@ await runMain('scheduler', async () => {
         await connectNats({ url: natsUrl, name: 'offstage-scheduler', onError }),
       )
       const database = resources.use(await openDatabases(config, onError))
-      const scheduler = resources.use(createScheduler({ config, database, bus, log }))
+      const tls = serverTls(config, log)
+      const scheduler = resources.use(createScheduler({ config, database, bus, log, tls }))
       await scheduler.start().catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
     },
     stop: () => resources.disposeAsync(),

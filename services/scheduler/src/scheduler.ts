@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import type { Authenticate } from '@offstage/kit/auth'
 import type { Bus } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
-import { createGrpcServer } from '@offstage/kit/grpc'
+import { createGrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import type { EmbeddedSchedulerConfig } from './config.ts'
@@ -36,6 +36,8 @@ export interface SchedulerOptions {
   readonly log: Logger
   /** Says who calls. Default: everybody is a developer with all rights, on loopback addresses only. */
   readonly authenticate?: Authenticate
+  /** Default: plain text. */
+  readonly tls?: ServerTls
 }
 
 export interface Scheduler extends Service {
@@ -44,7 +46,7 @@ export interface Scheduler extends Service {
 }
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
-  const { config, database, bus, log, authenticate } = options
+  const { config, database, bus, log, authenticate, tls } = options
   const { host, port, sessionLeaseMs: leaseMs } = config
   const databases = 'calls' in database ? database : sharedDatabase(database)
   const stores = createStores(databases)
@@ -69,7 +71,15 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     listMethods: listMethods(stores.callMethods),
   }
   const services = grpcServices({ jobs, namespaces, executors }, log)
-  const server = createGrpcServer({ name: 'scheduler', host, port, services, log, authenticate })
+  const server = createGrpcServer({
+    name: 'scheduler',
+    host,
+    port,
+    services,
+    log,
+    authenticate,
+    tls,
+  })
   const tables = createService({
     name: 'job tables',
     start: () => migrateJobs(databases.calls),

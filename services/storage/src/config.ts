@@ -11,6 +11,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { checkServerTls, serverTlsFields, tlsFields, withoutTls } from '@offstage/kit/tls'
 import { z } from 'zod'
 
 const KIB = 1024
@@ -32,6 +33,8 @@ export const storageFields = {
   port: variable('OFFSTAGE_STORAGE_PORT', port.default(7702), {
     description: 'gRPC port; 0 takes a free one',
   }),
+  ...tlsFields,
+  ...serverTlsFields,
   dataDir: variable('OFFSTAGE_STORAGE_DATA_DIR', directory, {
     description: 'folder for the bytes of values over 64 KiB, of this database alone',
   }),
@@ -89,10 +92,10 @@ export type EmbeddedStorageConfig = ConfigOf<typeof embedded>
 
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
-  return readConfig(storageFields, env)
+  return readConfig(storageFields, env, checkServerTls)
 }
 
-/** The same without the database and the bus. */
+/** The same without the database, the bus and TLS. */
 export function readEmbeddedStorageConfig(env?: NodeJS.ProcessEnv): EmbeddedStorageConfig {
-  return readConfig(embedded, env)
+  return readConfig(embedded, withoutTls(env ?? process.env), checkServerTls)
 }

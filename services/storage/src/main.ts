@@ -4,6 +4,7 @@ import { openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
+import { serverTls } from '@offstage/kit/tls'
 import { readStorageConfig, storageFields } from './config.ts'
 import { createStorage } from './storage.ts'
 
@@ -34,7 +35,8 @@ await runMain('storage', async () => {
           onError,
         }),
       )
-      const storage = resources.use(createStorage({ config, database, bus, log }))
+      const tls = serverTls(config, log)
+      const storage = resources.use(createStorage({ config, database, bus, log, tls }))
       await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
     },
     stop: () => resources.disposeAsync(),

@@ -5,7 +5,7 @@
 import type { Authenticate } from '@offstage/kit/auth'
 import type { Bus } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
-import { createGrpcServer, type GrpcServer } from '@offstage/kit/grpc'
+import { createGrpcServer, type GrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
 import { StorageServiceService } from '@offstage/proto/storage'
@@ -29,6 +29,8 @@ export interface StorageOptions {
   readonly log: Logger
   /** Says who calls. Default: everybody is a developer with all rights, on loopback addresses only. */
   readonly authenticate?: Authenticate
+  /** Default: plain text. */
+  readonly tls?: ServerTls
   /** Where large values go. Default: files in `config.dataDir`. */
   readonly openBlobs?: () => Promise<BlobStore>
 }
@@ -68,7 +70,7 @@ export function createStorage(options: StorageOptions): Storage {
 
 /** The server is the last to start and the first to stop. */
 function compose(
-  { config, database, bus, log, authenticate }: StorageOptions,
+  { config, database, bus, log, authenticate, tls }: StorageOptions,
   stores: StorageStores,
   blobs: BlobStore,
 ) {
@@ -82,7 +84,7 @@ function compose(
   const { sweeps, garbageMade } = createSweeps(parts)
   const handlers = createHandlers({ ...parts, quotas: config, garbageMade }, log)
   const services = [{ definition: StorageServiceService, implementation: handlers }]
-  const server = createGrpcServer({ name: 'storage', host, port, services, log, authenticate })
+  const server = createGrpcServer({ name: 'storage', host, port, services, log, authenticate, tls })
   const upkeep = createUpkeep(sweeps, onSweep)
   return { ...composeServices('storage', [writers, upkeep, server]), server }
 }

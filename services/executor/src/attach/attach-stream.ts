@@ -6,13 +6,15 @@ import {
   type AttachResponse,
   ExecutorServiceClient,
 } from '@offstage/proto/executor'
-import { createSchedulerChannel, openBidi } from '@offstage/sdk/grpc'
+import { type ChannelTls, createSchedulerChannel, openBidi } from '@offstage/sdk/grpc'
 
 export interface AttachTarget {
   /** `host:port` of the scheduler. */
   readonly address: string
   /** Sent as bearer token; empty or absent in development. */
   readonly token?: string
+  /** Default: plain text. */
+  readonly tls?: ChannelTls
 }
 
 export interface AttachStream {
@@ -31,7 +33,7 @@ export type OpenAttachStream = () => AttachStream
 
 export function attachStreamOpener(target: AttachTarget): OpenAttachStream {
   return () => {
-    const channel = createSchedulerChannel(target.address)
+    const channel = createSchedulerChannel(target.address, { tls: target.tls })
     const client = channel.client(ExecutorServiceClient)
     const metadata = new Metadata()
     if (target.token) metadata.set('authorization', `Bearer ${target.token}`)

@@ -1,5 +1,6 @@
 /** The parts that speak with the scheduler, wired together: session, dispatcher, outbox. */
 import type { Logger } from '@offstage/kit/telemetry'
+import type { ChannelTls } from '@offstage/sdk/grpc'
 import { createLanes, type Lanes, type LanesConfig } from '../lanes/lanes.ts'
 import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
 import type { ThreadJournal } from '../lanes/thread-journal.ts'
@@ -14,6 +15,8 @@ export interface AttachingConfig extends LanesConfig {
   readonly namespace: string
   readonly name: string
   readonly token: string | undefined
+  /** TLS of the stream itself; of the same files as `tls`. */
+  readonly channelTls?: ChannelTls
 }
 
 export interface AttachingOptions {
@@ -42,11 +45,11 @@ export function createAttaching(options: AttachingOptions): Attaching {
   )
   const supervisor = new Supervisor(outbox, journal)
   const lanes = createLanes(config, supervisor)
-  const { namespace, name, scheduler, storage, token } = config
-  const discarded = new DiscardedValues({ scheduler, storage, log })
+  const { namespace, name, scheduler, storage, token, tls } = config
+  const discarded = new DiscardedValues({ scheduler, storage, tls, log })
   const dispatcher = new Dispatcher({ namespace, name, lanes, supervisor, outbox, discarded })
   const session: Session = new Session({
-    open: attachStreamOpener({ address: scheduler, token }),
+    open: attachStreamOpener({ address: scheduler, token, tls: config.channelTls }),
     outbox,
     log,
     listener: {

@@ -4,7 +4,7 @@
  */
 import type { Logger } from '@offstage/kit/telemetry'
 import type { DiscardedValue } from '@offstage/proto/executor'
-import { Offstage } from '@offstage/sdk/client'
+import { type ConnectTls, Offstage } from '@offstage/sdk/client'
 
 const DELETES_MAX = 8
 const WAITING_MAX = 10_000
@@ -14,6 +14,8 @@ const STOP_GRACE_MS = 1_000
 export interface DiscardedValuesOptions {
   readonly scheduler: string
   readonly storage: string
+  /** Absent: plain text. */
+  readonly tls?: ConnectTls
   readonly log: Logger
 }
 
@@ -57,8 +59,8 @@ export class DiscardedValues {
   }
 
   async #delete({ address, namespace, owner, token }: DiscardedValue): Promise<void> {
-    const { scheduler, storage, log } = this.#options
-    this.#client ??= Offstage.dial({ scheduler, storage })
+    const { scheduler, storage, tls = false, log } = this.#options
+    this.#client ??= Offstage.dial({ scheduler, storage, tls })
     const nobodys = { jobId: '', scope: '', traceparent: '', onWaiting() {} }
     const client = this.#client.forJob({ ...nobodys, namespace, owner, token })
     try {

@@ -4,7 +4,7 @@ import type { Supervisor } from './supervisor.ts'
 
 /** What the threads of all lanes are started with, and how many attempts each lane takes at once. */
 export interface LanesConfig
-  extends Pick<ThreadSettings, 'jobs' | 'scheduler' | 'storage' | 'otlpEndpoint'> {
+  extends Pick<ThreadSettings, 'jobs' | 'scheduler' | 'storage' | 'tls' | 'otlpEndpoint'> {
   readonly threadHeapBytes: number | undefined
   readonly inlineSlots: number
   readonly taskSlots: number
@@ -20,6 +20,7 @@ export function createLanes(config: LanesConfig, supervisor: Supervisor): Lanes 
     jobs: config.jobs,
     scheduler: config.scheduler,
     storage: config.storage,
+    tls: config.tls,
     otlpEndpoint: config.otlpEndpoint,
     heapBytesMax: config.threadHeapBytes,
   }

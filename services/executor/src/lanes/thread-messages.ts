@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { CertificateFiles } from '@offstage/proto/certificate-files'
 import type {
   AttemptKey,
   AttemptOrder,
@@ -22,6 +23,8 @@ export interface ThreadOptions {
   readonly scheduler: string
   /** Address of the storage service. */
   readonly storage: string
+  /** TLS of the handlers' clients; absent: plain text. */
+  readonly tls?: CertificateFiles & { readonly reloadMs?: number }
   /** Collector for spans; absent: handlers are not traced. */
   readonly otlpEndpoint?: string
 }

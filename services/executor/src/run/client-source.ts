@@ -1,9 +1,13 @@
-import { Offstage } from '@offstage/sdk/client'
+import { type ConnectTls, Offstage } from '@offstage/sdk/client'
 import type { AttemptOrder } from '../domain/attempt.ts'
 
-export interface ServiceAddresses {
+export interface Services {
+  /** `host:port`. */
   readonly scheduler: string
+  /** `host:port`. */
   readonly storage: string
+  /** Absent: plain text. */
+  readonly tls?: ConnectTls
 }
 
 /** What an attempt's client asks of its attempt. */
@@ -19,11 +23,11 @@ export interface ClientOwner {
  * that makes none.
  */
 export class ClientSource {
-  readonly #addresses: ServiceAddresses
+  readonly #services: Services
   #root: Offstage | undefined
 
-  constructor({ scheduler, storage }: ServiceAddresses) {
-    this.#addresses = { scheduler, storage }
+  constructor({ scheduler, storage, tls }: Services) {
+    this.#services = { scheduler, storage, tls }
   }
 
   /** A client that acts for the job's owner (row J5); its starts are child jobs (row J11). */
@@ -43,7 +47,7 @@ export class ClientSource {
   }
 
   #dial(): Offstage {
-    const root = Offstage.dial(this.#addresses)
+    const root = Offstage.dial({ ...this.#services, tls: this.#services.tls ?? false })
     root.reach().catch(() => {
       // The calls of the handler tell of it, if it lasts. Only the clocks stay uncompared.
     })

@@ -1,0 +1,11 @@
+export { isLoopbackTarget } from './loopback-target.ts'
+export {
+  checkClientTls,
+  checkServerTls,
+  clientTls,
+  clientTlsFields,
+  serverTls,
+  serverTlsFields,
+  tlsFields,
+  withoutTls,
+} from './settings.ts'
