@@ -54,8 +54,14 @@ export interface GrpcServer extends Service {
   readonly address: string
   /** The port really bound; before the start the one asked for. */
   readonly port: number
-  /** What health answers. True from the start, false from the stop. */
-  setServing(serving: boolean): void
+  /**
+   * What health answers. True from the start, false from the stop.
+   *
+   * @param why of a false, for people; default `not serving`
+   */
+  setServing(serving: boolean, why?: string): void
+  /** Why health says that it is not serving, such as `not started` and `stopping`; undefined where it is. */
+  readonly unready: string | undefined
 }
 
 const KEEPALIVE_MS = 30_000
@@ -75,17 +81,22 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const standard = addStandardServices(server, names, believesAll ? DEVELOPMENT : undefined)
   refuseSiblings(server, names)
   let port = options.port
+  let unready: string | undefined = 'not started'
+  const setServing = (serving: boolean, why = 'not serving') => {
+    unready = edge.stopping ? 'stopping' : serving ? undefined : why
+    standard.setServing(unready === undefined)
+  }
 
   const service = createService({
     name,
     async start() {
       port = await listen(server, host, options.port, await serverCredentials(options.tls))
-      standard.setServing(true)
+      setServing(true)
       log.info({ address: addressOf(host, port), tls: options.tls !== undefined }, 'serving gRPC')
     },
     async stop() {
       edge.stopping = true
-      standard.setServing(false)
+      setServing(false)
       standard.endStreams()
       await drain(server, edge, stopGraceMs)
     },
@@ -100,7 +111,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     get port() {
       return port
     },
-    setServing: (serving) => standard.setServing(serving && !edge.stopping),
+    setServing,
+    get unready() {
+      return unready
+    },
   }
 }
 

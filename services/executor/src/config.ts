@@ -11,6 +11,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { healthFields } from '@offstage/kit/health'
 import {
   checkClientTls,
   checkServerTls,
@@ -63,6 +64,7 @@ export const executorFields = {
   port: variable('OFFSTAGE_EXECUTOR_PORT', port.default(7703), {
     description: 'the port of its own gRPC; 0 takes a free one',
   }),
+  ...healthFields('EXECUTOR'),
   ...tlsFields,
   ...serverTlsFields,
   ...clientTlsFields,

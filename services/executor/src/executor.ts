@@ -36,6 +36,8 @@ export interface Executor extends Service {
   /** The session; another one after a lost lease. */
   readonly sessionId: string
   readonly attached: boolean
+  /** Why it takes no work now, such as `draining`; undefined while it does. */
+  readonly unready: string | undefined
   readonly draining: boolean
   /** What became of attempts and threads since the start. */
   readonly counts: ThreadCounts & { readonly finished: number; readonly handedBack: number }
@@ -52,18 +54,22 @@ export interface Executor extends Service {
   drain(graceMs?: number): Promise<DrainReport>
 }
 
+const NOT_ATTACHED = 'not attached to a scheduler'
+
 /** Makes an executor. It loads the job modules and attaches once started. */
 export function createExecutor({ config, log, authenticate, tls }: ExecutorOptions): Executor {
   const { name, host, port } = config
   const journal = new ThreadJournal(log)
   let draining: Promise<DrainReport> | undefined
-  const onAttached = (attached: boolean) => server.setServing(attached && draining === undefined)
+  const serveOr = (why: string | undefined) => server.setServing(why === undefined, why)
+  const onAttached = (attached: boolean) =>
+    serveOr(draining ? 'draining' : attached ? undefined : NOT_ATTACHED)
   const parts = createAttaching({ config: attachingConfig(config, log), log, journal, onAttached })
   const { session, dispatcher, supervisor, lanes, discarded } = parts
 
   const drained = async (graceMs: number): Promise<DrainReport> => {
     log.info({ graceMs }, 'draining')
-    server.setServing(false)
+    serveOr('draining')
     const report = await drain(parts, graceMs)
     log.info(report, 'drained')
     return report
@@ -73,7 +79,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     async start() {
       dispatcher.announce(await lanes[0].warm().ready)
       await server.start()
-      server.setServing(false)
+      serveOr(NOT_ATTACHED)
       session.start()
     },
     async stop() {
@@ -92,6 +98,9 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     },
     get sessionId() {
       return session.id
+    },
+    get unready() {
+      return server.unready
     },
     get attached() {
       return session.attached

@@ -5,7 +5,8 @@ import {
   unknownVariables,
 } from '@offstage/kit/config'
 import { namingPort } from '@offstage/kit/grpc'
-import { createService, runMain } from '@offstage/kit/lifecycle'
+import { probesOf } from '@offstage/kit/health'
+import { composeServices, createService, runMain } from '@offstage/kit/lifecycle'
 import { createLogger } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
 import { createExecutor, executorFields, jobsFault, readExecutorConfig } from './mod.ts'
@@ -19,7 +20,9 @@ await runMain(
     const unknown = unknownVariables()
     if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
     const executor = createExecutor({ config, log, tls: serverTls(config, log) })
-    return createService({
+    const unready = () => executor.unready
+    const probes = probesOf({ service: 'EXECUTOR', config, log, unready })
+    const whole = createService({
       name: 'executor process',
       start: () =>
         executor
@@ -30,6 +33,7 @@ await runMain(
           }),
       stop: () => executor.stop(),
     })
+    return composeServices('executor process', [probes, whole])
   },
   // The drain keeps its own time; this only ends a stop that hangs.
   { stopTimeoutMs: 3_600_000 },

@@ -9,6 +9,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { healthFields } from '@offstage/kit/health'
 import { checkServerTls, serverTlsFields, tlsFields, withoutTls } from '@offstage/kit/tls'
 import { z } from 'zod'
 
@@ -20,6 +21,7 @@ export const schedulerFields = {
   port: variable('OFFSTAGE_SCHEDULER_PORT', port.default(7701), {
     description: 'Port to listen on; 0 takes a free one',
   }),
+  ...healthFields('SCHEDULER'),
   ...tlsFields,
   ...serverTlsFields,
   databaseUrl: variable('OFFSTAGE_SCHEDULER_DATABASE_URL', postgresUrl, {

@@ -1,11 +1,12 @@
 import { connectNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { namingPort } from '@offstage/kit/grpc'
+import { probesOf } from '@offstage/kit/health'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
-import { createScheduler } from './scheduler.ts'
+import { createScheduler, type Scheduler } from './scheduler.ts'
 import { openDatabases } from './store/databases.ts'
 
 await runMain('scheduler', async () => {
@@ -16,9 +17,12 @@ await runMain('scheduler', async () => {
   if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
   const resources = new AsyncDisposableStack()
+  let scheduler: Scheduler | undefined
+  const unready = () => (scheduler === undefined ? 'not started' : scheduler.unready)
   const service: Service = createService({
     name: 'scheduler process',
     async start() {
+      await resources.use(probesOf({ service: 'SCHEDULER', config, log, unready })).start()
       const { otlpEndpoint, natsUrl } = config
       const telemetry = startTelemetry({ serviceName: 'offstage-scheduler', otlpEndpoint })
       await resources.use(telemetry).start()
@@ -27,7 +31,7 @@ await runMain('scheduler', async () => {
       )
       const database = resources.use(await openDatabases(config, onError))
       const tls = serverTls(config, log)
-      const scheduler = resources.use(createScheduler({ config, database, bus, log, tls }))
+      scheduler = resources.use(createScheduler({ config, database, bus, log, tls }))
       await scheduler.start().catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
     },
     stop: () => resources.disposeAsync(),

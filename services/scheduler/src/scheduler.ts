@@ -43,6 +43,8 @@ export interface SchedulerOptions {
 export interface Scheduler extends Service {
   /** `host:port` it listens on, once started. */
   readonly address: string
+  /** Why it takes no calls now, such as `not started` and `overloaded`; undefined while it does. */
+  readonly unready: string | undefined
 }
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
@@ -97,6 +99,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     ...service,
     get address() {
       return server.address
+    },
+    get unready() {
+      return server.unready
     },
   }
 }

@@ -11,6 +11,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { healthFields } from '@offstage/kit/health'
 import { checkServerTls, serverTlsFields, tlsFields, withoutTls } from '@offstage/kit/tls'
 import { z } from 'zod'
 
@@ -33,6 +34,7 @@ export const storageFields = {
   port: variable('OFFSTAGE_STORAGE_PORT', port.default(7702), {
     description: 'gRPC port; 0 takes a free one',
   }),
+  ...healthFields('STORAGE'),
   ...tlsFields,
   ...serverTlsFields,
   dataDir: variable('OFFSTAGE_STORAGE_DATA_DIR', directory, {

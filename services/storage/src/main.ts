@@ -2,11 +2,12 @@ import { connectNats, createInProcessBus } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
+import { probesOf } from '@offstage/kit/health'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
 import { readStorageConfig, storageFields } from './config.ts'
-import { createStorage } from './storage.ts'
+import { createStorage, type Storage } from './storage.ts'
 
 await runMain('storage', async () => {
   const config = readStorageConfig()
@@ -16,9 +17,12 @@ await runMain('storage', async () => {
   if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
   const resources = new AsyncDisposableStack()
+  let storage: Storage | undefined
+  const unready = () => (storage === undefined ? 'not started' : storage.unready)
   const service: Service = createService({
     name: 'storage process',
     async start() {
+      await resources.use(probesOf({ service: 'STORAGE', config, log, unready })).start()
       const { otlpEndpoint, databaseUrl, databasePoolSize, natsUrl } = config
       const telemetry = startTelemetry({ serviceName: 'offstage-storage', otlpEndpoint })
       await resources.use(telemetry).start()
@@ -36,7 +40,7 @@ await runMain('storage', async () => {
         }),
       )
       const tls = serverTls(config, log)
-      const storage = resources.use(createStorage({ config, database, bus, log, tls }))
+      storage = resources.use(createStorage({ config, database, bus, log, tls }))
       await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
     },
     stop: () => resources.disposeAsync(),

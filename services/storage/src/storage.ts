@@ -38,6 +38,8 @@ export interface StorageOptions {
 export interface Storage extends Service {
   /** `host:port` it listens on, once started. */
   readonly address: string
+  /** Why it takes no calls now, such as `not started` and `overloaded`; undefined while it does. */
+  readonly unready: string | undefined
 }
 
 /** A start fails with a ConfigError when the directory cannot be written or is another database's. */
@@ -64,6 +66,9 @@ export function createStorage(options: StorageOptions): Storage {
     ...service,
     get address() {
       return serving?.server.address ?? `${config.host}:${config.port}`
+    },
+    get unready() {
+      return serving === undefined ? 'not started' : serving.server.unready
     },
   }
 }
