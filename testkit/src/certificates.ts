@@ -1,4 +1,5 @@
 /** Certificates for tests: an authority of their own, and what it signs, as files that can be replaced while they are in use. */
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +30,8 @@ export interface Issued {
 
 const MINUTE_MS = 60_000
 
-export async function createAuthority(name = 'offstage test authority'): Promise<Authority> {
+/** `name`: of its own by default, since one is looked up by it. */
+export async function createAuthority(name = `authority ${randomUUID()}`): Promise<Authority> {
   const own = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
     algorithm: 'sha256',

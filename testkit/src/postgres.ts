@@ -13,11 +13,12 @@ import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { type Child, type Exit, type RunAs, startChild, stopChild } from './child.ts'
 import { freePort } from './free-port.ts'
+import { type PostgresAccess, writeAccess } from './postgres-access.ts'
 import { findPostgres, type PostgresPrograms } from './postgres-programs.ts'
 
 const execFileAsync = promisify(execFile)
 
-export interface TestPostgresOptions {
+export interface TestPostgresOptions extends PostgresAccess {
   /** Server settings, as for `postgres -c name=value`. The defaults are PostgreSQL's own. */
   readonly settings?: Readonly<Record<string, string>>
   /** Default: a free one. */
@@ -64,7 +65,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
   const programs = await findPostgres()
   const folder = await prepareFolder(programs, options.dataDir)
   let port = options.port ?? (await freePort())
-  const run = () => runServer(programs, folder, port, options.settings ?? {})
+  const access = await writeAccess(options, folder.dataDir, programs.runAs)
+  const run = () => runServer(programs, folder, port, { ...access, ...options.settings })
   let server: Child
   try {
     server = await run().catch(async (error) => {

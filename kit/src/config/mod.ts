@@ -7,6 +7,7 @@ export {
   address,
   bytes,
   directory,
+  file,
   flag,
   host,
   loopbackHost,

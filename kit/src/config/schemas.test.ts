@@ -59,8 +59,8 @@ const accepted: readonly (readonly [Name, string, unknown])[] = [
   ['directory', '/var/lib/offstage', '/var/lib/offstage'],
   [
     'postgresUrl',
-    'postgresql://u@h:5432/d?sslmode=require',
-    'postgresql://u@h:5432/d?sslmode=require',
+    'postgresql://u@h:5432/d?sslmode=verify-full',
+    'postgresql://u@h:5432/d?sslmode=verify-full',
   ],
   ['natsUrl', 'nats://a:4222,tls://b', 'nats://a:4222,tls://b'],
 ]
@@ -96,6 +96,7 @@ const refused: readonly (readonly [Name, string])[] = [
   ['positiveInteger', '99999999999999999999'],
   ['directory', ' '],
   ['postgresUrl', 'mysql://h/d'],
+  ['postgresUrl', 'postgres://h/d?sslmode=require'],
   ['postgresUrl', 'db:5432'],
   ['natsUrl', 'http://a'],
   ['natsUrl', 'nats://a,'],

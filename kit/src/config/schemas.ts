@@ -2,6 +2,8 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { isLoopback } from '../auth/mod.ts'
+// Not by way of its mod.ts, which would load the database drivers.
+import { parsePostgresUrl } from '../database/postgres-url.ts'
 
 /** A schema that parses a text, or finds it to be nothing that `what` describes. */
 function parsed<T>(what: string, parse: (text: string) => T | undefined) {
@@ -77,15 +79,27 @@ export const positiveInteger = parsed('a whole number from 1', (text) =>
   wholeNumber(text, 1, Number.MAX_SAFE_INTEGER),
 )
 
+/** The path of a file, made absolute; whether it can be read is for its user to see. */
+export const file = parsed('the path of a file', (text) =>
+  text === '' || text.includes('\0') ? undefined : resolve(text),
+)
+
 /** A folder, made absolute; whether it exists is for its user to see. */
 export const directory = parsed('the path of a folder', (text) =>
   text === '' || text.includes('\0') ? undefined : resolve(text),
 )
 
-/** `postgres://user:password@host:port/database`. */
+/** `postgres://user:password@host:port/database`, with `sslmode` and certificates behind it if need be. */
 export const postgresUrl = parsed('a url like postgres://user@host:5432/database', (text) =>
   isUrl(text, ['postgres:', 'postgresql:']) ? text : undefined,
-)
+).superRefine((text, context) => {
+  try {
+    parsePostgresUrl(text)
+  } catch (error) {
+    const message = `must be a url that says well how to encrypt: ${(error as TypeError).message}`
+    context.addIssue({ code: 'custom', message })
+  }
+})
 
 /** `nats://host:port` or `tls://…`, with credentials if need be; several with commas between. */
 export const natsUrl = parsed('a url like nats://host:4222, or several with commas', (text) =>

@@ -11,6 +11,9 @@ test.each([
   coded('ECONNREFUSED'),
   coded('ECONNRESET'),
   coded('ENOENT', { syscall: 'connect' }),
+  coded('28P01', { severity: 'FATAL' }),
+  coded('SELF_SIGNED_CERT_IN_CHAIN'),
+  new Error('The server does not support SSL connections'),
   new Error('Connection terminated unexpectedly'),
   new Error('timeout exceeded when trying to connect'),
   new Error('Query read timeout'),
@@ -23,7 +26,6 @@ test.each([
 test.each([
   coded('23505', { severity: 'ERROR' }),
   coded('57014', { severity: 'ERROR' }),
-  coded('28P01', { severity: 'FATAL' }),
   coded('ENOENT', { syscall: 'open' }),
   new Error('the database has been closed'),
   'Connection terminated',

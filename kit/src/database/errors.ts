@@ -36,6 +36,7 @@ const connectionMessages = [
  */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  if (isRefusedConnection(error)) return true
   const code = codeOf(error)
   if (code !== undefined) {
     if (connectionSqlStates.has(code) || connectionSystemCodes.has(code)) return true
@@ -44,6 +45,26 @@ export function isConnectionError(error: unknown): boolean {
   } else if (connectionMessages.some((text) => text.test(error.message))) return true
   if (error instanceof AggregateError && error.errors.some(isConnectionError)) return true
   return error.cause !== undefined && isConnectionError(error.cause)
+}
+
+/** Of OpenSSL and Node, for a server that is not made sure of, or one that does not want our certificate. */
+const tlsCodes =
+  /^(ERR_(TLS|SSL|OSSL)_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE))/
+const tlsMessages = [
+  /^The server does not support SSL connections/,
+  /^There was an error establishing an SSL connection/,
+]
+
+/**
+ * True when a server answers and no connection comes about: it refuses the login or our certificate, or is not the one it should
+ * be. With what is configured now that stays so; a password or a certificate that is replaced may mend it.
+ */
+export function isRefusedConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = codeOf(error)
+  if (code !== undefined && (/^28...$/.test(code) || tlsCodes.test(code))) return true
+  if (code === undefined && tlsMessages.some((text) => text.test(error.message))) return true
+  return error.cause !== undefined && isRefusedConnection(error.cause)
 }
 
 /** Taken back by the server for reasons of its own: nothing of the statement was applied. */

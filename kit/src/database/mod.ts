@@ -5,9 +5,16 @@ export type {
   QueryResult,
   Statement,
 } from './database.ts'
-export { constraintOf, isConnectionError, isTransientError, sqlStateOf } from './errors.ts'
+export {
+  constraintOf,
+  isConnectionError,
+  isRefusedConnection,
+  isTransientError,
+  sqlStateOf,
+} from './errors.ts'
 export { migrate } from './migrate.ts'
 export { loadMigrations, type Migration, MigrationError } from './migrations.ts'
 export { openConfiguredPostgres } from './open-configured.ts'
 export { openPglite, type PgliteOptions } from './pglite.ts'
 export { openPostgres, type PostgresOptions } from './postgres.ts'
+export { parsePostgresUrl, saysSslMode } from './postgres-url.ts'

@@ -1,11 +1,12 @@
 import { ConfigError, faultText, UnavailableError } from '../config/mod.ts'
 import type { Database } from './database.ts'
-import { isConnectionError } from './errors.ts'
+import { isConnectionError, isRefusedConnection } from './errors.ts'
 import { openPostgres, type PostgresOptions } from './postgres.ts'
 
 /**
  * As openPostgres, for a url from the environment: rejects with a fault that names its variable. It is an
- * UnavailableError where the server may be back later, else a ConfigError (a login refused, a server too old).
+ * UnavailableError where the server may be back later, else a ConfigError (a login refused, a certificate that is not that of
+ * the server's authority or host, a server too old).
  */
 export async function openConfiguredPostgres(
   variable: string,
@@ -15,7 +16,8 @@ export async function openConfiguredPostgres(
     return await openPostgres(options)
   } catch (cause) {
     const problem = faultText(cause)
-    if (isConnectionError(cause)) throw new UnavailableError(variable, problem, { cause })
+    const away = isConnectionError(cause) && !isRefusedConnection(cause)
+    if (away) throw new UnavailableError(variable, problem, { cause })
     throw new ConfigError([{ variable, problem }])
   }
 }

@@ -1,11 +1,17 @@
 import pg from 'pg'
 import type { Database } from './database.ts'
 import { createPoolDatabase } from './pool-database.ts'
+import { clientsOf } from './postgres-client.ts'
 import { resultTypes } from './results.ts'
 
 export interface PostgresOptions {
-  /** postgres://user:password@host:port/database; never shown in errors. */
+  /**
+   * postgres://user:password@host:port/database; never shown in errors. `?sslmode=verify-full&sslrootcert=<file>` encrypts, and
+   * makes sure of the server; `sslcert` and `sslkey` name the own certificate. Files are read for each connection.
+   */
   url: string
+  /** Instead of a password in the url; read for each connection. */
+  passwordFile?: string
   /** Connections at most; further callers wait. Default 10. */
   poolSize?: number
   /** What pg_stat_activity shows. Default 'offstage'. */
@@ -26,13 +32,13 @@ const silenceMs = 5_000
 
 /**
  * A pool of connections to PostgreSQL 15 or later. Checks one connection first: rejects when the
- * server cannot be reached (isConnectionError is true: try again), refuses the login or is too
- * old. Lost connections later on reject the statements under way and are replaced at the next call.
+ * server cannot be reached (isConnectionError is true: try again), refuses the login, is not the one it should be
+ * (isRefusedConnection) or is too old. Lost connections later on reject the statements under way and are replaced at the next call.
  */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...clientsOf(options),
     max: options.poolSize ?? 10,
     application_name: options.applicationName ?? 'offstage',
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,

@@ -1,4 +1,5 @@
 export { isLoopbackTarget } from './loopback-target.ts'
+export { checkDatabaseTls } from './plain-connections.ts'
 export {
   checkClientTls,
   checkServerTls,

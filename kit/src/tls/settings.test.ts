@@ -4,6 +4,7 @@ import { type ConfigFault, readConfig } from '../config/mod.ts'
 import { createLogger } from '../telemetry/mod.ts'
 import {
   checkClientTls,
+  checkDatabaseTls,
   checkServerTls,
   clientTls,
   clientTlsFields,
@@ -100,4 +101,22 @@ test('clients must show a certificate exactly where their authority is named', a
   )
   const own = { OFFSTAGE_TLS_CERT: cert, OFFSTAGE_TLS_KEY: key }
   expect(clientTls(readConfig(fields, own), log)?.clientCertificate).toBe(true)
+})
+
+test('a database elsewhere is not spoken to in plain text unless somebody says so', () => {
+  const faults = (databaseUrl: string, tls?: 'off') =>
+    checkDatabaseTls({ tls, databaseUrl }, 'OFFSTAGE_SCHEDULER_DATABASE_URL')
+  for (const url of [
+    '127.0.0.1/d',
+    '[::1]:5432/d',
+    'db/d?sslmode=verify-full',
+    'db/d?sslmode=disable',
+  ]) {
+    expect(faults(`postgres://u:p@${url}`), url).toEqual([])
+  }
+  expect(faults('postgres://u:p@db/d', 'off')).toEqual([])
+  const [fault] = faults('postgres://u:sesame@db:1/d')
+  expect(fault?.variable).toBe('OFFSTAGE_SCHEDULER_DATABASE_URL')
+  expect(fault?.problem).toMatch(/^would speak to db:1 in plain text; add \?sslmode=verify-full/)
+  expect(fault?.problem).not.toContain('sesame')
 })

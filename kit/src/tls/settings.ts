@@ -12,12 +12,11 @@ import {
 import type { TlsSource } from '@offstage/proto/certificates'
 import { z } from 'zod'
 import { isLoopback } from '../auth/mod.ts'
-import { type ConfigFault, type ConfigOf, millis, variable } from '../config/mod.ts'
+import { type ConfigFault, type ConfigOf, file, millis, variable } from '../config/mod.ts'
 import type { ServerTls } from '../grpc/server-credentials.ts'
 import type { Logger } from '../telemetry/mod.ts'
 import { isLoopbackTarget } from './loopback-target.ts'
 
-const file = z.string().transform((path) => resolve(path))
 const off = z.literal('off', 'must be off, or not set')
 
 /** What every process has of it. */

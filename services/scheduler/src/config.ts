@@ -1,5 +1,6 @@
 import {
   type ConfigOf,
+  file,
   loopbackHost,
   millis,
   natsUrl,
@@ -10,7 +11,13 @@ import {
   variable,
 } from '@offstage/kit/config'
 import { healthFields } from '@offstage/kit/health'
-import { checkServerTls, serverTlsFields, tlsFields, withoutTls } from '@offstage/kit/tls'
+import {
+  checkDatabaseTls,
+  checkServerTls,
+  serverTlsFields,
+  tlsFields,
+  withoutTls,
+} from '@offstage/kit/tls'
 import { z } from 'zod'
 
 /** Everything the scheduler is told by its environment. */
@@ -26,6 +33,10 @@ export const schedulerFields = {
   ...serverTlsFields,
   databaseUrl: variable('OFFSTAGE_SCHEDULER_DATABASE_URL', postgresUrl, {
     description: 'PostgreSQL 15 or later, postgres://user:password@host:port/database',
+  }),
+  databasePasswordFile: variable('OFFSTAGE_SCHEDULER_DATABASE_PASSWORD_FILE', file.optional(), {
+    description:
+      'file with the password of the database, read for each connection; absent: that of the url',
   }),
   databasePoolSize: variable('OFFSTAGE_SCHEDULER_DATABASE_POOL', positiveInteger.default(10), {
     description:
@@ -59,14 +70,23 @@ export const schedulerFields = {
 }
 
 /** What is left to tell the scheduler in a process that brings its own database and bus. */
-const { databaseUrl: _url, databasePoolSize: _pool, natsUrl: _nats, ...embedded } = schedulerFields
+const {
+  databaseUrl: _url,
+  databasePasswordFile: _password,
+  databasePoolSize: _pool,
+  natsUrl: _nats,
+  ...embedded
+} = schedulerFields
 
 export type SchedulerConfig = ConfigOf<typeof schedulerFields>
 export type EmbeddedSchedulerConfig = ConfigOf<typeof embedded>
 
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
-  return readConfig(schedulerFields, env, checkServerTls)
+  return readConfig(schedulerFields, env, (config) => [
+    ...checkServerTls(config),
+    ...checkDatabaseTls(config, schedulerFields.databaseUrl.name),
+  ])
 }
 
 /** The same without the database, the bus and TLS. */

@@ -2,6 +2,7 @@ import {
   bytes,
   type ConfigOf,
   directory,
+  file,
   loopbackHost,
   millis,
   natsUrl,
@@ -12,7 +13,13 @@ import {
   variable,
 } from '@offstage/kit/config'
 import { healthFields } from '@offstage/kit/health'
-import { checkServerTls, serverTlsFields, tlsFields, withoutTls } from '@offstage/kit/tls'
+import {
+  checkDatabaseTls,
+  checkServerTls,
+  serverTlsFields,
+  tlsFields,
+  withoutTls,
+} from '@offstage/kit/tls'
 import { z } from 'zod'
 
 const KIB = 1024
@@ -70,6 +77,10 @@ export const storageFields = {
   databaseUrl: variable('OFFSTAGE_STORAGE_DATABASE_URL', postgresUrl, {
     description: 'PostgreSQL that holds the metadata',
   }),
+  databasePasswordFile: variable('OFFSTAGE_STORAGE_DATABASE_PASSWORD_FILE', file.optional(), {
+    description:
+      'file with the password of the database, read for each connection; absent: that of the url',
+  }),
   databasePoolSize: variable('OFFSTAGE_STORAGE_DATABASE_POOL', positiveInteger.default(10), {
     description: 'connections to PostgreSQL',
   }),
@@ -87,14 +98,23 @@ export const storageFields = {
 } as const
 
 /** What is left to tell storage in a process that brings its own database and bus. */
-const { databaseUrl: _url, databasePoolSize: _pool, natsUrl: _nats, ...embedded } = storageFields
+const {
+  databaseUrl: _url,
+  databasePasswordFile: _password,
+  databasePoolSize: _pool,
+  natsUrl: _nats,
+  ...embedded
+} = storageFields
 
 export type StorageConfig = ConfigOf<typeof storageFields>
 export type EmbeddedStorageConfig = ConfigOf<typeof embedded>
 
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
-  return readConfig(storageFields, env, checkServerTls)
+  return readConfig(storageFields, env, (config) => [
+    ...checkServerTls(config),
+    ...checkDatabaseTls(config, storageFields.databaseUrl.name),
+  ])
 }
 
 /** The same without the database, the bus and TLS. */

@@ -23,7 +23,7 @@ await runMain('storage', async () => {
     name: 'storage process',
     async start() {
       await resources.use(probesOf({ service: 'STORAGE', config, log, unready })).start()
-      const { otlpEndpoint, databaseUrl, databasePoolSize, natsUrl } = config
+      const { otlpEndpoint, databaseUrl, databasePasswordFile, databasePoolSize, natsUrl } = config
       const telemetry = startTelemetry({ serviceName: 'offstage-storage', otlpEndpoint })
       await resources.use(telemetry).start()
       const bus = resources.use(
@@ -34,6 +34,7 @@ await runMain('storage', async () => {
       const database = resources.use(
         await openConfiguredPostgres('OFFSTAGE_STORAGE_DATABASE_URL', {
           url: databaseUrl,
+          passwordFile: databasePasswordFile,
           poolSize: databasePoolSize,
           applicationName: 'offstage-storage',
           onError,

@@ -14,8 +14,14 @@ export interface SchedulerDatabases {
 const WORK_CONNECTIONS = 6
 const LEASE_CONNECTIONS = 4
 
+export interface DatabaseConfig {
+  readonly databaseUrl: string
+  readonly databasePasswordFile?: string
+  readonly databasePoolSize: number
+}
+
 export async function openDatabases(
-  { databaseUrl, databasePoolSize }: { databaseUrl: string; databasePoolSize: number },
+  { databaseUrl, databasePasswordFile, databasePoolSize }: DatabaseConfig,
   onError: (error: unknown) => void,
 ): Promise<SchedulerDatabases & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
@@ -23,6 +29,7 @@ export async function openDatabases(
     opened.use(
       await openConfiguredPostgres('OFFSTAGE_SCHEDULER_DATABASE_URL', {
         url: databaseUrl,
+        passwordFile: databasePasswordFile,
         poolSize,
         applicationName: `offstage-scheduler${name}`,
         onError,
