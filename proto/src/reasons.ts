@@ -82,7 +82,8 @@ export const REASONS = {
   JOB_KEY_TAKEN: {
     code: 'ALREADY_EXISTS',
     retry: false,
-    about: 'An unfinished job holds the key; the metadata names it, its owner and its age.',
+    about:
+      'An unfinished job holds the key; the metadata names it, its owner and its age where the caller may see it.',
   },
   JOB_ALREADY_FINISHED: {
     code: 'FAILED_PRECONDITION',
@@ -167,6 +168,11 @@ export const REASONS = {
     code: 'NOT_FOUND',
     retry: false,
     about: 'The address holds no value: never written, deleted or expired.',
+  },
+  PAYLOAD_HIDDEN: {
+    code: 'PERMISSION_DENIED',
+    retry: false,
+    about: 'The caller may see the job and not what it was given or what came of it.',
   },
   RESULT_REPLACED: {
     code: 'FAILED_PRECONDITION',

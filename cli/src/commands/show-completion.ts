@@ -61,7 +61,8 @@ async function showEnd(
   })
   switch (done.state) {
     case 'succeeded':
-      showValue(done.result)
+      if (done.payloadHidden) tell(`job ${job.id} succeeded; its result is not yours to see`)
+      else showValue(done.result)
       return EXIT.done
     case 'failed':
       tell(`job ${job.id} failed: ${done.error.brief} (${done.error.reason})`)

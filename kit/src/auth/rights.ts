@@ -26,10 +26,12 @@ export const RIGHTS = {
   identified: { own: ROLES, others: [] },
 
   'jobs.start': { own: ['user', 'service', 'operator'], others: [] },
-  'jobs.read': { own: ['user', 'service', 'operator', 'reader'], others: [] },
-  'jobs.cancel': { own: ['user', 'service', 'operator'], others: [] },
+  'jobs.read': { own: ['user', 'service', 'operator', 'reader'], others: ['operator', 'reader'] },
+  /** Parameters, results, details of errors, and what a job says of itself while it runs. */
+  'jobs.payload': { own: ['user', 'service', 'operator', 'reader'], others: [] },
+  'jobs.cancel': { own: ['user', 'service', 'operator'], others: ['operator'] },
   /** Retry and delete. */
-  'jobs.change': { own: ['user', 'service', 'operator'], others: [] },
+  'jobs.change': { own: ['user', 'service', 'operator'], others: ['operator'] },
 
   'schedules.read': { own: ['user', 'service', 'operator', 'reader'], others: [] },
   'schedules.write': { own: ['user', 'service', 'operator'], others: [] },

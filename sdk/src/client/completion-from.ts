@@ -92,6 +92,11 @@ export function faultFrom({ error }: WireCompletion): JobFault {
     : { brief: error.brief, detail: error.detail, reason: error.reason }
 }
 
+/** What says that payloads were left out, where they were (row J23). */
+export function hiddenFrom({ payloadHidden }: { readonly payloadHidden?: boolean }) {
+  return payloadHidden ? { payloadHidden: true as const } : {}
+}
+
 /** The end of a job as it is shown to callers (row L3). */
 export function completionFrom<R>(
   wire: WireCompletion,
@@ -107,6 +112,7 @@ export function completionFrom<R>(
     messages,
     cancelOutcome: cancelOutcomeFrom(wire.cancelOutcome),
     finishTime: wire.finishTime,
+    ...hiddenFrom(wire),
   }
   switch (wire.state) {
     case JobState.JOB_STATE_SUCCEEDED:

@@ -33,6 +33,8 @@ interface Ended<R> {
   readonly cancelOutcome?: CancelOutcomeName
   /** When the job ended, by the database's clock. */
   readonly finishTime?: Date
+  /** True where the caller may see the job and not its payloads (row J23): results are `null`, an error has no detail. */
+  readonly payloadHidden?: true
 }
 
 /** The end of a job (row L3), by the `state` it ended in. A canceled job is `canceled`, not an error. */

@@ -65,6 +65,16 @@ export function jobNotFound(jobId: string): OffstageError {
   })
 }
 
+/** The job is for this caller to see, what came of it is not (row J23). */
+export function payloadHidden(jobId: string): OffstageError {
+  return new OffstageError({
+    code: status.PERMISSION_DENIED,
+    reason: 'PAYLOAD_HIDDEN',
+    message: `job ${jobId} succeeded; its result is for its owner and administrators`,
+    metadata: { jobId },
+  })
+}
+
 /** What lies where the job's result was put is no longer that (row L4). */
 export function resultReplaced(
   jobId: string,

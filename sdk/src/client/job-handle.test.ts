@@ -42,6 +42,17 @@ describe('the end of a job', () => {
     expect(job).toMatchObject({ isSucceeded: true, state: 'succeeded' })
   })
 
+  test('whose payloads the caller may not see is told as such, and not as a procedure', async () => {
+    await using it = await setUpClient()
+    it.scheduler.onStart = () => WireCompletion.fromPartial({ state: 5, payloadHidden: true })
+    const job = await it.offstage.startJob('a', {}, { inlineWaitMs: 800 })
+    expect(await job.waitForCompletion()).toMatchObject({ state: 'succeeded', payloadHidden: true })
+    expect(job.result).toBeUndefined()
+    const hidden = { reason: 'PAYLOAD_HIDDEN', metadata: { jobId: job.id } }
+    await expect(job.value()).rejects.toMatchObject(hidden)
+    await expect(job.takeResult()).rejects.toMatchObject(hidden)
+  })
+
   test('that is pushed ends the wait', async () => {
     await using it = await setUpClient()
     const job = await it.offstage.startJob('a')

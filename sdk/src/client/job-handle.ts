@@ -18,7 +18,7 @@ import {
   isInline,
 } from './completion-from.ts'
 import { type JobMessage, onceEach } from './events.ts'
-import { JobCanceledError, JobFailedError, jobNotFound } from './job-errors.ts'
+import { JobCanceledError, JobFailedError, jobNotFound, payloadHidden } from './job-errors.ts'
 import { type JobRecord, jobRecordFrom } from './job-record.ts'
 import {
   isTerminal,
@@ -112,10 +112,11 @@ export class JobHandle<R = unknown> implements WaitedJob {
 
   /**
    * The result of a succeeded job, `null` for a procedure (row A4). Undefined before the end, for other ends, and
-   * for a large result until {@link value} or {@link waitForCompletion} has fetched it (row L4).
+   * for a large result until {@link value} or {@link waitForCompletion} has fetched it (row L4), and for one the caller may not
+   * see (row J23).
    */
   get result(): R | null | undefined {
-    if (!this.isSucceeded || this.#wire === undefined) return undefined
+    if (!this.isSucceeded || this.#wire === undefined || this.#wire.payloadHidden) return undefined
     if (this.#result === undefined && isInline(this.#wire.result)) {
       this.#result = { value: inlineValue(this.id, this.#wire.result) }
     }
@@ -163,7 +164,8 @@ export class JobHandle<R = unknown> implements WaitedJob {
 
   /**
    * Waits for the result itself.
-   * @throws JobFailedError, JobCanceledError, and what {@link waitForCompletion} throws.
+   * @throws JobFailedError, JobCanceledError, OffstageError PAYLOAD_HIDDEN where the caller may see the job and not its payloads, and
+   *   what {@link waitForCompletion} throws.
    */
   async value(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
     checkOptions('value', options, VALUE_RULES)
@@ -193,6 +195,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
     if (this.#wire === undefined) await waitFor(this.#session, [this], 1, options)
     const wire = this.#wire
     if (wire === undefined) throw new Error(`job ${this.id} has no end`)
+    if (this.isSucceeded && wire.payloadHidden) throw payloadHidden(this.id)
     if (this.isSucceeded) return wire
     if (this.isFaulted) throw new JobFailedError(this.id, this.name, faultFrom(wire))
     await heedOwnCancel(this.#session, [this], options)

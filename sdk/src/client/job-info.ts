@@ -2,6 +2,7 @@ import { type Job, JobKind, type JobFilter as WireFilter } from '@offstage/proto
 import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rule, type Rules } from '../arguments/check-options.ts'
 import { abortSignal, date, oneOf, text } from '../arguments/rules.ts'
+import { hiddenFrom } from './completion-from.ts'
 import type { Progress } from './events.ts'
 import {
   type JobStateName,
@@ -62,6 +63,8 @@ export interface JobInfo {
   readonly cancelReason: string
   /** The brief error of a failed job, or of the newest failed attempt; empty for none. */
   readonly brief: string
+  /** True where the caller may see the job and not its payloads (row J23): of the progress there is the percent only. */
+  readonly payloadHidden?: true
 }
 
 /** Selects jobs (row J8): set fields must all hold, and of a list any value. */
@@ -125,6 +128,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     cancelRequested: job.cancelRequested,
     cancelReason: job.cancelReason,
     brief: job.errorBrief,
+    ...hiddenFrom(job),
   }
 }
 

@@ -29,7 +29,7 @@ export interface JobAttempt {
 
 /** All that is known of a job: what listings tell, its parameters and its attempts. */
 export interface JobRecord extends JobInfo {
-  /** What it was started with; undefined where that lies at {@link paramsAddress}, bytes where it is not what it says it is. */
+  /** What it was started with; undefined where that lies at {@link paramsAddress} or is hidden from the caller, bytes where it is not what it says it is. */
   readonly params: unknown
   /** Where the parameters lie in temp storage, where they were too large to go along. */
   readonly paramsAddress?: string
@@ -40,7 +40,7 @@ export interface JobRecord extends JobInfo {
 export function jobRecordFrom(job: Job): JobRecord {
   return {
     ...jobInfoFrom(job),
-    params: paramsValue(job.params),
+    params: job.payloadHidden ? undefined : paramsValue(job.params),
     paramsAddress: addressOf(job.params),
     attempts: job.attempts.map(attemptFrom),
   }

@@ -245,8 +245,15 @@ export interface JobStore {
   ): Promise<JobCount[] | undefined>
   /** Of each job the newest hundred, oldest first. */
   readAttempts(ids: readonly string[]): Promise<Map<string, JobAttempt[]>>
-  /** All that may hold a job back; undefined where there is no such job. */
-  readCircumstances(namespace: string, id: JobId): Promise<JobCircumstances | undefined>
+  /**
+   * All that may hold a job back; undefined where there is no such job. Of the jobs among it those of `owner` are named;
+   * undefined: all.
+   */
+  readCircumstances(
+    namespace: string,
+    id: JobId,
+    owner: string | undefined,
+  ): Promise<JobCircumstances | undefined>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>

@@ -57,7 +57,12 @@ export function methodUnknown(
   })
 }
 
-export function keyTaken(key: string, holder: ExistingJob): Refusal {
+/** `holder`: the job that holds it, where it exists for the caller. */
+export function keyTaken(key: string, holder: ExistingJob | undefined): Refusal {
+  if (holder === undefined) {
+    const message = `key "${key}" is held by a job of somebody else`
+    return new Refusal({ reason: 'JOB_KEY_TAKEN', message })
+  }
   const seconds = Math.round(holder.ageMs / 1_000)
   return new Refusal({
     reason: 'JOB_KEY_TAKEN',

@@ -1,6 +1,7 @@
 /** Guarantee 8, row J6: a job of somebody else looks like a missing one, to everybody but an administrator. */
 import { randomUUID } from 'node:crypto'
 import { JobState, KeyConflictPolicy } from '@offstage/proto/jobs'
+import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
@@ -22,12 +23,18 @@ test('reading and canceling a foreign job are answered as for a missing one', as
   expect((await it.jobs.get(jobId)).owner).toBe('alice')
 })
 
-test('a foreign job that holds a key is named by the refusal, and not handed over', async () => {
+test('a foreign job that holds a key is not named by the refusal, and not handed over', async () => {
   await using it = await start()
   await using _executor = await attachExecutor(it.address)
   const holder = await it.as('alice').start({ ...job, key: 'k' })
   const wanted = { ...job, key: 'k', keyConflictPolicy: RETURN_RUNNING }
-  await expect(it.as('bob').start(wanted, { waitMs: 5_000 })).rejects.toThrow(
+  const refused = await it
+    .as('bob')
+    .start(wanted, { waitMs: 5_000 })
+    .then(() => undefined, errorFromStatus)
+  expect(refused).toMatchObject({ reason: 'JOB_KEY_TAKEN', metadata: {} })
+  expect(`${refused?.message}${JSON.stringify(refused?.metadata)}`).not.toMatch(/alice|-/)
+  await expect(it.as('alice').start({ ...job, key: 'k' })).rejects.toThrow(
     `held by job ${holder.jobId} of alice`,
   )
   for (const client of [it.as('alice'), it.jobs]) {

@@ -132,6 +132,22 @@ test('a parent that waits names its unfinished children', async () => {
     .toMatchObject({ cause: WaitCause.WAIT_CAUSE_CHILDREN, holders: [child.jobId] })
 })
 
+test('what holds a job back is not named where it belongs to somebody else', async () => {
+  await using it = await begin({ slots: 2 })
+  const QUEUE_BEHIND = { keyConflictPolicy: 3 } as const
+  const holder = await it.as('ann').start({ ...job, key: 'k' })
+  const behind = await it.as('bob').start({ ...job, key: 'k', ...QUEUE_BEHIND })
+  expect(await it.as('bob').explain(behind.jobId)).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_KEY,
+    text: 'Its key is held by a job of somebody else.',
+    holders: [],
+  })
+  expect(await it.as('olga:operator').explain(behind.jobId)).toMatchObject({
+    text: `Its key is held by job ${holder.jobId}.`,
+    holders: [holder.jobId],
+  })
+})
+
 test('a foreign job is explained as little as a missing one', async () => {
   await using it = await begin()
   const { jobId } = await it.jobs.start(job)

@@ -1,8 +1,8 @@
 /** Why a job waits, in one sentence, naming who holds it back (row J25). */
 
-import { type Actor, mayTouch } from '@offstage/kit/auth'
+import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { laneNameOf } from '@offstage/proto/lanes'
-import { type Gate, gateOf, type WaitCause } from '../domain/gate.ts'
+import { type Gate, gateOf, type Holders, type WaitCause } from '../domain/gate.ts'
 import type { JobId } from '../domain/ids.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import type { JobCircumstances, JobStore } from '../ports.ts'
@@ -19,7 +19,8 @@ export type ExplainJob = (actor: Actor, namespace: string, jobId: JobId) => Prom
 
 export function createExplainJob(store: Pick<JobStore, 'readCircumstances'>): ExplainJob {
   return async (actor, namespace, jobId) => {
-    const job = await store.readCircumstances(namespace, jobId)
+    const owner = mayForOthers(actor, 'jobs.read') ? undefined : actor.user
+    const job = await store.readCircumstances(namespace, jobId, owner)
     if (job === undefined || !mayTouch(actor, 'jobs.read', job)) throw jobNotFound(jobId)
     const gate = gateOf(job.circumstances)
     const { ahead } = job
@@ -37,13 +38,11 @@ function passage({ state }: JobCircumstances): string {
 function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): string {
   switch (gate.cause) {
     case 'children':
-      return gate.jobIds.length === 0
-        ? 'Its children have ended, and it is about to go on.'
-        : `It waits for its children, of which ${gate.jobIds[0]} has not ended.`
+      if (isFree(gate)) return 'Its children have ended, and it is about to go on.'
+      return `It waits for its children, of which ${holderOf(gate)} has not ended.`
     case 'key':
-      return gate.jobIds.length === 0
-        ? 'Its key has become free, and it is about to take it.'
-        : `Its key is held by job ${gate.jobIds[0]}.`
+      if (isFree(gate)) return 'Its key has become free, and it is about to take it.'
+      return `Its key is held by ${holderOf(gate)}.`
     case 'not-due': {
       const time = gate.dueTime?.toISOString() ?? 'now'
       return gate.isRetry
@@ -62,6 +61,15 @@ function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): stri
         ? `No executor that runs ${method} has the lane ${laneNameOf(lane)}.`
         : `Of ${gate.slots} slots for ${method} in the lane ${laneNameOf(lane)} none is free for it.`
   }
+}
+
+function isFree({ jobIds, hidden }: Holders): boolean {
+  return jobIds.length === 0 && !hidden
+}
+
+/** One that does not exist for who asks is not named. */
+function holderOf({ jobIds: [first] }: Holders): string {
+  return first === undefined ? 'a job of somebody else' : `job ${first}`
 }
 
 function holdersOf(gate: Gate, { namespace, method }: JobCircumstances): readonly string[] {

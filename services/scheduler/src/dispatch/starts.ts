@@ -230,13 +230,15 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       return { kind: 'refused', refusal: parentNotFound() }
     }
     if (existing?.by === 'key') {
-      // The refusal names a foreign holder too (row J4); the job itself and its result stay its owner's (row J6).
-      const mayHave = command.admin || existing.owner === command.owner
+      const isOwn = existing.owner === command.owner
+      const mayHave = command.admin || isOwn
       if (command.keyConflict === 'return-running' && mayHave) {
         return { kind: 'existing', standing: existing }
       }
       if (command.keyConflict !== 'queue-behind') {
-        return { kind: 'refused', refusal: keyTaken(command.key, existing) }
+        // That the key is taken cannot be kept from anybody (row J4); by whom is told to those for whom the job exists (row J6).
+        const holder = command.seesOthers || isOwn ? existing : undefined
+        return { kind: 'refused', refusal: keyTaken(command.key, holder) }
       }
       const state = await store.insertBehindKey(unplaced)
       if (state !== undefined) {

@@ -23,10 +23,17 @@ export interface Pause {
   readonly time: Date
 }
 
+/** Jobs that hold another back, as far as they exist for who asks. */
+export interface Holders {
+  readonly jobIds: readonly string[]
+  /** Whether there are others too. */
+  readonly hidden?: boolean
+}
+
 /** What holds a job back, with what is known of it. */
 export type Gate =
-  | { readonly cause: 'children'; readonly jobIds: readonly string[] }
-  | { readonly cause: 'key'; readonly jobIds: readonly string[] }
+  | ({ readonly cause: 'children' } & Holders)
+  | ({ readonly cause: 'key' } & Holders)
   | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
   | { readonly cause: 'paused'; readonly pause: Pause | undefined }
   | { readonly cause: 'no-executor' }

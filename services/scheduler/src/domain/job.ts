@@ -21,6 +21,8 @@ export interface Completion {
   readonly error: JobError | undefined
   readonly cancelOutcome: CancelOutcome
   readonly finishTime: Date
+  /** Results and the detail of the error are not for who asks. */
+  readonly payloadHidden?: true
 }
 
 /** Where a job stands, as waiters need it. */
@@ -96,4 +98,6 @@ export interface Job extends JobStanding {
   readonly progress: Progress | undefined
   /** Undefined where they were not asked for. */
   readonly attempts: readonly JobAttempt[] | undefined
+  /** What it was given, what came of it and what it says of itself are not for who asks. */
+  readonly payloadHidden?: true
 }

@@ -64,6 +64,8 @@ export interface JobContent {
 export interface StartCommand extends JobContent {
   /** Whether who starts it may have the jobs of other owners too (row J6). */
   readonly admin: boolean
+  /** Whether they may see that those exist. */
+  readonly seesOthers: boolean
   readonly kind: JobKind
   readonly priority: number
   readonly keyConflict: KeyConflict

@@ -63,6 +63,7 @@ export function completionTo(completion: Completion | undefined): proto.Completi
     error: completion.error,
     cancelOutcome: completion.cancelOutcome,
     finishTime: completion.finishTime,
+    payloadHidden: completion.payloadHidden,
   }
 }
 
@@ -92,20 +93,22 @@ export function messageTo(message: JobMessage): proto.JobMessage {
 }
 
 export function watchEventTo(event: WatchEvent): proto.JobEvent {
-  const { jobId } = event
+  const { jobId, payloadHidden } = event
+  return { jobId, event: eventTo(event), payloadHidden }
+}
+
+function eventTo(event: WatchEvent): proto.JobEvent['event'] {
   switch (event.kind) {
     case 'missing':
-      return { jobId, event: { $case: 'state', value: 0 } }
+      return { $case: 'state', value: 0 }
     case 'state':
-      return { jobId, event: { $case: 'state', value: event.state } }
+      return { $case: 'state', value: event.state }
     case 'progress':
-      return { jobId, event: { $case: 'progress', value: event.progress as proto.Progress } }
+      return { $case: 'progress', value: event.progress as proto.Progress }
     case 'message':
-      return { jobId, event: { $case: 'message', value: messageTo(event.message) } }
-    case 'completed': {
-      const value = completionTo(event.completion) as proto.Completion
-      return { jobId, event: { $case: 'completion', value } }
-    }
+      return { $case: 'message', value: messageTo(event.message) }
+    case 'completed':
+      return { $case: 'completion', value: completionTo(event.completion) as proto.Completion }
   }
 }
 
@@ -249,5 +252,6 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     params: basic ? undefined : payloadTo(job.params),
     attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
     pool: '',
+    payloadHidden: job.payloadHidden,
   }
 }

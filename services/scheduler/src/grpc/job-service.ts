@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '@offstage/kit/auth'
+import type { Actor } from '@offstage/kit/auth'
 import {
   bidiStream,
   type CallContext,
@@ -28,11 +28,7 @@ const GRACE_MS = 10_000
 const WAIT_MS = 30_000
 
 export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServiceServer> {
-  const newWatch = (actor: Actor, text: string) => {
-    const namespace = namespaceFor(actor, text)
-    const canSee = (owner: string) => mayTouch(actor, 'jobs.read', { namespace, owner })
-    return use.newWatch({ namespace, canSee })
-  }
+  const newWatch = (actor: Actor, text: string) => use.newWatch(actor, namespaceFor(actor, text))
   return {
     startJob: unary('jobs.start', async (request: proto.StartJobRequest, context) => {
       const { job: spec } = request
@@ -125,13 +121,13 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
       'jobs.read',
       async (request: proto.ListJobMessagesRequest, { actor }) => {
         const { afterSequence: after, pageToken: token } = request
-        const { messages, nextPageToken } = await use.findJobs.messages(
+        const { messages, ...page } = await use.findJobs.messages(
           actor,
           namespaceFor(actor, request.namespace),
           jobIdFrom(request.jobId),
           { after, token, size: pageSizeFrom(request.pageSize, 100) },
         )
-        return { messages: messages.map(map.messageTo), nextPageToken }
+        return { messages: messages.map(map.messageTo), ...page }
       },
     ),
 

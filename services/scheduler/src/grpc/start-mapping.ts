@@ -35,6 +35,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     namespace: origin.namespace,
     owner: origin.actor.user,
     admin: mayForOthers(origin.actor, 'jobs.start'),
+    seesOthers: mayForOthers(origin.actor, 'jobs.read'),
     method: spec.method,
     params: paramsFrom(spec.params),
     kind: JobKind.program,

@@ -1,7 +1,8 @@
 /** Reading, waiting for and listing jobs, with rights first: a foreign job looks like a missing one (row J6). */
-import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
 import { countFitting } from '../domain/answer-size.ts'
+import { jobSeen, messageSeen, standingSeen } from '../domain/hidden-payload.ts'
 import { isJobId, type JobId } from '../domain/ids.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
 import { jobBytes, messageBytes } from '../domain/wire-size.ts'
@@ -9,6 +10,7 @@ import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+import { sightOf } from './sight.ts'
 
 export interface FindJobs {
   get(actor: Actor, namespace: string, jobId: JobId, view: JobView): Promise<Job>
@@ -35,7 +37,7 @@ export interface FindJobs {
     namespace: string,
     jobId: JobId,
     page: { after: number; size: number; token: string },
-  ): Promise<{ messages: JobMessage[]; nextPageToken: string }>
+  ): Promise<{ messages: JobMessage[]; nextPageToken: string; payloadHidden?: true }>
 }
 
 /** What fits into one answer, with the longest names of methods. */
@@ -48,28 +50,34 @@ export function createFindJobs(options: {
 }): FindJobs {
   const { store, feed, readStandings } = options
 
-  const withReports = async (jobs: readonly Job[], view: JobView): Promise<Job[]> => {
+  const withReports = async (actor: Actor, jobs: readonly Job[], view: JobView): Promise<Job[]> => {
     const ids = jobs.map(({ id }) => id)
     const [progress, attempts] = await Promise.all([
       store.readProgress(ids),
       view === 'full' ? store.readAttempts(ids) : undefined,
     ])
-    return jobs.map((job) => ({
-      ...job,
-      progress: progress.get(job.id),
-      attempts: attempts && (attempts.get(job.id) ?? []),
-    }))
+    return jobs.map((job) => {
+      const whole = {
+        ...job,
+        progress: progress.get(job.id),
+        attempts: attempts && (attempts.get(job.id) ?? []),
+      }
+      return jobSeen(whole, sightOf(actor, job))
+    })
   }
 
-  const get: FindJobs['get'] = async (actor, namespace, jobId, view) => {
+  const find = async (actor: Actor, namespace: string, jobId: JobId): Promise<Job> => {
     const job = await store.readJob(namespace, jobId)
-    if (job === undefined || !mayTouch(actor, 'jobs.read', job)) throw jobNotFound(jobId)
-    const [told = job] = await withReports([job], view)
-    return told
+    if (job === undefined || sightOf(actor, job) === 'nothing') throw jobNotFound(jobId)
+    return job
   }
 
   return {
-    get,
+    async get(actor, namespace, jobId, view) {
+      const job = await find(actor, namespace, jobId)
+      const [told = job] = await withReports(actor, [job], view)
+      return told
+    },
     async list(actor, namespace, filter, { size, token, view }) {
       const visible = mayForOthers(actor, 'jobs.read') ? filter : ownOnly(actor, filter)
       const listing = ['jobs', namespace, filter]
@@ -78,7 +86,7 @@ export function createFindJobs(options: {
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
       const found = await store.listJobs(namespace, visible, { size: size + 1, before, view })
       if (found === undefined) throw listingTooSlow()
-      const jobs = await withReports(found, view)
+      const jobs = await withReports(actor, found, view)
       const page = jobs.slice(
         0,
         Math.min(
@@ -101,7 +109,7 @@ export function createFindJobs(options: {
       using waiter = new Waiter(
         feed,
         readStandings,
-        (standing) => standing.namespace === namespace && mayTouch(actor, 'jobs.read', standing),
+        (standing) => standing.namespace === namespace && sightOf(actor, standing) !== 'nothing',
       )
       const unique = [...new Set(ids)]
       if (timeoutMs > 0) for (const id of unique) waiter.follow(namespace, id, true)
@@ -111,11 +119,14 @@ export function createFindJobs(options: {
       for (const id of unique) if (first.get(id) === undefined) waiter.leave(id)
       const wanted = any ? Math.min(1, found.length) : found.length
       const satisfied = await waiter.until(wanted, timeoutMs, signal)
-      const standings = ids.map((id) => waiter.ended.get(id) ?? first.get(id))
+      const standings = ids.map((id) => {
+        const standing = waiter.ended.get(id) ?? first.get(id)
+        return standing && standingSeen(standing, sightOf(actor, standing))
+      })
       return { standings, satisfied }
     },
     async messages(actor, namespace, jobId, { after, size, token }) {
-      await get(actor, namespace, jobId, 'basic')
+      const sight = sightOf(actor, await find(actor, namespace, jobId))
       const listing = ['messages', namespace, jobId, after]
       const from = Number(positionFrom(token, listing) ?? after)
       if (!Number.isSafeInteger(from)) throw pageTokenInvalid()
@@ -123,7 +134,11 @@ export function createFindJobs(options: {
       const page = messages.slice(0, Math.min(size, countFitting(messages, messageBytes)))
       const last = page.at(-1)?.sequence
       const more = messages.length > page.length && last !== undefined
-      return { messages: page, nextPageToken: more ? pageTokenAt(String(last), listing) : '' }
+      return {
+        messages: page.map((message) => messageSeen(message, sight)),
+        nextPageToken: more ? pageTokenAt(String(last), listing) : '',
+        payloadHidden: sight === 'payload' ? undefined : true,
+      }
     },
   }
 }

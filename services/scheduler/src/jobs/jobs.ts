@@ -1,4 +1,5 @@
 /** What callers may ask of jobs: the use cases, wired to what they need. */
+import type { Actor } from '@offstage/kit/auth'
 import { createExplainJob, type ExplainJob } from '../admission/explain.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { JobEvents } from '../events/job-events.ts'
@@ -10,6 +11,7 @@ import { JobWatch } from '../waits/job-watch.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createReadStandings } from './read-standings.ts'
+import { sightOf } from './sight.ts'
 import { createStartJobs, type StartJobs } from './start-jobs.ts'
 
 export interface JobsOptions {
@@ -27,7 +29,7 @@ export interface Jobs {
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
   readonly explainJob: ExplainJob
-  newWatch(options: { namespace: string; canSee(owner: string): boolean }): JobWatch
+  newWatch(actor: Actor, namespace: string): JobWatch
 }
 
 export function createJobs(options: JobsOptions): Jobs {
@@ -39,6 +41,9 @@ export function createJobs(options: JobsOptions): Jobs {
     findJobs: createFindJobs({ store, feed, readStandings }),
     cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
     explainJob: createExplainJob(store),
-    newWatch: (watch) => new JobWatch({ feed, store, ...watch }),
+    newWatch(actor, namespace) {
+      const sightOfOwner = (owner: string) => sightOf(actor, { namespace, owner })
+      return new JobWatch({ feed, store, namespace, sightOf: sightOfOwner })
+    },
   }
 }

@@ -1,6 +1,6 @@
 /** What may hold a job back, as the database has it: read for explanations only. */
 import type { Queryable } from '@offstage/kit/database'
-import type { Circumstances, Gate } from '../domain/gate.ts'
+import type { Circumstances, Gate, Holders } from '../domain/gate.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
 import type { JobCircumstances } from '../ports.ts'
@@ -24,15 +24,18 @@ const AHEAD = `
        AND o.priority = j.priority AND (o.create_time, o.id) < (j.create_time, j.id) LIMIT ${AHEAD_MAX})
     LIMIT ${AHEAD_MAX}) counted`
 
+/** Whoever asks is told of their own jobs only, where they are named as $3: others are null. */
+const SHOWN_ID = 'CASE WHEN $3::text IS NULL OR o.owner = $3 THEN o.id::text END'
+
 /** Who holds the key, and who takes it before this job. */
 const KEY_HOLDERS = `
-  SELECT o.id::text FROM offstage.jobs o
+  SELECT ${SHOWN_ID} FROM offstage.jobs o
   WHERE o.namespace = j.namespace AND o.method = j.method AND o.key = j.key AND o.state < ${JobState.succeeded}
     AND (NOT o.behind_key OR (o.state = ${JobState.scheduled} AND (o.create_time, o.id) < (j.create_time, j.id)))
   ORDER BY o.behind_key, o.create_time, o.id LIMIT ${HOLDERS_MAX}`
 
 const CHILDREN = `
-  SELECT o.id::text FROM offstage.jobs o WHERE o.parent_id = j.id AND o.state < ${JobState.succeeded}
+  SELECT ${SHOWN_ID} FROM offstage.jobs o WHERE o.parent_id = j.id AND o.state < ${JobState.succeeded}
   ORDER BY o.id LIMIT ${HOLDERS_MAX}`
 
 const READ = {
@@ -69,8 +72,8 @@ interface Row {
   due_time: Date | null
   behind_key: boolean
   is_retry: boolean
-  key_holders: string[] | null
-  children: string[] | null
+  key_holders: (string | null)[] | null
+  children: (string | null)[] | null
   ahead: number
 }
 
@@ -78,13 +81,19 @@ export async function readCircumstances(
   database: Queryable,
   namespace: string,
   jobId: string,
+  owner: string | undefined,
 ): Promise<JobCircumstances | undefined> {
-  const { rows } = await database.query<Row>(READ, [namespace, jobId])
+  const { rows } = await database.query<Row>(READ, [namespace, jobId, owner ?? null])
   const [row] = rows
   if (row === undefined) return undefined
-  const { id, owner, method, state, lane, ahead } = row
+  const { id, method, state, lane, ahead } = row
   const circumstances = await circumstancesOf(database, row)
-  return { id, namespace, owner, method, state, lane, ahead, circumstances }
+  return { id, namespace, owner: row.owner, method, state, lane, ahead, circumstances }
+}
+
+function holdersFrom(ids: readonly (string | null)[]): Holders {
+  const jobIds = ids.filter((id) => id !== null)
+  return { jobIds, hidden: jobIds.length < ids.length }
 }
 
 async function circumstancesOf(database: Queryable, row: Row): Promise<Circumstances> {
@@ -93,7 +102,7 @@ async function circumstancesOf(database: Queryable, row: Row): Promise<Circumsta
     case JobState.scheduled: {
       const { key_holders, due_time, is_retry } = row
       return {
-        key: key_holders === null ? undefined : { cause: 'key', jobIds: key_holders },
+        key: key_holders === null ? undefined : { cause: 'key', ...holdersFrom(key_holders) },
         due: { cause: 'not-due', dueTime: due_time ?? undefined, isRetry: is_retry },
       }
     }
@@ -103,7 +112,7 @@ async function circumstancesOf(database: Queryable, row: Row): Promise<Circumsta
       return { room: await readRoom(database, row) }
     }
     case JobState.waiting:
-      return { children: { cause: 'children', jobIds: row.children ?? [] } }
+      return { children: { cause: 'children', ...holdersFrom(row.children ?? []) } }
     default:
       return {}
   }

@@ -41,7 +41,7 @@ export function createJobStore(database: Database): JobStore {
     listJobs: (namespace, filter, page) => listJobs(database, namespace, filter, page),
     countJobs: (namespace, filter, by, limit) => countJobs(database, namespace, filter, by, limit),
     readAttempts: (ids) => readAttempts(database, ids),
-    readCircumstances: (namespace, id) => readCircumstances(database, namespace, id),
+    readCircumstances: (namespace, id, owner) => readCircumstances(database, namespace, id, owner),
     cancel: (request) => cancelJobs(database, request),
     recordProgress: (records) => recordProgress(database, records),
     recordMessages: (records) => recordMessages(database, records),

@@ -1,6 +1,6 @@
 /** A fresh scheduler for each test, on a real port and a database of its own. */
 import { credentials, Metadata } from '@grpc/grpc-js'
-import { type Authenticate, developmentAuthenticate } from '@offstage/kit/auth'
+import { type Authenticate, developmentAuthenticate, type Role } from '@offstage/kit/auth'
 import { type Bus, createInProcessBus } from '@offstage/kit/bus'
 import { type Database, openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
@@ -15,7 +15,7 @@ export interface Bundle extends AsyncDisposable {
   readonly database: Database
   /** Calls as `dev`, who is the only administrator. */
   readonly jobs: JobClient
-  /** Calls as another user. */
+  /** Calls as another user, in another role where the name goes on `:role`. */
   as(user: string): JobClient
 }
 
@@ -28,10 +28,11 @@ export interface SetupOptions {
   readonly bus?: Bus
 }
 
-/** Believes whoever calls, as development does, but for their being administrators. */
-const onlyDevIsAdmin: Authenticate = (metadata) => {
+/** Believes whoever calls, as development does; `ann:reader` is ann in that role, others but `dev` are plain users. */
+const byName: Authenticate = (metadata) => {
   const actor = developmentAuthenticate(metadata)
-  return { ...actor, roles: actor.user === 'dev' ? ['admin'] : ['user'] }
+  const [user = '', role = user === 'dev' ? 'admin' : 'user'] = actor.user.split(':')
+  return { ...actor, user, roles: [role as Role] }
 }
 
 export async function setup(options: SetupOptions = {}): Promise<Bundle> {
@@ -48,7 +49,7 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
     database: options.databases ?? database,
     bus,
     log,
-    authenticate: onlyDevIsAdmin,
+    authenticate: byName,
   })
   await scheduler.start()
   const clients: JobClient[] = []

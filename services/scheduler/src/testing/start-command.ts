@@ -8,6 +8,7 @@ export function startCommand(given: Partial<StartCommand> = {}): StartCommand {
     namespace: 'default',
     owner: 'dev',
     admin: true,
+    seesOthers: true,
     method: 'test.job',
     params: { type: '' },
     kind: JobKind.program,

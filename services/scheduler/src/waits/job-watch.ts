@@ -9,13 +9,14 @@
  *  2. Every job is read once when it is added, and again at each hint and each sweep.
  *  3. One read takes in a bounded number of jobs and messages; what is left over is for the next (guarantee 6).
  */
+import { completionSeen, messageSeen, progressSeen, type Sight } from '../domain/hidden-payload.ts'
 import type { JobId } from '../domain/ids.ts'
 import type { Completion, JobMessage, JobStanding, Progress } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { JobStore } from '../ports.ts'
 import type { JobFeed } from './job-feed.ts'
 
-export type WatchEvent = { readonly jobId: string } & (
+export type WatchEvent = { readonly jobId: string; readonly payloadHidden?: true | undefined } & (
   | { readonly kind: 'missing' }
   | { readonly kind: 'state'; readonly state: JobState }
   | { readonly kind: 'progress'; readonly progress: Progress }
@@ -37,7 +38,7 @@ export class JobWatch implements Disposable {
   readonly #feed: JobFeed
   readonly #store: JobStore
   readonly #namespace: string
-  readonly #canSee: (owner: string) => boolean
+  readonly #sightOf: (owner: string) => Sight
   readonly #targets = new Map<JobId, Target>()
   readonly #dirty = new Set<JobId>()
   #wake: () => void = () => {}
@@ -46,12 +47,12 @@ export class JobWatch implements Disposable {
     readonly feed: JobFeed
     readonly store: JobStore
     readonly namespace: string
-    canSee(owner: string): boolean
+    sightOf(owner: string): Sight
   }) {
     this.#feed = options.feed
     this.#store = options.store
     this.#namespace = options.namespace
-    this.#canSee = options.canSee
+    this.#sightOf = options.sightOf
   }
 
   get size(): number {
@@ -123,7 +124,9 @@ export class JobWatch implements Disposable {
       const standing = standings.get(jobId)
       const target = this.#targets.get(jobId)
       if (target === undefined) continue
-      if (!this.#visible(standing)) {
+      const sight = this.#sight(standing)
+      const payloadHidden = sight === 'payload' ? undefined : true
+      if (standing === undefined || sight === 'nothing') {
         events.push({ kind: 'missing', jobId })
         this.remove(jobId)
         continue
@@ -135,10 +138,11 @@ export class JobWatch implements Disposable {
       const newest = progress.get(jobId)
       if (newest !== undefined && newest.revision > target.progressRevision) {
         target.progressRevision = newest.revision
-        events.push({ kind: 'progress', jobId, progress: newest })
+        const progress = progressSeen(newest, sight)
+        events.push({ kind: 'progress', jobId, payloadHidden, progress })
       }
       if ((heads.get(jobId) ?? 0) > target.sequence) {
-        room -= await this.#readMessages(jobId, target, room, events)
+        room -= await this.#readMessages(jobId, target, sight, room, events)
         // Taken out meanwhile, perhaps added anew: the end is for the new target to tell, after its messages.
         if (this.#targets.get(jobId) !== target) continue
         if (room === 0) {
@@ -147,7 +151,8 @@ export class JobWatch implements Disposable {
         }
       }
       if (standing.completion !== undefined) {
-        events.push({ kind: 'completed', jobId, completion: standing.completion })
+        const completion = completionSeen(standing.completion, sight)
+        events.push({ kind: 'completed', jobId, payloadHidden, completion })
         this.remove(jobId)
       }
     }
@@ -158,6 +163,7 @@ export class JobWatch implements Disposable {
   async #readMessages(
     jobId: JobId,
     target: Target,
+    sight: Sight,
     limit: number,
     events: WatchEvent[],
   ): Promise<number> {
@@ -165,17 +171,15 @@ export class JobWatch implements Disposable {
     const messages = await this.#store.readMessages(jobId, target.sequence, limit)
     for (const message of messages) {
       target.sequence = message.sequence
-      events.push({ kind: 'message', jobId, message })
+      const payloadHidden = sight === 'payload' ? undefined : true
+      events.push({ kind: 'message', jobId, payloadHidden, message: messageSeen(message, sight) })
     }
     return messages.length
   }
 
-  #visible(standing: JobStanding | undefined): standing is JobStanding {
-    return (
-      standing !== undefined &&
-      standing.namespace === this.#namespace &&
-      this.#canSee(standing.owner)
-    )
+  #sight(standing: JobStanding | undefined): Sight {
+    if (standing === undefined || standing.namespace !== this.#namespace) return 'nothing'
+    return this.#sightOf(standing.owner)
   }
 
   #lookAt(jobId: JobId): void {

@@ -95,7 +95,7 @@ export namespace Lane {
 export const KeyConflictPolicy = {
   /** KEY_CONFLICT_POLICY_UNSPECIFIED - Not set; taken as REFUSE. */
   KEY_CONFLICT_POLICY_UNSPECIFIED: 0,
-  /** KEY_CONFLICT_POLICY_REFUSE - Refuse with ALREADY_EXISTS, reason JOB_KEY_TAKEN; the error names the holder, its owner and its age. */
+  /** KEY_CONFLICT_POLICY_REFUSE - Refuse with ALREADY_EXISTS, reason JOB_KEY_TAKEN; the error names the holder, its owner and its age to whoever may see that job. */
   KEY_CONFLICT_POLICY_REFUSE: 1,
   /**
    * KEY_CONFLICT_POLICY_RETURN_RUNNING - Create nothing and return the job that holds the key. Refused as by REFUSE when that job belongs to another and the caller
@@ -247,7 +247,7 @@ export interface Deadlines {
 export interface JobError {
   /** One sentence for the user, at most 1,000 characters. */
   brief: string;
-  /** Stack and causes, for the owner and administrators, at most 32 KiB; empty for others. */
+  /** Stack and causes, for the owner and administrators, at most 32 KiB; empty for others (`payload_hidden`). */
   detail: string;
   /**
    * UPPER_SNAKE reason when Offstage itself ended the job (PARAMS_INVALID, DEADLINE_EXCEEDED, EXECUTOR_LOST, …);
@@ -277,7 +277,11 @@ export interface Completion {
   /** Set when a cancel was asked for. */
   cancelOutcome: CancelOutcome;
   /** When the job ended, by the database's clock. */
-  finishTime: Date | undefined;
+  finishTime:
+    | Date
+    | undefined;
+  /** The caller may see the job and not its payloads (row J23): `result`, `additional_result` and `error.detail` are left out. */
+  payloadHidden?: boolean | undefined;
 }
 
 /** How far a job has come (row J15); only the newest is kept. */
@@ -510,6 +514,11 @@ export interface Job {
   errorBrief: string;
   /** The pool it runs in; empty for the default one. */
   pool: string;
+  /**
+   * The caller may see the job and not its payloads (row J23): parameters, results, the details of errors, and text and extra of
+   * the progress are left out.
+   */
+  payloadHidden?: boolean | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -927,6 +936,7 @@ function createBaseCompletion(): Completion {
     error: undefined,
     cancelOutcome: 0,
     finishTime: undefined,
+    payloadHidden: undefined,
   };
 }
 
@@ -949,6 +959,9 @@ export const Completion: MessageFns<Completion> = {
     }
     if (message.finishTime !== undefined) {
       Timestamp.encode(toTimestamp(message.finishTime), writer.uint32(50).fork()).join();
+    }
+    if (message.payloadHidden !== undefined) {
+      writer.uint32(56).bool(message.payloadHidden);
     }
     return writer;
   },
@@ -1014,6 +1027,14 @@ export const Completion: MessageFns<Completion> = {
             message.finishTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.payloadHidden = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1043,6 +1064,7 @@ export const Completion: MessageFns<Completion> = {
       : undefined;
     message.cancelOutcome = object.cancelOutcome ?? 0;
     message.finishTime = object.finishTime ?? undefined;
+    message.payloadHidden = object.payloadHidden ?? undefined;
     return message;
   },
 };
@@ -1892,6 +1914,7 @@ function createBaseJob(): Job {
     attempts: [],
     errorBrief: "",
     pool: "",
+    payloadHidden: undefined,
   };
 }
 
@@ -1998,6 +2021,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.pool !== "") {
       writer.uint32(266).string(message.pool);
+    }
+    if (message.payloadHidden !== undefined) {
+      writer.uint32(272).bool(message.payloadHidden);
     }
     return writer;
   },
@@ -2282,6 +2308,14 @@ export const Job: MessageFns<Job> = {
             message.pool = reader.string();
             continue;
           }
+          case 34: {
+            if (tag !== 272) {
+              break;
+            }
+
+            message.payloadHidden = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2352,6 +2386,7 @@ export const Job: MessageFns<Job> = {
     message.attempts = object.attempts?.map((e) => JobAttempt.fromPartial(e)) || [];
     message.errorBrief = object.errorBrief ?? "";
     message.pool = object.pool ?? "";
+    message.payloadHidden = object.payloadHidden ?? undefined;
     return message;
   },
 };

@@ -343,6 +343,11 @@ export interface JobEvent {
     /** It ended. The last event of a job. */
     { $case: "completion"; value: Completion }
     | undefined;
+  /**
+   * The caller may see the job and not its payloads (row J23): text and extra of the progress or message are left out, or of the
+   * completion what its own `payload_hidden` names.
+   */
+  payloadHidden?: boolean | undefined;
 }
 
 /** Asks for one job to be canceled. */
@@ -444,6 +449,8 @@ export interface ListJobMessagesResponse {
   messages: JobMessage[];
   /** Empty on the last page. */
   nextPageToken: string;
+  /** The caller may see the job and not its payloads (row J23): text and extra of the messages are left out. */
+  payloadHidden?: boolean | undefined;
 }
 
 /** Asks for counts of jobs. */
@@ -2082,7 +2089,7 @@ export const FollowJobsResponse: MessageFns<FollowJobsResponse> = {
 };
 
 function createBaseJobEvent(): JobEvent {
-  return { jobId: "", event: undefined };
+  return { jobId: "", event: undefined, payloadHidden: undefined };
 }
 
 export const JobEvent: MessageFns<JobEvent> = {
@@ -2103,6 +2110,9 @@ export const JobEvent: MessageFns<JobEvent> = {
       case "completion":
         Completion.encode(message.event.value, writer.uint32(42).fork()).join();
         break;
+    }
+    if (message.payloadHidden !== undefined) {
+      writer.uint32(48).bool(message.payloadHidden);
     }
     return writer;
   },
@@ -2160,6 +2170,14 @@ export const JobEvent: MessageFns<JobEvent> = {
             message.event = { $case: "completion", value: Completion.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.payloadHidden = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2204,6 +2222,7 @@ export const JobEvent: MessageFns<JobEvent> = {
         break;
       }
     }
+    message.payloadHidden = object.payloadHidden ?? undefined;
     return message;
   },
 };
@@ -2890,7 +2909,7 @@ export const ListJobMessagesRequest: MessageFns<ListJobMessagesRequest> = {
 };
 
 function createBaseListJobMessagesResponse(): ListJobMessagesResponse {
-  return { messages: [], nextPageToken: "" };
+  return { messages: [], nextPageToken: "", payloadHidden: undefined };
 }
 
 export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
@@ -2900,6 +2919,9 @@ export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.payloadHidden !== undefined) {
+      writer.uint32(24).bool(message.payloadHidden);
     }
     return writer;
   },
@@ -2933,6 +2955,14 @@ export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.payloadHidden = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2952,6 +2982,7 @@ export const ListJobMessagesResponse: MessageFns<ListJobMessagesResponse> = {
     const message = createBaseListJobMessagesResponse();
     message.messages = object.messages?.map((e) => JobMessage.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.payloadHidden = object.payloadHidden ?? undefined;
     return message;
   },
 };

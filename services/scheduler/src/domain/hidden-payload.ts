@@ -1,0 +1,47 @@
+/**
+ * What is left of a job for whoever may see it and not its payloads (row J23): what it is called, where it stands and why it
+ * failed in one sentence stay; what it was given, what came of it and what it says of itself go.
+ */
+import type { Completion, Job, JobError, JobMessage, JobStanding, Progress } from './job.ts'
+
+/** How much of a job exists for a caller. */
+export type Sight = 'nothing' | 'job' | 'payload'
+
+export function jobSeen(job: Job, sight: Sight): Job {
+  if (sight === 'payload') return job
+  return {
+    ...standingSeen(job, sight),
+    params: undefined,
+    lastError: job.lastError && briefOf(job.lastError),
+    progress: job.progress && progressSeen(job.progress, sight),
+    payloadHidden: true,
+  }
+}
+
+export function standingSeen<T extends JobStanding>(standing: T, sight: Sight): T {
+  if (sight === 'payload' || standing.completion === undefined) return standing
+  return { ...standing, completion: completionSeen(standing.completion, sight) }
+}
+
+export function completionSeen(completion: Completion, sight: Sight): Completion {
+  if (sight === 'payload') return completion
+  return {
+    ...completion,
+    result: undefined,
+    additionalResult: undefined,
+    error: completion.error && briefOf(completion.error),
+    payloadHidden: true,
+  }
+}
+
+export function progressSeen(progress: Progress, sight: Sight): Progress {
+  return sight === 'payload' ? progress : { ...progress, text: '', extra: undefined }
+}
+
+export function messageSeen(message: JobMessage, sight: Sight): JobMessage {
+  return sight === 'payload' ? message : { ...message, text: '', extra: undefined }
+}
+
+function briefOf(error: JobError): JobError {
+  return { ...error, detail: '' }
+}
