@@ -26,7 +26,7 @@ export interface CommandContext {
 }
 
 const HELP = `
-There is no authentication yet: --user is believed, and whoever it names sees and cancels the jobs of all.
+Services in development mode believe --user, and whoever it names sees and cancels the jobs of all; elsewhere OFFSTAGE_TOKEN says who calls.
 
 Exit codes: ${EXIT.done} done, ${EXIT.failed} the job failed or a call was refused, ${EXIT.canceled} the job was canceled,
 ${EXIT.unfinished} the time was up, ${EXIT.unreadable} the result is not the JSON it says it is and was printed as it is, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service or its database cannot be reached,

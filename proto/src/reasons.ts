@@ -217,6 +217,41 @@ export const REASONS = {
   },
 
   // Rights
+  TOKEN_MISSING: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The call brings no token, and this service takes no call without one.',
+  },
+  TOKEN_EXPIRED: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The time of the token is over.',
+  },
+  TOKEN_NOT_YET_VALID: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The time of the token has not begun.',
+  },
+  TOKEN_WRONG_AUDIENCE: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The token is meant for another service.',
+  },
+  TOKEN_INVALID: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The token is not one that this service takes.',
+  },
+  TOKEN_NO_NAMESPACE: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The token is good and allows no namespace at all.',
+  },
+  IDENTITY_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    retry: true,
+    about: 'The keys that verify the token cannot be had at the moment.',
+  },
   UNAUTHENTICATED: {
     code: 'UNAUTHENTICATED',
     retry: false,

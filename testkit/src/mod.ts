@@ -8,6 +8,12 @@ export {
 } from './certificates.ts'
 export type { Exit } from './child.ts'
 export { freePort } from './free-port.ts'
+export {
+  startTestIssuer,
+  type TestIssuer,
+  type TestIssuerOptions,
+  type TestTokenOptions,
+} from './issuer.ts'
 export { startNats, type TestNats, type TestNatsOptions } from './nats.ts'
 export {
   type PostgresStopMode,

@@ -35,6 +35,8 @@ export function readDevConfig(flags: DevFlags, env: NodeJS.ProcessEnv = process.
     OFFSTAGE_EXECUTOR_PORT: port(2),
     OFFSTAGE_STORAGE_DATA_DIR: join(flags.dataDir, 'values'),
     OFFSTAGE_JOBS: jobs,
+    // One machine, one user: no tokens.
+    OFFSTAGE_IDENTITY: undefined,
     // The executor is told where the others really listen once they do.
     OFFSTAGE_SCHEDULER: undefined,
     OFFSTAGE_STORAGE: undefined,

@@ -10,7 +10,6 @@ export {
   file,
   flag,
   host,
-  loopbackHost,
   millis,
   natsUrl,
   port,

@@ -1,7 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { isLoopback } from '../auth/mod.ts'
 // Not by way of its mod.ts, which would load the database drivers.
 import { parsePostgresUrl } from '../database/postgres-url.ts'
 
@@ -27,13 +26,6 @@ export const port = parsed('a port from 0 to 65535', (text) => wholeNumber(text,
 /** A host name or an IP address, without a port. */
 export const host = parsed('a host name or an IP address', (text) =>
   isIP(text) !== 0 || isHostName(text) ? text : undefined,
-)
-
-/** A host that only this machine can reach. */
-export const loopbackHost = host.refine(
-  isLoopback,
-  'must be a loopback address such as 127.0.0.1: there is no authentication yet, ' +
-    'and on another one anybody could act as an administrator',
 )
 
 const ADDRESS = /^(\[[0-9a-f:.]+\]|[^\s:/[\]]+):(\d+)$/i

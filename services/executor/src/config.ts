@@ -1,10 +1,11 @@
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
 import {
   address,
   bytes,
   type ConfigOf,
-  loopbackHost,
+  host,
   millis,
   port,
   positiveInteger,
@@ -58,13 +59,14 @@ export const executorFields = {
       description: 'a name for people',
     },
   ),
-  host: variable('OFFSTAGE_EXECUTOR_HOST', loopbackHost.default('127.0.0.1'), {
+  host: variable('OFFSTAGE_EXECUTOR_HOST', host.default('127.0.0.1'), {
     description: 'where its own gRPC (health, describe, drain) listens',
   }),
   port: variable('OFFSTAGE_EXECUTOR_PORT', port.default(7703), {
     description: 'the port of its own gRPC; 0 takes a free one',
   }),
   ...healthFields('EXECUTOR'),
+  ...identityFields,
   ...tlsFields,
   ...serverTlsFields,
   ...clientTlsFields,
@@ -96,6 +98,7 @@ export type ExecutorConfig = ConfigOf<typeof executorFields>
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readExecutorConfig(env?: NodeJS.ProcessEnv): ExecutorConfig {
   return readConfig(executorFields, env, (config) => [
+    ...checkIdentity(config, executorFields.host.name),
     ...checkServerTls(config),
     ...checkClientTls(config, {
       [executorFields.scheduler.name]: config.scheduler,

@@ -1,3 +1,4 @@
+import { openIdentity } from '@offstage/kit/auth/tokens'
 import {
   renderConfig,
   UNKNOWN_VARIABLES,
@@ -19,7 +20,9 @@ await runMain(
     log.info(renderConfig(executorFields, config), 'configuration')
     const unknown = unknownVariables()
     if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
-    const executor = createExecutor({ config, log, tls: serverTls(config, log) })
+    // Its one timer keeps no process alive, so it ends with it.
+    const { authenticate } = openIdentity(config, { log })
+    const executor = createExecutor({ config, log, tls: serverTls(config, log), authenticate })
     const unready = () => executor.unready
     const probes = probesOf({ service: 'EXECUTOR', config, log, unready })
     const whole = createService({

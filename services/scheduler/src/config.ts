@@ -1,7 +1,8 @@
+import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
 import {
   type ConfigOf,
   file,
-  loopbackHost,
+  host,
   millis,
   natsUrl,
   port,
@@ -22,13 +23,14 @@ import { z } from 'zod'
 
 /** Everything the scheduler is told by its environment. */
 export const schedulerFields = {
-  host: variable('OFFSTAGE_SCHEDULER_HOST', loopbackHost.default('127.0.0.1'), {
-    description: 'Address to listen on; another than loopback needs authentication',
+  host: variable('OFFSTAGE_SCHEDULER_HOST', host.default('127.0.0.1'), {
+    description: 'Address to listen on; another than loopback needs identity',
   }),
   port: variable('OFFSTAGE_SCHEDULER_PORT', port.default(7701), {
     description: 'Port to listen on; 0 takes a free one',
   }),
   ...healthFields('SCHEDULER'),
+  ...identityFields,
   ...tlsFields,
   ...serverTlsFields,
   databaseUrl: variable('OFFSTAGE_SCHEDULER_DATABASE_URL', postgresUrl, {
@@ -84,12 +86,16 @@ export type EmbeddedSchedulerConfig = ConfigOf<typeof embedded>
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
   return readConfig(schedulerFields, env, (config) => [
-    ...checkServerTls(config),
+    ...check(config),
     ...checkDatabaseTls(config, schedulerFields.databaseUrl.name),
   ])
 }
 
 /** The same without the database, the bus and TLS. */
 export function readEmbeddedSchedulerConfig(env?: NodeJS.ProcessEnv): EmbeddedSchedulerConfig {
-  return readConfig(embedded, withoutTls(env ?? process.env), checkServerTls)
+  return readConfig(embedded, withoutTls(env ?? process.env), check)
+}
+
+function check(config: Parameters<typeof checkServerTls>[0] & Parameters<typeof checkIdentity>[0]) {
+  return [...checkIdentity(config, schedulerFields.host.name), ...checkServerTls(config)]
 }

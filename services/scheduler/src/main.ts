@@ -1,3 +1,4 @@
+import { openIdentity } from '@offstage/kit/auth/tokens'
 import { connectNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { namingPort } from '@offstage/kit/grpc'
@@ -31,7 +32,8 @@ await runMain('scheduler', async () => {
       )
       const database = resources.use(await openDatabases(config, onError))
       const tls = serverTls(config, log)
-      scheduler = resources.use(createScheduler({ config, database, bus, log, tls }))
+      const { authenticate } = resources.use(openIdentity(config, { log }))
+      scheduler = resources.use(createScheduler({ config, database, bus, log, tls, authenticate }))
       await scheduler.start().catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
     },
     stop: () => resources.disposeAsync(),

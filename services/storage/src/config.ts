@@ -1,9 +1,10 @@
+import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
 import {
   bytes,
   type ConfigOf,
   directory,
   file,
-  loopbackHost,
+  host,
   millis,
   natsUrl,
   port,
@@ -35,13 +36,14 @@ const orphanGrace = millis.refine(
 
 /** Everything storage is told by its environment. */
 export const storageFields = {
-  host: variable('OFFSTAGE_STORAGE_HOST', loopbackHost.default('127.0.0.1'), {
-    description: 'address to listen on; others than loopback need authentication',
+  host: variable('OFFSTAGE_STORAGE_HOST', host.default('127.0.0.1'), {
+    description: 'address to listen on; others than loopback need identity',
   }),
   port: variable('OFFSTAGE_STORAGE_PORT', port.default(7702), {
     description: 'gRPC port; 0 takes a free one',
   }),
   ...healthFields('STORAGE'),
+  ...identityFields,
   ...tlsFields,
   ...serverTlsFields,
   dataDir: variable('OFFSTAGE_STORAGE_DATA_DIR', directory, {
@@ -112,12 +114,16 @@ export type EmbeddedStorageConfig = ConfigOf<typeof embedded>
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
   return readConfig(storageFields, env, (config) => [
-    ...checkServerTls(config),
+    ...check(config),
     ...checkDatabaseTls(config, storageFields.databaseUrl.name),
   ])
 }
 
 /** The same without the database, the bus and TLS. */
 export function readEmbeddedStorageConfig(env?: NodeJS.ProcessEnv): EmbeddedStorageConfig {
-  return readConfig(embedded, withoutTls(env ?? process.env), checkServerTls)
+  return readConfig(embedded, withoutTls(env ?? process.env), check)
+}
+
+function check(config: Parameters<typeof checkServerTls>[0] & Parameters<typeof checkIdentity>[0]) {
+  return [...checkIdentity(config, storageFields.host.name), ...checkServerTls(config)]
 }

@@ -1,3 +1,4 @@
+import { openIdentity } from '@offstage/kit/auth/tokens'
 import { connectNats, createInProcessBus } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { openConfiguredPostgres } from '@offstage/kit/database'
@@ -41,7 +42,8 @@ await runMain('storage', async () => {
         }),
       )
       const tls = serverTls(config, log)
-      storage = resources.use(createStorage({ config, database, bus, log, tls }))
+      const { authenticate } = resources.use(openIdentity(config, { log }))
+      storage = resources.use(createStorage({ config, database, bus, log, tls, authenticate }))
       await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
     },
     stop: () => resources.disposeAsync(),

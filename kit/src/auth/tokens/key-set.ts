@@ -1,0 +1,143 @@
+/**
+ * The public keys of one issuer: had when first needed, kept, and looked for again when they are old or when a token names a key
+ * that is not among them.
+ *
+ * 1. One question at a time, whoever wants the answer; each ends in time (see load-keys).
+ * 2. Keys that are old are used while newer ones are looked for, so no call waits for a rotation. They are used no longer than
+ *    the grace; after it, and where there never were any, the answer is IDENTITY_UNAVAILABLE.
+ * 3. A token with an unknown key has them looked for at once. Where that did not help, such tokens cause no further question
+ *    within the cooldown: a flood of them is no flood for the issuer.
+ */
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+import { tokenRefusal } from './token-refusals.ts'
+
+export interface KeySetOptions {
+  /** Gets the keys as they are now. */
+  load(): Promise<JSONWebKeySet>
+  /** Told of a question that failed, and of the first that did not after it. */
+  onTrouble(error: unknown): void
+  onRecovered?(): void
+  /** Keys are looked for again when they are older. Default 5 minutes. */
+  readonly maxAgeMs?: number
+  /** Keys are used no longer than this after they were had. Default a day. */
+  readonly graceMs?: number
+  /** Default 10 s. */
+  readonly cooldownMs?: number
+  /** Default: a clock that is never put back. */
+  readonly now?: () => number
+}
+
+interface Keys {
+  readonly find: JWTVerifyGetKey
+  readonly hadAtMs: number
+}
+
+export class KeySet {
+  readonly #options: Required<Omit<KeySetOptions, 'onRecovered'>> & KeySetOptions
+  #keys: Keys | undefined
+  #question: Promise<void> | undefined
+  /** When a question was last asked for an unknown key in vain. */
+  #vainAtMs = Number.NEGATIVE_INFINITY
+  #failedAtMs: number | undefined
+
+  constructor(options: KeySetOptions) {
+    const defaults = { maxAgeMs: 5 * 60_000, graceMs: 24 * 3_600_000, cooldownMs: 10_000 }
+    this.#options = { now: () => performance.now(), ...defaults, ...options }
+  }
+
+  /** The key that a token names; throws a refusal, or jose's error where there is no such key or more than one. */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const keys = await this.#current()
+    try {
+      return await keys.find(header, token)
+    } catch (error) {
+      if (!isUnknown(error)) throw error
+      return await this.#findAnew(header, token, error)
+    }
+  }
+
+  readonly #findAnew = async (
+    header: Parameters<JWTVerifyGetKey>[0],
+    token: Parameters<JWTVerifyGetKey>[1],
+    unknown: unknown,
+  ) => {
+    // A question under way may have been answered before the key was there, so it is not enough.
+    for (const question of [this.#question, undefined]) {
+      if (this.#isCoolingDown()) throw unknown
+      await (question ?? this.#askUnlessFailed())
+      if (this.#failedAtMs !== undefined) throw tokenRefusal('IDENTITY_UNAVAILABLE')
+      try {
+        return await (await this.#current()).find(header, token)
+      } catch (error) {
+        if (!isUnknown(error)) throw error
+        if (question === undefined) this.#vainAtMs = this.#options.now()
+      }
+    }
+    throw unknown
+  }
+
+  async #current(): Promise<Keys> {
+    const { maxAgeMs, graceMs, now } = this.#options
+    const keys = this.#keys
+    const ageMs = keys === undefined ? Number.POSITIVE_INFINITY : now() - keys.hadAtMs
+    if (keys !== undefined && ageMs < maxAgeMs) return keys
+    const question = this.#askUnlessFailed()
+    if (keys !== undefined && ageMs < graceMs) return keys
+    await question
+    if (this.#keys === undefined || now() - this.#keys.hadAtMs >= graceMs) {
+      throw tokenRefusal('IDENTITY_UNAVAILABLE')
+    }
+    return this.#keys
+  }
+
+  /** After a failure the issuer is left alone for a moment. */
+  #askUnlessFailed(): Promise<void> | undefined {
+    const sinceFailureMs = this.#options.now() - (this.#failedAtMs ?? Number.NEGATIVE_INFINITY)
+    return sinceFailureMs < FAILURE_PAUSE_MS ? this.#question : this.#ask()
+  }
+
+  #isCoolingDown(): boolean {
+    return this.#options.now() - this.#vainAtMs < this.#options.cooldownMs
+  }
+
+  #ask(): Promise<void> {
+    this.#question ??= this.#load().finally(() => {
+      this.#question = undefined
+    })
+    return this.#question
+  }
+
+  async #load(): Promise<void> {
+    const { load, now, onTrouble, onRecovered } = this.#options
+    try {
+      const find = finderIn(await load())
+      this.#keys = { find, hadAtMs: now() }
+      if (this.#failedAtMs !== undefined) onRecovered?.()
+      this.#failedAtMs = undefined
+    } catch (error) {
+      this.#failedAtMs = now()
+      onTrouble(error)
+    }
+  }
+}
+
+/** The pause after a question that failed. */
+const FAILURE_PAUSE_MS = 1_000
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof errors.JWKSNoMatchingKey
+}
+
+/** By the id that the token names; keys without an id, as those in PEM are, may be meant by any. */
+function finderIn({ keys }: JSONWebKeySet): JWTVerifyGetKey {
+  const named = createLocalJWKSet({ keys: keys.filter(({ kid }) => kid !== undefined) })
+  const nameless = createLocalJWKSet({ keys: keys.filter(({ kid }) => kid === undefined) })
+  return async (header, token) => {
+    try {
+      return await named(header, token)
+    } catch (error) {
+      if (!isUnknown(error)) throw error
+      return await nameless({ ...header, kid: undefined }, token)
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import { Metadata } from '@grpc/grpc-js'
+import { startTestIssuer, type TestIssuer, type TestTokenOptions } from '@offstage/testkit'
+import { base64url, SignJWT } from 'jose'
+import pino from 'pino'
+import { describe, expect, test } from 'vitest'
+import { Refusal } from '../../grpc/refusal.ts'
+import { readIdentity } from './read-identity.ts'
+import { createTokenAuthenticate } from './token-authenticate.ts'
+
+const log = pino({ level: 'silent' })
+
+function withToken(token: string): Metadata {
+  const metadata = new Metadata()
+  metadata.set('authorization', `Bearer ${token}`)
+  return metadata
+}
+
+async function setup(entry: object = {}) {
+  const issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile(entry))
+  const authenticate = createTokenAuthenticate({ issuers, log })
+  return {
+    issuer,
+    authenticate: (token: string) => authenticate(withToken(token), 'peer'),
+    reasonOf: async (token: string) => {
+      try {
+        return await authenticate(withToken(token), 'peer')
+      } catch (error) {
+        if (error instanceof Refusal) return error.reason
+        throw error
+      }
+    },
+    [Symbol.asyncDispose]: () => issuer[Symbol.asyncDispose](),
+  }
+}
+
+test('the claims of a token say who calls, as what, and in which namespaces', async () => {
+  await using it = await setup()
+  const namespaces = ['default', 'reports']
+  const token = await it.issuer.sign({ user: 'ann', roles: ['user', 'editor'], namespaces })
+  expect(await it.authenticate(token)).toEqual({ user: 'ann', roles: ['user'], namespaces })
+})
+
+test('a token is verified once: who comes with it again is known without waiting', async () => {
+  await using it = await setup()
+  const token = await it.issuer.sign({ user: 'ann' })
+  const first = it.authenticate(token)
+  expect(it.authenticate(token)).toBe(first)
+  const actor = await first
+  expect(it.authenticate(token)).toBe(actor)
+})
+
+test('claims may have other names, lie within others, and be words with spaces between', async () => {
+  const names = { rolesClaim: 'realm_access.roles', namespacesClaim: 'https://offstage/ns' }
+  await using it = await setup(names)
+  const claims = { realm_access: { roles: ['operator'] }, 'https://offstage/ns': 'a b' }
+  const token = await it.issuer.sign({ user: 'ann', roles: ['admin'], claims })
+  expect(await it.authenticate(token)).toEqual({
+    user: 'ann',
+    roles: ['operator'],
+    namespaces: ['a', 'b'],
+  })
+})
+
+test('a token as Kubernetes projects it works by grants; the first that fits counts', async () => {
+  const grants = [
+    { subject: 'system:serviceaccount:apps:runner', roles: ['executor'], namespaces: 'all' },
+    { subject: 'system:serviceaccount:apps:*', roles: ['service'], namespaces: ['default'] },
+    { subject: '*', roles: ['admin'], namespaces: 'all' },
+  ]
+  await using it = await setup({ grants })
+  const tokenOf = (name: string) => {
+    const claims = {
+      aud: ['https://kubernetes.default.svc', 'offstage'],
+      roles: undefined,
+      namespaces: undefined,
+      'kubernetes.io': { namespace: 'apps', serviceaccount: { name } },
+    }
+    return it.issuer.sign({ user: `system:serviceaccount:apps:${name}`, claims })
+  }
+  expect(await it.authenticate(await tokenOf('runner'))).toMatchObject({
+    roles: ['executor'],
+    namespaces: 'all',
+  })
+  expect(await it.authenticate(await tokenOf('web'))).toMatchObject({
+    roles: ['service'],
+    namespaces: ['default'],
+  })
+})
+
+type Bad = (issuer: TestIssuer) => Promise<string> | string
+const ann: TestTokenOptions = { user: 'ann' }
+const forged = (header: object, claims: object) =>
+  [header, claims, 'x']
+    .map((part) => base64url.encode(typeof part === 'string' ? part : JSON.stringify(part)))
+    .join('.')
+
+const BAD: readonly (readonly [what: string, make: Bad, reason: string])[] = [
+  ['has expired', (it) => it.sign({ ...ann, endsInS: -60 }), 'TOKEN_EXPIRED'],
+  [
+    'is not valid yet',
+    (it) => it.sign({ ...ann, claims: { nbf: Math.floor(Date.now() / 1_000) + 300 } }),
+    'TOKEN_NOT_YET_VALID',
+  ],
+  ['is for another', (it) => it.sign({ ...ann, claims: { aud: 'other' } }), 'TOKEN_WRONG_AUDIENCE'],
+  [
+    'is for nobody',
+    (it) => it.sign({ ...ann, claims: { aud: undefined } }),
+    'TOKEN_WRONG_AUDIENCE',
+  ],
+  ['has no end', (it) => it.sign({ ...ann, claims: { exp: undefined } }), 'TOKEN_INVALID'],
+  ['names nobody', (it) => it.sign({ ...ann, claims: { sub: undefined } }), 'TOKEN_INVALID'],
+  ['names what no user is', (it) => it.sign({ user: 'a\nb' }), 'TOKEN_INVALID'],
+  ['is by a stranger', (it) => it.sign({ ...ann, claims: { iss: 'https://x' } }), 'TOKEN_INVALID'],
+  ['is by nobody', (it) => it.sign({ ...ann, claims: { iss: undefined } }), 'TOKEN_INVALID'],
+  ['names an unknown key', (it) => it.sign({ ...ann, header: { kid: 'none' } }), 'TOKEN_INVALID'],
+  ['allows no namespace', (it) => it.sign({ ...ann, namespaces: [] }), 'TOKEN_NO_NAMESPACE'],
+  ['was changed', async (it) => `${(await it.sign(ann)).slice(0, -8)}AAAAAAAA`, 'TOKEN_INVALID'],
+  ['is no token', () => 'abc', 'TOKEN_INVALID'],
+  ['is unsigned', ({ entry }) => forged({ alg: 'none' }, claimsOf(entry)), 'TOKEN_INVALID'],
+  [
+    'is signed with the public key as a secret',
+    ({ entry, keys }) =>
+      new SignJWT(claimsOf(entry))
+        .setProtectedHeader({ alg: 'HS256', kid: keys[0]?.kid })
+        .sign(new TextEncoder().encode(JSON.stringify(keys[0]))),
+    'TOKEN_INVALID',
+  ],
+]
+
+function claimsOf({ issuer, audience }: { issuer: string; audience: string }) {
+  const exp = Math.floor(Date.now() / 1_000) + 600
+  return { iss: issuer, aud: audience, sub: 'root', roles: ['admin'], namespaces: ['*'], exp }
+}
+
+describe('is refused: a token that', () => {
+  test.each(BAD)('%s', async (_what, make, reason) => {
+    await using it = await setup()
+    expect(await it.reasonOf(await make(it.issuer))).toBe(reason)
+    expect(await it.reasonOf(await it.issuer.sign(ann))).toMatchObject({ user: 'ann' })
+  })
+})
+
+test('a call without a token is told so', async () => {
+  await using it = await setup()
+  const authenticate = createTokenAuthenticate({ issuers: [], log })
+  expect(() => authenticate(new Metadata(), 'peer')).toThrow(/brings no token/)
+  expect(it.issuer.asked).toBe(0)
+})

@@ -1,0 +1,81 @@
+/**
+ * Tells callers apart by the token they bring.
+ *
+ * 1. A token is verified once, for all calls that come with it; from then on who calls is known without waiting.
+ * 2. It is believed no longer than it says, and looked at again after five minutes: a key that its issuer has withdrawn counts
+ *    that much longer, and no more.
+ * 3. What was found is kept under a digest, so that tokens do not lie about in memory, and for a bounded number of them.
+ */
+import { hash } from 'node:crypto'
+import type { Metadata } from '@grpc/grpc-js'
+import { decodeJwt } from 'jose'
+import { LRUCache } from 'lru-cache'
+import type { Logger } from '../../telemetry/mod.ts'
+import type { Actor } from '../actor.ts'
+import type { Authenticate } from '../authenticate.ts'
+import { ATTEMPT_ISSUER, type IssuerConfig } from './identity-schema.ts'
+import { createIssuer, type VerifyToken } from './issuer.ts'
+import { refusalFromJose, tokenRefusal } from './token-refusals.ts'
+import type { VerifiedToken } from './verified-token.ts'
+
+export interface TokenAuthenticateOptions {
+  readonly issuers: readonly IssuerConfig[]
+  /** Verifies the tokens that the scheduler makes for attempts; `endsAtMs` says how long its answer holds. Absent: none is taken. */
+  readonly attempts?: VerifyToken
+  readonly log: Logger
+  /** Tokens whose outcome is kept. Default 10,000. */
+  readonly keptMax?: number
+  /** Default Date.now. */
+  readonly now?: () => number
+}
+
+const LOOK_AGAIN_MS = 5 * 60_000
+/** Longer than any issuer's, shorter than the headers of a call may be. */
+const TOKEN_CHARACTERS_MAX = 16_384
+
+export function createTokenAuthenticate(options: TokenAuthenticateOptions): Authenticate {
+  const { issuers, attempts, log, keptMax = 10_000, now = Date.now } = options
+  const verifiers = new Map(issuers.map((each) => [each.issuer, createIssuer(each, log)]))
+  if (attempts !== undefined) verifiers.set(ATTEMPT_ISSUER, attempts)
+  const kept = new LRUCache<string, VerifiedToken>({ max: keptMax })
+  const underWay = new Map<string, Promise<Actor>>()
+
+  async function verify(token: string, digest: string): Promise<Actor> {
+    const verifier = verifiers.get(issuerOf(token))
+    if (verifier === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('unknown issuer'))
+    const { actor, endsAtMs } = await verifier(token)
+    kept.set(digest, { actor, endsAtMs: Math.min(endsAtMs, now() + LOOK_AGAIN_MS) })
+    return actor
+  }
+
+  return (metadata) => {
+    const token = bearerOf(metadata)
+    const digest = hash('sha256', token, 'base64')
+    const known = kept.get(digest)
+    if (known !== undefined && now() < known.endsAtMs) return known.actor
+    const running = underWay.get(digest)
+    if (running !== undefined) return running
+    const verified = verify(token, digest).finally(() => underWay.delete(digest))
+    underWay.set(digest, verified)
+    return verified
+  }
+}
+
+function bearerOf(metadata: Metadata): string {
+  const values = metadata.get('authorization')
+  if (values.length === 0) throw tokenRefusal('TOKEN_MISSING')
+  const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(String(values[0])) ?? []
+  if (token === undefined || values.length > 1 || token.length > TOKEN_CHARACTERS_MAX) {
+    throw tokenRefusal('TOKEN_INVALID', new Error('not one bearer token'))
+  }
+  return token
+}
+
+/** Says only who is to verify it: nothing here is believed. */
+function issuerOf(token: string): string {
+  try {
+    return decodeJwt(token).iss ?? ''
+  } catch (error) {
+    throw refusalFromJose(error)
+  }
+}
