@@ -15,6 +15,8 @@ export interface TestNatsOptions {
   /** What clients must present. Default: nothing. */
   readonly user?: string
   readonly password?: string
+  /** More lines of its configuration, such as `tls {…}` and `authorization {…}`. */
+  readonly config?: string
   /** JetStream's `sync_interval`, such as `always`; nats-server 2.10+. Default: its own (two minutes). */
   readonly syncInterval?: string
 }
@@ -101,6 +103,7 @@ function configText(options: TestNatsOptions, folder: string): string {
     const sync = syncInterval === undefined ? '' : `, sync_interval: ${syncInterval}`
     lines.push(`jetstream { store_dir: ${quote(storeDir ?? join(folder, 'jetstream'))}${sync} }`)
   }
+  if (options.config !== undefined) lines.push(options.config)
   return lines.join('\n')
 }
 

@@ -2,3 +2,4 @@ export type { Bus, BusMessage, BusStats, BusStatus, Subscription } from './bus.t
 export { createInProcessBus, type InProcessBusOptions } from './in-process-bus.ts'
 export { connectNats, type NatsBusOptions } from './nats-bus.ts'
 export { NatsVersionError } from './nats-connection.ts'
+export { checkNats, natsFields, openConfiguredNats } from './nats-settings.ts'

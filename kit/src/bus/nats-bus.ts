@@ -21,12 +21,15 @@ import { createBackoff } from './backoff.ts'
 import type { Bus, BusMessage, BusStatus } from './bus.ts'
 import { createMessage } from './message.ts'
 import { checkVersion, dialNats, isRefusal } from './nats-connection.ts'
+import type { NatsFiles } from './nats-security.ts'
 import { checkPattern } from './pattern.ts'
 import { createStatus } from './status.ts'
 
 export interface NatsBusOptions {
   /** `nats://[user:password@|token@]host[:port]` or `tls://…`; several with commas between. */
   readonly url: string
+  /** Certificates to make sure of the server with, and logins; read for each connection. */
+  readonly files?: NatsFiles
   /** Shown in the server's list of connections. */
   readonly name?: string
   /** How long one attempt may take. Default 5000. */
@@ -54,7 +57,7 @@ const UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024
 
 /**
  * Connects to NATS. Resolves disconnected when no server answers, and goes on trying. Rejects when
- * a server answers at once but is older than 2.9 (NatsVersionError) or refuses the credentials.
+ * a server answers at once but is older than 2.9 (NatsVersionError), refuses the credentials, or is not the one it should be.
  */
 export async function connectNats(options: NatsBusOptions): Promise<Bus> {
   const bus = new NatsBus(options)
@@ -178,10 +181,11 @@ class NatsBus implements Bus {
   }
 
   #dial(): Promise<NatsConnection> {
-    const { url, name } = this.#options
+    const { url, name, files } = this.#options
     return dialNats({
       url,
       name,
+      files,
       connectTimeoutMs: this.#connectTimeoutMs,
       reconnectDelayMs: () => this.#reconnectDelayMs,
     })

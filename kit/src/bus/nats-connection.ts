@@ -1,10 +1,14 @@
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node'
+import { isTlsFault } from '../tls/tls-fault.ts'
+import { type NatsFiles, parseNatsUrl, securityOf } from './nats-security.ts'
 
 /** What connecting needs; one attempt. */
 export interface NatsTarget {
   /** `nats://[user:password@|token@]host[:port]`, `tls://…`, several of them with commas between. */
   readonly url: string
   readonly name?: string
+  /** Certificates and logins; read at this attempt, and again at each reconnect. */
+  readonly files?: NatsFiles
   readonly connectTimeoutMs: number
   /** Waits between the attempts to reconnect. Asked more than once for each. */
   reconnectDelayMs(): number
@@ -23,17 +27,16 @@ export class NatsVersionError extends Error {
 
 /** One attempt to connect. A connection once made reconnects by itself, for ever. */
 export async function dialNats(target: NatsTarget): Promise<NatsConnection> {
-  const { servers, tls, ...credentials } = parseNatsUrl(target.url)
+  const place = parseNatsUrl(target.url)
   const connection = await connect({
-    servers,
+    servers: [...place.servers],
     name: target.name,
     timeout: target.connectTimeoutMs,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: target.reconnectDelayMs,
     // A peer that is gone without a word is noticed within half a minute.
     pingInterval: 10_000,
-    ...(tls ? { tls: {} } : {}),
-    ...credentials,
+    ...securityOf(place, target.files ?? {}),
   })
   try {
     checkVersion(connection)
@@ -57,26 +60,9 @@ export function checkVersion(connection: NatsConnection): void {
 export function isRefusal(error: unknown): boolean {
   return (
     error instanceof NatsVersionError ||
+    isTlsFault(error) ||
+    (error instanceof errors.ConnectionError && /does not support 'tls'/.test(error.message)) ||
     error instanceof errors.AuthorizationError ||
     error instanceof errors.UserAuthenticationExpiredError
   )
-}
-
-interface ParsedUrl {
-  readonly servers: string[]
-  readonly tls: boolean
-  readonly user?: string
-  readonly pass?: string
-  readonly token?: string
-}
-
-function parseNatsUrl(text: string): ParsedUrl {
-  const urls = text.split(',').map((each) => new URL(each.trim()))
-  const servers = urls.map((url) => `${url.hostname}:${url.port || 4222}`)
-  const tls = urls.some((url) => url.protocol === 'tls:')
-  const first = urls.find((url) => url.username !== '')
-  if (first === undefined) return { servers, tls }
-  const user = decodeURIComponent(first.username)
-  if (first.password === '') return { servers, tls, token: user }
-  return { servers, tls, user, pass: decodeURIComponent(first.password) }
 }

@@ -1,3 +1,5 @@
+import { isTlsFault } from '../tls/tls-fault.ts'
+
 const connectionSqlStates = new Set([
   '25P03', // idle in transaction for too long: the server closed the connection
   '53300', // too many connections
@@ -47,9 +49,6 @@ export function isConnectionError(error: unknown): boolean {
   return error.cause !== undefined && isConnectionError(error.cause)
 }
 
-/** Of OpenSSL and Node, for a server that is not made sure of, or one that does not want our certificate. */
-const tlsCodes =
-  /^(ERR_(TLS|SSL|OSSL)_|CERT_|UNABLE_TO_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE))/
 const tlsMessages = [
   /^The server does not support SSL connections/,
   /^There was an error establishing an SSL connection/,
@@ -62,7 +61,7 @@ const tlsMessages = [
 export function isRefusedConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = codeOf(error)
-  if (code !== undefined && (/^28...$/.test(code) || tlsCodes.test(code))) return true
+  if (isTlsFault(error) || (code !== undefined && /^28...$/.test(code))) return true
   if (code === undefined && tlsMessages.some((text) => text.test(error.message))) return true
   return error.cause !== undefined && isRefusedConnection(error.cause)
 }

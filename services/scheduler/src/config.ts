@@ -1,4 +1,5 @@
 import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
+import { checkNats, natsFields } from '@offstage/kit/bus'
 import {
   type ConfigOf,
   file,
@@ -47,6 +48,7 @@ export const schedulerFields = {
   natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.default('nats://127.0.0.1:4222'), {
     description: 'NATS server for events; jobs go on while it is away',
   }),
+  ...natsFields,
   sessionLeaseMs: variable('OFFSTAGE_SCHEDULER_SESSION_LEASE', millis.default(10_000), {
     description:
       "How long an executor's jobs stay its own after its last sign of life; the same for all schedulers",
@@ -88,6 +90,7 @@ export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
   return readConfig(schedulerFields, env, (config) => [
     ...check(config),
     ...checkDatabaseTls(config, schedulerFields.databaseUrl.name),
+    ...checkNats(config),
   ])
 }
 

@@ -1,5 +1,5 @@
 import { openIdentity } from '@offstage/kit/auth/tokens'
-import { connectNats } from '@offstage/kit/bus'
+import { openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
@@ -24,11 +24,11 @@ await runMain('scheduler', async () => {
     name: 'scheduler process',
     async start() {
       await resources.use(probesOf({ service: 'SCHEDULER', config, log, unready })).start()
-      const { otlpEndpoint, natsUrl } = config
+      const { otlpEndpoint } = config
       const telemetry = startTelemetry({ serviceName: 'offstage-scheduler', otlpEndpoint })
       await resources.use(telemetry).start()
       const bus = resources.use(
-        await connectNats({ url: natsUrl, name: 'offstage-scheduler', onError }),
+        await openConfiguredNats(config, { name: 'offstage-scheduler', onError }),
       )
       const database = resources.use(await openDatabases(config, onError))
       const tls = serverTls(config, log)

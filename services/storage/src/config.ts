@@ -1,4 +1,5 @@
 import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
+import { checkNats, natsFields } from '@offstage/kit/bus'
 import {
   bytes,
   type ConfigOf,
@@ -89,6 +90,7 @@ export const storageFields = {
   natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.optional(), {
     description: 'NATS for events; without it events stay in the process',
   }),
+  ...natsFields,
   otlpEndpoint: variable('OFFSTAGE_OTLP_ENDPOINT', z.url().optional(), {
     description: 'OTLP/gRPC collector for traces',
   }),
@@ -116,6 +118,7 @@ export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
   return readConfig(storageFields, env, (config) => [
     ...check(config),
     ...checkDatabaseTls(config, storageFields.databaseUrl.name),
+    ...checkNats(config),
   ])
 }
 

@@ -1,5 +1,5 @@
 import { openIdentity } from '@offstage/kit/auth/tokens'
-import { connectNats, createInProcessBus } from '@offstage/kit/bus'
+import { createInProcessBus, openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
@@ -30,7 +30,7 @@ await runMain('storage', async () => {
       const bus = resources.use(
         natsUrl === undefined
           ? createInProcessBus({ onError })
-          : await connectNats({ url: natsUrl, name: 'offstage-storage', onError }),
+          : await openConfiguredNats({ ...config, natsUrl }, { name: 'offstage-storage', onError }),
       )
       const database = resources.use(
         await openConfiguredPostgres('OFFSTAGE_STORAGE_DATABASE_URL', {
