@@ -164,7 +164,7 @@ beforeAll(async () => {
   const log = createLogger({ name: 'test', level: 'silent' })
   const dataDir = await mkdtemp(join(tmpdir(), 'offstage-fields-'))
   it.defer(() => rm(dataDir, { recursive: true }))
-  const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://unused/unused' }
+  const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }
   const config = { ...readSchedulerConfig(env), port: 0 }
   const scheduler = it.use(createScheduler({ database, bus, log, config }))
   await scheduler.start()

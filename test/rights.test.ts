@@ -119,7 +119,7 @@ beforeAll(async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'offstage-rights-'))
   it.defer(() => rm(dataDir, { recursive: true }))
   const shared = { database, bus, log, authenticate: believe }
-  const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://unused/unused' }
+  const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }
   const scheduler = it.use(
     createScheduler({ ...shared, config: { ...readSchedulerConfig(env), port: 0 } }),
   )

@@ -39,7 +39,7 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
   const database = options.database ?? (await openPglite({}))
   const bus = options.bus ?? createInProcessBus()
   const config = {
-    ...readSchedulerConfig({ OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://unused/unused' }),
+    ...readSchedulerConfig({ OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }),
     port: 0,
     ...options.config,
   }
