@@ -45,7 +45,9 @@ const attempt = { jobId, attempt: 1 }
 const hello = AttachRequest.fromPartial({
   hello: {
     sessionId: randomUUID(),
-    methods: [{ name: 'fields.job', retryPolicy: {}, deadlines: {} }],
+    methods: [
+      { name: 'fields.job', retryPolicy: {}, deadlines: {}, startableBy: { users: ['*'] } },
+    ],
     lanes: [{ lane: 1, slots: 2 }],
     running: [attempt],
   },

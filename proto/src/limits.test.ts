@@ -47,6 +47,9 @@ const pages = [`1 to ${number(LIMITS.pageSizeMax)}`]
 
 /** What the comment of each limited field says. */
 const CLAIMS: Readonly<Record<string, readonly string[]>> = {
+  'StartableBy.users': [
+    `t most ${LIMITS.startersMax} entries of ${LIMITS.ownerCharactersMax} characters`,
+  ],
   'Payload.inline': kib(LIMITS.inlineBytesMax),
   'Payload.content_type': characters(LIMITS.contentTypeCharactersMax),
   'RetryPolicy.max_attempts': [`1 to ${LIMITS.maxAttemptsMax}`],

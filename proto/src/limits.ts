@@ -74,6 +74,8 @@ export const LIMITS = {
   poolsMax: 100,
   descriptionCharactersMax: 1000,
   schemaBytesMax: 64 * KIB,
+  /** Users, or patterns of users, that may start a method. */
+  startersMax: 100,
   laneSlotsMax: 100_000,
 
   // Temp storage

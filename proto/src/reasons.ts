@@ -31,6 +31,11 @@ export const REASONS = {
     retry: false,
     about: 'No executor has announced this method in the namespace.',
   },
+  METHOD_NOT_STARTABLE: {
+    code: 'PERMISSION_DENIED',
+    retry: false,
+    about: 'The method says who may start it, and the caller is none of them.',
+  },
   PARAMS_INVALID: {
     code: 'INVALID_ARGUMENT',
     retry: false,
@@ -256,6 +261,11 @@ export const REASONS = {
     code: 'UNAUTHENTICATED',
     retry: false,
     about: 'The call brings no valid token.',
+  },
+  ATTACH_NOT_ALLOWED: {
+    code: 'PERMISSION_DENIED',
+    retry: false,
+    about: 'The executor may not announce these methods; its grant names others.',
   },
   PERMISSION_DENIED: {
     code: 'PERMISSION_DENIED',

@@ -20,14 +20,15 @@ export function addMethods(program: Command): void {
     })
 }
 
-const HEADINGS = ['METHOD', 'LANE', 'EXECUTORS', 'PAUSED', 'DESCRIPTION']
+const HEADINGS = ['METHOD', 'LANE', 'EXECUTORS', 'PAUSED', 'STARTABLE', 'DESCRIPTION']
 
 function tableOf(methods: readonly MethodInfo[]): string {
-  const rows = methods.map(({ name, lane, executorCount, isPaused, description }) => [
+  const rows = methods.map(({ name, lane, executorCount, isPaused, isStartable, description }) => [
     name,
     lane,
     String(executorCount),
     isPaused ? 'yes' : '-',
+    isStartable ? 'yes' : '-',
     description.replaceAll(/\s+/g, ' '),
   ])
   return linesOf([HEADINGS, ...rows])

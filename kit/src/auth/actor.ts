@@ -7,6 +7,14 @@ export interface Actor {
   readonly roles: readonly Role[]
   /** The namespaces whose things exist for this actor. */
   readonly namespaces: readonly string[] | 'all'
+  /** What an executor may attach with. Undefined: with everything. */
+  readonly attach?: AttachGrant
+}
+
+/** What an executor may attach with. */
+export interface AttachGrant {
+  /** Methods it may announce; `*` stands for any characters. */
+  readonly methods: readonly string[]
 }
 
 /** Something that belongs to a user of a namespace. */

@@ -1,5 +1,6 @@
 export {
   type Actor,
+  type AttachGrant,
   actingFor,
   may,
   mayEnter,
@@ -13,4 +14,5 @@ export {
   developmentAuthenticateTelling,
   isLoopback,
 } from './authenticate.ts'
+export { fits } from './pattern.ts'
 export { RIGHTS, type Right, ROLES, type Role, rolesWith } from './rights.ts'

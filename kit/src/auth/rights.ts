@@ -5,13 +5,10 @@
  * runs. What the call then touches is asked about by `mayTouch`: of what belongs to others only those have sight whom the table
  * lists under `others`. To everybody else it looks like something that does not exist (guarantee 8).
  */
+import { ROLES, type RoleName } from '@offstage/proto/roles'
 
-/**
- * What a caller may be. `admin` everything; `operator` run the place; `reader` look; `user` have jobs and values of their own;
- * `executor` attach and run jobs; `service` have jobs and values, and act for others on temp values.
- */
-export const ROLES = ['admin', 'operator', 'reader', 'user', 'executor', 'service'] as const
-export type Role = (typeof ROLES)[number]
+export type Role = RoleName
+export { ROLES }
 
 interface Holders {
   /** Roles that have the right on what is their own, or that nobody owns. */

@@ -63,6 +63,8 @@ export interface JobInfo {
   readonly cancelReason: string
   /** The brief error of a failed job, or of the newest failed attempt; empty for none. */
   readonly brief: string
+  /** Its handler acts with the rights of a service (row J5); `owner` is still the user it runs for. */
+  readonly privileged: boolean
   /** True where the caller may see the job and not its payloads (row J23): of the progress there is the percent only. */
   readonly payloadHidden?: true
 }
@@ -128,6 +130,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     cancelRequested: job.cancelRequested,
     cancelReason: job.cancelReason,
     brief: job.errorBrief,
+    privileged: job.privileged ?? false,
     ...hiddenFrom(job),
   }
 }

@@ -22,6 +22,12 @@ export interface MethodInfo {
   readonly isPaused: boolean
   /** How many attached executors run it; 0 for a method of executors that are gone. */
   readonly executorCount: number
+  /** Whether the caller may start it (row J5). */
+  readonly isStartable: boolean
+  /** Who may start it; not set: whoever may start jobs. Its users are told to those who may see the jobs of others. */
+  readonly startableBy?: { readonly roles: readonly string[]; readonly users: readonly string[] }
+  /** Whether its handler acts with the rights of a service. */
+  readonly isPrivileged: boolean
 }
 
 /** How methods are listed. */
@@ -114,5 +120,8 @@ function methodInfoFrom(method: WireMethod): MethodInfo {
     lane: laneNameFrom(lane),
     isPaused: paused,
     executorCount,
+    isStartable: method.startable,
+    ...(method.startableBy && { startableBy: method.startableBy }),
+    isPrivileged: method.privileged ?? false,
   }
 }

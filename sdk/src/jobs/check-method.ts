@@ -2,8 +2,9 @@ import { isLonger, isMethodName } from '@offstage/proto/field-rules'
 import { LANE_NAMES } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
+import { ROLES } from '@offstage/proto/roles'
 import { shown } from '../arguments/shown.ts'
-import type { DeadlineOptions, JobMethod, RetryOptions } from './method.ts'
+import type { DeadlineOptions, JobMethod, RetryOptions, StartableBy } from './method.ts'
 
 /** Ten years. */
 export const DURATION_MS_MAX = LIMITS.durationMsMax
@@ -31,7 +32,7 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
         `dots, at most ${LIMITS.methodCharactersMax} characters`,
     )
   }
-  const refuse = (field: string, problem: string): never => {
+  const refuse: Refuse = (field, problem) => {
     throw new TypeError(`job ${method}: ${field} ${problem}`)
   }
   if (description !== undefined && isLonger(description, LIMITS.descriptionCharactersMax)) {
@@ -44,13 +45,33 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   if (result !== undefined && !isSchema(result)) refuse('result', 'is not a Standard Schema')
   checkRetry(definition.retry, refuse)
   checkDeadlines(definition.deadlines, refuse)
+  checkStarters(definition.startableBy, refuse)
+  const { privileged = false } = definition
+  if (typeof privileged !== 'boolean') refuse('privileged', 'must be true or false')
 }
 
+/** Refuses what would let nobody start it, and roles that there are none of (row J5). */
+function checkStarters(startableBy: StartableBy | undefined, refuse: Refuse): void {
+  if (startableBy === undefined) return
+  fieldsOf('startableBy', startableBy, ['roles', 'users'], refuse)
+  const { roles = [], users = [] } = startableBy
+  if (!Array.isArray(roles) || !roles.every((role) => ROLES.includes(role))) {
+    refuse('startableBy.roles', `must be a list of ${ROLES.join(', ')}`)
+  }
+  const { startersMax, ownerCharactersMax } = LIMITS
+  const isUser = (user: unknown) =>
+    typeof user === 'string' && user !== '' && !isLonger(user, ownerCharactersMax)
+  if (!Array.isArray(users) || !users.every(isUser)) {
+    refuse('startableBy.users', `must be a list of texts of 1 to ${ownerCharactersMax} characters`)
+  }
+  if (users.length > startersMax) refuse('startableBy.users', `must be at most ${startersMax}`)
+  if (roles.length + users.length === 0) refuse('startableBy', 'must name roles or users')
+}
+
+type Refuse = (field: string, problem: string) => never
+
 /** Refuses numbers outside their ranges (row J16); shared by definitions and starts. */
-export function checkRetry(
-  retry: RetryOptions | undefined,
-  refuse: (field: string, problem: string) => never,
-): void {
+export function checkRetry(retry: RetryOptions | undefined, refuse: Refuse): void {
   for (const [name, value] of fieldsOf('retry', retry, Object.keys(RETRY_RANGES), refuse)) {
     const [min, max] = RETRY_RANGES[name as keyof RetryOptions]
     if (!(typeof value === 'number' && value >= min && value <= max)) {
@@ -65,10 +86,7 @@ export function checkRetry(
 }
 
 /** Refuses durations that are not above 0 (row J17); shared by definitions and starts. */
-export function checkDeadlines(
-  deadlines: DeadlineOptions | undefined,
-  refuse: (field: string, problem: string) => never,
-): void {
+export function checkDeadlines(deadlines: DeadlineOptions | undefined, refuse: Refuse): void {
   for (const [name, value] of fieldsOf('deadlines', deadlines, DEADLINES, refuse)) {
     const msMax = name === 'attemptMs' ? LIMITS.attemptDeadlineMsMax : DURATION_MS_MAX
     if (!(typeof value === 'number' && value > 0 && value <= msMax)) {
@@ -83,7 +101,7 @@ function fieldsOf(
   what: string,
   fields: object | undefined,
   known: readonly string[],
-  refuse: (field: string, problem: string) => never,
+  refuse: Refuse,
 ): [string, unknown][] {
   if (fields === undefined) return []
   if (typeof fields !== 'object' || fields === null) {

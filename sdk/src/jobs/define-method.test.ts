@@ -22,6 +22,18 @@ describe('a method without its handler', () => {
   test('is checked as a job is, naming the field', () => {
     expect(() => defineMethod({ method: 'a..b' })).toThrow(/^method /)
     expect(() => defineMethod({ method: 'a', retry: { jitter: 2 } })).toThrow('job a: retry.jitter')
+    // @ts-expect-error: plain JavaScript may name any role
+    expect(() => defineMethod({ method: 'a', startableBy: { roles: ['boss'] } })).toThrow(
+      'job a: startableBy.roles',
+    )
+    expect(() => defineMethod({ method: 'a', startableBy: { users: [''] } })).toThrow(
+      'job a: startableBy.users',
+    )
+    expect(() => defineMethod({ method: 'a', startableBy: {} })).toThrow(
+      'job a: startableBy must name roles or users',
+    )
+    // @ts-expect-error: plain JavaScript may say anything
+    expect(() => defineMethod({ method: 'a', privileged: 'yes' })).toThrow('job a: privileged')
   })
 
   test.each([

@@ -1,7 +1,8 @@
 import type { LaneName } from '@offstage/proto/lanes'
+import type { RoleName } from '@offstage/proto/roles'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
-export type { LaneName }
+export type { LaneName, RoleName }
 
 /** When and how often a failed attempt is repeated (row J16). */
 export interface RetryOptions {
@@ -27,6 +28,14 @@ export interface DeadlineOptions {
   readonly totalMs?: number
   /** Longest silence (no progress, message or heartbeat); past it the attempt fails. Refused so far, NOT_IMPLEMENTED. */
   readonly heartbeatMs?: number
+}
+
+/** Who may start a method: whoever is named by either, and administrators always (row J5). */
+export interface StartableBy {
+  /** Such as `['operator', 'service']`. */
+  readonly roles?: readonly RoleName[]
+  /** Users; `*` stands for any characters. At most 100. */
+  readonly users?: readonly string[]
 }
 
 /**
@@ -59,6 +68,13 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
   readonly retry?: RetryOptions
   /** Deadlines where a start names none. Default: none. */
   readonly deadlines?: DeadlineOptions
+  /** Who may start it; others are refused with METHOD_NOT_STARTABLE (row J5). Default: whoever may start jobs. */
+  readonly startableBy?: StartableBy
+  /**
+   * The handler acts with the rights of a service, on temp values of others too (row J5). The job, its children and what it puts into
+   * storage stay the user's. Default false.
+   */
+  readonly privileged?: boolean
 }
 
 /** What callers pass to a job or method: `ParamsOf<typeof delayReport>`. */

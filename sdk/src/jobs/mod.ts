@@ -12,6 +12,8 @@ export type {
   ParamsOf,
   ResultOf,
   RetryOptions,
+  RoleName,
+  StartableBy,
 } from './method.ts'
 export { NotEncodableError } from './not-encodable.ts'
 export { pathsOf, withoutOwnFrames } from './own-frames.ts'
@@ -25,4 +27,4 @@ export {
   JSON_TYPE,
   jsonText,
 } from './payload.ts'
-export { deadlinesFrom, laneFrom, retryPolicyFrom } from './policies.ts'
+export { deadlinesFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'

@@ -1,6 +1,11 @@
 /** How options of definitions and starts look on the wire. */
 import { durationFrom } from '@offstage/proto/durations'
-import { type Deadlines, Lane, type RetryPolicy } from '@offstage/proto/jobs'
+import {
+  type Deadlines,
+  Lane,
+  type RetryPolicy,
+  type StartableBy as WireStartableBy,
+} from '@offstage/proto/jobs'
 import { LANE_DEFAULT, LANES, type LaneName, laneNameOf } from '@offstage/proto/lanes'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { DeadlineOptions, RetryOptions } from './method.ts'
@@ -26,6 +31,16 @@ export function retryPolicyFrom(options: RetryOptions | undefined): RetryPolicy 
     maxBackoff: durationFrom(options.backoffMsMax ?? backoffMsMaxDefault(initialBackoffMs)),
     jitter: options.jitter ?? RETRY_DEFAULTS.jitter,
   }
+}
+
+interface Starters {
+  readonly roles?: readonly string[]
+  readonly users?: readonly string[]
+}
+
+/** Unset stays unset: whoever may start jobs. */
+export function startersFrom(starters: Starters | undefined): WireStartableBy | undefined {
+  return starters && { roles: [...(starters.roles ?? [])], users: [...(starters.users ?? [])] }
 }
 
 /** Unset limits stay unset (row J17). */

@@ -52,6 +52,27 @@ describe('each limit of a hello holds: what is at it is taken, what is one beyon
       method({ resultSchema: schema(65_537) }),
     ],
     [
+      'hello.methods[0].startable_by.users',
+      method({ startableBy: { users: Array(100).fill('a') } }),
+      method({ startableBy: { users: Array(101).fill('a') } }),
+    ],
+    [
+      'hello.methods[0].startable_by.users[0]',
+      method({ startableBy: { users: [text(255)] } }),
+      method({ startableBy: { users: [text(256)] } }),
+    ],
+    [
+      'hello.methods[0].startable_by.users[1]',
+      method({ startableBy: { users: ['*'] } }),
+      method({ startableBy: { users: ['*', ''] } }),
+    ],
+    [
+      'hello.methods[0].startable_by.roles[0]',
+      method({ startableBy: { roles: ['operator'] } }),
+      method({ startableBy: { roles: ['boss'] } }),
+    ],
+    ['hello.methods[0].startable_by', method({}), method({ startableBy: {} })],
+    [
       'hello.lanes[0].slots',
       { lanes: [{ lane: 1, slots: LIMITS.laneSlotsMax }] },
       { lanes: [{ lane: 1, slots: LIMITS.laneSlotsMax + 1 }] },

@@ -57,6 +57,25 @@ export function methodUnknown(
   })
 }
 
+export function attachNotAllowed(methods: readonly string[]): Refusal {
+  const named = methods.slice(0, 10).join(', ')
+  const more = methods.length > 10 ? ` and ${methods.length - 10} more` : ''
+  return new Refusal({
+    reason: 'ATTACH_NOT_ALLOWED',
+    message: `you may not attach with the methods ${named}${more}: attach.methods of your grant names none that fits`,
+    metadata: { methods: named },
+  })
+}
+
+export function methodNotStartable(method: string, roles: readonly string[]): Refusal {
+  const who = roles.length === 0 ? 'users it names' : `the roles ${roles.join(', ')}`
+  return new Refusal({
+    reason: 'METHOD_NOT_STARTABLE',
+    message: `the method "${method}" may be started by ${who} and administrators, and you are none of them`,
+    metadata: { method, roles: roles.join(',') },
+  })
+}
+
 /** `holder`: the job that holds it, where it exists for the caller. */
 export function keyTaken(key: string, holder: ExistingJob | undefined): Refusal {
   if (holder === undefined) {

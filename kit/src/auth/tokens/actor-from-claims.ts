@@ -1,8 +1,9 @@
 import { LIMITS } from '@offstage/proto/limits'
 import type { JWTPayload } from 'jose'
 import type { Actor } from '../actor.ts'
+import { fits } from '../pattern.ts'
 import { ROLES, type Role } from '../rights.ts'
-import type { Grant, IssuerConfig } from './identity-schema.ts'
+import type { IssuerConfig } from './identity-schema.ts'
 import { tokenRefusal } from './token-refusals.ts'
 
 /** Who a verified token speaks for. What the first fitting grant says stands in place of the claims. */
@@ -13,26 +14,12 @@ export function actorFromClaims(claims: JWTPayload, issuer: IssuerConfig): Actor
   const roles = grant?.roles ?? rolesIn(wordsIn(claims, issuer.rolesClaim))
   const namespaces = grant?.namespaces ?? namespacesIn(wordsIn(claims, issuer.namespacesClaim))
   if (namespaces.length === 0) throw tokenRefusal('TOKEN_NO_NAMESPACE')
-  return { user, roles, namespaces }
+  const { attach } = grant ?? {}
+  return attach === undefined ? { user, roles, namespaces } : { user, roles, namespaces, attach }
 }
 
 function isUser(text: string): boolean {
   return text !== '' && text.length <= LIMITS.ownerCharactersMax && !/\p{Cc}/u.test(text)
-}
-
-/** Whether the subject is the pattern, in which `*` stands for any characters. */
-export function fits(pattern: Grant['subject'], subject: string): boolean {
-  const [first = '', ...others] = pattern.split('*')
-  const last = others.pop()
-  if (last === undefined) return pattern === subject
-  if (!subject.startsWith(first)) return false
-  let from = first.length
-  for (const part of others) {
-    const at = subject.indexOf(part, from)
-    if (at === -1) return false
-    from = at + part.length
-  }
-  return subject.length - last.length >= from && subject.endsWith(last)
 }
 
 /** Issuers name roles of other systems too. */

@@ -46,6 +46,11 @@ const grant = z
     roles: z.array(z.enum(ROLES, `must be one of ${ROLES.join(', ')}`)).optional(),
     /** Absent: what the namespaces claim says. */
     namespaces: z.union([z.literal('all'), z.array(text)], 'must be "all" or a list').optional(),
+    /** What an executor may attach with; in the names of methods `*` stands for any characters. Absent: with everything. */
+    attach: z
+      .strictObject({ methods: z.array(text).min(1, 'must name at least one') })
+      .readonly()
+      .optional(),
   })
   .readonly()
 

@@ -64,7 +64,12 @@ test('claims may have other names, lie within others, and be words with spaces b
 
 test('a token as Kubernetes projects it works by grants; the first that fits counts', async () => {
   const grants = [
-    { subject: 'system:serviceaccount:apps:runner', roles: ['executor'], namespaces: 'all' },
+    {
+      subject: 'system:serviceaccount:apps:runner',
+      roles: ['executor'],
+      namespaces: 'all',
+      attach: { methods: ['reports.*'] },
+    },
     { subject: 'system:serviceaccount:apps:*', roles: ['service'], namespaces: ['default'] },
     { subject: '*', roles: ['admin'], namespaces: 'all' },
   ]
@@ -81,6 +86,7 @@ test('a token as Kubernetes projects it works by grants; the first that fits cou
   expect(await it.authenticate(await tokenOf('runner'))).toMatchObject({
     roles: ['executor'],
     namespaces: 'all',
+    attach: { methods: ['reports.*'] },
   })
   expect(await it.authenticate(await tokenOf('web'))).toMatchObject({
     roles: ['service'],

@@ -10,6 +10,14 @@ export interface MethodAnnouncement {
   readonly lane: LaneName
   readonly retry?: RetryTerms
   readonly deadlines?: DeadlineTerms
+  readonly startableBy?: StarterTerms
+  readonly privileged?: boolean
+}
+
+/** Who may start it (row J5). */
+export interface StarterTerms {
+  readonly roles?: readonly string[]
+  readonly users?: readonly string[]
 }
 
 /** The retry policy when a start names none (row J16). */

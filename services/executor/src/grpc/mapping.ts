@@ -11,7 +11,13 @@ import type {
 } from '@offstage/proto/executor'
 import { type JobError, MessageSeverity, type Payload } from '@offstage/proto/jobs'
 import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
-import { deadlinesFrom, JSON_TYPE, laneFrom, retryPolicyFrom } from '@offstage/sdk/jobs'
+import {
+  deadlinesFrom,
+  JSON_TYPE,
+  laneFrom,
+  retryPolicyFrom,
+  startersFrom,
+} from '@offstage/sdk/jobs'
 import {
   type AttemptOrder,
   type AttemptOutcome,
@@ -155,6 +161,8 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     lane: laneFrom(method.lane),
     retryPolicy: retryPolicyFrom(method.retry),
     deadlines: deadlinesFrom(method.deadlines),
+    startableBy: startersFrom(method.startableBy),
+    privileged: method.privileged,
   }
 }
 

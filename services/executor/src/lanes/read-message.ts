@@ -144,11 +144,14 @@ function isMessage(note: unknown): note is MessageNote {
 function isAnnouncement(method: unknown): method is MethodAnnouncement {
   if (!isObject(method)) return false
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
+  const { startableBy, privileged } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
     LANE_NAMES.some((known) => known === lane) &&
     isOptional(retry, isObject) &&
-    isOptional(deadlines, isObject)
+    isOptional(deadlines, isObject) &&
+    isOptional(startableBy, isObject) &&
+    isOptional(privileged, (value) => typeof value === 'boolean')
   )
 }
 

@@ -6,6 +6,7 @@ import type { MethodAnnouncement } from '../domain/method.ts'
 /** What an executor tells of a job it can run. */
 export function announcementOf(definition: JobDefinition): MethodAnnouncement {
   const { method, description = '', lane = 'inline', retry, deadlines } = definition
+  const { startableBy, privileged } = definition
   return {
     name: method,
     description,
@@ -14,6 +15,8 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
     lane,
     ...(retry === undefined ? {} : { retry: { ...retry } }),
     ...(deadlines === undefined ? {} : { deadlines: { ...deadlines } }),
+    ...(startableBy === undefined ? {} : { startableBy: structuredClone(startableBy) }),
+    ...(privileged ? { privileged } : {}),
   }
 }
 

@@ -24,7 +24,6 @@ async function setup(store: Partial<JobStore> = {}) {
   const attachment = new Attachment({
     id: randomUUID(),
     sessionId: randomUUID(),
-    sessionKey: randomUUID(),
     namespace: 'default',
     name: 'test',
     methods: [method],

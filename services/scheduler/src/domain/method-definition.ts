@@ -2,6 +2,13 @@
 import type { SlotLane } from './lane.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
+/** Who may start a method: whoever is named by either. */
+export interface StartableBy {
+  readonly roles: readonly string[]
+  /** `*` stands for any characters. */
+  readonly users: readonly string[]
+}
+
 /** What starts that say nothing else take from it. */
 export interface MethodTerms {
   readonly name: string
@@ -9,6 +16,10 @@ export interface MethodTerms {
   readonly retry?: RetryPolicy
   readonly queueDeadlineMs?: number
   readonly attemptDeadlineMs?: number
+  /** Undefined: whoever may start jobs. */
+  readonly startableBy?: StartableBy
+  /** Its handler acts with the rights of a service. */
+  readonly privileged?: boolean
 }
 
 export interface MethodDefinition extends MethodTerms {

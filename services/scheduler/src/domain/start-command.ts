@@ -45,6 +45,8 @@ export interface StartOptions {
   readonly tracestate?: string
   /** The parameters' value in temp storage ends with the job. */
   readonly paramsOwned?: boolean
+  /** The handler acts with the rights of a service: the method's word, never the caller's. */
+  readonly privileged?: boolean
 }
 
 /** What a start says that whoever runs the job is told, as it is. */

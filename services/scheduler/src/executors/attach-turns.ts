@@ -7,7 +7,6 @@
  *  2. A stream that ends while it waits takes no turn.
  */
 import { attachElsewhere } from '../refusals.ts'
-import type { SessionKey } from './session-key.ts'
 
 interface Waiting {
   readonly begin: () => void
@@ -16,33 +15,33 @@ interface Waiting {
 
 export class AttachTurns {
   readonly #max: number
-  readonly #busy = new Set<SessionKey>()
+  readonly #busy = new Set<string>()
   /** By session, in the order of arrival. */
-  readonly #waiting = new Map<SessionKey, Waiting>()
+  readonly #waiting = new Map<string, Waiting>()
 
   constructor(max: number) {
     this.#max = max
   }
 
-  async take<T>(session: SessionKey, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#turn(session, signal)
+  async take<T>(sessionId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.#turn(sessionId, signal)
     try {
       return await work()
     } finally {
-      this.#busy.delete(session)
+      this.#busy.delete(sessionId)
       this.#admit()
     }
   }
 
-  async #turn(session: SessionKey, signal: AbortSignal): Promise<void> {
+  async #turn(sessionId: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    this.#waiting.get(session)?.refuse(attachElsewhere())
+    this.#waiting.get(sessionId)?.refuse(attachElsewhere())
     const turn = Promise.withResolvers<void>()
     const waiting = { begin: turn.resolve, refuse: turn.reject }
-    this.#waiting.delete(session)
-    this.#waiting.set(session, waiting)
+    this.#waiting.delete(sessionId)
+    this.#waiting.set(sessionId, waiting)
     const giveUp = () => {
-      if (this.#waiting.get(session) === waiting) this.#waiting.delete(session)
+      if (this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId)
       turn.reject(signal.reason)
     }
     signal.addEventListener('abort', giveUp, { once: true })
@@ -55,11 +54,11 @@ export class AttachTurns {
   }
 
   #admit(): void {
-    for (const [session, { begin }] of this.#waiting) {
+    for (const [sessionId, { begin }] of this.#waiting) {
       if (this.#busy.size >= this.#max) return
-      if (this.#busy.has(session)) continue
-      this.#waiting.delete(session)
-      this.#busy.add(session)
+      if (this.#busy.has(sessionId)) continue
+      this.#waiting.delete(sessionId)
+      this.#busy.add(sessionId)
       begin()
     }
   }

@@ -8,7 +8,6 @@ function attached() {
   const attachment = new Attachment({
     id: randomUUID(),
     sessionId: randomUUID(),
-    sessionKey: randomUUID(),
     namespace: 'default',
     name: 'test',
     methods: [],

@@ -112,6 +112,6 @@ export class Methods {
 }
 
 function termsOf(definition: MethodDefinition): MethodTerms {
-  const { name, lane, retry, queueDeadlineMs, attemptDeadlineMs } = definition
-  return { name, lane, retry, queueDeadlineMs, attemptDeadlineMs }
+  const { description: _d, paramsSchema: _p, resultSchema: _r, ...terms } = definition
+  return terms
 }

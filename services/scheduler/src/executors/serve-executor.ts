@@ -28,7 +28,6 @@ import type { Intake } from './intake.ts'
 import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './send-cancels.ts'
-import type { SessionKey } from './session-key.ts'
 
 /** Streams that attach at once. They take connections which lease renewals need too. */
 const ATTACHING_MAX = 2
@@ -37,8 +36,7 @@ const ATTACHMENTS_MAX = 10_000
 
 export interface Hello {
   readonly sessionId: string
-  readonly sessionKey: SessionKey
-  readonly lostSessionKey: SessionKey | undefined
+  readonly lostSessionId: string
   readonly namespace: string
   readonly name: string
   readonly software: string
@@ -96,7 +94,7 @@ export type ServeExecutor = (hello: Hello, stream: ExecutorStream) => Promise<Ex
 export function createServeExecutor(options: ServeExecutorOptions): ServeExecutor {
   const turns = new AttachTurns(ATTACHING_MAX)
   return (hello, stream) =>
-    turns.take(hello.sessionKey, stream.signal, () => attach(options, hello, stream))
+    turns.take(hello.sessionId, stream.signal, () => attach(options, hello, stream))
 }
 
 async function attach(
@@ -108,7 +106,7 @@ async function attach(
   if (!attachments.open) throw attachElsewhere()
   if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
   const attachment = new Attachment({ ...hello, id: options.newId(), ...stream })
-  endStreamsOf(options, hello.sessionKey)
+  endStreamsOf(options, hello.sessionId)
   await methods.announce(hello.namespace, hello.methods)
   await adopt(options, attachment, hello)
   // Its row is left to the sweep.
@@ -136,9 +134,9 @@ function identityOf({ id, sessionId, namespace, name }: Attachment) {
 }
 
 /** Invariant 3. What is on its way to the executor is in its hello, or is requeued. */
-function endStreamsOf({ attachments }: ServeExecutorOptions, sessionKey: SessionKey): void {
+function endStreamsOf({ attachments }: ServeExecutorOptions, sessionId: string): void {
   for (const attachment of attachments.all()) {
-    if (attachment.sessionKey !== sessionKey) continue
+    if (attachment.sessionId !== sessionId) continue
     attachment.detach()
     attachments.remove(attachment)
     attachment.close()

@@ -1,5 +1,5 @@
 /** Where the hello of an executor becomes what the scheduler knows of it, or is refused, naming what is wrong (guarantee 6). */
-import type { Actor } from '@offstage/kit/auth'
+import { type Actor, fits, ROLES } from '@offstage/kit/auth'
 import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/executor'
 import {
@@ -13,11 +13,10 @@ import { laneNameOf } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import { isJobId } from '../domain/ids.ts'
 import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
-import type { MethodDefinition } from '../domain/method-definition.ts'
+import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
 import { noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
-import { sessionKeyOf } from '../executors/session-key.ts'
-import { invalidField, invalidFields, notImplemented } from '../refusals.ts'
+import { attachNotAllowed, invalidField, invalidFields, notImplemented } from '../refusals.ts'
 import { namespaceFor, retryFrom } from './mapping.ts'
 
 /** What is wrong has to fit into the answer. */
@@ -37,12 +36,10 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   })
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   const namespace = namespaceFor(actor, hello.namespace)
-  const { sessionId, lostSessionId } = hello
-  const keyOf = (id: string) => sessionKeyOf({ user: actor.user, namespace, sessionId: id })
+  refuseUngranted(actor, methods)
   return {
-    sessionId,
-    sessionKey: keyOf(sessionId),
-    lostSessionKey: lostSessionId === '' ? undefined : keyOf(lostSessionId),
+    sessionId: hello.sessionId,
+    lostSessionId: hello.lostSessionId,
     namespace,
     name: hello.name,
     software: hello.software,
@@ -51,6 +48,14 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     lanes: hello.lanes.flatMap(({ lane, slots }) => (isSlotLane(lane) ? [{ lane, slots }] : [])),
     running: hello.running,
   }
+}
+
+/** Whoever announces a method gets its jobs, and says who may start it: so what may be announced can be held to names. */
+function refuseUngranted({ attach }: Actor, methods: readonly MethodDefinition[]): void {
+  if (attach === undefined) return
+  const granted = (name: string) => attach.methods.some((pattern) => fits(pattern, name))
+  const others = methods.map(({ name }) => name).filter((name) => !granted(name))
+  if (others.length > 0) throw attachNotAllowed(others)
 }
 
 function noteSession(hello: proto.Hello, note: Note): void {
@@ -98,11 +103,28 @@ function noteMethods(hello: proto.Hello, methods: readonly MethodDefinition[], n
     told('description', textFault(method.description, LIMITS.descriptionCharactersMax))
     told('params_schema', schemaFault(method.paramsSchema))
     told('result_schema', schemaFault(method.resultSchema))
+    if (method.startableBy !== undefined) noteStarters(method.startableBy, told)
     if (!isJobLane(said)) told('lane', 'is not a known value')
     else if (!lanes.has(lane)) {
       told('lane', `is ${wireName(lane)}, of which this session announces no slots`)
     }
     noteLimits(method, told)
+  }
+}
+
+function noteStarters({ roles, users }: StartableBy, note: Note): void {
+  if (roles.length + users.length === 0) note('startable_by', 'must name roles or users')
+  for (const [index, role] of roles.entries()) {
+    if (ROLES.some((known) => known === role)) continue
+    note(`startable_by.roles[${index}]`, `must be one of ${ROLES.join(', ')}`)
+    break
+  }
+  if (users.length > LIMITS.startersMax) {
+    note('startable_by.users', `must be at most ${LIMITS.startersMax}`)
+  }
+  for (const [index, user] of users.slice(0, LIMITS.startersMax).entries()) {
+    const fault = user === '' ? 'must not be empty' : textFault(user, LIMITS.ownerCharactersMax)
+    note(`startable_by.users[${index}]`, fault)
   }
 }
 
@@ -142,5 +164,7 @@ function methodFrom(method: proto.MethodDefinition, index: number): MethodDefini
     retry: retryFrom(method.retryPolicy),
     queueDeadlineMs: msFrom(method.deadlines?.queue),
     attemptDeadlineMs: msFrom(method.deadlines?.attempt),
+    startableBy: method.startableBy,
+    privileged: method.privileged || undefined,
   }
 }

@@ -253,5 +253,6 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
     pool: '',
     payloadHidden: job.payloadHidden,
+    privileged: options.privileged,
   }
 }

@@ -34,7 +34,12 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
       const { job: spec } = request
       if (spec === undefined) throw invalidField('job', 'is required')
       const command = startCommandFrom(spec, originOf(request, context))
-      const [started] = await use.startJobs([command], inlineWaitOf(request), context.signal)
+      const [started] = await use.startJobs(
+        context.actor,
+        [command],
+        inlineWaitOf(request),
+        context.signal,
+      )
       return { job: started && map.startedTo(started) }
     }),
 
@@ -46,7 +51,12 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
       const origin = originOf(request, context)
       const commands = jobs.map((spec) => attempt(() => startCommandFrom(spec, origin)))
       const good = commands.flatMap((command) => ('error' in command ? [] : [command]))
-      const started = await use.startJobs(good, inlineWaitOf(request), context.signal)
+      const started = await use.startJobs(
+        context.actor,
+        good,
+        inlineWaitOf(request),
+        context.signal,
+      )
       let next = 0
       const hasRoom = createRoom()
       return {

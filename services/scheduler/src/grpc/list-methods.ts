@@ -1,8 +1,10 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
+import { type Actor, may, mayForOthers } from '@offstage/kit/auth'
 import { type Guarded, pageTokenAt, positionFrom, unary } from '@offstage/kit/grpc'
 import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
+import { mayStart } from '../jobs/may-start.ts'
 import type { KnownMethod, MethodStore } from '../ports.ts'
 import { namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 
@@ -20,7 +22,7 @@ export function listMethods(
     const more = found.length > page.length
     const last = page.at(-1)?.definition.name ?? ''
     return {
-      methods: page.map(methodTo),
+      methods: page.map((method) => methodTo(method, actor)),
       nextPageToken: more ? pageTokenAt(last, listing) : '',
     }
   })
@@ -28,12 +30,17 @@ export function listMethods(
 
 /** An upper bound: a UTF-16 unit takes three bytes at most. */
 function methodBytes({ definition }: KnownMethod): number {
-  const { name, description, paramsSchema, resultSchema } = definition
-  return 200 + 3 * (name.length + description.length + paramsSchema.length + resultSchema.length)
+  const { name, description, paramsSchema, resultSchema, startableBy } = definition
+  const starters = startableBy?.users.reduce((sum, user) => sum + 3 * user.length + 4, 0) ?? 0
+  return (
+    300 +
+    starters +
+    3 * (name.length + description.length + paramsSchema.length + resultSchema.length)
+  )
 }
 
-function methodTo({ definition, paused, executors }: KnownMethod): proto.Method {
-  const { name, description, paramsSchema, resultSchema, lane, retry } = definition
+function methodTo({ definition, paused, executors }: KnownMethod, actor: Actor): proto.Method {
+  const { name, description, paramsSchema, resultSchema, lane, retry, startableBy } = definition
   const { queueDeadlineMs, attemptDeadlineMs } = definition
   const deadlines = {
     queue: durationFrom(queueDeadlineMs),
@@ -51,5 +58,11 @@ function methodTo({ definition, paused, executors }: KnownMethod): proto.Method 
     deadlines: queueDeadlineMs || attemptDeadlineMs ? deadlines : undefined,
     paused,
     executorCount: executors,
+    startableBy: startableBy && {
+      roles: [...startableBy.roles],
+      users: mayForOthers(actor, 'jobs.read') ? [...startableBy.users] : [],
+    },
+    privileged: definition.privileged,
+    startable: may(actor, 'jobs.start') && mayStart(actor, definition),
   }
 }

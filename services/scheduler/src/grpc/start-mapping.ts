@@ -87,7 +87,7 @@ function refuseUnsupported(spec: proto.JobSpec): void {
 }
 
 type OptionsFrom = {
-  readonly [K in keyof StartOptions]-?: (
+  readonly [K in Exclude<keyof StartOptions, 'privileged'>]-?: (
     spec: proto.JobSpec,
     tracestate: string,
   ) => StartOptions[K] | undefined

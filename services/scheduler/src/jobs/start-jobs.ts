@@ -1,4 +1,5 @@
 /** Starting jobs and, when asked, waiting inline for their end (rows J1, J4, J19, L1). */
+import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
@@ -6,9 +7,10 @@ import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
 import type { Methods } from '../executors/methods.ts'
-import { invalidFields, methodUnknown } from '../refusals.ts'
+import { invalidFields, methodNotStartable, methodUnknown } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+import { mayStart } from './may-start.ts'
 
 export interface StartJobsOptions {
   readonly starts: Starts
@@ -27,17 +29,21 @@ export interface StartedJob {
 
 export type Started = StartedJob | { readonly refusal: Refusal }
 
+/** All commands are the actor's. */
 export type StartJobs = (
+  actor: Actor,
   commands: readonly StartCommand[],
   inlineWaitMs: number,
   signal: AbortSignal,
 ) => Promise<Started[]>
 
 export function createStartJobs(options: StartJobsOptions): StartJobs {
-  return async (commands, inlineWaitMs, signal) => {
+  return async (actor, commands, inlineWaitMs, signal) => {
     // Refused before anything is started: a start that is recorded must be answered as such.
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length)
-    const checked = await Promise.all(commands.map((command) => check(options.methods, command)))
+    const checked = await Promise.all(
+      commands.map((command) => check(options.methods, actor, command)),
+    )
     using waiter = inlineWaitMs > 0 ? new Waiter(options.feed, options.readStandings) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
@@ -98,34 +104,40 @@ function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefine
   return { id: outcome.id, state: standing?.state ?? outcome.state, existing: false, standing }
 }
 
+type Checked = StartCommand | { readonly refusal: Refusal }
+
 /** The command with the method's defaults, or why it cannot be started. */
-function check(
-  methods: Methods,
-  command: StartCommand,
-): StartCommand | { refusal: Refusal } | Promise<StartCommand | { refusal: Refusal }> {
+function check(methods: Methods, actor: Actor, command: StartCommand): Checked | Promise<Checked> {
   const violations = violationsOf(command)
   if (violations.length > 0) return { refusal: invalidFields(violations) }
   const definition = methods.peek(command.namespace, command.method)
-  if (definition !== undefined) return withDefaults(command, definition)
-  return lookUp(methods, command)
+  if (definition !== undefined) return withTerms(actor, command, definition)
+  return lookUp(methods, actor, command)
 }
 
-async function lookUp(
-  methods: Methods,
-  command: StartCommand,
-): Promise<StartCommand | { refusal: Refusal }> {
+async function lookUp(methods: Methods, actor: Actor, command: StartCommand): Promise<Checked> {
   const { namespace, method } = command
   const found = await methods.find(namespace, method)
-  if (found !== undefined) return withDefaults(command, found)
+  if (found !== undefined) return withTerms(actor, command, found)
   return { refusal: methodUnknown(namespace, method, await methods.names(namespace)) }
 }
 
-/** What the start leaves open is taken from the method's definition; its lane is known to the executor. */
-function withDefaults(command: StartCommand, definition: MethodTerms): StartCommand {
-  const { retry, queueDeadlineMs, attemptDeadlineMs } = definition
+/**
+ * What the start leaves open is taken from the method's definition, and that it runs privileged from there alone; its lane is known to
+ * the executor.
+ */
+function withTerms(actor: Actor, command: StartCommand, definition: MethodTerms): Checked {
+  if (!mayStart(actor, definition)) {
+    const { name, startableBy } = definition
+    return { refusal: methodNotStartable(name, startableBy?.roles ?? []) }
+  }
+  const { retry, queueDeadlineMs, attemptDeadlineMs, privileged } = definition
   const plain =
-    retry === undefined && queueDeadlineMs === undefined && attemptDeadlineMs === undefined
+    retry === undefined &&
+    queueDeadlineMs === undefined &&
+    attemptDeadlineMs === undefined &&
+    !privileged
   if (plain) return command
   const defaults: StartOptions = { retry, queueDeadlineMs, attemptDeadlineMs }
-  return { ...command, options: { ...defaults, ...command.options } }
+  return { ...command, options: { ...defaults, ...command.options, privileged } }
 }

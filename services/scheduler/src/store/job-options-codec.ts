@@ -15,6 +15,7 @@ const OPTIONS = createShape<StartOptions>('job options', 1, {
   queueDeadlineMs: number,
   tracestate: text,
   paramsOwned: flag,
+  privileged: flag,
 })
 
 export function storedOptions(options: StartOptions | undefined) {

@@ -51,8 +51,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
     const attachment = {
       id,
       sessionId,
-      sessionKey: sessionId,
-      lostSessionKey: undefined,
+      lostSessionId: '',
       namespace: 'default',
       name: 'x',
       scheduler: 'x',

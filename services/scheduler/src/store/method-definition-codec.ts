@@ -1,8 +1,18 @@
 /** What `methods.definition` holds. SQL reads `lane` of it, and leaves out the long texts (methods.ts). */
 import { SLOT_LANES } from '../domain/lane.ts'
-import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
+import type { MethodDefinition, MethodTerms, StartableBy } from '../domain/method-definition.ts'
 import { retry } from './retry-codec.ts'
-import { createShape, type Fields, number, oneOf, required, text } from './stored-shape.ts'
+import {
+  createShape,
+  type Fields,
+  flag,
+  nested,
+  number,
+  oneOf,
+  required,
+  text,
+  texts,
+} from './stored-shape.ts'
 
 const TERMS: Fields<MethodTerms> = {
   name: required(text),
@@ -10,6 +20,11 @@ const TERMS: Fields<MethodTerms> = {
   retry,
   queueDeadlineMs: number,
   attemptDeadlineMs: number,
+  startableBy: nested<StartableBy>('starters of methods', {
+    roles: required(texts),
+    users: required(texts),
+  }),
+  privileged: flag,
 }
 
 const TERMS_SHAPE = createShape<MethodTerms>('method definitions', 1, TERMS)

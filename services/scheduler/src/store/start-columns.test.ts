@@ -30,6 +30,7 @@ const OPTIONS: Required<StartOptions> = {
   queueDeadlineMs: 3_600_000,
   tracestate: 'a=b',
   paramsOwned: true,
+  privileged: true,
 }
 
 /** Without a parent, which the test makes. */

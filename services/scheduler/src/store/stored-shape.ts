@@ -103,6 +103,11 @@ export const text: Field<string> = {
   read: (stored) => (typeof stored === 'string' ? stored : undefined),
 }
 
+export const texts: Field<readonly string[]> = {
+  read: (stored) =>
+    Array.isArray(stored) && stored.every((each) => typeof each === 'string') ? stored : undefined,
+}
+
 export const number: Field<number> = {
   read: (stored) => (typeof stored === 'number' ? stored : undefined),
 }

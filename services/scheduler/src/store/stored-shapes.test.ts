@@ -35,10 +35,11 @@ const OPTIONS: Required<StartOptions> = {
   queueDeadlineMs: 1000,
   tracestate: 'a=b',
   paramsOwned: true,
+  privileged: true,
 }
 const STORED_OPTIONS = `{"v":1,"displayName":"Nightly report","scope":"s-1","resultAddress":"ost://a/1",\
 "wantAdditionalResult":true,"additionalResultAddress":"ost://a/2","cancelWithParent":true,"retry":${STORED_RETRY},\
-"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"tracestate":"a=b","paramsOwned":true}`
+"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"tracestate":"a=b","paramsOwned":true,"privileged":true}`
 
 const DEFINITION: MethodDefinition = {
   name: 'report.build',
@@ -46,12 +47,14 @@ const DEFINITION: MethodDefinition = {
   retry: RETRY,
   queueDeadlineMs: 1000,
   attemptDeadlineMs: 60000,
+  startableBy: { roles: ['operator'], users: ['build-*'] },
+  privileged: true,
   description: 'Builds',
   paramsSchema: '{}',
   resultSchema: '',
 }
 const STORED_TERMS = `{"v":1,"name":"report.build","lane":3,"retry":${STORED_RETRY},"queueDeadlineMs":1000,\
-"attemptDeadlineMs":60000`
+"attemptDeadlineMs":60000,"startableBy":{"roles":["operator"],"users":["build-*"]},"privileged":true`
 const STORED_DEFINITION = `${STORED_TERMS},"description":"Builds","paramsSchema":"{}","resultSchema":""}`
 
 const ERROR: JobError = { brief: 'No.', detail: 'at x', reason: 'NO', retryable: true }

@@ -22,7 +22,16 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Struct } from "../../../google/protobuf/struct.ts";
-import { Deadlines, JobError, Lane, MessageSeverity, Payload, Progress, RetryPolicy } from "../../jobs/v1/job.ts";
+import {
+  Deadlines,
+  JobError,
+  Lane,
+  MessageSeverity,
+  Payload,
+  Progress,
+  RetryPolicy,
+  StartableBy,
+} from "../../jobs/v1/job.ts";
 
 /** What an executor says. Any of the fields may be set together. */
 export interface AttachRequest {
@@ -50,10 +59,7 @@ export interface AttachRequest {
 
 /** Introduces an executor session. What is missing or wrong in it ends the stream with INVALID_FIELD, naming it. */
 export interface Hello {
-  /**
-   * UUID, new for each process start; the same when a broken stream is opened again. It names the session to its executor alone:
-   * with another identity, or in another namespace, it is another session.
-   */
+  /** UUID, new for each process start; the same when a broken stream is opened again. */
   sessionId: string;
   /** The namespace it serves. Default "default". */
   namespace: string;
@@ -103,7 +109,15 @@ export interface MethodDefinition {
     | RetryPolicy
     | undefined;
   /** Deadlines where a start names none. */
-  deadlines: Deadlines | undefined;
+  deadlines:
+    | Deadlines
+    | undefined;
+  /** Who may start it (row J5), by roles, users or both; others are refused with METHOD_NOT_STARTABLE. Default: whoever may start jobs. */
+  startableBy?:
+    | StartableBy
+    | undefined;
+  /** Its handler acts with the rights of a service: on temp values of others too (row J5). Its jobs and what it makes stay the user's. */
+  privileged?: boolean | undefined;
 }
 
 /** How many jobs a lane runs at once. */
@@ -799,6 +813,8 @@ function createBaseMethodDefinition(): MethodDefinition {
     lane: 0,
     retryPolicy: undefined,
     deadlines: undefined,
+    startableBy: undefined,
+    privileged: undefined,
   };
 }
 
@@ -824,6 +840,12 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     }
     if (message.deadlines !== undefined) {
       Deadlines.encode(message.deadlines, writer.uint32(58).fork()).join();
+    }
+    if (message.startableBy !== undefined) {
+      StartableBy.encode(message.startableBy, writer.uint32(66).fork()).join();
+    }
+    if (message.privileged !== undefined) {
+      writer.uint32(72).bool(message.privileged);
     }
     return writer;
   },
@@ -897,6 +919,22 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
             message.deadlines = Deadlines.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.startableBy = StartableBy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -925,6 +963,10 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     message.deadlines = (object.deadlines !== undefined && object.deadlines !== null)
       ? Deadlines.fromPartial(object.deadlines)
       : undefined;
+    message.startableBy = (object.startableBy !== undefined && object.startableBy !== null)
+      ? StartableBy.fromPartial(object.startableBy)
+      : undefined;
+    message.privileged = object.privileged ?? undefined;
     return message;
   },
 };

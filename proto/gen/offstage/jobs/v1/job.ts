@@ -341,6 +341,14 @@ export interface JobAttempt {
   errorBrief: string;
 }
 
+/** Who may start a method (row J5): whoever is named by either. Administrators always may. */
+export interface StartableBy {
+  /** Roles: "operator", "reader", "user", "executor" or "service". */
+  roles: string[];
+  /** Users; "*" stands for any characters. At most 100 entries of 255 characters. */
+  users: string[];
+}
+
 /** What a caller asks for when it starts a job. */
 export interface JobSpec {
   /**
@@ -518,7 +526,11 @@ export interface Job {
    * The caller may see the job and not its payloads (row J23): parameters, results, the details of errors, and text and extra of
    * the progress are left out.
    */
-  payloadHidden?: boolean | undefined;
+  payloadHidden?:
+    | boolean
+    | undefined;
+  /** Its handler acts with the rights of a service, as its method says it does (row J5); `owner` is still the user it runs for. */
+  privileged?: boolean | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -1411,6 +1423,73 @@ export const JobAttempt: MessageFns<JobAttempt> = {
   },
 };
 
+function createBaseStartableBy(): StartableBy {
+  return { roles: [], users: [] };
+}
+
+export const StartableBy: MessageFns<StartableBy> = {
+  encode(message: StartableBy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.roles) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.users) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartableBy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartableBy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.users.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StartableBy>, I>>(base?: I): StartableBy {
+    return StartableBy.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StartableBy>, I>>(object: I): StartableBy {
+    const message = createBaseStartableBy();
+    message.roles = object.roles?.map((e) => e) || [];
+    message.users = object.users?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseJobSpec(): JobSpec {
   return {
     method: "",
@@ -1915,6 +1994,7 @@ function createBaseJob(): Job {
     errorBrief: "",
     pool: "",
     payloadHidden: undefined,
+    privileged: undefined,
   };
 }
 
@@ -2024,6 +2104,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.payloadHidden !== undefined) {
       writer.uint32(272).bool(message.payloadHidden);
+    }
+    if (message.privileged !== undefined) {
+      writer.uint32(280).bool(message.privileged);
     }
     return writer;
   },
@@ -2316,6 +2399,14 @@ export const Job: MessageFns<Job> = {
             message.payloadHidden = reader.bool();
             continue;
           }
+          case 35: {
+            if (tag !== 280) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2387,6 +2478,7 @@ export const Job: MessageFns<Job> = {
     message.errorBrief = object.errorBrief ?? "";
     message.pool = object.pool ?? "";
     message.payloadHidden = object.payloadHidden ?? undefined;
+    message.privileged = object.privileged ?? undefined;
     return message;
   },
 };

@@ -21,7 +21,7 @@ import {
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { Deadlines, JobKind, Lane, RetryPolicy } from "./job.ts";
+import { Deadlines, JobKind, Lane, RetryPolicy, StartableBy } from "./job.ts";
 
 /** How long finished jobs of one kind are kept (row J12); whichever limit is reached first. */
 export interface Retention {
@@ -274,6 +274,16 @@ export interface Method {
   paused: boolean;
   /** How many executor sessions with this method are attached now. */
   executorCount: number;
+  /** Who may start it; not set: whoever may start jobs. `users` are told to those who may see the jobs of others. */
+  startableBy?:
+    | StartableBy
+    | undefined;
+  /** Whether its handler acts with the rights of a service. */
+  privileged?:
+    | boolean
+    | undefined;
+  /** Whether who asks may start it. */
+  startable: boolean;
 }
 
 /** Asks for the methods. */
@@ -2203,6 +2213,9 @@ function createBaseMethod(): Method {
     deadlines: undefined,
     paused: false,
     executorCount: 0,
+    startableBy: undefined,
+    privileged: undefined,
+    startable: false,
   };
 }
 
@@ -2234,6 +2247,15 @@ export const Method: MessageFns<Method> = {
     }
     if (message.executorCount !== 0) {
       writer.uint32(72).int32(message.executorCount);
+    }
+    if (message.startableBy !== undefined) {
+      StartableBy.encode(message.startableBy, writer.uint32(82).fork()).join();
+    }
+    if (message.privileged !== undefined) {
+      writer.uint32(88).bool(message.privileged);
+    }
+    if (message.startable !== false) {
+      writer.uint32(96).bool(message.startable);
     }
     return writer;
   },
@@ -2323,6 +2345,30 @@ export const Method: MessageFns<Method> = {
             message.executorCount = reader.int32();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.startableBy = StartableBy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.startable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2353,6 +2399,11 @@ export const Method: MessageFns<Method> = {
       : undefined;
     message.paused = object.paused ?? false;
     message.executorCount = object.executorCount ?? 0;
+    message.startableBy = (object.startableBy !== undefined && object.startableBy !== null)
+      ? StartableBy.fromPartial(object.startableBy)
+      : undefined;
+    message.privileged = object.privileged ?? undefined;
+    message.startable = object.startable ?? false;
     return message;
   },
 };

@@ -1,0 +1,11 @@
+import { type Actor, fits } from '@offstage/kit/auth'
+import type { MethodTerms } from '../domain/method-definition.ts'
+
+/** Whether a method lets the actor start it (row J5). Most let everybody. */
+export function mayStart({ user, roles }: Actor, { startableBy }: MethodTerms): boolean {
+  if (startableBy === undefined || roles.includes('admin')) return true
+  return (
+    roles.some((role) => startableBy.roles.includes(role)) ||
+    startableBy.users.some((pattern) => fits(pattern, user))
+  )
+}
