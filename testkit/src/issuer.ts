@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
@@ -14,6 +15,10 @@ export interface TestIssuerOptions {
   readonly audience?: string
   /** Default ES256. */
   readonly algorithm?: string
+  /** PEM texts to serve the JWKS over https with. Default: plain http. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  /** The token without which the JWKS is not given. Default: none. */
+  readonly bearer?: string
 }
 
 /** What a token says; the rest as by default. */
@@ -51,11 +56,13 @@ export interface TestIssuer extends AsyncDisposable {
   sign(options: TestTokenOptions): Promise<string>
   /** Makes a new key that signs from now on. `keep`: how many of those before stay served; default all. */
   rotate(keep?: number): Promise<void>
-  /** What the JWKS is answered with: its keys, this status, or nothing at all. */
-  answer(how: 'keys' | number | 'never'): void
+  /** How the JWKS is answered: with its keys, this status, this text, or not at all. */
+  answer(how: Answer): void
   /** Writes an identity file that names this issuer, with what is given added to its entry. */
   identityFile(entry?: object): Promise<string>
 }
+
+type Answer = 'keys' | 'never' | number | { readonly text: string }
 
 interface Key {
   readonly kid: string
@@ -65,27 +72,29 @@ interface Key {
 
 export async function startTestIssuer(options: TestIssuerOptions = {}): Promise<TestIssuer> {
   const { issuer = 'https://issuer.test', audience = 'offstage', algorithm = 'ES256' } = options
+  const { tls, bearer } = options
   const folder = await mkdtemp(join(tmpdir(), 'offstage-issuer-'))
   let made = 0
   let files = 0
   let asked = 0
-  let how: 'keys' | number | 'never' = 'keys'
+  let how: Answer = 'keys'
   let keys: readonly Key[] = []
 
-  const server = createServer((request, response) => {
+  const serve: RequestListener = ({ url, headers }, response) => {
     asked += 1
     if (how === 'never') return
-    if (how !== 'keys' || request.url !== '/jwks') {
-      response.writeHead(how === 'keys' ? 404 : how).end()
-      return
-    }
+    const known = bearer === undefined || headers.authorization === `Bearer ${bearer}`
+    const status = typeof how === 'number' ? how : known ? (url === '/jwks' ? 200 : 404) : 401
     const body = JSON.stringify({ keys: keys.map(({ jwk }) => jwk) })
-    response.writeHead(200, { 'content-type': 'application/json' }).end(body)
-  }).listen(0, '127.0.0.1')
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(typeof how === 'object' ? how.text : status === 200 ? body : undefined)
+  }
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve)
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   assert(address !== null && typeof address === 'object')
-  const jwksUrl = `http://127.0.0.1:${address.port}/jwks`
+  const jwksUrl = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}/jwks`
 
   const rotate = async (keep = Number.POSITIVE_INFINITY) => {
     made += 1

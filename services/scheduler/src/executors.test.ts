@@ -89,7 +89,7 @@ test('a replica tells the executors of another, page by page, and only of the na
     sessions.push(...page.executors.map(({ sessionId }) => sessionId))
     pageToken = page.nextPageToken
   } while (pageToken !== '')
-  expect(sessions).toEqual([first.sessionId, second.sessionId].toSorted())
+  expect(sessions.toSorted()).toEqual([first.sessionId, second.sessionId].toSorted())
   const { nextPageToken } = await list(it.address, { pageSize: 1 })
   const foreign = list(it.address, { namespace: 'elsewhere', pageToken: nextPageToken })
   await expect(foreign).rejects.toThrow('page_token does not belong to this listing')

@@ -157,9 +157,12 @@ export interface CanceledJob extends ChangedJob {
 
 export interface Attachment {
   readonly id: string
+  /** By which its executor and readers know the session. */
   readonly sessionId: string
-  /** The session its executor has given up for this one, not being lost itself; empty for none. */
-  readonly lostSessionId: string
+  /** By which it is told from others, of strangers who took its id too. */
+  readonly sessionKey: string
+  /** Of the session its executor has given up for this one, not being lost itself. */
+  readonly lostSessionKey: string | undefined
   readonly namespace: string
   readonly name: string
   readonly scheduler: string
@@ -173,6 +176,7 @@ export interface Attachment {
 /** An executor session whose lease has not run out. */
 export interface AttachedExecutor {
   readonly sessionId: string
+  readonly sessionKey: string
   readonly name: string
   readonly software: string
   readonly labels: Readonly<Record<string, string>>
@@ -298,7 +302,7 @@ export interface AttachmentStore {
   renew(ids: readonly string[]): Promise<Map<string, boolean>>
   /** It takes no new work any more. */
   markDraining(id: string): Promise<void>
-  /** Those of all replicas, by session, from the one after `after` on. */
+  /** Those of all replicas, in the order of their keys, from the one after the key `after` on. */
   list(
     namespace: string,
     page: { readonly size: number; readonly after: string | undefined },

@@ -47,47 +47,49 @@ export class KeySet {
 
   /** The key that a token names; throws a refusal, or jose's error where there is no such key or more than one. */
   readonly find: JWTVerifyGetKey = async (header, token) => {
-    const keys = await this.#current()
+    await this.#current()
     try {
-      return await keys.find(header, token)
+      return await this.#among(header, token)
     } catch (error) {
-      if (!isUnknown(error)) throw error
-      return await this.#findAnew(header, token, error)
+      if (!isUnknown(error) || this.#isCoolingDown()) throw error
     }
-  }
-
-  readonly #findAnew = async (
-    header: Parameters<JWTVerifyGetKey>[0],
-    token: Parameters<JWTVerifyGetKey>[1],
-    unknown: unknown,
-  ) => {
     // A question under way may have been answered before the key was there, so it is not enough.
-    for (const question of [this.#question, undefined]) {
-      if (this.#isCoolingDown()) throw unknown
-      await (question ?? this.#askUnlessFailed())
-      if (this.#failedAtMs !== undefined) throw tokenRefusal('IDENTITY_UNAVAILABLE')
+    const underWay = this.#question
+    if (underWay !== undefined) {
+      await underWay
       try {
-        return await (await this.#current()).find(header, token)
+        return await this.#among(header, token)
       } catch (error) {
         if (!isUnknown(error)) throw error
-        if (question === undefined) this.#vainAtMs = this.#options.now()
       }
     }
-    throw unknown
+    await this.#askUnlessFailed()
+    if (this.#failedAtMs !== undefined) throw tokenRefusal('IDENTITY_UNAVAILABLE')
+    try {
+      return await this.#among(header, token)
+    } catch (error) {
+      if (isUnknown(error)) this.#vainAtMs = this.#options.now()
+      throw error
+    }
   }
 
-  async #current(): Promise<Keys> {
+  readonly #among: JWTVerifyGetKey = (header, token) => {
+    if (this.#keys === undefined) throw tokenRefusal('IDENTITY_UNAVAILABLE')
+    return this.#keys.find(header, token)
+  }
+
+  /** Has keys that may be used, or throws the refusal. */
+  async #current(): Promise<void> {
     const { maxAgeMs, graceMs, now } = this.#options
     const keys = this.#keys
     const ageMs = keys === undefined ? Number.POSITIVE_INFINITY : now() - keys.hadAtMs
-    if (keys !== undefined && ageMs < maxAgeMs) return keys
+    if (ageMs < maxAgeMs) return
     const question = this.#askUnlessFailed()
-    if (keys !== undefined && ageMs < graceMs) return keys
+    if (ageMs < graceMs) return
     await question
     if (this.#keys === undefined || now() - this.#keys.hadAtMs >= graceMs) {
       throw tokenRefusal('IDENTITY_UNAVAILABLE')
     }
-    return this.#keys
   }
 
   /** After a failure the issuer is left alone for a moment. */

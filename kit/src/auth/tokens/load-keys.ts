@@ -17,10 +17,13 @@ export interface KeysPlace {
 }
 
 /** Throws an error that says what is wrong with the place. */
-export async function loadKeys(place: KeysPlace): Promise<JSONWebKeySet> {
+export async function loadKeys(
+  place: KeysPlace,
+  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+): Promise<JSONWebKeySet> {
   const { jwks } = place
   try {
-    const text = isUrl(jwks) ? await download(place) : await readFile(jwks, 'utf8')
+    const text = isUrl(jwks) ? await download(place, timeoutMs) : await readFile(jwks, 'utf8')
     return { keys: text.includes('-----BEGIN') ? keysInPem(text) : keysInJwks(text) }
   } catch (cause) {
     const { message } = cause as Error
@@ -28,14 +31,17 @@ export async function loadKeys(place: KeysPlace): Promise<JSONWebKeySet> {
   }
 }
 
-async function download({ jwks, jwksCa, jwksTokenFile }: KeysPlace): Promise<string> {
+async function download(
+  { jwks, jwksCa, jwksTokenFile }: KeysPlace,
+  timeoutMs: number,
+): Promise<string> {
   const ca = jwksCa === undefined ? undefined : await readFile(jwksCa)
   const token = jwksTokenFile === undefined ? '' : (await readFile(jwksTokenFile, 'utf8')).trim()
   const headers = {
     accept: 'application/jwk-set+json, application/json',
     ...(token !== '' && { authorization: `Bearer ${token}` }),
   }
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const signal = AbortSignal.timeout(timeoutMs)
   const options = { headers, signal, ...(ca !== undefined && { ca }), agent: false as const }
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const get = jwks.startsWith('https:') ? getEncrypted : getPlain
@@ -53,16 +59,16 @@ async function download({ jwks, jwksCa, jwksTokenFile }: KeysPlace): Promise<str
       resolve(Buffer.concat(chunks).toString('utf8'))
     } catch (error) {
       response.destroy()
-      reject(readable(error))
+      reject(readable(error, timeoutMs))
     }
   })
-  request.on('error', (error) => reject(readable(error)))
+  request.on('error', (error) => reject(readable(error, timeoutMs)))
   return promise
 }
 
-function readable(error: unknown): unknown {
+function readable(error: unknown, timeoutMs: number): unknown {
   const late = error instanceof Error && /^(AbortError|TimeoutError)$/.test(error.name)
-  return late ? new Error(`no answer within ${TIMEOUT_MS} ms`) : error
+  return late ? new Error(`no answer within ${timeoutMs} ms`) : error
 }
 
 function keysInJwks(text: string): JWK[] {

@@ -24,6 +24,7 @@ async function setup(store: Partial<JobStore> = {}) {
   const attachment = new Attachment({
     id: randomUUID(),
     sessionId: randomUUID(),
+    sessionKey: randomUUID(),
     namespace: 'default',
     name: 'test',
     methods: [method],

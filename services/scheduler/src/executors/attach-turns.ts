@@ -7,6 +7,7 @@
  *  2. A stream that ends while it waits takes no turn.
  */
 import { attachElsewhere } from '../refusals.ts'
+import type { SessionKey } from './session-key.ts'
 
 interface Waiting {
   readonly begin: () => void
@@ -15,33 +16,33 @@ interface Waiting {
 
 export class AttachTurns {
   readonly #max: number
-  readonly #busy = new Set<string>()
+  readonly #busy = new Set<SessionKey>()
   /** By session, in the order of arrival. */
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new Map<SessionKey, Waiting>()
 
   constructor(max: number) {
     this.#max = max
   }
 
-  async take<T>(sessionId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#turn(sessionId, signal)
+  async take<T>(session: SessionKey, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.#turn(session, signal)
     try {
       return await work()
     } finally {
-      this.#busy.delete(sessionId)
+      this.#busy.delete(session)
       this.#admit()
     }
   }
 
-  async #turn(sessionId: string, signal: AbortSignal): Promise<void> {
+  async #turn(session: SessionKey, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    this.#waiting.get(sessionId)?.refuse(attachElsewhere())
+    this.#waiting.get(session)?.refuse(attachElsewhere())
     const turn = Promise.withResolvers<void>()
     const waiting = { begin: turn.resolve, refuse: turn.reject }
-    this.#waiting.delete(sessionId)
-    this.#waiting.set(sessionId, waiting)
+    this.#waiting.delete(session)
+    this.#waiting.set(session, waiting)
     const giveUp = () => {
-      if (this.#waiting.get(sessionId) === waiting) this.#waiting.delete(sessionId)
+      if (this.#waiting.get(session) === waiting) this.#waiting.delete(session)
       turn.reject(signal.reason)
     }
     signal.addEventListener('abort', giveUp, { once: true })
@@ -54,11 +55,11 @@ export class AttachTurns {
   }
 
   #admit(): void {
-    for (const [sessionId, { begin }] of this.#waiting) {
+    for (const [session, { begin }] of this.#waiting) {
       if (this.#busy.size >= this.#max) return
-      if (this.#busy.has(sessionId)) continue
-      this.#waiting.delete(sessionId)
-      this.#busy.add(sessionId)
+      if (this.#busy.has(session)) continue
+      this.#waiting.delete(session)
+      this.#busy.add(session)
       begin()
     }
   }

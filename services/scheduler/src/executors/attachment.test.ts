@@ -8,6 +8,7 @@ function attached() {
   const attachment = new Attachment({
     id: randomUUID(),
     sessionId: randomUUID(),
+    sessionKey: randomUUID(),
     namespace: 'default',
     name: 'test',
     methods: [],

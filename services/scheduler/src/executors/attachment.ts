@@ -17,6 +17,7 @@ import type { CancelOrder } from '../domain/cancel-order.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { RunningJob } from '../ports.ts'
+import type { SessionKey } from './session-key.ts'
 
 /** The slots of a lane it has. */
 export interface Slots {
@@ -49,6 +50,7 @@ export interface Outgoing {
 export interface AttachmentOptions {
   readonly id: string
   readonly sessionId: string
+  readonly sessionKey: SessionKey
   readonly namespace: string
   readonly name: string
   readonly methods: readonly MethodDefinition[]
@@ -71,6 +73,7 @@ const ASSIGNMENT_BYTES = 1_000
 export class Attachment {
   readonly id: string
   readonly sessionId: string
+  readonly sessionKey: SessionKey
   readonly namespace: string
   readonly name: string
   /** The lane a job of each method runs in when it names none. */
@@ -96,6 +99,7 @@ export class Attachment {
   constructor(options: AttachmentOptions) {
     this.id = options.id
     this.sessionId = options.sessionId
+    this.sessionKey = options.sessionKey
     this.namespace = options.namespace
     this.name = options.name
     this.laneOf = new Map(options.methods.map((method) => [method.name, method.lane]))

@@ -127,7 +127,7 @@ test('an executor that was robbed by mistake gets its jobs again, charges none a
   // As if another replica had ended the lease and taken the jobs; the slots that are left claim them again.
   const release = `
     UPDATE offstage.jobs SET state = 2, attachment_id = NULL, crash_count = 1,
-      crashed_sessions = ARRAY['${first.sessionId}'::uuid] WHERE state = 3`
+      crashed_sessions = (SELECT array_agg(session_key) FROM offstage.attachments) WHERE state = 3`
   await it.database.query({ name: '', text: release })
   await until(() => first.ended, { what: 'the end of the robbed stream' })
   await using again = await attachExecutor(it.address, {

@@ -28,6 +28,7 @@ import type { Intake } from './intake.ts'
 import type { Methods } from './methods.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './send-cancels.ts'
+import type { SessionKey } from './session-key.ts'
 
 /** Streams that attach at once. They take connections which lease renewals need too. */
 const ATTACHING_MAX = 2
@@ -36,7 +37,8 @@ const ATTACHMENTS_MAX = 10_000
 
 export interface Hello {
   readonly sessionId: string
-  readonly lostSessionId: string
+  readonly sessionKey: SessionKey
+  readonly lostSessionKey: SessionKey | undefined
   readonly namespace: string
   readonly name: string
   readonly software: string
@@ -94,7 +96,7 @@ export type ServeExecutor = (hello: Hello, stream: ExecutorStream) => Promise<Ex
 export function createServeExecutor(options: ServeExecutorOptions): ServeExecutor {
   const turns = new AttachTurns(ATTACHING_MAX)
   return (hello, stream) =>
-    turns.take(hello.sessionId, stream.signal, () => attach(options, hello, stream))
+    turns.take(hello.sessionKey, stream.signal, () => attach(options, hello, stream))
 }
 
 async function attach(
@@ -106,7 +108,7 @@ async function attach(
   if (!attachments.open) throw attachElsewhere()
   if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
   const attachment = new Attachment({ ...hello, id: options.newId(), ...stream })
-  endStreamsOf(options, hello.sessionId)
+  endStreamsOf(options, hello.sessionKey)
   await methods.announce(hello.namespace, hello.methods)
   await adopt(options, attachment, hello)
   // Its row is left to the sweep.
@@ -134,9 +136,9 @@ function identityOf({ id, sessionId, namespace, name }: Attachment) {
 }
 
 /** Invariant 3. What is on its way to the executor is in its hello, or is requeued. */
-function endStreamsOf({ attachments }: ServeExecutorOptions, sessionId: string): void {
+function endStreamsOf({ attachments }: ServeExecutorOptions, sessionKey: SessionKey): void {
   for (const attachment of attachments.all()) {
-    if (attachment.sessionId !== sessionId) continue
+    if (attachment.sessionKey !== sessionKey) continue
     attachment.detach()
     attachments.remove(attachment)
     attachment.close()

@@ -16,6 +16,7 @@ import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
 import { noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
+import { sessionKeyOf } from '../executors/session-key.ts'
 import { attachNotAllowed, invalidField, invalidFields, notImplemented } from '../refusals.ts'
 import { namespaceFor, retryFrom } from './mapping.ts'
 
@@ -37,9 +38,12 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   const namespace = namespaceFor(actor, hello.namespace)
   refuseUngranted(actor, methods)
+  const { sessionId, lostSessionId } = hello
+  const keyOf = (id: string) => sessionKeyOf({ user: actor.user, namespace, sessionId: id })
   return {
-    sessionId: hello.sessionId,
-    lostSessionId: hello.lostSessionId,
+    sessionId,
+    sessionKey: keyOf(sessionId),
+    lostSessionKey: lostSessionId === '' ? undefined : keyOf(lostSessionId),
     namespace,
     name: hello.name,
     software: hello.software,

@@ -25,7 +25,7 @@ export function listExecutors(
     const found = await store.list(namespace, { size: size + 1, after })
     const page = found.slice(0, Math.min(size, countFitting(found, executorBytes)))
     const more = found.length > page.length
-    const last = page.at(-1)?.sessionId ?? ''
+    const last = page.at(-1)?.sessionKey ?? ''
     return {
       executors: page.map(executorTo),
       nextPageToken: more ? pageTokenAt(last, listing) : '',

@@ -21,12 +21,12 @@ const RECORD = {
   name: 'record_attachment',
   text: `
     WITH recorded AS (
-      INSERT INTO offstage.attachments (id, session_id, namespace, name, scheduler, renew_round)
-      SELECT $1::uuid, $2::uuid, $3, $4, $5, round FROM offstage.lease_rounds
+      INSERT INTO offstage.attachments (id, session_id, session_key, namespace, name, scheduler, renew_round)
+      SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5, $6, round FROM offstage.lease_rounds
       RETURNING id
     )
     INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods)
-    SELECT id, $6, $7::jsonb, $8::smallint[], $9::int[], $10::text[] FROM recorded`,
+    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[] FROM recorded`,
 }
 
 const DRAINING = {
@@ -41,7 +41,7 @@ const LOCK_HELD = {
     SELECT FROM offstage.jobs j
     WHERE j.id IN (
       SELECT held.id FROM offstage.jobs held JOIN offstage.attachments a ON held.attachment_id = a.id
-      WHERE a.session_id = $1::uuid AND ${leaving('requeue', 'held.state')}
+      WHERE a.session_key = $1::uuid AND ${leaving('requeue', 'held.state')}
       UNION
       SELECT charged.id FROM offstage.jobs charged
       WHERE charged.crashed_sessions && $2::uuid[] AND charged.state < ${JobState.succeeded})
@@ -62,7 +62,7 @@ const ADOPT = {
   text: `
     UPDATE offstage.jobs j SET attachment_id = $1::uuid
     FROM offstage.attachments a, unnest($3::uuid[], $4::int[]) AS u(id, attempt)
-    WHERE a.session_id = $2::uuid AND a.id <> $1::uuid AND j.attachment_id = a.id
+    WHERE a.session_key = $2::uuid AND a.id <> $1::uuid AND j.attachment_id = a.id
       AND j.id = u.id AND j.attempt = u.attempt AND ${leaving('requeue', 'j.state')}
     RETURNING ${CLAIMED_COLUMNS}`,
 }
@@ -74,7 +74,7 @@ const REQUEUE_REST = {
     ctes: `held AS (
       SELECT j.id, ${HOLDER_COLUMN}
       FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
-      WHERE a.session_id = $2::uuid AND a.id <> $1::uuid AND ${leaving('requeue', 'j.state')}
+      WHERE a.session_key = $2::uuid AND a.id <> $1::uuid AND ${leaving('requeue', 'j.state')}
     )`,
     from: 'held',
     update: `
@@ -91,7 +91,7 @@ const END_OLDER = {
   name: 'end_older_attachments',
   text: `
     UPDATE offstage.attachments SET end_round = (SELECT round FROM offstage.lease_rounds)
-    WHERE session_id = $2::uuid AND id <> $1::uuid AND end_round IS NULL`,
+    WHERE session_key = $2::uuid AND id <> $1::uuid AND end_round IS NULL`,
 }
 
 /** Waits for no lock. A renewal and the end of a lease meet on the row: whichever comes second sees the first. */
@@ -129,13 +129,14 @@ export function createAttachmentStore(database: Database): AttachmentStore {
 
 async function attach(
   tx: Queryable,
-  { id, sessionId, lostSessionId, namespace, name, scheduler, ...told }: Attachment,
+  { id, sessionId, sessionKey, lostSessionKey, namespace, name, scheduler, ...told }: Attachment,
   running: readonly { jobId: string; attempt: number }[],
 ): Promise<{ adopted: TakenJobs; requeued: ChangedJob[] }> {
-  await tx.query(TAKE_TURN, [sessionId])
+  await tx.query(TAKE_TURN, [sessionKey])
   await tx.query(RECORD, [
     id,
     sessionId,
+    sessionKey,
     namespace,
     name,
     scheduler,
@@ -145,16 +146,16 @@ async function attach(
     told.lanes.map(({ slots }) => slots),
     told.methods.toSorted(),
   ])
-  const sessions = lostSessionId === '' ? [sessionId] : [sessionId, lostSessionId]
-  await tx.query(LOCK_HELD, [sessionId, sessions])
+  const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
+  await tx.query(LOCK_HELD, [sessionKey, sessions])
   for (const session of sessions) await tx.query(TAKE_CHARGE_BACK, [session])
   const adopted = await tx.query<ClaimedRow>(ADOPT, [
     id,
-    sessionId,
+    sessionKey,
     running.map((attempt) => attempt.jobId),
     running.map((attempt) => attempt.attempt),
   ])
-  const requeued = await tx.query<ChangedRow>(REQUEUE_REST, [id, sessionId])
+  const requeued = await tx.query<ChangedRow>(REQUEUE_REST, [id, sessionKey])
   for (const session of sessions) await tx.query(END_OLDER, [id, session])
   return {
     adopted: takenFromRows(adopted.rows),

@@ -138,13 +138,13 @@ class World {
     await this.#attach(executor, lostSessionId)
   }
 
-  async #attach(executor: Executor, lostSessionId = ''): Promise<void> {
+  async #attach(executor: Executor, lostSessionKey?: string): Promise<void> {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
     const id = v7()
     const { sessionId } = executor
     const told = { software: '', labels: {}, lanes: [], methods: [] }
     const names = { namespace: 'default', name: 'x', scheduler: 'x' }
-    const record = { id, sessionId, lostSessionId, ...names, ...told }
+    const record = { id, sessionId, sessionKey: sessionId, lostSessionKey, ...names, ...told }
     const running = [...executor.running].map(([jobId, attempt]) => ({ jobId, attempt }))
     const { adopted } = await this.#attachments.attach(record, running)
     executor.attachmentId = id

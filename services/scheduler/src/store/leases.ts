@@ -51,10 +51,10 @@ const RELEASE_LOST = {
   name: 'release_lost',
   text: keepingAttempts({
     ctes: `picked AS (
-      SELECT j.id, ${HOLDER_COLUMN}, a.session_id, (
-        a.lost AND (a.session_id = ANY (j.crashed_sessions)) IS NOT TRUE AND NOT EXISTS (
+      SELECT j.id, ${HOLDER_COLUMN}, a.session_key, (
+        a.lost AND (a.session_key = ANY (j.crashed_sessions)) IS NOT TRUE AND NOT EXISTS (
           SELECT FROM offstage.attachments newer
-          WHERE newer.session_id = a.session_id AND newer.end_round IS NULL))::int AS charge
+          WHERE newer.session_key = a.session_key AND newer.end_round IS NULL))::int AS charge
       FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
       WHERE a.end_round IS NOT NULL AND ${leaving('requeue', 'j.state')}
       LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
@@ -64,7 +64,7 @@ const RELEASE_LOST = {
     update: `
     UPDATE offstage.jobs j SET revision = j.revision + 1,
       attachment_id = NULL, crash_count = j.crash_count + p.charge,
-      crashed_sessions = CASE WHEN p.charge = 1 THEN array_append(j.crashed_sessions, p.session_id)
+      crashed_sessions = CASE WHEN p.charge = 1 THEN array_append(j.crashed_sessions, p.session_key)
         ELSE j.crashed_sessions END,
       state = CASE WHEN j.cancel_time IS NOT NULL THEN ${TRANSITIONS.cancelRunning.to}
         WHEN ${POISONED} THEN ${TRANSITIONS.poison.to} ELSE ${TRANSITIONS.requeue.to} END,

@@ -8,20 +8,21 @@ import { LANE_OF_JOB } from './methods.ts'
 const LIST = {
   name: 'list_executors',
   text: `
-    SELECT a.id, a.session_id, a.name, a.scheduler, a.attach_time, a.in_doubt,
+    SELECT a.id, a.session_id, a.session_key, a.name, a.scheduler, a.attach_time, a.in_doubt,
       e.software, e.labels, e.lanes, e.slots, e.methods, e.draining,
       ARRAY(SELECT (
         SELECT count(*)::int FROM offstage.jobs j
         WHERE j.attachment_id = a.id AND j.state = ${JobState.running} AND ${LANE_OF_JOB} = l.lane)
       FROM unnest(e.lanes) WITH ORDINALITY AS l(lane, place) ORDER BY l.place) AS used
     FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
-    WHERE a.namespace = $1 AND a.end_round IS NULL AND ($2::uuid IS NULL OR a.session_id > $2::uuid)
-    ORDER BY a.session_id LIMIT $3::int`,
+    WHERE a.namespace = $1 AND a.end_round IS NULL AND ($2::uuid IS NULL OR a.session_key > $2::uuid)
+    ORDER BY a.session_key LIMIT $3::int`,
 }
 
 interface ExecutorRow {
   id: string
   session_id: string
+  session_key: string
   name: string
   scheduler: string
   attach_time: Date
@@ -43,6 +44,7 @@ export async function listExecutors(
   const { rows } = await database.query<ExecutorRow>(LIST, [namespace, page.after, page.size])
   return rows.map((row) => ({
     sessionId: row.session_id,
+    sessionKey: row.session_key,
     name: row.name,
     software: row.software,
     labels: row.labels,

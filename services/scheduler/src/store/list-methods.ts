@@ -10,7 +10,7 @@ const LIST = {
       SELECT m.name, m.definition FROM offstage.methods m
       WHERE m.namespace = $1 AND m.name > $2 ORDER BY m.name LIMIT $3::int
     ), serving AS (
-      SELECT u.name, count(DISTINCT a.session_id)::int AS executors
+      SELECT u.name, count(DISTINCT a.session_key)::int AS executors
       FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
       CROSS JOIN LATERAL unnest(e.methods) AS u(name)
       WHERE a.namespace = $1 AND a.end_round IS NULL AND u.name IN (SELECT name FROM page)

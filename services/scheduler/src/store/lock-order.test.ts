@@ -51,7 +51,8 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
     const attachment = {
       id,
       sessionId,
-      lostSessionId: '',
+      sessionKey: sessionId,
+      lostSessionKey: undefined,
       namespace: 'default',
       name: 'x',
       scheduler: 'x',

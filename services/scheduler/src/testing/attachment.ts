@@ -32,6 +32,7 @@ export function attach(
   const attachment = new Attachment({
     id: randomUUID(),
     sessionId: randomUUID(),
+    sessionKey: randomUUID(),
     namespace: 'default',
     name: 'test',
     methods: methods.map((name) => ({ name, lane }) as MethodDefinition),

@@ -1,6 +1,6 @@
 /** An executor that does what a test tells it to, over a real Attach stream. */
 import { randomUUID } from 'node:crypto'
-import { credentials, type ServiceError } from '@grpc/grpc-js'
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import {
   type Assignment,
   AttachRequest,
@@ -41,6 +41,8 @@ export interface ScriptOptions {
   readonly sessionId?: string
   readonly lostSessionId?: string
   readonly namespace?: string
+  /** Whose identity it attaches with. Default `dev`. */
+  readonly user?: string
   /** What is to be said otherwise. */
   readonly hello?: Draft<Hello>
   /** Instead of `methods`, which have nothing but a name. */
@@ -64,7 +66,9 @@ export async function attachExecutor(
     { lane: Lane.LANE_TASK, slots: taskSlots },
   ]
   const client = new ExecutorServiceClient(address, credentials.createInsecure())
-  const stream = client.attach()
+  const metadata = new Metadata()
+  metadata.set('offstage-user', options.user ?? 'dev')
+  const stream = client.attach(metadata)
   const assignments: Assignment[] = []
   const cancels: { jobId: string; reason: string }[] = []
   const fenced: AttemptRef[] = []

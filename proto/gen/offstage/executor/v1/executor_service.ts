@@ -59,7 +59,10 @@ export interface AttachRequest {
 
 /** Introduces an executor session. What is missing or wrong in it ends the stream with INVALID_FIELD, naming it. */
 export interface Hello {
-  /** UUID, new for each process start; the same when a broken stream is opened again. */
+  /**
+   * UUID, new for each process start; the same when a broken stream is opened again. It names the session to its executor alone:
+   * with another identity, or in another namespace, it is another session.
+   */
   sessionId: string;
   /** The namespace it serves. Default "default". */
   namespace: string;
