@@ -43,6 +43,13 @@ const lost: [what: string, value: unknown, message: string][] = [
   ['an invalid Date', { at: new Date(NaN) }, 'at: an invalid Date would become null'],
   ['a toJSON that loses', { a: { toJSON: () => ({ m: new Map() }) } }, 'a.m: JSON leaves out'],
   ['what it says itself', toJsonOf({ n: NaN }), 'n: JSON has no NaN'],
+  ['a toJSON without a word in a list', [{ toJSON: () => undefined }], '0: JSON has no undefined'],
+  ['a list that says what its JSON is', [listOf(() => NaN)], '0: JSON has no NaN'],
+  [
+    'what a toJSON says of its place',
+    { n: { toJSON: (at: string) => at === 'n' && NaN } },
+    'n: JSON',
+  ],
   ['a circle', circle(), 'self: refers back to what it is a part of'],
   ['more levels than a stack', levels(200_000), 'is nested too deep'],
 ]
@@ -61,6 +68,10 @@ const kept: [what: string, value: unknown, json: string][] = [
   ['an object without a class', Object.create(null), '{}'],
   ['an object of another realm', runInNewContext('({ a: {} })'), '{"a":{}}'],
   ['a Map that says what its JSON is', mapWithJson(), '{"m":[1]}'],
+  ['a property whose toJSON has no word', { a: { toJSON: () => undefined }, b: 1 }, '{"b":1}'],
+  ['what a list has besides its elements', Object.assign([1], { by: 'ann' }), '[1]'],
+  ['-0', [-0], '[0]'],
+  ['a list whose JSON is something else', [listOf(() => 'ok')], '["ok"]'],
   ['boxed values', [new Number(1), new String('a'), new Boolean(true)], '[1,"a",true]'],
   ['empty ones', { a: [], b: {}, c: '', d: null, e: 0, f: false }, emptyOnes()],
 ]
@@ -95,6 +106,10 @@ function toJsonOf(value: object): unknown {
       return this
     },
   })
+}
+
+function listOf(toJSON: () => unknown): unknown {
+  return Object.assign([new Map()], { toJSON })
 }
 
 function mapWithJson(): unknown {

@@ -3,7 +3,8 @@
  * stops at the first that would not arrive as it was sent.
  *
  * Absent by nature, as TypeScript means them, and so no loss: properties that are `undefined`, not enumerable, or named
- * by symbols, and what an object of a class keeps elsewhere than in its properties, as long as it has some.
+ * by symbols, what lists have besides their elements, what an object of a class keeps elsewhere than in its properties, as
+ * long as it has some, and the sign of -0.
  */
 import { types } from 'node:util'
 import { shown } from '../arguments/shown.ts'
@@ -20,7 +21,7 @@ export interface Loss {
  * The first loss within a value, undefined where there is none. Only for what `JSON.stringify` could write, which has
  * no circles.
  */
-export function lossIn(value: unknown): Loss | undefined {
+export function lossIn(value: unknown, key: string | number = ''): Loss | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -28,16 +29,13 @@ export function lossIn(value: unknown): Loss | undefined {
     case 'number':
       return Number.isFinite(value) ? undefined : lost(`JSON has no ${value}; it would become null`)
     case 'object':
-      return value === null ? undefined : lossInObject(value)
+      if (value === null) return undefined
+      return hasToJson(value) ? lossInJsonOf(value, key) : lossInContents(value)
     case 'undefined':
       return lost('JSON has no undefined; in a list it would become null')
     default:
-      return hasToJson(value) ? lossInJsonOf(value) : lost(`JSON has no ${typeof value}`)
+      return hasToJson(value) ? lossInJsonOf(value, key) : lost(`JSON has no ${typeof value}`)
   }
-}
-
-function lossInObject(value: object): Loss | undefined {
-  return !Array.isArray(value) && hasToJson(value) ? lossInJsonOf(value) : lossInContents(value)
 }
 
 function lossInContents(value: object): Loss | undefined {
@@ -49,7 +47,7 @@ function lossInContents(value: object): Loss | undefined {
 
 function lossInList(list: readonly unknown[]): Loss | undefined {
   for (let at = 0; at < list.length; at += 1) {
-    const loss = lossIn(list[at])
+    const loss = lossIn(list[at], at)
     if (loss !== undefined) return under(at, loss)
   }
   return undefined
@@ -66,20 +64,21 @@ function lossInProperties(value: object): Loss | undefined {
     const key = keys[at] as keyof typeof value
     const inner: unknown = values === undefined ? value[key] : values[at]
     if (inner === undefined || typeof inner === 'string') continue
-    const loss = lossIn(inner)
+    const loss = lossIn(inner, key)
     if (loss !== undefined) return under(key, loss)
   }
   return undefined
 }
 
-/** Asks a `toJSON` once more, since what it said was not kept. */
-function lossInJsonOf(value: object): Loss | undefined {
+/** Asks a `toJSON` once more, since what it said was not kept. `key` is where the value stands: a number in a list. */
+function lossInJsonOf(value: object, key: string | number): Loss | undefined {
   if (ArrayBuffer.isView(value)) return lost(BYTES_WITHIN)
   if (types.isDate(value)) {
     return Number.isNaN(value.getTime()) ? lost('an invalid Date would become null') : undefined
   }
-  const json: unknown = (value as { toJSON(key: string): unknown }).toJSON('')
-  if (json === undefined) return undefined
+  const json: unknown = (value as { toJSON(key: string): unknown }).toJSON(String(key))
+  // A property that says so is left out, as one that is undefined is.
+  if (json === undefined) return typeof key === 'number' ? lossIn(json) : undefined
   return typeof json === 'object' && json !== null ? lossInContents(json) : lossIn(json)
 }
 
