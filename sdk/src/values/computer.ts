@@ -12,6 +12,7 @@
  *    partition, function and store are open.
  * 3. An old value answers a failure only while `staleIfErrorMs` lasts, as of the failure.
  */
+import { types } from 'node:util'
 import { appendParameter, type Component } from './components.ts'
 import { Computing } from './computing.ts'
 import { copyValue } from './copy.ts'
@@ -39,6 +40,8 @@ export class Computer {
   isOpen = true
   /** Whether the function was last seen to return something other than a promise. */
   isSync = false
+  /** Whether callers expect a promise of it, for refusals too. */
+  #isAsync: boolean
   readonly #fn: Fn
   readonly #policy: CachePolicy
   readonly #store: ValuesStore
@@ -56,6 +59,7 @@ export class Computer {
     holdings: Holdings,
   ) {
     this.#fn = fn
+    this.#isAsync = types.isAsyncFunction(fn)
     this.#policy = policy
     this.#store = store
     this.#counters = counters
@@ -70,11 +74,12 @@ export class Computer {
   }
 
   /**
-   * The result for the caller that starts the computation; errors are the function's own. Throws for a call made from
-   * the synchronous part of its own computation.
+   * The result for the caller that starts the computation; errors are the function's own. A call made from the
+   * synchronous part of its own computation is refused, by a promise where the function returns promises.
    */
   compute(demand: Demand): unknown {
     const cycle = Computing.findSelf(demand.key)
+    if (cycle !== undefined && this.#isAsync) return Promise.reject(cycle)
     if (cycle !== undefined) throw cycle
     const { table, params, signal, fallback } = demand
     if (this.#counters.misses++ % LOOKUP_SAMPLE_EVERY === 0) this.#sampleLookup(table, params)
@@ -137,6 +142,7 @@ export class Computer {
     const fn = request ? () => request.fetch(() => this.#fn(...args)) : this.#fn
     const result = computing.run(fn, args, this.isSync)
     this.isSync = !isThenable(result)
+    this.#isAsync ||= !this.isSync
     return result
   }
 

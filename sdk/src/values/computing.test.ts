@@ -91,6 +91,20 @@ describe('an asynchronous function that waits for its own call with equal parame
   })
 })
 
+test('an asynchronous one hears of the cycle from a promise, before its first run is over too', async () => {
+  using store = createValuesStore()
+  const heard: unknown[] = []
+  const f = reusable(
+    async (n: number): Promise<number> => {
+      await f(n).catch((error: unknown) => heard.push(error))
+      return n
+    },
+    { name: 'f', store },
+  )
+  expect(await f(1)).toBe(1)
+  expect(heard).toEqual([expect.any(ReusableCycleError)])
+})
+
 test('so does a synchronous one, whether or not it has been seen to be one', () => {
   using store = createValuesStore()
   let isRecursive = true
@@ -101,6 +115,22 @@ test('so does a synchronous one, whether or not it has been seen to be one', () 
   expect(f(2)).toBe(2)
   isRecursive = true
   expect(() => f(1)).toThrow(message)
+})
+
+test('one that calls itself more often than the stack holds ends in an error, and the next works', async () => {
+  using store = createValuesStore()
+  const options = (name: string) => ({ name, store })
+  const sync = reusable((n: number): number => (n > 0 ? sync(n - 1) + 1 : 0), options('sync'))
+  const async = reusable(
+    async (n: number): Promise<number> => (n > 0 ? (await async(n - 1)) + 1 : 0),
+    options('async'),
+  )
+  for (let round = 0; round < 3; round++) {
+    expect(() => sync(20_000 + round)).toThrow(RangeError)
+    await expect(async(20_000 + round)).rejects.toThrow(RangeError)
+  }
+  expect(sync(100)).toBe(100)
+  expect(await async(100)).toBe(100)
 })
 
 test('a synchronous one in between hides no cycle', async () => {

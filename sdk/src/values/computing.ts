@@ -59,7 +59,9 @@ export class Computing {
     onStack = this
     try {
       if (isSync) return fn(...args)
-      // Puts back what was before; `computings.run` alone leaves an empty context, which each hit would then look into.
+      if (computings.getStore() !== undefined) return computings.run(this, fn, ...args)
+      // Puts back what was before; `computings.run` alone leaves an empty context, which each hit would then look into. Once
+      // for all that are nested, because a stack that overflows at this place ends the process.
       const around = new AsyncResource('ReusableValue', { requireManualDestroy: true })
       return around.runInAsyncScope(() => computings.run(this, fn, ...args))
     } finally {
