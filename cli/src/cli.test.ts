@@ -37,6 +37,15 @@ describe('running services', () => {
     expect(it.dev.stdout).toContain('PGlite runs without fsync')
   })
 
+  test('parameters are read from standard input', async () => {
+    const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = it.dev.ready
+    const env = { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
+    const started = (input: string) => offstage(['start', 'test.greet', '-', '--wait'], env, input)
+    expect(await started('{"name":"Ann"}\n')).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+    const cut = await started('{"name":')
+    expect(cut).toMatchObject({ code: 64, stderr: expect.stringContaining('It is not JSON') })
+  })
+
   test('a method is paused and resumed, and a job that waits for that tells so', async () => {
     expect(await it.offstage('pause', 'test.greet')).toMatchObject({ code: 0, stdout: 'paused\n' })
     expect((await it.offstage('methods')).stdout).toMatch(/^test\.greet +inline +1 +yes/m)

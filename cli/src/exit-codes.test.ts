@@ -5,6 +5,11 @@ import { expect, test, vi } from 'vitest'
 import { answered } from './commands/client.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 
+test('an address of another service is a wrong configuration', () => {
+  const error = new OffstageError({ code: 12, reason: 'WRONG_SERVICE', message: '' })
+  expect(exitCodeOf(error)).toBe(EXIT.config)
+})
+
 test('a service without its database is as far away as one that is down', () => {
   const coded = (reason: string) => exitCodeOf(new OffstageError({ code: 14, reason, message: '' }))
   expect(coded('DATABASE_UNAVAILABLE')).toBe(EXIT.unreachable)

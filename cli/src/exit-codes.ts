@@ -27,5 +27,8 @@ const AWAY: ReadonlySet<string> = new Set([
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT.config
-  return error instanceof OffstageError && AWAY.has(error.reason) ? EXIT.unreachable : EXIT.failed
+  if (!(error instanceof OffstageError)) return EXIT.failed
+  // An address of another service is no better the next time.
+  if (error.reason === 'WRONG_SERVICE') return EXIT.config
+  return AWAY.has(error.reason) ? EXIT.unreachable : EXIT.failed
 }

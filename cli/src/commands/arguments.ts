@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { address } from '@offstage/kit/config'
 import { InvalidArgumentError } from 'commander'
 
-/** Parses JSON given on the command line. */
+/** Parses JSON given on the command line, or with `-` on standard input. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text === '-' ? readFileSync(process.stdin.fd, 'utf8') : text)
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
     throw new InvalidArgumentError(`It is not JSON: ${problem}. In a shell, quote it: '{"a":1}'`)

@@ -17,7 +17,7 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .command('start')
     .description('start a job and print its id')
     .argument('<method>', 'such as reports.delays')
-    .argument('[params]', 'parameters as JSON', parseJson)
+    .argument('[params]', 'parameters as JSON; - reads them from standard input', parseJson)
     .option('-w, --wait', 'wait for the end and print the result; the id goes to standard error')
     .option('--timeout <time>', 'longest --wait, such as 30s (default: no limit)', parseMillis)
     .option('--key <key>', 'refused while an unfinished job of the method has the key')

@@ -17,10 +17,17 @@ export interface Outcome {
   readonly bytes: Buffer
 }
 
-/** Runs one command line of `offstage` to its end. Its environment has no variable of ours but those given. */
-export function offstage(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+/**
+ * Runs one command line of `offstage` to its end, with `input` on its standard input. Its environment has no variable of ours but
+ * those given.
+ */
+export function offstage(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input = '',
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [main, ...args],
       { env: { ...process.env, ...noVariables(), ...env }, encoding: 'buffer' },
@@ -32,6 +39,7 @@ export function offstage(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
           bytes,
         }),
     )
+    child.stdin?.end(input)
   })
 }
 
