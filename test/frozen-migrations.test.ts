@@ -7,6 +7,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0001-jobs.sql': '4185e3262ab56b9e4e27ef9c16c039d31e583ab80acaf6e8c4d16e9dcfe118f6',
   'scheduler/0002-session-keys.sql':
     '038578e732a8246eb10737a59703c0ddeef63ad447a436e55e661af2824c2fd3',
+  'scheduler/0003-signing-keys.sql':
+    'ee5f53e30be0767db5874ffe531de92545917c0d6cb9cdd31fd2b7a9cde80198',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
 }
 

@@ -252,6 +252,16 @@ export const REASONS = {
     retry: false,
     about: 'The token is good and allows no namespace at all.',
   },
+  ATTEMPT_TOKEN_ENDED: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The attempt that the token is for has ended, or is another one by now.',
+  },
+  ATTEMPT_NOT_HELD: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'The executor session does not run this attempt, or no longer.',
+  },
   IDENTITY_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     retry: true,

@@ -1,5 +1,12 @@
 import { RIGHTS, type Right, type Role, rolesWith } from './rights.ts'
 
+/** One attempt of one job. */
+export interface AttemptRef {
+  readonly jobId: string
+  /** From 1. */
+  readonly attempt: number
+}
+
 /** Who is acting: the one idea of a caller that all services share. */
 export interface Actor {
   /** Stable id of the user, the `sub` of a token. */
@@ -9,6 +16,8 @@ export interface Actor {
   readonly namespaces: readonly string[] | 'all'
   /** What an executor may attach with. Undefined: with everything. */
   readonly attach?: AttachGrant
+  /** The attempt in whose name its handler acts; absent for everybody else. */
+  readonly attempt?: AttemptRef
 }
 
 /** What an executor may attach with. */

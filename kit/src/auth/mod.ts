@@ -1,6 +1,7 @@
 export {
   type Actor,
   type AttachGrant,
+  type AttemptRef,
   actingFor,
   may,
   mayEnter,

@@ -1,6 +1,7 @@
 import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
 import { checkNats, natsFields } from '@offstage/kit/bus'
 import {
+  type ConfigFault,
   type ConfigOf,
   file,
   host,
@@ -21,6 +22,18 @@ import {
   withoutTls,
 } from '@offstage/kit/tls'
 import { z } from 'zod'
+import { readKeyFile } from './attempts/key-file.ts'
+
+/** No token of an attempt lives longer. */
+export const ATTEMPT_TOKEN_MS_MAX = 60 * 60_000
+const tokenLife = millis.refine(
+  (ms) => ms >= 1_000 && ms <= ATTEMPT_TOKEN_MS_MAX,
+  'must be from 1s to 1h',
+)
+const keyAge = millis.refine(
+  (ms) => ms >= 60_000,
+  'must be at least 1m: each key goes on to verify for an hour after it',
+)
 
 /** Everything the scheduler is told by its environment. */
 export const schedulerFields = {
@@ -62,6 +75,16 @@ export const schedulerFields = {
   waitSweepMs: variable('OFFSTAGE_SCHEDULER_WAIT_SWEEP', millis.default(1_000), {
     description: 'How often awaited jobs are read without a hint',
   }),
+  attemptTokenMs: variable('OFFSTAGE_SCHEDULER_ATTEMPT_TOKEN_LIFE', tokenLife.default(300_000), {
+    description: 'How long the token lives by which a handler acts for the owner of its job',
+  }),
+  signingKeyAgeMs: variable('OFFSTAGE_SCHEDULER_SIGNING_KEY_AGE', keyAge.default(86_400_000), {
+    description: 'How long one key signs those tokens before the next is made',
+  }),
+  signingKeyFile: variable('OFFSTAGE_SCHEDULER_SIGNING_KEY_FILE', file.optional(), {
+    description:
+      'file with the keys that sign them, instead of those in the database: a JWK, a JWKS or PEM of Ed25519; the first signs',
+  }),
   dueSweepMs: variable('OFFSTAGE_SCHEDULER_DUE_SWEEP', millis.default(250), {
     description: 'How often due jobs are looked for',
   }),
@@ -90,6 +113,7 @@ export function readSchedulerConfig(env?: NodeJS.ProcessEnv): SchedulerConfig {
   return readConfig(schedulerFields, env, (config) => [
     ...check(config),
     ...checkDatabaseTls(config, schedulerFields.databaseUrl.name),
+    ...checkKeyFile(config),
     ...checkNats(config),
   ])
 }
@@ -101,4 +125,15 @@ export function readEmbeddedSchedulerConfig(env?: NodeJS.ProcessEnv): EmbeddedSc
 
 function check(config: Parameters<typeof checkServerTls>[0] & Parameters<typeof checkIdentity>[0]) {
   return [...checkIdentity(config, schedulerFields.host.name), ...checkServerTls(config)]
+}
+
+function checkKeyFile({ signingKeyFile }: SchedulerConfig): ConfigFault[] {
+  if (signingKeyFile === undefined) return []
+  try {
+    readKeyFile(signingKeyFile)
+    return []
+  } catch (error) {
+    const problem = (error as Error).message
+    return [{ variable: schedulerFields.signingKeyFile.name, problem }]
+  }
 }

@@ -1,4 +1,3 @@
-import { openIdentity } from '@offstage/kit/auth/tokens'
 import { openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { namingPort } from '@offstage/kit/grpc'
@@ -7,6 +6,7 @@ import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
+import { openSchedulerIdentity } from './identity.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { openDatabases } from './store/databases.ts'
 
@@ -32,8 +32,9 @@ await runMain('scheduler', async () => {
       )
       const database = resources.use(await openDatabases(config, onError))
       const tls = serverTls(config, log)
-      const { authenticate } = resources.use(openIdentity(config, { log }))
-      scheduler = resources.use(createScheduler({ config, database, bus, log, tls, authenticate }))
+      const identity = resources.use(openSchedulerIdentity(config, database, log))
+      const parts = { config, database, bus, log, tls, ...identity }
+      scheduler = resources.use(createScheduler(parts))
       await scheduler.start().catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
     },
     stop: () => resources.disposeAsync(),

@@ -225,6 +225,8 @@ export interface JobStore {
   findExisting(job: NewJob): Promise<ExistingJob | undefined>
   /** Whether the parent of a start exists for who starts it. */
   hasParent(command: StartCommand): Promise<boolean>
+  /** Whether `ancestorId` is among the parents of the job, however far up. */
+  isBelow(namespace: string, id: string, ancestorId: string): Promise<boolean>
   /** Takes queued jobs, best first, one for each entry of `attachmentIds`. */
   claim(
     namespace: string,
@@ -371,6 +373,45 @@ export interface MethodStore {
   names(namespace: string): Promise<string[]>
 }
 
+export interface AttemptRef {
+  readonly jobId: string
+  readonly attempt: number
+}
+
+/** What a token for an attempt is made of. */
+export interface JobOfAttempt {
+  readonly owner: string
+  readonly namespace: string
+}
+
+export interface HeldAttemptStore {
+  /** Of each whether it is the newest of its job, and runs or waits on an executor that is not lost. */
+  goOn(attempts: readonly AttemptRef[]): Promise<boolean[]>
+  /** The job of an attempt that goes on and that this session holds; else undefined. */
+  findHeld(attempt: AttemptRef, sessionKey: string): Promise<JobOfAttempt | undefined>
+}
+
+export interface StoredSigningKey {
+  readonly id: string
+  /** PKCS #8 in PEM. */
+  readonly privateKey: string
+  readonly ageMs: number
+}
+
+/** Keys that sign the tokens of attempts. */
+export interface SigningKeyStore {
+  /** Newest first. */
+  read(): Promise<StoredSigningKey[]>
+  /**
+   * Adds a key unless there is one younger than `olderThanMs`, whoever made it. Keys whose successor has been there for `keepMs`
+   * are removed.
+   */
+  replace(
+    key: Omit<StoredSigningKey, 'ageMs'>,
+    terms: { readonly olderThanMs: number; readonly keepMs: number },
+  ): Promise<void>
+}
+
 /** All that is stored, each part over the connections meant for it. */
 export interface SchedulerStores {
   /** Jobs as callers ask for them. */
@@ -387,4 +428,6 @@ export interface SchedulerStores {
   readonly methods: MethodStore
   /** Methods as callers list them. */
   readonly callMethods: MethodStore
+  readonly heldAttempts: HeldAttemptStore
+  readonly signingKeys: SigningKeyStore
 }

@@ -1,7 +1,7 @@
 /** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
-import type { ExistingJob } from './ports.ts'
+import type { AttemptRef, ExistingJob } from './ports.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
   const [first] = violations
@@ -87,6 +87,16 @@ export function keyTaken(key: string, holder: ExistingJob | undefined): Refusal 
     reason: 'JOB_KEY_TAKEN',
     message: `key "${key}" is held by job ${holder.id} of ${holder.owner}, started ${seconds} s ago`,
     metadata: { job_id: holder.id, owner: holder.owner, age_ms: String(Math.round(holder.ageMs)) },
+  })
+}
+
+/** Also the answer for an attempt of somebody else's session. */
+export function attemptNotHeld(attempt: AttemptRef): Refusal {
+  const { jobId } = attempt
+  return new Refusal({
+    reason: 'ATTEMPT_NOT_HELD',
+    message: `your session does not run attempt ${attempt.attempt} of job ${jobId}, or no longer`,
+    metadata: { job_id: jobId },
   })
 }
 

@@ -9,6 +9,7 @@ import type { Database } from '@offstage/kit/database'
 import { createGrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
+import type { AttemptTokens } from './attempts/attempt-tokens.ts'
 import type { EmbeddedSchedulerConfig } from './config.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { createJobEvents } from './events/job-events.ts'
@@ -36,6 +37,8 @@ export interface SchedulerOptions {
   readonly log: Logger
   /** Says who calls. Default: everybody is a developer with all rights, on loopback addresses only. */
   readonly authenticate?: Authenticate
+  /** Tokens by which handlers act for the owners of their jobs. Absent: there are none, as in development. */
+  readonly attempts?: AttemptTokens
   /** Default: plain text. */
   readonly tls?: ServerTls
 }
@@ -48,7 +51,7 @@ export interface Scheduler extends Service {
 }
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
-  const { config, database, bus, log, authenticate, tls } = options
+  const { config, database, bus, log, authenticate, attempts, tls } = options
   const { host, port, sessionLeaseMs: leaseMs } = config
   const databases = 'calls' in database ? database : sharedDatabase(database)
   const stores = createStores(databases)
@@ -72,7 +75,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     listExecutors: listExecutors(stores.attachments),
     listMethods: listMethods(stores.callMethods),
   }
-  const services = grpcServices({ jobs, namespaces, executors }, log)
+  const services = grpcServices({ jobs, namespaces, executors, attempts }, log)
   const server = createGrpcServer({
     name: 'scheduler',
     host,

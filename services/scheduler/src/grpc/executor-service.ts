@@ -11,7 +11,10 @@ export function executorService({
   serve,
   leaseMs,
   schedulerName,
-}: Pick<Executors, 'serve' | 'leaseMs' | 'schedulerName'>): GuardedService<ExecutorServiceServer> {
+}: Pick<Executors, 'serve' | 'leaseMs' | 'schedulerName'>): Pick<
+  GuardedService<ExecutorServiceServer>,
+  'attach'
+> {
   return {
     attach: bidiStream<AttachRequest, AttachResponse>(
       'executors.attach',

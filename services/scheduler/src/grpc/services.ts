@@ -6,8 +6,10 @@ import {
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
+import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
+import { attemptCalls } from './attempt-calls.ts'
 import { scheduleService } from './coming-services.ts'
 import { executorService } from './executor-service.ts'
 import { jobService } from './job-service.ts'
@@ -17,13 +19,18 @@ export interface UseCases {
   readonly jobs: Jobs
   readonly namespaces: NamespaceUseCases
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
+  /** Absent in development mode. */
+  readonly attempts: AttemptTokens | undefined
 }
 
-export function grpcServices({ jobs, namespaces, executors }: UseCases, log: Logger) {
+export function grpcServices({ jobs, namespaces, executors, attempts }: UseCases, log: Logger) {
   return [
     { definition: JobServiceService, implementation: jobService(jobs, log) },
     { definition: ScheduleServiceService, implementation: scheduleService },
     { definition: NamespaceServiceService, implementation: namespaceService(namespaces) },
-    { definition: ExecutorServiceService, implementation: executorService(executors) },
+    {
+      definition: ExecutorServiceService,
+      implementation: { ...executorService(executors), ...attemptCalls(attempts) },
+    },
   ]
 }

@@ -37,7 +37,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const { starts, changed } = dispatch
   const readStandings = createReadStandings(store)
   return {
-    startJobs: createStartJobs({ starts, methods, feed, readStandings }),
+    startJobs: createStartJobs({ starts, methods, feed, readStandings, store }),
     findJobs: createFindJobs({ store, feed, readStandings }),
     cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
     explainJob: createExplainJob(store),

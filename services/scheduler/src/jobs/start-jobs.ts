@@ -7,7 +7,8 @@ import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
 import type { Methods } from '../executors/methods.ts'
-import { invalidFields, methodNotStartable, methodUnknown } from '../refusals.ts'
+import type { JobStore } from '../ports.ts'
+import { invalidFields, methodNotStartable, methodUnknown, parentNotFound } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { type ReadStandings, Waiter } from '../waits/waiter.ts'
 import { mayStart } from './may-start.ts'
@@ -17,6 +18,7 @@ export interface StartJobsOptions {
   readonly methods: Methods
   readonly feed: JobFeed
   readonly readStandings: ReadStandings
+  readonly store: Pick<JobStore, 'isBelow'>
 }
 
 export interface StartedJob {
@@ -41,9 +43,7 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
   return async (actor, commands, inlineWaitMs, signal) => {
     // Refused before anything is started: a start that is recorded must be answered as such.
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length)
-    const checked = await Promise.all(
-      commands.map((command) => check(options.methods, actor, command)),
-    )
+    const checked = await Promise.all(commands.map((command) => check(options, actor, command)))
     using waiter = inlineWaitMs > 0 ? new Waiter(options.feed, options.readStandings) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
@@ -107,11 +107,31 @@ function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefine
 type Checked = StartCommand | { readonly refusal: Refusal }
 
 /** The command with the method's defaults, or why it cannot be started. */
-function check(methods: Methods, actor: Actor, command: StartCommand): Checked | Promise<Checked> {
+function check(
+  options: StartJobsOptions,
+  actor: Actor,
+  command: StartCommand,
+): Checked | Promise<Checked> {
   const violations = violationsOf(command)
   if (violations.length > 0) return { refusal: invalidFields(violations) }
+  const { methods } = options
+  const { parentId } = command
+  const within = actor.attempt?.jobId ?? parentId
+  if (parentId !== '' && parentId !== within) return checkParent(options, actor, command, within)
   const definition = methods.peek(command.namespace, command.method)
   if (definition !== undefined) return withTerms(actor, command, definition)
+  return lookUp(methods, actor, command)
+}
+
+/** A handler starts children of its own job, and of those below it. */
+async function checkParent(
+  { store, methods }: StartJobsOptions,
+  actor: Actor,
+  command: StartCommand,
+  within: string,
+): Promise<Checked> {
+  const { namespace, parentId } = command
+  if (!(await store.isBelow(namespace, parentId, within))) return { refusal: parentNotFound() }
   return lookUp(methods, actor, command)
 }
 

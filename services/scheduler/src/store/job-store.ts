@@ -15,7 +15,7 @@ import {
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { findExisting, hasParent, readJob, readStandings } from './read-jobs.ts'
+import { findExisting, hasParent, isBelow, readJob, readStandings } from './read-jobs.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
@@ -31,6 +31,7 @@ export function createJobStore(database: Database): JobStore {
       (await insertJobs(database, [job], undefined, true)).get(job.id),
     findExisting: (job) => findExisting(database, job),
     hasParent: (command) => hasParent(database, command),
+    isBelow: (namespace, id, ancestor) => isBelow(database, namespace, id, ancestor),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
     succeed: (successes) => succeedAttempts(database, successes),
     end: (ends) => endAttempts(database, ends),

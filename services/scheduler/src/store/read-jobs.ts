@@ -121,3 +121,24 @@ export async function hasParent(
   const { rows } = await database.query(HAS_PARENT, [parentId, namespace, admin ? null : owner])
   return rows.length > 0
 }
+
+const IS_BELOW = {
+  name: 'is_below',
+  text: `
+    WITH RECURSIVE up AS (
+      SELECT j.parent_id FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1
+      UNION ALL
+      SELECT j.parent_id FROM up JOIN offstage.jobs j ON j.id = up.parent_id WHERE up.parent_id <> $3::uuid
+    )
+    SELECT FROM up WHERE up.parent_id = $3::uuid`,
+}
+
+export async function isBelow(
+  database: Queryable,
+  namespace: string,
+  id: string,
+  ancestorId: string,
+): Promise<boolean> {
+  const { rows } = await database.query(IS_BELOW, [namespace, id, ancestorId])
+  return rows.length > 0
+}

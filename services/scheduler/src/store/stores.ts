@@ -2,9 +2,11 @@ import type { SchedulerStores } from '../ports.ts'
 import { createAttachmentStore } from './attachments.ts'
 import type { SchedulerDatabases } from './databases.ts'
 import { createGateStore } from './gates.ts'
+import { createHeldAttemptStore } from './held-attempts.ts'
 import { createJobStore, createSweepStore } from './job-store.ts'
 import { createLeaseStore } from './leases.ts'
 import { createMethodStore } from './methods.ts'
+import { createSigningKeyStore } from './signing-keys.ts'
 
 export function createStores({ calls, work, leases }: SchedulerDatabases): SchedulerStores {
   return {
@@ -17,5 +19,7 @@ export function createStores({ calls, work, leases }: SchedulerDatabases): Sched
     leases: createLeaseStore(leases),
     methods: createMethodStore(leases),
     callMethods: createMethodStore(calls),
+    heldAttempts: createHeldAttemptStore(calls),
+    signingKeys: createSigningKeyStore(calls),
   }
 }

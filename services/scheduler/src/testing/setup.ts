@@ -5,6 +5,7 @@ import { type Bus, createInProcessBus } from '@offstage/kit/bus'
 import { type Database, openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
+import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
 import { createScheduler, type Scheduler } from '../scheduler.ts'
 import type { SchedulerDatabases } from '../store/databases.ts'
@@ -26,10 +27,13 @@ export interface SetupOptions {
   /** Instead, where the scheduler is to have several sets of connections to it. */
   readonly databases?: SchedulerDatabases
   readonly bus?: Bus
+  /** Default: whoever calls is believed, with the role they name. */
+  readonly authenticate?: Authenticate
+  readonly attempts?: AttemptTokens
 }
 
 /** Believes whoever calls, as development does; `ann:reader` is ann in that role, others but `dev` are plain users. */
-const byName: Authenticate = (metadata) => {
+export const byName: Authenticate = (metadata) => {
   const actor = developmentAuthenticate(metadata)
   const [user = '', role = user === 'dev' ? 'admin' : 'user'] = actor.user.split(':')
   return { ...actor, user, roles: [role as Role] }
@@ -49,7 +53,8 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
     database: options.databases ?? database,
     bus,
     log,
-    authenticate: byName,
+    authenticate: options.authenticate ?? byName,
+    attempts: options.attempts,
   })
   await scheduler.start()
   const clients: JobClient[] = []

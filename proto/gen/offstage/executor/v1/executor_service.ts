@@ -22,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Struct } from "../../../google/protobuf/struct.ts";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import {
   Deadlines,
   JobError,
@@ -247,7 +248,7 @@ export interface DiscardedValue {
   namespace: string;
   /** Whose it is. */
   owner: string;
-  /** Bears the owner's rights, as that of an assignment. Empty in development mode. */
+  /** Bears the owner's rights. Empty so far: outside of development mode the value is left to end by itself. */
   token: string;
 }
 
@@ -285,7 +286,7 @@ export interface Assignment {
   traceparent: string;
   /** W3C trace state. */
   tracestate: string;
-  /** Bears the owner's rights within this job; sent as "authorization: Bearer …" by the handler's client. Empty in development mode. */
+  /** Reserved for a token that comes with the assignment: empty so far, ask IssueAttemptToken. */
   token: string;
   /** The caller's scope in temp storage. */
   scope: string;
@@ -328,6 +329,51 @@ export interface CancelOrder {
   reason: string;
   /** How long it may take before its thread is ended by force. */
   grace: Duration | undefined;
+}
+
+/** Asks for the token of an attempt. */
+export interface IssueAttemptTokenRequest {
+  /** The session that runs it, opened by the same caller. */
+  sessionId: string;
+  /** The namespace of that session. Default "default". */
+  namespace: string;
+  /** The job. */
+  jobId: string;
+  /** Its attempt. */
+  attempt: number;
+}
+
+/** Answers IssueAttemptToken. */
+export interface IssueAttemptTokenResponse {
+  /**
+   * A JWT, sent as "authorization: Bearer …" by the handler's client. It bears the owner's rights in the namespace of the job, until the
+   * attempt ends or the token expires. Empty in development mode, where nobody reads one.
+   */
+  token: string;
+  /** When it expires by the scheduler's clock. Not set in development mode. */
+  expireTime: Date | undefined;
+}
+
+/** Asks whether the attempt goes on that the token of the call is for. */
+export interface CheckAttemptRequest {
+}
+
+/** Answers CheckAttempt. Not set where the caller's token is not that of an attempt. */
+export interface CheckAttemptResponse {
+  /** The job. */
+  jobId: string;
+  /** Its attempt. */
+  attempt: number;
+}
+
+/** Asks for the public keys of attempt tokens. */
+export interface GetAttemptKeysRequest {
+}
+
+/** Answers GetAttemptKeys. */
+export interface GetAttemptKeysResponse {
+  /** A JSON Web Key Set (RFC 7517) of Ed25519 keys: the one that signs now, and those whose tokens may still live. */
+  jwks: string;
 }
 
 /** Asks what an executor is. */
@@ -2415,6 +2461,372 @@ export const CancelOrder: MessageFns<CancelOrder> = {
   },
 };
 
+function createBaseIssueAttemptTokenRequest(): IssueAttemptTokenRequest {
+  return { sessionId: "", namespace: "", jobId: "", attempt: 0 };
+}
+
+export const IssueAttemptTokenRequest: MessageFns<IssueAttemptTokenRequest> = {
+  encode(message: IssueAttemptTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(26).string(message.jobId);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(32).int32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueAttemptTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueAttemptTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<IssueAttemptTokenRequest>, I>>(base?: I): IssueAttemptTokenRequest {
+    return IssueAttemptTokenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IssueAttemptTokenRequest>, I>>(object: I): IssueAttemptTokenRequest {
+    const message = createBaseIssueAttemptTokenRequest();
+    message.sessionId = object.sessionId ?? "";
+    message.namespace = object.namespace ?? "";
+    message.jobId = object.jobId ?? "";
+    message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseIssueAttemptTokenResponse(): IssueAttemptTokenResponse {
+  return { token: "", expireTime: undefined };
+}
+
+export const IssueAttemptTokenResponse: MessageFns<IssueAttemptTokenResponse> = {
+  encode(message: IssueAttemptTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueAttemptTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueAttemptTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<IssueAttemptTokenResponse>, I>>(base?: I): IssueAttemptTokenResponse {
+    return IssueAttemptTokenResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IssueAttemptTokenResponse>, I>>(object: I): IssueAttemptTokenResponse {
+    const message = createBaseIssueAttemptTokenResponse();
+    message.token = object.token ?? "";
+    message.expireTime = object.expireTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCheckAttemptRequest(): CheckAttemptRequest {
+  return {};
+}
+
+export const CheckAttemptRequest: MessageFns<CheckAttemptRequest> = {
+  encode(_: CheckAttemptRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAttemptRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAttemptRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CheckAttemptRequest>, I>>(base?: I): CheckAttemptRequest {
+    return CheckAttemptRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckAttemptRequest>, I>>(_: I): CheckAttemptRequest {
+    const message = createBaseCheckAttemptRequest();
+    return message;
+  },
+};
+
+function createBaseCheckAttemptResponse(): CheckAttemptResponse {
+  return { jobId: "", attempt: 0 };
+}
+
+export const CheckAttemptResponse: MessageFns<CheckAttemptResponse> = {
+  encode(message: CheckAttemptResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jobId !== "") {
+      writer.uint32(10).string(message.jobId);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).int32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAttemptResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAttemptResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CheckAttemptResponse>, I>>(base?: I): CheckAttemptResponse {
+    return CheckAttemptResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckAttemptResponse>, I>>(object: I): CheckAttemptResponse {
+    const message = createBaseCheckAttemptResponse();
+    message.jobId = object.jobId ?? "";
+    message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetAttemptKeysRequest(): GetAttemptKeysRequest {
+  return {};
+}
+
+export const GetAttemptKeysRequest: MessageFns<GetAttemptKeysRequest> = {
+  encode(_: GetAttemptKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAttemptKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAttemptKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetAttemptKeysRequest>, I>>(base?: I): GetAttemptKeysRequest {
+    return GetAttemptKeysRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetAttemptKeysRequest>, I>>(_: I): GetAttemptKeysRequest {
+    const message = createBaseGetAttemptKeysRequest();
+    return message;
+  },
+};
+
+function createBaseGetAttemptKeysResponse(): GetAttemptKeysResponse {
+  return { jwks: "" };
+}
+
+export const GetAttemptKeysResponse: MessageFns<GetAttemptKeysResponse> = {
+  encode(message: GetAttemptKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jwks !== "") {
+      writer.uint32(10).string(message.jwks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAttemptKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAttemptKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jwks = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetAttemptKeysResponse>, I>>(base?: I): GetAttemptKeysResponse {
+    return GetAttemptKeysResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetAttemptKeysResponse>, I>>(object: I): GetAttemptKeysResponse {
+    const message = createBaseGetAttemptKeysResponse();
+    message.jwks = object.jwks ?? "";
+    return message;
+  },
+};
+
 function createBaseDescribeExecutorRequest(): DescribeExecutorRequest {
   return {};
 }
@@ -2972,6 +3384,44 @@ export const ExecutorServiceService = {
     responseSerialize: (value: AttachResponse): Buffer => Buffer.from(AttachResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AttachResponse => AttachResponse.decode(value),
   },
+  /**
+   * Makes a token by which the handler of an attempt acts for the job's owner. Ask when the handler first calls, and again before it
+   * ends. ATTEMPT_NOT_HELD: the session does not run this attempt, or no longer.
+   */
+  issueAttemptToken: {
+    path: "/offstage.executor.v1.ExecutorService/IssueAttemptToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: IssueAttemptTokenRequest): Buffer =>
+      Buffer.from(IssueAttemptTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): IssueAttemptTokenRequest => IssueAttemptTokenRequest.decode(value),
+    responseSerialize: (value: IssueAttemptTokenResponse): Buffer =>
+      Buffer.from(IssueAttemptTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): IssueAttemptTokenResponse => IssueAttemptTokenResponse.decode(value),
+  },
+  /** Says that the attempt goes on whose token the call brings, for services that are shown one. ATTEMPT_TOKEN_ENDED: it does not. */
+  checkAttempt: {
+    path: "/offstage.executor.v1.ExecutorService/CheckAttempt" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckAttemptRequest): Buffer => Buffer.from(CheckAttemptRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckAttemptRequest => CheckAttemptRequest.decode(value),
+    responseSerialize: (value: CheckAttemptResponse): Buffer =>
+      Buffer.from(CheckAttemptResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckAttemptResponse => CheckAttemptResponse.decode(value),
+  },
+  /** Tells the public keys that attempt tokens are verified by. */
+  getAttemptKeys: {
+    path: "/offstage.executor.v1.ExecutorService/GetAttemptKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAttemptKeysRequest): Buffer =>
+      Buffer.from(GetAttemptKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAttemptKeysRequest => GetAttemptKeysRequest.decode(value),
+    responseSerialize: (value: GetAttemptKeysResponse): Buffer =>
+      Buffer.from(GetAttemptKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAttemptKeysResponse => GetAttemptKeysResponse.decode(value),
+  },
 } as const;
 
 export interface ExecutorServiceServer extends UntypedServiceImplementation {
@@ -2981,6 +3431,15 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
    * lease: jobs go on. UNAVAILABLE, reason SHUTTING_DOWN, means: attach to another replica.
    */
   attach: handleBidiStreamingCall<AttachRequest, AttachResponse>;
+  /**
+   * Makes a token by which the handler of an attempt acts for the job's owner. Ask when the handler first calls, and again before it
+   * ends. ATTEMPT_NOT_HELD: the session does not run this attempt, or no longer.
+   */
+  issueAttemptToken: handleUnaryCall<IssueAttemptTokenRequest, IssueAttemptTokenResponse>;
+  /** Says that the attempt goes on whose token the call brings, for services that are shown one. ATTEMPT_TOKEN_ENDED: it does not. */
+  checkAttempt: handleUnaryCall<CheckAttemptRequest, CheckAttemptResponse>;
+  /** Tells the public keys that attempt tokens are verified by. */
+  getAttemptKeys: handleUnaryCall<GetAttemptKeysRequest, GetAttemptKeysResponse>;
 }
 
 export interface ExecutorServiceClient extends Client {
@@ -2992,6 +3451,57 @@ export interface ExecutorServiceClient extends Client {
   attach(): ClientDuplexStream<AttachRequest, AttachResponse>;
   attach(options: Partial<CallOptions>): ClientDuplexStream<AttachRequest, AttachResponse>;
   attach(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<AttachRequest, AttachResponse>;
+  /**
+   * Makes a token by which the handler of an attempt acts for the job's owner. Ask when the handler first calls, and again before it
+   * ends. ATTEMPT_NOT_HELD: the session does not run this attempt, or no longer.
+   */
+  issueAttemptToken(
+    request: IssueAttemptTokenRequest,
+    callback: (error: ServiceError | null, response: IssueAttemptTokenResponse) => void,
+  ): ClientUnaryCall;
+  issueAttemptToken(
+    request: IssueAttemptTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: IssueAttemptTokenResponse) => void,
+  ): ClientUnaryCall;
+  issueAttemptToken(
+    request: IssueAttemptTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: IssueAttemptTokenResponse) => void,
+  ): ClientUnaryCall;
+  /** Says that the attempt goes on whose token the call brings, for services that are shown one. ATTEMPT_TOKEN_ENDED: it does not. */
+  checkAttempt(
+    request: CheckAttemptRequest,
+    callback: (error: ServiceError | null, response: CheckAttemptResponse) => void,
+  ): ClientUnaryCall;
+  checkAttempt(
+    request: CheckAttemptRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckAttemptResponse) => void,
+  ): ClientUnaryCall;
+  checkAttempt(
+    request: CheckAttemptRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckAttemptResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells the public keys that attempt tokens are verified by. */
+  getAttemptKeys(
+    request: GetAttemptKeysRequest,
+    callback: (error: ServiceError | null, response: GetAttemptKeysResponse) => void,
+  ): ClientUnaryCall;
+  getAttemptKeys(
+    request: GetAttemptKeysRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAttemptKeysResponse) => void,
+  ): ClientUnaryCall;
+  getAttemptKeys(
+    request: GetAttemptKeysRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAttemptKeysResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const ExecutorServiceClient = makeGenericClientConstructor(
@@ -3097,6 +3607,18 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

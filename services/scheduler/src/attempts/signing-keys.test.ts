@@ -1,0 +1,105 @@
+/** The keys that sign tokens of attempts: made by whichever replica comes first, rotated, known to all. */
+import { openPostgres } from '@offstage/kit/database'
+import { startPostgres } from '@offstage/testkit'
+import { decodeProtectedHeader } from 'jose'
+import { afterAll, expect, test } from 'vitest'
+import { migrateJobs } from '../store/job-store.ts'
+import { ONE_DAY, tokensOver } from '../testing/attempt-tokens.ts'
+
+const postgres = await startPostgres()
+afterAll(() => postgres[Symbol.asyncDispose]())
+
+const grant = { jobId: '00000000-0000-7000-8000-000000000000', attempt: 1 }
+/** Every attempt goes on, and is everybody's. */
+const store = {
+  goOn: async (attempts: readonly unknown[]) => attempts.map(() => true),
+  findHeld: async () => ({ owner: 'alice', namespace: 'default' }),
+}
+
+async function setup() {
+  const url = await postgres.createDatabase()
+  const database = await openPostgres({ url, poolSize: 8 })
+  await migrateJobs(database)
+  const run = async (text: string) =>
+    (await database.query<{ id: string }>({ name: '', text })).rows
+  return {
+    database,
+    run,
+    replica: (options: Parameters<typeof tokensOver>[1] = {}) =>
+      tokensOver(database, { store, ...options }).attempts,
+    age: (by: string) =>
+      run(`UPDATE offstage.signing_keys SET create_time = create_time - interval '${by}'`),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  }
+}
+
+const keyOf = (token: string) => decodeProtectedHeader(token).kid
+
+test('replicas that begin at once have one key, and take each other’s tokens', async () => {
+  await using it = await setup()
+  const replicas = Array.from({ length: 6 }, () => it.replica())
+  const issued = await Promise.all(replicas.map((each) => each.issue(grant, '')))
+  expect(new Set(issued.map(({ token }) => keyOf(token))).size).toBe(1)
+  for (const replica of replicas) {
+    for (const { token } of issued) {
+      expect((await replica.verify(token)).actor).toMatchObject({ user: 'alice' })
+    }
+  }
+  expect(await it.run('SELECT FROM offstage.signing_keys')).toHaveLength(1)
+})
+
+test('a key that is too old is replaced by one replica, and goes on to verify on all', async () => {
+  await using it = await setup()
+  const [a, b] = [it.replica({ freshMs: 0 }), it.replica({ freshMs: 0 })]
+  const { token: old } = await a.issue(grant, '')
+  await it.age('1 day')
+  const issued = await Promise.all([a, b, a, b].map((each) => each.issue(grant, '')))
+  const names = new Set(issued.map(({ token }) => keyOf(token)))
+  expect(names.size).toBe(1)
+  expect(names).not.toContain(keyOf(old))
+  for (const replica of [a, b]) {
+    for (const token of [old, issued[0]?.token ?? '']) await replica.verify(token)
+    expect(JSON.parse(await replica.jwks()).keys).toHaveLength(2)
+  }
+})
+
+test('keys rotate under load, and every token is taken by every replica', async () => {
+  await using it = await setup()
+  const terms = { ...ONE_DAY, olderThanMs: 20 }
+  const replicas = Array.from({ length: 3 }, () => it.replica({ freshMs: 5, terms }))
+  const names = new Set<string | undefined>()
+  const load = async (at: number) => {
+    for (let n = 0; n < 12; n += 1) {
+      const { token } = (await (replicas[at % 3] ?? replicas[0])?.issue(grant, '')) ?? { token: '' }
+      names.add(keyOf(token))
+      await Promise.all(replicas.map((each) => each.verify(token)))
+    }
+  }
+  await Promise.all([0, 1, 2, 3, 4, 5].map(load))
+  expect(names.size).toBeGreaterThan(3)
+})
+
+test('a key is forgotten once nothing it signed can live', async () => {
+  await using it = await setup()
+  const replica = it.replica({ freshMs: 0 })
+  const { token: first } = await replica.issue(grant, '')
+  await it.age('1 day')
+  const { token: second } = await replica.issue(grant, '')
+  await it.age('1 day')
+  await replica.issue(grant, '')
+  const kept = (await it.run('SELECT id FROM offstage.signing_keys')).map((row) => row.id)
+  expect(kept).toHaveLength(2)
+  expect(kept).not.toContain(keyOf(first))
+  expect(kept).toContain(keyOf(second))
+  await expect(it.replica().verify(first)).rejects.toMatchObject({ reason: 'TOKEN_INVALID' })
+})
+
+test('a replica whose keys are hours old signs with none of them', async () => {
+  await using it = await setup()
+  const slow = it.replica({ freshMs: 0 })
+  const { token: old } = await slow.issue(grant, '')
+  await it.run('DELETE FROM offstage.signing_keys')
+  const { token } = await it.replica().issue(grant, '')
+  expect(keyOf((await slow.issue(grant, '')).token)).toBe(keyOf(token))
+  expect(keyOf(token)).not.toBe(keyOf(old))
+})
