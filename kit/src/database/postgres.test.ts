@@ -88,6 +88,27 @@ test('a statement that takes too long is ended by the server, the connection sta
   expect(database.stats()).toEqual({ total: 1, idle: 1, waiting: 0 })
 })
 
+test('a transaction that falls silent is ended by the server: what it has locked is free for others', async () => {
+  await using database = await openPostgres({ url: server.url, transactionIdleMs: 100 })
+  await database.query({ name: '', text: 'CREATE TABLE held ()' })
+  const lock = { name: '', text: 'LOCK TABLE held' }
+  const locked = Promise.withResolvers<void>()
+  const others = Promise.withResolvers<void>()
+  const frozen = outcomeOf(
+    database.transaction(async (tx) => {
+      await tx.query(lock)
+      locked.resolve()
+      await others.promise
+      await tx.query(one)
+    }),
+  )
+  await locked.promise
+  await database.transaction((tx) => tx.query(lock))
+  others.resolve()
+  expect(isConnectionError(await frozen)).toBe(true)
+  expect((await database.query(one)).rows).toEqual([{ one: 1 }])
+})
+
 test('waiting too long for a free connection is a connection error, and closing still ends', async () => {
   await using database = await openPostgres({ url: server.url, poolSize: 1, connectTimeoutMs: 200 })
   const [began, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]

@@ -20,6 +20,11 @@ export interface PostgresOptions {
   connectTimeoutMs?: number
   /** The server ends a statement after this long (SQLSTATE 57014). Default 30 000. */
   statementTimeoutMs?: number
+  /**
+   * The server ends a transaction that sends nothing for this long, and with it the connection (SQLSTATE 25P03): a process that
+   * freezes keeps what it has locked from nobody for ever. Default 5 000.
+   */
+  transactionIdleMs?: number
   /** Told about idle connections that broke; they are replaced by themselves. */
   onError?(error: unknown): void
 }
@@ -27,6 +32,7 @@ export interface PostgresOptions {
 const oldestVersion = 15
 const keepAliveAfterMs = 10_000
 const idleTimeoutMs = 60_000
+const transactionIdleMs = 5_000
 /** A statement without an answer for this much longer than the server allows: the connection is dead. */
 const silenceMs = 5_000
 
@@ -44,6 +50,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + silenceMs,
+    idle_in_transaction_session_timeout: options.transactionIdleMs ?? transactionIdleMs,
     idleTimeoutMillis: idleTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,

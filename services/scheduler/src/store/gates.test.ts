@@ -1,5 +1,10 @@
 /** A change of gates and the statements that let jobs begin come one after the other, whichever is first. */
-import { type Database, openPostgres, type Queryable } from '@offstage/kit/database'
+import {
+  type Database,
+  isConnectionError,
+  openPostgres,
+  type Queryable,
+} from '@offstage/kit/database'
 import { startPostgres, until } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
@@ -14,8 +19,12 @@ import { migrateJobs } from './job-store.ts'
 const postgres = await startPostgres()
 afterAll(() => postgres[Symbol.asyncDispose]())
 
-async function setup() {
-  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 6 })
+async function setup(options: { transactionIdleMs?: number } = {}) {
+  const database = await openPostgres({
+    url: await postgres.createDatabase(),
+    poolSize: 6,
+    ...options,
+  })
   await migrateJobs(database)
   return { database, gates: createGateStore(database) }
 }
@@ -92,6 +101,20 @@ test('what comes while a gate is being closed waits, and then finds it closed', 
   await commit()
   expect(await claimed).toEqual([])
   expect(await Promise.all(states)).toEqual([JobState.queued, JobState.queued])
+})
+
+test('who freezes while closing a gate does not keep jobs from beginning for long', async () => {
+  const { database, gates } = await setup({ transactionIdleMs: 60_000 })
+  await using _database = database
+  const end = await holdOpen(database, async (tx) => {
+    const inTransaction = { transaction: (work: (tx: Queryable) => unknown) => work(tx) }
+    await createGateStore(inTransaction as Database).pauseMethod('default', 'test.job', 'dev')
+  })
+  const { epoch } = await gates.read()
+  expect(await insert(database, epoch)).toBe(JobState.running)
+  await insert(database)
+  expect(await claim(database)).toHaveLength(1)
+  await expect(end()).rejects.toSatisfy(isConnectionError)
 })
 
 test('readers of all tables, such as a backup, are in the way of no pause', async () => {

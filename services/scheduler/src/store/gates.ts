@@ -49,9 +49,17 @@ const READ_PAUSE = {
     FROM offstage.method_gates WHERE namespace = $1 AND method = $2::text AND pause_time IS NOT NULL`,
 }
 
-/** Statements that let jobs begin queue behind the lock while it is waited for: so not for long. */
+/**
+ * Statements that let jobs begin queue behind the lock while it is waited for and while it is held: so not for long, though the
+ * process that changes a gate may freeze in between.
+ */
 const LOCK_MS = 2_000
-const LIMIT_WAIT = { name: '', text: `SET LOCAL lock_timeout = ${LOCK_MS}` }
+const LIMIT_LOCK = {
+  name: 'limit_gate_lock',
+  text: `
+    SELECT set_config('lock_timeout', '${LOCK_MS}', true),
+      set_config('idle_in_transaction_session_timeout', '${LOCK_MS}', true)`,
+}
 const LOCK = { name: '', text: 'LOCK TABLE offstage.gate_epoch IN EXCLUSIVE MODE' }
 const NEXT_EPOCH = {
   name: 'next_gate_epoch',
@@ -107,7 +115,7 @@ interface GatesRow {
 export function createGateStore(database: Database): GateStore {
   const change = (statement: typeof PAUSE_METHOD, values: readonly unknown[]) =>
     database.transaction(async (tx) => {
-      await tx.query(LIMIT_WAIT)
+      await tx.query(LIMIT_LOCK)
       await tx.query(LOCK)
       const { rowCount } = await tx.query(statement, values)
       if (rowCount > 0) await tx.query(NEXT_EPOCH)
