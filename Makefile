@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil bench bench-history bench-values bench-idle clean
+.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil fuzz bench bench-history bench-values bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -62,6 +62,9 @@ servers: ## Install PostgreSQL and nats-server where they are missing
 
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts
+
+fuzz: setup servers ## A thousand calls of any bytes to each RPC (FUZZ_CALLS, FUZZ_SEED)
+	@FUZZ_CALLS=$${FUZZ_CALLS:-1000} vitest run test/fuzz.test.ts
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts

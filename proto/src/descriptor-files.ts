@@ -12,7 +12,7 @@ import { nestedTypes } from '@bufbuild/protobuf/reflect'
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
 import { healthFile } from './health-file.ts'
 
-export type { DescField, DescMessage } from '@bufbuild/protobuf'
+export type { DescField, DescMessage, DescMethod } from '@bufbuild/protobuf'
 
 export interface DescriptorFiles {
   /** The serialized file of this name and, after it, everything it imports; undefined: no such file. */

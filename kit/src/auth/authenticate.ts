@@ -1,5 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js'
+import { LIMITS } from '@offstage/proto/limits'
+import { Refusal } from '../grpc/refusal.ts'
 import type { Actor } from './actor.ts'
+import { isUserName } from './user-name.ts'
 
 /**
  * Establishes who is calling, before any handler sees the request. Throws a Refusal with reason
@@ -15,7 +18,16 @@ const DEVELOPER = developerNamed('dev')
  */
 export function developmentAuthenticate(metadata: Metadata): Actor {
   const user = metadata.get('offstage-user')[0]
-  return user === undefined ? DEVELOPER : developerNamed(String(user))
+  if (user === undefined) return DEVELOPER
+  if (!isUserName(String(user))) throw userNameInvalid()
+  return developerNamed(String(user))
+}
+
+function userNameInvalid(): Refusal {
+  const field = 'offstage-user'
+  const description = `must be 1 to ${LIMITS.ownerCharactersMax} characters, none of them control characters`
+  const message = `${field} ${description}`
+  return new Refusal({ reason: 'INVALID_FIELD', message, violations: [{ field, description }] })
 }
 
 /** As {@link developmentAuthenticate}; tells of the first token that comes along, which nobody reads. */

@@ -1,25 +1,21 @@
-import { LIMITS } from '@offstage/proto/limits'
 import type { JWTPayload } from 'jose'
 import type { Actor } from '../actor.ts'
 import { fits } from '../pattern.ts'
 import { ROLES, type Role } from '../rights.ts'
+import { isUserName } from '../user-name.ts'
 import type { IssuerConfig } from './identity-schema.ts'
 import { tokenRefusal } from './token-refusals.ts'
 
 /** Who a verified token speaks for. What the first fitting grant says stands in place of the claims. */
 export function actorFromClaims(claims: JWTPayload, issuer: IssuerConfig): Actor {
   const { sub: user = '' } = claims
-  if (!isUser(user)) throw tokenRefusal('TOKEN_INVALID')
+  if (!isUserName(user)) throw tokenRefusal('TOKEN_INVALID')
   const grant = issuer.grants.find(({ subject }) => fits(subject, user))
   const roles = grant?.roles ?? rolesIn(wordsIn(claims, issuer.rolesClaim))
   const namespaces = grant?.namespaces ?? namespacesIn(wordsIn(claims, issuer.namespacesClaim))
   if (namespaces.length === 0) throw tokenRefusal('TOKEN_NO_NAMESPACE')
   const { attach } = grant ?? {}
   return attach === undefined ? { user, roles, namespaces } : { user, roles, namespaces, attach }
-}
-
-function isUser(text: string): boolean {
-  return text !== '' && text.length <= LIMITS.ownerCharactersMax && !/\p{Cc}/u.test(text)
 }
 
 /** Issuers name roles of other systems too. */
