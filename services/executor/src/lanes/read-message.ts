@@ -5,7 +5,6 @@
 
 import { LANE_NAMES } from '@offstage/proto/lanes'
 import type {
-  AttemptKey,
   Fault,
   HandlerEnd,
   MessageNote,
@@ -21,7 +20,7 @@ export interface ReadMessage {
   readonly isWhole: boolean
 }
 
-type Read<T> = (entry: Fields) => T | undefined
+type Read = (entry: Fields) => Fields | undefined
 type Fields = Readonly<Record<string, unknown>>
 
 const UNREADABLE: ReadMessage = { message: undefined, isWhole: false }
@@ -49,48 +48,37 @@ function readReady(methods: unknown): ReadMessage {
 function readReports(heard: Fields): ReadMessage {
   const reports: ThreadReports = {}
   let isWhole = true
-  const list = <T>(name: keyof ThreadReports, read: Read<T>, take: (list: T[]) => void) => {
+  for (const name in READERS) {
     const entries = heard[name]
-    if (entries === undefined) return
-    const found = Array.isArray(entries) ? entries : [undefined]
-    const readable = found.flatMap((entry) => (isObject(entry) ? (read(entry) ?? []) : []))
-    if (readable.length < found.length) isWhole = false
-    if (readable.length > 0) take(readable)
+    if (entries === undefined) continue
+    const readable = readList(entries, READERS[name as keyof ThreadReports])
+    if (readable !== entries) isWhole = false
+    if (readable.length > 0) Object.assign(reports, { [name]: readable })
   }
-  list('progress', readNoted(isProgress), (read) => {
-    reports.progress = read
-  })
-  list('messages', readNoted(isMessage), (read) => {
-    reports.messages = read
-  })
-  list('waiting', readWaiting, (read) => {
-    reports.waiting = read
-  })
-  list('heartbeats', readHeartbeat, (read) => {
-    reports.heartbeats = read
-  })
-  list('ends', readEnd, (read) => {
-    reports.ends = read
-  })
   return { message: { kind: 'reports', reports }, isWhole }
 }
 
-function readNoted<T>(isNote: (note: unknown) => note is T): Read<{ key: AttemptKey; note: T }> {
-  return ({ key, note }) => (isText(key) && isNote(note) ? { key, note } : undefined)
+/** The list itself, where there is nothing to leave out of it. */
+function readList(entries: unknown, read: Read): readonly unknown[] {
+  if (!Array.isArray(entries)) return []
+  return entries.every((entry) => readEntry(entry, read) === entry)
+    ? entries
+    : entries.map((entry) => readEntry(entry, read)).filter((entry) => entry !== undefined)
 }
 
-function readWaiting({ key, waiting }: Fields) {
-  return isText(key) && typeof waiting === 'boolean' ? { key, waiting } : undefined
+function readEntry(entry: unknown, read: Read): Fields | undefined {
+  return isObject(entry) && isText(entry.key) ? read(entry) : undefined
 }
 
-function readHeartbeat({ key }: Fields): { key: AttemptKey } | undefined {
-  return isText(key) ? { key } : undefined
-}
-
-/** An attempt whose end cannot be read has ended all the same. */
-function readEnd({ key, end }: Fields): { key: AttemptKey; end: HandlerEnd } | undefined {
-  if (!isText(key)) return undefined
-  return { key, end: isEnd(end) ? end : { kind: 'failed', fault: END_UNREADABLE } }
+/** What is readable of an entry that names its attempt. */
+const READERS: Readonly<Record<keyof ThreadReports, Read>> = {
+  progress: (entry) => (isProgress(entry.note) ? entry : undefined),
+  messages: (entry) => (isMessage(entry.note) ? entry : undefined),
+  waiting: (entry) => (typeof entry.waiting === 'boolean' ? entry : undefined),
+  heartbeats: (entry) => entry,
+  // An attempt whose end cannot be read has ended all the same.
+  ends: (entry) =>
+    isEnd(entry.end) ? entry : { key: entry.key, end: { kind: 'failed', fault: END_UNREADABLE } },
 }
 
 const END_UNREADABLE: Fault = {

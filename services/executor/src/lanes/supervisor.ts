@@ -128,21 +128,14 @@ export class Supervisor implements ThreadListener {
   }
 
   onReports(thread: HandlerThread, reports: ThreadReports): void {
-    for (const [running, { note }] of this.#own(thread, reports.progress)) {
-      this.#reports.progressed(running, note)
-    }
-    for (const [running] of this.#own(thread, reports.heartbeats)) {
-      this.#reports.progressed(running, undefined)
-    }
-    for (const [running, { note }] of this.#own(thread, reports.messages)) {
-      this.#reports.messaged(running, note)
-    }
-    for (const [running, { waiting }] of this.#own(thread, reports.waiting)) {
-      this.#wait(running, waiting)
-    }
-    for (const [running, { end }] of this.#own(thread, reports.ends)) {
+    const { progress, heartbeats, messages, waiting, ends } = reports
+    this.#own(thread, progress, (running, { note }) => this.#reports.progressed(running, note))
+    this.#own(thread, heartbeats, (running) => this.#reports.progressed(running, undefined))
+    this.#own(thread, messages, (running, { note }) => this.#reports.messaged(running, note))
+    this.#own(thread, waiting, (running, { waiting }) => this.#wait(running, waiting))
+    this.#own(thread, ends, (running, { end }) => {
       if (isPossible(running, end)) this.#end(running, end)
-    }
+    })
   }
 
   onUnreadable(thread: HandlerThread): void {
@@ -160,13 +153,15 @@ export class Supervisor implements ThreadListener {
   }
 
   /** What a thread says of attempts that run on it: it speaks for nobody else's. */
-  *#own<T extends { readonly key: AttemptKey }>(
+  #own<T extends { readonly key: AttemptKey }>(
     thread: HandlerThread,
-    reports: readonly T[] = [],
-  ): Generator<[RunningAttempt, T]> {
+    reports: readonly T[] | undefined,
+    hear: (running: RunningAttempt, report: T) => void,
+  ): void {
+    if (reports === undefined) return
     for (const report of reports) {
       const running = this.#attempts.get(report.key)
-      if (running?.thread === thread) yield [running, report]
+      if (running?.thread === thread) hear(running, report)
     }
   }
 
