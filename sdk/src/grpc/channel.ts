@@ -2,11 +2,11 @@ import {
   type ChannelCredentials,
   type Client,
   type ClientOptions,
-  credentials,
-  experimental,
   Channel as GrpcChannel,
 } from '@grpc/grpc-js'
-import { Certificates, type TlsSource } from '@offstage/proto/certificates'
+import { type ChannelTls, channelCredentials } from '@offstage/proto/channel-credentials'
+
+export type { ChannelTls }
 
 /** Whom a call goes to, so that an error can say what to look at. */
 export interface Target {
@@ -29,12 +29,6 @@ export interface ChannelOptions extends Omit<Target, 'address'> {
    * ping stands in the queue behind them.
    */
   readonly silenceMsMax?: number
-}
-
-/** TLS of a client. Certificates are read again while the channel is used: a rotated one holds for the next connection. */
-export interface ChannelTls extends TlsSource {
-  /** Whether to show `cert` to the service, which asks for it (mutual TLS). Default false. */
-  readonly clientCertificate?: boolean
 }
 
 type ClientConstructor<C extends Client> = new (
@@ -91,13 +85,4 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
     close,
     [Symbol.dispose]: close,
   }
-}
-
-function channelCredentials(tls: ChannelTls | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure()
-  const certificates = new Certificates(tls)
-  return experimental.createCertificateProviderChannelCredentials(
-    certificates,
-    tls.clientCertificate ? certificates : null,
-  )
 }

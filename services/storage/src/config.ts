@@ -1,7 +1,9 @@
-import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
+import { checkIdentity, identityFields, identityFileOf } from '@offstage/kit/auth/tokens'
 import { checkNats, natsFields } from '@offstage/kit/bus'
 import {
+  address,
   bytes,
+  type ConfigFault,
   type ConfigOf,
   directory,
   file,
@@ -16,8 +18,10 @@ import {
 } from '@offstage/kit/config'
 import { healthFields } from '@offstage/kit/health'
 import {
+  checkClientTls,
   checkDatabaseTls,
   checkServerTls,
+  clientTlsFields,
   serverTlsFields,
   tlsFields,
   withoutTls,
@@ -47,6 +51,11 @@ export const storageFields = {
   ...identityFields,
   ...tlsFields,
   ...serverTlsFields,
+  ...clientTlsFields,
+  scheduler: variable('OFFSTAGE_SCHEDULER', address.default('127.0.0.1:7701'), {
+    description:
+      'address of the scheduler, host:port; asked about the tokens of attempts, where there is identity',
+  }),
   dataDir: variable('OFFSTAGE_STORAGE_DATA_DIR', directory, {
     description: 'folder for the bytes of values over 64 KiB, of this database alone',
   }),
@@ -107,6 +116,7 @@ const {
   databasePasswordFile: _password,
   databasePoolSize: _pool,
   natsUrl: _nats,
+  scheduler: _scheduler,
   ...embedded
 } = storageFields
 
@@ -117,6 +127,7 @@ export type EmbeddedStorageConfig = ConfigOf<typeof embedded>
 export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
   return readConfig(storageFields, env, (config) => [
     ...check(config),
+    ...checkCalls(config),
     ...checkDatabaseTls(config, storageFields.databaseUrl.name),
     ...checkNats(config),
   ])
@@ -125,6 +136,13 @@ export function readStorageConfig(env?: NodeJS.ProcessEnv): StorageConfig {
 /** The same without the database, the bus and TLS. */
 export function readEmbeddedStorageConfig(env?: NodeJS.ProcessEnv): EmbeddedStorageConfig {
   return readConfig(embedded, withoutTls(env ?? process.env), check)
+}
+
+/** Without identity it calls nobody. */
+function checkCalls(config: StorageConfig): ConfigFault[] {
+  const { name } = storageFields.scheduler
+  const isCalling = identityFileOf(config) !== undefined
+  return checkClientTls(config, { [name]: isCalling ? config.scheduler : undefined })
 }
 
 function check(config: Parameters<typeof checkServerTls>[0] & Parameters<typeof checkIdentity>[0]) {

@@ -6,7 +6,8 @@ import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
-import { serverTls } from '@offstage/kit/tls'
+import { clientTls, serverTls } from '@offstage/kit/tls'
+import { askScheduler } from './attempts/ask-scheduler.ts'
 import { readStorageConfig, storageFields } from './config.ts'
 import { createStorage, type Storage } from './storage.ts'
 
@@ -42,7 +43,8 @@ await runMain('storage', async () => {
         }),
       )
       const tls = serverTls(config, log)
-      const { authenticate } = resources.use(openIdentity(config, { log }))
+      const attempts = resources.use(askScheduler(config.scheduler, clientTls(config, log)))
+      const { authenticate } = resources.use(openIdentity(config, { log, ...attempts }))
       storage = resources.use(createStorage({ config, database, bus, log, tls, authenticate }))
       await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
     },

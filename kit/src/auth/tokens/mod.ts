@@ -6,7 +6,7 @@ export {
   type IssuerConfig,
 } from './identity-schema.ts'
 export type { VerifyToken } from './issuer.ts'
-export { checkIdentity, identityFields } from './settings.ts'
+export { checkIdentity, identityFields, identityFileOf } from './settings.ts'
 export { createTokenAuthenticate, type TokenAuthenticateOptions } from './token-authenticate.ts'
 export { refusalFromJose, type TokenReason, tokenRefusal } from './token-refusals.ts'
 export type { VerifiedToken } from './verified-token.ts'
