@@ -267,6 +267,11 @@ export const REASONS = {
     retry: true,
     about: 'The keys that verify the token cannot be had at the moment.',
   },
+  TOKEN_UNAVAILABLE: {
+    code: 'UNAUTHENTICATED',
+    retry: false,
+    about: 'The token function or the token file gave no token. Set by the client.',
+  },
   UNAUTHENTICATED: {
     code: 'UNAUTHENTICATED',
     retry: false,

@@ -1,4 +1,4 @@
-import { address, readConfig, variable } from '@offstage/kit/config'
+import { address, ConfigError, readConfig, variable } from '@offstage/kit/config'
 import { checkClientTls, clientTlsFields, tlsFields } from '@offstage/kit/tls'
 import { type ConnectOptions, Offstage } from '@offstage/sdk'
 import type { Command } from 'commander'
@@ -22,6 +22,7 @@ export function connectOptions(command: Command): ConnectOptions {
     OFFSTAGE_STORAGE: storage ?? process.env.OFFSTAGE_STORAGE,
   })
   readConfig({ ...tlsFields, ...clientTlsFields }, process.env, (tls) => checkClientTls(tls, {}))
+  checkToken()
   return { ...read, namespace, user }
 }
 
@@ -50,4 +51,12 @@ export async function allOf<T>(listing: AsyncIterable<T>): Promise<T[]> {
 /** One line for the person at the terminal, apart from what a command prints for programs. */
 export function tell(line: string): void {
   process.stderr.write(`${line}\n`)
+}
+
+/** Which of the two would be sent, nobody should have to guess. */
+function checkToken(): void {
+  const { OFFSTAGE_TOKEN, OFFSTAGE_TOKEN_FILE } = process.env
+  if (!OFFSTAGE_TOKEN || !OFFSTAGE_TOKEN_FILE) return
+  const problem = 'is set although OFFSTAGE_TOKEN is; set one of them'
+  throw new ConfigError([{ variable: 'OFFSTAGE_TOKEN_FILE', problem }])
 }

@@ -1,9 +1,8 @@
 /** Reads jobs with all that the scheduler tells of them, which is more than the SDK hands to programs. */
-import { Metadata } from '@grpc/grpc-js'
-import { type Job, JobServiceClient, JobState, JobView } from '@offstage/proto/jobs'
+import { type Job, type JobServiceClient, JobState, JobView } from '@offstage/proto/jobs'
 import type { ConnectOptions, JobStateName } from '@offstage/sdk'
-import { ATTEMPTS_MAX, CALL_MS_MAX } from '@offstage/sdk/client'
-import { callUnary, createSchedulerChannel, retrying, type UnaryMethod } from '@offstage/sdk/grpc'
+import { sessionFrom } from '@offstage/sdk/client'
+import type { UnaryMethod } from '@offstage/sdk/grpc'
 import { type JobRecord, type MessageRecord, messageRecordFrom, recordFrom } from './job-record.ts'
 
 /** As many as the scheduler gives. */
@@ -65,15 +64,13 @@ async function callScheduler<Req, Res>(
   methodOf: (jobs: JobServiceClient) => UnaryMethod<Req, Res>,
   request: Req,
 ): Promise<Res> {
-  const { OFFSTAGE_TOKEN, OFFSTAGE_USER } = process.env
-  const metadata = new Metadata()
-  const user = options.user ?? OFFSTAGE_USER
-  if (OFFSTAGE_TOKEN) metadata.set('authorization', `Bearer ${OFFSTAGE_TOKEN}`)
-  if (user) metadata.set('offstage-user', user)
-  using channel = createSchedulerChannel(options.scheduler || '127.0.0.1:7701')
-  const method = methodOf(channel.client(JobServiceClient))
-  const terms = { deadlineMs: CALL_MS_MAX, metadata, target: channel }
-  return await retrying({ attempts: ATTEMPTS_MAX }, () => callUnary(method, request, terms))
+  const session = sessionFrom(options)
+  try {
+    return await session.callScheduler(methodOf(session.connection.jobs), request)
+  } finally {
+    session.close()
+    session.connection.close()
+  }
 }
 
 function namespaceOf({ namespace }: ConnectOptions): string {

@@ -4,6 +4,7 @@ import type { UnaryMethod } from '../grpc/mod.ts'
 import { ATTEMPTS_MAX } from './call-terms.ts'
 import { Calls } from './calls.ts'
 import { createConnection } from './connection.ts'
+import { Credential } from './credential.ts'
 
 // No pause between two tries.
 beforeEach(() => vi.spyOn(Math, 'random').mockReturnValue(0))
@@ -11,7 +12,7 @@ afterEach(() => vi.restoreAllMocks())
 
 function callsOf(signal?: AbortSignal): Calls {
   const connection = createConnection('127.0.0.1:1', '127.0.0.1:1')
-  const identity = { namespace: '', scope: '', parentJobId: '', metadata: new Metadata() }
+  const identity = { namespace: '', scope: '', parentJobId: '', credential: new Credential({}) }
   return new Calls(connection, signal === undefined ? identity : { ...identity, signal })
 }
 

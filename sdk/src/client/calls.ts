@@ -1,8 +1,10 @@
 /** Calls to the two services: over one connection, as one identity, repeated where that is safe. */
+import type { Metadata } from '@grpc/grpc-js'
 import { callUnary, retrying, type UnaryMethod } from '../grpc/mod.ts'
 import { type IdleClock, systemClock } from '../idle/clock.ts'
 import { ATTEMPTS_MAX, CALL_MS_MAX, type CallTerms } from './call-terms.ts'
 import type { Connection } from './connection.ts'
+import { isTokenRefused } from './credential.ts'
 import type { Identity } from './identity.ts'
 import { createRequestId } from './request-id.ts'
 
@@ -45,14 +47,47 @@ export class Calls {
     return retrying({ ...this.#patience(), signal }, work)
   }
 
+  /**
+   * Does work with what says who calls, and once more with another token where the first was refused: nothing of such a call
+   * has been done.
+   */
+  authorized<T>(
+    work: (metadata: Metadata) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { credential } = this.identity
+    const metadata = credential.metadata()
+    if (!(metadata instanceof Promise) && !credential.isRenewable) return work(metadata)
+    return this.#renewing(metadata, work, signal)
+  }
+
+  async #renewing<T>(
+    known: Metadata | Promise<Metadata>,
+    work: (metadata: Metadata) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const metadata = known instanceof Promise ? await unlessAborted(known, signal) : known
+    try {
+      return await work(metadata)
+    } catch (error) {
+      if (!isTokenRefused(error)) throw error
+      const next = await unlessAborted(this.identity.credential.afterRefusal(metadata), signal)
+      if (next === undefined) throw error
+      return await work(next)
+    }
+  }
+
   #call<Req, Res>(
     method: UnaryMethod<Req, Res>,
     request: Req,
     { signal, deadlineMs = CALL_MS_MAX, attempts, repeatMsMax }: CallTerms,
     target: Connection['scheduler'],
   ): Promise<Res> {
-    const { metadata } = this.identity
-    const call = () => callUnary(method, request, { signal, deadlineMs, metadata, target })
+    const call = () =>
+      this.authorized(
+        (metadata) => callUnary(method, request, { signal, deadlineMs, metadata, target }),
+        signal,
+      )
     const untilMs = repeatMsMax === undefined ? undefined : this.clock.now() + repeatMsMax
     const patience = attempts === undefined ? this.#patience() : { attempts }
     const giveUp = () =>
@@ -70,5 +105,19 @@ export class Calls {
       return failures >= ATTEMPTS_MAX && signal.aborted
     }
     return { attempts: Number.POSITIVE_INFINITY, giveUp }
+  }
+}
+
+/** Waits no longer than the caller does; what it waits for goes on for others. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }

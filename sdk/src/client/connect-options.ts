@@ -1,10 +1,11 @@
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { isObject, rule, text } from '../arguments/rules.ts'
+import { isObject, isText, rule, text } from '../arguments/rules.ts'
 import type { IdleClock } from '../idle/clock.ts'
 import { type ConnectTls, connectTls } from './connect-tls.ts'
 import { createConnection } from './connection.ts'
-import { metadataFrom } from './identity.ts'
+import { Credential, type CredentialOptions } from './credential.ts'
 import { Session } from './session.ts'
+import { isSendable, type TokenSource } from './token-source.ts'
 
 /** Where the services are and who calls. Each has an environment variable. */
 export interface ConnectOptions {
@@ -14,8 +15,17 @@ export interface ConnectOptions {
   readonly storage?: string
   /** Default OFFSTAGE_NAMESPACE, else `default`. */
   readonly namespace?: string
-  /** A JWT, sent as bearer. Default OFFSTAGE_TOKEN, else none. Services in development mode read none: a warning says so once. */
-  readonly token?: string
+  /**
+   * A JWT, sent as bearer, or a function that gives one: it is called when the first call needs it, again before that token ends,
+   * and once where a service refuses it. Default OFFSTAGE_TOKEN, else `tokenFile`. Services in development mode read none: a
+   * warning says so once.
+   */
+  readonly token?: TokenSource
+  /**
+   * A file with the JWT, which is read again: as it changes, before the token ends, and where a service refuses it. In place of
+   * `token`. Default OFFSTAGE_TOKEN_FILE, else none.
+   */
+  readonly tokenFile?: string
   /** Whom to act for where the services run in development mode. Default OFFSTAGE_USER, else theirs. */
   readonly user?: string
   /** The scope of temp storage for starts and values that name none. Default none. */
@@ -33,7 +43,11 @@ const CONNECT_RULES: Rules<ConnectOptions> = {
   scheduler: text,
   storage: text,
   namespace: text,
-  token: text,
+  token: rule(
+    'a token (a text without spaces), or a function that gives one',
+    (value) => typeof value === 'function' || value === '' || (isText(value) && isSendable(value)),
+  ),
+  tokenFile: text,
   user: text,
   scope: text,
   tls: rule('an object or false', (value) => value === false || isObject(value)),
@@ -53,10 +67,29 @@ export function sessionFrom(options: ConnectOptions): Session {
     namespace: options.namespace || env.OFFSTAGE_NAMESPACE || 'default',
     scope: options.scope ?? '',
     parentJobId: '',
-    metadata: metadataFrom({
-      token: options.token ?? env.OFFSTAGE_TOKEN,
-      user: options.user ?? env.OFFSTAGE_USER,
-    }),
+    credential: credentialFrom(options),
   }
   return new Session(connection, identity, options.clock)
+}
+
+/** Who calls, by options and the environment. */
+export function credentialFrom(options: ConnectOptions): Credential {
+  const { env } = process
+  return new Credential({ ...tokenFrom(options), user: options.user ?? env.OFFSTAGE_USER })
+}
+
+/** Options go before variables; of each there may be one, so that nobody wonders which of two is sent. */
+function tokenFrom({ token, tokenFile }: ConnectOptions): CredentialOptions {
+  const { env } = process
+  if (token && tokenFile)
+    throw new TypeError('connect: token and tokenFile are two ways to say one thing; give one')
+  if (token !== undefined || tokenFile !== undefined) return { token, tokenFile }
+  const variables = { token: env.OFFSTAGE_TOKEN, tokenFile: env.OFFSTAGE_TOKEN_FILE }
+  if (variables.token && variables.tokenFile) {
+    throw new TypeError('OFFSTAGE_TOKEN and OFFSTAGE_TOKEN_FILE are both set; set one of them')
+  }
+  if (variables.token && !isSendable(variables.token)) {
+    throw new TypeError('OFFSTAGE_TOKEN has characters that no token has, such as spaces')
+  }
+  return variables
 }

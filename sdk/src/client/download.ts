@@ -27,9 +27,10 @@ export async function openDownload(
     calls.repeat(closing.signal, () => {
       const { values, storage } = calls.connection
       const request = { address, offset: BigInt(offset), ifSha256 }
-      const { metadata } = calls.identity
-      const terms = { signal: closing.signal, metadata, target: storage }
-      return begin(callServerStream(values.getValue.bind(values), request, terms))
+      return calls.authorized((metadata) => {
+        const terms = { signal: closing.signal, metadata, target: storage }
+        return begin(callServerStream(values.getValue.bind(values), request, terms))
+      }, closing.signal)
     })
   const reopen = async (value: StoredValue, offset: number) => {
     const { parts } = await open(offset, Buffer.from(value.sha256, 'hex'))
@@ -49,14 +50,13 @@ export async function takeDownload(
   ifSha256: Buffer = Buffer.alloc(0),
 ): Promise<ValueStream> {
   const { values, storage } = calls.connection
-  const { metadata } = calls.identity
   const closing = closable(signal)
-  const call = callServerStream(
-    values.readAndDeleteValue.bind(values),
-    { address, ifSha256 },
-    { signal: closing.signal, metadata, target: storage },
-  )
-  return streamOf(await begin(call), closing, undefined)
+  const begun = await calls.authorized((metadata) => {
+    const terms = { signal: closing.signal, metadata, target: storage }
+    const method = values.readAndDeleteValue.bind(values)
+    return begin(callServerStream(method, { address, ifSha256 }, terms))
+  }, closing.signal)
+  return streamOf(begun, closing, undefined)
 }
 
 type Parts = AsyncGenerator<GetValueResponse, void, undefined>

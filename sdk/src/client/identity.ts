@@ -1,4 +1,5 @@
-import { Metadata } from '@grpc/grpc-js'
+import { Credential } from './credential.ts'
+import type { TokenSource } from './token-source.ts'
 
 /** Who calls, and on behalf of which job. */
 export interface Identity {
@@ -8,7 +9,7 @@ export interface Identity {
   /** The job the calls are made in; its starts are children of it. Empty outside of jobs. */
   readonly parentJobId: string
   /** Goes with every call: user, token, trace. */
-  readonly metadata: Metadata
+  readonly credential: Credential
   /** Told when the job begins to wait for others and when it goes on (row J11). */
   readonly onWaiting?: (waiting: boolean) => void
   /** Aborted when the job the calls are made in is to stop; absent outside of jobs. */
@@ -20,8 +21,8 @@ export interface JobIdentity {
   readonly jobId: string
   /** The user the job runs for (row J5). */
   readonly owner: string
-  /** Bears the owner's rights; empty in development mode. */
-  readonly token: string
+  /** Bears the owner's rights; empty in development mode. A function is called when a call needs one, and again before it ends. */
+  readonly token: TokenSource
   readonly namespace: string
   readonly scope: string
   /** W3C trace context of the attempt; empty for none. */
@@ -32,28 +33,17 @@ export interface JobIdentity {
   readonly signal?: AbortSignal
 }
 
-/** Who calls, as it goes with every call. Empty texts are left out. */
-export function metadataFrom(identity: {
-  readonly token?: string
-  readonly user?: string
-  readonly traceparent?: string
-}): Metadata {
-  const metadata = new Metadata()
-  const { token, user, traceparent } = identity
-  if (token) metadata.set('authorization', `Bearer ${token}`)
-  // Believed in development mode only; elsewhere the token says who calls.
-  if (user) metadata.set('offstage-user', user)
-  if (traceparent) metadata.set('traceparent', traceparent)
-  return metadata
-}
-
 /** The identity of calls made in a job. */
 export function identityOfJob(job: JobIdentity): Identity {
   return {
     namespace: job.namespace,
     scope: job.scope,
     parentJobId: job.jobId,
-    metadata: metadataFrom({ token: job.token, user: job.owner, traceparent: job.traceparent }),
+    credential: new Credential({
+      token: job.token,
+      user: job.owner,
+      traceparent: job.traceparent,
+    }),
     onWaiting: (waiting: boolean) => job.onWaiting(waiting),
     signal: job.signal,
   }

@@ -12,12 +12,13 @@ import {
   type ListJobMessagesResponse,
   WaitMode,
 } from '@offstage/proto/jobs'
-import { closedError, OffstageError, openBidi } from '../grpc/mod.ts'
+import { closedError, OffstageError } from '../grpc/mod.ts'
 import type { Calls } from './calls.ts'
 import type { JobMessage } from './events.ts'
 import { GrowingPoll } from './growing-poll.ts'
 import { jobNotFound } from './job-errors.ts'
 import { isTerminal } from './job-state.ts'
+import { openWatch } from './open-watch.ts'
 import { type JobListener, TrackedJob } from './tracked-job.ts'
 import { WatchStream } from './watch-stream.ts'
 import { messageFrom, progressFrom } from './wire-events.ts'
@@ -37,12 +38,11 @@ export class JobWatcher {
 
   constructor(calls: Calls) {
     this.#calls = calls
-    const { jobs, scheduler } = calls.connection
-    const { namespace, metadata } = calls.identity
+    const { namespace } = calls.identity
     this.#stream = new WatchStream({
       namespace,
       clock: calls.clock,
-      open: () => openBidi(jobs.watchJobs.bind(jobs), { metadata, target: scheduler }),
+      open: () => openWatch(calls),
       sequenceOf: (jobId) => this.#jobs.get(jobId)?.sequence ?? 0,
       onEvents: (events) => {
         for (const event of events) {

@@ -1,8 +1,9 @@
 /** The client: starting jobs, waiting for them, temp storage. */
 export { ATTEMPTS_MAX, CALL_MS_MAX } from './call-terms.ts'
 export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
-export type { ConnectOptions } from './connect-options.ts'
+export { type ConnectOptions, credentialFrom, sessionFrom } from './connect-options.ts'
 export type { ConnectTls } from './connect-tls.ts'
+export { Credential, isTokenRefused } from './credential.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
 export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
 export type { JobIdentity } from './identity.ts'
@@ -36,4 +37,5 @@ export type {
   StoredValue,
   ValueStream,
 } from './storage-calls.ts'
+export type { TokenSource } from './token-source.ts'
 export type { WaitAnswer } from './waits.ts'

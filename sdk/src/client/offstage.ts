@@ -50,12 +50,16 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   /**
    * Connects to the scheduler, and makes sure it can be reached.
    * @throws OffstageError SERVICE_UNREACHABLE or DEADLINE_EXCEEDED, naming the address and OFFSTAGE_SCHEDULER; WRONG_SERVICE
-   *   where another service of Offstage answers there.
+   *   where another service of Offstage answers there; TOKEN_UNAVAILABLE where the token function or the token file gives none.
    */
   static async connect(options: ConnectOptions = {}): Promise<Offstage> {
     const client = Offstage.dial(options)
     try {
       await client.reach()
+      // A token that cannot be had is told here and not by the first call.
+      if (!client.#session.connection.isDevelopment) {
+        await client.#session.identity.credential.metadata()
+      }
     } catch (error) {
       await client.close()
       throw error

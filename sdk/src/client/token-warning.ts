@@ -4,8 +4,7 @@ let told = false
 
 /** Tells once in the life of the process where the services do not look at the token they are sent. */
 export function warnOfUnreadToken({ connection, identity }: Calls): void {
-  const sendsToken = identity.metadata.get('authorization').length > 0
-  if (told || !sendsToken || !connection.isDevelopment) return
+  if (told || !identity.credential.sendsToken || !connection.isDevelopment) return
   told = true
   const { address } = connection.scheduler
   process.emitWarning(

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setImmediate as immediate } from 'node:timers/promises'
-import { status } from '@grpc/grpc-js'
+import { type Metadata, status } from '@grpc/grpc-js'
 import { durationFrom } from '@offstage/proto/durations'
 import type { PutValueHeader, PutValueRequest } from '@offstage/proto/storage'
 import { shown } from '../arguments/shown.ts'
 import { callClientStream, OffstageError, retrying } from '../grpc/mod.ts'
 import { bytesOf } from '../jobs/payload.ts'
 import type { Calls } from './calls.ts'
+import { Replayed } from './replayed.ts'
 import type { PutOptions, StoredValue } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
 import { uploadPatience } from './upload-patience.ts'
@@ -45,7 +46,7 @@ async function uploadAtOnce(
   signal: AbortSignal | undefined,
 ): Promise<StoredValue> {
   const once = { ...header, requestId: calls.nextRequestId() }
-  return calls.repeat(signal, () => send(calls, requestsOf(once, bytes), signal))
+  return calls.repeat(signal, () => send(calls, () => requestsOf(once, bytes), signal))
 }
 
 /** Stores bytes by an upload that goes on where it was interrupted. */
@@ -81,8 +82,8 @@ async function sendRest(
   let offset = from
   for (let corrections = 0; ; corrections += 1) {
     try {
-      const requests = requestsOf({ ...header, offset: BigInt(offset) }, bytes)
-      return await send(calls, requests, signal)
+      const rest = { ...header, offset: BigInt(offset) }
+      return await send(calls, () => requestsOf(rest, bytes), signal)
     } catch (error) {
       const expected = expectedOffset(error)
       const isHelp = expected !== undefined && expected !== offset && expected <= bytes.byteLength
@@ -115,36 +116,63 @@ export async function uploadStream(
     }
     yield { part: { $case: 'trailer', value: { sha256: hash.digest() } } }
   }
-  return send(calls, closing(requests(), source, pieces), options.signal)
+  const close = () => closeSource(source, pieces)
+  return sendOnce(calls, requests(), close, options.signal)
 }
 
-/** The same requests; giving them up closes the source at once, also while a piece of it is awaited. */
-function closing<Req>(
-  requests: AsyncGenerator<Req, void, undefined>,
-  source: AsyncIterable<unknown>,
-  pieces: AsyncIterator<unknown>,
-): AsyncIterable<Req> {
-  const iterator: AsyncIterator<Req, void, undefined> = {
-    next: () => requests.next(),
-    async return() {
-      // A Readable of Node is read by a generator, whose return() would wait for the piece.
-      if (source instanceof Readable) source.destroy()
-      await pieces.return?.()
-      return { done: true, value: undefined }
-    },
+/** Sends what can be read once. A refused token is noticed before much of it is under way, so that can be sent again. */
+async function sendOnce(
+  calls: Calls,
+  requests: AsyncGenerator<PutValueRequest, void, undefined>,
+  close: () => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<StoredValue> {
+  const replayed = new Replayed(requests, ({ part }) =>
+    part?.$case === 'chunk' ? part.value.byteLength : 0,
+  )
+  let refused: unknown
+  try {
+    return await send(
+      calls,
+      () => {
+        if (!replayed.isWhole) throw refused
+        return replayed.read()
+      },
+      signal,
+      (error) => {
+        refused = error
+      },
+    )
+  } finally {
+    // Its own fault, or what it says of being closed, is no matter of the call any more.
+    void close().catch(() => {})
   }
-  return { [Symbol.asyncIterator]: () => iterator }
+}
+
+/** At once, also while a piece of it is awaited. */
+async function closeSource(source: AsyncIterable<unknown>, pieces: AsyncIterator<unknown>) {
+  // A Readable of Node is read by a generator, whose return() would wait for the piece.
+  if (source instanceof Readable) source.destroy()
+  await pieces.return?.()
 }
 
 async function send(
   calls: Calls,
-  requests: AsyncIterable<PutValueRequest> | Iterable<PutValueRequest>,
+  requests: () => AsyncIterable<PutValueRequest> | Iterable<PutValueRequest>,
   signal: AbortSignal | undefined,
+  onFailure: (error: unknown) => void = () => {},
 ): Promise<StoredValue> {
   const { values, storage } = calls.connection
-  const { metadata } = calls.identity
-  const call = { signal, metadata, target: storage }
-  const { value } = await callClientStream(values.putValue.bind(values), requests, call)
+  const put = async (metadata: Metadata) => {
+    const method = values.putValue.bind(values)
+    try {
+      return await callClientStream(method, requests(), { signal, metadata, target: storage })
+    } catch (error) {
+      onFailure(error)
+      throw error
+    }
+  }
+  const { value } = await calls.authorized(put, signal)
   return describedFrom(value)
 }
 

@@ -32,8 +32,8 @@ export type WatchCall = BidiCall<WatchJobsRequest, WatchJobsResponse>
 export interface WatchStreamOptions {
   readonly namespace: string
   readonly clock: IdleClock
-  /** Opens a stream. */
-  open(): WatchCall
+  /** Opens a stream; later where who calls is still to be known. */
+  open(): WatchCall | Promise<WatchCall>
   /** From where a target goes on. */
   sequenceOf(jobId: string): number
   onEvents(events: readonly JobEvent[]): void
@@ -113,7 +113,7 @@ export class WatchStream {
 
   async #flush(): Promise<void> {
     try {
-      if (this.#phase.kind === 'idle' && this.#wanted.size > 0) this.#open()
+      if (this.#phase.kind === 'idle' && this.#wanted.size > 0) await this.#open()
       for (;;) {
         const phase = this.#phase
         const request = phase.kind === 'open' ? this.#nextRequest() : undefined
@@ -141,8 +141,15 @@ export class WatchStream {
     return { namespace: this.#options.namespace, add, removeJobIds }
   }
 
-  #open(): void {
-    const phase = { kind: 'open', call: this.#options.open() } as const
+  async #open(): Promise<void> {
+    const opened = this.#options.open()
+    const call = opened instanceof Promise ? await opened : opened
+    // Meanwhile nobody may be waiting any more.
+    if (this.#wanted.size === 0) {
+      call.cancel()
+      return
+    }
+    const phase = { kind: 'open', call } as const
     this.#phase = phase
     this.#heard = false
     this.#removals = []

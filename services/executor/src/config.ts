@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
 import {
   address,
   bytes,
+  type ConfigFault,
   type ConfigOf,
+  file,
   host,
   millis,
   port,
@@ -52,6 +55,9 @@ export const executorFields = {
     description: 'the bearer token it attaches with; absent in development',
     secret: true,
   }),
+  tokenFile: variable('OFFSTAGE_TOKEN_FILE', file.optional(), {
+    description: 'a file that has that token, in its place; read again as it changes',
+  }),
   name: variable(
     'OFFSTAGE_EXECUTOR_NAME',
     z.string().max(LIMITS.executorNameCharactersMax).default(defaultName),
@@ -98,6 +104,7 @@ export type ExecutorConfig = ConfigOf<typeof executorFields>
 /** Throws a ConfigError that names every variable that is wrong. */
 export function readExecutorConfig(env?: NodeJS.ProcessEnv): ExecutorConfig {
   return readConfig(executorFields, env, (config) => [
+    ...checkToken(config),
     ...checkIdentity(config, executorFields.host.name),
     ...checkServerTls(config),
     ...checkClientTls(config, {
@@ -110,6 +117,15 @@ export function readExecutorConfig(env?: NodeJS.ProcessEnv): ExecutorConfig {
 /** The same for an executor in one process with the services it calls. */
 export function readEmbeddedExecutorConfig(env: NodeJS.ProcessEnv): ExecutorConfig {
   return readExecutorConfig(withoutTls(env))
+}
+
+function checkToken({ token, tokenFile }: ExecutorConfig): ConfigFault[] {
+  if (tokenFile === undefined) return []
+  const { name } = executorFields.tokenFile
+  if (token !== undefined) {
+    return [{ variable: name, problem: 'is set although OFFSTAGE_TOKEN is; set one of them' }]
+  }
+  return existsSync(tokenFile) ? [] : [{ variable: name, problem: `${tokenFile} does not exist` }]
 }
 
 function defaultName(): string {

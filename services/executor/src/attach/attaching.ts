@@ -1,5 +1,6 @@
 /** The parts that speak with the scheduler, wired together: session, dispatcher, outbox. */
 import type { Logger } from '@offstage/kit/telemetry'
+import { Credential } from '@offstage/sdk/client'
 import type { ChannelTls } from '@offstage/sdk/grpc'
 import { createLanes, type Lanes, type LanesConfig } from '../lanes/lanes.ts'
 import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
@@ -15,6 +16,8 @@ export interface AttachingConfig extends LanesConfig {
   readonly namespace: string
   readonly name: string
   readonly token: string | undefined
+  /** In place of `token`: a file that has it and is read again. */
+  readonly tokenFile: string | undefined
   /** TLS of the stream itself; of the same files as `tls`. */
   readonly channelTls?: ChannelTls
 }
@@ -45,11 +48,12 @@ export function createAttaching(options: AttachingOptions): Attaching {
   )
   const supervisor = new Supervisor(outbox, journal)
   const lanes = createLanes(config, supervisor)
-  const { namespace, name, scheduler, storage, token, tls } = config
+  const { namespace, name, scheduler, storage, token, tokenFile, tls } = config
   const discarded = new DiscardedValues({ scheduler, storage, tls, log })
   const dispatcher = new Dispatcher({ namespace, name, lanes, supervisor, outbox, discarded })
+  const credential = new Credential({ token, tokenFile })
   const session: Session = new Session({
-    open: attachStreamOpener({ address: scheduler, token, tls: config.channelTls }),
+    open: attachStreamOpener({ address: scheduler, credential, tls: config.channelTls }),
     outbox,
     log,
     listener: {

@@ -229,7 +229,7 @@ function limitsOf(heapBytesMax: number | undefined): ResourceLimits {
 
 /** Handlers act with the rights of the job's owner; the executor's own token is none of theirs. */
 function handlerEnvironment(): NodeJS.ProcessEnv {
-  const { OFFSTAGE_TOKEN: _, ...env } = process.env
+  const { OFFSTAGE_TOKEN: _token, OFFSTAGE_TOKEN_FILE: _file, ...env } = process.env
   return env
 }
 
