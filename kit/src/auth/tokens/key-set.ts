@@ -6,7 +6,8 @@
  * 2. Keys that are old are used while newer ones are looked for, so no call waits for a rotation. They are used no longer than
  *    the grace; after it, and where there never were any, the answer is IDENTITY_UNAVAILABLE.
  * 3. A token with an unknown key has them looked for at once. Where that did not help, such tokens cause no further question
- *    within the cooldown: a flood of them is no flood for the issuer.
+ *    within the cooldown: a flood of them is no flood for the issuer. Meanwhile such a token is not said to be invalid, but asked
+ *    to come back: its key may be newer than the flood.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import { tokenRefusal } from './token-refusals.ts'
@@ -21,7 +22,7 @@ export interface KeySetOptions {
   readonly maxAgeMs?: number
   /** Keys are used no longer than this after they were had. Default a day. */
   readonly graceMs?: number
-  /** Default 10 s. */
+  /** Default 5 s. */
   readonly cooldownMs?: number
   /** Default: a clock that is never put back. */
   readonly now?: () => number
@@ -41,7 +42,7 @@ export class KeySet {
   #failedAtMs: number | undefined
 
   constructor(options: KeySetOptions) {
-    const defaults = { maxAgeMs: 5 * 60_000, graceMs: 24 * 3_600_000, cooldownMs: 10_000 }
+    const defaults = { maxAgeMs: 5 * 60_000, graceMs: 24 * 3_600_000, cooldownMs: 5_000 }
     this.#options = { now: () => performance.now(), ...defaults, ...options }
   }
 
@@ -51,8 +52,10 @@ export class KeySet {
     try {
       return await this.#among(header, token)
     } catch (error) {
-      if (!isUnknown(error) || this.#isCoolingDown()) throw error
+      if (!isUnknown(error)) throw error
     }
+    const coolMs = this.#vainAtMs + this.#options.cooldownMs - this.#options.now()
+    if (coolMs > 0) throw tokenRefusal('IDENTITY_UNAVAILABLE', undefined, Math.ceil(coolMs))
     // A question under way may have been answered before the key was there, so it is not enough.
     const underWay = this.#question
     if (underWay !== undefined) {
@@ -96,10 +99,6 @@ export class KeySet {
   #askUnlessFailed(): Promise<void> | undefined {
     const sinceFailureMs = this.#options.now() - (this.#failedAtMs ?? Number.NEGATIVE_INFINITY)
     return sinceFailureMs < FAILURE_PAUSE_MS ? this.#question : this.#ask()
-  }
-
-  #isCoolingDown(): boolean {
-    return this.#options.now() - this.#vainAtMs < this.#options.cooldownMs
   }
 
   #ask(): Promise<void> {

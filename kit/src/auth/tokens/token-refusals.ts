@@ -25,8 +25,13 @@ export type TokenReason = keyof typeof TEXTS
 
 const KEYS_RETRY_MS = 1_000
 
-export function tokenRefusal(reason: TokenReason, cause?: unknown): Refusal {
-  const retryDelayMs = reason === 'IDENTITY_UNAVAILABLE' ? KEYS_RETRY_MS : undefined
+/** `retryAfterMs`: when the keys are looked for again, where that is known. */
+export function tokenRefusal(
+  reason: TokenReason,
+  cause?: unknown,
+  retryAfterMs: number = KEYS_RETRY_MS,
+): Refusal {
+  const retryDelayMs = reason === 'IDENTITY_UNAVAILABLE' ? retryAfterMs : undefined
   return new Refusal({ reason, message: TEXTS[reason], retryDelayMs, cause })
 }
 
