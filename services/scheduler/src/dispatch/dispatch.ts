@@ -75,7 +75,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     sweepMs: options.claimSweepMs,
   })
   const starts = createStarts({ ...shared, store: stores.calls, newId: options.newId })
-  const hints = createQueueHints(events, (namespace, method) => lookFor(namespace, [method]))
+  const hints = createQueueHints(events, (namespace, method) => {
+    // Of others there may be any number, true or forged; whoever attaches with one looks for its jobs.
+    if (attachments.serves(namespace, method)) lookFor(namespace, [method])
+  })
   const service = composeServices('dispatch', [hints, admission, claims])
   return {
     ...service,

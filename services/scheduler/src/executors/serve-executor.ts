@@ -26,6 +26,7 @@ import {
 import type { Attachments } from './attachments.ts'
 import type { Intake } from './intake.ts'
 import type { Methods } from './methods.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './send-cancels.ts'
 import type { SessionKey } from './session-key.ts'
@@ -120,11 +121,14 @@ async function attach(
   const counts = { methods: laneOf.size, running: running.size }
   options.log.info({ ...identityOf(attachment), ...counts }, 'executor attached')
   options.intake.lookFor(hello.namespace, laneOf.keys())
-  const onCancel = events.onCancelRequested(attachment.id, () => {
-    sendCancels(options.sweeps, attachments, [attachment.id], options.leaseMs).catch(
-      options.onError,
-    )
-  })
+  const onCancel = events.onCancelRequested(
+    attachment.id,
+    oneAtATime(() =>
+      sendCancels(options.sweeps, attachments, [attachment.id], options.leaseMs).catch(
+        options.onError,
+      ),
+    ),
+  )
   const made = connection(options, attachment, onCancel)
   // At once, though what it said last may still be taken in: nobody serves it any more.
   stream.signal.addEventListener('abort', made.close, { once: true })
