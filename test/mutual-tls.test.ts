@@ -1,4 +1,7 @@
 /** The services as processes of their own that speak mutual TLS with each other and with clients. */
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Offstage } from '@offstage/sdk'
 import { createAuthority, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
@@ -24,6 +27,14 @@ test('services and clients do all their work over mutual TLS, and strangers get 
   expect(await offstage.run(family, { n: 21 })).toBe(42)
   const text = 'large '.repeat(400_000)
   expect((await offstage.run(turnRound, { text })).text).toHaveLength(text.length)
+
+  const main = fileURLToPath(new URL('../cli/src/main.ts', import.meta.url))
+  const command = (args: string[]) =>
+    promisify(execFile)(process.execPath, [main, ...args], {
+      env: { ...process.env, ...env, OFFSTAGE_SCHEDULER: cluster.schedulers[0]?.address },
+    })
+  const job = await offstage.startJob(double, { n: 1 })
+  expect(JSON.parse((await command(['get', job.id])).stdout)).toMatchObject({ id: job.id })
 
   const connecting = (other: Parameters<typeof Offstage.connect>[0]) =>
     Offstage.connect({ ...places, ...other })

@@ -5,6 +5,7 @@ import {
   startNats,
   startPostgres,
   type TestNats,
+  type TestNatsOptions,
   type TestPostgres,
   until,
 } from '@offstage/testkit'
@@ -17,9 +18,17 @@ export interface ClusterOptions {
   readonly storage?: boolean
   /** The executors' lease. Default `2s`. */
   readonly lease?: string
+  /** What NATS is to ask of its clients. Default: nothing. */
+  readonly nats?: TestNatsOptions
+  /** Added to the environment of the processes of one service. */
+  envOf?(service: Service, cluster: Pick<Cluster, 'nats' | 'databaseUrl'>): NodeJS.ProcessEnv
+  /** What is done to the database before a service sees it. */
+  prepareDatabase?(url: string): Promise<void>
   /** Added to the environment of every process. */
   readonly env?: Readonly<Record<string, string>>
 }
+
+type Service = 'scheduler' | 'storage' | 'executor'
 
 export interface ClusterMember {
   /** The present one. */
@@ -57,10 +66,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
 async function start(options: ClusterOptions, stack: AsyncDisposableStack): Promise<Cluster> {
   const postgres = stack.use(await startPostgres())
-  const nats = stack.use(await startNats())
+  const nats = stack.use(await startNats(options.nats))
   const databaseUrl = await postgres.createDatabase()
+  await options.prepareDatabase?.(databaseUrl)
   const common = { OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info', ...options.env }
-  const member = async (service: string, env: Record<string, string>): Promise<ClusterMember> => {
+  const member = async (service: Service, own: Record<string, string>): Promise<ClusterMember> => {
+    const env = { ...own, ...options.envOf?.(service, { nats, databaseUrl }) }
     const main = new URL(`../../services/${service}/src/main.ts`, import.meta.url)
     const spawn = async (more: Record<string, string> = {}) => {
       const child = await spawnProcess({

@@ -14,7 +14,7 @@ export {
 } from './errors.ts'
 export { migrate } from './migrate.ts'
 export { loadMigrations, type Migration, MigrationError } from './migrations.ts'
-export { openConfiguredPostgres } from './open-configured.ts'
+export { namingDatabase, openConfiguredPostgres } from './open-configured.ts'
 export { openPglite, type PgliteOptions } from './pglite.ts'
 export { openPostgres, type PostgresOptions } from './postgres.ts'
 export { parsePostgresUrl, saysSslMode } from './postgres-url.ts'

@@ -58,6 +58,17 @@ export async function runMain(
   }
 }
 
+/** The whole life of a process that does one thing; it ends as `runMain` has it. */
+export async function runTask(name: string, task: () => Promise<void>): Promise<void> {
+  try {
+    await task()
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${name}: ${textOf(error)}\n`)
+    process.exit(exitCodeOf(error))
+  }
+}
+
 async function within(timeoutMs: number, stopped: Promise<void>): Promise<void> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(

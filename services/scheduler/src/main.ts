@@ -1,5 +1,6 @@
 import { openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
+import { namingDatabase } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
@@ -35,7 +36,10 @@ await runMain('scheduler', async () => {
       const identity = resources.use(openSchedulerIdentity(config, database, log))
       const parts = { config, database, bus, log, tls, ...identity }
       scheduler = resources.use(createScheduler(parts))
-      await scheduler.start().catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
+      await scheduler
+        .start()
+        .catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
+        .catch(namingDatabase('OFFSTAGE_SCHEDULER_DATABASE_URL'))
     },
     stop: () => resources.disposeAsync(),
   })

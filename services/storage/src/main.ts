@@ -1,7 +1,7 @@
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import { createInProcessBus, openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
-import { openConfiguredPostgres } from '@offstage/kit/database'
+import { namingDatabase, openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
@@ -46,7 +46,10 @@ await runMain('storage', async () => {
       const attempts = resources.use(askScheduler(config.scheduler, clientTls(config, log)))
       const { authenticate } = resources.use(openIdentity(config, { log, ...attempts }))
       storage = resources.use(createStorage({ config, database, bus, log, tls, authenticate }))
-      await storage.start().catch(namingPort('OFFSTAGE_STORAGE_PORT'))
+      await storage
+        .start()
+        .catch(namingPort('OFFSTAGE_STORAGE_PORT'))
+        .catch(namingDatabase('OFFSTAGE_STORAGE_DATABASE_URL'))
     },
     stop: () => resources.disposeAsync(),
   })
