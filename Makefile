@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil fuzz bench bench-history bench-values bench-idle clean
+.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil fuzz bench bench-history bench-floods bench-values bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -71,6 +71,9 @@ bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 
 bench-history: setup servers ## Measure the hot path beside a million finished and a million queued jobs
 	@node bench/hot-path/history.ts
+
+bench-floods: setup servers ## Measure an ordinary job beside the floods of another caller
+	@node bench/floods/main.ts
 
 bench-values: setup ## Measure reusable values
 	@node bench/values/main.ts

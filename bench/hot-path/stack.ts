@@ -3,6 +3,8 @@ import { spawnProcess, startNats, startPostgres } from '@offstage/testkit'
 
 export interface Stack extends AsyncDisposable {
   readonly scheduler: string
+  /** Of the process of the scheduler. */
+  readonly schedulerPid: number
   /** The scheduler's database. */
   readonly jobsDatabaseUrl: string
   /** An empty database on the same server. */
@@ -49,6 +51,7 @@ export async function startStack(): Promise<Stack> {
   const databaseUrl = await postgres.createDatabase()
   return {
     scheduler: address,
+    schedulerPid: scheduler.pid,
     jobsDatabaseUrl,
     databaseUrl,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
