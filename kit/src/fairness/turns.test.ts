@@ -9,8 +9,8 @@ function works(options: Partial<TurnsOptions> = {}) {
   const turns = new Turns({ atOnce: 1, waitingMax: 100, refuse: full, ...options })
   const begun: string[] = []
   const ends = new Map<string, () => void>()
-  const take = (name: string, signal?: AbortSignal) =>
-    turns.take(name.slice(0, 1), signal, async () => {
+  const take = (name: string, wanted?: { signal: AbortSignal }) =>
+    turns.take(name.slice(0, 1), wanted, async () => {
       begun.push(name)
       await new Promise<void>((resolve) => ends.set(name, resolve))
     })
@@ -67,7 +67,7 @@ test('work that is no longer wanted is not done, and its place is free', async (
   const { turns, begun, take, end } = works()
   const first = take('m1')
   const given = new AbortController()
-  const second = take('m2', given.signal)
+  const second = take('m2', given)
   given.abort(new Error('given up'))
   await expect(second).rejects.toThrow('given up')
   expect(turns.waiting).toBe(0)

@@ -21,6 +21,11 @@ export interface TurnsOptions {
   refuse(): Error
 }
 
+/** A call or the like. */
+interface Wanted {
+  readonly signal: AbortSignal
+}
+
 interface Waiting {
   readonly begin: () => void
 }
@@ -42,9 +47,10 @@ export class Turns {
     return this.#waiting
   }
 
-  take<T>(caller: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  /** @param wanted is asked for its signal only where the work has to wait */
+  take<T>(caller: string, wanted: Wanted | undefined, work: () => Promise<T>): Promise<T> {
     if (!this.#isFree(caller)) {
-      return this.#turn(caller, signal).then(() => this.#run(caller, work))
+      return this.#turn(caller, wanted?.signal).then(() => this.#run(caller, work))
     }
     this.#enter(caller)
     return this.#run(caller, work)

@@ -56,7 +56,7 @@ export const schedulerFields = {
   }),
   databasePoolSize: variable('OFFSTAGE_SCHEDULER_DATABASE_POOL', positiveInteger.default(10), {
     description:
-      'Connections to the database for calls; ten more are kept for leases, results, claims and sweeps',
+      'Connections to the database for calls; thirteen more are kept for listings, leases, results, claims and sweeps',
   }),
   natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.default('nats://127.0.0.1:4222'), {
     description: 'NATS server for events; jobs go on while it is away',

@@ -428,6 +428,8 @@ export interface SchedulerStores {
   readonly methods: MethodStore
   /** Methods as callers list them. */
   readonly callMethods: MethodStore
+  /** Executors as callers list them. */
+  readonly callAttachments: Pick<AttachmentStore, 'list'>
   readonly heldAttempts: HeldAttemptStore
   readonly signingKeys: SigningKeyStore
 }

@@ -137,7 +137,7 @@ export function tooManyCounts(limit: number): Refusal {
 export function overloaded(what: string): Refusal {
   return new Refusal({
     reason: 'OVERLOADED',
-    message: `too many ${what} are waiting to be recorded; nothing of this call was kept`,
+    message: `too many ${what} are waiting; nothing of this call was kept`,
     retryDelayMs: 500,
   })
 }

@@ -18,6 +18,7 @@ import { createExecutors } from './executors/executors.ts'
 import { Methods } from './executors/methods.ts'
 import { listExecutors } from './grpc/list-executors.ts'
 import { listMethods } from './grpc/list-methods.ts'
+import { createReadingTurns } from './grpc/reading-turns.ts'
 import { grpcServices } from './grpc/services.ts'
 import { newJobId } from './job-id.ts'
 import { createJobs } from './jobs/jobs.ts'
@@ -68,14 +69,15 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const dispatch = createDispatch({ ...known, newId: newJobId })
   const schedulerName = `${hostname()}:${process.pid}`
   const executors = createExecutors({ ...known, intake: dispatch, schedulerName, newId: newJobId })
-  const jobs = createJobs({ ...known, store, dispatch })
+  const turns = createReadingTurns(databases)
+  const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
     readNamespace: gates.readNamespace,
-    listExecutors: listExecutors(stores.attachments),
-    listMethods: listMethods(stores.callMethods),
+    listExecutors: listExecutors(stores.callAttachments, turns.reads),
+    listMethods: listMethods(stores.callMethods, turns.reads),
   }
-  const services = grpcServices({ jobs, namespaces, executors, attempts }, log)
+  const services = grpcServices({ jobs, namespaces, executors, attempts }, turns, log)
   const server = createGrpcServer({
     name: 'scheduler',
     host,

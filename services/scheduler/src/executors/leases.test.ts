@@ -219,7 +219,10 @@ test('calls that fill their connections keep no executor from being heard', asyn
   await using calls = await openPostgres({ url, poolSize: 2 })
   await using work = await openPostgres({ url, poolSize: 4 })
   await using leases = await openPostgres({ url, poolSize: 4 })
-  await using it = await start({ database: calls, databases: { calls, work, leases } })
+  await using it = await start({
+    database: calls,
+    databases: { calls, listings: calls, work, leases, readsAtOnce: 10, listingsAtOnce: 1 },
+  })
   await using executor = await attachExecutor(it.address)
   const { jobId } = await it.jobs.start(job)
   await executor.assigned(1)

@@ -19,6 +19,7 @@ import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import * as map from './job-mapping.ts'
 import { boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
+import type { ReadingTurns } from './reading-turns.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
 import { unimplemented } from './unimplemented.ts'
@@ -27,7 +28,11 @@ import { followJobs, watchJobs } from './watch-jobs.ts'
 const GRACE_MS = 10_000
 const WAIT_MS = 30_000
 
-export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServiceServer> {
+export function jobService(
+  use: Jobs,
+  { reads, listings }: ReadingTurns,
+  log: Logger,
+): GuardedService<proto.JobServiceServer> {
   const newWatch = (actor: Actor, text: string) => use.newWatch(actor, namespaceFor(actor, text))
   return {
     startJob: unary('jobs.start', async (request: proto.StartJobRequest, context) => {
@@ -78,17 +83,22 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
         )
         return { job: map.jobTo(job, told) }
       },
+      reads,
     ),
 
-    listJobs: unary('jobs.read', async (request: proto.ListJobsRequest, { actor }) => {
-      const filter = map.filterFrom(request.filter)
-      const view = map.viewFrom(request.view, 'basic')
-      const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken, view }
-      if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
-      const namespace = namespaceFor(actor, request.namespace)
-      const { jobs, nextPageToken } = await use.findJobs.list(actor, namespace, filter, page)
-      return { jobs: jobs.map((job) => map.jobTo(job, view)), nextPageToken }
-    }),
+    listJobs: unary(
+      'jobs.read',
+      async (request: proto.ListJobsRequest, { actor }) => {
+        const filter = map.filterFrom(request.filter)
+        const view = map.viewFrom(request.view, 'basic')
+        const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken, view }
+        if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
+        const namespace = namespaceFor(actor, request.namespace)
+        const { jobs, nextPageToken } = await use.findJobs.list(actor, namespace, filter, page)
+        return { jobs: jobs.map((job) => map.jobTo(job, view)), nextPageToken }
+      },
+      listings,
+    ),
 
     waitJobs: unary('jobs.read', async (request: proto.WaitJobsRequest, { actor, signal }) => {
       const { jobIds } = request
@@ -116,16 +126,20 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
       followJobs(request, newWatch(actor, request.namespace), signal),
     ),
 
-    cancelJob: unary('jobs.cancel', async (request: proto.CancelJobRequest, { actor }) => {
-      const { state, outcome } = await use.cancelJob(actor, {
-        namespace: namespaceFor(actor, request.namespace),
-        jobId: jobIdFrom(request.jobId),
-        reason: cancelReasonFrom(request.reason),
-        graceMs: boundedMs('grace', request.grace, GRACE_MS, LIMITS.graceMsMax),
-        cascade: request.cascade,
-      })
-      return { state, outcome }
-    }),
+    cancelJob: unary(
+      'jobs.cancel',
+      async (request: proto.CancelJobRequest, { actor }) => {
+        const { state, outcome } = await use.cancelJob(actor, {
+          namespace: namespaceFor(actor, request.namespace),
+          jobId: jobIdFrom(request.jobId),
+          reason: cancelReasonFrom(request.reason),
+          graceMs: boundedMs('grace', request.grace, GRACE_MS, LIMITS.graceMsMax),
+          cascade: request.cascade,
+        })
+        return { state, outcome }
+      },
+      reads,
+    ),
 
     listJobMessages: unary(
       'jobs.read',
@@ -139,24 +153,33 @@ export function jobService(use: Jobs, log: Logger): GuardedService<proto.JobServ
         )
         return { messages: messages.map(map.messageTo), ...page }
       },
+      reads,
     ),
 
-    countJobs: unary('jobs.read', async (request: proto.CountJobsRequest, { actor }) => {
-      const filter = map.filterFrom(request.filter)
-      const by = map.dimensionsFrom(request.by)
-      if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
-      const namespace = namespaceFor(actor, request.namespace)
-      const counts = await use.findJobs.count(actor, namespace, filter, by)
-      return { counts: counts.map(map.countTo) }
-    }),
+    countJobs: unary(
+      'jobs.read',
+      async (request: proto.CountJobsRequest, { actor }) => {
+        const filter = map.filterFrom(request.filter)
+        const by = map.dimensionsFrom(request.by)
+        if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
+        const namespace = namespaceFor(actor, request.namespace)
+        const counts = await use.findJobs.count(actor, namespace, filter, by)
+        return { counts: counts.map(map.countTo) }
+      },
+      listings,
+    ),
 
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
     retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
     deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),
-    explainJob: unary('jobs.read', async (request: proto.ExplainJobRequest, { actor }) => {
-      const namespace = namespaceFor(actor, request.namespace)
-      return map.explanationTo(await use.explainJob(actor, namespace, jobIdFrom(request.jobId)))
-    }),
+    explainJob: unary(
+      'jobs.read',
+      async (request: proto.ExplainJobRequest, { actor }) => {
+        const namespace = namespaceFor(actor, request.namespace)
+        return map.explanationTo(await use.explainJob(actor, namespace, jobIdFrom(request.jobId)))
+      },
+      reads,
+    ),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
+import type { Turns } from '@offstage/kit/fairness'
 import {
   type Guarded,
   pageTokenAt,
@@ -15,22 +16,27 @@ import { namespaceFor, pageSizeFrom } from './mapping.ts'
 /** The executors of all replicas: they are stored with their attachments. */
 export function listExecutors(
   store: Pick<AttachmentStore, 'list'>,
+  turns?: Turns,
 ): Guarded<handleUnaryCall<proto.ListExecutorsRequest, proto.ListExecutorsResponse>> {
-  return unary('executors.read', async (request: proto.ListExecutorsRequest, { actor }) => {
-    const namespace = namespaceFor(actor, request.namespace)
-    const size = pageSizeFrom(request.pageSize, 50)
-    const listing = ['executors', namespace]
-    const after = positionFrom(request.pageToken, listing)
-    if (after !== undefined && !isJobId(after)) throw pageTokenInvalid()
-    const found = await store.list(namespace, { size: size + 1, after })
-    const page = found.slice(0, Math.min(size, countFitting(found, executorBytes)))
-    const more = found.length > page.length
-    const last = page.at(-1)?.sessionKey ?? ''
-    return {
-      executors: page.map(executorTo),
-      nextPageToken: more ? pageTokenAt(last, listing) : '',
-    }
-  })
+  return unary(
+    'executors.read',
+    async (request: proto.ListExecutorsRequest, { actor }) => {
+      const namespace = namespaceFor(actor, request.namespace)
+      const size = pageSizeFrom(request.pageSize, 50)
+      const listing = ['executors', namespace]
+      const after = positionFrom(request.pageToken, listing)
+      if (after !== undefined && !isJobId(after)) throw pageTokenInvalid()
+      const found = await store.list(namespace, { size: size + 1, after })
+      const page = found.slice(0, Math.min(size, countFitting(found, executorBytes)))
+      const more = found.length > page.length
+      const last = page.at(-1)?.sessionKey ?? ''
+      return {
+        executors: page.map(executorTo),
+        nextPageToken: more ? pageTokenAt(last, listing) : '',
+      }
+    },
+    turns,
+  )
 }
 
 /** An upper bound: texts of a Hello are short or ASCII. */

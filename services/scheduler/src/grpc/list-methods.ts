@@ -1,5 +1,6 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
 import { type Actor, may, mayForOthers } from '@offstage/kit/auth'
+import type { Turns } from '@offstage/kit/fairness'
 import { type Guarded, pageTokenAt, positionFrom, unary } from '@offstage/kit/grpc'
 import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
@@ -11,21 +12,26 @@ import { namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 /** The methods executors have announced, those of executors that are gone too. */
 export function listMethods(
   store: Pick<MethodStore, 'list'>,
+  turns?: Turns,
 ): Guarded<handleUnaryCall<proto.ListMethodsRequest, proto.ListMethodsResponse>> {
-  return unary('namespaces.read', async (request: proto.ListMethodsRequest, { actor }) => {
-    const namespace = namespaceFor(actor, request.namespace)
-    const size = pageSizeFrom(request.pageSize, 50)
-    const listing = ['methods', namespace]
-    const after = positionFrom(request.pageToken, listing) ?? ''
-    const found = await store.list(namespace, { size: size + 1, after })
-    const page = found.slice(0, Math.min(size, countFitting(found, methodBytes)))
-    const more = found.length > page.length
-    const last = page.at(-1)?.definition.name ?? ''
-    return {
-      methods: page.map((method) => methodTo(method, actor)),
-      nextPageToken: more ? pageTokenAt(last, listing) : '',
-    }
-  })
+  return unary(
+    'namespaces.read',
+    async (request: proto.ListMethodsRequest, { actor }) => {
+      const namespace = namespaceFor(actor, request.namespace)
+      const size = pageSizeFrom(request.pageSize, 50)
+      const listing = ['methods', namespace]
+      const after = positionFrom(request.pageToken, listing) ?? ''
+      const found = await store.list(namespace, { size: size + 1, after })
+      const page = found.slice(0, Math.min(size, countFitting(found, methodBytes)))
+      const more = found.length > page.length
+      const last = page.at(-1)?.definition.name ?? ''
+      return {
+        methods: page.map((method) => methodTo(method, actor)),
+        nextPageToken: more ? pageTokenAt(last, listing) : '',
+      }
+    },
+    turns,
+  )
 }
 
 /** An upper bound: a UTF-16 unit takes three bytes at most. */

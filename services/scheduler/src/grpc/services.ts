@@ -14,6 +14,7 @@ import { scheduleService } from './coming-services.ts'
 import { executorService } from './executor-service.ts'
 import { jobService } from './job-service.ts'
 import { type NamespaceUseCases, namespaceService } from './namespace-service.ts'
+import type { ReadingTurns } from './reading-turns.ts'
 
 export interface UseCases {
   readonly jobs: Jobs
@@ -23,9 +24,13 @@ export interface UseCases {
   readonly attempts: AttemptTokens | undefined
 }
 
-export function grpcServices({ jobs, namespaces, executors, attempts }: UseCases, log: Logger) {
+export function grpcServices(
+  { jobs, namespaces, executors, attempts }: UseCases,
+  turns: ReadingTurns,
+  log: Logger,
+) {
   return [
-    { definition: JobServiceService, implementation: jobService(jobs, log) },
+    { definition: JobServiceService, implementation: jobService(jobs, turns, log) },
     { definition: ScheduleServiceService, implementation: scheduleService },
     { definition: NamespaceServiceService, implementation: namespaceService(namespaces) },
     {

@@ -9,7 +9,8 @@ import { jobBytes, messageBytes } from '../domain/wire-size.ts'
 import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+import { Waiter } from '../waits/waiter.ts'
+import type { ReadStandingsFor } from './read-standings.ts'
 import { sightOf } from './sight.ts'
 
 export interface FindJobs {
@@ -46,7 +47,7 @@ const COUNTS_MAX = 10_000
 export function createFindJobs(options: {
   readonly store: JobStore
   readonly feed: JobFeed
-  readonly readStandings: ReadStandings
+  readonly readStandings: ReadStandingsFor
 }): FindJobs {
   const { store, feed, readStandings } = options
 
@@ -108,7 +109,7 @@ export function createFindJobs(options: {
     async wait(actor, namespace, { ids, any, timeoutMs }, signal) {
       using waiter = new Waiter(
         feed,
-        readStandings,
+        readStandings(actor.user),
         (standing) => standing.namespace === namespace && sightOf(actor, standing) !== 'nothing',
       )
       const unique = [...new Set(ids)]

@@ -1,5 +1,6 @@
 /** What callers may ask of jobs: the use cases, wired to what they need. */
 import type { Actor } from '@offstage/kit/auth'
+import type { Turns } from '@offstage/kit/fairness'
 import { createExplainJob, type ExplainJob } from '../admission/explain.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { JobEvents } from '../events/job-events.ts'
@@ -7,7 +8,7 @@ import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { JobWatch } from '../waits/job-watch.ts'
+import { type InTurn, JobWatch } from '../waits/job-watch.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createReadStandings } from './read-standings.ts'
@@ -22,6 +23,8 @@ export interface JobsOptions {
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly leaseMs: number
+  /** Watches read in turn. */
+  readonly reads: Turns
 }
 
 export interface Jobs {
@@ -33,7 +36,7 @@ export interface Jobs {
 }
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { store, attachments, methods, dispatch, feed, events, leaseMs } = options
+  const { store, attachments, methods, dispatch, feed, events, leaseMs, reads } = options
   const { starts, changed } = dispatch
   const readStandings = createReadStandings(store)
   return {
@@ -43,7 +46,8 @@ export function createJobs(options: JobsOptions): Jobs {
     explainJob: createExplainJob(store),
     newWatch(actor, namespace) {
       const sightOfOwner = (owner: string) => sightOf(actor, { namespace, owner })
-      return new JobWatch({ feed, store, namespace, sightOf: sightOfOwner })
+      const inTurn: InTurn = (read) => reads.take(actor.user, undefined, read)
+      return new JobWatch({ feed, store, namespace, sightOf: sightOfOwner, inTurn })
     },
   }
 }

@@ -4,8 +4,11 @@ import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import type { ReadStandings } from '../waits/waiter.ts'
 
+/** Reads of one caller, who takes turns with others. */
+export type ReadStandingsFor = (caller: string) => ReadStandings
+
 /** Reads that come while a statement is in flight share the next one. */
-export function createReadStandings(store: Pick<JobStore, 'readStandings'>): ReadStandings {
+export function createReadStandings(store: Pick<JobStore, 'readStandings'>): ReadStandingsFor {
   const reads = createBatcher<string, JobStanding | undefined>({
     async run(ids) {
       const standings = await store.readStandings(ids)
@@ -17,5 +20,5 @@ export function createReadStandings(store: Pick<JobStore, 'readStandings'>): Rea
     concurrency: 2,
     overflow: () => overloaded('reads'),
   })
-  return reads.add
+  return (caller) => (ids) => reads.add(ids, caller)
 }

@@ -10,14 +10,15 @@ import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
 import { invalidFields, methodNotStartable, methodUnknown, parentNotFound } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { type ReadStandings, Waiter } from '../waits/waiter.ts'
+import { Waiter } from '../waits/waiter.ts'
 import { mayStart } from './may-start.ts'
+import type { ReadStandingsFor } from './read-standings.ts'
 
 export interface StartJobsOptions {
   readonly starts: Starts
   readonly methods: Methods
   readonly feed: JobFeed
-  readonly readStandings: ReadStandings
+  readonly readStandings: ReadStandingsFor
   readonly store: Pick<JobStore, 'isBelow'>
 }
 
@@ -44,7 +45,8 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
     // Refused before anything is started: a start that is recorded must be answered as such.
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length)
     const checked = await Promise.all(commands.map((command) => check(options, actor, command)))
-    using waiter = inlineWaitMs > 0 ? new Waiter(options.feed, options.readStandings) : undefined
+    const { feed, readStandings } = options
+    using waiter = inlineWaitMs > 0 ? new Waiter(feed, readStandings(actor.user)) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
       if ('refusal' in command) continue
@@ -52,7 +54,7 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
       const onStarted = waiter && ((id: string) => waiter.follow(namespace, id, false))
       items.push(onStarted === undefined ? { command } : { command, onStarted })
     }
-    const outcomes = await options.starts.add(items)
+    const outcomes = await options.starts.add(items, actor.user)
     if (waiter !== undefined) await waitInline(waiter, items, outcomes, inlineWaitMs, signal)
     let next = 0
     return checked.map((command) => {

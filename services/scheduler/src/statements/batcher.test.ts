@@ -88,3 +88,57 @@ test('every group gets its own outcomes, whatever the sizes and failures', async
     ),
   )
 })
+
+/** A batcher that runs one statement at a time, each when it is let, and tells what was in them. */
+function heldBatcher(maxItems: number, maxQueued: number) {
+  const batches: string[][] = []
+  const held: (() => void)[] = []
+  const batcher = createBatcher<string, string>({
+    maxItems,
+    maxQueued,
+    overflow,
+    async run(items) {
+      batches.push([...items])
+      await new Promise<void>((resolve) => held.push(resolve))
+      return items
+    },
+  })
+  const next = async () => {
+    held.shift()?.()
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+  }
+  return { batcher, batches, next }
+}
+
+test('callers take turns: who has one thing to do waits for one statement of a caller with very many', async () => {
+  const { batcher, batches, next } = heldBatcher(2, 100)
+  const flood = ['m1', 'm2', 'm3', 'm4'].map((name) => batcher.add([name, name], 'mallory'))
+  await new Promise(setImmediate)
+  const one = batcher.add(['a1'], 'ann')
+  await next()
+  await next()
+  await next()
+  expect(await one).toEqual(['a1'])
+  expect(batches[0]).toEqual(['m1', 'm1'])
+  expect(batches.slice(1, 3).flat()).toContain('a1')
+  await next()
+  await next()
+  await Promise.all(flood)
+  expect(batches.flat().filter((name) => name !== 'a1')).toEqual(
+    ['m1', 'm2', 'm3', 'm4'].flatMap((name) => [name, name]),
+  )
+})
+
+test('a caller who has filled the queue is refused more, and another is not', async () => {
+  const { batcher, next } = heldBatcher(1, 4)
+  const add = (i: number) => batcher.add([`m${i}`], 'mallory')
+  const flood = [add(0)]
+  await new Promise(setImmediate)
+  flood.push(...[1, 2, 3, 4].map(add))
+  await expect(batcher.add(['m5'], 'mallory')).rejects.toThrow('full')
+  const others = [batcher.add(['a1'], 'ann'), batcher.add(['a2'], 'ann')]
+  await expect(batcher.add(['a3'], 'ann')).rejects.toThrow('full')
+  for (let i = 0; i < 8; i++) await next()
+  await Promise.all([...flood, ...others])
+})

@@ -1,16 +1,20 @@
 /**
  * Group commit: what arrives while a statement is in flight goes into the next one.
  *
- * Callers add groups; a batch is made of whole groups in the order of arrival, up to `maxItems`. An idle batcher waits
- * one turn of the event loop, so that calls read from the sockets in the same turn share a statement.
+ * Callers add groups; a batch is made of whole groups up to `maxItems`: a group of each caller in turn, those of one in the
+ * order of arrival. An idle batcher waits one turn of the event loop, so that calls read from the sockets in the same turn
+ * share a statement.
  *
  * Invariants:
  *  1. At most `concurrency` statements are in flight.
- *  2. At most `maxQueued` items wait; a group beyond that is refused at once, nothing of it is kept (guarantee 6).
+ *  2. Of about `maxQueued` items that wait each caller has a share (see hasShare); a group beyond that is refused at once,
+ *     nothing of it is kept (guarantee 6).
  *  3. Every group settles: with its own part of the outcomes, or with the error of its statement.
  *  4. A batch that failed for what was in it is run again group by group, so that one bad group fails alone.
  */
 import assert from 'node:assert/strict'
+import { hasShare } from '@offstage/kit/fairness'
+import { Line } from './line.ts'
 
 export interface BatcherOptions<Item, Outcome> {
   /** One outcome for each item, in the same order. */
@@ -26,7 +30,8 @@ export interface BatcherOptions<Item, Outcome> {
 }
 
 export interface Batcher<Item, Outcome> {
-  add(items: readonly Item[]): Promise<Outcome[]>
+  /** @param caller who takes turns with others; default: all are one */
+  add(items: readonly Item[], caller?: string): Promise<Outcome[]>
   /** Items waiting or in flight. */
   readonly size: number
 }
@@ -42,7 +47,8 @@ export function createBatcher<Item, Outcome>(
 ): Batcher<Item, Outcome> {
   const { run, maxItems, maxQueued, concurrency = 1, overflow } = options
   const isDataError = options.isDataError ?? (() => false)
-  let waiting: Group<Item, Outcome>[] = []
+  /** Whose turn is next comes first. */
+  const lines = new Map<string, Line<Group<Item, Outcome>>>()
   /** Groups of a failed batch; they go first, each alone. */
   const suspects: Group<Item, Outcome>[] = []
   let queued = 0
@@ -51,26 +57,32 @@ export function createBatcher<Item, Outcome>(
   let scheduled = false
 
   const schedule = () => {
-    if (scheduled || inFlight >= concurrency || waiting.length + suspects.length === 0) return
+    if (scheduled || inFlight >= concurrency || lines.size + suspects.length === 0) return
     scheduled = true
     setImmediate(() => {
       scheduled = false
-      while (waiting.length + suspects.length > 0 && inFlight < concurrency) void flush(take())
+      while (lines.size + suspects.length > 0 && inFlight < concurrency) void flush(take())
     })
   }
 
   const take = (): Group<Item, Outcome>[] => {
     const suspect = suspects.shift()
     if (suspect !== undefined) return [suspect]
+    const batch: Group<Item, Outcome>[] = []
     let count = 0
-    let end = 0
-    for (const group of waiting) {
-      if (end > 0 && count + group.items.length > maxItems) break
+    for (let [turn] = lines; turn !== undefined; [turn] = lines) {
+      const [caller, line] = turn
+      const group = line.first
+      if (batch.length > 0 && count + group.items.length > maxItems) break
       count += group.items.length
-      end++
+      batch.push(group)
+      line.shift(group.items.length)
+      if (line.isEmpty) lines.delete(caller)
+      else if (lines.size > 1) {
+        lines.delete(caller)
+        lines.set(caller, line)
+      }
     }
-    const batch = waiting.slice(0, end)
-    waiting = waiting.slice(end)
     queued -= count
     return batch
   }
@@ -99,12 +111,17 @@ export function createBatcher<Item, Outcome>(
   }
 
   return {
-    add(items) {
+    add(items, caller = '') {
       if (items.length === 0) return Promise.resolve([])
-      if (queued > 0 && queued + items.length > maxQueued) return Promise.reject(overflow())
+      const line = lines.get(caller) ?? new Line()
+      const own = { own: line.items, more: items.length }
+      if (!hasShare({ max: maxQueued, waiting: queued, callers: lines.size, ...own })) {
+        return Promise.reject(overflow())
+      }
       queued += items.length
       return new Promise((resolve, reject) => {
-        waiting.push({ items, resolve, reject })
+        line.push({ items, resolve, reject }, items.length)
+        lines.set(caller, line)
         schedule()
       })
     },

@@ -1,14 +1,23 @@
 import { type Database, openConfiguredPostgres } from '@offstage/kit/database'
 
-/** One database by three sets of connections, so that no flood of calls keeps executors from being heard. */
+/** One database by four sets of connections, so that no flood of calls keeps executors from being heard. */
 export interface SchedulerDatabases {
-  /** For what callers ask: starts, reads, listings, cancels. */
+  /** For what callers ask: starts, reads, cancels. */
   readonly calls: Database
+  /** For listings and counts, which may take seconds each. */
+  readonly listings: Database
   /** For results, reports, claims and sweeps. */
   readonly work: Database
   /** For leases, and for attaching, which takes half of them at most. */
   readonly leases: Database
+  /** Reads and cancels at once: what starts need of `calls` stays theirs. */
+  readonly readsAtOnce: number
+  readonly listingsAtOnce: number
 }
+
+/** Of `calls`: batches of starts and of reads for those who wait, and the sweep for them. */
+const CONNECTIONS_FOR_STARTS = 6
+const LISTING_CONNECTIONS = 3
 
 /** All that the results, reports, claims and sweeps of one replica run at once, but for the rarest. */
 const WORK_CONNECTIONS = 6
@@ -36,13 +45,20 @@ export async function openDatabases(
       }),
     )
   const calls = await open(databasePoolSize, '')
+  const listings = await open(LISTING_CONNECTIONS, '-listings')
   const work = await open(WORK_CONNECTIONS, '-work')
   const leases = await open(LEASE_CONNECTIONS, '-leases')
   const kept = opened.move()
-  return { calls, work, leases, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+  return {
+    ...{ calls, listings, work, leases },
+    readsAtOnce: Math.max(1, databasePoolSize - CONNECTIONS_FOR_STARTS),
+    listingsAtOnce: LISTING_CONNECTIONS,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
 }
 
-/** Where there is but one connection, as with PGlite, nothing can be set apart. */
+/** Where there is but one connection, as with PGlite, no more can be set apart than who is next. */
 export function sharedDatabase(database: Database): SchedulerDatabases {
-  return { calls: database, work: database, leases: database }
+  const all = { calls: database, listings: database, work: database, leases: database }
+  return { ...all, readsAtOnce: 2, listingsAtOnce: 1 }
 }

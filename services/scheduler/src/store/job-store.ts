@@ -24,7 +24,7 @@ export async function migrateJobs(database: Database): Promise<void> {
   await migrate(database, { schema: 'offstage', migrations })
 }
 
-export function createJobStore(database: Database): JobStore {
+export function createJobStore(database: Database, listings = database): JobStore {
   return {
     insert: (jobs, gateEpoch) => insertJobs(database, jobs, gateEpoch),
     insertBehindKey: async (job) =>
@@ -39,8 +39,8 @@ export function createJobStore(database: Database): JobStore {
     setWaiting: (attempts, waiting) => setWaiting(database, attempts, waiting),
     readStandings: (ids) => readStandings(database, ids),
     readJob: (namespace, id) => readJob(database, namespace, id),
-    listJobs: (namespace, filter, page) => listJobs(database, namespace, filter, page),
-    countJobs: (namespace, filter, by, limit) => countJobs(database, namespace, filter, by, limit),
+    listJobs: (namespace, filter, page) => listJobs(listings, namespace, filter, page),
+    countJobs: (namespace, filter, by, limit) => countJobs(listings, namespace, filter, by, limit),
     readAttempts: (ids) => readAttempts(database, ids),
     readCircumstances: (namespace, id, owner) => readCircumstances(database, namespace, id, owner),
     cancel: (request) => cancelJobs(database, request),

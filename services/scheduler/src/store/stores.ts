@@ -8,9 +8,14 @@ import { createLeaseStore } from './leases.ts'
 import { createMethodStore } from './methods.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
 
-export function createStores({ calls, work, leases }: SchedulerDatabases): SchedulerStores {
+export function createStores({
+  calls,
+  listings,
+  work,
+  leases,
+}: SchedulerDatabases): SchedulerStores {
   return {
-    calls: createJobStore(calls),
+    calls: createJobStore(calls, listings),
     work: createJobStore(work),
     sweeps: createSweepStore(work),
     gates: createGateStore(calls),
@@ -19,6 +24,7 @@ export function createStores({ calls, work, leases }: SchedulerDatabases): Sched
     leases: createLeaseStore(leases),
     methods: createMethodStore(leases),
     callMethods: createMethodStore(calls),
+    callAttachments: createAttachmentStore(calls),
     heldAttempts: createHeldAttemptStore(calls),
     signingKeys: createSigningKeyStore(calls),
   }

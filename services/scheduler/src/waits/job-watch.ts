@@ -31,6 +31,9 @@ interface Target {
   readonly leave: () => void
 }
 
+/** Reads when it is the turn of whose watch it is. */
+export type InTurn = <T>(read: () => Promise<T>) => Promise<T>
+
 const JOBS_PER_READ_MAX = 200
 const MESSAGES_PER_READ_MAX = 1_000
 
@@ -39,6 +42,7 @@ export class JobWatch implements Disposable {
   readonly #store: JobStore
   readonly #namespace: string
   readonly #sightOf: (owner: string) => Sight
+  readonly #inTurn: InTurn
   readonly #targets = new Map<JobId, Target>()
   readonly #dirty = new Set<JobId>()
   #wake: () => void = () => {}
@@ -48,11 +52,14 @@ export class JobWatch implements Disposable {
     readonly store: JobStore
     readonly namespace: string
     sightOf(owner: string): Sight
+    /** Default: at once. */
+    readonly inTurn?: InTurn
   }) {
     this.#feed = options.feed
     this.#store = options.store
     this.#namespace = options.namespace
     this.#sightOf = options.sightOf
+    this.#inTurn = options.inTurn ?? ((read) => read())
   }
 
   get size(): number {
@@ -102,13 +109,16 @@ export class JobWatch implements Disposable {
    * whose read failed is of no more use.
    */
   async read(): Promise<WatchEvent[]> {
-    const ids: JobId[] = []
-    for (const id of this.#dirty) {
-      if (ids.length === JOBS_PER_READ_MAX) break
-      this.#dirty.delete(id)
-      if (this.#targets.has(id)) ids.push(id)
-    }
-    return ids.length === 0 ? [] : this.#readJobs(ids)
+    if (this.#dirty.size === 0) return []
+    return await this.#inTurn(() => {
+      const ids: JobId[] = []
+      for (const id of this.#dirty) {
+        if (ids.length === JOBS_PER_READ_MAX) break
+        this.#dirty.delete(id)
+        if (this.#targets.has(id)) ids.push(id)
+      }
+      return ids.length === 0 ? Promise.resolve([]) : this.#readJobs(ids)
+    })
   }
 
   async #readJobs(ids: readonly JobId[]): Promise<WatchEvent[]> {
