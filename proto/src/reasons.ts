@@ -36,6 +36,11 @@ export const REASONS = {
     retry: false,
     about: 'The method says who may start it, and the caller is none of them.',
   },
+  METHOD_UNREADABLE: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'What is stored of the method was written by a newer release, or by hand.',
+  },
   PARAMS_INVALID: {
     code: 'INVALID_ARGUMENT',
     retry: false,

@@ -65,6 +65,8 @@ export interface JobInfo {
   readonly brief: string
   /** Its handler acts with the rights of a service (row J5); `owner` is still the user it runs for. */
   readonly privileged: boolean
+  /** What is stored of it and cannot be read by the scheduler, being of a newer release or written by hand, in words; that is left out. */
+  readonly unreadable?: string
   /** True where the caller may see the job and not its payloads (row J23): of the progress there is the percent only. */
   readonly payloadHidden?: true
 }
@@ -131,8 +133,14 @@ export function jobInfoFrom(job: Job): JobInfo {
     cancelReason: job.cancelReason,
     brief: job.errorBrief,
     privileged: job.privileged ?? false,
+    ...unreadableFrom(job),
     ...hiddenFrom(job),
   }
+}
+
+function unreadableFrom({ unreadable, completion }: Job): Pick<JobInfo, 'unreadable'> {
+  const faults = [unreadable, completion?.unreadable].filter((fault) => fault !== undefined)
+  return faults.length === 0 ? {} : { unreadable: faults.join('; ') }
 }
 
 const listOf = (each: Rule): Rule => listUpTo(LIMITS.filterValuesMax, each)

@@ -28,6 +28,8 @@ export interface MethodInfo {
   readonly startableBy?: { readonly roles: readonly string[]; readonly users: readonly string[] }
   /** Whether its handler acts with the rights of a service. */
   readonly isPrivileged: boolean
+  /** What is stored of it cannot be read by the scheduler, in words: it cannot be started, and the fields but its name tell nothing. */
+  readonly unreadable?: string
 }
 
 /** How methods are listed. */
@@ -123,5 +125,6 @@ function methodInfoFrom(method: WireMethod): MethodInfo {
     isStartable: method.startable,
     ...(method.startableBy && { startableBy: method.startableBy }),
     isPrivileged: method.privileged ?? false,
+    ...(method.unreadable && { unreadable: method.unreadable }),
   }
 }

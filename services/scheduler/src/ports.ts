@@ -350,9 +350,18 @@ export interface GateStore {
   readNamespace(namespace: string): Promise<{ readonly revision: number; readonly paused: boolean }>
 }
 
+/** What is stored of a method and cannot be read, in words. */
+export interface UnreadableMethod {
+  readonly unreadable: string
+}
+
+/** What starts need to know of a method. */
+export type FoundMethod = MethodTerms | UnreadableMethod
+
 /** A method as it was announced, and how it stands. */
 export interface KnownMethod {
-  readonly definition: MethodDefinition
+  readonly name: string
+  readonly definition: MethodDefinition | UnreadableMethod
   readonly paused: boolean
   /** Sessions with it that are attached. */
   readonly executors: number
@@ -363,7 +372,7 @@ export interface MethodStore {
   /** The terms of each, or undefined where it was never announced. */
   find(
     methods: readonly { readonly namespace: string; readonly name: string }[],
-  ): Promise<(MethodTerms | undefined)[]>
+  ): Promise<(FoundMethod | undefined)[]>
   /** By name, those after `after`. */
   list(
     namespace: string,

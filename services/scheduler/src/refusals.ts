@@ -76,6 +76,15 @@ export function methodNotStartable(method: string, roles: readonly string[]): Re
   })
 }
 
+/** To start it by what can be read of it could give it rights, or withhold its limits. */
+export function methodUnreadable(method: string, fault: string): Refusal {
+  return new Refusal({
+    reason: 'METHOD_UNREADABLE',
+    message: `what is known of the method "${method}" cannot be read: ${fault}`,
+    metadata: { method },
+  })
+}
+
 /** `holder`: the job that holds it, where it exists for the caller. */
 export function keyTaken(key: string, holder: ExistingJob | undefined): Refusal {
   if (holder === undefined) {

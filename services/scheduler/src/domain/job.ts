@@ -21,6 +21,8 @@ export interface Completion {
   readonly error: JobError | undefined
   readonly cancelOutcome: CancelOutcome
   readonly finishTime: Date
+  /** What is stored of it and cannot be read, in words: it is left out. */
+  readonly unreadable?: string | undefined
   /** Results and the detail of the error are not for who asks. */
   readonly payloadHidden?: true
 }
@@ -98,6 +100,8 @@ export interface Job extends JobStanding {
   readonly progress: Progress | undefined
   /** Undefined where they were not asked for. */
   readonly attempts: readonly JobAttempt[] | undefined
+  /** What is stored of it and cannot be read, in words: it is left out. That of its end is told there. */
+  readonly unreadable: string | undefined
   /** What it was given, what came of it and what it says of itself are not for who asks. */
   readonly payloadHidden?: true
 }

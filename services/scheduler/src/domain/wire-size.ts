@@ -14,8 +14,9 @@ const STRUCT_BYTES_PER_CHAR = 6
 
 export function completionBytes(completion: Completion | undefined): number {
   if (completion === undefined) return 0
-  const { result, additionalResult, error } = completion
-  return ENTRY_BYTES + payloadBytes(result) + payloadBytes(additionalResult) + errorBytes(error)
+  const { result, additionalResult, error, unreadable = '' } = completion
+  const values = payloadBytes(result) + payloadBytes(additionalResult) + errorBytes(error)
+  return ENTRY_BYTES + values + unreadable.length * BYTES_PER_CHAR
 }
 
 export function progressBytes(progress: Progress | undefined): number {
@@ -45,7 +46,7 @@ function basicBytes({ completion, lastError, options, progress, ...job }: Job): 
     (completion?.error ?? lastError)?.brief ?? '',
     job.cancelReason,
   )
-  texts.push(completion?.error?.brief ?? '')
+  texts.push(completion?.error?.brief ?? '', completion?.unreadable ?? '', job.unreadable ?? '')
   for (const [name, value] of Object.entries(job.labels)) texts.push(name, value)
   const chars = texts.reduce((sum, text) => sum + text.length, 0)
   const fields = ENTRY_BYTES + texts.length * 4

@@ -10,7 +10,7 @@
  */
 
 import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
-import type { MethodStore } from '../ports.ts'
+import type { FoundMethod, MethodStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 
@@ -39,7 +39,7 @@ export class Methods {
   constructor(store: MethodStore, keptMax = KEPT_MAX) {
     this.#store = store
     this.#generationMax = Math.ceil(keptMax / 2)
-    this.#find = createBatcher<MethodName, MethodTerms | undefined>({
+    this.#find = createBatcher<MethodName, FoundMethod | undefined>({
       run: (names) => store.find(names),
       maxItems: 1_000,
       maxQueued: 50_000,
@@ -61,9 +61,9 @@ export class Methods {
     return older
   }
 
-  async find(namespace: string, method: string): Promise<MethodTerms | undefined> {
+  async find(namespace: string, method: string): Promise<FoundMethod | undefined> {
     const [found] = await this.#find.add([{ namespace, name: method }])
-    if (found !== undefined) this.#keep(namespace, found)
+    if (found !== undefined && !('unreadable' in found)) this.#keep(namespace, found)
     return found
   }
 
@@ -80,7 +80,8 @@ export class Methods {
           const known = generation.get(namespace)
           const now = read[index]
           // What was announced here meanwhile is newer than what was read.
-          if (now !== undefined && known?.get(name) === terms) known.set(name, now)
+          if (now === undefined || 'unreadable' in now) continue
+          if (known?.get(name) === terms) known.set(name, now)
         }
       }
     }

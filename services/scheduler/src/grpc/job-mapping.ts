@@ -63,6 +63,7 @@ export function completionTo(completion: Completion | undefined): proto.Completi
     error: completion.error,
     cancelOutcome: completion.cancelOutcome,
     finishTime: completion.finishTime,
+    unreadable: completion.unreadable,
     payloadHidden: completion.payloadHidden,
   }
 }
@@ -252,6 +253,7 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     params: basic ? undefined : payloadTo(job.params),
     attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
     pool: '',
+    unreadable: job.unreadable,
     payloadHidden: job.payloadHidden,
     privileged: options.privileged,
   }

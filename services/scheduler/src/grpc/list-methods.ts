@@ -24,7 +24,7 @@ export function listMethods(
       const found = await store.list(namespace, { size: size + 1, after })
       const page = found.slice(0, Math.min(size, countFitting(found, methodBytes)))
       const more = found.length > page.length
-      const last = page.at(-1)?.definition.name ?? ''
+      const last = page.at(-1)?.name ?? ''
       return {
         methods: page.map((method) => methodTo(method, actor)),
         nextPageToken: more ? pageTokenAt(last, listing) : '',
@@ -34,8 +34,11 @@ export function listMethods(
   )
 }
 
+const UNREADABLE_BYTES = 1_000
+
 /** An upper bound: a UTF-16 unit takes three bytes at most. */
 function methodBytes({ definition }: KnownMethod): number {
+  if ('unreadable' in definition) return UNREADABLE_BYTES
   const { name, description, paramsSchema, resultSchema, startableBy } = definition
   const starters = startableBy?.users.reduce((sum, user) => sum + 3 * user.length + 4, 0) ?? 0
   return (
@@ -45,8 +48,13 @@ function methodBytes({ definition }: KnownMethod): number {
   )
 }
 
-function methodTo({ definition, paused, executors }: KnownMethod, actor: Actor): proto.Method {
-  const { name, description, paramsSchema, resultSchema, lane, retry, startableBy } = definition
+function methodTo(
+  { name, definition, paused, executors: executorCount }: KnownMethod,
+  actor: Actor,
+): proto.Method {
+  if ('unreadable' in definition)
+    return { ...NOTHING_READ, ...definition, name, paused, executorCount }
+  const { description, paramsSchema, resultSchema, lane, retry, startableBy } = definition
   const { queueDeadlineMs, attemptDeadlineMs } = definition
   const deadlines = {
     queue: durationFrom(queueDeadlineMs),
@@ -63,12 +71,25 @@ function methodTo({ definition, paused, executors }: KnownMethod, actor: Actor):
     retryPolicy: retryTo(retry),
     deadlines: queueDeadlineMs || attemptDeadlineMs ? deadlines : undefined,
     paused,
-    executorCount: executors,
+    executorCount,
     startableBy: startableBy && {
       roles: [...startableBy.roles],
       users: mayForOthers(actor, 'jobs.read') ? [...startableBy.users] : [],
     },
     privileged: definition.privileged,
     startable: may(actor, 'jobs.start') && mayStart(actor, definition),
+    unreadable: undefined,
   }
+}
+
+const NOTHING_READ = {
+  description: '',
+  paramsSchema: '',
+  resultSchema: '',
+  lane: 0 as proto.Lane,
+  retryPolicy: undefined,
+  deadlines: undefined,
+  startableBy: undefined,
+  privileged: undefined,
+  startable: false,
 }

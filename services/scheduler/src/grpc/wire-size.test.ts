@@ -88,6 +88,7 @@ test('a completion and a job take no more than was thought', () => {
       errorBrief: '€'.repeat(1_000),
     })),
     progress: { percent: 1, text: '€'.repeat(1_000), extra: { n: [1, 2, 3] }, revision: 1 },
+    unreadable: '€'.repeat(1_000),
   }
   for (const view of ['basic', 'full'] as const) {
     const bytes = Job.encode(jobTo(job, view)).finish().length

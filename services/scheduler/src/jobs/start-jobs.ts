@@ -8,7 +8,13 @@ import type { MethodTerms } from '../domain/method-definition.ts'
 import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
-import { invalidFields, methodNotStartable, methodUnknown, parentNotFound } from '../refusals.ts'
+import {
+  invalidFields,
+  methodNotStartable,
+  methodUnknown,
+  methodUnreadable,
+  parentNotFound,
+} from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
 import { mayStart } from './may-start.ts'
@@ -140,7 +146,10 @@ async function checkParent(
 async function lookUp(methods: Methods, actor: Actor, command: StartCommand): Promise<Checked> {
   const { namespace, method } = command
   const found = await methods.find(namespace, method)
-  if (found !== undefined) return withTerms(actor, command, found)
+  if (found !== undefined) {
+    if ('unreadable' in found) return { refusal: methodUnreadable(method, found.unreadable) }
+    return withTerms(actor, command, found)
+  }
   return { refusal: methodUnknown(namespace, method, await methods.names(namespace)) }
 }
 

@@ -51,7 +51,7 @@ const CHILDREN = {
   text: `
     SELECT j.id FROM offstage.jobs j
     WHERE j.parent_id = ANY ($3::uuid[]) AND ${ALLOWED}
-      AND ($4::boolean OR (j.options->>'cancelWithParent')::boolean)`,
+      AND ($4::boolean OR j.options->'cancelWithParent' = 'true')`,
 }
 
 interface CanceledRow extends ChangedRow {

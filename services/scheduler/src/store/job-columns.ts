@@ -19,9 +19,9 @@ export interface JobColumns {
   id_is_request_id: boolean
   parent_id: string | null
   root_id: string | null
-  labels: Record<string, string> | null
-  traceparent: string | null
   /** What is of type `unknown` has a codec. */
+  labels: unknown
+  traceparent: string | null
   options: unknown
   params: Uint8Array | null
   params_address: string | null

@@ -1,5 +1,5 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
-import type { Completion, Job, JobStanding } from '../domain/job.ts'
+import type { Completion, Job, JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
 import type { Payload } from '../domain/start-command.ts'
 import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../ports.ts'
@@ -7,7 +7,8 @@ import { additionalFromStored } from './additional-result-codec.ts'
 import { columnsOf, type RowOf } from './job-columns.ts'
 import { errorFromStored } from './job-error-codec.ts'
 import { optionsFromStored } from './job-options-codec.ts'
-import { StoredShapeError } from './stored-shape.ts'
+import { labelsFromStored } from './labels-codec.ts'
+import { readWhatCan, StoredShapeError } from './stored-shape.ts'
 
 const STANDING = [
   'id',
@@ -35,14 +36,33 @@ export function standingFromRow(row: StandingRow): JobStanding {
 
 function completionFromRow(row: StandingRow): Completion | undefined {
   if (!isTerminal(row.state) || row.finish_time === null) return undefined
+  const faults: string[] = []
+  const additionalResult = readWhatCan(additionalFromStored, row.additional_result, faults)
+  const failed = row.state === JobState.failed
+  const error = failed ? readWhatCan(errorFromStored, row.error, faults) : undefined
   return {
     state: row.state,
     result: payloadOf(row.result, row.result_address, row.result_type, row.result_sha256),
-    additionalResult: additionalFromStored(row.additional_result),
-    error: row.state === JobState.failed ? errorFromStored(row.error) : undefined,
+    additionalResult,
+    error: failed ? (error ?? errorUnread(faults)) : undefined,
     cancelOutcome: row.cancel_outcome,
     finishTime: row.finish_time,
+    unreadable: unreadableFrom(faults),
   }
+}
+
+/** Stands for what cannot be read: a failed job always has an error. */
+function errorUnread(faults: readonly string[]): JobError {
+  return {
+    brief: 'The job failed, and why cannot be read.',
+    detail: faults.join('\n'),
+    reason: 'JOB_UNREADABLE',
+    retryable: false,
+  }
+}
+
+function unreadableFrom(faults: readonly string[]): string | undefined {
+  return faults.length === 0 ? undefined : faults.join('; ')
 }
 
 function payloadOf(
@@ -122,7 +142,7 @@ function claimedFromRow(row: ClaimedRow): ClaimedJob {
     parentId: row.parent_id ?? '',
     attachmentId: row.attachment_id,
     params: payloadOf(row.params, row.params_address, row.params_type) ?? { type: '' },
-    labels: row.labels ?? undefined,
+    labels: labelsFromStored(row.labels),
     traceparent: row.traceparent ?? '',
     options: optionsFromStored(row.options),
   }
@@ -168,6 +188,7 @@ export type JobRow = RowOf<typeof JOB> &
 export function jobFromRow(row: JobRow): Job {
   const standing = standingFromRow(row)
   const open = standing.completion === undefined
+  const faults: string[] = []
   return {
     ...standing,
     method: row.method,
@@ -179,7 +200,7 @@ export function jobFromRow(row: JobRow): Job {
     rootId: row.root_id ?? row.id,
     lane: row.lane,
     priority: row.priority,
-    labels: row.labels ?? {},
+    labels: readWhatCan(labelsFromStored, row.labels, faults) ?? {},
     attempt: row.attempt,
     crashCount: row.crash_count,
     createTime: row.create_time,
@@ -189,11 +210,12 @@ export function jobFromRow(row: JobRow): Job {
     cancelRequested: open && row.cancel_time !== null,
     cancelReason: row.cancel_reason ?? '',
     traceparent: row.traceparent ?? '',
-    options: optionsFromStored(row.options) ?? {},
+    options: readWhatCan(optionsFromStored, row.options, faults) ?? {},
     params: paramsFromRow(row),
-    lastError: open ? errorFromStored(row.error) : undefined,
+    lastError: open ? readWhatCan(errorFromStored, row.error, faults) : undefined,
     progress: undefined,
     attempts: undefined,
+    unreadable: unreadableFrom(faults),
   }
 }
 

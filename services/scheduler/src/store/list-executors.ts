@@ -2,7 +2,9 @@ import type { Queryable } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import type { SlotLane } from '../domain/lane.ts'
 import type { AttachedExecutor } from '../ports.ts'
+import { labelsFromStored } from './labels-codec.ts'
 import { LANE_OF_JOB } from './methods.ts'
+import { readWhatCan } from './stored-shape.ts'
 
 /** Used slots are counted from the jobs: those of one attachment are an index look-up. A job that waits has given its slot back. */
 const LIST = {
@@ -28,7 +30,7 @@ interface ExecutorRow {
   attach_time: Date
   in_doubt: boolean
   software: string
-  labels: Record<string, string>
+  labels: unknown
   lanes: SlotLane[]
   slots: number[]
   used: number[]
@@ -47,7 +49,7 @@ export async function listExecutors(
     sessionKey: row.session_key,
     name: row.name,
     software: row.software,
-    labels: row.labels,
+    labels: readWhatCan(labelsFromStored, row.labels, []) ?? {},
     scheduler: row.scheduler,
     lanes: row.lanes.map((lane, index) => ({
       lane,

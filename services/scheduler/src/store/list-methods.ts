@@ -1,6 +1,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { KnownMethod } from '../ports.ts'
 import { definitionFromStored } from './method-definition-codec.ts'
+import { readWhatCan } from './stored-shape.ts'
 
 /** Executors are counted for the whole page at once. */
 const LIST = {
@@ -16,13 +17,14 @@ const LIST = {
       WHERE a.namespace = $1 AND a.end_round IS NULL AND u.name IN (SELECT name FROM page)
       GROUP BY u.name
     )
-    SELECT page.definition, g.pause_time IS NOT NULL AS paused, coalesce(serving.executors, 0) AS executors
+    SELECT page.name, page.definition, g.pause_time IS NOT NULL AS paused, coalesce(serving.executors, 0) AS executors
     FROM page LEFT JOIN serving USING (name)
     LEFT JOIN offstage.method_gates g ON g.namespace = $1 AND g.method = page.name
     ORDER BY page.name`,
 }
 
 interface Row {
+  name: string
   definition: unknown
   paused: boolean
   executors: number
@@ -35,9 +37,9 @@ export async function listMethods(
   { size, after }: { readonly size: number; readonly after: string },
 ): Promise<KnownMethod[]> {
   const { rows } = await database.query<Row>(LIST, [namespace, after, size])
-  return rows.map(({ definition, paused, executors }) => ({
-    definition: definitionFromStored(definition),
-    paused,
-    executors,
-  }))
+  return rows.map(({ name, definition, paused, executors }) => {
+    const faults: string[] = []
+    const read = readWhatCan(definitionFromStored, definition, faults)
+    return { name, definition: read ?? { unreadable: faults.join() }, paused, executors }
+  })
 }

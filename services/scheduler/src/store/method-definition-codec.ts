@@ -38,7 +38,7 @@ const DEFINITION = createShape<MethodDefinition>('method definitions', 1, {
 
 /** SQL for a definition without what starts have no need of. */
 export const TERMS_OF = (definition: string) =>
-  `${definition} - '{description,paramsSchema,resultSchema}'::text[]`
+  `CASE WHEN jsonb_typeof(${definition}) = 'object' THEN ${definition} - '{description,paramsSchema,resultSchema}'::text[] ELSE ${definition} END`
 
 export function definitionToJson(definition: MethodDefinition): string {
   return JSON.stringify(DEFINITION.write(definition))

@@ -1,12 +1,15 @@
 import type { Database } from '@offstage/kit/database'
-import type { MethodStore } from '../ports.ts'
+import { SLOT_LANES } from '../domain/lane.ts'
+import type { FoundMethod, MethodStore } from '../ports.ts'
 import { listMethods } from './list-methods.ts'
 import { definitionToJson, TERMS_OF, termsFromStored } from './method-definition-codec.ts'
+import { readWhatCan } from './stored-shape.ts'
 
-/** SQL for the lane a job `j` runs in: that of its method's definition, where it names none. */
+/** SQL for the lane a job `j` runs in: that of its method's definition, where it names none and that can be read. */
 export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), (
   SELECT (m.definition->>'lane')::smallint FROM offstage.methods m
-  WHERE m.namespace = j.namespace AND m.name = j.method), 1)`
+  WHERE m.namespace = j.namespace AND m.name = j.method
+    AND m.definition->'lane' IN (${SLOT_LANES.map((lane) => `'${lane}'`).join(', ')})), 1)`
 
 const ANNOUNCE = {
   name: 'announce_methods',
@@ -48,7 +51,7 @@ export function createMethodStore(database: Database): MethodStore {
         methods.map(({ namespace }) => namespace),
         methods.map(({ name }) => name),
       ])
-      return rows.map(({ terms }) => termsFromStored(terms))
+      return rows.map(({ terms }) => foundFromStored(terms))
     },
     list: (namespace, page) => listMethods(database, namespace, page),
     async names(namespace) {
@@ -56,4 +59,12 @@ export function createMethodStore(database: Database): MethodStore {
       return rows.map(({ name }) => name)
     },
   }
+}
+
+/** One that cannot be read keeps nobody from the others. */
+function foundFromStored(stored: unknown): FoundMethod | undefined {
+  const faults: string[] = []
+  const terms = readWhatCan(termsFromStored, stored, faults)
+  const [unreadable] = faults
+  return unreadable === undefined ? terms : { unreadable }
 }

@@ -31,6 +31,21 @@ export class StoredShapeError extends Error {
   override readonly name = 'StoredShapeError'
 }
 
+/** For rows that are told of as far as they can be read: undefined for what cannot be, and `faults` says what it was. */
+export function readWhatCan<T>(
+  read: (stored: unknown) => T,
+  stored: unknown,
+  faults: string[],
+): T | undefined {
+  try {
+    return read(stored)
+  } catch (error) {
+    if (!(error instanceof StoredShapeError)) throw error
+    faults.push(error.message)
+    return undefined
+  }
+}
+
 export function createShape<T extends object>(
   what: string,
   version: number,
@@ -43,7 +58,7 @@ export function createShape<T extends object>(
       const found = isRecord(stored) ? stored.v : undefined
       if (found === version) return inner.read(stored as Record<string, unknown>)
       throw new StoredShapeError(
-        `stored ${what} have version ${JSON.stringify(found)}, this release reads ${version}`,
+        `stored ${what} have version ${shown(found)}, this release reads ${version}`,
       )
     },
   }
@@ -80,7 +95,7 @@ function createFields<T extends object>(what: string, fields: Fields<T>) {
         const entry = byStored.get(name)
         if (entry === undefined) continue
         const inner = entry.field.read(stored[name])
-        if (inner === undefined) throw fault(what, name, `is ${JSON.stringify(stored[name])}`)
+        if (inner === undefined) throw fault(what, name, `is ${shown(stored[name])}`)
         value[entry.name] = inner
       }
       for (const name of required) {
@@ -93,6 +108,13 @@ function createFields<T extends object>(what: string, fields: Fields<T>) {
 
 function fault(what: string, field: string, how: string): StoredShapeError {
   return new StoredShapeError(`stored ${what}: the field ${field} ${how}`)
+}
+
+/** Texts may be long, and are not for everybody who is told of the fault. */
+function shown(stored: unknown): string {
+  if (typeof stored === 'string') return 'a text'
+  if (Array.isArray(stored)) return 'a list'
+  return isRecord(stored) ? 'an object' : String(stored)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -125,6 +147,14 @@ export const base64: Field<Uint8Array> = {
   read: (stored) => (typeof stored === 'string' ? Buffer.from(stored, 'base64') : undefined),
   write: (bytes) =>
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
+}
+
+/** Of any names. */
+export const namedTexts: Field<Readonly<Record<string, string>>> = {
+  read: (stored) =>
+    isRecord(stored) && Object.values(stored).every((value) => typeof value === 'string')
+      ? (stored as Record<string, string>)
+      : undefined,
 }
 
 export function required<T>(field: Field<T>): Field<T> {

@@ -10,6 +10,7 @@ export interface NamespaceClient extends Disposable {
   resumeNamespace(namespace?: string): Promise<unknown>
   get(namespace?: string): Promise<proto.Namespace | undefined>
   listMethods(request?: Draft<proto.ListMethodsRequest>): Promise<proto.ListMethodsResponse>
+  listExecutors(): Promise<proto.ListExecutorsResponse>
 }
 
 export function connectNamespaces(address: string, user = 'dev'): NamespaceClient {
@@ -42,6 +43,7 @@ export function connectNamespaces(address: string, user = 'dev'): NamespaceClien
     },
     listMethods: (request = {}) =>
       call(raw.listMethods, complete<proto.ListMethodsRequest>(proto.ListMethodsRequest, request)),
+    listExecutors: () => call(raw.listExecutors, complete(proto.ListExecutorsRequest, {})),
     [Symbol.dispose]: () => raw.close(),
   }
 }

@@ -281,7 +281,14 @@ export interface Completion {
     | Date
     | undefined;
   /** The caller may see the job and not its payloads (row J23): `result`, `additional_result` and `error.detail` are left out. */
-  payloadHidden?: boolean | undefined;
+  payloadHidden?:
+    | boolean
+    | undefined;
+  /**
+   * What is stored of the end and cannot be read by the scheduler that answers, being of a newer release or written by hand, in
+   * words; that is left out. An error that cannot be read has the reason JOB_UNREADABLE. Not set: nothing.
+   */
+  unreadable?: string | undefined;
 }
 
 /** How far a job has come (row J15); only the newest is kept. */
@@ -530,7 +537,14 @@ export interface Job {
     | boolean
     | undefined;
   /** Its handler acts with the rights of a service, as its method says it does (row J5); `owner` is still the user it runs for. */
-  privileged?: boolean | undefined;
+  privileged?:
+    | boolean
+    | undefined;
+  /**
+   * What is stored of it and cannot be read by the scheduler that answers, being of a newer release or written by hand, in words;
+   * that is left out. It fails, JOB_UNREADABLE, should this scheduler take it. Not set: nothing. See `completion.unreadable` too.
+   */
+  unreadable?: string | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -949,6 +963,7 @@ function createBaseCompletion(): Completion {
     cancelOutcome: 0,
     finishTime: undefined,
     payloadHidden: undefined,
+    unreadable: undefined,
   };
 }
 
@@ -974,6 +989,9 @@ export const Completion: MessageFns<Completion> = {
     }
     if (message.payloadHidden !== undefined) {
       writer.uint32(56).bool(message.payloadHidden);
+    }
+    if (message.unreadable !== undefined) {
+      writer.uint32(66).string(message.unreadable);
     }
     return writer;
   },
@@ -1047,6 +1065,14 @@ export const Completion: MessageFns<Completion> = {
             message.payloadHidden = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.unreadable = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1077,6 +1103,7 @@ export const Completion: MessageFns<Completion> = {
     message.cancelOutcome = object.cancelOutcome ?? 0;
     message.finishTime = object.finishTime ?? undefined;
     message.payloadHidden = object.payloadHidden ?? undefined;
+    message.unreadable = object.unreadable ?? undefined;
     return message;
   },
 };
@@ -1995,6 +2022,7 @@ function createBaseJob(): Job {
     pool: "",
     payloadHidden: undefined,
     privileged: undefined,
+    unreadable: undefined,
   };
 }
 
@@ -2107,6 +2135,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.privileged !== undefined) {
       writer.uint32(280).bool(message.privileged);
+    }
+    if (message.unreadable !== undefined) {
+      writer.uint32(290).string(message.unreadable);
     }
     return writer;
   },
@@ -2407,6 +2438,14 @@ export const Job: MessageFns<Job> = {
             message.privileged = reader.bool();
             continue;
           }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            message.unreadable = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2479,6 +2518,7 @@ export const Job: MessageFns<Job> = {
     message.pool = object.pool ?? "";
     message.payloadHidden = object.payloadHidden ?? undefined;
     message.privileged = object.privileged ?? undefined;
+    message.unreadable = object.unreadable ?? undefined;
     return message;
   },
 };

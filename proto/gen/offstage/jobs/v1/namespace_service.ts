@@ -284,6 +284,11 @@ export interface Method {
     | undefined;
   /** Whether who asks may start it. */
   startable: boolean;
+  /**
+   * What is stored of it cannot be read by the scheduler that answers, being of a newer release or written by hand, in words; the
+   * name, `paused` and `executor_count` are told only, and starts are refused, METHOD_UNREADABLE. Not set: it can be read.
+   */
+  unreadable?: string | undefined;
 }
 
 /** Asks for the methods. */
@@ -2216,6 +2221,7 @@ function createBaseMethod(): Method {
     startableBy: undefined,
     privileged: undefined,
     startable: false,
+    unreadable: undefined,
   };
 }
 
@@ -2256,6 +2262,9 @@ export const Method: MessageFns<Method> = {
     }
     if (message.startable !== false) {
       writer.uint32(96).bool(message.startable);
+    }
+    if (message.unreadable !== undefined) {
+      writer.uint32(106).string(message.unreadable);
     }
     return writer;
   },
@@ -2369,6 +2378,14 @@ export const Method: MessageFns<Method> = {
             message.startable = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.unreadable = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2404,6 +2421,7 @@ export const Method: MessageFns<Method> = {
       : undefined;
     message.privileged = object.privileged ?? undefined;
     message.startable = object.startable ?? false;
+    message.unreadable = object.unreadable ?? undefined;
     return message;
   },
 };
