@@ -9,6 +9,7 @@ const FROZEN: Readonly<Record<string, string>> = {
     '038578e732a8246eb10737a59703c0ddeef63ad447a436e55e661af2824c2fd3',
   'scheduler/0003-signing-keys.sql':
     'ee5f53e30be0767db5874ffe531de92545917c0d6cb9cdd31fd2b7a9cde80198',
+  'scheduler/0004-acts.sql': '7fa8a769f58e31b6b66c7c61c7a9f3ec54f5df7ea11c1930503600cef4d34d3e',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
 }
 

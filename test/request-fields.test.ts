@@ -64,6 +64,8 @@ const reports = AttachRequest.fromPartial({
   messages: [attempt],
   waiting: [attempt],
   handedBack: [attempt],
+  draining: true,
+  drainedBy: {},
 })
 const data = AttachRequest.fromPartial({ progress: [{ ...attempt, heartbeatData: inline }] })
 

@@ -64,6 +64,7 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'NamespaceService.RenewLease': OWNERS,
   'NamespaceService.EndLease': OWNERS,
   'NamespaceService.ListExecutors': ['admin', 'operator', 'reader'],
+  'NamespaceService.ListActs': ['admin'],
   'NamespaceService.PauseNamespace': ['admin', 'operator'],
   'NamespaceService.ResumeNamespace': ['admin', 'operator'],
   'NamespaceService.EnterExclusiveMode': ['admin'],

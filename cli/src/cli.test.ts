@@ -76,6 +76,19 @@ describe('running services', () => {
     expect((await it.offstage('executors')).stdout).toMatch(/inline 0\/\d+, .*test\.bytes/)
   })
 
+  test('what was done on the jobs of others is listed, for all and by user', async () => {
+    const started = await it.offstage('--user', 'ann', 'start', 'test.greet', '{"name":"Ann"}')
+    const jobId = started.stdout.trim()
+    await it.offstage('--user', 'olga', 'wait', jobId)
+    const listed = await it.offstage('acts', '--since', '1d', '--by', 'olga')
+    expect(listed.stdout).toMatch(
+      /^TIME +USER .*\n\S+Z +olga +admin +JobService\.\w+ +OK +\S+ +ann /,
+    )
+    const acts = JSON.parse((await it.offstage('acts', '--json')).stdout)
+    expect(acts).toContainEqual(expect.objectContaining({ targets: [jobId], owners: ['ann'] }))
+    expect((await it.offstage('acts', '--by', 'nobody')).stderr).toContain('no acts')
+  })
+
   test('a result of bytes comes out as it is', async () => {
     const { bytes } = await it.offstage('start', 'test.bytes', '--wait')
     expect(bytes).toEqual(Buffer.from([0, 255, 10]))

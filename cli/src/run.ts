@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { faultText, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { OffstageError } from '@offstage/sdk'
 import { Command, CommanderError } from 'commander'
+import { addActs } from './commands/acts.ts'
 import { parseAddress } from './commands/arguments.ts'
 import { addCancel } from './commands/cancel.ts'
 import { tell } from './commands/client.ts'
@@ -60,6 +61,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addWait,
     addList,
     addCount,
+    addActs,
     addGet,
     addExplain,
     addCancel,

@@ -12,11 +12,11 @@ export function parseJson(text: string): unknown {
   }
 }
 
-const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Parses a time such as `800ms`, `5s`, `2m`; in milliseconds. */
 export function parseMillis(text: string): number {
-  const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+  const [, amount, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []
   if (amount === undefined || unit === undefined) {
     throw new InvalidArgumentError('It must be a time with its unit, such as 800ms, 5s or 2m.')
   }

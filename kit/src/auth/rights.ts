@@ -38,6 +38,8 @@ export const RIGHTS = {
   'namespaces.operate': { own: ['operator'], others: ['operator'] },
   /** Settings, retention, exclusive mode. */
   'namespaces.administer': { own: [], others: [] },
+  /** The record of what was done on things of others. */
+  'acts.read': { own: [], others: [] },
   'locks.take': { own: ['user', 'service', 'operator'], others: [] },
 
   'executors.attach': { own: ['executor'], others: [] },

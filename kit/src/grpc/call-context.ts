@@ -23,6 +23,8 @@ export interface CallContext {
   readonly actor: Actor
   /** Address of the other end of the connection, `host:port`. */
   readonly peer: string
+  /** What is called, `/package.Service/Method`. */
+  readonly path: string
 }
 
 /** `cancelled` covers the client's cancel and a connection that broke. */
@@ -77,7 +79,6 @@ export class ServerCall implements CallContext {
     return this.#call.metadata
   }
 
-  /** `/package.Service/Method`. */
   get path(): string {
     return this.#call.getPath()
   }

@@ -1,4 +1,5 @@
 /** The client: starting jobs, waiting for them, temp storage. */
+export type { Act, ListActsOptions } from './acts.ts'
 export { ATTEMPTS_MAX, CALL_MS_MAX } from './call-terms.ts'
 export type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 export { type ConnectOptions, credentialFrom, sessionFrom } from './connect-options.ts'

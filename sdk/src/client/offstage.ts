@@ -1,6 +1,7 @@
 import { JobState } from '@offstage/proto/jobs'
 import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
+import { type Act, type ListActsOptions, listActs } from './acts.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { type ConnectOptions, sessionFrom } from './connect-options.ts'
 import { checkReachable } from './connection.ts'
@@ -193,6 +194,14 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   /** Lists the methods that executors have ever announced, by name, page after page as they are iterated. */
   listMethods(options: ListMethodsOptions = {}): AsyncIterableIterator<MethodInfo> {
     return this.#namespace.listMethods(options)
+  }
+
+  /**
+   * Lists what operators and administrators did on what is not theirs or on the namespace, newest first (row P7).
+   * @throws OffstageError PERMISSION_DENIED to who is no administrator.
+   */
+  listActs(options: ListActsOptions = {}): AsyncIterableIterator<Act> {
+    return listActs(this.#session, options)
   }
 
   /** Ends the watch stream, and the connections unless it is the client of a job. Waits still going on reject. */

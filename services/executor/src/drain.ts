@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Dispatcher } from './attach/dispatcher.ts'
 import type { Outbox } from './attach/outbox.ts'
 import type { Session } from './attach/session.ts'
+import type { DrainedBy } from './domain/drained-by.ts'
 import type { Supervisor } from './lanes/supervisor.ts'
 
 /** How long handlers that did not finish within the grace get to notice. */
@@ -27,11 +28,15 @@ export interface Drainable {
  * Takes no new work, waits for what runs, then stops and hands back the rest, and waits until the
  * scheduler has recorded the results.
  */
-export async function drain(parts: Drainable, graceMs: number): Promise<DrainReport> {
+export async function drain(
+  parts: Drainable,
+  graceMs: number,
+  by?: DrainedBy,
+): Promise<DrainReport> {
   const { dispatcher, outbox, session, supervisor } = parts
   const before = supervisor.counts
   dispatcher.close()
-  session.drain()
+  session.drain(by)
   await settledWithin(supervisor.idle(), graceMs)
   supervisor.stopAll({ kind: 'draining' }, STOP_GRACE_MS)
   await supervisor.idle()

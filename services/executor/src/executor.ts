@@ -14,6 +14,7 @@ import type { Logger } from '@offstage/kit/telemetry'
 import { clientTls } from '@offstage/kit/tls'
 import { type AttachingConfig, createAttaching } from './attach/attaching.ts'
 import type { ExecutorConfig } from './config.ts'
+import type { DrainedBy } from './domain/drained-by.ts'
 import type { MethodAnnouncement } from './domain/method.ts'
 import { type DrainReport, drain } from './drain.ts'
 import { controlService } from './grpc/control-service.ts'
@@ -50,8 +51,9 @@ export interface Executor extends Service {
    * while it drains or after it has drained join the first.
    *
    * @param graceMs default: that of the configuration
+   * @param by who asked for it; undefined: a stop
    */
-  drain(graceMs?: number): Promise<DrainReport>
+  drain(graceMs?: number, by?: DrainedBy): Promise<DrainReport>
 }
 
 const NOT_ATTACHED = 'not attached to a scheduler'
@@ -67,10 +69,10 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
   const parts = createAttaching({ config: attachingConfig(config, log), log, journal, onAttached })
   const { session, dispatcher, supervisor, lanes, discarded } = parts
 
-  const drained = async (graceMs: number): Promise<DrainReport> => {
-    log.info({ graceMs }, 'draining')
+  const drained = async (graceMs: number, by?: DrainedBy): Promise<DrainReport> => {
+    log.info({ graceMs, by: by?.user }, 'draining')
     serveOr('draining')
-    const report = await drain(parts, graceMs)
+    const report = await drain(parts, graceMs, by)
     log.info(report, 'drained')
     return report
   }
@@ -117,8 +119,8 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     get firstAttached() {
       return session.firstAttached
     },
-    drain(graceMs = config.drainGraceMs) {
-      draining ??= drained(graceMs)
+    drain(graceMs = config.drainGraceMs, by?: DrainedBy) {
+      draining ??= drained(graceMs, by)
       return draining
     },
   }

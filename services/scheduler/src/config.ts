@@ -85,6 +85,9 @@ export const schedulerFields = {
     description:
       'file with the keys that sign them, instead of those in the database: a JWK, a JWKS or PEM of Ed25519; the first signs',
   }),
+  actsKeptMs: variable('OFFSTAGE_SCHEDULER_ACTS_KEPT', millis.default(90 * 24 * 3_600_000), {
+    description: 'How long acts of operators and administrators stay on record',
+  }),
   dueSweepMs: variable('OFFSTAGE_SCHEDULER_DUE_SWEEP', millis.default(250), {
     description: 'How often due jobs are looked for',
   }),

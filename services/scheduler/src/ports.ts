@@ -1,5 +1,6 @@
 /** What the scheduler needs from outside, and the shapes that pass there. */
 
+import type { Act, ActBy } from './domain/act.ts'
 import type { Circumstances } from './domain/gate.ts'
 import type { JobId } from './domain/ids.ts'
 import type {
@@ -143,6 +144,8 @@ export interface CancelRequest {
   readonly jobId: string
   /** Only a job of this owner; undefined: of any. */
   readonly owner: string | undefined
+  /** Recorded where it takes in jobs of others. */
+  readonly by: ActBy
   readonly reason: string
   readonly graceMs: number
   /** Added to the grace: how long a dead executor can hold up the end. */
@@ -222,7 +225,10 @@ export interface JobStore {
   insert(jobs: readonly NewJob[], gateEpoch?: number): Promise<Map<string, JobState>>
   /** Creates a job that waits for the holder of its key; the state it got, or undefined as for `insert`. */
   insertBehindKey(job: NewJob): Promise<JobState | undefined>
+  /** By its id or request id a job of the same owner; by the key anybody's. */
   findExisting(job: NewJob): Promise<ExistingJob | undefined>
+  /** Whether there is a job of this id, whosoever and wherever. */
+  isIdTaken(id: string): Promise<boolean>
   /** Whether the parent of a start exists for who starts it. */
   hasParent(command: StartCommand): Promise<boolean>
   /** Whether `ancestorId` is among the parents of the job, however far up. */
@@ -302,8 +308,8 @@ export interface AttachmentStore {
    * else has locked: it was left as it is.
    */
   renew(ids: readonly string[]): Promise<Map<string, boolean>>
-  /** It takes no new work any more. */
-  markDraining(id: string): Promise<void>
+  /** It takes no new work any more; recorded as an act of who asked for it. */
+  markDraining(id: string, by: ActBy | undefined): Promise<void>
   /** Those of all replicas, in the order of their keys, from the one after the key `after` on. */
   list(
     namespace: string,
@@ -343,10 +349,10 @@ export interface ClosedGates {
  */
 export interface GateStore {
   read(): Promise<ClosedGates>
-  pauseNamespace(namespace: string, owner: string): Promise<boolean>
-  resumeNamespace(namespace: string): Promise<boolean>
-  pauseMethod(namespace: string, method: string, owner: string): Promise<boolean>
-  resumeMethod(namespace: string, method: string): Promise<boolean>
+  pauseNamespace(namespace: string, by: ActBy): Promise<boolean>
+  resumeNamespace(namespace: string, by: ActBy): Promise<boolean>
+  pauseMethod(namespace: string, method: string, by: ActBy): Promise<boolean>
+  resumeMethod(namespace: string, method: string, by: ActBy): Promise<boolean>
   readNamespace(namespace: string): Promise<{ readonly revision: number; readonly paused: boolean }>
 }
 
@@ -421,6 +427,32 @@ export interface SigningKeyStore {
   ): Promise<void>
 }
 
+/** Which acts are listed; what is empty or undefined selects nothing. */
+export interface ActFilter {
+  readonly user: string
+  readonly from: Date | undefined
+  readonly before: Date | undefined
+}
+
+export interface RecordedAct extends Act {
+  /** Grows from each to the next. */
+  readonly id: number
+  readonly time: Date
+}
+
+export interface ActStore {
+  /** For what changes nothing; what does is recorded with the change. */
+  record(act: Act): Promise<void>
+  /** Newest first, those below `before`. */
+  list(
+    namespace: string,
+    filter: ActFilter,
+    page: { readonly size: number; readonly before: number | undefined },
+  ): Promise<RecordedAct[]>
+  /** Removes at most `limit` that are older; how many it removed. */
+  forget(olderMs: number, limit: number): Promise<number>
+}
+
 /** All that is stored, each part over the connections meant for it. */
 export interface SchedulerStores {
   /** Jobs as callers ask for them. */
@@ -441,4 +473,5 @@ export interface SchedulerStores {
   readonly callAttachments: Pick<AttachmentStore, 'list'>
   readonly heldAttempts: HeldAttemptStore
   readonly signingKeys: SigningKeyStore
+  readonly acts: ActStore
 }

@@ -77,6 +77,34 @@ for (const [kind, newId] of [
   })
 }
 
+test.each([
+  ['an id that is the other’s job', v7],
+  ['another id', () => `order-${v7()}`],
+])(
+  '%s: a start of another user under it is their own, and tells nothing of the other',
+  async (_, newId) => {
+    const requestId = newId()
+    const spec = { method: 'test.job', requestId }
+    const { jobId } = await it.as('ann').start(spec)
+    const bob = it.as('bob')
+    const own = await bob.start(spec)
+    expect(own).toMatchObject({ existing: false })
+    expect(own.jobId).not.toBe(jobId)
+    expect(await bob.start(spec)).toMatchObject({ jobId: own.jobId, existing: true })
+    expect(await bob.get(own.jobId)).toMatchObject({ owner: 'bob', requestId })
+    await expect(bob.start({ ...spec, method: 'test.two' })).rejects.toThrow('another start')
+    // With a key that somebody holds, and one that is free.
+    const keyed = { ...spec, requestId: newId(), key: v7() }
+    await it.as('ann').start(keyed)
+    const behind = await bob.start({ ...keyed, keyConflictPolicy: 3 })
+    expect(await bob.start({ ...keyed, keyConflictPolicy: 3 })).toMatchObject({
+      jobId: behind.jobId,
+      existing: true,
+    })
+    expect(await it.as('ann').start(spec)).toMatchObject({ jobId, existing: true })
+  },
+)
+
 test('of two different starts under one id in one call, the second is refused', async () => {
   const requestId = v7()
   const [first, second] = await it.jobs.startMany([

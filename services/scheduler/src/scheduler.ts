@@ -16,6 +16,7 @@ import { createJobEvents } from './events/job-events.ts'
 import { Attachments } from './executors/attachments.ts'
 import { createExecutors } from './executors/executors.ts'
 import { Methods } from './executors/methods.ts'
+import { listActs } from './grpc/list-acts.ts'
 import { listExecutors } from './grpc/list-executors.ts'
 import { listMethods } from './grpc/list-methods.ts'
 import { createReadingTurns } from './grpc/reading-turns.ts'
@@ -56,7 +57,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const { host, port, sessionLeaseMs: leaseMs } = config
   const databases = 'calls' in database ? database : sharedDatabase(database)
   const stores = createStores(databases)
-  const { gates, sweeps, calls: store } = stores
+  const { acts, gates, sweeps, calls: store } = stores
   const onError = createTroubleLog(log, 'upkeep failed; it will be tried again')
   // Leases never rest, so an outage is noticed there; and they wait for nobody else's connections.
   logOutages(log, { database: databases.leases, bus })
@@ -70,12 +71,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const schedulerName = `${hostname()}:${process.pid}`
   const executors = createExecutors({ ...known, intake: dispatch, schedulerName, newId: newJobId })
   const turns = createReadingTurns(databases)
-  const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads })
+  const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
     readNamespace: gates.readNamespace,
     listExecutors: listExecutors(stores.callAttachments, turns.reads),
     listMethods: listMethods(stores.callMethods, turns.reads),
+    listActs: listActs(acts, turns.listings),
   }
   const services = grpcServices({ jobs, namespaces, executors, attempts }, turns, log)
   const server = createGrpcServer({
@@ -96,7 +98,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     tables,
     dispatch,
     executors,
-    createUpkeep(sweepsOf({ ...known, sweeps, store, dispatch }), onError),
+    createUpkeep(sweepsOf({ ...known, sweeps, acts, store, dispatch }), onError),
     server,
     executors.streams,
   ])

@@ -23,6 +23,7 @@ import type { AttachRequest, AttachResponse, Credit, Hello } from '@offstage/pro
 import type { Duration } from '@offstage/proto/rpc'
 import { OffstageError } from '@offstage/sdk/grpc'
 import { backoffMs, RECONNECT } from '../domain/backoff.ts'
+import type { DrainedBy } from '../domain/drained-by.ts'
 import type { AttachStream, OpenAttachStream } from './attach-stream.ts'
 import { emptyFrame } from './empty-frame.ts'
 import type { Outbox } from './outbox.ts'
@@ -78,6 +79,7 @@ export class Session {
   #lease: NodeJS.Timeout | undefined
   #failures = 0
   #draining = false
+  #drainedBy: DrainedBy | undefined
   #pumping = false
   readonly #attached = Promise.withResolvers<void>()
   /** Resolves when the newest stream is over. */
@@ -109,10 +111,12 @@ export class Session {
   }
 
   /** Says on this stream and all later ones that no new work is taken. */
-  drain(): void {
+  drain(by?: DrainedBy): void {
     this.#draining = true
+    this.#drainedBy = by
     const frame = emptyFrame()
     frame.draining = true
+    frame.drainedBy = by
     this.#send(frame)
   }
 
@@ -149,6 +153,7 @@ export class Session {
     const frame = emptyFrame()
     frame.hello = { ...listener.hello(), sessionId: this.#id, lostSessionId: this.#lostId }
     frame.draining = this.#draining
+    frame.drainedBy = this.#drainedBy
     outbox.fill(frame)
     stream.send(frame)
   }

@@ -33,8 +33,8 @@ export function controlService(executor: Executor, name: string) {
           counts: countsOf(executor),
         }),
       ),
-      drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }) =>
-        executor.drain(msFrom(grace)),
+      drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }, { actor, peer }) =>
+        executor.drain(msFrom(grace), { user: actor.user, roles: [...actor.roles], peer }),
       ),
     },
   }

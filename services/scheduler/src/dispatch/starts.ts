@@ -219,7 +219,7 @@ async function conflictOutcome(options: StartsOptions, job: Placed): Promise<Sta
 async function resolveConflict(options: StartsOptions, job: Placed): Promise<StartOutcome> {
   const { store, backlog } = options
   const { command } = job
-  const unplaced: NewJob = { id: job.id, command, lane: command.lane, attachmentId: undefined }
+  let { id } = job
   for (let round = 0; round < CONFLICT_ROUNDS; round++) {
     const existing = await store.findExisting(job)
     if (existing?.by === 'request-id') {
@@ -229,6 +229,9 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
     if (command.parentId !== '' && !(await store.hasParent(command))) {
       return { kind: 'refused', refusal: parentNotFound() }
     }
+    // The request id is the id of somebody else's job: this one gets another, so that nobody is told of theirs.
+    if (command.requestId === id && (await store.isIdTaken(id))) id = options.newId()
+    const unplaced: NewJob = { id, command, lane: command.lane, attachmentId: undefined }
     if (existing?.by === 'key') {
       const isOwn = existing.owner === command.owner
       const mayHave = command.admin || isOwn
@@ -242,18 +245,18 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       }
       const state = await store.insertBehindKey(unplaced)
       if (state !== undefined) {
-        tellStarted(options, job)
-        return { kind: 'started', id: job.id, state, here: false }
+        tellStarted(options, { ...job, id })
+        return { kind: 'started', id, state, here: false }
       }
       continue
     }
     // The holder ended in between: try again, without an executor.
     const again = await store.insert([unplaced])
-    const state = again.get(job.id)
+    const state = again.get(id)
     if (state !== undefined) {
-      tellStarted(options, job)
+      tellStarted(options, { ...job, id })
       backlog.announce([command])
-      return { kind: 'started', id: job.id, state, here: false }
+      return { kind: 'started', id, state, here: false }
     }
   }
   return { kind: 'refused', refusal: overloaded(`starts with the key "${command.key}"`) }

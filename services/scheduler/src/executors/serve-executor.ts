@@ -10,6 +10,7 @@
  */
 import type { Subscription } from '@offstage/kit/bus'
 import type { Logger } from '@offstage/kit/telemetry'
+import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
@@ -58,6 +59,8 @@ export interface Incoming {
   readonly waiting: readonly (AttemptRef & { readonly waiting: boolean })[]
   readonly handedBack: readonly AttemptRef[]
   readonly draining: boolean
+  /** Who asked for that; undefined: the executor itself. */
+  readonly drainedBy: ActBy | undefined
 }
 
 export interface ServeExecutorOptions {
@@ -182,7 +185,7 @@ function connection(
   async function takeIn(frame: Incoming): Promise<void> {
     if (frame.draining && attachment.taking) {
       attachment.stopTaking()
-      options.attachmentStore.markDraining(attachment.id).catch(onError)
+      options.attachmentStore.markDraining(attachment.id, frame.drainedBy).catch(onError)
     }
     await recordReports(reports, attachment, frame)
     // Results are not awaited: the next frame's share the next statement.

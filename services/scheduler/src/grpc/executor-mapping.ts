@@ -1,10 +1,12 @@
 /** Where proto types and domain types of the executor protocol meet. */
 
+import { ROLES } from '@offstage/kit/auth'
 import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/executor'
 import { isDeeper } from '@offstage/proto/extra'
 import { isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import { isSeverity, Severity } from '../domain/severity.ts'
 import type { Outgoing } from '../executors/attachment.ts'
@@ -40,6 +42,18 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
     waiting: frame.waiting,
     handedBack: frame.handedBack,
     draining: frame.draining,
+    drainedBy: frame.drainedBy && drainerFrom(frame.drainedBy),
+  }
+}
+
+/** As the executor tells it, who asked the caller for a token. */
+function drainerFrom({ user, roles, peer }: proto.DrainedBy): ActBy {
+  const max = LIMITS.ownerCharactersMax
+  return {
+    user: textFrom(user, max),
+    roles: ROLES.filter((role) => roles.includes(role)),
+    peer: textFrom(peer, max),
+    call: 'ExecutorControlService.Drain',
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Actor } from '@offstage/kit/auth'
 import {
   bidiStream,
   type CallContext,
@@ -17,6 +16,7 @@ import type { StartCommand } from '../domain/start-command.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
+import { callerOf } from './caller.ts'
 import * as map from './job-mapping.ts'
 import { boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
 import type { ReadingTurns } from './reading-turns.ts'
@@ -33,14 +33,15 @@ export function jobService(
   { reads, listings }: ReadingTurns,
   log: Logger,
 ): GuardedService<proto.JobServiceServer> {
-  const newWatch = (actor: Actor, text: string) => use.newWatch(actor, namespaceFor(actor, text))
+  const newWatch = (context: CallContext, text: string) =>
+    use.newWatch(callerOf(context), namespaceFor(context.actor, text))
   return {
     startJob: unary('jobs.start', async (request: proto.StartJobRequest, context) => {
       const { job: spec } = request
       if (spec === undefined) throw invalidField('job', 'is required')
       const command = startCommandFrom(spec, originOf(request, context))
       const [started] = await use.startJobs(
-        context.actor,
+        callerOf(context),
         [command],
         inlineWaitOf(request),
         context.signal,
@@ -57,7 +58,7 @@ export function jobService(
       const commands = jobs.map((spec) => attempt(() => startCommandFrom(spec, origin)))
       const good = commands.flatMap((command) => ('error' in command ? [] : [command]))
       const started = await use.startJobs(
-        context.actor,
+        callerOf(context),
         good,
         inlineWaitOf(request),
         context.signal,
@@ -73,11 +74,11 @@ export function jobService(
 
     getJob: unary(
       'jobs.read',
-      async ({ namespace, jobId, view }: proto.GetJobRequest, { actor }) => {
+      async ({ namespace, jobId, view }: proto.GetJobRequest, context) => {
         const told = map.viewFrom(view, 'full')
         const job = await use.findJobs.get(
-          actor,
-          namespaceFor(actor, namespace),
+          callerOf(context),
+          namespaceFor(context.actor, namespace),
           jobIdFrom(jobId),
           told,
         )
@@ -88,19 +89,24 @@ export function jobService(
 
     listJobs: unary(
       'jobs.read',
-      async (request: proto.ListJobsRequest, { actor }) => {
+      async (request: proto.ListJobsRequest, context) => {
         const filter = map.filterFrom(request.filter)
         const view = map.viewFrom(request.view, 'basic')
         const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken, view }
         if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
-        const namespace = namespaceFor(actor, request.namespace)
-        const { jobs, nextPageToken } = await use.findJobs.list(actor, namespace, filter, page)
+        const namespace = namespaceFor(context.actor, request.namespace)
+        const { jobs, nextPageToken } = await use.findJobs.list(
+          callerOf(context),
+          namespace,
+          filter,
+          page,
+        )
         return { jobs: jobs.map((job) => map.jobTo(job, view)), nextPageToken }
       },
       listings,
     ),
 
-    waitJobs: unary('jobs.read', async (request: proto.WaitJobsRequest, { actor, signal }) => {
+    waitJobs: unary('jobs.read', async (request: proto.WaitJobsRequest, context) => {
       const { jobIds } = request
       if (jobIds.length === 0 || jobIds.length > LIMITS.batchMax) {
         throw invalidField('job_ids', `must be 1 to ${LIMITS.batchMax}`)
@@ -108,9 +114,13 @@ export function jobService(
       const ids = jobIds.map((id, index) => jobIdFrom(id, `job_ids[${index}]`))
       const any = map.isAny(request.mode)
       const timeoutMs = boundedMs('timeout', request.timeout, WAIT_MS, LIMITS.waitMsMax)
-      const namespace = namespaceFor(actor, request.namespace)
-      const wanted = { ids, any, timeoutMs }
-      const { standings, satisfied } = await use.findJobs.wait(actor, namespace, wanted, signal)
+      const namespace = namespaceFor(context.actor, request.namespace)
+      const { standings, satisfied } = await use.findJobs.wait(
+        callerOf(context),
+        namespace,
+        { ids, any, timeoutMs },
+        context.signal,
+      )
       const hasRoom = createRoom()
       const statuses = ids.map((id, index) => map.statusTo(id, standings[index], hasRoom))
       return { statuses, satisfied }
@@ -118,19 +128,19 @@ export function jobService(
 
     watchJobs: bidiStream<proto.WatchJobsRequest, proto.WatchJobsResponse>(
       'jobs.read',
-      (call, { actor, signal }) =>
-        watchJobs(call, (namespace) => newWatch(actor, namespace), signal),
+      (call, context) =>
+        watchJobs(call, (namespace) => newWatch(context, namespace), context.signal),
     ),
 
-    followJobs: serverStream('jobs.read', (request: proto.FollowJobsRequest, { actor, signal }) =>
-      followJobs(request, newWatch(actor, request.namespace), signal),
+    followJobs: serverStream('jobs.read', (request: proto.FollowJobsRequest, context) =>
+      followJobs(request, newWatch(context, request.namespace), context.signal),
     ),
 
     cancelJob: unary(
       'jobs.cancel',
-      async (request: proto.CancelJobRequest, { actor }) => {
-        const { state, outcome } = await use.cancelJob(actor, {
-          namespace: namespaceFor(actor, request.namespace),
+      async (request: proto.CancelJobRequest, context) => {
+        const { state, outcome } = await use.cancelJob(callerOf(context), {
+          namespace: namespaceFor(context.actor, request.namespace),
           jobId: jobIdFrom(request.jobId),
           reason: cancelReasonFrom(request.reason),
           graceMs: boundedMs('grace', request.grace, GRACE_MS, LIMITS.graceMsMax),
@@ -143,11 +153,11 @@ export function jobService(
 
     listJobMessages: unary(
       'jobs.read',
-      async (request: proto.ListJobMessagesRequest, { actor }) => {
+      async (request: proto.ListJobMessagesRequest, context) => {
         const { afterSequence: after, pageToken: token } = request
         const { messages, ...page } = await use.findJobs.messages(
-          actor,
-          namespaceFor(actor, request.namespace),
+          callerOf(context),
+          namespaceFor(context.actor, request.namespace),
           jobIdFrom(request.jobId),
           { after, token, size: pageSizeFrom(request.pageSize, 100) },
         )
@@ -158,12 +168,12 @@ export function jobService(
 
     countJobs: unary(
       'jobs.read',
-      async (request: proto.CountJobsRequest, { actor }) => {
+      async (request: proto.CountJobsRequest, context) => {
         const filter = map.filterFrom(request.filter)
         const by = map.dimensionsFrom(request.by)
         if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
-        const namespace = namespaceFor(actor, request.namespace)
-        const counts = await use.findJobs.count(actor, namespace, filter, by)
+        const namespace = namespaceFor(context.actor, request.namespace)
+        const counts = await use.findJobs.count(callerOf(context), namespace, filter, by)
         return { counts: counts.map(map.countTo) }
       },
       listings,

@@ -4,6 +4,7 @@ import type * as proto from '@offstage/proto/jobs'
 import type { Pauses } from '../namespaces/pause.ts'
 import type { GateStore } from '../ports.ts'
 import { invalidField } from '../refusals.ts'
+import { callerOf } from './caller.ts'
 import { comingNamespaceCalls } from './coming-services.ts'
 import { namespaceFor } from './mapping.ts'
 
@@ -12,6 +13,7 @@ export interface NamespaceUseCases {
   readonly readNamespace: GateStore['readNamespace']
   readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
   readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
+  readonly listActs: GuardedService<proto.NamespaceServiceServer>['listActs']
 }
 
 export function namespaceService(
@@ -21,6 +23,7 @@ export function namespaceService(
   return {
     ...comingNamespaceCalls,
     listExecutors: use.listExecutors,
+    listActs: use.listActs,
     listMethods: use.listMethods,
 
     getNamespace: unary(
@@ -35,34 +38,33 @@ export function namespaceService(
 
     pauseNamespace: unary(
       'namespaces.operate',
-      async (request: proto.PauseNamespaceRequest, { actor }) => {
-        await pauses.pauseNamespace(namespaceFor(actor, request.namespace), actor.user)
+      async (request: proto.PauseNamespaceRequest, context) => {
+        const namespace = namespaceFor(context.actor, request.namespace)
+        await pauses.pauseNamespace(namespace, callerOf(context))
         return {}
       },
     ),
 
     resumeNamespace: unary(
       'namespaces.operate',
-      async (request: proto.ResumeNamespaceRequest, { actor }) => {
-        await pauses.resumeNamespace(namespaceFor(actor, request.namespace))
+      async (request: proto.ResumeNamespaceRequest, context) => {
+        const namespace = namespaceFor(context.actor, request.namespace)
+        await pauses.resumeNamespace(namespace, callerOf(context))
         return {}
       },
     ),
 
-    pauseMethod: unary(
-      'namespaces.operate',
-      async (request: proto.PauseMethodRequest, { actor }) => {
-        const namespace = namespaceFor(actor, request.namespace)
-        await pauses.pauseMethod(namespace, methodNameFrom(request.method), actor.user)
-        return {}
-      },
-    ),
+    pauseMethod: unary('namespaces.operate', async (request: proto.PauseMethodRequest, context) => {
+      const namespace = namespaceFor(context.actor, request.namespace)
+      await pauses.pauseMethod(namespace, methodNameFrom(request.method), callerOf(context))
+      return {}
+    }),
 
     resumeMethod: unary(
       'namespaces.operate',
-      async (request: proto.ResumeMethodRequest, { actor }) => {
-        const namespace = namespaceFor(actor, request.namespace)
-        await pauses.resumeMethod(namespace, methodNameFrom(request.method))
+      async (request: proto.ResumeMethodRequest, context) => {
+        const namespace = namespaceFor(context.actor, request.namespace)
+        await pauses.resumeMethod(namespace, methodNameFrom(request.method), callerOf(context))
         return {}
       },
     ),

@@ -1,6 +1,6 @@
 /** Canceling a job (row J10): one that has not started ends at once, a running one is told to stop. */
 
-import { type Actor, mayForOthers } from '@offstage/kit/auth'
+import { mayForOthers } from '@offstage/kit/auth'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { JobId } from '../domain/ids.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
@@ -9,6 +9,7 @@ import type { Attachments } from '../executors/attachments.ts'
 import type { ChangedJob, JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
+import type { Caller } from './caller.ts'
 
 export interface CancelJobOptions {
   readonly store: JobStore
@@ -27,16 +28,17 @@ export interface CancelJobRequest {
 }
 
 export type CancelJob = (
-  actor: Actor,
+  caller: Caller,
   request: CancelJobRequest,
 ) => Promise<{ state: JobState; outcome: CancelOutcome }>
 
 export function createCancelJob(options: CancelJobOptions): CancelJob {
   const { store, attachments, events, leaseMs, changed } = options
-  return async (actor, request) => {
-    const owner = mayForOthers(actor, 'jobs.cancel') ? undefined : actor.user
+  return async (caller, request) => {
+    const owner = mayForOthers(caller, 'jobs.cancel') ? undefined : caller.user
+    const asked = { ...request, owner, by: caller, leaseMs }
     const { reason, graceMs } = request
-    const canceled = await retryConflicts(() => store.cancel({ ...request, owner, leaseMs }))
+    const canceled = await retryConflicts(() => store.cancel(asked))
     const target = canceled.find((job) => job.id === request.jobId)
     if (target === undefined) throw jobNotFound(request.jobId)
     const elsewhere = new Set<string>()

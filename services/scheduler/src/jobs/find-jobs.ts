@@ -10,31 +10,33 @@ import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
+import type { Caller } from './caller.ts'
+import type { RecordReads } from './payload-reads.ts'
 import type { ReadStandingsFor } from './read-standings.ts'
 import { sightOf } from './sight.ts'
 
 export interface FindJobs {
-  get(actor: Actor, namespace: string, jobId: JobId, view: JobView): Promise<Job>
+  get(caller: Caller, namespace: string, jobId: JobId, view: JobView): Promise<Job>
   list(
-    actor: Actor,
+    caller: Caller,
     namespace: string,
     filter: JobFilter,
     page: { size: number; token: string; view: JobView },
   ): Promise<{ jobs: Job[]; nextPageToken: string }>
   count(
-    actor: Actor,
+    caller: Caller,
     namespace: string,
     filter: JobFilter,
     by: readonly JobDimension[],
   ): Promise<JobCount[]>
   wait(
-    actor: Actor,
+    caller: Caller,
     namespace: string,
     request: { ids: readonly JobId[]; any: boolean; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<{ standings: (JobStanding | undefined)[]; satisfied: boolean }>
   messages(
-    actor: Actor,
+    caller: Caller,
     namespace: string,
     jobId: JobId,
     page: { after: number; size: number; token: string },
@@ -48,8 +50,9 @@ export function createFindJobs(options: {
   readonly store: JobStore
   readonly feed: JobFeed
   readonly readStandings: ReadStandingsFor
+  readonly recordReads: RecordReads
 }): FindJobs {
-  const { store, feed, readStandings } = options
+  const { store, feed, readStandings, recordReads } = options
 
   const withReports = async (actor: Actor, jobs: readonly Job[], view: JobView): Promise<Job[]> => {
     const ids = jobs.map(({ id }) => id)
@@ -74,20 +77,21 @@ export function createFindJobs(options: {
   }
 
   return {
-    async get(actor, namespace, jobId, view) {
-      const job = await find(actor, namespace, jobId)
-      const [told = job] = await withReports(actor, [job], view)
+    async get(caller, namespace, jobId, view) {
+      const job = await find(caller, namespace, jobId)
+      const [told = job] = await withReports(caller, [job], view)
+      if (view === 'full') await recordReads(caller, namespace, [job])
       return told
     },
-    async list(actor, namespace, filter, { size, token, view }) {
-      const visible = mayForOthers(actor, 'jobs.read') ? filter : ownOnly(actor, filter)
+    async list(caller, namespace, filter, { size, token, view }) {
+      const visible = mayForOthers(caller, 'jobs.read') ? filter : ownOnly(caller, filter)
       const listing = ['jobs', namespace, filter]
       const before = positionFrom(token, listing)
       if (before !== undefined && !isJobId(before)) throw pageTokenInvalid()
       if (visible === undefined) return { jobs: [], nextPageToken: '' }
       const found = await store.listJobs(namespace, visible, { size: size + 1, before, view })
       if (found === undefined) throw listingTooSlow()
-      const jobs = await withReports(actor, found, view)
+      const jobs = await withReports(caller, found, view)
       const page = jobs.slice(
         0,
         Math.min(
@@ -95,22 +99,23 @@ export function createFindJobs(options: {
           countFitting(jobs, (job) => jobBytes(job, view)),
         ),
       )
+      if (view === 'full') await recordReads(caller, namespace, page)
       const more = jobs.length > page.length
       return { jobs: page, nextPageToken: more ? pageTokenAt(page.at(-1)?.id ?? '', listing) : '' }
     },
-    async count(actor, namespace, filter, by) {
-      const visible = mayForOthers(actor, 'jobs.read') ? filter : ownOnly(actor, filter)
+    async count(caller, namespace, filter, by) {
+      const visible = mayForOthers(caller, 'jobs.read') ? filter : ownOnly(caller, filter)
       if (visible === undefined) return []
       const counts = await store.countJobs(namespace, visible, by, COUNTS_MAX + 1)
       if (counts === undefined) throw countingTooSlow()
       if (counts.length > COUNTS_MAX) throw tooManyCounts(COUNTS_MAX)
       return counts
     },
-    async wait(actor, namespace, { ids, any, timeoutMs }, signal) {
+    async wait(caller, namespace, { ids, any, timeoutMs }, signal) {
       using waiter = new Waiter(
         feed,
-        readStandings(actor.user),
-        (standing) => standing.namespace === namespace && sightOf(actor, standing) !== 'nothing',
+        readStandings(caller.user),
+        (standing) => standing.namespace === namespace && sightOf(caller, standing) !== 'nothing',
       )
       const unique = [...new Set(ids)]
       if (timeoutMs > 0) for (const id of unique) waiter.follow(namespace, id, true)
@@ -120,19 +125,29 @@ export function createFindJobs(options: {
       for (const id of unique) if (first.get(id) === undefined) waiter.leave(id)
       const wanted = any ? Math.min(1, found.length) : found.length
       const satisfied = await waiter.until(wanted, timeoutMs, signal)
-      const standings = ids.map((id) => {
-        const standing = waiter.ended.get(id) ?? first.get(id)
-        return standing && standingSeen(standing, sightOf(actor, standing))
-      })
-      return { standings, satisfied }
+      const standings = ids.map((id) => waiter.ended.get(id) ?? first.get(id))
+      const ended = standings.filter((standing) => standing?.completion !== undefined)
+      await recordReads(
+        caller,
+        namespace,
+        ended.filter((standing) => standing !== undefined),
+      )
+      return {
+        standings: standings.map(
+          (standing) => standing && standingSeen(standing, sightOf(caller, standing)),
+        ),
+        satisfied,
+      }
     },
-    async messages(actor, namespace, jobId, { after, size, token }) {
-      const sight = sightOf(actor, await find(actor, namespace, jobId))
+    async messages(caller, namespace, jobId, { after, size, token }) {
+      const job = await find(caller, namespace, jobId)
+      const sight = sightOf(caller, job)
       const listing = ['messages', namespace, jobId, after]
       const from = Number(positionFrom(token, listing) ?? after)
       if (!Number.isSafeInteger(from)) throw pageTokenInvalid()
       const messages = await store.readMessages(jobId, from, size + 1)
       const page = messages.slice(0, Math.min(size, countFitting(messages, messageBytes)))
+      if (page.length > 0) await recordReads(caller, namespace, [job])
       const last = page.at(-1)?.sequence
       const more = messages.length > page.length && last !== undefined
       return {

@@ -1,16 +1,17 @@
 /** What callers may ask of jobs: the use cases, wired to what they need. */
-import type { Actor } from '@offstage/kit/auth'
 import type { Turns } from '@offstage/kit/fairness'
 import { createExplainJob, type ExplainJob } from '../admission/explain.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { JobStore } from '../ports.ts'
+import type { ActStore, JobStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { type InTurn, JobWatch } from '../waits/job-watch.ts'
+import { JobWatch } from '../waits/job-watch.ts'
+import type { Caller } from './caller.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
+import { createRecordReads } from './payload-reads.ts'
 import { createReadStandings } from './read-standings.ts'
 import { sightOf } from './sight.ts'
 import { createStartJobs, type StartJobs } from './start-jobs.ts'
@@ -25,6 +26,7 @@ export interface JobsOptions {
   readonly leaseMs: number
   /** Watches read in turn. */
   readonly reads: Turns
+  readonly acts: Pick<ActStore, 'record'>
 }
 
 export interface Jobs {
@@ -32,22 +34,27 @@ export interface Jobs {
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
   readonly explainJob: ExplainJob
-  newWatch(actor: Actor, namespace: string): JobWatch
+  newWatch(caller: Caller, namespace: string): JobWatch
 }
 
 export function createJobs(options: JobsOptions): Jobs {
   const { store, attachments, methods, dispatch, feed, events, leaseMs, reads } = options
   const { starts, changed } = dispatch
   const readStandings = createReadStandings(store)
+  const recordReads = createRecordReads(options.acts)
   return {
-    startJobs: createStartJobs({ starts, methods, feed, readStandings, store }),
-    findJobs: createFindJobs({ store, feed, readStandings }),
+    startJobs: createStartJobs({ starts, methods, feed, readStandings, recordReads, store }),
+    findJobs: createFindJobs({ store, feed, readStandings, recordReads }),
     cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
     explainJob: createExplainJob(store),
-    newWatch(actor, namespace) {
-      const sightOfOwner = (owner: string) => sightOf(actor, { namespace, owner })
-      const inTurn: InTurn = (read) => reads.take(actor.user, undefined, read)
-      return new JobWatch({ feed, store, namespace, sightOf: sightOfOwner, inTurn })
-    },
+    newWatch: (caller, namespace) =>
+      new JobWatch({
+        feed,
+        store,
+        namespace,
+        inTurn: (read) => reads.take(caller.user, undefined, read),
+        sightOf: (owner) => sightOf(caller, { namespace, owner }),
+        onRead: (jobs) => recordReads(caller, namespace, jobs),
+      }),
   }
 }

@@ -17,7 +17,9 @@ import {
 } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
+import type { Caller } from './caller.ts'
 import { mayStart } from './may-start.ts'
+import type { RecordReads } from './payload-reads.ts'
 import type { ReadStandingsFor } from './read-standings.ts'
 
 export interface StartJobsOptions {
@@ -26,6 +28,7 @@ export interface StartJobsOptions {
   readonly feed: JobFeed
   readonly readStandings: ReadStandingsFor
   readonly store: Pick<JobStore, 'isBelow'>
+  readonly recordReads: RecordReads
 }
 
 export interface StartedJob {
@@ -40,19 +43,19 @@ export type Started = StartedJob | { readonly refusal: Refusal }
 
 /** All commands are the actor's. */
 export type StartJobs = (
-  actor: Actor,
+  caller: Caller,
   commands: readonly StartCommand[],
   inlineWaitMs: number,
   signal: AbortSignal,
 ) => Promise<Started[]>
 
 export function createStartJobs(options: StartJobsOptions): StartJobs {
-  return async (actor, commands, inlineWaitMs, signal) => {
+  return async (caller, commands, inlineWaitMs, signal) => {
     // Refused before anything is started: a start that is recorded must be answered as such.
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length)
-    const checked = await Promise.all(commands.map((command) => check(options, actor, command)))
+    const checked = await Promise.all(commands.map((command) => check(options, caller, command)))
     const { feed, readStandings } = options
-    using waiter = inlineWaitMs > 0 ? new Waiter(feed, readStandings(actor.user)) : undefined
+    using waiter = inlineWaitMs > 0 ? new Waiter(feed, readStandings(caller.user)) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
       if ('refusal' in command) continue
@@ -60,8 +63,11 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
       const onStarted = waiter && ((id: string) => waiter.follow(namespace, id, false))
       items.push(onStarted === undefined ? { command } : { command, onStarted })
     }
-    const outcomes = await options.starts.add(items, actor.user)
-    if (waiter !== undefined) await waitInline(waiter, items, outcomes, inlineWaitMs, signal)
+    const outcomes = await options.starts.add(items, caller.user)
+    if (waiter !== undefined) {
+      await waitInline(waiter, items, outcomes, inlineWaitMs, signal)
+      await recordEnds(options, caller, outcomes, waiter)
+    }
     let next = 0
     return checked.map((command) => {
       if ('refusal' in command) return command
@@ -97,6 +103,21 @@ async function waitInline(
   }
   if (elsewhere.length > 0) await waiter.check(elsewhere)
   await waiter.until(awaited, waitMs, signal)
+}
+
+/** An administrator may be handed a job of somebody else, which holds the key, and so its result. */
+function recordEnds(
+  { recordReads }: StartJobsOptions,
+  caller: Caller,
+  outcomes: readonly StartOutcome[],
+  waiter: Waiter,
+): Promise<void> | undefined {
+  const ended = outcomes.flatMap((outcome) => {
+    const standing = outcome.kind === 'existing' && waiter.ended.get(outcome.standing.id)
+    return standing ? [standing] : []
+  })
+  const [first] = ended
+  return first && recordReads(caller, first.namespace, ended)
 }
 
 function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefined): Started {

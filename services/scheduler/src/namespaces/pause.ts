@@ -1,4 +1,5 @@
 /** Holding back queued jobs of a method or a namespace, and letting them go on (row J20). What runs goes on. */
+import type { ActBy } from '../domain/act.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { GateStore } from '../ports.ts'
@@ -6,11 +7,11 @@ import { methodUnknown } from '../refusals.ts'
 
 export interface Pauses {
   /** Once it resolves, no replica lets a job of the namespace begin. */
-  pauseNamespace(namespace: string, owner: string): Promise<void>
-  resumeNamespace(namespace: string): Promise<void>
+  pauseNamespace(namespace: string, by: ActBy): Promise<void>
+  resumeNamespace(namespace: string, by: ActBy): Promise<void>
   /** Once it resolves, no replica lets a job of the method begin. */
-  pauseMethod(namespace: string, method: string, owner: string): Promise<void>
-  resumeMethod(namespace: string, method: string): Promise<void>
+  pauseMethod(namespace: string, method: string, by: ActBy): Promise<void>
+  resumeMethod(namespace: string, method: string, by: ActBy): Promise<void>
 }
 
 export interface PausesOptions {
@@ -30,19 +31,19 @@ export function createPauses({ gates, methods, events }: PausesOptions): Pauses 
     if (changed) events.gatesChanged(namespace)
   }
   return {
-    async pauseNamespace(namespace, owner) {
-      tell(namespace, await gates.pauseNamespace(namespace, owner))
+    async pauseNamespace(namespace, by) {
+      tell(namespace, await gates.pauseNamespace(namespace, by))
     },
-    async resumeNamespace(namespace) {
-      tell(namespace, await gates.resumeNamespace(namespace))
+    async resumeNamespace(namespace, by) {
+      tell(namespace, await gates.resumeNamespace(namespace, by))
     },
-    async pauseMethod(namespace, method, owner) {
+    async pauseMethod(namespace, method, by) {
       await known(namespace, method)
-      tell(namespace, await gates.pauseMethod(namespace, method, owner))
+      tell(namespace, await gates.pauseMethod(namespace, method, by))
     },
-    async resumeMethod(namespace, method) {
+    async resumeMethod(namespace, method, by) {
       await known(namespace, method)
-      tell(namespace, await gates.resumeMethod(namespace, method))
+      tell(namespace, await gates.resumeMethod(namespace, method, by))
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { Attachment, AttachmentStore, ChangedJob, TakenJobs } from '../ports.ts'
+import { recordAct } from './acts.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import {
   type ChangedRow,
@@ -31,7 +32,10 @@ const RECORD = {
 
 const DRAINING = {
   name: 'mark_draining',
-  text: 'UPDATE offstage.executors SET draining = true WHERE attachment_id = $1::uuid',
+  text: `
+    UPDATE offstage.executors e SET draining = true FROM offstage.attachments a
+    WHERE e.attachment_id = $1::uuid AND a.id = e.attachment_id
+    RETURNING a.namespace, a.session_id`,
 }
 
 /** In the order of their ids, as by every statement that waits for many; what follows then waits for none. */
@@ -120,9 +124,15 @@ export function createAttachmentStore(database: Database): AttachmentStore {
       const { rows } = await database.query<{ id: string; renewed: boolean }>(RENEW, [ids])
       return new Map(rows.map(({ id, renewed }) => [id, renewed]))
     },
-    async markDraining(id) {
-      await database.query(DRAINING, [id])
-    },
+    markDraining: (id, by) =>
+      database.transaction(async (tx) => {
+        const { rows } = await tx.query<{ namespace: string; session_id: string }>(DRAINING, [id])
+        const [row] = rows
+        if (by === undefined || row === undefined) return
+        const { namespace, session_id } = row
+        const act = { by, namespace, targets: [session_id], owners: [] }
+        await recordAct(tx, { ...act, outcome: 'OK' })
+      }),
     list: (namespace, page) => listExecutors(database, namespace, page),
   }
 }

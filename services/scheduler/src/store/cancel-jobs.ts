@@ -8,9 +8,11 @@
  *  3. The rows of a level are locked in the order of their ids, as by every statement that waits for many.
  */
 import type { Database, Queryable } from '@offstage/kit/database'
+import { actOn } from '../domain/act.ts'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { CanceledJob, CancelRequest, OpenCancel } from '../ports.ts'
+import { recordAct } from './acts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 
 const CANCELED_COLUMNS = `${CHANGED_COLUMNS}, j.attachment_id, j.attempt`
@@ -68,6 +70,7 @@ export function cancelJobs(database: Database, request: CancelRequest): Promise<
   }
   return database.transaction(async (tx) => {
     let canceled = await mark(tx, [jobId])
+    const outcome = canceled.length > 0 ? 'OK' : 'UNCHANGED'
     if (canceled.length === 0) {
       canceled = (await tx.query<CanceledRow>(TARGET, [namespace, owner, jobId])).rows
     }
@@ -78,6 +81,8 @@ export function cancelJobs(database: Database, request: CancelRequest): Promise<
       for (const id of level) seen.add(id)
       if (level.length > 0) canceled.push(...(await mark(tx, level)))
     }
+    const foreign = canceled.filter((row) => row.owner !== request.by.user)
+    if (foreign.length > 0) await recordAct(tx, actOn(request.by, namespace, foreign, outcome))
     return canceled.map(canceledFromRow)
   })
 }

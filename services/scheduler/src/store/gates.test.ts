@@ -30,6 +30,7 @@ async function setup(options: { transactionIdleMs?: number } = {}) {
 }
 
 const attachmentId = v7()
+const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
 const QUEUES = [{ method: 'test.job', lane: Lane.inline }]
 const claim = async (database: Queryable) =>
   (await claimJobs(database, 'default', QUEUES, [attachmentId])).jobs
@@ -75,7 +76,7 @@ test.each([
   await insert(database)
   const commit = await holdOpen(database, work)
   let paused = false
-  const pausing = gates.pauseMethod('default', 'test.job', 'dev').then(() => {
+  const pausing = gates.pauseMethod('default', 'test.job', BY).then(() => {
     paused = true
   })
   await until(() => someoneWaits(database), { what: 'the pause waits' })
@@ -92,7 +93,7 @@ test('what comes while a gate is being closed waits, and then finds it closed', 
   for (let round = 0; round < 10; round++) await claimJobs(database, 'none', QUEUES, [attachmentId])
   const commit = await holdOpen(database, async (tx) => {
     const inTransaction = { transaction: (work: (tx: Queryable) => unknown) => work(tx) }
-    await createGateStore(inTransaction as Database).pauseMethod('default', 'test.job', 'dev')
+    await createGateStore(inTransaction as Database).pauseMethod('default', 'test.job', BY)
   })
   const { epoch } = await gates.read()
   const claimed = claim(database)
@@ -108,7 +109,7 @@ test('who freezes while closing a gate does not keep jobs from beginning for lon
   await using _database = database
   const end = await holdOpen(database, async (tx) => {
     const inTransaction = { transaction: (work: (tx: Queryable) => unknown) => work(tx) }
-    await createGateStore(inTransaction as Database).pauseMethod('default', 'test.job', 'dev')
+    await createGateStore(inTransaction as Database).pauseMethod('default', 'test.job', BY)
   })
   const { epoch } = await gates.read()
   expect(await insert(database, epoch)).toBe(JobState.running)
@@ -122,7 +123,7 @@ test('readers of all tables, such as a backup, are in the way of no pause', asyn
   await using _database = database
   const lock = 'LOCK TABLE offstage.gate_epoch, offstage.jobs IN ACCESS SHARE MODE'
   const end = await holdOpen(database, (tx) => tx.query({ name: '', text: lock }))
-  expect(await gates.pauseNamespace('default', 'dev')).toBe(true)
+  expect(await gates.pauseNamespace('default', BY)).toBe(true)
   await end()
 })
 
@@ -130,7 +131,7 @@ test('a pause that cannot be had in time is given up, and nothing is held up by 
   const { database, gates } = await setup()
   await using _database = database
   const end = await holdOpen(database, (tx) => claim(tx))
-  await expect(gates.pauseMethod('default', 'test.job', 'dev')).rejects.toMatchObject({
+  await expect(gates.pauseMethod('default', 'test.job', BY)).rejects.toMatchObject({
     code: '55P03',
   })
   await insert(database)

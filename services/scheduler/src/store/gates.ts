@@ -6,9 +6,11 @@
  * change takes the strong lock. So it waits for what let jobs begin by the gates as they were, and what comes after it is
  * begun with a snapshot that sees it. Neither is in the way of readers, a backup included.
  */
-import type { Database, Queryable } from '@offstage/kit/database'
+import type { Database, Queryable, Statement } from '@offstage/kit/database'
+import type { ActBy } from '../domain/act.ts'
 import type { Pause } from '../domain/gate.ts'
 import type { GateStore } from '../ports.ts'
+import { recordAct } from './acts.ts'
 
 /** SQL, true: takes the lock that the changes of gates wait for. `IS NULL` finds no row that would be locked. */
 export const GATES_HELD =
@@ -113,12 +115,16 @@ interface GatesRow {
 }
 
 export function createGateStore(database: Database): GateStore {
-  const change = (statement: typeof PAUSE_METHOD, values: readonly unknown[]) =>
+  type Gate = readonly [namespace: string, method?: string]
+  const change = (statement: Statement, gate: Gate, by: ActBy, owner: readonly string[] = []) =>
     database.transaction(async (tx) => {
       await tx.query(LIMIT_LOCK)
       await tx.query(LOCK)
-      const { rowCount } = await tx.query(statement, values)
+      const { rowCount } = await tx.query(statement, [...gate, ...owner])
       if (rowCount > 0) await tx.query(NEXT_EPOCH)
+      const [namespace, target = namespace] = gate
+      const outcome = rowCount > 0 ? 'OK' : 'UNCHANGED'
+      await recordAct(tx, { by, namespace, targets: [target], owners: [], outcome })
       return rowCount > 0
     })
   return {
@@ -133,10 +139,11 @@ export function createGateStore(database: Database): GateStore {
       }))
       return { epoch, namespaces, methods: closed }
     },
-    pauseNamespace: (namespace, owner) => change(PAUSE_NAMESPACE, [namespace, owner]),
-    resumeNamespace: (namespace) => change(RESUME_NAMESPACE, [namespace]),
-    pauseMethod: (namespace, method, owner) => change(PAUSE_METHOD, [namespace, method, owner]),
-    resumeMethod: (namespace, method) => change(RESUME_METHOD, [namespace, method]),
+    pauseNamespace: (namespace, by) => change(PAUSE_NAMESPACE, [namespace], by, [by.user]),
+    resumeNamespace: (namespace, by) => change(RESUME_NAMESPACE, [namespace], by),
+    pauseMethod: (namespace, method, by) =>
+      change(PAUSE_METHOD, [namespace, method], by, [by.user]),
+    resumeMethod: (namespace, method, by) => change(RESUME_METHOD, [namespace, method], by),
     async readNamespace(namespace) {
       const { rows } = await database.query<{ revision: number; paused: boolean }>(READ_NAMESPACE, [
         namespace,

@@ -15,7 +15,7 @@ import {
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { findExisting, hasParent, isBelow, readJob, readStandings } from './read-jobs.ts'
+import { findExisting, hasParent, isBelow, isIdTaken, readJob, readStandings } from './read-jobs.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
@@ -30,6 +30,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     insertBehindKey: async (job) =>
       (await insertJobs(database, [job], undefined, true)).get(job.id),
     findExisting: (job) => findExisting(database, job),
+    isIdTaken: (id) => isIdTaken(database, id),
     hasParent: (command) => hasParent(database, command),
     isBelow: (namespace, id, ancestor) => isBelow(database, namespace, id, ancestor),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),

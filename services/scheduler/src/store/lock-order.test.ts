@@ -67,7 +67,9 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
     const back = there.toReversed()
     const none = { result: undefined, additionalResult: undefined, error: undefined, backoffMs: 0 }
     const running = there.filter((_, index) => index % 2 === 0)
-    const cancel = { namespace: 'default', owner: undefined, reason: '', graceMs: 0, leaseMs: 0 }
+    const by = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
+    const limits = { reason: '', graceMs: 0, leaseMs: 0 }
+    const cancel = { namespace: 'default', owner: undefined, by, ...limits }
     await Promise.all([
       store.end(there.map((key) => ({ ...key, state: JobState.failed, ...none }))),
       store.cancel({ ...cancel, jobId, cascade: true }),

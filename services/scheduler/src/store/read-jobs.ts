@@ -40,7 +40,7 @@ export async function readJob(
 }
 
 /**
- * Four index look-ups: the id, the request id, the unfinished holder of the key, and, while the key passes from one to the
+ * Four index look-ups: the id and the request id, if they are the owner's own, the unfinished holder of the key, and, while the key passes from one to the
  * next, who takes it then.
  */
 const EXISTING = {
@@ -49,9 +49,10 @@ const EXISTING = {
     SELECT ${STANDING_COLUMNS}, j.method, j.key, j.params, j.params_address, j.params_type, j.params_sha256, found.by,
       extract(epoch FROM now() - j.create_time)::float8 * 1000 AS age_ms
     FROM (
-      SELECT id, 'request-id' AS by, 1 AS rank FROM offstage.jobs WHERE id = $1::uuid
+      SELECT id, 'request-id' AS by, 1 AS rank FROM offstage.jobs
+      WHERE id = $1::uuid AND namespace = $2 AND owner = $6
       UNION ALL
-      SELECT id, 'request-id', 1 FROM offstage.jobs WHERE namespace = $2 AND request_id = $3::text
+      SELECT id, 'request-id', 1 FROM offstage.jobs WHERE namespace = $2 AND owner = $6 AND request_id = $3::text
       UNION ALL
       SELECT id, 'key', 2 FROM offstage.jobs
       WHERE namespace = $2 AND method = $4 AND key = $5::text AND state < ${JobState.succeeded} AND NOT behind_key
@@ -84,6 +85,7 @@ export async function findExisting(
     command.requestId || null,
     command.method,
     command.key || null,
+    command.owner,
   ])
   const row = rows[0]
   return (
@@ -105,6 +107,15 @@ function paramsFromRow(row: ExistingRow): Payload {
     type: row.params_type ?? '',
     sha256: row.params_sha256 ?? undefined,
   }
+}
+
+const IS_ID_TAKEN = {
+  name: 'is_job_id_taken',
+  text: 'SELECT FROM offstage.jobs WHERE id = $1::uuid',
+}
+
+export async function isIdTaken(database: Queryable, id: string): Promise<boolean> {
+  return (await database.query(IS_ID_TAKEN, [id])).rows.length > 0
 }
 
 const HAS_PARENT = {

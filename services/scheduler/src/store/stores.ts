@@ -1,4 +1,5 @@
 import type { SchedulerStores } from '../ports.ts'
+import { createActStore } from './acts.ts'
 import { createAttachmentStore } from './attachments.ts'
 import type { SchedulerDatabases } from './databases.ts'
 import { createGateStore } from './gates.ts'
@@ -27,5 +28,6 @@ export function createStores({
     callAttachments: createAttachmentStore(calls),
     heldAttempts: createHeldAttemptStore(calls),
     signingKeys: createSigningKeyStore(calls),
+    acts: createActStore(calls),
   }
 }

@@ -4,6 +4,7 @@ import { complete, type Draft } from './draft.ts'
 
 /** Calls of the namespace service with promises; as `dev`, in the namespace `default` where none is given. */
 export interface NamespaceClient extends Disposable {
+  readonly raw: proto.NamespaceServiceClient
   pauseMethod(method: string, namespace?: string): Promise<unknown>
   resumeMethod(method: string, namespace?: string): Promise<unknown>
   pauseNamespace(namespace?: string): Promise<unknown>
@@ -29,6 +30,7 @@ export function connectNamespaces(address: string, user = 'dev'): NamespaceClien
       )
     })
   return {
+    raw,
     pauseMethod: (method, namespace = '') => call(raw.pauseMethod, { namespace, method }),
     resumeMethod: (method, namespace = '') => call(raw.resumeMethod, { namespace, method }),
     pauseNamespace: (namespace = '') => call(raw.pauseNamespace, { namespace }),

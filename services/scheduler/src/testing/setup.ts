@@ -22,13 +22,13 @@ export interface Bundle extends AsyncDisposable {
 
 export interface SetupOptions {
   readonly config?: Partial<SchedulerConfig>
+  /** Default: everybody is who they say, as {@link Bundle.as} tells. */
+  readonly authenticate?: Authenticate
   /** Default: an in-memory PGlite of its own. */
   readonly database?: Database
   /** Instead, where the scheduler is to have several sets of connections to it. */
   readonly databases?: SchedulerDatabases
   readonly bus?: Bus
-  /** Default: whoever calls is believed, with the role they name. */
-  readonly authenticate?: Authenticate
   readonly attempts?: AttemptTokens
 }
 

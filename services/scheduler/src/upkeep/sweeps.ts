@@ -5,7 +5,7 @@ import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
-import type { ChangedJob, JobStore, SweepStore } from '../ports.ts'
+import type { ActStore, ChangedJob, JobStore, SweepStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { readAwaited } from '../waits/wait-sweep.ts'
 
@@ -13,8 +13,10 @@ export interface SweepsOptions {
   readonly dueSweepMs: number
   readonly claimSweepMs: number
   readonly waitSweepMs: number
+  readonly actsKeptMs: number
   readonly leaseMs: number
   readonly sweeps: SweepStore
+  readonly acts: Pick<ActStore, 'forget'>
   readonly store: Pick<JobStore, 'readStandings'>
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'onKeyFreed'>
@@ -25,6 +27,7 @@ export interface SweepsOptions {
 const BATCH = 1_000
 const CANCELS_MS = 2_000
 const METHODS_MS = 5_000
+const ACTS_MS = 60_000
 
 export function sweepsOf(options: SweepsOptions): Sweep[] {
   const { sweeps, store, attachments, dispatch, methods, feed, leaseMs, dueSweepMs } = options
@@ -64,5 +67,13 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       run: (signal) => readAwaited(feed, store, signal),
     },
     { name: 'methods announced elsewhere', everyMs: METHODS_MS, run: methods.refresh },
+    {
+      name: 'old acts',
+      everyMs: ACTS_MS,
+      async run(signal) {
+        const { acts, actsKeptMs } = options
+        while (!signal.aborted && (await acts.forget(actsKeptMs, BATCH)) === BATCH);
+      },
+    },
   ]
 }

@@ -28,6 +28,7 @@ interface Target {
   state: JobState | undefined
   progressRevision: number
   sequence: number
+  isRead: boolean
   readonly leave: () => void
 }
 
@@ -43,6 +44,7 @@ export class JobWatch implements Disposable {
   readonly #namespace: string
   readonly #sightOf: (owner: string) => Sight
   readonly #inTurn: InTurn
+  readonly #onRead: (jobs: readonly JobStanding[]) => Promise<void> | undefined
   readonly #targets = new Map<JobId, Target>()
   readonly #dirty = new Set<JobId>()
   #wake: () => void = () => {}
@@ -54,12 +56,15 @@ export class JobWatch implements Disposable {
     sightOf(owner: string): Sight
     /** Default: at once. */
     readonly inTurn?: InTurn
+    /** Told of jobs of which more than their state is to be told, once of each; awaited before it is. */
+    onRead(jobs: readonly JobStanding[]): Promise<void> | undefined
   }) {
     this.#feed = options.feed
     this.#store = options.store
     this.#namespace = options.namespace
     this.#sightOf = options.sightOf
     this.#inTurn = options.inTurn ?? ((read) => read())
+    this.#onRead = options.onRead
   }
 
   get size(): number {
@@ -74,6 +79,7 @@ export class JobWatch implements Disposable {
       state: undefined,
       progressRevision: 0,
       sequence: afterSequence,
+      isRead: false,
       leave,
     })
     look()
@@ -129,6 +135,7 @@ export class JobWatch implements Disposable {
       this.#store.readMessageHeads(ids),
     ])
     const events: WatchEvent[] = []
+    const read = new Set<JobStanding>()
     let room = MESSAGES_PER_READ_MAX
     for (const jobId of ids) {
       const standing = standings.get(jobId)
@@ -152,7 +159,10 @@ export class JobWatch implements Disposable {
         events.push({ kind: 'progress', jobId, payloadHidden, progress })
       }
       if ((heads.get(jobId) ?? 0) > target.sequence) {
-        room -= await this.#readMessages(jobId, target, sight, room, events)
+        const count = await this.#readMessages(jobId, target, sight, room, events)
+        if (count > 0 && !target.isRead) read.add(standing)
+        target.isRead ||= count > 0
+        room -= count
         // Taken out meanwhile, perhaps added anew: the end is for the new target to tell, after its messages.
         if (this.#targets.get(jobId) !== target) continue
         if (room === 0) {
@@ -163,9 +173,11 @@ export class JobWatch implements Disposable {
       if (standing.completion !== undefined) {
         const completion = completionSeen(standing.completion, sight)
         events.push({ kind: 'completed', jobId, payloadHidden, completion })
+        if (!target.isRead) read.add(standing)
         this.remove(jobId)
       }
     }
+    await this.#onRead([...read])
     return events
   }
 

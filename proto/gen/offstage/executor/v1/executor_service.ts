@@ -56,6 +56,18 @@ export interface AttachRequest {
   heartbeat: boolean;
   /** Takes no new work from now on; credits already given are void. */
   draining: boolean;
+  /** Who asked for that by Drain, for the record of acts; not set where it was nobody. Beside `draining`. */
+  drainedBy?: DrainedBy | undefined;
+}
+
+/** Who called Drain of an executor. */
+export interface DrainedBy {
+  /** The user, at most 255 characters. */
+  user: string;
+  /** Their roles. */
+  roles: string[];
+  /** Where the call came from, host and port. */
+  peer: string;
 }
 
 /** Introduces an executor session. What is missing or wrong in it ends the stream with INVALID_FIELD, naming it. */
@@ -451,6 +463,7 @@ function createBaseAttachRequest(): AttachRequest {
     handedBack: [],
     heartbeat: false,
     draining: false,
+    drainedBy: undefined,
   };
 }
 
@@ -482,6 +495,9 @@ export const AttachRequest: MessageFns<AttachRequest> = {
     }
     if (message.draining !== false) {
       writer.uint32(72).bool(message.draining);
+    }
+    if (message.drainedBy !== undefined) {
+      DrainedBy.encode(message.drainedBy, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -571,6 +587,14 @@ export const AttachRequest: MessageFns<AttachRequest> = {
             message.draining = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.drainedBy = DrainedBy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -597,6 +621,88 @@ export const AttachRequest: MessageFns<AttachRequest> = {
     message.handedBack = object.handedBack?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.heartbeat = object.heartbeat ?? false;
     message.draining = object.draining ?? false;
+    message.drainedBy = (object.drainedBy !== undefined && object.drainedBy !== null)
+      ? DrainedBy.fromPartial(object.drainedBy)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDrainedBy(): DrainedBy {
+  return { user: "", roles: [], peer: "" };
+}
+
+export const DrainedBy: MessageFns<DrainedBy> = {
+  encode(message: DrainedBy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    for (const v of message.roles) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.peer !== "") {
+      writer.uint32(26).string(message.peer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainedBy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainedBy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DrainedBy>, I>>(base?: I): DrainedBy {
+    return DrainedBy.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DrainedBy>, I>>(object: I): DrainedBy {
+    const message = createBaseDrainedBy();
+    message.user = object.user ?? "";
+    message.roles = object.roles?.map((e) => e) || [];
+    message.peer = object.peer ?? "";
     return message;
   },
 };

@@ -372,7 +372,7 @@ export interface JobSpec {
   /** What to do when the key is held. Default REFUSE. */
   keyConflictPolicy: KeyConflictPolicy;
   /**
-   * The same id never creates a second job in a namespace while the first is kept (row J19): a repeated start returns the first
+   * The same id never creates a second job of its owner in a namespace while the first is kept (row J19): a repeated start returns the first
    * job. At most 100 characters; empty: every start is new. The same id with another method, key or parameters is
    * refused, REQUEST_ID_REUSED; parameters at an address are compared by their `sha256`, where both are known.
    */

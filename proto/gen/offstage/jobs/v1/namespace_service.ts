@@ -371,6 +371,58 @@ export interface ListExecutorsResponse {
   nextPageToken: string;
 }
 
+/** What somebody did on what is not theirs, or on the place as a whole. */
+export interface Act {
+  /** When, by the database's clock. */
+  actTime:
+    | Date
+    | undefined;
+  /** Who. */
+  user: string;
+  /** The roles they had then. */
+  roles: string[];
+  /** Where the call came from, host and port. */
+  peer: string;
+  /** What was called, such as "JobService.CancelJob". */
+  call: string;
+  /** The namespace. */
+  namespace: string;
+  /** What it was done to: ids of jobs, names of methods, a session. At most the first 1,000. */
+  targets: string[];
+  /** Whose that is; empty for what nobody owns. */
+  owners: string[];
+  /** OK, or UNCHANGED where it was so already. */
+  outcome: string;
+}
+
+/** Asks for acts. */
+export interface ListActsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Only those of this user. At most 255 characters; empty: of all. */
+  user: string;
+  /** Only those at or after this time. */
+  timeFrom:
+    | Date
+    | undefined;
+  /** Only those before this time. */
+  timeBefore:
+    | Date
+    | undefined;
+  /** 1 to 1,000. Default 50. */
+  pageSize: number;
+  /** From the last answer; opaque. PAGE_TOKEN_INVALID otherwise. */
+  pageToken: string;
+}
+
+/** Answers ListActs. */
+export interface ListActsResponse {
+  /** Newest first, and fewer than a page where they would become too large (3 MiB). */
+  acts: Act[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
 /** Asks for a namespace to be held back. */
 export interface PauseNamespaceRequest {
   /** Default "default". */
@@ -3049,6 +3101,349 @@ export const ListExecutorsResponse: MessageFns<ListExecutorsResponse> = {
   },
 };
 
+function createBaseAct(): Act {
+  return {
+    actTime: undefined,
+    user: "",
+    roles: [],
+    peer: "",
+    call: "",
+    namespace: "",
+    targets: [],
+    owners: [],
+    outcome: "",
+  };
+}
+
+export const Act: MessageFns<Act> = {
+  encode(message: Act, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.actTime), writer.uint32(10).fork()).join();
+    }
+    if (message.user !== "") {
+      writer.uint32(18).string(message.user);
+    }
+    for (const v of message.roles) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.peer !== "") {
+      writer.uint32(34).string(message.peer);
+    }
+    if (message.call !== "") {
+      writer.uint32(42).string(message.call);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(50).string(message.namespace);
+    }
+    for (const v of message.targets) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.owners) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(74).string(message.outcome);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Act {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAct();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.call = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.targets.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.owners.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Act>, I>>(base?: I): Act {
+    return Act.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Act>, I>>(object: I): Act {
+    const message = createBaseAct();
+    message.actTime = object.actTime ?? undefined;
+    message.user = object.user ?? "";
+    message.roles = object.roles?.map((e) => e) || [];
+    message.peer = object.peer ?? "";
+    message.call = object.call ?? "";
+    message.namespace = object.namespace ?? "";
+    message.targets = object.targets?.map((e) => e) || [];
+    message.owners = object.owners?.map((e) => e) || [];
+    message.outcome = object.outcome ?? "";
+    return message;
+  },
+};
+
+function createBaseListActsRequest(): ListActsRequest {
+  return { namespace: "", user: "", timeFrom: undefined, timeBefore: undefined, pageSize: 0, pageToken: "" };
+}
+
+export const ListActsRequest: MessageFns<ListActsRequest> = {
+  encode(message: ListActsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.user !== "") {
+      writer.uint32(18).string(message.user);
+    }
+    if (message.timeFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.timeFrom), writer.uint32(26).fork()).join();
+    }
+    if (message.timeBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.timeBefore), writer.uint32(34).fork()).join();
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(40).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(50).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListActsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListActsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.timeFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.timeBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListActsRequest>, I>>(base?: I): ListActsRequest {
+    return ListActsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListActsRequest>, I>>(object: I): ListActsRequest {
+    const message = createBaseListActsRequest();
+    message.namespace = object.namespace ?? "";
+    message.user = object.user ?? "";
+    message.timeFrom = object.timeFrom ?? undefined;
+    message.timeBefore = object.timeBefore ?? undefined;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListActsResponse(): ListActsResponse {
+  return { acts: [], nextPageToken: "" };
+}
+
+export const ListActsResponse: MessageFns<ListActsResponse> = {
+  encode(message: ListActsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.acts) {
+      Act.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListActsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListActsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.acts.push(Act.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListActsResponse>, I>>(base?: I): ListActsResponse {
+    return ListActsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListActsResponse>, I>>(object: I): ListActsResponse {
+    const message = createBaseListActsResponse();
+    message.acts = object.acts?.map((e) => Act.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 function createBasePauseNamespaceRequest(): PauseNamespaceRequest {
   return { namespace: "" };
 }
@@ -3596,6 +3991,16 @@ export const NamespaceServiceService = {
       Buffer.from(ListExecutorsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListExecutorsResponse => ListExecutorsResponse.decode(value),
   },
+  /** Lists what was done on things of others and on the place as a whole, newest first (row P7). Administrators only. */
+  listActs: {
+    path: "/offstage.jobs.v1.NamespaceService/ListActs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListActsRequest): Buffer => Buffer.from(ListActsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListActsRequest => ListActsRequest.decode(value),
+    responseSerialize: (value: ListActsResponse): Buffer => Buffer.from(ListActsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListActsResponse => ListActsResponse.decode(value),
+  },
   /**
    * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
    * accepted and wait; what runs goes on. Idempotent.
@@ -3674,6 +4079,8 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   listMethods: handleUnaryCall<ListMethodsRequest, ListMethodsResponse>;
   /** Lists the executors that are attached, whichever replica they are attached to. */
   listExecutors: handleUnaryCall<ListExecutorsRequest, ListExecutorsResponse>;
+  /** Lists what was done on things of others and on the place as a whole, newest first (row P7). Administrators only. */
+  listActs: handleUnaryCall<ListActsRequest, ListActsResponse>;
   /**
    * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
    * accepted and wait; what runs goes on. Idempotent.
@@ -3882,6 +4289,22 @@ export interface NamespaceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListExecutorsResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists what was done on things of others and on the place as a whole, newest first (row P7). Administrators only. */
+  listActs(
+    request: ListActsRequest,
+    callback: (error: ServiceError | null, response: ListActsResponse) => void,
+  ): ClientUnaryCall;
+  listActs(
+    request: ListActsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListActsResponse) => void,
+  ): ClientUnaryCall;
+  listActs(
+    request: ListActsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListActsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
