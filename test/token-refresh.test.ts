@@ -1,7 +1,10 @@
 /** How clients and executors come by another token when the one they have is refused. */
+import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import { Offstage, type OffstageError } from '@offstage/sdk'
+import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { double, steps } from './cluster/jobs.ts'
 import { type Identified, startIdentified } from './testing/identified.ts'
@@ -9,10 +12,9 @@ import { type Identified, startIdentified } from './testing/identified.ts'
 const MIB = 1024 * 1024
 
 let it: Identified
-let executor: { readonly tokenFile: string }
 beforeAll(async () => {
   it = await startIdentified()
-  executor = await it.startExecutor(await it.issuer.sign({ user: 'runner', roles: ['executor'] }))
+  await it.startExecutor(await it.issuer.sign({ user: 'runner', roles: ['executor'] }))
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
@@ -100,12 +102,57 @@ test('a function that gives no token is told of when the client connects', async
 
 test('a token file is read again where its token is refused', async () => {
   const { scheduler, storage } = it
-  const tokenFile = `${executor.tokenFile}.client`
+  const tokenFile = `${it.tokenFile}.client`
   await writeFile(tokenFile, await stale())
   await using offstage = await Offstage.connect({ scheduler, storage, tokenFile })
   await writeFile(tokenFile, await good())
   await offstage.listJobsPage()
 })
+
+test('an executor whose token is refused reads its file again, and attaches', async () => {
+  await using other = await startIdentified()
+  const { issuer, scheduler, storage } = other
+  const options = { user: 'runner', roles: ['executor'] }
+  const starting = other.startExecutor(await issuer.sign({ ...options, claims: { aud: 'x' } }))
+  // The scheduler has looked at the first one.
+  await until(() => issuer.asked > 0)
+  await writeFile(other.tokenFile, await issuer.sign(options))
+  await starting
+  const token = await issuer.sign({ user: 'ann' })
+  await using offstage = await Offstage.connect({ scheduler, storage, token })
+  expect(await offstage.run(double, { n: 1 })).toBe(2)
+})
+
+test('the command line takes its token from a file, and not from two places', async () => {
+  const tokenFile = `${it.tokenFile}.cli`
+  await writeFile(tokenFile, `${await good()}\n`)
+  const env = {
+    OFFSTAGE_SCHEDULER: it.scheduler,
+    OFFSTAGE_STORAGE: it.storage,
+    OFFSTAGE_TOKEN_FILE: tokenFile,
+  }
+  for (const command of [['list'], ['count']]) {
+    expect(await commandLine(command, env)).toMatchObject({ code: 0 })
+  }
+  const both = await commandLine(['list'], { ...env, OFFSTAGE_TOKEN: 'abc' })
+  expect(both).toMatchObject({ code: 78 })
+  expect(both.stderr).toContain('OFFSTAGE_TOKEN_FILE: is set although OFFSTAGE_TOKEN is')
+  const none = await commandLine(['list'], { ...env, OFFSTAGE_TOKEN_FILE: '/nowhere' })
+  expect(none.stderr).toContain('the token file /nowhere does not exist')
+})
+
+const cli = fileURLToPath(new URL('../cli/src/main.ts', import.meta.url))
+
+function commandLine(args: readonly string[], env: NodeJS.ProcessEnv) {
+  const { promise, resolve } = Promise.withResolvers<{ code: number; stderr: string }>()
+  execFile(
+    process.execPath,
+    [cli, ...args],
+    { env: { ...process.env, ...env } },
+    (error, _out, stderr) => resolve({ code: Number(error?.code ?? 0), stderr }),
+  )
+  return promise
+}
 
 async function all(act: () => Promise<unknown>): Promise<unknown> {
   const [first, ...others] = await Promise.all(Array.from({ length: 50 }, act))

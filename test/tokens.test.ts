@@ -69,6 +69,26 @@ test('an executor attaches with the token Kubernetes gives it, and runs the jobs
   expect((await bob.listJobsPage()).jobs).toEqual([])
 })
 
+test('while keys cannot be had it is said so, and forgotten once they can', async () => {
+  await using other = await startIdentified()
+  other.issuer.answer(503)
+  const { scheduler, storage } = other
+  const token = await other.issuer.sign(ann)
+  const rpc = { address: scheduler, definition: JobServiceService.listJobs }
+  const { outcome } = await callAnyRpc(rpc, {}, { authorization: `Bearer ${token}` })
+  expect(outcome).toBe('IDENTITY_UNAVAILABLE')
+  // The client repeats its call until it is answered.
+  await using offstage = await Offstage.connect({ scheduler, storage, token })
+  const listed = offstage.listJobsPage()
+  other.issuer.answer('keys')
+  expect((await listed).jobs).toEqual([])
+  // From now on the keys are known, and the issuer may be away.
+  other.issuer.answer('never')
+  const { issuer } = other
+  await using bob = await Offstage.connect({ scheduler, storage, token: await issuer.sign(ann) })
+  expect((await bob.listJobsPage()).jobs).toEqual([])
+})
+
 test('keys change under load, and no call fails', async () => {
   let done = false
   let calls = 0

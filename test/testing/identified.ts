@@ -18,8 +18,10 @@ export interface Identified extends AsyncDisposable {
   readonly issuer: TestIssuer
   readonly scheduler: string
   readonly storage: string
-  /** Starts an executor that attaches with the token of a file, which the test writes. */
-  startExecutor(token: string): Promise<{ readonly tokenFile: string }>
+  /** Where the executor reads its token. */
+  readonly tokenFile: string
+  /** Starts an executor with this token, and waits until it has attached. */
+  startExecutor(token: string): Promise<void>
 }
 
 export interface IdentifiedOptions {
@@ -32,6 +34,9 @@ export async function startIdentified({ entry }: IdentifiedOptions = {}): Promis
   const issuer = resources.use(await startTestIssuer())
   const folder = await mkdtemp(join(tmpdir(), 'offstage-identified-'))
   resources.defer(() => rm(folder, { recursive: true }))
+  const tokens = await mkdtemp(join(tmpdir(), 'offstage-tokens-'))
+  resources.defer(() => rm(tokens, { recursive: true }))
+  const tokenFile = join(tokens, 'executor')
   const database = resources.use(await openPglite({}))
   const bus = resources.use(createInProcessBus())
   const log = createLogger({ name: 'test', level: 'silent' })
@@ -63,10 +68,9 @@ export async function startIdentified({ entry }: IdentifiedOptions = {}): Promis
     issuer,
     scheduler: scheduler.address,
     storage: storage.address,
+    tokenFile,
     async startExecutor(token) {
-      const tokenFile = `${folder}.token`
       await writeFile(tokenFile, token)
-      resources.defer(() => rm(tokenFile))
       const config = readExecutorConfig({
         OFFSTAGE_JOBS: jobs,
         OFFSTAGE_SCHEDULER: scheduler.address,
@@ -77,7 +81,6 @@ export async function startIdentified({ entry }: IdentifiedOptions = {}): Promis
       const executor = resources.use(createExecutor({ config, log, authenticate: authenticate() }))
       await executor.start()
       await executor.firstAttached
-      return { tokenFile }
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
