@@ -43,6 +43,10 @@ export interface FindJobs {
   ): Promise<{ messages: JobMessage[]; nextPageToken: string; payloadHidden?: true }>
 }
 
+/** Of a message. */
+const SEQUENCE_MAX = 2 ** 31 - 1
+const DIGITS = /^\d+$/
+
 /** What fits into one answer, with the longest names of methods. */
 const COUNTS_MAX = 10_000
 
@@ -143,8 +147,10 @@ export function createFindJobs(options: {
       const job = await find(caller, namespace, jobId)
       const sight = sightOf(caller, job)
       const listing = ['messages', namespace, jobId, after]
-      const from = Number(positionFrom(token, listing) ?? after)
-      if (!Number.isSafeInteger(from)) throw pageTokenInvalid()
+      const position = positionFrom(token, listing)
+      const from = position === undefined ? after : Number(position)
+      const isSequence = from <= SEQUENCE_MAX && (position === undefined || DIGITS.test(position))
+      if (!isSequence) throw pageTokenInvalid()
       const messages = await store.readMessages(jobId, from, size + 1)
       const page = messages.slice(0, Math.min(size, countFitting(messages, messageBytes)))
       if (page.length > 0) await recordReads(caller, namespace, [job])
