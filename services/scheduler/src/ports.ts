@@ -397,6 +397,8 @@ export interface AttemptRef {
 export interface JobOfAttempt {
   readonly owner: string
   readonly namespace: string
+  /** It was started as privileged, and its method says so still. */
+  readonly privileged: boolean
 }
 
 export interface HeldAttemptStore {
