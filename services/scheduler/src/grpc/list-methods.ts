@@ -12,8 +12,9 @@ import { durationFrom } from '@offstage/proto/durations'
 import { methodFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
+import type { KnownMethod } from '../domain/known-method.ts'
 import { mayStart } from '../jobs/may-start.ts'
-import type { KnownMethod, MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports.ts'
 import { namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 
 /** The methods executors have announced, those of executors that are gone too. */
