@@ -162,6 +162,21 @@ export const REASONS = {
     retry: true,
     about: 'The service has more work in hand than it can take; RetryInfo says when to come back.',
   },
+  TOO_MANY_CALLS: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'The caller has as many calls open on this process as one caller may have.',
+  },
+  RATE_LIMITED: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'The owner starts more jobs a second than one owner may.',
+  },
+  SLOW_READER: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'The answers of a stream were not read in time, so it was ended.',
+  },
   QUOTA_EXCEEDED: {
     code: 'RESOURCE_EXHAUSTED',
     retry: false,

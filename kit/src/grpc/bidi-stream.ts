@@ -4,6 +4,7 @@ import { drained } from './answer-stream.ts'
 import type { CallContext } from './call-context.ts'
 import { bindable, conduct, type Guarded } from './edge.ts'
 import { requestsOf } from './request-stream.ts'
+import { written } from './written.ts'
 
 /** Both directions of a call that stays open. */
 export interface BidiCall<Req, Res> {
@@ -11,6 +12,8 @@ export interface BidiCall<Req, Res> {
   readonly requests: AsyncIterable<Req>
   /** Queues a message. False: the client is behind (wait for {@link drained}) or gone. */
   send(message: Res): boolean
+  /** Sends a message; resolves when it has left this process, and rejects with SLOW_READER when the client takes nothing. */
+  write(message: Res): Promise<void>
   /** Resolves when there is room again, or never will be. */
   drained(): Promise<void>
 }
@@ -27,7 +30,10 @@ export function bidiStream<Req, Res>(
     void conduct(edge, right, call, (context) => {
       const requests = requestsOf<Req>(call, context)
       const send = (message: Res) => !call.writableEnded && !call.destroyed && call.write(message)
-      return handler({ requests, send, drained: () => drained(call) }, context)
+      const write = async (message: Res) => {
+        if (!call.writableEnded && !call.destroyed) await written(call, message, edge.readers)
+      }
+      return handler({ requests, send, write, drained: () => drained(call) }, context)
     })
   })
 }

@@ -10,6 +10,7 @@
 
 import type { Metadata } from '@grpc/grpc-js'
 import type { Actor } from '../auth/mod.ts'
+import type { OpenKind } from './call-limits.ts'
 import type { Edge } from './edge.ts'
 
 /** What every handler is given beside the request. */
@@ -68,6 +69,7 @@ export class ServerCall implements CallContext {
   readonly #call: SurfaceCall
   #controller: AbortController | undefined
   #done = false
+  #entered: { readonly user: string; readonly kind: OpenKind } | undefined
 
   constructor(edge: Edge, call: SurfaceCall) {
     this.#edge = edge
@@ -105,10 +107,19 @@ export class ServerCall implements CallContext {
     if (!this.#done) this.#controller?.abort(new CallAborted(kind))
   }
 
+  /** Counts the call as the user's until it is finished; throws where they have too many. */
+  enter(user: string, kind: OpenKind): void {
+    this.#edge.limits.enter(user, kind)
+    this.#entered = { user, kind }
+  }
+
   /** The handler is done: from here on nothing aborts. */
   finish(): void {
     this.#done = true
     if (this.#controller !== undefined) this.#edge.open.delete(this)
+    if (this.#entered === undefined) return
+    this.#edge.limits.leave(this.#entered.user, this.#entered.kind)
+    this.#entered = undefined
   }
 
   #watch(): void {

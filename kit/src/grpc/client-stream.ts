@@ -17,8 +17,13 @@ export function clientStream<Req, Res>(
     right,
     (edge) => (call, callback) => {
       inSpan(call, () =>
-        answer(edge, right, call, callback, (context) =>
-          handler(requestsOf(call, context), context),
+        answer(
+          edge,
+          right,
+          call,
+          callback,
+          (context) => handler(requestsOf(call, context), context),
+          'streams',
         ),
       )
     },

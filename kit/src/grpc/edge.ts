@@ -5,7 +5,10 @@ import { SpanKind, trace } from '@opentelemetry/api'
 import { type Actor, type Authenticate, may, type Right, rolesWith } from '../auth/mod.ts'
 import { contextFromTraceparent, type Logger, traced, tracingActive } from '../telemetry/mod.ts'
 import { ServerCall, type SurfaceCall } from './call-context.ts'
+import type { CallLimits, OpenKind } from './call-limits.ts'
+import type { MemoryPressure } from './memory-pressure.ts'
 import { Refusal } from './refusal.ts'
+import { resetLater, type SlowReaders } from './slow-readers.ts'
 import { type FaultStatus, statusFromError } from './status-from-error.ts'
 
 /** The server as its calls see it. */
@@ -15,6 +18,9 @@ export interface Edge {
   /** Calls whose handlers listen to their signal. */
   readonly open: Set<ServerCall>
   stopping: boolean
+  readonly limits: CallLimits
+  readonly readers: SlowReaders
+  readonly memory: Pick<MemoryPressure, 'isShort'>
 }
 
 export type CallShape = 'unary' | 'serverStream' | 'clientStream' | 'bidiStream'
@@ -60,17 +66,33 @@ export function bindingOf(handler: unknown): Binding | undefined {
 }
 
 /** Lets the call in and says who calls, or throws the refusal. Awaited only when it must be. */
-export function admit(edge: Edge, context: ServerCall, right: Right): Promise<void> | undefined {
+export function admit(
+  edge: Edge,
+  context: ServerCall,
+  right: Right,
+  kind: OpenKind,
+): Promise<void> | undefined {
   if (edge.stopping) {
     throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
   }
+  // Executors take work away.
+  if (edge.memory.isShort && right !== 'executors.attach') throw memoryShort()
   const actor = edge.authenticate(context.metadata, context.peer)
-  if (actor instanceof Promise) return actor.then((known) => letIn(context, known, right))
-  letIn(context, actor, right)
+  if (actor instanceof Promise) return actor.then((known) => letIn(context, known, right, kind))
+  letIn(context, actor, right, kind)
   return undefined
 }
 
-function letIn(context: ServerCall, actor: Actor, right: Right): void {
+function memoryShort(): Refusal {
+  return new Refusal({
+    reason: 'OVERLOADED',
+    message: 'the memory of this process is nearly used up; nothing of this call was kept',
+    metadata: { limit: 'memory' },
+    retryDelayMs: 1_000,
+  })
+}
+
+function letIn(context: ServerCall, actor: Actor, right: Right, kind: OpenKind): void {
   if (!may(actor, right)) {
     throw new Refusal({
       reason: 'PERMISSION_DENIED',
@@ -78,6 +100,8 @@ function letIn(context: ServerCall, actor: Actor, right: Right): void {
       metadata: { right },
     })
   }
+  // Of executors' streams there is a limit of its own.
+  if (right !== 'executors.attach') context.enter(actor.user, kind)
   context.actor = actor
 }
 
@@ -100,10 +124,11 @@ export async function answer<Res>(
   call: SurfaceCall,
   callback: sendUnaryData<Res>,
   work: (context: ServerCall) => Promise<Res> | Res,
+  kind: OpenKind = 'calls',
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    const admission = admit(edge, context, right)
+    const admission = admit(edge, context, right, kind)
     if (admission !== undefined) await admission
     const result = work(context)
     callback(null, result instanceof Promise ? await result : result)
@@ -128,12 +153,13 @@ export async function conduct(
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    await admit(edge, context, right)
+    await admit(edge, context, right, 'streams')
     await work(context)
     call.end()
   } catch (error) {
     // grpc-js turns the event into the status of the call; it does not destroy the stream.
     call.emit('error', faultOf(edge, context, error))
+    if (error instanceof Refusal && error.reason === 'SLOW_READER') resetLater(call)
   } finally {
     context.finish()
   }

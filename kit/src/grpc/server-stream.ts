@@ -2,7 +2,9 @@ import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc
 import type { Right } from '../auth/mod.ts'
 import type { CallContext, ServerCall } from './call-context.ts'
 import { bindable, conduct, type Guarded, inSpan } from './edge.ts'
+import type { SlowReaders } from './slow-readers.ts'
 import { readable } from './unreadable.ts'
+import { written } from './written.ts'
 
 /**
  * Serves a call of one request and many answers, one at a time: the next is taken from the handler
@@ -19,7 +21,7 @@ export function serverStream<Req, Res>(
   return bindable<handleServerStreamingCall<Req, Res>>('serverStream', right, (edge) => (call) => {
     inSpan(call, () =>
       conduct(edge, right, call, (context) =>
-        pump(handler(readable(call.request), context), call, context),
+        pump(handler(readable(call.request), context), call, context, edge.readers),
       ),
     )
   })
@@ -29,6 +31,7 @@ async function pump<Req, Res>(
   answers: AsyncIterable<Res>,
   call: ServerWritableStream<Req, Res>,
   context: ServerCall,
+  readers: SlowReaders,
 ): Promise<void> {
   const iterator = answers[Symbol.asyncIterator]()
   const { signal } = context
@@ -38,19 +41,18 @@ async function pump<Req, Res>(
     void iterator.return?.().catch(() => {})
     goOn()
   }
-  const onClose = () => goOn()
   signal.addEventListener('abort', cut, { once: true })
-  call.once('close', onClose)
   for (;;) {
     signal.throwIfAborted()
     const step = await iterator.next()
     if (step.done) break
     signal.throwIfAborted()
-    // grpc-js passes on the callback of the HTTP/2 stream, which comes when the last byte has been
-    // written to the socket. Of a call that has ended meanwhile it never comes.
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       goOn = resolve
-      call.write(step.value, () => resolve())
+      written(call, step.value, readers).then(resolve, reject)
+    }).catch((slow) => {
+      cut()
+      throw slow
     })
   }
   signal.removeEventListener('abort', cut)

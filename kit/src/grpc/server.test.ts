@@ -247,7 +247,7 @@ test('a handler called without a server throws instead of skipping admission', (
 
 test('a connection past its age is replaced while the calls on it go on', async () => {
   const one = unary('identified', (_request: Echo, { peer }) => ({ text: peer }))
-  await using echo = await serveEcho({ one }, { maxConnectionAgeMs: 50 })
+  await using echo = await serveEcho({ one }, { limits: { connectionAgeMs: 50 } })
   const stream = echo.client.both(new Metadata(), {})
   stream.write({ text: 'before' })
   const answers = stream[Symbol.asyncIterator]()

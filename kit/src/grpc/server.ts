@@ -14,9 +14,13 @@ import { type Authenticate, developmentAuthenticateTelling, isLoopback } from '.
 import { createService, type Service } from '../lifecycle/mod.ts'
 import type { Logger } from '../telemetry/mod.ts'
 import { bindService, nameOfService, type ServedService } from './bind-services.ts'
+import { CallLimits } from './call-limits.ts'
 import type { Edge } from './edge.ts'
+import { SERVER_LIMITS, type ServerLimits } from './limits.ts'
 import { addressOf, listen } from './listen.ts'
+import { type MemoryInUse, MemoryPressure, memoryInUse } from './memory-pressure.ts'
 import { type ServerTls, serverCredentials } from './server-credentials.ts'
+import { SlowReaders } from './slow-readers.ts'
 import { addStandardServices } from './standard-services.ts'
 import { withUnreadable } from './unreadable.ts'
 import { refuseSiblings } from './wrong-service.ts'
@@ -37,13 +41,10 @@ export interface GrpcServerOptions {
   readonly tls?: ServerTls
   /** Limit of one message in either direction. Default 16 MiB; over it: RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes?: number
-  /** Calls open at once on one connection; the client queues the rest. Default 4096. */
-  readonly maxConcurrentStreams?: number
-  /**
-   * Age at which a connection is retired, so that clients look for new replicas; calls already open
-   * on it go on. Default 30 minutes.
-   */
-  readonly maxConnectionAgeMs?: number
+  /** What is not given is as in {@link SERVER_LIMITS}. */
+  readonly limits?: Partial<ServerLimits>
+  /** How much of the memory is in use; replaced in tests. */
+  readonly memoryInUse?: MemoryInUse
   readonly log: Logger
   /** How long a stop waits for open calls. Default 10 s. */
   readonly stopGraceMs?: number
@@ -71,8 +72,17 @@ const KEEPALIVE_TIMEOUT_MS = 10_000
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { name, host, log, stopGraceMs = 10_000 } = options
   const authenticate = options.authenticate ?? developmentAuthenticateOn(host, log)
-  const edge: Edge = { authenticate, log, open: new Set(), stopping: false }
-  const server = new Server(channelOptions(options))
+  const limits = { ...SERVER_LIMITS, ...options.limits }
+  const memory = new MemoryPressure(
+    options.memoryInUse ?? memoryInUse(limits.memoryBytesMax),
+    (isShort) => onMemory(isShort),
+  )
+  const edge: Edge = {
+    ...{ authenticate, log, memory, open: new Set(), stopping: false },
+    limits: new CallLimits({ calls: limits.callerCallsMax, streams: limits.callerStreamsMax }),
+    readers: new SlowReaders(limits.slowReaderMs, () => memory.isShort),
+  }
+  const server = new Server(channelOptions(options, limits))
   for (const service of options.services) {
     server.addService(withUnreadable(service.definition), bindService(service, edge))
   }
@@ -82,9 +92,20 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   refuseSiblings(server, names)
   let port = options.port
   let unready: string | undefined = 'not started'
-  const setServing = (serving: boolean, why = 'not serving') => {
-    unready = edge.stopping ? 'stopping' : serving ? undefined : why
+  let asked: string | undefined = unready
+  const tell = () => {
+    unready = edge.stopping ? 'stopping' : (asked ?? (memory.isShort ? 'overloaded' : undefined))
     standard.setServing(unready === undefined)
+  }
+  const setServing = (serving: boolean, why = 'not serving') => {
+    asked = serving ? undefined : why
+    tell()
+  }
+  const onMemory = (isShort: boolean) => {
+    if (isShort)
+      log.warn('memory is nearly used up: calls are refused, and slow readers lose their streams')
+    else log.info('there is memory again: calls are taken')
+    tell()
   }
 
   const service = createService({
@@ -92,10 +113,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     async start() {
       port = await listen(server, host, options.port, await serverCredentials(options.tls))
       setServing(true)
+      memory.start()
       log.info({ address: addressOf(host, port), tls: options.tls !== undefined }, 'serving gRPC')
     },
     async stop() {
       edge.stopping = true
+      memory.stop()
       setServing(false)
       standard.endStreams()
       await drain(server, edge, stopGraceMs)
@@ -130,13 +153,14 @@ function developmentAuthenticateOn(host: string, log: Logger): Authenticate {
   )
 }
 
-function channelOptions(options: GrpcServerOptions): ChannelOptions {
+function channelOptions(options: GrpcServerOptions, limits: ServerLimits): ChannelOptions {
   const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
   return {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
-    'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? 4096,
-    'grpc.max_connection_age_ms': options.maxConnectionAgeMs ?? 30 * 60_000,
+    'grpc.max_concurrent_streams': limits.connectionCallsMax,
+    'grpc.max_connection_age_ms': limits.connectionAgeMs,
+    'grpc.max_connection_idle_ms': limits.connectionIdleMs,
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   }

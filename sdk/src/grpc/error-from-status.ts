@@ -33,6 +33,10 @@ export function errorFromStatus(error: ServiceError, options: CallOptions = {}):
   if (sizes !== undefined) {
     return new OffstageError({ code, reason: 'MESSAGE_TOO_LARGE', message: sizes, cause: error })
   }
+  if (code === status.RESOURCE_EXHAUSTED && STREAM_RESET.test(text)) {
+    const message = 'the service reset the stream: its answers were not read in time'
+    return new OffstageError({ code, reason: 'SLOW_READER', message, cause: error })
+  }
   const reason = REASON_OF_CODE[code] ?? 'INTERNAL'
   const message = code === status.DEADLINE_EXCEEDED ? lateness(error, options) : text
   return new OffstageError({ code, reason, message: message || status[code], cause: error })
@@ -45,6 +49,9 @@ function withoutNoise(error: ServiceError): void {
     Object.defineProperty(error, name, { enumerable: false })
   }
 }
+
+/** How grpc-js words a stream that was reset to have it calm down. */
+const STREAM_RESET = /^Bandwidth exhausted/
 
 /** How grpc-js words, besides UNAVAILABLE, that a connection was cut in mid call. */
 const CONNECTION_CUT = /^Call cancelled$|Call ended without gRPC status/

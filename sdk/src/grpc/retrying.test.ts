@@ -81,3 +81,29 @@ test('what is not retryable is repeated only where the caller says so', async ()
   const repeatAlso = ({ reason }: OffstageError) => reason === 'STORAGE_FULL'
   expect(await retrying({ ...policy, repeatAlso }, failingTimes(2, fault))).toBe(3)
 })
+
+const limited = faultOf({
+  code: status.RESOURCE_EXHAUSTED,
+  reason: 'RATE_LIMITED',
+  retryDelayMs: 1_000,
+})
+
+test('a limit slows work and costs none of its tries', async () => {
+  const { policy, waits } = policyOf({ attempts: 2 })
+  expect(await retrying(policy, failingTimes(20, limited))).toBe(21)
+  expect(waits).toEqual(new Array(20).fill(1_100))
+})
+
+test('a limit that lasts for two minutes fails the work', async () => {
+  const { policy, waits } = policyOf({ attempts: 2 })
+  await expect(retrying(policy, failingTimes(1_000, limited))).rejects.toBe(limited)
+  const waitedMs = waits.reduce((sum, ms) => sum + ms, 0)
+  expect(waitedMs).toBeGreaterThanOrEqual(120_000)
+  expect(waitedMs).toBeLessThan(125_000)
+})
+
+test('work that may not be repeated is not, though it was limited', async () => {
+  const { policy, waits } = policyOf({ attempts: 1 })
+  await expect(retrying(policy, failingTimes(1, limited))).rejects.toBe(limited)
+  expect(waits).toEqual([])
+})

@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { status } from '@grpc/grpc-js'
 import { OffstageError } from './offstage-error.ts'
+
+/** All waits for a limit together. */
+const LIMITED_MS_MAX = 120_000
 
 export interface RetryPolicy {
   /** Tries in all. Default 5. */
@@ -23,8 +27,8 @@ export interface RetryPolicy {
 /**
  * Repeats `work` while it fails with an OffstageError that is retryable. For idempotent work only.
  * Waits are random between nothing and the doubling bound (full jitter), on top of what the service
- * asked for in RetryInfo. When the tries are used up, or `giveUp` says
- * so, the last error is thrown.
+ * asked for in RetryInfo. When the tries are used up, or `giveUp` says so, the last error is thrown.
+ * A service that only asks to come slower costs no try, for two minutes: whoever is limited is slowed, not failed.
  */
 export async function retrying<T>(
   policy: RetryPolicy,
@@ -32,6 +36,8 @@ export async function retrying<T>(
 ): Promise<T> {
   const { attempts = 5, giveUp = () => false, signal, wait = waitFor } = policy
   const { repeatAlso = () => false } = policy
+  let failures = 0
+  let limitedMs = 0
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted()
     try {
@@ -39,10 +45,21 @@ export async function retrying<T>(
     } catch (error) {
       if (!(error instanceof OffstageError)) throw error
       if (!error.retryable && !repeatAlso(error)) throw error
-      if (attempt >= attempts || giveUp(error)) throw error
-      await wait((error.retryDelayMs ?? 0) + jitteredMs(policy, attempt), signal)
+      const isLimited = attempts > 1 && isLimit(error) && limitedMs < LIMITED_MS_MAX
+      if (!isLimited) {
+        failures += 1
+        if (failures >= attempts || giveUp(error)) throw error
+      }
+      const delayMs = (error.retryDelayMs ?? 0) + jitteredMs(policy, Math.max(1, failures))
+      if (isLimited) limitedMs += delayMs
+      await wait(delayMs, signal)
     }
   }
+}
+
+/** Refused for want of room at the moment, with a time to come back; nothing was done. */
+function isLimit({ code, retryDelayMs }: OffstageError): boolean {
+  return code === status.RESOURCE_EXHAUSTED && retryDelayMs !== undefined
 }
 
 function jitteredMs(policy: RetryPolicy, attempt: number): number {

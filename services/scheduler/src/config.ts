@@ -13,6 +13,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { limitFields } from '@offstage/kit/grpc'
 import { healthFields } from '@offstage/kit/health'
 import {
   checkDatabaseTls,
@@ -65,6 +66,13 @@ export const schedulerFields = {
   sessionLeaseMs: variable('OFFSTAGE_SCHEDULER_SESSION_LEASE', millis.default(10_000), {
     description:
       "How long an executor's jobs stay its own after its last sign of life; the same for all schedulers",
+  }),
+  ...limitFields('SCHEDULER'),
+  callerWatchedMax: variable('OFFSTAGE_SCHEDULER_CALLER_WATCHED', positiveInteger.default(50_000), {
+    description: 'Jobs one user may watch or wait for on this process',
+  }),
+  startsPerSecond: variable('OFFSTAGE_SCHEDULER_STARTS_PER_SECOND', positiveInteger.optional(), {
+    description: 'Jobs one owner may start a second on this process; absent: any number',
   }),
   crashLimit: variable('OFFSTAGE_SCHEDULER_CRASH_LIMIT', positiveInteger.default(5), {
     description: 'A job fails after this many executors were lost while they ran it',

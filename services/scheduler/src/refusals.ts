@@ -1,8 +1,7 @@
 /** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
-import type { ExistingJob } from './domain/held-job.ts'
-import type { AttemptRef } from './ports.ts'
+import type { AttemptRef, ExistingJob } from './ports.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
   const [first] = violations
@@ -158,11 +157,25 @@ export function conflictUnresolved(cause: unknown): Refusal {
   return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 500, cause })
 }
 
-export function tooManyWaiters(limit: number): Refusal {
+export function tooManyWaiters(
+  max: number,
+  limit: 'watched' | 'caller_watched' = 'watched',
+): Refusal {
+  const whose = limit === 'watched' ? 'jobs are waited for' : 'jobs are waited for by you'
   return new Refusal({
     reason: 'TOO_MANY_WAITERS',
-    message: `more than ${limit} jobs are waited for on this replica`,
+    message: `more than ${max} ${whose} on this replica`,
+    metadata: { limit, max: String(max) },
     retryDelayMs: 1_000,
+  })
+}
+
+export function startsTooFast(perSecond: number, retryDelayMs: number): Refusal {
+  return new Refusal({
+    reason: 'RATE_LIMITED',
+    message: `you start more than ${perSecond} jobs a second, which is the limit for one owner; nothing of this call was kept`,
+    metadata: { limit: 'starts_per_second', max: String(perSecond) },
+    retryDelayMs: Math.ceil(retryDelayMs),
   })
 }
 

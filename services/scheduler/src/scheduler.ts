@@ -28,7 +28,7 @@ import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
 import { createStores } from './store/stores.ts'
 import { sweepsOf } from './upkeep/sweeps.ts'
-import { JobFeed } from './waits/job-feed.ts'
+import { JobFeed, WAITED_FOR_MAX } from './waits/job-feed.ts'
 
 export interface SchedulerOptions {
   readonly config: EmbeddedSchedulerConfig
@@ -63,7 +63,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   logOutages(log, { database: databases.leases, bus })
 
   const events = createJobEvents(bus)
-  const feed = new JobFeed(events)
+  const feed = new JobFeed(events, WAITED_FOR_MAX, config.callerWatchedMax)
   const attachments = new Attachments()
   const methods = new Methods(stores.methods)
   const known = { ...config, leaseMs, stores, attachments, methods, feed, events, log, onError }
@@ -88,6 +88,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     log,
     authenticate,
     tls,
+    limits: config,
   })
   const tables = createService({
     name: 'job tables',

@@ -16,6 +16,7 @@ import {
   readConfig,
   variable,
 } from '@offstage/kit/config'
+import { limitFields, SERVER_LIMITS } from '@offstage/kit/grpc'
 import { healthFields } from '@offstage/kit/health'
 import {
   checkClientTls,
@@ -31,6 +32,9 @@ import { z } from 'zod'
 const KIB = 1024
 const GIB = KIB ** 3
 const MINUTE_MS = 60_000
+
+/** A download that waits holds a chunk of 256 KiB; its reader may have much to do with each. */
+const LIMITS = { ...SERVER_LIMITS, callerStreamsMax: 500, slowReaderMs: 5 * MINUTE_MS }
 
 /** Shorter, and a service that is busy for a moment would be taken for dead, and its puts refused. */
 const ORPHAN_GRACE_MS_MIN = 10_000
@@ -71,6 +75,7 @@ export const storageFields = {
   namespaceBytesMax: variable('OFFSTAGE_STORAGE_NAMESPACE_QUOTA', bytes.default(KIB * GIB), {
     description: 'bytes all owners of a namespace may hold',
   }),
+  ...limitFields('STORAGE', LIMITS),
   uploadIdleMsMax: variable('OFFSTAGE_STORAGE_UPLOAD_IDLE', millis.default(60 * MINUTE_MS), {
     description: 'an upload without headway for so long is removed',
   }),

@@ -89,7 +89,16 @@ function compose(
   const { sweeps, garbageMade } = createSweeps(parts)
   const handlers = createHandlers({ ...parts, quotas: config, garbageMade }, log)
   const services = [{ definition: StorageServiceService, implementation: handlers }]
-  const server = createGrpcServer({ name: 'storage', host, port, services, log, authenticate, tls })
+  const server = createGrpcServer({
+    limits: config,
+    name: 'storage',
+    host,
+    port,
+    services,
+    log,
+    authenticate,
+    tls,
+  })
   const upkeep = createUpkeep(sweeps, onSweep)
   return { ...composeServices('storage', [writers, upkeep, server]), server }
 }

@@ -34,6 +34,7 @@ function setup() {
   for (const id of ['a', 'b', 'c']) {
     feed.listen('default', id, (_, standing) => told.push([id, standing !== undefined]), {
       elsewhere: false,
+      caller: 'ann',
     })
   }
   const dispose = () => bus[Symbol.asyncDispose]()

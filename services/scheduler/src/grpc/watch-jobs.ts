@@ -5,13 +5,20 @@ import { inParts } from '../domain/answer-size.ts'
 import { isJobId } from '../domain/ids.ts'
 import { completionBytes, messageBytes, progressBytes } from '../domain/wire-size.ts'
 import { invalidField } from '../refusals.ts'
-import type { JobWatch, WatchEvent } from '../waits/job-watch.ts'
+import { JOBS_PER_READ_MAX, type JobWatch, type WatchEvent } from '../waits/job-watch.ts'
 import { watchEventTo } from './job-mapping.ts'
-import { afterSequenceFrom } from './mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** An event that carries nothing but a state. */
 const EVENT_BYTES = 50
+
+/** Of the first read; what comes of it says whether the next may be larger. */
+const FIRST_JOBS_MAX = 10
+
+/** What waits for a slow reader is what was read, so large ends are read few at a time. */
+function nextJobsMax(jobsMax: number, partCount: number): number {
+  return partCount > 1 ? Math.ceil(jobsMax / 2) : Math.min(jobsMax * 2, JOBS_PER_READ_MAX)
+}
 
 /**
  * Serves one watch: requests add and remove jobs while events flow. It ends when the caller has half-closed and
@@ -31,11 +38,14 @@ export async function watchJobs(
   let pumping: Promise<void> | undefined
 
   const pump = async (watch: JobWatch) => {
+    let jobsMax = FIRST_JOBS_MAX
     while (!ending.aborted && !(halfClosed && watch.size === 0)) {
       await watch.changed(ending)
-      for (const events of inParts(await watch.read(), eventBytes)) {
+      const parts = [...inParts(await watch.read(jobsMax), eventBytes)]
+      jobsMax = nextJobsMax(jobsMax, parts.length)
+      for (const events of parts) {
         if (ending.aborted) return
-        if (!call.send({ events: events.map(watchEventTo) })) await call.drained()
+        await call.write({ events: events.map(watchEventTo) })
       }
     }
   }
@@ -109,6 +119,6 @@ function addTargets(watch: JobWatch, field: string, targets: readonly proto.Watc
     if (!isJobId(jobId)) {
       throw invalidField(`${field}[${index}].job_id`, 'must be a job id, a lower-case UUID')
     }
-    watch.add(jobId, afterSequenceFrom(afterSequence, `${field}[${index}].after_sequence`))
+    watch.add(jobId, afterSequence)
   }
 }

@@ -11,6 +11,7 @@ import { JobWatch } from '../waits/job-watch.ts'
 import type { Caller } from './caller.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
+import { createLimitRate } from './limit-rate.ts'
 import { createRecordReads } from './payload-reads.ts'
 import { createReadStandings } from './read-standings.ts'
 import { sightOf } from './sight.ts'
@@ -24,6 +25,7 @@ export interface JobsOptions {
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly leaseMs: number
+  readonly startsPerSecond?: number | undefined
   /** Watches read in turn. */
   readonly reads: Turns
   readonly acts: Pick<ActStore, 'record'>
@@ -43,7 +45,10 @@ export function createJobs(options: JobsOptions): Jobs {
   const readStandings = createReadStandings(store)
   const recordReads = createRecordReads(options.acts)
   return {
-    startJobs: createStartJobs({ starts, methods, feed, readStandings, recordReads, store }),
+    startJobs: createStartJobs({
+      ...{ starts, methods, feed, readStandings, recordReads, store },
+      limitRate: createLimitRate(options.startsPerSecond),
+    }),
     findJobs: createFindJobs({ store, feed, readStandings, recordReads }),
     cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
     explainJob: createExplainJob(store),
@@ -52,6 +57,7 @@ export function createJobs(options: JobsOptions): Jobs {
         feed,
         store,
         namespace,
+        caller: caller.user,
         inTurn: (read) => reads.take(caller.user, undefined, read),
         sightOf: (owner) => sightOf(caller, { namespace, owner }),
         onRead: (jobs) => recordReads(caller, namespace, jobs),

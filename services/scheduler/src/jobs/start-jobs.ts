@@ -18,6 +18,7 @@ import {
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
 import type { Caller } from './caller.ts'
+import type { LimitRate } from './limit-rate.ts'
 import { mayStart } from './may-start.ts'
 import type { RecordReads } from './payload-reads.ts'
 import type { ReadStandingsFor } from './read-standings.ts'
@@ -27,6 +28,8 @@ export interface StartJobsOptions {
   readonly methods: Methods
   readonly feed: JobFeed
   readonly readStandings: ReadStandingsFor
+  /** Throws where these are more than their owner may start now. */
+  readonly limitRate?: LimitRate | undefined
   readonly store: Pick<JobStore, 'isBelow'>
   readonly recordReads: RecordReads
 }
@@ -52,10 +55,12 @@ export type StartJobs = (
 export function createStartJobs(options: StartJobsOptions): StartJobs {
   return async (caller, commands, inlineWaitMs, signal) => {
     // Refused before anything is started: a start that is recorded must be answered as such.
-    if (inlineWaitMs > 0) options.feed.makeRoom(commands.length)
+    if (inlineWaitMs > 0) options.feed.makeRoom(commands.length, caller.user)
+    options.limitRate?.(commands)
     const checked = await Promise.all(commands.map((command) => check(options, caller, command)))
     const { feed, readStandings } = options
-    using waiter = inlineWaitMs > 0 ? new Waiter(feed, readStandings(caller.user)) : undefined
+    using waiter =
+      inlineWaitMs > 0 ? new Waiter(feed, readStandings(caller.user), caller.user) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
       if ('refusal' in command) continue

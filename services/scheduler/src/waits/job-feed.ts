@@ -8,9 +8,11 @@
  *  1. A job is subscribed to on the bus exactly while it has listeners, and only if some listener asked for it.
  *  2. Whoever listens, then reads, then waits, misses no end: what ends after the read is told, by a hint or within one
  *     period of the sweep (guarantees 4 and 5).
- *  3. At most WAITED_FOR_MAX jobs are waited for; beyond that a wait is refused (guarantee 6).
+ *  3. At most WAITED_FOR_MAX jobs are waited for, and at most so many by one caller; beyond that a wait is refused
+ *     (guarantee 6).
  */
 import type { Subscription } from '@offstage/kit/bus'
+import { Tallies } from '@offstage/kit/fairness'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobEvents, JobHint } from '../events/job-events.ts'
 import { tooManyWaiters } from '../refusals.ts'
@@ -30,15 +32,20 @@ export class JobFeed {
   readonly #entries = new Map<string, Entry>()
   readonly #events: JobEvents
   readonly #max: number
+  readonly #callerMax: number
+  /** A job counts as often as the caller listens to it. */
+  readonly #ofCallers = new Tallies()
 
-  constructor(events: JobEvents, max = WAITED_FOR_MAX) {
+  constructor(events: JobEvents, max = WAITED_FOR_MAX, callerMax = Number.POSITIVE_INFINITY) {
     this.#events = events
     this.#max = max
+    this.#callerMax = callerMax
   }
 
   /** Throws TOO_MANY_WAITERS where so many more jobs cannot be waited for. */
-  makeRoom(count: number): void {
+  makeRoom(count: number, caller: string): void {
     if (this.#entries.size + count > this.#max) throw tooManyWaiters(this.#max)
+    this.#checkCaller(caller, count)
   }
 
   /**
@@ -49,24 +56,36 @@ export class JobFeed {
     namespace: string,
     jobId: string,
     listener: JobListener,
-    { elsewhere }: { elsewhere: boolean },
+    { elsewhere, caller }: { elsewhere: boolean; caller: string },
   ): () => void {
     let entry = this.#entries.get(jobId)
+    if (!entry?.listeners.has(listener)) this.#checkCaller(caller, 1)
     if (entry === undefined) {
       if (this.#entries.size >= this.#max) throw tooManyWaiters(this.#max)
       entry = { listeners: new Set(), subscription: undefined }
       this.#entries.set(jobId, entry)
     }
-    entry.listeners.add(listener)
+    if (!entry.listeners.has(listener)) {
+      entry.listeners.add(listener)
+      this.#ofCallers.add(caller, 1)
+    }
     if (elsewhere) {
       entry.subscription ??= this.#events.onJob(namespace, jobId, (hint) => this.tell(jobId, hint))
     }
-    return () => this.#leave(jobId, listener)
+    return () => this.#leave(jobId, listener, caller)
   }
 
-  #leave(jobId: string, listener: JobListener): void {
+  #checkCaller(caller: string, more: number): void {
+    if (this.#ofCallers.of(caller) + more > this.#callerMax) {
+      throw tooManyWaiters(this.#callerMax, 'caller_watched')
+    }
+  }
+
+  #leave(jobId: string, listener: JobListener, caller: string): void {
     const entry = this.#entries.get(jobId)
-    if (entry === undefined || !entry.listeners.delete(listener) || entry.listeners.size > 0) return
+    if (entry === undefined || !entry.listeners.delete(listener)) return
+    this.#ofCallers.add(caller, -1)
+    if (entry.listeners.size > 0) return
     entry.subscription?.unsubscribe()
     this.#entries.delete(jobId)
   }

@@ -35,7 +35,7 @@ interface Target {
 /** Reads when it is the turn of whose watch it is. */
 export type InTurn = <T>(read: () => Promise<T>) => Promise<T>
 
-const JOBS_PER_READ_MAX = 200
+export const JOBS_PER_READ_MAX = 200
 const MESSAGES_PER_READ_MAX = 1_000
 
 export class JobWatch implements Disposable {
@@ -44,6 +44,7 @@ export class JobWatch implements Disposable {
   readonly #namespace: string
   readonly #sightOf: (owner: string) => Sight
   readonly #inTurn: InTurn
+  readonly #caller: string
   readonly #onRead: (jobs: readonly JobStanding[]) => Promise<void> | undefined
   readonly #targets = new Map<JobId, Target>()
   readonly #dirty = new Set<JobId>()
@@ -54,12 +55,14 @@ export class JobWatch implements Disposable {
     readonly store: JobStore
     readonly namespace: string
     sightOf(owner: string): Sight
+    readonly caller: string
     /** Default: at once. */
     readonly inTurn?: InTurn
     /** Told of jobs of which more than their state is to be told, once of each; awaited before it is. */
     onRead(jobs: readonly JobStanding[]): Promise<void> | undefined
   }) {
     this.#feed = options.feed
+    this.#caller = options.caller
     this.#store = options.store
     this.#namespace = options.namespace
     this.#sightOf = options.sightOf
@@ -74,7 +77,10 @@ export class JobWatch implements Disposable {
   add(jobId: JobId, afterSequence: number): void {
     if (this.#targets.has(jobId)) return
     const look = () => this.#lookAt(jobId)
-    const leave = this.#feed.listen(this.#namespace, jobId, look, { elsewhere: true })
+    const leave = this.#feed.listen(this.#namespace, jobId, look, {
+      elsewhere: true,
+      caller: this.#caller,
+    })
     this.#targets.set(jobId, {
       state: undefined,
       progressRevision: 0,
@@ -114,12 +120,12 @@ export class JobWatch implements Disposable {
    * What has happened to jobs hinted at since they were read last; where there is more, `changed` says so at once. A watch
    * whose read failed is of no more use.
    */
-  async read(): Promise<WatchEvent[]> {
+  async read(jobsMax = JOBS_PER_READ_MAX): Promise<WatchEvent[]> {
     if (this.#dirty.size === 0) return []
     return await this.#inTurn(() => {
       const ids: JobId[] = []
       for (const id of this.#dirty) {
-        if (ids.length === JOBS_PER_READ_MAX) break
+        if (ids.length === jobsMax) break
         this.#dirty.delete(id)
         if (this.#targets.has(id)) ids.push(id)
       }

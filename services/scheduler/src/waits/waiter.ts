@@ -16,6 +16,7 @@ export class Waiter implements Disposable {
   readonly #feed: JobFeed
   readonly #read: ReadStandings
   readonly #visible: (standing: JobStanding) => boolean
+  readonly #caller: string
   readonly #open = new Map<string, () => void>()
   readonly #dirty = new Set<string>()
   #reading = false
@@ -24,17 +25,20 @@ export class Waiter implements Disposable {
   constructor(
     feed: JobFeed,
     read: ReadStandings,
+    caller: string,
     visible: (standing: JobStanding) => boolean = () => true,
   ) {
     this.#feed = feed
     this.#read = read
     this.#visible = visible
+    this.#caller = caller
   }
 
   /** Listens to a job. Calling it again with `elsewhere` widens the ear to other replicas. */
   follow(namespace: string, jobId: string, elsewhere: boolean): void {
     if (this.ended.has(jobId)) return
-    this.#open.set(jobId, this.#feed.listen(namespace, jobId, this.#onHint(jobId), { elsewhere }))
+    const terms = { elsewhere, caller: this.#caller }
+    this.#open.set(jobId, this.#feed.listen(namespace, jobId, this.#onHint(jobId), terms))
   }
 
   /** Stops listening to a job, so that its end counts for nothing. */
