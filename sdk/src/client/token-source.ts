@@ -29,7 +29,8 @@ export function tokensOf(give: () => unknown, timeoutMs: number = TOKEN_MS_MAX):
       const token = await Promise.race([calledNow(give), late.promise])
       return checked(token, 'the token function')
     } catch (cause) {
-      if (cause instanceof OffstageError && cause.reason === 'TOKEN_UNAVAILABLE') throw cause
+      // What a service said is told as it is, and repeated where that may help.
+      if (cause instanceof OffstageError) throw cause
       const text = cause instanceof Error ? cause.message : String(cause)
       throw tokenUnavailable(`the token function failed: ${text}`, cause)
     } finally {

@@ -1,4 +1,10 @@
-import type { AttemptOutcome, AttemptRef, MessageNote, ProgressNote } from './domain/attempt.ts'
+import type {
+  AttemptOutcome,
+  AttemptRef,
+  AttemptToken,
+  MessageNote,
+  ProgressNote,
+} from './domain/attempt.ts'
 
 /** Where the supervisor tells what becomes of attempts: the outbox on its way to the scheduler. */
 export interface AttemptReports {
@@ -16,3 +22,6 @@ export interface AttemptReports {
   /** A slot may have become free. */
   creditsChanged(): void
 }
+
+/** Gets the token by which the handler of an attempt acts. Never rejects. */
+export type IssueToken = (ref: AttemptRef) => Promise<AttemptToken>

@@ -6,13 +6,14 @@ import { createLanes, type Lanes, type LanesConfig } from '../lanes/lanes.ts'
 import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
 import type { ThreadJournal } from '../lanes/thread-journal.ts'
 import { attachStreamOpener } from './attach-stream.ts'
+import { AttemptTokens } from './attempt-tokens.ts'
 import { DiscardedValues } from './discarded-values.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Outbox } from './outbox.ts'
 import { Session } from './session.ts'
 
 /** Who attaches where, and with what. */
-export interface AttachingConfig extends LanesConfig {
+export interface AttachingConfig extends Omit<LanesConfig, 'attemptTokens'> {
   readonly namespace: string
   readonly name: string
   readonly token: string | undefined
@@ -37,6 +38,7 @@ export interface Attaching {
   readonly supervisor: Supervisor
   readonly lanes: Lanes
   readonly discarded: DiscardedValues
+  readonly tokens: AttemptTokens
 }
 
 export function createAttaching(options: AttachingOptions): Attaching {
@@ -46,12 +48,20 @@ export function createAttaching(options: AttachingOptions): Attaching {
     ({ jobId, attempt }, err) =>
       log.warn({ job: jobId, attempt, err }, 'a report cannot be encoded; dropped'),
   )
-  const supervisor = new Supervisor(outbox, journal)
-  const lanes = createLanes(config, supervisor)
   const { namespace, name, scheduler, storage, token, tokenFile, tls } = config
+  const credential = new Credential({ token, tokenFile })
+  const tokens = new AttemptTokens({
+    address: scheduler,
+    tls: config.channelTls,
+    credential,
+    namespace,
+    sessionId: () => session.id,
+  })
+  const supervisor = new Supervisor(outbox, tokens.issue, journal)
+  // Whoever attaches without a token is in development mode, where handlers have none either.
+  const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
   const discarded = new DiscardedValues({ scheduler, storage, tls, log })
   const dispatcher = new Dispatcher({ namespace, name, lanes, supervisor, outbox, discarded })
-  const credential = new Credential({ token, tokenFile })
   const session: Session = new Session({
     open: attachStreamOpener({ address: scheduler, credential, tls: config.channelTls }),
     outbox,
@@ -68,5 +78,5 @@ export function createAttaching(options: AttachingOptions): Attaching {
       onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
     },
   })
-  return { session, dispatcher, outbox, supervisor, lanes, discarded }
+  return { session, dispatcher, outbox, supervisor, lanes, discarded, tokens }
 }

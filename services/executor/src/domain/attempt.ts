@@ -44,6 +44,20 @@ export interface AttemptOrder extends AttemptRef {
   readonly deadlineMs?: number
 }
 
+/** What a handler's client acts by, or why there is nothing. */
+export type AttemptToken =
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'refused'; readonly refusal: TokenRefusal }
+
+/** A fault of a call, as it crosses threads. */
+export interface TokenRefusal {
+  /** gRPC status code. */
+  readonly code: number
+  readonly reason: string
+  readonly message: string
+  readonly retryDelayMs?: number
+}
+
 /** A value in temp storage. */
 export interface ValueAddress {
   readonly address: string

@@ -26,6 +26,7 @@ import type {
   ThreadOptions,
   ThreadOrders,
   ThreadReports,
+  TokenAnswer,
 } from './thread-messages.ts'
 
 /** How a thread came to its end. */
@@ -51,6 +52,8 @@ export interface ThreadListener {
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
+type Gathered = Omit<ThreadOrders, 'close'>
+
 const ENTRY = new URL('../run/thread.ts', import.meta.url)
 
 export class HandlerThread {
@@ -63,7 +66,7 @@ export class HandlerThread {
   readonly #attempts = new Map<AttemptKey, Claim>()
   readonly #ready = Promise.withResolvers<readonly MethodAnnouncement[]>()
   readonly #exited = Promise.withResolvers<void>()
-  #orders: { attempts: AttemptOrder[]; claims: Claim[]; stops: StopOrder[] } | undefined
+  #orders: Gathered | undefined
   #posted = 0
   #postedBeforeLook = 0
   #loaded = false
@@ -120,6 +123,10 @@ export class HandlerThread {
     this.#gather().stops.push(order)
   }
 
+  answer(answer: TokenAnswer): void {
+    this.#gather().tokens.push(answer)
+  }
+
   /** Takes back an attempt whose handler was not called yet, and never will be here; false when it was. */
   withdraw(key: AttemptKey): boolean {
     const claim = this.#attempts.get(key)
@@ -163,16 +170,16 @@ export class HandlerThread {
   async close(graceMs: number): Promise<void> {
     if (!this.#ending) {
       this.#ending = true
-      this.#post({ attempts: [], claims: [], stops: [], close: true })
+      this.#post({ ...nothingSaid(), close: true })
     }
     const timer = setTimeout(() => void this.#worker.terminate(), graceMs)
     await this.#exited.promise
     clearTimeout(timer)
   }
 
-  #gather(): { attempts: AttemptOrder[]; claims: Claim[]; stops: StopOrder[] } {
+  #gather(): Gathered {
     if (this.#orders === undefined) {
-      const orders = { attempts: [], claims: [], stops: [] }
+      const orders = nothingSaid()
       this.#orders = orders
       queueMicrotask(() => {
         this.#orders = undefined
@@ -220,6 +227,10 @@ export class HandlerThread {
     this.#exited.resolve()
     listener.onEnded(this, asked ? { kind: 'terminated' } : { kind: 'lost', detail })
   }
+}
+
+function nothingSaid(): Gathered {
+  return { attempts: [], claims: [], stops: [], tokens: [] }
 }
 
 function limitsOf(heapBytesMax: number | undefined): ResourceLimits {

@@ -4,7 +4,10 @@ import type { Supervisor } from './supervisor.ts'
 
 /** What the threads of all lanes are started with, and how many attempts each lane takes at once. */
 export interface LanesConfig
-  extends Pick<ThreadSettings, 'jobs' | 'scheduler' | 'storage' | 'tls' | 'otlpEndpoint'> {
+  extends Pick<
+    ThreadSettings,
+    'jobs' | 'scheduler' | 'storage' | 'tls' | 'attemptTokens' | 'otlpEndpoint'
+  > {
   readonly threadHeapBytes: number | undefined
   readonly inlineSlots: number
   readonly taskSlots: number
@@ -21,6 +24,7 @@ export function createLanes(config: LanesConfig, supervisor: Supervisor): Lanes 
     scheduler: config.scheduler,
     storage: config.storage,
     tls: config.tls,
+    attemptTokens: config.attemptTokens,
     otlpEndpoint: config.otlpEndpoint,
     heapBytesMax: config.threadHeapBytes,
   }

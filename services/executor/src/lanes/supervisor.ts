@@ -19,7 +19,7 @@ import type { LaneName } from '@offstage/proto/lanes'
 import type { AttemptKey, AttemptOrder, AttemptRef, HandlerEnd } from '../domain/attempt.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
-import type { AttemptReports } from '../ports.ts'
+import type { AttemptReports, IssueToken } from '../ports.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 import type { RunningAttempt } from './running-attempt.ts'
@@ -42,14 +42,16 @@ export class Supervisor implements ThreadListener {
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
   readonly #handedBackJobs = new RecentJobs(HANDED_BACK_KEPT_MAX)
   readonly #reports: AttemptReports
+  readonly #issueToken: IssueToken
   readonly #journal: ThreadJournal
   #look: NodeJS.Timeout | undefined
   #idle: PromiseWithResolvers<void> | undefined
   #finished = 0
   #handedBack = 0
 
-  constructor(reports: AttemptReports, journal: ThreadJournal) {
+  constructor(reports: AttemptReports, issueToken: IssueToken, journal: ThreadJournal) {
     this.#reports = reports
+    this.#issueToken = issueToken
     this.#journal = journal
   }
 
@@ -128,11 +130,12 @@ export class Supervisor implements ThreadListener {
   }
 
   onReports(thread: HandlerThread, reports: ThreadReports): void {
-    const { progress, heartbeats, messages, waiting, ends } = reports
+    const { progress, heartbeats, messages, waiting, tokens, ends } = reports
     this.#own(thread, progress, (running, { note }) => this.#reports.progressed(running, note))
     this.#own(thread, heartbeats, (running) => this.#reports.progressed(running, undefined))
     this.#own(thread, messages, (running, { note }) => this.#reports.messaged(running, note))
     this.#own(thread, waiting, (running, { waiting }) => this.#wait(running, waiting))
+    this.#own(thread, tokens, (running) => void this.#giveToken(running))
     this.#own(thread, ends, (running, { end }) => {
       if (isPossible(running, end)) this.#end(running, end)
     })
@@ -218,6 +221,11 @@ export class Supervisor implements ThreadListener {
     // Nobody's work is lost with it; what waits for it moves when it has ended.
     if (!isAnyBegun) void thread.terminate()
     else for (const running of waiting) this.#move(running)
+  }
+
+  async #giveToken({ key, jobId, attempt, thread }: RunningAttempt): Promise<void> {
+    const answer = await this.#issueToken({ jobId, attempt })
+    if (thread.usable) thread.answer({ key, answer })
   }
 
   #wait(running: RunningAttempt, waiting: boolean): void {

@@ -8,6 +8,7 @@ import type { CertificateFiles } from '@offstage/proto/certificate-files'
 import type {
   AttemptKey,
   AttemptOrder,
+  AttemptToken,
   HandlerEnd,
   MessageNote,
   ProgressNote,
@@ -25,6 +26,8 @@ export interface ThreadOptions {
   readonly storage: string
   /** TLS of the handlers' clients; absent: plain text. */
   readonly tls?: CertificateFiles & { readonly reloadMs?: number }
+  /** Handlers act by tokens of their attempts, which they ask the main thread for; else by the name of the owner. */
+  readonly attemptTokens: boolean
   /** Collector for spans; absent: handlers are not traced. */
   readonly otlpEndpoint?: string
 }
@@ -45,8 +48,15 @@ export interface ThreadOrders {
   /** One for each of the attempts. */
   readonly claims: Claim[]
   readonly stops: StopOrder[]
+  readonly tokens: TokenAnswer[]
   /** Runs nothing any more: flush telemetry and end. */
   readonly close?: boolean
+}
+
+/** Answers the attempt that asked for a token. */
+export interface TokenAnswer {
+  readonly key: AttemptKey
+  readonly answer: AttemptToken
 }
 
 /** Abort the signal of an attempt. */
@@ -70,5 +80,7 @@ export interface ThreadReports {
   messages?: { readonly key: AttemptKey; readonly note: MessageNote }[]
   waiting?: { readonly key: AttemptKey; readonly waiting: boolean }[]
   heartbeats?: { readonly key: AttemptKey }[]
+  /** Attempts whose clients need a token. */
+  tokens?: { readonly key: AttemptKey }[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]
 }

@@ -1,5 +1,6 @@
 import { type ConnectTls, Offstage } from '@offstage/sdk/client'
 import type { AttemptOrder } from '../domain/attempt.ts'
+import type { AttemptTokens } from './token-desk.ts'
 
 export interface Services {
   /** `host:port`. */
@@ -15,6 +16,8 @@ export interface ClientOwner {
   /** Aborted when the attempt is to stop. */
   readonly signal: AbortSignal
   onWaiting(waiting: boolean): void
+  /** What it acts by; undefined in development mode: by the name of the owner. */
+  readonly tokens: AttemptTokens | undefined
 }
 
 /**
@@ -31,14 +34,14 @@ export class ClientSource {
   }
 
   /** A client that acts for the job's owner (row J5); its starts are child jobs (row J11). */
-  forJob(order: AttemptOrder, { signal, onWaiting }: ClientOwner): Offstage {
+  forJob(order: AttemptOrder, { signal, onWaiting, tokens }: ClientOwner): Offstage {
     this.#root ??= this.#dial()
-    const { jobId, namespace, owner = '', token = '', scope = '', traceparent = '' } = order
+    const { jobId, namespace, owner = '', scope = '', traceparent = '' } = order
     return this.#root.forJob({
       jobId,
       namespace,
       owner,
-      token,
+      token: tokens === undefined ? '' : () => tokens.next(),
       scope,
       traceparent,
       signal,

@@ -12,15 +12,26 @@ import type { ClientSource } from './client-source.ts'
 import { checkExtra } from './extra.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
+import type { AttemptTokens, TokenDesk } from './token-desk.ts'
 
 const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 const HEARTBEAT_INTERVAL_MS = 100
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
 
+/** What an attempt has at hand on its thread. */
+export interface AttemptMeans {
+  readonly reporter: Reporter
+  readonly clients: ClientSource
+  /** Where clients get tokens; undefined in development mode. */
+  readonly tokens?: TokenDesk
+}
+
 export class AttemptContext implements JobContext {
   readonly #order: AttemptOrder
   readonly #reporter: Reporter
   readonly #clients: ClientSource
+  readonly #desk: TokenDesk | undefined
+  #tokens: AttemptTokens | undefined
   #stopReason: Error | undefined
   #abort: AbortController | undefined
   #client: Offstage | undefined
@@ -28,11 +39,13 @@ export class AttemptContext implements JobContext {
   #messages = 0
   #beatAt = Number.NEGATIVE_INFINITY
   #additional: unknown
+  #isSettled = false
 
-  constructor(order: AttemptOrder, reporter: Reporter, clients: ClientSource) {
+  constructor(order: AttemptOrder, { reporter, clients, tokens }: AttemptMeans) {
     this.#order = order
     this.#reporter = reporter
     this.#clients = clients
+    this.#desk = tokens
   }
 
   get id(): string {
@@ -101,12 +114,21 @@ export class AttemptContext implements JobContext {
   }
 
   get client(): Offstage {
-    this.#client ??= this.#clients.forJob(this.#order, {
-      signal: this.signal,
-      onWaiting: (waiting) => this.#reporter.waiting(this.#order.key, waiting),
-    })
+    this.#client ??= this.#connect()
     return this.#client
   }
+  #connect(): Offstage {
+    const { key } = this.#order
+    this.#tokens = this.#desk?.open(key)
+    // Whoever first asks for the client after the end has missed it.
+    if (this.#isSettled) this.#tokens?.close()
+    return this.#clients.forJob(this.#order, {
+      signal: this.signal,
+      onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
+      tokens: this.#tokens,
+    })
+  }
+
   get storage(): Offstage['storage'] {
     return this.client.storage
   }
@@ -152,7 +174,9 @@ export class AttemptContext implements JobContext {
 
   /** The handler is done: its last progress goes out before its end. */
   settle(): void {
+    this.#isSettled = true
     this.#progress?.flush()
+    this.#tokens?.close()
     void this.#client?.close()
   }
 }

@@ -47,6 +47,12 @@ export class Reporter {
     this.#flushWhenBusy()
   }
 
+  askToken(key: AttemptKey): void {
+    const reports = this.#gather()
+    reports.tokens ??= []
+    reports.tokens.push({ key })
+  }
+
   end(key: AttemptKey, end: HandlerEnd): void {
     const reports = this.#gather()
     reports.ends ??= []
@@ -73,6 +79,7 @@ export class Reporter {
     for (const each of reports.messages ?? []) this.#try({ messages: [each] }, drop)
     for (const each of reports.waiting ?? []) this.#try({ waiting: [each] }, drop)
     for (const each of reports.heartbeats ?? []) this.#try({ heartbeats: [each] }, drop)
+    for (const each of reports.tokens ?? []) this.#try({ tokens: [each] }, drop)
     for (const { key, end } of reports.ends ?? []) {
       this.#try({ ends: [{ key, end }] }, (cause) => {
         this.#post({ ends: [{ key, end: unsendable(cause) }] })

@@ -12,17 +12,13 @@ import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
 import type { Claim, HeldClaims } from '../lanes/claims.ts'
 import type { ThreadOrders } from '../lanes/thread-messages.ts'
-import type { ClientSource } from './client-source.ts'
-import { AttemptContext } from './job-context.ts'
+import { AttemptContext, type AttemptMeans } from './job-context.ts'
 import { checkParams, readParams } from './params.ts'
 import { PlaceCheck } from './place-check.ts'
-import type { Reporter } from './reporter.ts'
 import { placeResult } from './result.ts'
 
-export interface RunnerOptions {
+export interface RunnerOptions extends AttemptMeans {
   readonly jobs: ReadonlyMap<string, JobDefinition>
-  readonly reporter: Reporter
-  readonly clients: ClientSource
   readonly claims: HeldClaims
   /** Runs the work within a span of the attempt; absent: nothing is traced. */
   readonly traced?: TracedAttempt
@@ -44,6 +40,7 @@ export class Runner {
     for (const [index, order] of orders.attempts.entries()) {
       void this.#run(order, orders.claims[index] ?? 0)
     }
+    for (const answer of orders.tokens) this.#options.tokens?.answer(answer)
     for (const { key, name, message } of orders.stops) {
       const reason = new Error(message)
       reason.name = name
@@ -52,8 +49,8 @@ export class Runner {
   }
 
   async #run(order: AttemptOrder, claim: Claim): Promise<void> {
-    const { reporter, clients, traced } = this.#options
-    const context = new AttemptContext(order, reporter, clients)
+    const { reporter, traced } = this.#options
+    const context = new AttemptContext(order, this.#options)
     this.#running.set(order.key, context)
     let end: HandlerEnd | undefined
     try {

@@ -14,6 +14,7 @@ import { ClientSource } from './client-source.ts'
 import { loadJobs } from './load-jobs.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
+import { TokenDesk } from './token-desk.ts'
 
 const { port, claims, ...options }: ThreadOptions & ThreadLink = workerData
 // What is the runner's alone is out of reach before any job module is loaded.
@@ -39,6 +40,7 @@ try {
     jobs,
     reporter,
     clients,
+    tokens: options.attemptTokens ? new TokenDesk(reporter) : undefined,
     claims: new HeldClaims(claims),
     traced: tracing?.traced,
   })

@@ -18,6 +18,10 @@ export class FakeJobs {
   readonly starts: StartJobRequest[] = []
   /** The callers of the starts. */
   readonly users: string[] = []
+  /** What they brought as authorization, if anything. */
+  readonly bearers: string[] = []
+  /** Starts are refused with it while set. */
+  refusal: Error | undefined
   readonly #ended = Promise.withResolvers<void>()
   #haveEnded = false
 
@@ -32,8 +36,11 @@ export class FakeJobs {
     return {
       definition: { startJob, waitJobs, watchJobs },
       implementation: {
-        startJob: unary<StartJobRequest, StartJobResponse>('jobs.start', (request, { actor }) => {
+        startJob: unary<StartJobRequest, StartJobResponse>('jobs.start', (request, context) => {
+          if (this.refusal !== undefined) throw this.refusal
+          const { actor, metadata } = context
           this.starts.push(request)
+          this.bearers.push(String(metadata.get('authorization')[0] ?? ''))
           this.users.push(actor.user)
           const jobId = `child-${this.starts.length}`
           const state = JobState.JOB_STATE_QUEUED

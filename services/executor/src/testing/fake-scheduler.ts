@@ -1,15 +1,18 @@
 /** A scheduler that does what a test tells it to, over real gRPC. */
 
-import { bidiStream, createGrpcServer } from '@offstage/kit/grpc'
+import { bidiStream, createGrpcServer, type GuardedService, unary } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
 import { durationFrom } from '@offstage/proto/durations'
 import {
   Assignment,
   type AttachRequest,
   AttachResponse,
+  type AttemptRef,
   type AttemptResult,
+  type ExecutorServiceServer,
   ExecutorServiceService,
   type Hello,
+  type IssueAttemptTokenRequest,
   type MessageReport,
   type ProgressReport,
 } from '@offstage/proto/executor'
@@ -136,7 +139,23 @@ export interface FakeScheduler extends AsyncDisposable {
   leaseMs: number
   /** Refuses attachments while set. */
   refusal: Error | undefined
+  /** Asked for tokens of attempts, and by which bearer. */
+  readonly tokenRequests: (IssueAttemptTokenRequest & { readonly by: string })[]
+  /** Issues none while set. */
+  tokenRefusal: Error | undefined
+  /** Issues empty ones. Default false. */
+  isDevelopment: boolean
 }
+
+/** The token of an attempt says whose it is, to who reads the metadata of calls. */
+export function fakeTokenOf({ jobId, attempt }: AttemptRef): string {
+  return `token-of-${jobId}-${attempt}`
+}
+
+const unused = <Req, Res>() =>
+  unary<Req, Res>('identified', () => {
+    throw new Error('nobody asks the fake scheduler this')
+  })
 
 export async function startFakeScheduler(): Promise<FakeScheduler> {
   const attachments: Attachment[] = []
@@ -166,11 +185,25 @@ export async function startFakeScheduler(): Promise<FakeScheduler> {
       })
     },
   )
+  const implementation: GuardedService<ExecutorServiceServer> = {
+    attach,
+    checkAttempt: unused(),
+    getAttemptKeys: unused(),
+    issueAttemptToken: unary(
+      'executors.attach',
+      (request: IssueAttemptTokenRequest, { metadata }) => {
+        scheduler.tokenRequests.push({ ...request, by: String(metadata.get('authorization')[0]) })
+        if (scheduler.tokenRefusal !== undefined) throw scheduler.tokenRefusal
+        const token = scheduler.isDevelopment ? '' : fakeTokenOf(request)
+        return { token, expireTime: undefined }
+      },
+    ),
+  }
   const server = createGrpcServer({
     name: 'fake scheduler',
     host: '127.0.0.1',
     port: 0,
-    services: [{ definition: ExecutorServiceService, implementation: { attach } }, jobs.service],
+    services: [{ definition: ExecutorServiceService, implementation }, jobs.service],
     log: createLogger({ name: 'fake scheduler', level: 'silent' }),
     stopGraceMs: 200,
   })
@@ -182,6 +215,9 @@ export async function startFakeScheduler(): Promise<FakeScheduler> {
     acknowledges: true,
     leaseMs: 10_000,
     refusal: undefined,
+    tokenRequests: [],
+    tokenRefusal: undefined,
+    isDevelopment: false,
     attachment: async (n = 1) => {
       await until(() => attachments.length >= n, { what: `attachment ${n}` })
       return attachments[n - 1] as Attachment

@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, resourceLimits, threadId, workerData } from 'node:worker_threads'
+import type { Offstage } from '@offstage/sdk/client'
 import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
@@ -267,4 +268,27 @@ export const deafen = defineJob({
     for (const port of portsInReach()) port.removeAllListeners()
     return threadId
   },
+})
+
+let kept: Offstage | undefined
+
+/** Keeps its client for others, having used it or not. */
+export const keeper = defineJob({
+  method: 'test.keeper',
+  async run(job, { calls }: { calls: boolean }) {
+    kept = job.client
+    if (calls) await kept.startJob(echo, {})
+  },
+})
+
+/** Calls by the client of a job that has ended. */
+export const latecomer = defineJob({
+  method: 'test.latecomer',
+  run: () => kept?.startJob(echo, {}),
+})
+
+/** All it can find of what its thread was given. */
+export const snoop = defineJob({
+  method: 'test.snoop',
+  run: () => JSON.stringify([process.env, workerData, process.argv, process.execArgv]),
 })

@@ -1,0 +1,74 @@
+/**
+ * Where the attempts of this thread get the tokens by which their clients act: from the main thread, which alone holds what the
+ * executor attaches with.
+ *
+ * 1. Every question is answered: with a token, with why there is none, or with the end of its attempt.
+ * 2. After its end an attempt gets none, so that a client kept past it is refused.
+ */
+import { OffstageError } from '@offstage/sdk/grpc'
+import type { AttemptKey } from '../domain/attempt.ts'
+import type { TokenAnswer } from '../lanes/thread-messages.ts'
+import type { Reporter } from './reporter.ts'
+
+/** Of gRPC. */
+const UNAUTHENTICATED = 16
+/** Sent where the scheduler runs in development mode, in which nobody reads it. */
+const DEVELOPMENT_TOKEN = 'development'
+
+export class TokenDesk {
+  readonly #reporter: Pick<Reporter, 'askToken'>
+  readonly #asking = new Map<AttemptKey, PromiseWithResolvers<string>>()
+
+  constructor(reporter: Pick<Reporter, 'askToken'>) {
+    this.#reporter = reporter
+  }
+
+  /** What an attempt gets its tokens by. */
+  open(key: AttemptKey): AttemptTokens {
+    let isOver = false
+    return {
+      next: () => (isOver ? Promise.reject(attemptEnded()) : this.#ask(key)),
+      close: () => {
+        isOver = true
+        this.#take(key)?.reject(attemptEnded())
+      },
+    }
+  }
+
+  answer({ key, answer }: TokenAnswer): void {
+    const asking = this.#take(key)
+    if (answer.kind === 'token') asking?.resolve(answer.token || DEVELOPMENT_TOKEN)
+    else asking?.reject(new OffstageError(answer.refusal))
+  }
+
+  #ask(key: AttemptKey): Promise<string> {
+    let asking = this.#asking.get(key)
+    if (asking === undefined) {
+      asking = Promise.withResolvers()
+      this.#asking.set(key, asking)
+      this.#reporter.askToken(key)
+    }
+    return asking.promise
+  }
+
+  #take(key: AttemptKey): PromiseWithResolvers<string> | undefined {
+    const asking = this.#asking.get(key)
+    this.#asking.delete(key)
+    return asking
+  }
+}
+
+export interface AttemptTokens {
+  next(): Promise<string>
+  /** The attempt has ended. */
+  close(): void
+}
+
+function attemptEnded(): OffstageError {
+  return new OffstageError({
+    code: UNAUTHENTICATED,
+    reason: 'ATTEMPT_TOKEN_ENDED',
+    message:
+      'the attempt has ended, and with it the right to act in its name: do not keep the client of a job',
+  })
+}
