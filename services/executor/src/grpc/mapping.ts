@@ -30,38 +30,50 @@ import {
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
 
+type RareFrom = {
+  readonly [K in Exclude<keyof AttemptOrder, keyof Always>]-?: (
+    assignment: Assignment,
+  ) => AttemptOrder[K]
+}
+type Always = ReturnType<typeof always>
+
+/** What every order has. */
+function always(assignment: Assignment) {
+  const { jobId, attempt, method, namespace } = assignment
+  const lane = laneNameOf(assignment.lane) ?? LANE_DEFAULT
+  return { key: attemptKey(assignment), jobId, attempt, method, lane, namespace }
+}
+
+/** All else an order may have, so that a field without its place in an assignment does not compile; undefined where it is empty. */
+const RARE: RareFrom = {
+  owner: ({ owner }) => owner || undefined,
+  params: ({ params }) => paramsFromPayload(params),
+  traceparent: ({ traceparent }) => traceparent || undefined,
+  tracestate: ({ tracestate }) => tracestate || undefined,
+  token: ({ token }) => token || undefined,
+  scope: ({ scope }) => scope || undefined,
+  jobKey: ({ key }) => key || undefined,
+  labels: ({ labels }) => (hasEntries(labels) ? labels : undefined),
+  resultAddress: ({ resultAddress }) => resultAddress || undefined,
+  wantAdditionalResult: ({ wantAdditionalResult }) => wantAdditionalResult || undefined,
+  additionalResultAddress: ({ additionalResultAddress }) => additionalResultAddress || undefined,
+  deadlineMs: ({ attemptDeadline }) => attemptDeadline && Math.round(msFrom(attemptDeadline)),
+}
+const RARE_FIELDS = Object.entries(RARE)
+
 /** Leaves out what is empty, because orders are copied between threads. */
 export function orderFromAssignment(assignment: Assignment): AttemptOrder {
-  const { jobId, attempt, method, namespace } = assignment
-  const order: { -readonly [K in keyof AttemptOrder]: AttemptOrder[K] } = {
-    key: attemptKey(assignment),
-    jobId,
-    attempt,
-    method,
-    lane: laneNameOf(assignment.lane) ?? LANE_DEFAULT,
-    namespace,
-  }
-  const params = paramsFromPayload(assignment.params)
-  if (params !== undefined) order.params = params
-  if (assignment.owner !== '') order.owner = assignment.owner
-  if (assignment.traceparent !== '') order.traceparent = assignment.traceparent
-  if (assignment.tracestate !== '') order.tracestate = assignment.tracestate
-  if (assignment.token !== '') order.token = assignment.token
-  if (assignment.scope !== '') order.scope = assignment.scope
-  if (assignment.key !== '') order.jobKey = assignment.key
-  for (const _ in assignment.labels) {
-    order.labels = assignment.labels
-    break
-  }
-  if (assignment.resultAddress !== '') order.resultAddress = assignment.resultAddress
-  if (assignment.wantAdditionalResult) order.wantAdditionalResult = true
-  if (assignment.additionalResultAddress !== '') {
-    order.additionalResultAddress = assignment.additionalResultAddress
-  }
-  if (assignment.attemptDeadline !== undefined) {
-    order.deadlineMs = Math.round(msFrom(assignment.attemptDeadline))
+  const order: Always & Record<string, unknown> = always(assignment)
+  for (const [name, from] of RARE_FIELDS) {
+    const value = from(assignment)
+    if (value !== undefined) order[name] = value
   }
   return order
+}
+
+function hasEntries(labels: Record<string, string>): boolean {
+  for (const _ in labels) return true
+  return false
 }
 
 function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params'] {
