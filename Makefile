@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil fuzz bench bench-history bench-floods bench-values bench-idle clean
+.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -77,6 +77,9 @@ bench-floods: setup servers ## Measure an ordinary job beside the floods of anot
 
 bench-values: setup ## Measure reusable values
 	@node bench/values/main.ts
+
+bench-identity: setup servers ## Measure the hot path with tokens and TLS beside without
+	@node bench/identity/main.ts
 
 bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts

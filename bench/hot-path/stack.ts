@@ -17,12 +17,18 @@ const SERVING = /"address":"([^"]+)".*serving gRPC/
 const profile = process.env.BENCH_PROFILE
 const nodeOptions = profile && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` }
 
-export async function startStack(): Promise<Stack> {
+/** `env` is for both services. */
+export async function startStack(env: NodeJS.ProcessEnv = {}): Promise<Stack> {
   const stack = new AsyncDisposableStack()
   const postgres = stack.use(await startPostgres())
   const nats = stack.use(await startNats())
   const jobsDatabaseUrl = await postgres.createDatabase()
-  const common = { ...nodeOptions, OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info' }
+  const common = {
+    ...nodeOptions,
+    ...env,
+    OFFSTAGE_NATS_URL: nats.url,
+    OFFSTAGE_LOG_LEVEL: 'info',
+  }
   const scheduler = stack.use(
     await spawnProcess({
       main: new URL('../../services/scheduler/src/main.ts', import.meta.url),

@@ -15,7 +15,7 @@ afterAll(() => postgres[Symbol.asyncDispose]())
 const CONFIG = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
 
 /** Two replicas, an executor at the first, and a job of alice that runs there. */
-async function setup(options: Parameters<typeof tokensOver>[1] = {}) {
+async function setup(options: Parameters<typeof tokensOver>[1] & { privileged?: boolean } = {}) {
   const it = new AsyncDisposableStack()
   const url = await postgres.createDatabase()
   const replica = async () => {
@@ -25,7 +25,9 @@ async function setup(options: Parameters<typeof tokensOver>[1] = {}) {
     return { ...bundle, ...tokens, address: bundle.scheduler.address }
   }
   const [here, there] = [await replica(), await replica()]
-  const executor = it.use(await attachExecutor(here.address))
+  const { privileged = false } = options
+  const definitions = [{ name: 'test.job', privileged }]
+  const executor = it.use(await attachExecutor(here.address, { definitions }))
   const { jobId } = await here.as('alice').start({ method: 'test.job' })
   const [{ attempt = 0 } = {}] = await executor.assigned(1)
   const ref = { jobId, attempt }
@@ -93,6 +95,17 @@ test('who brings the token is the owner of the job, a plain user, in its namespa
   }
   const foreign = await it.here.as('bob').start({ method: 'test.job' })
   expect(await reasonOf(it.calls(it.there.address, token).get(foreign.jobId))).toBe('JOB_NOT_FOUND')
+})
+
+test('of a privileged method it acts as a service, for the same user, until the method says otherwise', async () => {
+  await using it = await setup({ privileged: true })
+  const said = async () => decodeJwt(await it.issue())
+  expect(await said()).toMatchObject({ sub: 'alice', namespace: 'default', roles: ['service'] })
+  const token = await it.issue()
+  const { job: child } = await it.calls(it.there.address, token).start({ method: 'test.job' })
+  expect(await it.here.jobs.get(child?.jobId ?? '')).toMatchObject({ owner: 'alice' })
+  await using _plain = await attachExecutor(it.here.address)
+  expect(await said()).toMatchObject({ sub: 'alice', roles: ['user'] })
 })
 
 test('its children are below the job of the token, whatever else is its owner’s', async () => {

@@ -1,12 +1,15 @@
 /** What the contract promises of reading jobs: views, pages, and a watch for callers that cannot stream requests. */
 import { randomUUID } from 'node:crypto'
+import { pageTokenAt } from '@offstage/kit/grpc'
 import * as proto from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { ask } from './testing/ask.ts'
 import { complete, type Draft } from './testing/draft.ts'
+import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
+import { openWatch } from './testing/watch.ts'
 
 const { JOB_VIEW_BASIC, JOB_VIEW_FULL } = proto.JobView
 const params = {
@@ -58,6 +61,53 @@ test('messages come page by page, and a token of another job is refused', async 
   const other = await it.jobs.start({ method: 'test.job' })
   await expect(page({ pageToken, jobId: other.jobId })).rejects.toThrow('does not belong')
   await expect(page({ pageToken, afterSequence: 1 })).rejects.toThrow('does not belong')
+})
+
+test('what is no position of a page, or of a watch, is refused by its name', async () => {
+  await using it = await start()
+  await using _ = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start({ method: 'test.job' })
+  const messages = (draft: Draft<proto.ListJobMessagesRequest>) =>
+    ask(it.jobs.raw, it.jobs.raw.listJobMessages, proto.ListJobMessagesRequest, { jobId, ...draft })
+  for (const position of ['99999999999', '-5', '1e3', '']) {
+    const pageToken = pageTokenAt(position, ['messages', 'default', jobId, 0])
+    await expect(messages({ pageToken }), position).rejects.toThrow('page_token does not belong')
+  }
+  using namespaces = connectNamespaces(it.address)
+  for (const position of ['a\0b', 'x'.repeat(500)]) {
+    const pageToken = pageTokenAt(position, ['methods', 'default'])
+    await expect(namespaces.listMethods({ pageToken })).rejects.toThrow(
+      'page_token does not belong',
+    )
+  }
+  expect((await messages({ afterSequence: 2 ** 31 - 1 })).messages).toEqual([])
+  await expect(messages({ afterSequence: -1 })).rejects.toThrow('after_sequence must be 0 or more')
+  using watch = openWatch(it.jobs.raw)
+  watch.say({ add: [{ jobId, afterSequence: -1 }] })
+  await until(() => watch.ended)
+  expect(watch.error?.details).toBe('add[0].after_sequence must be 0 or more')
+})
+
+test('a duration that is none, and a backoff that is no number, are refused, naming the field', async () => {
+  await using it = await start()
+  await using _ = await attachExecutor(it.address)
+  const begin = (spec: Draft<proto.JobSpec>) => it.jobs.start({ method: 'test.job', ...spec })
+  for (const delay of [
+    { seconds: 1n, nanos: -5 },
+    { seconds: 1n, nanos: 1_999_999_999 },
+  ]) {
+    await expect(begin({ delay })).rejects.toThrow('delay must be')
+    await expect(begin({ deadlines: { queue: delay } })).rejects.toThrow('deadlines.queue must be')
+    await expect(
+      ask(it.jobs.raw, it.jobs.raw.waitJobs, proto.WaitJobsRequest, {
+        jobIds: [randomUUID()],
+        timeout: delay,
+      }),
+    ).rejects.toThrow('timeout must be')
+  }
+  await expect(begin({ retryPolicy: { backoffMultiplier: Number.NaN } })).rejects.toThrow(
+    'retry_policy.backoff_multiplier must be',
+  )
 })
 
 test('following jobs tells all that happens to them, and ends with the last of them', async () => {

@@ -1,216 +1,42 @@
 /** What the scheduler needs from outside, and the shapes that pass there. */
 
 import type { Act, ActBy } from './domain/act.ts'
-import type { Circumstances } from './domain/gate.ts'
+import type { AttachedExecutor, Attachment } from './domain/attached-executor.ts'
+import type {
+  AttemptEnd,
+  AttemptKey,
+  AttemptSuccess,
+  CanceledJob,
+  CancelRequest,
+  ChangedJob,
+  ExistingJob,
+  MessageRecord,
+  NewJob,
+  OpenCancel,
+  ProgressRecord,
+  QueueRef,
+  TakenJobs,
+} from './domain/held-job.ts'
 import type { JobId } from './domain/ids.ts'
 import type {
   Completion,
   Job,
   JobAttempt,
-  JobError,
   JobMessage,
   JobStanding,
-  JobView,
   Progress,
 } from './domain/job.ts'
-import type { JobKind } from './domain/job-kind.ts'
+import type {
+  JobCircumstances,
+  JobCount,
+  JobDimension,
+  JobFilter,
+  JobPage,
+} from './domain/job-query.ts'
 import type { JobState } from './domain/job-state.ts'
-import type { Lane, SlotLane } from './domain/lane.ts'
-import type { MethodDefinition, MethodTerms } from './domain/method-definition.ts'
-import type { Severity } from './domain/severity.ts'
-import type { JobContent, Payload, StartCommand } from './domain/start-command.ts'
-
-/** A start with the id it will have and, for eager dispatch, the attachment that will run it. */
-export interface NewJob {
-  readonly id: string
-  readonly command: StartCommand
-  readonly lane: Lane
-  /** Inserted as running here; undefined: queued. */
-  readonly attachmentId: string | undefined
-}
-
-/** The unfinished or remembered job a start ran into. */
-export interface ExistingJob extends JobStanding {
-  readonly method: string
-  readonly key: string
-  readonly params: Payload
-  readonly ageMs: number
-  /** Why it stands in the way. */
-  readonly by: 'request-id' | 'key'
-}
-
-/** Names an attempt the way writes are fenced: a write for any other than the present one changes nothing. */
-export interface AttemptKey {
-  readonly jobId: string
-  readonly attachmentId: string
-  readonly attempt: number
-}
-
-/** All an executor and the end of an attempt need of a running job. */
-export interface RunningJob extends JobContent {
-  readonly id: string
-  readonly attempt: number
-  readonly failures: number
-}
-
-export interface ClaimedJob extends RunningJob {
-  readonly attachmentId: string
-}
-
-/** A job of which this release cannot read what is stored. */
-export interface UnreadableJob extends AttemptKey {
-  /** What cannot be read, in words. */
-  readonly fault: string
-}
-
-/** Jobs that are with an attachment from now on: those that cannot be read stop none of the others. */
-export interface TakenJobs {
-  readonly jobs: readonly ClaimedJob[]
-  readonly unreadable: readonly UnreadableJob[]
-}
-
-/** How an attempt that did not simply succeed leaves its state. */
-export interface AttemptEnd extends AttemptKey {
-  readonly state: JobState
-  readonly result: Payload | undefined
-  readonly additionalResult: Payload | undefined
-  readonly error: JobError | undefined
-  /** For a retry: the pause before the next attempt. */
-  readonly backoffMs: number
-  /** For a cancel: the handler was never called. Default false. */
-  readonly neverStarted?: boolean
-}
-
-export interface AttemptSuccess extends AttemptKey {
-  /** JSON, at most 64 KiB; undefined for a procedure. Everything else goes through AttemptEnd. */
-  readonly result: Uint8Array | undefined
-}
-
-/** A job whose state a write changed. */
-export interface ChangedJob extends JobStanding {
-  readonly method: string
-  readonly key: string
-  /** W3C trace context; empty for none. */
-  readonly traceparent: string
-}
-
-/** A job with what may be in its way. */
-export interface JobCircumstances {
-  readonly id: string
-  readonly namespace: string
-  readonly owner: string
-  readonly method: string
-  readonly state: JobState
-  /** It runs in, by its own word or its method's. */
-  readonly lane: Lane
-  /** In its queue, counted up to 10,000. */
-  readonly ahead: number
-  readonly circumstances: Circumstances
-}
-
-export interface JobFilter {
-  readonly states: readonly JobState[]
-  readonly methods: readonly string[]
-  readonly key: string
-  readonly owner: string
-  readonly kinds: readonly JobKind[]
-  readonly parentId: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly createdFrom: Date | undefined
-  readonly createdBefore: Date | undefined
-}
-
-/** What jobs are counted by. */
-export type JobDimension = 'state' | 'method' | 'createMinute'
-
-/** How many jobs have these values; undefined where they are not counted by. */
-export interface JobCount {
-  readonly state: JobState | undefined
-  readonly method: string | undefined
-  /** Its beginning. */
-  readonly createMinute: Date | undefined
-  readonly count: number
-}
-
-export interface JobPage {
-  readonly size: number
-  /** Goes on below this id. */
-  readonly before: string | undefined
-  readonly view: JobView
-}
-
-export interface CancelRequest {
-  readonly namespace: string
-  readonly jobId: string
-  /** Only a job of this owner; undefined: of any. */
-  readonly owner: string | undefined
-  /** Recorded where it takes in jobs of others. */
-  readonly by: ActBy
-  readonly reason: string
-  readonly graceMs: number
-  /** Added to the grace: how long a dead executor can hold up the end. */
-  readonly leaseMs: number
-  readonly cascade: boolean
-}
-
-export interface CanceledJob extends ChangedJob {
-  readonly attachmentId: string
-  readonly attempt: number
-}
-
-export interface Attachment {
-  readonly id: string
-  /** By which its executor and readers know the session. */
-  readonly sessionId: string
-  /** By which it is told from others, of strangers who took its id too. */
-  readonly sessionKey: string
-  /** Of the session its executor has given up for this one, not being lost itself. */
-  readonly lostSessionKey: string | undefined
-  readonly namespace: string
-  readonly name: string
-  readonly scheduler: string
-  readonly software: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly lanes: readonly { readonly lane: SlotLane; readonly slots: number }[]
-  /** Names of the methods it runs. */
-  readonly methods: readonly string[]
-}
-
-/** An executor session whose lease has not run out. */
-export interface AttachedExecutor {
-  readonly sessionId: string
-  readonly sessionKey: string
-  readonly name: string
-  readonly software: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly scheduler: string
-  readonly lanes: readonly {
-    readonly lane: SlotLane
-    readonly slots: number
-    readonly used: number
-  }[]
-  readonly methods: readonly string[]
-  readonly attachTime: Date
-  /** Nothing has been heard of it for a lease. */
-  readonly inDoubt: boolean
-  readonly draining: boolean
-}
-
-export interface ProgressRecord extends AttemptKey {
-  readonly progress: Progress
-}
-
-export interface MessageRecord extends AttemptKey {
-  readonly number: number
-  readonly severity: Severity
-  readonly text: string
-  readonly extra: Record<string, unknown> | undefined
-}
-
-export interface QueueRef {
-  readonly method: string
-  readonly lane: Lane
-}
+import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
+import type { MethodDefinition } from './domain/method-definition.ts'
+import type { StartCommand } from './domain/start-command.ts'
 
 /**
  * The truth about jobs. Every write is one statement for many jobs, conditional on the state it
@@ -288,11 +114,6 @@ export interface SweepStore {
   heldBy(attachmentIds: readonly string[]): Promise<AttemptKey[]>
 }
 
-export interface OpenCancel extends AttemptKey {
-  readonly reason: string
-  readonly graceMs: number
-}
-
 export interface AttachmentStore {
   /**
    * Records a new attachment and moves over what its session still runs: `adopted` goes on under the new
@@ -356,23 +177,6 @@ export interface GateStore {
   readNamespace(namespace: string): Promise<{ readonly revision: number; readonly paused: boolean }>
 }
 
-/** What is stored of a method and cannot be read, in words. */
-export interface UnreadableMethod {
-  readonly unreadable: string
-}
-
-/** What starts need to know of a method. */
-export type FoundMethod = MethodTerms | UnreadableMethod
-
-/** A method as it was announced, and how it stands. */
-export interface KnownMethod {
-  readonly name: string
-  readonly definition: MethodDefinition | UnreadableMethod
-  readonly paused: boolean
-  /** Sessions with it that are attached. */
-  readonly executors: number
-}
-
 export interface MethodStore {
   announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void>
   /** The terms of each, or undefined where it was never announced. */
@@ -397,6 +201,8 @@ export interface AttemptRef {
 export interface JobOfAttempt {
   readonly owner: string
   readonly namespace: string
+  /** It was started as privileged, and its method says so still. */
+  readonly privileged: boolean
 }
 
 export interface HeldAttemptStore {

@@ -1,7 +1,8 @@
 /** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
-import type { AttemptRef, ExistingJob } from './ports.ts'
+import type { ExistingJob } from './domain/held-job.ts'
+import type { AttemptRef } from './ports.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
   const [first] = violations

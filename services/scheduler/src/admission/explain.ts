@@ -4,8 +4,9 @@ import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { laneNameOf } from '@offstage/proto/lanes'
 import { type Gate, gateOf, type Holders, type WaitCause } from '../domain/gate.ts'
 import type { JobId } from '../domain/ids.ts'
+import type { JobCircumstances } from '../domain/job-query.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
-import type { JobCircumstances, JobStore } from '../ports.ts'
+import type { JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 
 export interface Explanation {

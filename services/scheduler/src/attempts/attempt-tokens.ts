@@ -3,7 +3,8 @@
  * attempt; any replica makes them and verifies those of all.
  *
  * 1. A token is made only for the session that holds the attempt, as the database knows it at that moment.
- * 2. It says no more than the owner could do: as a user, in the namespace of the job.
+ * 2. It says no more than the owner could do: as a user, in the namespace of the job. Where the job's method is privileged it acts as a
+ *    service there; the user is still the owner (row J5).
  * 3. It is worth nothing once the attempt has ended, found out within `KEPT_MS`.
  */
 import { createAttemptVerifier, signAttemptToken } from '@offstage/kit/auth/attempts'
@@ -49,8 +50,9 @@ export function createAttemptTokens(options: AttemptTokensOptions): AttemptToken
     async issue(attempt, sessionKey) {
       const job = await store.findHeld(attempt, sessionKey)
       if (job === undefined) throw attemptNotHeld(attempt)
-      const { owner: user, namespace } = job
-      const grant = { ...attempt, user, namespace, roles: ['user'] as const }
+      const { owner: user, namespace, privileged } = job
+      const roles = privileged ? (['service'] as const) : (['user'] as const)
+      const grant = { ...attempt, user, namespace, roles }
       const { id, privateKey } = await keys.signer()
       return signAttemptToken(grant, { keyId: id, privateKey, lifeMs: tokenMs })
     },

@@ -13,7 +13,7 @@ const grant = { jobId: '00000000-0000-7000-8000-000000000000', attempt: 1 }
 /** Every attempt goes on, and is everybody's. */
 const store = {
   goOn: async (attempts: readonly unknown[]) => attempts.map(() => true),
-  findHeld: async () => ({ owner: 'alice', namespace: 'default' }),
+  findHeld: async () => ({ owner: 'alice', namespace: 'default', privileged: false }),
 }
 
 async function setup() {

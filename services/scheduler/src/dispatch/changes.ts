@@ -1,6 +1,6 @@
+import type { ChangedJob } from '../domain/held-job.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type { ChangedJob } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Backlog } from './backlog.ts'
 

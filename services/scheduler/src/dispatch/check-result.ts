@@ -6,8 +6,8 @@ import { isUtf8 } from 'node:buffer'
 import { addressFault, contentTypeFault } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptResult } from '../domain/attempt-result.ts'
+import type { RunningJob } from '../domain/held-job.ts'
 import type { Payload } from '../domain/start-command.ts'
-import type { RunningJob } from '../ports.ts'
 
 const SHA256_BYTES = 32
 

@@ -1,7 +1,8 @@
 /** Slots and queued jobs meet; what goes wrong in between gives the slots back (claims.ts). */
 import { expect, test } from 'vitest'
+import type { AttemptKey, ClaimedJob } from '../domain/held-job.ts'
 import { Attachments } from '../executors/attachments.ts'
-import type { AttemptKey, ClaimedJob, JobStore } from '../ports.ts'
+import type { JobStore } from '../ports.ts'
 import { attach, claimedJob, silentLog } from '../testing/attachment.ts'
 import { Backlog } from './backlog.ts'
 import { createClaims } from './claims.ts'

@@ -12,17 +12,17 @@
 import { isConnectionError } from '@offstage/kit/database'
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
 import type { Admission } from '../admission/admission.ts'
-import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
-import type { Attachment } from '../executors/attachment.ts'
-import type { Attachments } from '../executors/attachments.ts'
 import type {
   AttemptKey,
   ClaimedJob,
-  JobStore,
   QueueRef,
   TakenJobs,
   UnreadableJob,
-} from '../ports.ts'
+} from '../domain/held-job.ts'
+import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
+import type { Attachment } from '../executors/attachment.ts'
+import type { Attachments } from '../executors/attachments.ts'
+import type { JobStore } from '../ports.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 

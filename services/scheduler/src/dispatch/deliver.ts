@@ -1,6 +1,6 @@
 import type { Logger } from '@offstage/kit/telemetry'
+import type { AttemptKey, ClaimedJob } from '../domain/held-job.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import type { AttemptKey, ClaimedJob } from '../ports.ts'
 
 export interface DeliverOptions {
   readonly attachments: Attachments

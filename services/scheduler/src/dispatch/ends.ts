@@ -11,19 +11,19 @@
 import { sqlStateOf } from '@offstage/kit/database'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { AttemptResult } from '../domain/attempt-result.ts'
-import type { JobError, JobStanding } from '../domain/job.ts'
-import { isTerminal, JobState } from '../domain/job-state.ts'
-import { backoffMs } from '../domain/retry-policy.ts'
-import type { Attachment } from '../executors/attachment.ts'
 import type {
   AttemptEnd,
   AttemptKey,
   AttemptSuccess,
   ChangedJob,
-  JobStore,
   RunningJob,
   UnreadableJob,
-} from '../ports.ts'
+} from '../domain/held-job.ts'
+import type { JobError, JobStanding } from '../domain/job.ts'
+import { isTerminal, JobState } from '../domain/job-state.ts'
+import { backoffMs } from '../domain/retry-policy.ts'
+import type { Attachment } from '../executors/attachment.ts'
+import type { JobStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import { isDataError, persist } from '../statements/persist.ts'

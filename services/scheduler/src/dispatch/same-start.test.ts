@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
+import type { ExistingJob } from '../domain/held-job.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Payload, StartCommand } from '../domain/start-command.ts'
-import type { ExistingJob } from '../ports.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { isSameStart } from './same-start.ts'
 

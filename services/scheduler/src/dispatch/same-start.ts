@@ -1,7 +1,7 @@
 /** Whether a start under a request id that is known asks for the job it created (row J19). */
 import { createHash } from 'node:crypto'
+import type { ExistingJob } from '../domain/held-job.ts'
 import type { Payload, StartCommand } from '../domain/start-command.ts'
-import type { ExistingJob } from '../ports.ts'
 
 export function isSameStart(existing: ExistingJob, command: StartCommand): boolean {
   return (

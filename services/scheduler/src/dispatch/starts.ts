@@ -14,11 +14,12 @@ import { isConnectionError } from '@offstage/kit/database'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
 import { gateOf } from '../domain/gate.ts'
+import type { AttemptKey, ClaimedJob, NewJob } from '../domain/held-job.ts'
 import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { Attachments, Reservation } from '../executors/attachments.ts'
-import type { AttemptKey, ClaimedJob, JobStore, NewJob } from '../ports.ts'
+import type { JobStore } from '../ports.ts'
 import {
   conflictUnresolved,
   keyTaken,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { RunningJob } from '../ports.ts'
+import type { RunningJob } from '../domain/held-job.ts'
 import { Attachment, type Outgoing } from './attachment.ts'
 
 function attached() {

@@ -14,9 +14,9 @@
 import assert from 'node:assert/strict'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
+import type { RunningJob } from '../domain/held-job.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
-import type { RunningJob } from '../ports.ts'
 import type { SessionKey } from './session-key.ts'
 
 /** The slots of a lane it has. */

@@ -1,5 +1,5 @@
 import type { AttemptResult } from '../domain/attempt-result.ts'
-import type { AttemptKey, ChangedJob, UnreadableJob } from '../ports.ts'
+import type { AttemptKey, ChangedJob, UnreadableJob } from '../domain/held-job.ts'
 import type { Attachment, Credit } from './attachment.ts'
 
 /** Takes in what executors say and bring. Dispatch is it, which knows executors, while they do not know dispatch. */

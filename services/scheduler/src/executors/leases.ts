@@ -12,7 +12,8 @@
  */
 import { composeServices, createLoop, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { AttachmentStore, ChangedJob, LeaseStore } from '../ports.ts'
+import type { ChangedJob } from '../domain/held-job.ts'
+import type { AttachmentStore, LeaseStore } from '../ports.ts'
 import type { Attachments } from './attachments.ts'
 import { createLeaseRounds, leaseTerms } from './lease-rounds.ts'
 

@@ -9,8 +9,9 @@
  *  3. What was announced elsewhere is known here after one `refresh` at most.
  */
 
+import type { FoundMethod } from '../domain/known-method.ts'
 import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
-import type { FoundMethod, MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 

@@ -1,7 +1,8 @@
 /** What executors report about running attempts (rows J11, J15): recorded in batches, then hinted at. */
 
+import type { AttemptKey, MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type { AttemptKey, JobStore, MessageRecord, ProgressRecord } from '../ports.ts'
+import type { JobStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import { isDataError, persist } from '../statements/persist.ts'

@@ -9,7 +9,8 @@
  *     late arrives in between.
  *  2. After a loss the looks go on for longer than a statement can run.
  */
-import type { AttemptKey, SweepStore } from '../ports.ts'
+import type { AttemptKey } from '../domain/held-job.ts'
+import type { SweepStore } from '../ports.ts'
 import type { Attachments } from './attachments.ts'
 
 export interface StraysOptions {

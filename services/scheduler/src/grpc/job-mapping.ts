@@ -22,10 +22,10 @@ import type {
   Progress,
 } from '../domain/job.ts'
 import { isJobKind } from '../domain/job-kind.ts'
+import type { JobCount, JobDimension, JobFilter } from '../domain/job-query.ts'
 import { isJobState } from '../domain/job-state.ts'
 import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
-import type { JobCount, JobDimension, JobFilter } from '../ports.ts'
 import { invalidField, invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
 import { payloadTo, retryTo } from './mapping.ts'

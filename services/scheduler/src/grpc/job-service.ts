@@ -18,7 +18,7 @@ import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import * as map from './job-mapping.ts'
-import { boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
+import { afterSequenceFrom, boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
 import type { ReadingTurns } from './reading-turns.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
@@ -154,7 +154,8 @@ export function jobService(
     listJobMessages: unary(
       'jobs.read',
       async (request: proto.ListJobMessagesRequest, context) => {
-        const { afterSequence: after, pageToken: token } = request
+        const { pageToken: token } = request
+        const after = afterSequenceFrom(request.afterSequence, 'after_sequence')
         const { messages, ...page } = await use.findJobs.messages(
           callerOf(context),
           namespaceFor(context.actor, request.namespace),

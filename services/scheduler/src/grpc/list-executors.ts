@@ -9,8 +9,9 @@ import {
 } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
+import type { AttachedExecutor } from '../domain/attached-executor.ts'
 import { isJobId } from '../domain/ids.ts'
-import type { AttachedExecutor, AttachmentStore } from '../ports.ts'
+import type { AttachmentStore } from '../ports.ts'
 import { namespaceFor, pageSizeFrom } from './mapping.ts'
 
 /** The executors of all replicas: they are stored with their attachments. */

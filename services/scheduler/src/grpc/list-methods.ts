@@ -1,12 +1,20 @@
 import type { handleUnaryCall } from '@grpc/grpc-js'
 import { type Actor, may, mayForOthers } from '@offstage/kit/auth'
 import type { Turns } from '@offstage/kit/fairness'
-import { type Guarded, pageTokenAt, positionFrom, unary } from '@offstage/kit/grpc'
+import {
+  type Guarded,
+  pageTokenAt,
+  pageTokenInvalid,
+  positionFrom,
+  unary,
+} from '@offstage/kit/grpc'
 import { durationFrom } from '@offstage/proto/durations'
+import { methodFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
+import type { KnownMethod } from '../domain/known-method.ts'
 import { mayStart } from '../jobs/may-start.ts'
-import type { KnownMethod, MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports.ts'
 import { namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 
 /** The methods executors have announced, those of executors that are gone too. */
@@ -21,6 +29,7 @@ export function listMethods(
       const size = pageSizeFrom(request.pageSize, 50)
       const listing = ['methods', namespace]
       const after = positionFrom(request.pageToken, listing) ?? ''
+      if (after !== '' && methodFault(after) !== undefined) throw pageTokenInvalid()
       const found = await store.list(namespace, { size: size + 1, after })
       const page = found.slice(0, Math.min(size, countFitting(found, methodBytes)))
       const more = found.length > page.length

@@ -64,7 +64,8 @@ export function retryFrom(policy: proto.RetryPolicy | undefined): RetryPolicy | 
   return {
     maxAttempts: policy.maxAttempts || defaults.maxAttempts,
     initialBackoffMs,
-    backoffMultiplier: policy.backoffMultiplier || defaults.backoffMultiplier,
+    backoffMultiplier:
+      policy.backoffMultiplier === 0 ? defaults.backoffMultiplier : policy.backoffMultiplier,
     backoffMsMax: msFrom(policy.maxBackoff) ?? backoffMsMaxDefault(initialBackoffMs),
     jitter: policy.jitter ?? defaults.jitter,
   }
@@ -80,6 +81,11 @@ export function retryTo(policy: RetryPolicy | undefined): proto.RetryPolicy | un
       jitter: policy.jitter,
     }
   )
+}
+
+export function afterSequenceFrom(sequence: number, field: string): number {
+  if (sequence >= 0) return sequence
+  throw invalidField(field, 'must be 0 or more')
 }
 
 export function pageSizeFrom(size: number, fallback: number): number {

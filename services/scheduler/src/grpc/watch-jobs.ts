@@ -7,6 +7,7 @@ import { completionBytes, messageBytes, progressBytes } from '../domain/wire-siz
 import { invalidField } from '../refusals.ts'
 import { JOBS_PER_READ_MAX, type JobWatch, type WatchEvent } from '../waits/job-watch.ts'
 import { watchEventTo } from './job-mapping.ts'
+import { afterSequenceFrom } from './mapping.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** An event that carries nothing but a state. */
@@ -119,6 +120,6 @@ function addTargets(watch: JobWatch, field: string, targets: readonly proto.Watc
     if (!isJobId(jobId)) {
       throw invalidField(`${field}[${index}].job_id`, 'must be a job id, a lower-case UUID')
     }
-    watch.add(jobId, afterSequence)
+    watch.add(jobId, afterSequenceFrom(afterSequence, `${field}[${index}].after_sequence`))
   }
 }

@@ -2,11 +2,12 @@
 
 import { mayForOthers } from '@offstage/kit/auth'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { ChangedJob } from '../domain/held-job.ts'
 import type { JobId } from '../domain/ids.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import type { ChangedJob, JobStore } from '../ports.ts'
+import type { JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Caller } from './caller.ts'

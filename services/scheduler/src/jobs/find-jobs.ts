@@ -5,8 +5,9 @@ import { countFitting } from '../domain/answer-size.ts'
 import { jobSeen, messageSeen, standingSeen } from '../domain/hidden-payload.ts'
 import { isJobId, type JobId } from '../domain/ids.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
+import type { JobCount, JobDimension, JobFilter } from '../domain/job-query.ts'
 import { jobBytes, messageBytes } from '../domain/wire-size.ts'
-import type { JobCount, JobDimension, JobFilter, JobStore } from '../ports.ts'
+import type { JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
@@ -42,6 +43,10 @@ export interface FindJobs {
     page: { after: number; size: number; token: string },
   ): Promise<{ messages: JobMessage[]; nextPageToken: string; payloadHidden?: true }>
 }
+
+/** Of a message. */
+const SEQUENCE_MAX = 2 ** 31 - 1
+const DIGITS = /^\d+$/
 
 /** What fits into one answer, with the longest names of methods. */
 const COUNTS_MAX = 10_000
@@ -144,8 +149,10 @@ export function createFindJobs(options: {
       const job = await find(caller, namespace, jobId)
       const sight = sightOf(caller, job)
       const listing = ['messages', namespace, jobId, after]
-      const from = Number(positionFrom(token, listing) ?? after)
-      if (!Number.isSafeInteger(from)) throw pageTokenInvalid()
+      const position = positionFrom(token, listing)
+      const from = position === undefined ? after : Number(position)
+      const isSequence = from <= SEQUENCE_MAX && (position === undefined || DIGITS.test(position))
+      if (!isSequence) throw pageTokenInvalid()
       const messages = await store.readMessages(jobId, from, size + 1)
       const page = messages.slice(0, Math.min(size, countFitting(messages, messageBytes)))
       if (page.length > 0) await recordReads(caller, namespace, [job])

@@ -1,6 +1,8 @@
 import type { Database, Queryable } from '@offstage/kit/database'
+import type { Attachment } from '../domain/attached-executor.ts'
+import type { ChangedJob, TakenJobs } from '../domain/held-job.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { Attachment, AttachmentStore, ChangedJob, TakenJobs } from '../ports.ts'
+import type { AttachmentStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import {

@@ -10,8 +10,8 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import { actOn } from '../domain/act.ts'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { CanceledJob, CancelRequest, OpenCancel } from '../domain/held-job.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { CanceledJob, CancelRequest, OpenCancel } from '../ports.ts'
 import { recordAct } from './acts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 

@@ -1,6 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
+import type { QueueRef, TakenJobs } from '../domain/held-job.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
-import type { QueueRef, TakenJobs } from '../ports.ts'
 import { GATES_HELD, isOpen } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 

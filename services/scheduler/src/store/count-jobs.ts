@@ -1,7 +1,7 @@
 /** Counts of jobs. They look at every job the filter selects, so they have the time limit of listings. */
 import type { Database } from '@offstage/kit/database'
+import type { JobCount, JobDimension, JobFilter } from '../domain/job-query.ts'
 import type { JobState } from '../domain/job-state.ts'
-import type { JobCount, JobDimension, JobFilter } from '../ports.ts'
 import { FILTER, filterValues, withinTime } from './job-filter.ts'
 
 const COLUMNS: Readonly<Record<JobDimension, string>> = {

@@ -6,9 +6,9 @@
  */
 import type { Queryable } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../domain/held-job.ts'
 import type { Completion } from '../domain/job.ts'
 import { JobState, leaving, TRANSITIONS, type Transition } from '../domain/job-state.ts'
-import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../ports.ts'
 import { additionalToJson } from './additional-result-codec.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import { errorToJson } from './job-error-codec.ts'

@@ -1,9 +1,9 @@
 /** What may hold a job back, as the database has it: read for explanations only. */
 import type { Queryable } from '@offstage/kit/database'
 import type { Circumstances, Gate, Holders } from '../domain/gate.ts'
+import type { JobCircumstances } from '../domain/job-query.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
-import type { JobCircumstances } from '../ports.ts'
 import { readPause } from './gates.ts'
 import { LANE_OF_JOB } from './methods.ts'
 

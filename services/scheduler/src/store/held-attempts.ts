@@ -17,7 +17,9 @@ const GOING_ON = {
 const HOLDER = {
   name: 'read_attempt_holder',
   text: `
-    SELECT j.owner, j.namespace ${HELD}
+    SELECT j.owner, j.namespace, coalesce((j.options->>'privileged')::boolean AND (
+      SELECT (m.definition->>'privileged')::boolean FROM offstage.methods m
+      WHERE m.namespace = j.namespace AND m.name = j.method), false) AS privileged ${HELD}
       AND j.id = $1::uuid AND j.attempt = $2::int AND a.session_key = $3::uuid`,
 }
 

@@ -1,8 +1,8 @@
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { NewJob } from '../domain/held-job.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
-import type { NewJob } from '../ports.ts'
 import { gatesMoved } from './gates.ts'
 import { COMMON, DIRECTIONS, firstState, RARE } from './start-columns.ts'
 

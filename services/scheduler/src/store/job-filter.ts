@@ -1,6 +1,6 @@
 /** The jobs a filter selects, for statements that may have to look at very many: they are given up after a time limit. */
 import { type Database, type Queryable, sqlStateOf } from '@offstage/kit/database'
-import type { JobFilter } from '../ports.ts'
+import type { JobFilter } from '../domain/job-query.ts'
 
 const LIMIT_MS = 5_000
 const QUERY_CANCELED = '57014'

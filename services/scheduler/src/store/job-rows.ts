@@ -1,8 +1,9 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
+
+import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../domain/held-job.ts'
 import type { Completion, Job, JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
 import type { Payload } from '../domain/start-command.ts'
-import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../ports.ts'
 import { additionalFromStored } from './additional-result-codec.ts'
 import { columnsOf, type RowOf } from './job-columns.ts'
 import { errorFromStored } from './job-error-codec.ts'

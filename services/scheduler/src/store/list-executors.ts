@@ -1,7 +1,7 @@
 import type { Queryable } from '@offstage/kit/database'
+import type { AttachedExecutor } from '../domain/attached-executor.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { SlotLane } from '../domain/lane.ts'
-import type { AttachedExecutor } from '../ports.ts'
 import { labelsFromStored } from './labels-codec.ts'
 import { LANE_OF_JOB } from './methods.ts'
 import { readWhatCan } from './stored-shape.ts'

@@ -1,7 +1,7 @@
 import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { afterAll, expect, test } from 'vitest'
-import type { JobFilter } from '../ports.ts'
+import type { JobFilter } from '../domain/job-query.ts'
 import { migrateJobs } from './job-store.ts'
 import { listJobs } from './list-jobs.ts'
 

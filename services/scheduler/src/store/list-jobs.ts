@@ -10,7 +10,7 @@
  */
 import type { Database } from '@offstage/kit/database'
 import type { Job } from '../domain/job.ts'
-import type { JobFilter, JobPage } from '../ports.ts'
+import type { JobFilter, JobPage } from '../domain/job-query.ts'
 import { FILTER, filterValues, withinTime } from './job-filter.ts'
 import { FULL_JOB_COLUMNS, JOB_COLUMNS, type JobRow, jobFromRow } from './job-rows.ts'
 

@@ -1,5 +1,5 @@
 import type { Queryable } from '@offstage/kit/database'
-import type { KnownMethod } from '../ports.ts'
+import type { KnownMethod } from '../domain/known-method.ts'
 import { definitionFromStored } from './method-definition-codec.ts'
 import { readWhatCan } from './stored-shape.ts'
 

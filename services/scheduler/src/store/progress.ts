@@ -1,9 +1,9 @@
 /** Progress and messages of running attempts (row J15), fenced like every word of an executor. */
 import type { Queryable } from '@offstage/kit/database'
+import type { AttemptKey, MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { JobMessage, Progress } from '../domain/job.ts'
 import { leaving } from '../domain/job-state.ts'
 import type { Severity } from '../domain/severity.ts'
-import type { AttemptKey, MessageRecord, ProgressRecord } from '../ports.ts'
 import { FENCE } from './end-attempts.ts'
 
 const HELD = `${FENCE} AND ${leaving('fail', 'j.state')}`

@@ -1,8 +1,8 @@
 import type { Queryable } from '@offstage/kit/database'
+import type { ExistingJob, NewJob } from '../domain/held-job.ts'
 import type { Job, JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Payload, StartCommand } from '../domain/start-command.ts'
-import type { ExistingJob, NewJob } from '../ports.ts'
 import {
   FULL_JOB_COLUMNS,
   type JobRow,

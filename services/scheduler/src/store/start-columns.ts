@@ -1,8 +1,8 @@
 /** What a start writes, each column in one line: what the statements insert and what is sent to them follow from it. */
 
+import type { NewJob } from '../domain/held-job.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS } from '../domain/job-state.ts'
-import type { NewJob } from '../ports.ts'
 import { storedOptions } from './job-options-codec.ts'
 
 interface CommonColumn {

@@ -1,8 +1,8 @@
 /** What the sweeps behind the hints change; bounded by a limit, safe to run on every replica at once. */
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { AttemptKey, ChangedJob } from '../domain/held-job.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { AttemptKey, ChangedJob } from '../ports.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
 import { errorInSql } from './job-error-codec.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'

@@ -1,11 +1,11 @@
 /** An executor as the parts of dispatch see it: its attachment, and what was sent to it. */
 import { randomUUID } from 'node:crypto'
 import { createLogger } from '@offstage/kit/telemetry'
+import type { ChangedJob, ClaimedJob, RunningJob } from '../domain/held-job.ts'
 import { Lane, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { Attachment, type Outgoing } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import type { ChangedJob, ClaimedJob, RunningJob } from '../ports.ts'
 
 export const silentLog = createLogger({ name: 'test', level: 'silent' })
 

@@ -1,11 +1,12 @@
 /** All that is swept, each an entry: what hints and events have missed, and what only time brings about. */
 import type { Sweep } from '@offstage/kit/lifecycle'
 import type { Dispatch } from '../dispatch/dispatch.ts'
+import type { ChangedJob } from '../domain/held-job.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
-import type { ActStore, ChangedJob, JobStore, SweepStore } from '../ports.ts'
+import type { ActStore, JobStore, SweepStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { readAwaited } from '../waits/wait-sweep.ts'
 

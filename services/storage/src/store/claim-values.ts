@@ -4,7 +4,7 @@
  */
 import type { Queryable } from '@offstage/kit/database'
 import type { Address } from '../domain/identifier.ts'
-import type { Claim } from '../ports.ts'
+import type { Claim } from '../domain/put.ts'
 import {
   type BytesRow,
   bytesFromRow,

@@ -5,8 +5,9 @@
  */
 import type { Queryable, Statement } from '@offstage/kit/database'
 import type { Address, UploadId } from '../domain/identifier.ts'
+import type { FinishedPut, PutCommand, PutRequest } from '../domain/put.ts'
 import type { StoredValue } from '../domain/temp-value.ts'
-import type { FinishedPut, FinishedUpload, PutCommand, PutRequest } from '../ports.ts'
+import type { FinishedUpload } from '../ports.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
 
 const SNAPSHOT_COLUMNS = `address, namespace, owner, scope, expire_time, create_time, version, size,

@@ -2,8 +2,9 @@ import type { Queryable } from '@offstage/kit/database'
 import type { Address } from '../domain/identifier.ts'
 import type { Usage } from '../domain/limits.ts'
 import type { PageCursor } from '../domain/page-cursor.ts'
+import type { ListQuery } from '../domain/put.ts'
 import type { TempValue } from '../domain/temp-value.ts'
-import type { ListQuery, ValueStore } from '../ports.ts'
+import type { ValueStore } from '../ports.ts'
 import {
   type BytesRow,
   bytesFromRow,

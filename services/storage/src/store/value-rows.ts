@@ -1,6 +1,6 @@
 import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
+import type { StoredBytes } from '../domain/put.ts'
 import type { TempValue } from '../domain/temp-value.ts'
-import type { StoredBytes } from '../ports.ts'
 
 /** All but the bytes. */
 export const VALUE_COLUMNS = `address, namespace, owner, scope, expire_time, create_time, version, size,

@@ -10,10 +10,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Actor } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
+import type { Claim } from '../domain/put.ts'
 import type { ReadPart, StoredValue } from '../domain/temp-value.ts'
 import { keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
-import type { Claim, StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import {
   bytesDamaged,
   nothingPutYet,

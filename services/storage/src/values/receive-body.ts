@@ -10,7 +10,8 @@ import {
   faultOfWhole,
 } from '../domain/body-check.ts'
 import { INLINE_BYTES_MAX } from '../domain/limits.ts'
-import type { BlobStore, BlobWriter, Body, StorageParts } from '../ports.ts'
+import type { Body } from '../domain/put.ts'
+import type { BlobStore, BlobWriter, StorageParts } from '../ports.ts'
 import { noRoom, refusalFromBody } from '../refusals.ts'
 import type { PutBody } from './put-parts.ts'
 

@@ -2,8 +2,9 @@
 import { type Actor, actingFor, mayTouch } from '@offstage/kit/auth'
 import { parseNamespace } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, REQUEST_KEPT_MS } from '../domain/limits.ts'
+import type { FinishedPut, PutCommand } from '../domain/put.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
-import type { FinishedPut, PutCommand, StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports.ts'
 import { requestIdReused } from '../refusals.ts'
 
 /** Undefined: the put has no request id, or the actor may not put for the owner it names. */

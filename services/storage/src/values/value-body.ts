@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { isSound, PART_BYTES } from '../blobs/part-sums.ts'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
+import type { StoredBytes } from '../domain/put.ts'
 import type { StoredValue } from '../domain/temp-value.ts'
-import type { BlobReader, BlobStore, StoredBytes } from '../ports.ts'
+import type { BlobReader, BlobStore } from '../ports.ts'
 import { bytesDamaged } from '../refusals.ts'
 
 /** The bytes of one version of a value, held open: replacing or deleting the value does not touch them. */

@@ -369,7 +369,7 @@ export interface JobSpec {
     | undefined;
   /** At most one unfinished job has a (namespace, method, key) (row J4). At most 200 characters; empty: no key. */
   key: string;
-  /** What to do when the key is held. Default REFUSE. */
+  /** What to do when the key is held. Default REFUSE; without effect without a key. */
   keyConflictPolicy: KeyConflictPolicy;
   /**
    * The same id never creates a second job of its owner in a namespace while the first is kept (row J19): a repeated start returns the first
@@ -421,7 +421,10 @@ export interface JobSpec {
   deadlines:
     | Deadlines
     | undefined;
-  /** Whether a cancel of the parent cancels this job too. Default false: a child outlives its parent (row J11). */
+  /**
+   * Whether a cancel of the parent cancels this job too. Default false: a child outlives its parent (row J11); without effect
+   * without a parent.
+   */
   cancelWithParent: boolean;
   /** Run only on this attached executor session; a caller that attached itself runs the job in the foreground so (row L7). */
   executorSessionId: string;

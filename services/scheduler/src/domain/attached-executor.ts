@@ -1,0 +1,40 @@
+/** An executor session, as it is recorded and as it is told of. */
+import type { SlotLane } from './lane.ts'
+
+export interface Attachment {
+  readonly id: string
+  /** By which its executor and readers know the session. */
+  readonly sessionId: string
+  /** By which it is told from others, of strangers who took its id too. */
+  readonly sessionKey: string
+  /** Of the session its executor has given up for this one, not being lost itself. */
+  readonly lostSessionKey: string | undefined
+  readonly namespace: string
+  readonly name: string
+  readonly scheduler: string
+  readonly software: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly lanes: readonly { readonly lane: SlotLane; readonly slots: number }[]
+  /** Names of the methods it runs. */
+  readonly methods: readonly string[]
+}
+
+/** An executor session whose lease has not run out. */
+export interface AttachedExecutor {
+  readonly sessionId: string
+  readonly sessionKey: string
+  readonly name: string
+  readonly software: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly scheduler: string
+  readonly lanes: readonly {
+    readonly lane: SlotLane
+    readonly slots: number
+    readonly used: number
+  }[]
+  readonly methods: readonly string[]
+  readonly attachTime: Date
+  /** Nothing has been heard of it for a lease. */
+  readonly inDoubt: boolean
+  readonly draining: boolean
+}

@@ -1,0 +1,121 @@
+/** Jobs as they change hands: started, taken, ended, changed. */
+import type { ActBy } from './act.ts'
+import type { JobError, JobStanding, Progress } from './job.ts'
+import type { JobState } from './job-state.ts'
+import type { Lane } from './lane.ts'
+import type { Severity } from './severity.ts'
+import type { JobContent, Payload, StartCommand } from './start-command.ts'
+
+/** A start with the id it will have and, for eager dispatch, the attachment that will run it. */
+export interface NewJob {
+  readonly id: string
+  readonly command: StartCommand
+  readonly lane: Lane
+  /** Inserted as running here; undefined: queued. */
+  readonly attachmentId: string | undefined
+}
+
+/** The unfinished or remembered job a start ran into. */
+export interface ExistingJob extends JobStanding {
+  readonly method: string
+  readonly key: string
+  readonly params: Payload
+  readonly ageMs: number
+  /** Why it stands in the way. */
+  readonly by: 'request-id' | 'key'
+}
+
+/** Names an attempt the way writes are fenced: a write for any other than the present one changes nothing. */
+export interface AttemptKey {
+  readonly jobId: string
+  readonly attachmentId: string
+  readonly attempt: number
+}
+
+/** All an executor and the end of an attempt need of a running job. */
+export interface RunningJob extends JobContent {
+  readonly id: string
+  readonly attempt: number
+  readonly failures: number
+}
+
+export interface ClaimedJob extends RunningJob {
+  readonly attachmentId: string
+}
+
+/** A job of which this release cannot read what is stored. */
+export interface UnreadableJob extends AttemptKey {
+  /** What cannot be read, in words. */
+  readonly fault: string
+}
+
+/** Jobs that are with an attachment from now on: those that cannot be read stop none of the others. */
+export interface TakenJobs {
+  readonly jobs: readonly ClaimedJob[]
+  readonly unreadable: readonly UnreadableJob[]
+}
+
+/** How an attempt that did not simply succeed leaves its state. */
+export interface AttemptEnd extends AttemptKey {
+  readonly state: JobState
+  readonly result: Payload | undefined
+  readonly additionalResult: Payload | undefined
+  readonly error: JobError | undefined
+  /** For a retry: the pause before the next attempt. */
+  readonly backoffMs: number
+  /** For a cancel: the handler was never called. Default false. */
+  readonly neverStarted?: boolean
+}
+
+export interface AttemptSuccess extends AttemptKey {
+  /** JSON, at most 64 KiB; undefined for a procedure. Everything else goes through AttemptEnd. */
+  readonly result: Uint8Array | undefined
+}
+
+/** A job whose state a write changed. */
+export interface ChangedJob extends JobStanding {
+  readonly method: string
+  readonly key: string
+  /** W3C trace context; empty for none. */
+  readonly traceparent: string
+}
+
+export interface CancelRequest {
+  readonly namespace: string
+  readonly jobId: string
+  /** Only a job of this owner; undefined: of any. */
+  readonly owner: string | undefined
+  /** Recorded where it takes in jobs of others. */
+  readonly by: ActBy
+  readonly reason: string
+  readonly graceMs: number
+  /** Added to the grace: how long a dead executor can hold up the end. */
+  readonly leaseMs: number
+  readonly cascade: boolean
+}
+
+export interface CanceledJob extends ChangedJob {
+  readonly attachmentId: string
+  readonly attempt: number
+}
+
+export interface ProgressRecord extends AttemptKey {
+  readonly progress: Progress
+}
+
+export interface MessageRecord extends AttemptKey {
+  readonly number: number
+  readonly severity: Severity
+  readonly text: string
+  readonly extra: Record<string, unknown> | undefined
+}
+
+export interface QueueRef {
+  readonly method: string
+  readonly lane: Lane
+}
+
+export interface OpenCancel extends AttemptKey {
+  readonly reason: string
+  readonly graceMs: number
+}
