@@ -40,6 +40,8 @@ export interface CollectedSpan {
 export interface Collector extends AsyncDisposable {
   readonly endpoint: string
   readonly spans: readonly CollectedSpan[]
+  /** All that was sent, as it came. */
+  readonly received: readonly Buffer[]
 }
 
 const exportService = {
@@ -56,9 +58,11 @@ const exportService = {
 
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = []
+  const received: Buffer[] = []
   const server = new Server()
   server.addService(exportService, {
     export: (call: { request: Buffer }, answer: (error: null, response: Buffer) => void) => {
+      received.push(call.request)
       spans.push(...spansOf(Request.decode(call.request) as unknown as RawRequest))
       answer(null, Buffer.alloc(0))
     },
@@ -71,6 +75,7 @@ export async function startCollector(): Promise<Collector> {
   return {
     endpoint: `http://127.0.0.1:${port}`,
     spans,
+    received,
     async [Symbol.asyncDispose]() {
       server.forceShutdown()
     },

@@ -3,7 +3,13 @@
 import type { sendUnaryData } from '@grpc/grpc-js'
 import { SpanKind, trace } from '@opentelemetry/api'
 import { type Actor, type Authenticate, may, type Right, rolesWith } from '../auth/mod.ts'
-import { contextFromTraceparent, type Logger, traced, tracingActive } from '../telemetry/mod.ts'
+import {
+  contextFromTraceparent,
+  type Logger,
+  recordException,
+  traced,
+  tracingActive,
+} from '../telemetry/mod.ts'
 import { ServerCall, type SurfaceCall } from './call-context.ts'
 import type { CallLimits, OpenKind } from './call-limits.ts'
 import type { MemoryPressure } from './memory-pressure.ts'
@@ -111,7 +117,7 @@ export function faultOf(edge: Edge, context: ServerCall, error: unknown): FaultS
   const span = trace.getActiveSpan()
   const fault = statusFromError(cause, (unknown) => {
     edge.log.error({ err: unknown, method: context.path }, 'a call failed unexpectedly')
-    if (unknown instanceof Error) span?.recordException(unknown)
+    if (span !== undefined) recordException(span, unknown)
   })
   span?.setAttribute('rpc.grpc.status_code', fault.code)
   return fault

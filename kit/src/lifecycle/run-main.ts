@@ -1,6 +1,6 @@
-import { inspect } from 'node:util'
 import { ConfigError } from '../config/config-error.ts'
 import { UnavailableError } from '../config/unavailable-error.ts'
+import { stackForLog } from '../telemetry/error-for-log.ts'
 import type { Service } from './service.ts'
 
 export interface RunMainOptions {
@@ -85,5 +85,6 @@ function exitCodeOf(error: unknown): number {
 
 function textOf(error: unknown): string {
   const told = error instanceof ConfigError || error instanceof UnavailableError
-  return told ? error.message : inspect(error, { depth: 6 })
+  if (told) return error.message
+  return error instanceof Error ? stackForLog(error) : `a ${typeof error} was thrown`
 }

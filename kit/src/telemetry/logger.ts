@@ -1,5 +1,6 @@
 import { trace } from '@opentelemetry/api'
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { errorForLog } from './error-for-log.ts'
 import { prettyLine } from './pretty-line.ts'
 
 export type { Logger }
@@ -29,6 +30,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       mixin: traceIds,
+      serializers: { err: errorForLog },
     },
     options.pretty ? prettyTo(destination) : destination,
   )

@@ -8,6 +8,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
+import { stackForLog, textForLog } from './error-for-log.ts'
 import { contextFromTraceparent } from './traceparent.ts'
 
 export interface TraceOptions {
@@ -18,6 +19,8 @@ export interface TraceOptions {
   /** Default: internal. */
   readonly kind?: SpanKind
   readonly attributes?: Attributes
+  /** What is thrown may hold in its text what readers of spans may not see: only its class and frames are kept. */
+  readonly hidesTexts?: boolean
 }
 
 /**
@@ -36,7 +39,7 @@ export async function traced<T>(
   try {
     return await contextApi.with(trace.setSpan(parent, span), work, undefined, span)
   } catch (error) {
-    recordFault(span, error)
+    recordFault(span, error, options.hidesTexts ?? false)
     throw error
   } finally {
     span.end()
@@ -44,10 +47,28 @@ export async function traced<T>(
 }
 
 /** Marks the span as failed and keeps the exception on it. */
-function recordFault(span: Span, error: unknown): void {
-  const exception = error instanceof Error ? error : new Error(String(error))
-  span.recordException(exception)
-  span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message })
+function recordFault(span: Span, error: unknown, hidesTexts: boolean): void {
+  const told = hidesTexts && error instanceof Error ? withoutText(error) : error
+  recordException(span, told)
+  const message = told instanceof Error ? textForLog(told) : undefined
+  span.setStatus({ code: SpanStatusCode.ERROR, message })
+}
+
+function withoutText({ name, stack = '' }: Error): Error {
+  const bare = Object.assign(new Error(), { name })
+  bare.stack = stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => `\n${line}`)
+    .join('')
+  return bare
+}
+
+/** As much of it as a log would tell. */
+export function recordException(span: Span, error: unknown): void {
+  if (!(error instanceof Error)) return
+  const { name } = error
+  span.recordException({ name, message: textForLog(error), stack: stackForLog(error) })
 }
 
 function linkFromTraceparent(traceparent: string): Link[] {

@@ -33,7 +33,8 @@ import type {
 export type ThreadEnd =
   | { readonly kind: 'terminated' }
   /** By itself: an uncaught error, a process.exit, memory; the text says which. */
-  | { readonly kind: 'lost'; readonly detail: string }
+  /** `thrown`: by what its code threw, told in the detail. */
+  | { readonly kind: 'lost'; readonly detail: string; readonly thrown: boolean }
 
 export interface ThreadSettings extends ThreadOptions {
   /** Names the thread for debuggers and in the log. */
@@ -225,7 +226,8 @@ export class HandlerThread {
       this.#fault ?? `The thread exited with code ${code} (process.exit in a handler?).`
     this.#ready.reject(new Error(detail))
     this.#exited.resolve()
-    listener.onEnded(this, asked ? { kind: 'terminated' } : { kind: 'lost', detail })
+    const thrown = this.#fault !== undefined
+    listener.onEnded(this, asked ? { kind: 'terminated' } : { kind: 'lost', detail, thrown })
   }
 }
 

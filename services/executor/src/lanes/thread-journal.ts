@@ -64,7 +64,8 @@ export class ThreadJournal {
     const about = { thread: name, ...ended }
     if (end.kind === 'lost') {
       this.#counts.lost += 1
-      this.#log.warn({ ...about, detail: end.detail }, 'a handler thread ended by itself')
+      const detail = end.thrown ? placeOf(end.detail) : end.detail
+      this.#log.warn({ ...about, detail }, 'a handler thread ended by itself')
     } else if (ended.handedBack > 0) this.#log.warn(about, 'a handler thread was ended')
     else this.#log.debug(about, 'a handler thread ended')
   }
@@ -75,4 +76,10 @@ export class ThreadJournal {
     this.#unreadable.add(thread)
     this.#log.warn({ thread: thread.name }, 'a handler thread said what cannot be read; left out')
   }
+}
+
+/** Class and frames of an error: its message may hold what is for those alone who may see the job. */
+function placeOf(detail: string): string {
+  const [name = 'a value that is no Error'] = /^[\w$]+(?: \[\w+\])?(?=:|\n)/.exec(detail) ?? []
+  return [name, ...detail.split('\n').filter((line) => /^\s+at /.test(line))].join('\n')
 }

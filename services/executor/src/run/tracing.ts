@@ -11,7 +11,7 @@ export async function startTracing(
     traced: ({ method, jobId, attempt, traceparent, tracestate }, work) => {
       const parent = contextFromTraceparent(traceparent, tracestate)
       const attributes = { 'offstage.job.id': jobId, 'offstage.job.attempt': attempt }
-      return traced(`run ${method}`, { parent, attributes }, work)
+      return traced(`run ${method}`, { parent, attributes, hidesTexts: true }, work)
     },
     stop: () => telemetry.stop(),
   }

@@ -1,0 +1,35 @@
+/** Jobs that say what they are given wherever a job can say something. */
+import { defineJob } from '@offstage/sdk/jobs'
+import { z } from 'zod'
+
+const params = z.object({ text: z.string() })
+
+export const tell = defineJob({
+  method: 'telling.tell',
+  params,
+  result: z.object({ text: z.string() }),
+  run(job, { text }) {
+    job.message(text)
+    job.progress(50, text, { text })
+    return { text }
+  },
+})
+
+export const fail = defineJob({
+  method: 'telling.fail',
+  params,
+  run(_job, { text }) {
+    throw new Error(text, { cause: new Error(text) })
+  },
+})
+
+export const failOnThread = defineJob({
+  method: 'telling.fail-on-thread',
+  params,
+  lane: 'task',
+  async run(_job, { text }) {
+    const lost = Promise.reject(new Error(text))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await lost
+  },
+})
