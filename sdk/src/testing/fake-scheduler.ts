@@ -16,15 +16,12 @@ import {
   Job,
   type JobAttempt,
   type JobCount,
-  type JobEvent,
   type JobFilter,
-  JobMessage,
   JobServiceService,
   type JobSpec,
   JobState,
   type ListJobsRequest,
   NamespaceServiceService,
-  Progress,
   type StartJobOutcome,
   type StartJobRequest,
   type StartJobResponse,
@@ -37,19 +34,11 @@ import {
   type WatchJobsResponse,
 } from '@offstage/proto/jobs'
 import { Status } from '@offstage/proto/rpc'
-import { backlogOf, type FakeJob } from './fake-jobs.ts'
+import type { FakeJob } from './fake-jobs.ts'
 import { addHealth, listenLocally, type Refused, refusalOf } from './fake-server.ts'
+import { FakeWatches } from './fake-watches.ts'
 
-interface WatchState {
-  readonly call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>
-  readonly targets: Set<string>
-  readonly requests: WatchJobsRequest[]
-  /** What each target was added with. */
-  readonly added: { jobId: string; afterSequence: number }[]
-}
-
-export class FakeScheduler implements AsyncDisposable {
-  readonly jobs = new Map<string, FakeJob>()
+export class FakeScheduler extends FakeWatches implements AsyncDisposable {
   /** Requests as they came, by method. */
   readonly starts: StartJobRequest[] = []
   readonly bulkStarts: StartJobsRequest[] = []
@@ -59,14 +48,10 @@ export class FakeScheduler implements AsyncDisposable {
   readonly metadata: Metadata[] = []
   /** How many each CancelJobs takes; more is told while there are any left. */
   cancelCounts: number[] = []
-  readonly watches: WatchState[] = []
-  watchesOpen = 0
   /** By how much its clock is ahead. */
   skewMs = 0
   /** How often records and messages were read. */
   reads = 0
-  /** Whether events are pushed; a scheduler that lost its hints pushes none. */
-  pushes = true
   /** Refusals to answer before anything else, in turn; undefined lets one call through. */
   refusals: (Refused | undefined)[] = []
   /** Decides how a job fares at its start: ended, refused, or neither. */
@@ -115,7 +100,7 @@ export class FakeScheduler implements AsyncDisposable {
       })),
       listJobMessages: this.#unary(this.#listJobMessages),
       watchJobs: (call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>) =>
-        this.#watch(call),
+        this.serveWatch(call),
     })
     this.#server.addService(NamespaceServiceService, {
       // Pages of one.
@@ -133,58 +118,9 @@ export class FakeScheduler implements AsyncDisposable {
     return this
   }
 
-  /** The job; fails where there is none. */
-  jobOf(id: string): FakeJob {
-    const job = this.jobs.get(id)
-    if (job === undefined) throw new Error(`the fake has no job ${id}`)
-    return job
-  }
-
   /** Adds a job as if somebody else had started it. */
   addJob(method = 'a'): FakeJob {
     return this.#create({ method } as JobSpec, 'somebody')
-  }
-
-  setState(id: string, state: JobState): void {
-    this.jobOf(id).state = state
-    this.push([{ jobId: id, event: { $case: 'state', value: state } }])
-  }
-
-  report(id: string, percent: number, revision: number): void {
-    const progress = Progress.fromPartial({ percent, revision, text: `at ${percent}` })
-    this.jobOf(id).progress = progress
-    this.push([{ jobId: id, event: { $case: 'progress', value: progress } }])
-  }
-
-  say(id: string, text: string): void {
-    const { messages } = this.jobOf(id)
-    const message = JobMessage.fromPartial({ sequence: messages.length + 1, text })
-    messages.push(message)
-    this.push([{ jobId: id, event: { $case: 'message', value: message } }])
-  }
-
-  end(id: string, completion: Completion): void {
-    const job = this.jobOf(id)
-    job.completion = completion
-    job.state = completion.state
-    this.push([{ jobId: id, event: { $case: 'completion', value: completion } }])
-  }
-
-  /** Sends events to the streams that watch their jobs. */
-  push(events: JobEvent[]): void {
-    if (!this.pushes) return
-    for (const { call, targets } of this.watches) {
-      const watched = events.filter(({ jobId }) => targets.has(jobId))
-      if (watched.length > 0 && call.writable) call.write({ events: watched })
-    }
-  }
-
-  /** Breaks every open watch stream. */
-  breakWatches(): void {
-    for (const { call } of this.watches) {
-      if (call.writable)
-        call.emit('error', refusalOf({ code: status.UNAVAILABLE, reason: 'SHUTTING_DOWN' }))
-    }
   }
 
   #unary<Req, Res>(handler: (request: Req, metadata: Metadata) => Res) {
@@ -299,27 +235,6 @@ export class FakeScheduler implements AsyncDisposable {
     // Small pages, so that paging is walked.
     const more = after.length > 2
     return { messages: after.slice(0, 2), nextPageToken: more ? String(from + 2) : '' }
-  }
-
-  #watch(call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>): void {
-    const watch: WatchState = { call, requests: [], targets: new Set(), added: [] }
-    this.watches.push(watch)
-    this.watchesOpen += 1
-    call.once('close', () => {
-      this.watchesOpen -= 1
-    })
-    call.on('data', (request: WatchJobsRequest) => {
-      watch.requests.push(request)
-      const { add, removeJobIds } = request
-      for (const id of removeJobIds) watch.targets.delete(id)
-      for (const target of add) {
-        watch.added.push(target)
-        watch.targets.add(target.jobId)
-        if (this.pushes) call.write({ events: backlogOf(target, this.jobs) })
-      }
-    })
-    call.on('end', () => call.end())
-    call.on('error', () => {})
   }
 
   /** Stops serving; open calls fail. */
