@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createAttachment, nextBeatMs } from './attachment.ts'
-import { TableOwner } from './owner.ts'
+import { TableOwner } from './table-owner.ts'
 
 const owner = new TableOwner({ disposed: false, release: () => undefined }, 'form', 'form')
 

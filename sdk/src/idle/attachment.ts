@@ -1,4 +1,4 @@
-import { ownerLevels, type TableOwner } from './owner.ts'
+import { type IdleOwner, ownerLevels } from './owner.ts'
 
 /**
  * What runs when its time has come and the client is idle. A returned promise is awaited before any other
@@ -35,9 +35,14 @@ export interface Place {
   behind: number
 }
 
+/** An owner, with what is attached to it. */
+export interface AttachmentOwner extends IdleOwner {
+  readonly attachments: Map<IdleHandler, Attachment>
+}
+
 /** One handler on one owner, with its rhythm and its place in the agenda. */
 export interface Attachment {
-  readonly owner: TableOwner
+  readonly owner: AttachmentOwner
   readonly handler: IdleHandler
   readonly once: boolean
   readonly intervalMs: number
@@ -58,7 +63,7 @@ export interface Attachment {
 
 /** A new attachment, due one interval after `nowMs`. */
 export function createAttachment(
-  owner: TableOwner,
+  owner: AttachmentOwner,
   handler: IdleHandler,
   options: AttachOptions,
   nowMs: number,

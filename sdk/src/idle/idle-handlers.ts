@@ -32,15 +32,9 @@ import {
   writeSlowRun,
 } from './failure-report.ts'
 import { ATTACH_RULES, type IdleHandlersOptions, OWNER_RULES, TABLE_RULES } from './options.ts'
-import {
-  type IdleOwner,
-  type IdleOwnerOptions,
-  type OwnerLevel,
-  type OwnerTable,
-  ownerLevels,
-  TableOwner,
-} from './owner.ts'
+import { type IdleOwner, type IdleOwnerOptions, type OwnerLevel, ownerLevels } from './owner.ts'
 import { isThenable, type Run } from './run.ts'
+import { type OwnerTable, TableOwner } from './table-owner.ts'
 import { WakeUp } from './wake-up.ts'
 
 /** Holds all handlers of a table back until it is released. */

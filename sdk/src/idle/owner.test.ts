@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createTestTable } from '../testing/test-table.ts'
 import type { ActivitySource } from './activity.ts'
 import { OwnerDisposedError, OwnerNotOpenError } from './errors.ts'
-import { TableOwner } from './owner.ts'
+import { TableOwner } from './table-owner.ts'
 
 test('disposing of an owner stops its handlers and no others (row I4)', async () => {
   using it = createTestTable()

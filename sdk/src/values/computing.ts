@@ -13,7 +13,14 @@
  */
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { shown } from '../arguments/shown.ts'
-import type { Key } from './entry.ts'
+import type { Component } from './components.ts'
+
+/** Which call a computation is of: of the same function in the same partition, with the same parameters. */
+interface CallKey {
+  readonly trie: object
+  readonly first: Component
+  readonly rest: readonly Component[]
+}
 
 /** More than this are not looked at; a longer cycle hangs. */
 const WAITING_MAX = 10_000
@@ -39,7 +46,7 @@ let onStack: Computing | undefined
 /** One computation, from its beginning until its outcome is decided or nobody waits for it any more. */
 export class Computing {
   readonly #name: string
-  #call: { readonly key: Key; readonly params: readonly unknown[] } | undefined
+  #call: { readonly key: CallKey; readonly params: readonly unknown[] } | undefined
   /** The one below it on the stack. */
   #below: Computing | undefined
   /** The one that waits for it from the beginning. */
@@ -47,7 +54,7 @@ export class Computing {
   #joiners: Set<Computing> | undefined
 
   /** @param isAwaited false when its caller was answered with an old value and this runs behind. */
-  constructor(name: string, key: Key, params: readonly unknown[], isAwaited: boolean) {
+  constructor(name: string, key: CallKey, params: readonly unknown[], isAwaited: boolean) {
     this.#name = name
     this.#call = { key, params }
     this.#starter = isAwaited ? running() : undefined
@@ -93,7 +100,7 @@ export class Computing {
   }
 
   /** Tells if the function of the same call is on the stack (invariant 2). */
-  static findSelf(key: Key): ReusableCycleError | undefined {
+  static findSelf(key: CallKey): ReusableCycleError | undefined {
     const way: Computing[] = []
     for (let at = onStack; at !== undefined; at = at.#below) {
       way.push(at)
@@ -142,7 +149,7 @@ function wayUp(from: Computing, to: Computing): Computing[] | undefined {
   return undefined
 }
 
-function areEqual(a: Key, b: Key): boolean {
+function areEqual(a: CallKey, b: CallKey): boolean {
   if (a.trie !== b.trie || !Object.is(a.first, b.first) || a.rest.length !== b.rest.length) {
     return false
   }

@@ -8,7 +8,6 @@
 import type { Component } from './components.ts'
 import { copyValue } from './copy.ts'
 import type { Flight } from './flight.ts'
-import type { Table } from './partition.ts'
 import type { Leaf, Trie } from './trie.ts'
 
 /** A place in a table: what a call's parameters come to. */
@@ -22,12 +21,17 @@ export interface Key {
 export const NEVER = -1
 const NO_TAGS: readonly string[] = Object.freeze([])
 
+/** Where an entry is, as far as it must know. */
+export interface EntryTable {
+  remove(entry: Entry): void
+}
+
 export class Entry implements Leaf, Key {
   readonly isBranch = false
   readonly trie: Trie<Entry>
   readonly first: Component
   readonly rest: readonly Component[]
-  readonly table: Table
+  readonly table: EntryTable
   state: 'pending' | 'held' | 'gone' = 'pending'
   /** What callers get: the value, or for an asynchronous function a settled promise of it. */
   output: unknown = undefined
@@ -45,7 +49,7 @@ export class Entry implements Leaf, Key {
   computeMs = 0
   tags: readonly string[] = NO_TAGS
 
-  constructor(key: Key, table: Table) {
+  constructor(key: Key, table: EntryTable) {
     this.trie = key.trie
     this.first = key.first
     this.rest = key.rest

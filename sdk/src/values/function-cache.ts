@@ -18,9 +18,10 @@ import type { Partition, Table } from './partition.ts'
 import type { RefreshScope } from './refresh.ts'
 import { Counters, type ValuesStatistics, verdictOf } from './statistics.ts'
 import type { ValuesStore } from './store.ts'
+import type { StoredFunction } from './stored-function.ts'
 import { TICK_MS } from './ticks.ts'
 
-export class FunctionCache {
+export class FunctionCache implements StoredFunction {
   readonly policy: CachePolicy
   readonly store: ValuesStore
   readonly counters = new Counters()

@@ -17,10 +17,10 @@ import { getHeapStatistics } from 'node:v8'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { callback, isObject, numberRule, rule } from '../arguments/rules.ts'
 import { systemValuesClock, type ValuesClock } from './clock.ts'
-import type { FunctionCache } from './function-cache.ts'
 import type { Budget } from './holdings.ts'
 import type { RefreshMessage, RefreshPort, RefreshScope } from './refresh.ts'
 import type { DropCause, ValuesStatistics } from './statistics.ts'
+import type { StoredFunction } from './stored-function.ts'
 import { TICK_MS, ticksOf } from './ticks.ts'
 
 export interface ValuesStoreOptions {
@@ -89,7 +89,7 @@ export class ValuesStore implements Budget {
   isOpen = true
   readonly #id = randomUUID()
   readonly #self = new WeakRef<ValuesStore>(this)
-  readonly #functions = new Map<string, FunctionCache>()
+  readonly #functions = new Map<string, StoredFunction>()
   readonly #ports = new Map<RefreshPort, { readonly subscription: Disposable; users: number }>()
   readonly #clock: ValuesClock
   readonly #resolutionMs: number
@@ -121,7 +121,7 @@ export class ValuesStore implements Budget {
   /**
    * Throws when the name is taken: wrap once, at the top of a module, not once for each request.
    */
-  register(cache: FunctionCache): void {
+  register(cache: StoredFunction): void {
     const { name } = cache.policy
     if (this.#functions.has(name)) {
       throw new Error(
@@ -132,7 +132,7 @@ export class ValuesStore implements Budget {
     this.#functions.set(name, cache)
   }
 
-  unregister(cache: FunctionCache): void {
+  unregister(cache: StoredFunction): void {
     if (this.#functions.get(cache.policy.name) === cache) this.#functions.delete(cache.policy.name)
     cache.close()
   }
@@ -151,7 +151,7 @@ export class ValuesStore implements Budget {
   }
 
   #dropLeastRecentlyUsed(cause: DropCause): void {
-    let oldest: FunctionCache | undefined
+    let oldest: StoredFunction | undefined
     let oldestUse = Infinity
     for (const cache of this.#functions.values()) {
       const use = cache.holdings.oldestUse ?? Infinity
