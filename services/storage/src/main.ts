@@ -45,7 +45,11 @@ await runMain('storage', async () => {
       const tls = serverTls(config, log)
       const attempts = resources.use(askScheduler(config.scheduler, clientTls(config, log)))
       const { authenticate } = resources.use(openIdentity(config, { log, ...attempts }))
-      storage = resources.use(createStorage({ config, database, bus, log, tls, authenticate }))
+      // The others are for puts, reads of values, sweeps and leases.
+      const callsAtOnce = Math.max(1, config.databasePoolSize - 4)
+      storage = resources.use(
+        createStorage({ config, database, bus, log, tls, authenticate, callsAtOnce }),
+      )
       await storage
         .start()
         .catch(namingPort('OFFSTAGE_STORAGE_PORT'))

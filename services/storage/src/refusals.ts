@@ -192,3 +192,11 @@ export function refusalFromBlobStore(error: BlobStoreError): Refusal {
     cause: error,
   })
 }
+
+export function overloaded(): Refusal {
+  return new Refusal({
+    reason: 'OVERLOADED',
+    message: 'too many calls of yours are waiting; nothing of this call was kept',
+    retryDelayMs: 500,
+  })
+}

@@ -5,6 +5,7 @@
 import type { Authenticate } from '@offstage/kit/auth'
 import type { Bus } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
+import { Turns } from '@offstage/kit/fairness'
 import { createGrpcServer, type GrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
@@ -15,7 +16,8 @@ import type { EmbeddedStorageConfig } from './config.ts'
 import { createHints } from './events.ts'
 import { createHandlers } from './grpc/handlers.ts'
 import { openBoundBlobs } from './open-blobs.ts'
-import type { BlobStore } from './ports.ts'
+import type { BlobStore, ValueStore } from './ports.ts'
+import { overloaded } from './refusals.ts'
 import { createStores, type StorageStores } from './store/stores.ts'
 import { migrateStorage } from './store/value-store.ts'
 import { createSweeps } from './upkeep/sweeps.ts'
@@ -31,6 +33,8 @@ export interface StorageOptions {
   readonly authenticate?: Authenticate
   /** Default: plain text. */
   readonly tls?: ServerTls
+  /** Calls that use the database at once, of all callers in turn; fewer than it has connections. Default 4. */
+  readonly callsAtOnce?: number
   /** Where large values go. Default: files in `config.dataDir`. */
   readonly openBlobs?: () => Promise<BlobStore>
 }
@@ -73,9 +77,12 @@ export function createStorage(options: StorageOptions): Storage {
   }
 }
 
+/** Of all callers; of one of many an equal share. */
+const CALLS_WAITING_MAX = 10_000
+
 /** The server is the last to start and the first to stop. */
 function compose(
-  { config, database, bus, log, authenticate, tls }: StorageOptions,
+  { config, database, bus, log, authenticate, tls, callsAtOnce = 4 }: StorageOptions,
   stores: StorageStores,
   blobs: BlobStore,
 ) {
@@ -87,7 +94,18 @@ function compose(
   const writers = createBlobWriters({ store: stores.writers, blobs, leaseMs, onError: onLease })
   const parts = { ...config, ...stores, store: stores.sweeps, blobs, writers, hints, log }
   const { sweeps, garbageMade } = createSweeps(parts)
-  const handlers = createHandlers({ ...parts, quotas: config, garbageMade }, log)
+  const turns = new Turns({
+    atOnce: callsAtOnce,
+    // One is always free for another caller.
+    perCaller: Math.max(1, callsAtOnce - 1),
+    waitingMax: CALLS_WAITING_MAX,
+    refuse: overloaded,
+  })
+  const values: ValueStore = {
+    ...stores.values,
+    put: (command) => turns.take(command.owner, undefined, () => stores.values.put(command)),
+  }
+  const handlers = createHandlers({ ...parts, values, quotas: config, garbageMade }, log, turns)
   const services = [{ definition: StorageServiceService, implementation: handlers }]
   const server = createGrpcServer({
     limits: config,

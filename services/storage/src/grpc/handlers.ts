@@ -1,3 +1,4 @@
+import type { Turns } from '@offstage/kit/fairness'
 import { clientStream, type GuardedService, serverStream, unary } from '@offstage/kit/grpc'
 import type { Logger } from '@offstage/kit/telemetry'
 import { durationFrom } from '@offstage/proto/durations'
@@ -13,10 +14,11 @@ import * as map from './mapping.ts'
 import { telling, tellingAll } from './storage-faults.ts'
 import { wholeStream } from './whole-stream.ts'
 
-/** Each handler decodes, calls its use case, encodes. */
+/** Each handler decodes, calls its use case, encodes; callers take turns. */
 export function createHandlers(
   storage: StorageParts,
   log: Logger,
+  turns: Turns,
 ): GuardedService<StorageServiceServer> {
   return {
     putValue: clientStream('values.write', async (requests, { actor, signal }) => {
@@ -34,46 +36,82 @@ export function createHandlers(
       const parts = readAndDeleteValue(storage, actor, query, signal)
       return map.readMessages(tellingAll(log, parts))
     }),
-    describeValue: unary('values.read', async (request, { actor }) => {
-      const address = map.addressFromRequest(request)
-      const value = await describeValue(storage, actor, address)
-      return { value: map.valueMessage(value) }
-    }),
-    reserveAddress: unary('values.write', async (request, { actor }) => {
-      const reserve = map.reserveFromRequest(request)
-      const value = await telling(log, reserveAddress(storage, actor, reserve))
-      return { value: map.valueMessage(value) }
-    }),
-    deleteValue: unary('values.write', async (request, { actor }) => {
-      const address = map.addressFromRequest(request)
-      return { deleted: await deleteValue(storage, actor, address) }
-    }),
-    listValues: unary('values.read', async (request, { actor }) => {
-      const list = map.listFromRequest(request)
-      const page = await listValues(storage, actor, list)
-      return { values: page.values.map(map.valueMessage), nextPageToken: page.nextPageToken }
-    }),
-    startUpload: unary('values.write', async (request, { actor }) => {
-      const header = map.uploadHeaderFromRequest(request)
-      const { id, expireTime } = await telling(log, startUpload(storage, actor, header))
-      return { uploadId: id, expireTime }
-    }),
-    getUpload: unary('values.write', async (request, { actor }) => {
-      const id = map.uploadFromRequest(request)
-      return map.uploadMessage(await getUpload(storage, actor, id))
-    }),
-    openScope: unary('values.write', async (request, { actor }) => {
-      const open = map.openScopeFromRequest(request)
-      const { id, leaseMs } = await openScope(storage, actor, open)
-      return { scope: id, lease: durationFrom(leaseMs) }
-    }),
-    keepScopeAlive: unary('values.write', async (request, { actor }) => {
-      const scope = map.scopeFromRequest(request)
-      return { expireTime: await keepScopeAlive(storage, actor, scope) }
-    }),
-    closeScope: unary('values.write', async (request, { actor }) => {
-      const scope = map.scopeFromRequest(request)
-      return { deletedCount: await closeScope(storage, actor, scope) }
-    }),
+    describeValue: unary(
+      'values.read',
+      async (request, { actor }) => {
+        const address = map.addressFromRequest(request)
+        const value = await describeValue(storage, actor, address)
+        return { value: map.valueMessage(value) }
+      },
+      turns,
+    ),
+    reserveAddress: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const reserve = map.reserveFromRequest(request)
+        const value = await telling(log, reserveAddress(storage, actor, reserve))
+        return { value: map.valueMessage(value) }
+      },
+      turns,
+    ),
+    deleteValue: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const address = map.addressFromRequest(request)
+        return { deleted: await deleteValue(storage, actor, address) }
+      },
+      turns,
+    ),
+    listValues: unary(
+      'values.read',
+      async (request, { actor }) => {
+        const list = map.listFromRequest(request)
+        const page = await listValues(storage, actor, list)
+        return { values: page.values.map(map.valueMessage), nextPageToken: page.nextPageToken }
+      },
+      turns,
+    ),
+    startUpload: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const header = map.uploadHeaderFromRequest(request)
+        const { id, expireTime } = await telling(log, startUpload(storage, actor, header))
+        return { uploadId: id, expireTime }
+      },
+      turns,
+    ),
+    getUpload: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const id = map.uploadFromRequest(request)
+        return map.uploadMessage(await getUpload(storage, actor, id))
+      },
+      turns,
+    ),
+    openScope: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const open = map.openScopeFromRequest(request)
+        const { id, leaseMs } = await openScope(storage, actor, open)
+        return { scope: id, lease: durationFrom(leaseMs) }
+      },
+      turns,
+    ),
+    keepScopeAlive: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const scope = map.scopeFromRequest(request)
+        return { expireTime: await keepScopeAlive(storage, actor, scope) }
+      },
+      turns,
+    ),
+    closeScope: unary(
+      'values.write',
+      async (request, { actor }) => {
+        const scope = map.scopeFromRequest(request)
+        return { deletedCount: await closeScope(storage, actor, scope) }
+      },
+      turns,
+    ),
   }
 }
