@@ -26,6 +26,7 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'NamespaceService.ListExecutors': (namespace) => ({ namespace }),
   'NamespaceService.PauseNamespace': (namespace) => ({ namespace }),
   'NamespaceService.ResumeNamespace': (namespace) => ({ namespace }),
+  'NamespaceService.ListActs': (namespace) => ({ namespace }),
   'NamespaceService.ListMethods': (namespace) => ({ namespace }),
   'NamespaceService.PauseMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.ResumeMethod': (namespace) => ({ namespace, method }),

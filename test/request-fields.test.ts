@@ -16,10 +16,13 @@ import { createLogger } from '@offstage/kit/telemetry'
 import type { DescMessage } from '@offstage/proto/descriptor-files'
 import {
   AttachRequest,
+  CheckAttemptRequest,
   DescribeExecutorRequest,
   DrainRequest,
   ExecutorControlServiceService,
   ExecutorServiceService,
+  GetAttemptKeysRequest,
+  IssueAttemptTokenRequest,
 } from '@offstage/proto/executor'
 import * as proto from '@offstage/proto/jobs'
 import * as storage from '@offstage/proto/storage'
@@ -98,6 +101,12 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'NamespaceService.ResumeMethod': [[proto.ResumeMethodRequest.fromPartial({})]],
   'NamespaceService.ListMethods': [[proto.ListMethodsRequest.fromPartial({})]],
   'NamespaceService.ListExecutors': [[proto.ListExecutorsRequest.fromPartial({})]],
+  'NamespaceService.ListActs': [[proto.ListActsRequest.fromPartial({})]],
+  'ExecutorService.IssueAttemptToken': [
+    [IssueAttemptTokenRequest.fromPartial({ sessionId: randomUUID(), jobId, attempt: 1 })],
+  ],
+  'ExecutorService.CheckAttempt': [[CheckAttemptRequest.fromPartial({})]],
+  'ExecutorService.GetAttemptKeys': [[GetAttemptKeysRequest.fromPartial({})]],
   'ExecutorService.Attach': [
     [hello, reports],
     [hello, data],
