@@ -112,6 +112,7 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     const data = `${postgres.dataDir}-values`
     const one = await member('storage', {
       OFFSTAGE_STORAGE_PORT: '0',
+      OFFSTAGE_SCHEDULER: target(),
       OFFSTAGE_STORAGE_DATABASE_URL: databaseUrl,
       OFFSTAGE_STORAGE_DATA_DIR: data,
     })

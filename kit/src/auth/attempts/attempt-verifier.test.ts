@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createAttemptVerifier } from './attempt-verifier.ts'
@@ -10,7 +10,13 @@ const attempt = { jobId: '00000000-0000-7000-8000-000000000000', attempt: 2 }
 const grant = { ...attempt, user: 'alice', namespace: 'apps', roles: ['user'] as const }
 const terms = { keyId: 'k', privateKey, lifeMs: 60_000 }
 
-function setup(options: { goesOn?: () => Promise<boolean>; now?: () => number } = {}) {
+function setup(
+  options: {
+    findKey?: (id: string) => Promise<KeyObject | undefined>
+    goesOn?: () => Promise<boolean>
+    now?: () => number
+  } = {},
+) {
   return createAttemptVerifier({
     findKey: async (id) => (id === 'k' ? publicKey : undefined),
     goesOn: async () => true,
@@ -50,6 +56,18 @@ test('a token that has expired is refused though it was taken before', async () 
   await verify(token)
   nowMs += 60_000 + 31_000
   await expect(verify(token)).rejects.toMatchObject({ reason: 'TOKEN_EXPIRED' })
+})
+
+test('a key that is withdrawn verifies nothing after a minute, whatever a token says of its end', async () => {
+  let nowMs = Date.now()
+  let key: KeyObject | undefined = publicKey
+  const verify = setup({ now: () => nowMs, findKey: async () => key })
+  const { token } = await signAttemptToken(grant, { ...terms, lifeMs: 3_600_000 })
+  await verify(token)
+  key = undefined
+  await verify(token)
+  nowMs += 60_000
+  await expect(verify(token)).rejects.toMatchObject({ reason: 'TOKEN_INVALID' })
 })
 
 const claims = {

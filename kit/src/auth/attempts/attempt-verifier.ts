@@ -1,5 +1,5 @@
 /**
- * Verifies the tokens of attempts: by their signature, once for each token, and by whether the attempt goes on, again and again.
+ * Verifies the tokens of attempts: by their signature, once in a while, and by whether the attempt goes on, again and again.
  *
  * 1. What was found holds for `keptMs` and no longer: whoever made the answer is asked anew after it, so that a token is refused
  *    that long after its attempt has ended at the latest.
@@ -32,12 +32,15 @@ export interface AttemptVerifierOptions {
   readonly now?: () => number
 }
 
+/** A signature is looked at again after so long: its key may have been withdrawn. */
+const LOOK_AGAIN_MS = 60_000
 /** Clocks of services may differ by so much. */
 const TOLERANCE_MS = 30_000
 
 interface Signed {
   readonly actor: AttemptActor
   readonly endsAtMs: number
+  readonly knownUntilMs: number
 }
 
 export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyToken {
@@ -47,11 +50,12 @@ export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyTo
   async function signedBy(token: string): Promise<Signed> {
     const digest = hash('sha256', token, 'base64')
     const known = signed.get(digest)
-    if (known !== undefined && now() < known.endsAtMs) return known
+    if (known !== undefined && now() < known.knownUntilMs) return known
     const payload = await verified(token, await keyOf(token, findKey), new Date(now()))
     const actor = actorFromClaims(payload)
     if (actor === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('claims are missing'))
-    const found = { actor, endsAtMs: (payload.exp ?? 0) * 1_000 + TOLERANCE_MS }
+    const endsAtMs = (payload.exp ?? 0) * 1_000 + TOLERANCE_MS
+    const found = { actor, endsAtMs, knownUntilMs: Math.min(endsAtMs, now() + LOOK_AGAIN_MS) }
     signed.set(digest, found)
     return found
   }

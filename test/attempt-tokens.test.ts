@@ -1,0 +1,165 @@
+/** What a handler does is its user's, over real processes with identity on: tokens of attempts (row J5). */
+import { Metadata } from '@grpc/grpc-js'
+import { ExecutorServiceClient, type IssueAttemptTokenResponse } from '@offstage/proto/executor'
+import { JobServiceService } from '@offstage/proto/jobs'
+import { StorageServiceService } from '@offstage/proto/storage'
+import { Offstage } from '@offstage/sdk'
+import { callUnary, createChannel } from '@offstage/sdk/grpc'
+import { startTestIssuer, type TestIssuer, until } from '@offstage/testkit'
+import { Client } from 'pg'
+import { expect, test } from 'vitest'
+import { callAnyRpc } from './cluster/any-rpc.ts'
+import { type Cluster, startCluster } from './cluster/cluster.ts'
+import { caller, family, holder, turnRound } from './cluster/token-jobs.ts'
+
+const jobs = new URL('./cluster/token-jobs.ts', import.meta.url)
+const RUNNER = 'runner'
+
+async function setup(options: { schedulers: number; executors: number; life?: string }) {
+  const stack = new AsyncDisposableStack()
+  const { life = '5m', ...counts } = options
+  const issuer: TestIssuer = stack.use(await startTestIssuer())
+  const runner = await issuer.sign({ user: RUNNER, roles: ['executor'] })
+  const identity = await issuer.identityFile()
+  const env = {
+    OFFSTAGE_IDENTITY: identity,
+    OFFSTAGE_SCHEDULER_ATTEMPT_TOKEN_LIFE: life,
+    OFFSTAGE_SCHEDULER_SIGNING_KEY_AGE: '1m',
+  }
+  const cluster: Cluster = stack.use(
+    await startCluster({
+      ...counts,
+      jobs,
+      storage: true,
+      env,
+      envOf: (service) => (service === 'executor' ? { OFFSTAGE_TOKEN: runner } : {}),
+    }),
+  )
+  const as = async (user: string, roles = ['user']) =>
+    stack.use(
+      await Offstage.connect({
+        scheduler: cluster.target(),
+        storage: cluster.storage,
+        token: () => issuer.sign({ user, roles }),
+      }),
+    )
+  const [alice, bob] = [await as('alice'), await as('bob')]
+  return { cluster, runner, as, alice, bob, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+type Setup = Awaited<ReturnType<typeof setup>>
+
+const reasonOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'OK',
+    (error) => error.reason,
+  )
+
+test('the children and values of a handler are the user’s whose job it runs, and nobody else’s', async () => {
+  await using it = await setup({ schedulers: 2, executors: 1 })
+  const { alice, bob } = it
+  const handle = await alice.startJob(family, undefined)
+  const { result } = await handle.waitForCompletion()
+  const { childId = '', address = '' } = (result ?? {}) as { childId?: string; address?: string }
+  const record = await alice.job(childId).refresh()
+  expect(record).toMatchObject({ owner: 'alice', parentJobId: handle.id })
+  expect(await alice.storage.get(address)).toEqual({ of: 'alice' })
+
+  expect((await bob.listJobsPage()).jobs).toEqual([])
+  expect(await reasonOf(bob.job(childId).refresh())).toBe('JOB_NOT_FOUND')
+  expect(await reasonOf(bob.storage.get(address))).toBe('VALUE_NOT_FOUND')
+
+  // Large ones go through storage, as the user there too.
+  const text = 'large '.repeat(50_000)
+  expect((await alice.run(turnRound, { text })).text).toBe([...text].reverse().join(''))
+})
+
+/** The token of an attempt, as its executor gets it. */
+async function tokenOf({ cluster, runner }: Setup, request: { jobId: string; sessionId: string }) {
+  using channel = createChannel(cluster.schedulers[0]?.address ?? '')
+  const client = channel.client(ExecutorServiceClient)
+  const metadata = new Metadata()
+  metadata.set('authorization', `Bearer ${runner}`)
+  const { token } = await callUnary<
+    Parameters<typeof client.issueAttemptToken>[0],
+    IssueAttemptTokenResponse
+  >(client.issueAttemptToken.bind(client), { ...request, namespace: '', attempt: 1 }, { metadata })
+  return token
+}
+
+/** What every scheduler and storage say to a call with the token. */
+async function answersTo({ cluster }: Setup, token: string) {
+  const rpcs = [
+    ...cluster.schedulers.map(({ address }) => ({
+      address,
+      definition: JobServiceService.listJobs,
+    })),
+    { address: cluster.storage, definition: StorageServiceService.listValues },
+  ]
+  const headers = { authorization: `Bearer ${token}` }
+  const answers = await Promise.all(rpcs.map((rpc) => callAnyRpc(rpc, {}, headers)))
+  return answers.map(({ outcome }) => outcome)
+}
+
+test('an attempt that lost its lease in a freeze is refused by every scheduler and by storage', {
+  timeout: 120_000,
+}, async () => {
+  await using it = await setup({ schedulers: 2, executors: 1 })
+  const operator = await it.as('olga', ['operator'])
+  const handle = await it.alice.startJob(holder, undefined)
+  await until(async () => (await handle.refresh()).attempt === 1)
+  const { value: executor } = await operator.listExecutors().next()
+  const sessionId: string = executor?.sessionId ?? ''
+  const token = await tokenOf(it, { jobId: handle.id, sessionId })
+  expect(await answersTo(it, token)).toEqual(['OK', 'OK', 'OK'])
+
+  const [frozen] = it.cluster.executors
+  frozen?.process.signal('SIGSTOP')
+  try {
+    const isRefused = (outcome: string) => outcome === 'ATTEMPT_TOKEN_ENDED'
+    await until(async () => (await answersTo(it, token)).every(isRefused), { timeoutMs: 30_000 })
+  } finally {
+    frozen?.process.signal('SIGCONT')
+  }
+  await until(async () => (await handle.refresh()).attempt === 2, { timeoutMs: 30_000 })
+  expect(new Set(await answersTo(it, token))).toEqual(new Set(['ATTEMPT_TOKEN_ENDED']))
+  await handle.cancel()
+})
+
+test('signing keys rotate while jobs flow, and no call fails', {
+  timeout: 120_000,
+}, async () => {
+  await using it = await setup({ schedulers: 2, executors: 2, life: '2s' })
+  const client = new Client({ connectionString: it.cluster.databaseUrl })
+  await client.connect()
+  const keys = async () => (await client.query('SELECT id FROM offstage.signing_keys')).rows.length
+  const long = it.alice.runAll(
+    caller,
+    Array.from({ length: 4 }, () => ({ calls: 50, everyMs: 400 })),
+  )
+  let over = false
+  const done = long.finally(() => {
+    over = true
+  })
+  let flowed = 0
+  const flow = async () => {
+    while (!over) {
+      await it.alice.run(family, undefined)
+      flowed += 1
+    }
+  }
+  const rotate = async () => {
+    while (!over) {
+      const before = await keys()
+      await client.query(
+        "UPDATE offstage.signing_keys SET create_time = create_time - interval '2 minutes'",
+      )
+      await until(async () => over || (await keys()) > before, { timeoutMs: 30_000 })
+    }
+  }
+  await Promise.all([done, flow(), flow(), rotate()])
+  expect(await long).toEqual([50, 50, 50, 50])
+  expect(flowed).toBeGreaterThan(4)
+  expect(await keys()).toBeGreaterThan(2)
+  await client.end()
+})
