@@ -1,4 +1,5 @@
 /** What the storage service needs from outside, and the shapes that pass there. */
+import type { ForeignAct } from './domain/foreign-act.ts'
 import type { Address, Namespace, ScopeId, UploadId } from './domain/identifier.ts'
 import type { Quotas, Usage } from './domain/limits.ts'
 import type { PageCursor } from './domain/page-cursor.ts'
@@ -243,6 +244,12 @@ export interface StorageParts {
   /** The largest value taken. */
   readonly valueBytesMax: number
   readonly uploadIdleMsMax: number
+  readonly acts: ForeignActs
   /** Says that there may be blobs to remove. */
   garbageMade(): void
+}
+
+/** Keeps a record of what administrators do with what is not theirs. */
+export interface ForeignActs {
+  note(act: ForeignAct): void
 }

@@ -10,6 +10,7 @@ import { getUpload, startUpload } from '../uploads/start-upload.ts'
 import { deleteValue, listValues, reserveAddress } from '../values/manage-values.ts'
 import { readAndDeleteValue } from '../values/read-and-delete-value.ts'
 import { describeValue, readValue } from '../values/read-value.ts'
+import { callerOf } from './caller.ts'
 import * as map from './mapping.ts'
 import { telling, tellingAll } from './storage-faults.ts'
 import { wholeStream } from './whole-stream.ts'
@@ -21,19 +22,19 @@ export function createHandlers(
   turns: Turns,
 ): GuardedService<StorageServiceServer> {
   return {
-    putValue: clientStream('values.write', async (requests, { actor, signal }) => {
-      const parts = map.putPartsFromRequests(wholeStream(requests, signal))
-      const value = await telling(log, putOrResume(storage, actor, parts))
+    putValue: clientStream('values.write', async (requests, context) => {
+      const parts = map.putPartsFromRequests(wholeStream(requests, context.signal))
+      const value = await telling(log, putOrResume(storage, callerOf(context), parts))
       return { value: map.valueMessage(value) }
     }),
-    getValue: serverStream('values.read', (request, { actor }) => {
+    getValue: serverStream('values.read', (request, context) => {
       const query = map.readQueryFromRequest(request)
-      const parts = readValue(storage, actor, query)
+      const parts = readValue(storage, callerOf(context), query)
       return map.readMessages(tellingAll(log, parts))
     }),
-    readAndDeleteValue: serverStream('values.write', (request, { actor, signal }) => {
+    readAndDeleteValue: serverStream('values.write', (request, context) => {
       const query = map.takeQueryFromRequest(request)
-      const parts = readAndDeleteValue(storage, actor, query, signal)
+      const parts = readAndDeleteValue(storage, callerOf(context), query, context.signal)
       return map.readMessages(tellingAll(log, parts))
     }),
     describeValue: unary(
@@ -56,9 +57,9 @@ export function createHandlers(
     ),
     deleteValue: unary(
       'values.write',
-      async (request, { actor }) => {
+      async (request, context) => {
         const address = map.addressFromRequest(request)
-        return { deleted: await deleteValue(storage, actor, address) }
+        return { deleted: await deleteValue(storage, callerOf(context), address) }
       },
       turns,
     ),
@@ -73,9 +74,12 @@ export function createHandlers(
     ),
     startUpload: unary(
       'values.write',
-      async (request, { actor }) => {
+      async (request, context) => {
         const header = map.uploadHeaderFromRequest(request)
-        const { id, expireTime } = await telling(log, startUpload(storage, actor, header))
+        const { id, expireTime } = await telling(
+          log,
+          startUpload(storage, callerOf(context), header),
+        )
         return { uploadId: id, expireTime }
       },
       turns,
@@ -107,9 +111,9 @@ export function createHandlers(
     ),
     closeScope: unary(
       'values.write',
-      async (request, { actor }) => {
+      async (request, context) => {
         const scope = map.scopeFromRequest(request)
-        return { deletedCount: await closeScope(storage, actor, scope) }
+        return { deletedCount: await closeScope(storage, callerOf(context), scope) }
       },
       turns,
     ),

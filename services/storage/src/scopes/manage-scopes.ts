@@ -4,6 +4,7 @@ import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
 import { newScopeId } from '../new-ids.ts'
 import type { StorageParts } from '../ports.ts'
 import { scopeNotFound } from '../refusals.ts'
+import { type Caller, noteAct } from '../values/note-act.ts'
 import { enteredNamespace } from '../values/place.ts'
 
 const DELETE_BATCH = 500
@@ -46,11 +47,12 @@ export async function keepScopeAlive(
  */
 export async function closeScope(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   id: ScopeId,
 ): Promise<number> {
   const scope = await storage.scopes.find(id)
-  if (scope === undefined || !mayTouch(actor, 'values.write', scope)) return 0
+  if (scope === undefined || !mayTouch(caller, 'values.write', scope)) return 0
+  noteAct(storage, caller, { ...scope, target: id })
   let count = 0
   let gone = await storage.scopes.close(id, DELETE_BATCH)
   do {

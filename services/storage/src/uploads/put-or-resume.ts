@@ -1,6 +1,6 @@
-import type { Actor } from '@offstage/kit/auth'
 import type { PutPart, StoredValue } from '../domain/temp-value.ts'
 import type { StorageParts } from '../ports.ts'
+import type { Caller } from '../values/note-act.ts'
 import { openPut } from '../values/put-parts.ts'
 import { putValue } from '../values/put-value.ts'
 import { resumeUpload } from './resume-upload.ts'
@@ -8,10 +8,10 @@ import { resumeUpload } from './resume-upload.ts'
 /** Takes a put as it opens: a value of its own, or the rest of an upload. */
 export async function putOrResume(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   parts: AsyncIterable<PutPart>,
 ): Promise<StoredValue> {
   const { opening, body } = await openPut(parts)
-  if (opening.kind === 'resume') return resumeUpload(storage, actor, opening.header, body)
-  return putValue(storage, actor, opening.header, body)
+  if (opening.kind === 'resume') return resumeUpload(storage, caller, opening.header, body)
+  return putValue(storage, caller, opening.header, body)
 }

@@ -6,18 +6,19 @@ import type { PutHeader } from '../domain/temp-value.ts'
 import { newUploadId } from '../new-ids.ts'
 import type { FinishedUpload, StorageParts, Upload } from '../ports.ts'
 import { noRoom, refusalFromWrite, uploadNotFound } from '../refusals.ts'
+import type { Caller } from '../values/note-act.ts'
 import { placeOf } from '../values/place.ts'
 import { refuse } from '../values/receive-body.ts'
 
 /** Begins an upload that can be interrupted and resumed (row S1). */
 export async function startUpload(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   header: PutHeader,
 ): Promise<{ id: UploadId; expireTime: Date }> {
   const { blobs, writers, uploads, valueBytesMax, uploadIdleMsMax } = storage
   refuse(faultOfBounds({ ...header, sizeMax: valueBytesMax }))
-  const place = await placeOf(storage, actor, header)
+  const place = await placeOf(storage, caller, header)
   if (header.size !== undefined && header.size > (await blobs.room())) throw noRoom(header.size)
   await using writer = await writers.create()
   await writer.sync()

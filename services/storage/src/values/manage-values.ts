@@ -7,6 +7,7 @@ import type { TempValue } from '../domain/temp-value.ts'
 import { newAddress } from '../new-ids.ts'
 import type { StorageParts } from '../ports.ts'
 import { refusalFromWrite, requestIdReused } from '../refusals.ts'
+import { type Caller, noteAct } from './note-act.ts'
 import { enteredNamespace, refuseForeignScope } from './place.ts'
 
 export interface ReserveRequest {
@@ -42,11 +43,12 @@ export async function reserveAddress(
 /** Deletes a value and its address; whether there was one the actor can see. */
 export async function deleteValue(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   address: Address,
 ): Promise<boolean> {
   const value = await storage.values.find(address)
-  if (value === undefined || !mayTouch(actor, 'values.write', value)) return false
+  if (value === undefined || !mayTouch(caller, 'values.write', value)) return false
+  noteAct(storage, caller, { ...value, target: address })
   const deleted = await storage.values.delete(address)
   if (deleted) storage.hints.value('deleted', value)
   storage.garbageMade()

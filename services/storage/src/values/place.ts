@@ -11,6 +11,7 @@ import {
   scopeNotFound,
   valueNotFound,
 } from '../refusals.ts'
+import { type Caller, noteAct } from './note-act.ts'
 
 /** Where a value will be and whose. */
 export interface Place {
@@ -21,10 +22,10 @@ export interface Place {
 /** Looks before the bytes come whether they may; the commit looks again at what can change meanwhile. */
 export async function placeOf(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   header: PutHeader,
 ): Promise<Place> {
-  const acting = actingFor(actor, 'values.write', header.owner)
+  const acting = actingFor(caller, 'values.write', header.owner)
   if (acting === undefined) throw ownerNotAllowed(header.owner ?? '')
   const place = await namedPlace(storage, acting, header)
   if (header.scope !== undefined) await refuseForeignScope(storage, acting, header.scope, place)
@@ -32,6 +33,7 @@ export async function placeOf(
   const ownerBytes = usage.ownerBytes + (header.address === undefined ? (header.size ?? 0) : 0)
   const quota = quotaPassed({ ...usage, ownerBytes }, storage.quotas)
   if (quota !== undefined && header.address === undefined) throw overQuota(quota)
+  noteAct(storage, caller, { ...place, target: header.address ?? header.scope ?? '' })
   return place
 }
 

@@ -8,7 +8,6 @@
  * 3. A reader that loses its claim breaks off before its next chunk.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Actor } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { Claim } from '../domain/put.ts'
 import type { ReadPart, StoredValue } from '../domain/temp-value.ts'
@@ -23,6 +22,7 @@ import {
   valueNotFound,
   valueUnsteady,
 } from '../refusals.ts'
+import { type Caller, noteAct } from './note-act.ts'
 import { describeValue, LOOKS_MAX } from './read-value.ts'
 import { openBody, type ValueBody } from './value-body.ts'
 
@@ -37,12 +37,13 @@ export interface TakeQuery {
 
 export async function* readAndDeleteValue(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   { address, ifSha256 }: TakeQuery,
   signal: AbortSignal,
 ): AsyncGenerator<ReadPart> {
-  const described = await describeValue(storage, actor, address)
+  const described = await describeValue(storage, caller, address)
   if (described.kind === 'reserved') throw nothingPutYet(address)
+  noteAct(storage, caller, { ...described, target: address })
   const claim = newClaim()
   using lease = keepLease(() => storage.values.renewClaim(address, claim, LEASE_MS))
   let consumed = false

@@ -10,6 +10,7 @@ import {
   valueNotFound,
   valueUnsteady,
 } from '../refusals.ts'
+import { type Caller, noteAct } from './note-act.ts'
 import { openBody, type ValueBody } from './value-body.ts'
 
 export interface ReadQuery {
@@ -22,10 +23,11 @@ export interface ReadQuery {
 /** Reads a value from an offset (row S1): its description, then its bytes as they are taken. */
 export async function* readValue(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   query: ReadQuery,
 ): AsyncGenerator<ReadPart> {
-  const { value, body } = await openValue(storage, actor, query)
+  const { value, body } = await openValue(storage, caller, query)
+  noteAct(storage, caller, { ...value, target: value.address })
   try {
     yield { kind: 'value', value }
     for await (const bytes of body.chunks(query.offset)) yield { kind: 'chunk', bytes }
