@@ -17,7 +17,7 @@ import type {
   QueueRef,
   TakenJobs,
 } from './domain/held-job.ts'
-import type { JobId } from './domain/ids.ts'
+import type { JobId, SessionKey } from './domain/ids.ts'
 import type {
   Completion,
   Job,
@@ -134,7 +134,7 @@ export interface AttachmentStore {
   /** Those of all replicas, in the order of their keys, from the one after the key `after` on. */
   list(
     namespace: string,
-    page: { readonly size: number; readonly after: string | undefined },
+    page: { readonly size: number; readonly after: SessionKey | undefined },
   ): Promise<AttachedExecutor[]>
 }
 
@@ -209,7 +209,7 @@ export interface HeldAttemptStore {
   /** Of each whether it is the newest of its job, and runs or waits on an executor that is not lost. */
   goOn(attempts: readonly AttemptRef[]): Promise<boolean[]>
   /** The job of an attempt that goes on and that this session holds; else undefined. */
-  findHeld(attempt: AttemptRef, sessionKey: string): Promise<JobOfAttempt | undefined>
+  findHeld(attempt: AttemptRef, sessionKey: SessionKey): Promise<JobOfAttempt | undefined>
 }
 
 export interface StoredSigningKey {

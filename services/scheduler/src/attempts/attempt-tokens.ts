@@ -9,6 +9,7 @@
  */
 import { createAttemptVerifier, signAttemptToken } from '@offstage/kit/auth/attempts'
 import type { VerifyToken } from '@offstage/kit/auth/tokens'
+import type { SessionKey } from '../domain/ids.ts'
 import type { AttemptRef, HeldAttemptStore } from '../ports.ts'
 import { attemptNotHeld, overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
@@ -32,7 +33,7 @@ export interface IssuedToken {
 
 export interface AttemptTokens {
   /** Refused where the session does not hold the attempt. */
-  issue(attempt: AttemptRef, sessionKey: string): Promise<IssuedToken>
+  issue(attempt: AttemptRef, sessionKey: SessionKey): Promise<IssuedToken>
   readonly verify: VerifyToken
   /** The public keys. */
   jwks(): Promise<string>

@@ -5,6 +5,9 @@ import { decodeProtectedHeader } from 'jose'
 import { afterAll, expect, test } from 'vitest'
 import { migrateJobs } from '../store/job-store.ts'
 import { ONE_DAY, tokensOver } from '../testing/attempt-tokens.ts'
+import { session } from '../testing/session.ts'
+
+const { sessionKey } = session()
 
 const postgres = await startPostgres()
 afterAll(() => postgres[Symbol.asyncDispose]())
@@ -38,7 +41,7 @@ const keyOf = (token: string) => decodeProtectedHeader(token).kid
 test('replicas that begin at once have one key, and take each other’s tokens', async () => {
   await using it = await setup()
   const replicas = Array.from({ length: 6 }, () => it.replica())
-  const issued = await Promise.all(replicas.map((each) => each.issue(grant, '')))
+  const issued = await Promise.all(replicas.map((each) => each.issue(grant, sessionKey)))
   expect(new Set(issued.map(({ token }) => keyOf(token))).size).toBe(1)
   for (const replica of replicas) {
     for (const { token } of issued) {
@@ -51,9 +54,9 @@ test('replicas that begin at once have one key, and take each other’s tokens',
 test('a key that is too old is replaced by one replica, and goes on to verify on all', async () => {
   await using it = await setup()
   const [a, b] = [it.replica({ freshMs: 0 }), it.replica({ freshMs: 0 })]
-  const { token: old } = await a.issue(grant, '')
+  const { token: old } = await a.issue(grant, sessionKey)
   await it.age('1 day')
-  const issued = await Promise.all([a, b, a, b].map((each) => each.issue(grant, '')))
+  const issued = await Promise.all([a, b, a, b].map((each) => each.issue(grant, sessionKey)))
   const names = new Set(issued.map(({ token }) => keyOf(token)))
   expect(names.size).toBe(1)
   expect(names).not.toContain(keyOf(old))
@@ -70,7 +73,9 @@ test('keys rotate under load, and every token is taken by every replica', async 
   const names = new Set<string | undefined>()
   const load = async (at: number) => {
     for (let n = 0; n < 12; n += 1) {
-      const { token } = (await (replicas[at % 3] ?? replicas[0])?.issue(grant, '')) ?? { token: '' }
+      const { token } = (await (replicas[at % 3] ?? replicas[0])?.issue(grant, sessionKey)) ?? {
+        token: '',
+      }
       names.add(keyOf(token))
       await Promise.all(replicas.map((each) => each.verify(token)))
     }
@@ -82,11 +87,11 @@ test('keys rotate under load, and every token is taken by every replica', async 
 test('a key is forgotten once nothing it signed can live', async () => {
   await using it = await setup()
   const replica = it.replica({ freshMs: 0 })
-  const { token: first } = await replica.issue(grant, '')
+  const { token: first } = await replica.issue(grant, sessionKey)
   await it.age('1 day')
-  const { token: second } = await replica.issue(grant, '')
+  const { token: second } = await replica.issue(grant, sessionKey)
   await it.age('1 day')
-  await replica.issue(grant, '')
+  await replica.issue(grant, sessionKey)
   const kept = (await it.run('SELECT id FROM offstage.signing_keys')).map((row) => row.id)
   expect(kept).toHaveLength(2)
   expect(kept).not.toContain(keyOf(first))
@@ -97,9 +102,9 @@ test('a key is forgotten once nothing it signed can live', async () => {
 test('a replica whose keys are hours old signs with none of them', async () => {
   await using it = await setup()
   const slow = it.replica({ freshMs: 0 })
-  const { token: old } = await slow.issue(grant, '')
+  const { token: old } = await slow.issue(grant, sessionKey)
   await it.run('DELETE FROM offstage.signing_keys')
-  const { token } = await it.replica().issue(grant, '')
-  expect(keyOf((await slow.issue(grant, '')).token)).toBe(keyOf(token))
+  const { token } = await it.replica().issue(grant, sessionKey)
+  expect(keyOf((await slow.issue(grant, sessionKey)).token)).toBe(keyOf(token))
   expect(keyOf(token)).not.toBe(keyOf(old))
 })

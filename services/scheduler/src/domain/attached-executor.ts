@@ -1,14 +1,15 @@
 /** An executor session, as it is recorded and as it is told of. */
+import type { SessionId, SessionKey } from './ids.ts'
 import type { SlotLane } from './lane.ts'
 
 export interface Attachment {
   readonly id: string
   /** By which its executor and readers know the session. */
-  readonly sessionId: string
+  readonly sessionId: SessionId
   /** By which it is told from others, of strangers who took its id too. */
-  readonly sessionKey: string
+  readonly sessionKey: SessionKey
   /** Of the session its executor has given up for this one, not being lost itself. */
-  readonly lostSessionKey: string | undefined
+  readonly lostSessionKey: SessionKey | undefined
   readonly namespace: string
   readonly name: string
   readonly scheduler: string
@@ -21,8 +22,8 @@ export interface Attachment {
 
 /** An executor session whose lease has not run out. */
 export interface AttachedExecutor {
-  readonly sessionId: string
-  readonly sessionKey: string
+  readonly sessionId: SessionId
+  readonly sessionKey: SessionKey
   readonly name: string
   readonly software: string
   readonly labels: Readonly<Record<string, string>>

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { session as sessionOf } from '../testing/session.ts'
 import { AttachTurns } from './attach-turns.ts'
 
 /** Takes turns whose work lasts until it is told to end, and notes who began. */
@@ -8,7 +9,7 @@ function setup(max: number) {
   const take = (session: string, name: string) => {
     const stream = new AbortController()
     const work = Promise.withResolvers<void>()
-    const done = turns.take(session, stream.signal, async () => {
+    const done = turns.take(sessionOf(session).sessionKey, stream.signal, async () => {
       begun.push(name)
       await work.promise
     })
@@ -61,7 +62,7 @@ test('a stream that breaks while it waits takes no turn', async () => {
 test('work that fails gives its turn on', async () => {
   const turns = new AttachTurns(1)
   const { signal } = new AbortController()
-  const fail = turns.take('a', signal, () => Promise.reject(new Error('no')))
+  const fail = turns.take(sessionOf('a').sessionKey, signal, () => Promise.reject(new Error('no')))
   await expect(fail).rejects.toThrow('no')
-  expect(await turns.take('a', signal, async () => 7)).toBe(7)
+  expect(await turns.take(sessionOf('a').sessionKey, signal, async () => 7)).toBe(7)
 })

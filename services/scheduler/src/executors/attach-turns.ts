@@ -6,8 +6,9 @@
  *  1. Of the streams of a session that wait, only the newest does; the others are refused, for they have been given up.
  *  2. A stream that ends while it waits takes no turn.
  */
+
+import type { SessionKey } from '../domain/ids.ts'
 import { attachElsewhere } from '../refusals.ts'
-import type { SessionKey } from './session-key.ts'
 
 interface Waiting {
   readonly begin: () => void

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { RunningJob } from '../domain/held-job.ts'
+import { session } from '../testing/session.ts'
 import { Attachment, type Outgoing } from './attachment.ts'
 
 function attached() {
   const frames: Outgoing[] = []
   const attachment = new Attachment({
     id: randomUUID(),
-    sessionId: randomUUID(),
-    sessionKey: randomUUID(),
+    ...session(),
     namespace: 'default',
     name: 'test',
     methods: [],

@@ -15,9 +15,9 @@ import assert from 'node:assert/strict'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
 import type { RunningJob } from '../domain/held-job.ts'
+import type { SessionId, SessionKey } from '../domain/ids.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
-import type { SessionKey } from './session-key.ts'
 
 /** The slots of a lane it has. */
 export interface Slots {
@@ -49,7 +49,7 @@ export interface Outgoing {
 
 export interface AttachmentOptions {
   readonly id: string
-  readonly sessionId: string
+  readonly sessionId: SessionId
   readonly sessionKey: SessionKey
   readonly namespace: string
   readonly name: string
@@ -72,7 +72,7 @@ const ASSIGNMENT_BYTES = 1_000
 
 export class Attachment {
   readonly id: string
-  readonly sessionId: string
+  readonly sessionId: SessionId
   readonly sessionKey: SessionKey
   readonly namespace: string
   readonly name: string

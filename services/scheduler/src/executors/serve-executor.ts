@@ -13,6 +13,7 @@ import type { Logger } from '@offstage/kit/telemetry'
 import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { MessageRecord, ProgressRecord } from '../domain/held-job.ts'
+import type { SessionId, SessionKey } from '../domain/ids.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttachmentStore, SweepStore } from '../ports.ts'
@@ -31,7 +32,6 @@ import type { Methods } from './methods.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './send-cancels.ts'
-import type { SessionKey } from './session-key.ts'
 
 /** Streams that attach at once. They take connections which lease renewals need too. */
 const ATTACHING_MAX = 2
@@ -39,7 +39,7 @@ const ATTACHING_MAX = 2
 const ATTACHMENTS_MAX = 10_000
 
 export interface Hello {
-  readonly sessionId: string
+  readonly sessionId: SessionId
   readonly sessionKey: SessionKey
   readonly lostSessionKey: SessionKey | undefined
   readonly namespace: string
@@ -88,7 +88,7 @@ export interface ExecutorConnection {
 
 /** The way back to the executor. */
 export interface ExecutorStream {
-  welcome(sessionId: string): void
+  welcome(sessionId: SessionId): void
   send(frame: Outgoing): void
   /** Ends the stream: the executor attaches anew. */
   end(): void

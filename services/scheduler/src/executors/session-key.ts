@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-
-/** What a session is known by; a UUID. */
-export type SessionKey = string
+import type { SessionId, SessionKey } from '../domain/ids.ts'
 
 export interface SessionName {
   readonly user: string
   readonly namespace: string
-  readonly sessionId: string
+  readonly sessionId: SessionId
 }
 
 /**
@@ -16,5 +14,5 @@ export interface SessionName {
 export function sessionKeyOf({ user, namespace, sessionId }: SessionName): SessionKey {
   const named = JSON.stringify([user, namespace, sessionId])
   const hex = createHash('sha256').update(named).digest('hex')
-  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as SessionKey
 }

@@ -2,7 +2,7 @@
 import { type GuardedService, unary } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/executor'
 import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
-import { isJobId } from '../domain/ids.ts'
+import { isJobId, isSessionId } from '../domain/ids.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
 import { invalidField } from '../refusals.ts'
 import { namespaceFor } from './mapping.ts'
@@ -17,7 +17,7 @@ export function attemptCalls(
       async (request: proto.IssueAttemptTokenRequest, { actor }) => {
         const { sessionId, jobId, attempt } = request
         const namespace = namespaceFor(actor, request.namespace)
-        if (!isJobId(sessionId)) throw invalidField('session_id', 'must be a lower-case UUID')
+        if (!isSessionId(sessionId)) throw invalidField('session_id', 'must be a lower-case UUID')
         if (!isJobId(jobId)) throw invalidField('job_id', 'must be a job id, a lower-case UUID')
         if (tokens === undefined) return { token: '', expireTime: undefined }
         const sessionKey = sessionKeyOf({ user: actor.user, namespace, sessionId })

@@ -9,6 +9,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { RunningJob } from '../domain/held-job.ts'
+import type { SessionId } from '../domain/ids.ts'
 import { isSeverity, Severity } from '../domain/severity.ts'
 import type { Outgoing } from '../executors/attachment.ts'
 import type { Incoming } from '../executors/serve-executor.ts'
@@ -171,7 +172,7 @@ function assignmentTo(job: RunningJob): proto.Assignment {
 }
 
 export function welcomeTo(
-  sessionId: string,
+  sessionId: SessionId,
   leaseMs: number,
   schedulerName: string,
 ): proto.AttachResponse {

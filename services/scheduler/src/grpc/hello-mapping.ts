@@ -1,4 +1,5 @@
 /** Where the hello of an executor becomes what the scheduler knows of it, or is refused, naming what is wrong (guarantee 6). */
+import assert from 'node:assert/strict'
 import { type Actor, fits, ROLES } from '@offstage/kit/auth'
 import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/executor'
@@ -11,7 +12,7 @@ import {
 } from '@offstage/proto/field-rules'
 import { laneNameOf } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
-import { isJobId } from '../domain/ids.ts'
+import { isJobId, isSessionId, type SessionId } from '../domain/ids.ts'
 import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
 import { noteLimits } from '../domain/start-command.ts'
@@ -39,11 +40,12 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   const namespace = namespaceFor(actor, hello.namespace)
   refuseUngranted(actor, methods)
   const { sessionId, lostSessionId } = hello
-  const keyOf = (id: string) => sessionKeyOf({ user: actor.user, namespace, sessionId: id })
+  const keyOf = (id: SessionId) => sessionKeyOf({ user: actor.user, namespace, sessionId: id })
+  assert(isSessionId(sessionId), 'noted as a violation')
   return {
     sessionId,
     sessionKey: keyOf(sessionId),
-    lostSessionKey: lostSessionId === '' ? undefined : keyOf(lostSessionId),
+    lostSessionKey: isSessionId(lostSessionId) ? keyOf(lostSessionId) : undefined,
     namespace,
     name: hello.name,
     software: hello.software,
@@ -63,8 +65,8 @@ function refuseUngranted({ attach }: Actor, methods: readonly MethodDefinition[]
 }
 
 function noteSession(hello: proto.Hello, note: Note): void {
-  if (!isJobId(hello.sessionId)) note('hello.session_id', 'must be a lower-case UUID')
-  if (hello.lostSessionId !== '' && !isJobId(hello.lostSessionId)) {
+  if (!isSessionId(hello.sessionId)) note('hello.session_id', 'must be a lower-case UUID')
+  if (hello.lostSessionId !== '' && !isSessionId(hello.lostSessionId)) {
     note('hello.lost_session_id', 'must be a lower-case UUID')
   }
   for (const [index, { jobId }] of hello.running.entries()) {

@@ -10,7 +10,7 @@ import {
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
 import type { AttachedExecutor } from '../domain/attached-executor.ts'
-import { isJobId } from '../domain/ids.ts'
+import { isSessionKey } from '../domain/ids.ts'
 import type { AttachmentStore } from '../ports.ts'
 import { namespaceFor, pageSizeFrom } from './mapping.ts'
 
@@ -26,7 +26,7 @@ export function listExecutors(
       const size = pageSizeFrom(request.pageSize, 50)
       const listing = ['executors', namespace]
       const after = positionFrom(request.pageToken, listing)
-      if (after !== undefined && !isJobId(after)) throw pageTokenInvalid()
+      if (after !== undefined && !isSessionKey(after)) throw pageTokenInvalid()
       const found = await store.list(namespace, { size: size + 1, after })
       const page = found.slice(0, Math.min(size, countFitting(found, executorBytes)))
       const more = found.length > page.length

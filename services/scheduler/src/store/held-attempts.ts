@@ -1,5 +1,7 @@
 /** Which attempts go on: those that are the newest of their job, on an attachment whose lease nobody has found to be over. */
+
 import type { Queryable } from '@offstage/kit/database'
+import type { SessionKey } from '../domain/ids.ts'
 import { leaving } from '../domain/job-state.ts'
 import type { AttemptRef, HeldAttemptStore, JobOfAttempt } from '../ports.ts'
 
@@ -32,7 +34,7 @@ export function createHeldAttemptStore(database: Queryable): HeldAttemptStore {
       ])
       return rows.map((row) => row.goes_on)
     },
-    async findHeld({ jobId, attempt }: AttemptRef, sessionKey: string) {
+    async findHeld({ jobId, attempt }: AttemptRef, sessionKey: SessionKey) {
       const { rows } = await database.query<JobOfAttempt>(HOLDER, [jobId, attempt, sessionKey])
       return rows[0]
     },

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { Lane } from '../domain/lane.ts'
+import { session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
@@ -138,13 +139,14 @@ class World {
     await this.#attach(executor, lostSessionId)
   }
 
-  async #attach(executor: Executor, lostSessionKey?: string): Promise<void> {
+  async #attach(executor: Executor, lostSessionId?: string): Promise<void> {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
     const id = v7()
-    const { sessionId } = executor
     const told = { software: '', labels: {}, lanes: [], methods: [] }
+    const lostSessionKey =
+      lostSessionId === undefined ? undefined : session(lostSessionId).sessionKey
     const names = { namespace: 'default', name: 'x', scheduler: 'x' }
-    const record = { id, sessionId, sessionKey: sessionId, lostSessionKey, ...names, ...told }
+    const record = { id, ...session(executor.sessionId), lostSessionKey, ...names, ...told }
     const running = [...executor.running].map(([jobId, attempt]) => ({ jobId, attempt }))
     const { adopted } = await this.#attachments.attach(record, running)
     executor.attachmentId = id

@@ -1,5 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { AttachedExecutor } from '../domain/attached-executor.ts'
+import type { SessionId, SessionKey } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { SlotLane } from '../domain/lane.ts'
 import { labelsFromStored } from './labels-codec.ts'
@@ -23,8 +24,8 @@ const LIST = {
 
 interface ExecutorRow {
   id: string
-  session_id: string
-  session_key: string
+  session_id: SessionId
+  session_key: SessionKey
   name: string
   scheduler: string
   attach_time: Date
@@ -41,7 +42,7 @@ interface ExecutorRow {
 export async function listExecutors(
   database: Queryable,
   namespace: string,
-  page: { readonly size: number; readonly after: string | undefined },
+  page: { readonly size: number; readonly after: SessionKey | undefined },
 ): Promise<AttachedExecutor[]> {
   const { rows } = await database.query<ExecutorRow>(LIST, [namespace, page.after, page.size])
   return rows.map((row) => ({

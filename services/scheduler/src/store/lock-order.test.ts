@@ -6,6 +6,7 @@ import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { JobStore } from '../ports.ts'
+import { session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
@@ -45,13 +46,12 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
   }
   const store = createJobStore(database)
   const attachments = createAttachmentStore(database)
-  const sessionId = v7()
+  const own = session()
   for (let round = 0; round < ROUNDS; round++) {
     const id = v7()
     const attachment = {
       id,
-      sessionId,
-      sessionKey: sessionId,
+      ...own,
       lostSessionKey: undefined,
       namespace: 'default',
       name: 'x',

@@ -6,6 +6,7 @@ import { Lane, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { Attachment, type Outgoing } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
+import { session } from './session.ts'
 
 export const silentLog = createLogger({ name: 'test', level: 'silent' })
 
@@ -31,8 +32,7 @@ export function attach(
   let closed = 0
   const attachment = new Attachment({
     id: randomUUID(),
-    sessionId: randomUUID(),
-    sessionKey: randomUUID(),
+    ...session(),
     namespace: 'default',
     name: 'test',
     methods: methods.map((name) => ({ name, lane }) as MethodDefinition),
