@@ -1,7 +1,8 @@
 /** What one caller floods is waited for by that caller, and by nobody else. */
 import { status } from '@grpc/grpc-js'
 import type { Database, Queryable } from '@offstage/kit/database'
-import { until } from '@offstage/testkit'
+import { WatchJobsRequest } from '@offstage/proto/jobs'
+import { openStalledReader, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
@@ -107,4 +108,32 @@ test('a caller with too much waiting is told when to come back, and another is s
   seen.letAll()
   expect((await it.as('ann').list()).jobs).toEqual([])
   await Promise.all(listings)
+}, 60_000)
+
+test('watches that are never read lose their streams, and hold up no job of another meanwhile', async () => {
+  await using it = await start({ config: { slowReaderMs: 1_000 } })
+  await using _executor = await attachExecutor(it.address, { auto: true })
+  const mallory = it.as('mallory')
+  const value = Buffer.from(JSON.stringify('x'.repeat(60_000)))
+  const large = { method: 'test.job', params: { source: { $case: 'inline' as const, value } } }
+  const outcomes = await mallory.startMany(new Array(40).fill(large), 30_000)
+  const add = outcomes.map(({ outcome }) => ({
+    jobId: outcome?.$case === 'started' ? outcome.value.jobId : '',
+    afterSequence: 0,
+  }))
+  const request = WatchJobsRequest.encode(WatchJobsRequest.fromPartial({ add })).finish()
+  const watch = '/offstage.jobs.v1.JobService/WatchJobs'
+  await using open = new AsyncDisposableStack()
+  const readers = await Promise.all(
+    Array.from({ length: 50 }, () =>
+      openStalledReader(it.address, watch, request, { 'offstage-user': 'mallory' }),
+    ),
+  )
+  for (const reader of readers) open.use(reader)
+  const ann = it.as('ann')
+  const { completion } = await ann.start({ method: 'test.job' }, { waitMs: 30_000 })
+  expect(completion).toBeDefined()
+  const isReset = () => readers.every(({ stream }) => stream.closed && stream.rstCode === 11)
+  await until(isReset, { what: 'resets of all', timeoutMs: 30_000 })
+  await ann.start({ method: 'test.job' })
 }, 60_000)
