@@ -7,9 +7,14 @@ test.for([
   ['postgres://app:p@w/x@db/jobs', 'postgres://app:***@db/jobs'],
   ['postgres://db/jobs?user=app&password=pw&x=1', 'postgres://db/jobs?user=app&password=***&x=1'],
   ['nats://token@a', 'nats://***@a'],
+  ['http://token@a', 'http://***@a'],
   ['nats://a:4222', 'nats://a:4222'],
   ['tls://u:p@a, tls://u:q@b', 'tls://u:***@a, tls://u:***@b'],
   ['someone@example.org', 'someone@example.org'],
+  ['postgres//app:pw@db/jobs', '***@db/jobs'],
+  ['app:p@w@db/jobs', '***@db/jobs'],
+  ['nats:/token@a', '***@a'],
+  ['/etc/a/file', '/etc/a/file'],
 ] as const)('%s is shown as %s', ([text, shown]) => {
   expect(redact(text)).toBe(shown)
 })

@@ -9,6 +9,8 @@ export function redact(text: string): string {
     .map((url) =>
       url
         .replace(/^(\s*)([a-z][a-z0-9+.-]*):\/\/(.*)@/is, hideCredentials)
+        // What was to be a url and is none: of what stands before its last @ nothing can be told apart.
+        .replace(/^(?!\s*[a-z][a-z0-9+.-]*:\/\/).*[:/].*@/is, `${HIDDEN}@`)
         .replace(/([?&](?:password|sslpassword|token)=)[^&#]*/gi, `$1${HIDDEN}`),
     )
     .join(',')
@@ -17,8 +19,8 @@ export function redact(text: string): string {
 function hideCredentials(_: string, space: string, scheme: string, credentials: string): string {
   const colon = credentials.indexOf(':')
   const user = colon === -1 ? credentials : credentials.slice(0, colon)
-  // A NATS url with one part before the @ carries a token there.
-  const token = colon === -1 && /^(nats|tls)$/i.test(scheme)
+  // Only with a database it is known to be a user: a NATS url with one part before the @ carries a token there.
+  const token = colon === -1 && !/^postgres(ql)?$/i.test(scheme)
   const kept = token ? HIDDEN : colon === -1 ? user : `${user}:${HIDDEN}`
   return `${space}${scheme}://${kept}@`
 }
