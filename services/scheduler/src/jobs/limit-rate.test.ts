@@ -1,4 +1,6 @@
 import { status } from '@grpc/grpc-js'
+import { Offstage } from '@offstage/sdk'
+import { defineMethod } from '@offstage/sdk/jobs'
 import { expect, test } from 'vitest'
 import { attachExecutor } from '../testing/scripted-executor.ts'
 import { setup } from '../testing/setup.ts'
@@ -23,3 +25,13 @@ test('an owner who starts too many a second is told when to come back; others st
   })
   expect(rows).toEqual([{ count: 1_000 }])
 })
+
+test('the SDK slows down where starts are limited, and fails none', async () => {
+  await using it = await setup({ config: { startsPerSecond: 20 } })
+  await using _executor = await attachExecutor(it.scheduler.address, { slots: 0 })
+  await using offstage = await Offstage.connect({ scheduler: it.scheduler.address, user: 'ann' })
+  const method = defineMethod({ method: 'test.job' })
+  // One second's worth is there at once, so some of these are refused first.
+  const jobs = await Promise.all(Array.from({ length: 60 }, () => offstage.startJob(method)))
+  expect(new Set(jobs.map(({ id }) => id)).size).toBe(60)
+}, 60_000)
