@@ -11,6 +11,7 @@ const FROZEN: Readonly<Record<string, string>> = {
     'ee5f53e30be0767db5874ffe531de92545917c0d6cb9cdd31fd2b7a9cde80198',
   'scheduler/0004-acts.sql': '7fa8a769f58e31b6b66c7c61c7a9f3ec54f5df7ea11c1930503600cef4d34d3e',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
+  'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
 }
 
 const SERVICES = ['scheduler', 'storage']

@@ -47,6 +47,7 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
       part: { $case: 'header', value: PutValueHeader.fromPartial({ namespace }) },
     }),
   'StorageService.ReserveAddress': (namespace) => ({ namespace }),
+  'StorageService.ListActs': (namespace) => ({ namespace }),
   'StorageService.ListValues': (namespace) => ({ namespace }),
   'StorageService.StartUpload': (namespace) => ({
     header: PutValueHeader.fromPartial({ namespace }),

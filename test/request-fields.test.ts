@@ -128,6 +128,7 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'StorageService.DescribeValue': [[storage.DescribeValueRequest.fromPartial({ address })]],
   'StorageService.ReserveAddress': [[storage.ReserveAddressRequest.fromPartial({})]],
   'StorageService.DeleteValue': [[storage.DeleteValueRequest.fromPartial({ address })]],
+  'StorageService.ListActs': [[storage.ListActsRequest.fromPartial({})]],
   'StorageService.ListValues': [[storage.ListValuesRequest.fromPartial({})]],
   'StorageService.StartUpload': [[storage.StartUploadRequest.fromPartial({ header: {} })]],
   'StorageService.GetUpload': [[storage.GetUploadRequest.fromPartial({ uploadId })]],

@@ -63,6 +63,7 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'StorageService.ReserveAddress': WRITERS,
   'StorageService.DeleteValue': WRITERS,
   'StorageService.ListValues': WRITERS,
+  'StorageService.ListActs': ['admin'],
   'StorageService.StartUpload': WRITERS,
   'StorageService.GetUpload': WRITERS,
   'StorageService.OpenScope': WRITERS,

@@ -87,6 +87,7 @@ describe('running services', () => {
     const acts = JSON.parse((await it.offstage('acts', '--json')).stdout)
     expect(acts).toContainEqual(expect.objectContaining({ targets: [jobId], owners: ['ann'] }))
     expect((await it.offstage('acts', '--by', 'nobody')).stderr).toContain('no acts')
+    expect((await it.offstage('acts', '--values', '--by', 'nobody')).stderr).toContain('no acts')
   })
 
   test('a result of bytes comes out as it is', async () => {

@@ -9,6 +9,7 @@ interface Flags {
   readonly by?: string
   readonly since?: number
   readonly limit: number
+  readonly values?: boolean
   readonly json?: boolean
 }
 
@@ -22,12 +23,15 @@ export function addActs(program: Command): void {
     .option('--by <user>', 'only those of this user')
     .option('--since <time>', 'only those of so long ago or later, such as 12h or 7d', parseMillis)
     .option('--limit <count>', 'how many at most', parseCount, 50)
+    .option('--values', 'those on temp values and scopes, of the storage service')
     .option('--json', 'all that is known of each')
-    .action(async ({ by, since, limit, json }: Flags, command: Command) => {
+    .action(async ({ by, since, limit, values, json }: Flags, command: Command) => {
       await using offstage = await answered(connect(command))
       const from = since === undefined ? undefined : new Date(Date.now() - since)
       const pageSize = Math.min(limit, 1_000)
-      const acts = await answered(newest(offstage.listActs({ user: by, from, pageSize }), limit))
+      const which = { user: by, from, pageSize }
+      const listing = values ? offstage.listValueActs(which) : offstage.listActs(which)
+      const acts = await answered(newest(listing, limit))
       if (json) showValue(acts)
       else if (acts.length > 0) process.stdout.write(tableOf(acts))
       else tell('no acts')

@@ -64,6 +64,27 @@ export async function* listActs(
   }
 }
 
+/** The same of temp values and scopes, as the storage service has it. */
+export async function* listValueActs(
+  calls: Calls,
+  options: ListActsOptions,
+): AsyncGenerator<Act, void, undefined> {
+  checkOptions('listValueActs', options, RULES)
+  const { user = '', from: timeFrom, before: timeBefore, pageSize = 0, signal } = options
+  const { values } = calls.connection
+  const { namespace } = calls.identity
+  const call = values.listActs.bind(values)
+  for (let pageToken = ''; ; ) {
+    const request = { namespace, user, timeFrom, timeBefore, pageSize, pageToken }
+    const page = await calls.callStorage(call, request, { signal })
+    for (const { target, owner, ...act } of page.acts) {
+      yield actFrom({ ...act, targets: [target], owners: [owner], outcome: 'OK' })
+    }
+    pageToken = page.nextPageToken
+    if (pageToken === '') return
+  }
+}
+
 function actFrom({ actTime, ...act }: WireAct): Act {
   return { time: actTime, ...act }
 }

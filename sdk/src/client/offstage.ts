@@ -1,7 +1,7 @@
 import { JobState } from '@offstage/proto/jobs'
 import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
-import { type Act, type ListActsOptions, listActs } from './acts.ts'
+import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { type ConnectOptions, sessionFrom } from './connect-options.ts'
 import { checkReachable } from './connection.ts'
@@ -202,6 +202,11 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    */
   listActs(options: ListActsOptions = {}): AsyncIterableIterator<Act> {
     return listActs(this.#session, options)
+  }
+
+  /** As {@link listActs}, of temp values and scopes: what administrators did with those of others. */
+  listValueActs(options: ListActsOptions = {}): AsyncIterableIterator<Act> {
+    return listValueActs(this.#session, options)
   }
 
   /** Ends the watch stream, and the connections unless it is the client of a job. Waits still going on reject. */

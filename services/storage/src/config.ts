@@ -79,6 +79,9 @@ export const storageFields = {
   uploadIdleMsMax: variable('OFFSTAGE_STORAGE_UPLOAD_IDLE', millis.default(60 * MINUTE_MS), {
     description: 'an upload without headway for so long is removed',
   }),
+  actsKeptMs: variable('OFFSTAGE_STORAGE_ACTS_KEPT', millis.default(90 * 24 * 60 * MINUTE_MS), {
+    description: 'how long acts of administrators on values of others stay on record',
+  }),
   sweepEveryMs: variable('OFFSTAGE_STORAGE_SWEEP_EVERY', millis.default(5_000), {
     description: 'longest wait before what has ended is deleted',
   }),

@@ -1,25 +1,29 @@
-/** What administrators do with values and scopes of others is noted (row P7); what owners and services do is not. */
+/** What administrators do with values and scopes of others is on record (row P7); what owners and services do is not. */
 import { developmentAuthenticate, type Role } from '@offstage/kit/auth'
-import { createLogger } from '@offstage/kit/telemetry'
+import { ListActsRequest, type ListActsResponse } from '@offstage/proto/storage'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { refusalOf } from './storage-client.ts'
 import { type Ground, openGround, type Started } from './storage-fixture.ts'
+import { createActStore } from './store/act-store.ts'
 
 let ground: Ground
 let storage: Started
-const acts: Record<string, unknown>[] = []
+
+/** Newest first. */
+async function actsOf(user = 'root:admin', request: Partial<ListActsRequest> = {}) {
+  const { raw, metadata } = storage.client(user)
+  return await new Promise<ListActsResponse>((resolve, reject) => {
+    raw.listActs(ListActsRequest.fromPartial(request), metadata, (error, answer) =>
+      error ? reject(error) : resolve(answer),
+    )
+  })
+}
 
 beforeAll(async () => {
   ground = await openGround()
-  const log = createLogger({ name: 'storage', level: 'silent' })
-  log.info = (told: unknown) => {
-    if (typeof told === 'object' && told !== null && 'act' in told)
-      acts.push({ ...(told.act as object) })
-  }
   storage = await ground.start(
     {},
     {
-      log,
       // `ann:service` is ann in that role, others are plain users.
       authenticate: (metadata) => {
         const actor = developmentAuthenticate(metadata)
@@ -34,7 +38,7 @@ afterAll(async () => {
   await ground[Symbol.asyncDispose]()
 })
 
-test('an administrator who reads, puts, takes, deletes or closes what is not theirs is noted, and nobody else', async () => {
+test('an administrator who reads, puts, takes, deletes or closes what is not theirs is recorded, and nobody else', async () => {
   const ann = storage.client('ann')
   const { scope } = await ann.openScope({})
   const bytes = Buffer.from('secret')
@@ -43,19 +47,20 @@ test('an administrator who reads, puts, takes, deletes or closes what is not the
   await storage.client('sam:service').get(first.address)
   await refusalOf(storage.client('bob').get(first.address))
   await refusalOf(storage.client('olga:operator').get(first.address))
-  expect(acts).toEqual([])
+  expect((await actsOf()).acts).toEqual([])
 
   const root = storage.client('root:admin')
   const own = await root.put(bytes)
   await root.get(own.address)
-  expect(acts).toEqual([])
+  expect((await actsOf()).acts).toEqual([])
   await root.get(first.address)
   await root.put(bytes, { address: first.address })
   await root.readAndDelete(first.address)
   await root.delete(second.address)
   await root.closeScope(scope)
   const by = { user: 'root', roles: ['admin'], owner: 'ann', namespace: 'default' }
-  expect(acts).toMatchObject([
+  const { acts } = await actsOf()
+  expect(acts.reverse()).toMatchObject([
     { ...by, call: 'StorageService.GetValue', target: first.address },
     { ...by, call: 'StorageService.PutValue', target: first.address },
     { ...by, call: 'StorageService.ReadAndDeleteValue', target: first.address },
@@ -64,4 +69,35 @@ test('an administrator who reads, puts, takes, deletes or closes what is not the
   ])
   expect(acts[0]?.peer).toMatch(/:\d+$/)
   expect(JSON.stringify(acts)).not.toContain('secret')
+})
+
+test('acts are listed by user and time, page by page, to administrators alone', async () => {
+  const { acts } = await actsOf()
+  const first = await actsOf('root:admin', { pageSize: 2 })
+  expect(first.acts).toEqual(acts.slice(0, 2))
+  const rest = await actsOf('root:admin', { pageSize: 1_000, pageToken: first.nextPageToken })
+  expect(rest).toEqual({ acts: acts.slice(2), nextPageToken: '' })
+  const other = { user: 'ann', pageToken: first.nextPageToken }
+  await expect(actsOf('root:admin', other)).rejects.toThrow('page_token')
+  expect((await actsOf('root:admin', { user: 'ann' })).acts).toEqual([])
+  expect((await actsOf('root:admin', { timeBefore: acts.at(-1)?.actTime })).acts).toEqual([])
+  expect((await actsOf('root:admin', { timeFrom: acts[0]?.actTime })).acts[0]).toEqual(acts[0])
+  for (const user of ['ann', 'olga:operator', 'sam:service']) {
+    await expect(actsOf(user)).rejects.toThrow('needs one of the roles admin')
+  }
+})
+
+test('what cannot be recorded is not done, and what is old is forgotten', async () => {
+  const value = await storage.client('ann').put(Buffer.from('x'))
+  const root = storage.client('root:admin')
+  await ground.run('ALTER TABLE offstage_storage.acts RENAME TO away')
+  await refusalOf(root.get(value.address))
+  await refusalOf(root.delete(value.address))
+  await ground.run('ALTER TABLE offstage_storage.away RENAME TO acts')
+  expect((await storage.client('ann').get(value.address)).bytes.toString()).toBe('x')
+  await ground.run("UPDATE offstage_storage.acts SET act_time = now() - interval '91 days'")
+  const days = 24 * 3_600_000
+  expect(await createActStore(ground.database).forget(90 * days, 2)).toBe(2)
+  expect(await createActStore(ground.database).forget(90 * days, 1_000)).toBeGreaterThan(0)
+  expect((await actsOf()).acts).toEqual([])
 })

@@ -16,7 +16,7 @@ import type { EmbeddedStorageConfig } from './config.ts'
 import { createHints } from './events.ts'
 import { createHandlers } from './grpc/handlers.ts'
 import { openBoundBlobs } from './open-blobs.ts'
-import type { BlobStore, ForeignActs, ValueStore } from './ports.ts'
+import type { BlobStore, ValueStore } from './ports.ts'
 import { overloaded } from './refusals.ts'
 import { createStores, type StorageStores } from './store/stores.ts'
 import { migrateStorage } from './store/value-store.ts'
@@ -105,14 +105,7 @@ function compose(
     ...stores.values,
     put: (command) => turns.take(command.owner, undefined, () => stores.values.put(command)),
   }
-  const acts: ForeignActs = {
-    note: (act) => log.info({ act }, 'an administrator acts on what is somebody else’s'),
-  }
-  const handlers = createHandlers(
-    { ...parts, values, quotas: config, acts, garbageMade },
-    log,
-    turns,
-  )
+  const handlers = createHandlers({ ...parts, values, quotas: config, garbageMade }, log, turns)
   const services = [{ definition: StorageServiceService, implementation: handlers }]
   const server = createGrpcServer({
     limits: config,

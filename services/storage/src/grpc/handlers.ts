@@ -11,6 +11,7 @@ import { deleteValue, listValues, reserveAddress } from '../values/manage-values
 import { readAndDeleteValue } from '../values/read-and-delete-value.ts'
 import { describeValue, readValue } from '../values/read-value.ts'
 import { callerOf } from './caller.ts'
+import { listActs } from './list-acts.ts'
 import * as map from './mapping.ts'
 import { telling, tellingAll } from './storage-faults.ts'
 import { wholeStream } from './whole-stream.ts'
@@ -109,6 +110,7 @@ export function createHandlers(
       },
       turns,
     ),
+    listActs: listActs(storage.acts, turns),
     closeScope: unary(
       'values.write',
       async (request, context) => {

@@ -1,9 +1,12 @@
 /** The only place where proto types and domain types meet. */
+import { timeFault } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type {
+  Act,
   DescribeValueRequest,
   GetUploadResponse,
   GetValueRequest,
+  ListActsRequest,
   ListValuesRequest,
   OpenScopeRequest as OpenScopeMessage,
   PutValueHeader,
@@ -32,7 +35,7 @@ import type {
   ReadPart,
   TempValue,
 } from '../domain/temp-value.ts'
-import type { FinishedUpload, Upload } from '../ports.ts'
+import type { FinishedUpload, RecordedAct, Upload } from '../ports.ts'
 import { invalidField } from '../refusals.ts'
 import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
 import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'
@@ -165,6 +168,26 @@ export function listFromRequest(request: ListValuesRequest): ListRequest {
   const namespace = check.id('namespace', request.namespace, parseNamespace)
   const scope = check.id('scope', request.scope, parseScopeId)
   return check.done({ namespace, scope, pageToken, pageSize: pageSize || undefined })
+}
+
+export function actsFromRequest(request: ListActsRequest) {
+  const check = new FieldCheck()
+  const { timeFrom: from, timeBefore: before, pageSize } = request
+  for (const [field, time] of Object.entries({ time_from: from, time_before: before })) {
+    const fault = timeFault(time)
+    if (fault !== undefined) check.fault(field, fault)
+  }
+  if (pageSize < 0 || pageSize > LIMITS.pageSizeMax) {
+    check.fault('page_size', `must be from 1 to ${LIMITS.pageSizeMax}, or 0 for the default`)
+  }
+  const namespace = check.id('namespace', request.namespace, parseNamespace)
+  const user = check.text('user', request.user, LIMITS.ownerCharactersMax) || undefined
+  return check.done({ namespace, user, from, before, pageSize: pageSize || undefined })
+}
+
+export function actMessage({ time, ...act }: RecordedAct): Act {
+  const { user, peer, call, namespace, target, owner } = act
+  return { actTime: time, user, roles: [...act.roles], peer, call, namespace, target, owner }
 }
 
 export function openScopeFromRequest(request: OpenScopeMessage): OpenScopeRequest {

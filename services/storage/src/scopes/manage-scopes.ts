@@ -52,7 +52,7 @@ export async function closeScope(
 ): Promise<number> {
   const scope = await storage.scopes.find(id)
   if (scope === undefined || !mayTouch(caller, 'values.write', scope)) return 0
-  noteAct(storage, caller, { ...scope, target: id })
+  await noteAct(storage, caller, { ...scope, target: id })
   let count = 0
   let gone = await storage.scopes.close(id, DELETE_BATCH)
   do {

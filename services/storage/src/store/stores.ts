@@ -1,6 +1,7 @@
 import type { Database } from '@offstage/kit/database'
 import type { Quotas } from '../domain/limits.ts'
 import type {
+  ActStore,
   ClockStore,
   ScopeStore,
   SweepStore,
@@ -8,6 +9,7 @@ import type {
   ValueStore,
   WriterStore,
 } from '../ports.ts'
+import { createActStore } from './act-store.ts'
 import { createClockStore } from './clock-store.ts'
 import { createScopeStore } from './scope-store.ts'
 import { createSweepStore } from './sweep-store.ts'
@@ -23,6 +25,7 @@ export interface StorageStores {
   readonly writers: WriterStore
   readonly sweeps: SweepStore
   readonly clock: ClockStore
+  readonly acts: ActStore
 }
 
 export function createStores(database: Database, quotas: Quotas): StorageStores {
@@ -33,5 +36,6 @@ export function createStores(database: Database, quotas: Quotas): StorageStores 
     writers: createWriterStore(database),
     sweeps: createSweepStore(database),
     clock: createClockStore(database),
+    acts: createActStore(database),
   }
 }

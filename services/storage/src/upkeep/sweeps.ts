@@ -1,18 +1,21 @@
 /** All that is swept, each an entry. */
 import type { Sweep } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { ClockStore } from '../ports.ts'
+import type { ActStore, ClockStore } from '../ports.ts'
 import { sweepClock } from './sweep-clock.ts'
-import { type SweepParts, sweepEnded, sweepGarbage, sweepOrphans } from './sweep-ended.ts'
+import { BATCH, type SweepParts, sweepEnded, sweepGarbage, sweepOrphans } from './sweep-ended.ts'
 
 export interface SweepsOptions extends SweepParts {
   readonly clock: ClockStore
   readonly sweepEveryMs: number
+  readonly acts: Pick<ActStore, 'forget'>
+  readonly actsKeptMs: number
   readonly orphanSweepEveryMs: number
   readonly log: Logger
 }
 
 const TIMEOUT_MS = 60_000
+const ACTS_EVERY_MS = 60_000
 const ORPHANS_TIMEOUT_MS = 30 * 60_000
 
 /** What the process before left is looked for at once. */
@@ -44,6 +47,15 @@ export function createSweeps(options: SweepsOptions): {
       timeoutMs: TIMEOUT_MS,
       run: (signal) => sweepGarbage(options, signal),
       onHint: (wake) => listeners.push(wake),
+    },
+    {
+      name: 'sweep of old acts',
+      everyMs: ACTS_EVERY_MS,
+      timeoutMs: TIMEOUT_MS,
+      async run(signal) {
+        const { acts, actsKeptMs } = options
+        while (!signal.aborted && (await acts.forget(actsKeptMs, BATCH)) === BATCH);
+      },
     },
     {
       name: 'sweep of orphaned blobs',

@@ -48,7 +48,7 @@ export async function deleteValue(
 ): Promise<boolean> {
   const value = await storage.values.find(address)
   if (value === undefined || !mayTouch(caller, 'values.write', value)) return false
-  noteAct(storage, caller, { ...value, target: address })
+  await noteAct(storage, caller, { ...value, target: address })
   const deleted = await storage.values.delete(address)
   if (deleted) storage.hints.value('deleted', value)
   storage.garbageMade()

@@ -6,14 +6,14 @@ import type { StorageParts } from '../ports.ts'
 export type Caller = Actor & ActBy
 
 /**
- * Notes that an administrator does something with what is somebody else's (row P7). Services act for others by trade, and are not
+ * Records that an administrator does something with what is somebody else's (row P7), before it is done. Services act for others by trade, and are not
  * noted; others may not at all.
  */
 export function noteAct(
   { acts }: Pick<StorageParts, 'acts'>,
   { user, roles, peer, call }: Caller,
   { target, owner, namespace }: { target: string; owner: string; namespace: string },
-): void {
-  if (owner === user || !roles.includes('admin')) return
-  acts.note({ user, roles, peer, call, target, owner, namespace })
+): Promise<void> | undefined {
+  if (owner === user || !roles.includes('admin')) return undefined
+  return acts.record({ user, roles, peer, call, target, owner, namespace })
 }

@@ -33,7 +33,7 @@ export async function placeOf(
   const ownerBytes = usage.ownerBytes + (header.address === undefined ? (header.size ?? 0) : 0)
   const quota = quotaPassed({ ...usage, ownerBytes }, storage.quotas)
   if (quota !== undefined && header.address === undefined) throw overQuota(quota)
-  noteAct(storage, caller, { ...place, target: header.address ?? header.scope ?? '' })
+  await noteAct(storage, caller, { ...place, target: header.address ?? header.scope ?? '' })
   return place
 }
 

@@ -43,7 +43,7 @@ export async function* readAndDeleteValue(
 ): AsyncGenerator<ReadPart> {
   const described = await describeValue(storage, caller, address)
   if (described.kind === 'reserved') throw nothingPutYet(address)
-  noteAct(storage, caller, { ...described, target: address })
+  await noteAct(storage, caller, { ...described, target: address })
   const claim = newClaim()
   using lease = keepLease(() => storage.values.renewClaim(address, claim, LEASE_MS))
   let consumed = false

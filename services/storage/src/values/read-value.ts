@@ -27,7 +27,7 @@ export async function* readValue(
   query: ReadQuery,
 ): AsyncGenerator<ReadPart> {
   const { value, body } = await openValue(storage, caller, query)
-  noteAct(storage, caller, { ...value, target: value.address })
+  await noteAct(storage, caller, { ...value, target: value.address })
   try {
     yield { kind: 'value', value }
     for await (const bytes of body.chunks(query.offset)) yield { kind: 'chunk', bytes }

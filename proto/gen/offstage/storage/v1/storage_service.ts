@@ -218,6 +218,56 @@ export interface DeleteValueResponse {
   deleted: boolean;
 }
 
+/** What an administrator did with a value or scope of somebody else. */
+export interface Act {
+  /** When, by the database's clock. */
+  actTime:
+    | Date
+    | undefined;
+  /** Who. */
+  user: string;
+  /** The roles they had then. */
+  roles: string[];
+  /** Where the call came from, host and port. */
+  peer: string;
+  /** What was called, such as "StorageService.GetValue". */
+  call: string;
+  /** The namespace. */
+  namespace: string;
+  /** The address, or the scope. */
+  target: string;
+  /** Whose it is. */
+  owner: string;
+}
+
+/** Asks for acts. */
+export interface ListActsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Only those of this user. At most 255 characters; empty: of all. */
+  user: string;
+  /** Only those at or after this time. */
+  timeFrom:
+    | Date
+    | undefined;
+  /** Only those before this time. */
+  timeBefore:
+    | Date
+    | undefined;
+  /** 1 to 1,000. Default 50. */
+  pageSize: number;
+  /** From the last answer; opaque. PAGE_TOKEN_INVALID otherwise. */
+  pageToken: string;
+}
+
+/** Answers ListActs. */
+export interface ListActsResponse {
+  /** Newest first. */
+  acts: Act[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
 /** Asks for a page of values. */
 export interface ListValuesRequest {
   /** Default "default". */
@@ -1591,6 +1641,327 @@ export const DeleteValueResponse: MessageFns<DeleteValueResponse> = {
   },
 };
 
+function createBaseAct(): Act {
+  return { actTime: undefined, user: "", roles: [], peer: "", call: "", namespace: "", target: "", owner: "" };
+}
+
+export const Act: MessageFns<Act> = {
+  encode(message: Act, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.actTime), writer.uint32(10).fork()).join();
+    }
+    if (message.user !== "") {
+      writer.uint32(18).string(message.user);
+    }
+    for (const v of message.roles) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.peer !== "") {
+      writer.uint32(34).string(message.peer);
+    }
+    if (message.call !== "") {
+      writer.uint32(42).string(message.call);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(50).string(message.namespace);
+    }
+    if (message.target !== "") {
+      writer.uint32(58).string(message.target);
+    }
+    if (message.owner !== "") {
+      writer.uint32(66).string(message.owner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Act {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAct();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.call = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Act>, I>>(base?: I): Act {
+    return Act.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Act>, I>>(object: I): Act {
+    const message = createBaseAct();
+    message.actTime = object.actTime ?? undefined;
+    message.user = object.user ?? "";
+    message.roles = object.roles?.map((e) => e) || [];
+    message.peer = object.peer ?? "";
+    message.call = object.call ?? "";
+    message.namespace = object.namespace ?? "";
+    message.target = object.target ?? "";
+    message.owner = object.owner ?? "";
+    return message;
+  },
+};
+
+function createBaseListActsRequest(): ListActsRequest {
+  return { namespace: "", user: "", timeFrom: undefined, timeBefore: undefined, pageSize: 0, pageToken: "" };
+}
+
+export const ListActsRequest: MessageFns<ListActsRequest> = {
+  encode(message: ListActsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.user !== "") {
+      writer.uint32(18).string(message.user);
+    }
+    if (message.timeFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.timeFrom), writer.uint32(26).fork()).join();
+    }
+    if (message.timeBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.timeBefore), writer.uint32(34).fork()).join();
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(40).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(50).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListActsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListActsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.timeFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.timeBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListActsRequest>, I>>(base?: I): ListActsRequest {
+    return ListActsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListActsRequest>, I>>(object: I): ListActsRequest {
+    const message = createBaseListActsRequest();
+    message.namespace = object.namespace ?? "";
+    message.user = object.user ?? "";
+    message.timeFrom = object.timeFrom ?? undefined;
+    message.timeBefore = object.timeBefore ?? undefined;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListActsResponse(): ListActsResponse {
+  return { acts: [], nextPageToken: "" };
+}
+
+export const ListActsResponse: MessageFns<ListActsResponse> = {
+  encode(message: ListActsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.acts) {
+      Act.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListActsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListActsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.acts.push(Act.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListActsResponse>, I>>(base?: I): ListActsResponse {
+    return ListActsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListActsResponse>, I>>(object: I): ListActsResponse {
+    const message = createBaseListActsResponse();
+    message.acts = object.acts?.map((e) => Act.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 function createBaseListValuesRequest(): ListValuesRequest {
   return { namespace: "", scope: "", pageSize: 0, pageToken: "" };
 }
@@ -2463,6 +2834,16 @@ export const StorageServiceService = {
       Buffer.from(ReserveAddressResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReserveAddressResponse => ReserveAddressResponse.decode(value),
   },
+  /** Lists what administrators did with values and scopes of others, newest first (row P7). Administrators only. */
+  listActs: {
+    path: "/offstage.storage.v1.StorageService/ListActs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListActsRequest): Buffer => Buffer.from(ListActsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListActsRequest => ListActsRequest.decode(value),
+    responseSerialize: (value: ListActsResponse): Buffer => Buffer.from(ListActsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListActsResponse => ListActsResponse.decode(value),
+  },
   /** Deletes a value and its address. Idempotent. */
   deleteValue: {
     path: "/offstage.storage.v1.StorageService/DeleteValue" as const,
@@ -2557,6 +2938,8 @@ export interface StorageServiceServer extends UntypedServiceImplementation {
   describeValue: handleUnaryCall<DescribeValueRequest, DescribeValueResponse>;
   /** Reserves an address before its value exists (row S3). */
   reserveAddress: handleUnaryCall<ReserveAddressRequest, ReserveAddressResponse>;
+  /** Lists what administrators did with values and scopes of others, newest first (row P7). Administrators only. */
+  listActs: handleUnaryCall<ListActsRequest, ListActsResponse>;
   /** Deletes a value and its address. Idempotent. */
   deleteValue: handleUnaryCall<DeleteValueRequest, DeleteValueResponse>;
   /** Lists values, newest first. */
@@ -2648,6 +3031,22 @@ export interface StorageServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReserveAddressResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists what administrators did with values and scopes of others, newest first (row P7). Administrators only. */
+  listActs(
+    request: ListActsRequest,
+    callback: (error: ServiceError | null, response: ListActsResponse) => void,
+  ): ClientUnaryCall;
+  listActs(
+    request: ListActsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListActsResponse) => void,
+  ): ClientUnaryCall;
+  listActs(
+    request: ListActsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListActsResponse) => void,
   ): ClientUnaryCall;
   /** Deletes a value and its address. Idempotent. */
   deleteValue(
