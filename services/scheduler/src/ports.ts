@@ -17,7 +17,7 @@ import type {
   QueueRef,
   TakenJobs,
 } from './domain/held-job.ts'
-import type { JobId, SessionKey } from './domain/ids.ts'
+import type { AttachmentId, JobId, SessionKey } from './domain/ids.ts'
 import type {
   Completion,
   Job,
@@ -63,7 +63,7 @@ export interface JobStore {
   claim(
     namespace: string,
     queues: readonly QueueRef[],
-    attachmentIds: readonly string[],
+    attachmentIds: readonly AttachmentId[],
   ): Promise<TakenJobs>
   succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, Completion>>
   end(ends: readonly AttemptEnd[]): Promise<ChangedJob[]>
@@ -109,9 +109,9 @@ export interface SweepStore {
   /** Ends canceled jobs whose executor has not ended them in time. */
   forceCanceled(limit: number): Promise<ChangedJob[]>
   /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */
-  openCancels(attachmentIds: readonly string[], leaseMs: number): Promise<OpenCancel[]>
+  openCancels(attachmentIds: readonly AttachmentId[], leaseMs: number): Promise<OpenCancel[]>
   /** What these attachments hold, running or waiting. */
-  heldBy(attachmentIds: readonly string[]): Promise<AttemptKey[]>
+  heldBy(attachmentIds: readonly AttachmentId[]): Promise<AttemptKey[]>
 }
 
 export interface AttachmentStore {
@@ -128,9 +128,9 @@ export interface AttachmentStore {
    * Renews leases. What is missing in the answer is over for good; false stands for one that goes on but whose row somebody
    * else has locked: it was left as it is.
    */
-  renew(ids: readonly string[]): Promise<Map<string, boolean>>
+  renew(ids: readonly AttachmentId[]): Promise<Map<AttachmentId, boolean>>
   /** It takes no new work any more; recorded as an act of who asked for it. */
-  markDraining(id: string, by: ActBy | undefined): Promise<void>
+  markDraining(id: AttachmentId, by: ActBy | undefined): Promise<void>
   /** Those of all replicas, in the order of their keys, from the one after the key `after` on. */
   list(
     namespace: string,
@@ -149,7 +149,7 @@ export interface LeaseStore {
   beginRound(
     round: number,
     leaseRounds: number,
-  ): Promise<{ round: number; lost: string[] } | undefined>
+  ): Promise<{ round: number; lost: AttachmentId[] } | undefined>
   /** Takes jobs from attachments that are over. */
   releaseLost(limit: number, crashLimit: number): Promise<ChangedJob[]>
   /** Removes attachments that have been over for so many rounds and hold nothing. */

@@ -9,7 +9,7 @@ import { createJobEvents } from '../events/job-events.ts'
 import { Attachment, type Outgoing } from '../executors/attachment.ts'
 import { Attachments } from '../executors/attachments.ts'
 import type { JobStore } from '../ports.ts'
-import { session } from '../testing/session.ts'
+import { attachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { Backlog } from './backlog.ts'
 import { createDeliver } from './deliver.ts'
@@ -24,7 +24,7 @@ async function setup(store: Partial<JobStore> = {}) {
   const errors: unknown[] = []
   const attachments = new Attachments()
   const attachment = new Attachment({
-    id: randomUUID(),
+    id: attachmentId(),
     ...session(),
     namespace: 'default',
     name: 'test',

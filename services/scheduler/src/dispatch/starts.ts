@@ -10,6 +10,7 @@
  *     was lost and only the database knows.
  *  3. A job begins here only by the gates as they are when it is recorded: placed by others, it is queued.
  */
+import assert from 'node:assert/strict'
 import { isConnectionError } from '@offstage/kit/database'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
@@ -202,7 +203,8 @@ function releaseSlot({ reservation }: Placed): void {
   if (reservation?.attachment.taking) reservation.attachment.grant(reservation.lane, 1)
 }
 
-function claimedFrom({ id, command, lane, attachmentId = '' }: Placed): ClaimedJob {
+function claimedFrom({ id, command, lane, attachmentId }: Placed): ClaimedJob {
+  assert(attachmentId !== undefined)
   return { ...command, id, attachmentId, lane, attempt: 1, failures: 0 }
 }
 

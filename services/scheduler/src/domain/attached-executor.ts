@@ -1,9 +1,9 @@
 /** An executor session, as it is recorded and as it is told of. */
-import type { SessionId, SessionKey } from './ids.ts'
+import type { AttachmentId, SessionId, SessionKey } from './ids.ts'
 import type { SlotLane } from './lane.ts'
 
 export interface Attachment {
-  readonly id: string
+  readonly id: AttachmentId
   /** By which its executor and readers know the session. */
   readonly sessionId: SessionId
   /** By which it is told from others, of strangers who took its id too. */

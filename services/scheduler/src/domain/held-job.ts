@@ -1,5 +1,7 @@
 /** Jobs as they change hands: started, taken, ended, changed. */
+
 import type { ActBy } from './act.ts'
+import type { AttachmentId } from './ids.ts'
 import type { JobError, JobStanding, Progress } from './job.ts'
 import type { JobState } from './job-state.ts'
 import type { Lane } from './lane.ts'
@@ -12,7 +14,7 @@ export interface NewJob {
   readonly command: StartCommand
   readonly lane: Lane
   /** Inserted as running here; undefined: queued. */
-  readonly attachmentId: string | undefined
+  readonly attachmentId: AttachmentId | undefined
 }
 
 /** The unfinished or remembered job a start ran into. */
@@ -28,7 +30,7 @@ export interface ExistingJob extends JobStanding {
 /** Names an attempt the way writes are fenced: a write for any other than the present one changes nothing. */
 export interface AttemptKey {
   readonly jobId: string
-  readonly attachmentId: string
+  readonly attachmentId: AttachmentId
   readonly attempt: number
 }
 
@@ -40,7 +42,7 @@ export interface RunningJob extends JobContent {
 }
 
 export interface ClaimedJob extends RunningJob {
-  readonly attachmentId: string
+  readonly attachmentId: AttachmentId
 }
 
 /** A job of which this release cannot read what is stored. */
@@ -95,7 +97,7 @@ export interface CancelRequest {
 }
 
 export interface CanceledJob extends ChangedJob {
-  readonly attachmentId: string
+  readonly attachmentId: AttachmentId | undefined
   readonly attempt: number
 }
 

@@ -11,6 +11,9 @@ export type JobId = string & { readonly [kind]: 'job' }
 /** Names a session by the word of its executor; others may say the same, so it tells nobody apart. A lower-case UUID. */
 export type SessionId = string & { readonly [kind]: 'session' }
 
+/** Names an attachment: one stream of a session, which holds jobs by a lease. A lower-case UUID. */
+export type AttachmentId = string & { readonly [kind]: 'attachment' }
+
 /** What a session is known by here (executors/session-key.ts). A lower-case UUID. */
 export type SessionKey = string & { readonly [kind]: 'session key' }
 

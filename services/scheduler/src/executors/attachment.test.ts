@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { RunningJob } from '../domain/held-job.ts'
-import { session } from '../testing/session.ts'
+import { attachmentId, session } from '../testing/session.ts'
 import { Attachment, type Outgoing } from './attachment.ts'
 
 function attached() {
   const frames: Outgoing[] = []
   const attachment = new Attachment({
-    id: randomUUID(),
+    id: attachmentId(),
     ...session(),
     namespace: 'default',
     name: 'test',

@@ -15,7 +15,7 @@ import assert from 'node:assert/strict'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
 import type { RunningJob } from '../domain/held-job.ts'
-import type { SessionId, SessionKey } from '../domain/ids.ts'
+import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 
@@ -48,7 +48,7 @@ export interface Outgoing {
 }
 
 export interface AttachmentOptions {
-  readonly id: string
+  readonly id: AttachmentId
   readonly sessionId: SessionId
   readonly sessionKey: SessionKey
   readonly namespace: string
@@ -71,7 +71,7 @@ const DOUBT_MS = 60_000
 const ASSIGNMENT_BYTES = 1_000
 
 export class Attachment {
-  readonly id: string
+  readonly id: AttachmentId
   readonly sessionId: SessionId
   readonly sessionKey: SessionKey
   readonly namespace: string

@@ -1,3 +1,4 @@
+import type { AttachmentId } from '../domain/ids.ts'
 import { LANE_DEFAULT, type Lane, type SlotLane } from '../domain/lane.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { Attachment } from './attachment.ts'
@@ -48,7 +49,7 @@ export class Attachments {
     }
   }
 
-  get(id: string): Attachment | undefined {
+  get(id: AttachmentId): Attachment | undefined {
     return this.#byId.get(id)
   }
 

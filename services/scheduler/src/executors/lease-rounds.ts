@@ -8,7 +8,9 @@
  *  2. While the database answers, a round lasts little longer, however often it or this replica was away in between: a
  *     look that failed is made again at the next tick, and a replica that starts goes by when the round began.
  */
+
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
+import type { AttachmentId } from '../domain/ids.ts'
 import type { LeaseStore } from '../ports.ts'
 
 export interface LeaseTerms {
@@ -29,7 +31,7 @@ export function leaseTerms(leaseMs: number): LeaseTerms {
 export interface LeaseRoundsOptions extends LeaseTerms {
   readonly store: Pick<LeaseStore, 'readRound' | 'beginRound'>
   /** Attachments whose lease was over when this replica began a round. */
-  onLost(attachmentIds: readonly string[]): void
+  onLost(attachmentIds: readonly AttachmentId[]): void
   onError(error: unknown): void
 }
 

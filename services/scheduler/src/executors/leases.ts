@@ -10,9 +10,11 @@
  *  3. What is held up by the database, by a lock or by a pause of this process costs a lease one round at most; so nobody
  *     who is heard from is lost to it, and nobody who is gone gains more by it than it lasts.
  */
+
 import { composeServices, createLoop, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
 import type { ChangedJob } from '../domain/held-job.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import type { AttachmentStore, LeaseStore } from '../ports.ts'
 import type { Attachments } from './attachments.ts'
 import { createLeaseRounds, leaseTerms } from './lease-rounds.ts'
@@ -77,8 +79,8 @@ export function createLeases(options: LeasesOptions): Service {
 function createRenewal(options: LeasesOptions, leaseRounds: number): () => Promise<void> {
   const { attachments, store, log } = options
   /** For how many renewals in a row each attachment said nothing, or could not be renewed. */
-  const silent = new Map<string, number>()
-  const stuck = new Map<string, number>()
+  const silent = new Map<AttachmentId, number>()
+  const stuck = new Map<AttachmentId, number>()
 
   const closeSilent = () => {
     for (const attachment of attachments.all()) {
@@ -114,7 +116,7 @@ function createRenewal(options: LeasesOptions, leaseRounds: number): () => Promi
 }
 
 /** Counts how often in a row `again` was true. */
-function count(counts: Map<string, number>, id: string, again: boolean): number {
+function count(counts: Map<AttachmentId, number>, id: AttachmentId, again: boolean): number {
   const next = again ? (counts.get(id) ?? 0) + 1 : 0
   if (next === 0) counts.delete(id)
   else counts.set(id, next)

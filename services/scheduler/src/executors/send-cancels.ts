@@ -1,3 +1,4 @@
+import type { AttachmentId } from '../domain/ids.ts'
 import type { SweepStore } from '../ports.ts'
 import type { Attachments } from './attachments.ts'
 
@@ -5,7 +6,7 @@ import type { Attachments } from './attachments.ts'
 export async function sendCancels(
   sweeps: Pick<SweepStore, 'openCancels'>,
   attachments: Attachments,
-  ids: readonly string[],
+  ids: readonly AttachmentId[],
   leaseMs: number,
 ): Promise<void> {
   if (ids.length === 0) return

@@ -13,7 +13,7 @@ import type { Logger } from '@offstage/kit/telemetry'
 import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { MessageRecord, ProgressRecord } from '../domain/held-job.ts'
-import type { SessionId, SessionKey } from '../domain/ids.ts'
+import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttachmentStore, SweepStore } from '../ports.ts'
@@ -112,7 +112,7 @@ async function attach(
   const { attachments, methods, events } = options
   if (!attachments.open) throw attachElsewhere()
   if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
-  const attachment = new Attachment({ ...hello, id: options.newId(), ...stream })
+  const attachment = new Attachment({ ...hello, id: options.newId() as AttachmentId, ...stream })
   endStreamsOf(options, hello.sessionKey)
   await methods.announce(hello.namespace, hello.methods)
   await adopt(options, attachment, hello)

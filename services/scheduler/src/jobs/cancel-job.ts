@@ -44,7 +44,7 @@ export function createCancelJob(options: CancelJobOptions): CancelJob {
     if (target === undefined) throw jobNotFound(request.jobId)
     const elsewhere = new Set<string>()
     for (const { id: jobId, attempt, attachmentId, state } of canceled) {
-      if (isTerminal(state) || attachmentId === '') continue
+      if (isTerminal(state) || attachmentId === undefined) continue
       const attachment = attachments.get(attachmentId)
       if (attachment === undefined) elsewhere.add(attachmentId)
       else attachment.cancel({ jobId, attempt, reason, graceMs })

@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import type { Attachment } from '../domain/attached-executor.ts'
 import type { ChangedJob, TakenJobs } from '../domain/held-job.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { AttachmentStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
@@ -123,7 +124,7 @@ export function createAttachmentStore(database: Database): AttachmentStore {
   return {
     attach: (attachment, running) => database.transaction((tx) => attach(tx, attachment, running)),
     async renew(ids) {
-      const { rows } = await database.query<{ id: string; renewed: boolean }>(RENEW, [ids])
+      const { rows } = await database.query<{ id: AttachmentId; renewed: boolean }>(RENEW, [ids])
       return new Map(rows.map(({ id, renewed }) => [id, renewed]))
     },
     markDraining: (id, by) =>

@@ -7,10 +7,12 @@
  *     its parent's row (insert-jobs.ts); so a child is either found here, or its start sees the mark.
  *  3. The rows of a level are locked in the order of their ids, as by every statement that waits for many.
  */
+
 import type { Database, Queryable } from '@offstage/kit/database'
 import { actOn } from '../domain/act.ts'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { CanceledJob, CancelRequest, OpenCancel } from '../domain/held-job.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { recordAct } from './acts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
@@ -57,7 +59,7 @@ const CHILDREN = {
 }
 
 interface CanceledRow extends ChangedRow {
-  attachment_id: string | null
+  attachment_id: AttachmentId | null
   attempt: number
 }
 
@@ -90,7 +92,7 @@ export function cancelJobs(database: Database, request: CancelRequest): Promise<
 function canceledFromRow(row: CanceledRow): CanceledJob {
   return {
     ...changedFromRow(row),
-    attachmentId: row.attachment_id ?? '',
+    attachmentId: row.attachment_id ?? undefined,
     attempt: row.attempt,
   }
 }
@@ -107,7 +109,7 @@ const OPEN = {
 
 interface OpenRow {
   id: string
-  attachment_id: string
+  attachment_id: AttachmentId
   attempt: number
   reason: string
   grace_ms: number
@@ -115,7 +117,7 @@ interface OpenRow {
 
 export async function openCancels(
   database: Queryable,
-  attachmentIds: readonly string[],
+  attachmentIds: readonly AttachmentId[],
   leaseMs: number,
 ): Promise<OpenCancel[]> {
   const { rows } = await database.query<OpenRow>(OPEN, [attachmentIds, leaseMs])

@@ -1,5 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { QueueRef, TakenJobs } from '../domain/held-job.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import { GATES_HELD, isOpen } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
@@ -50,7 +51,7 @@ export async function claimJobs(
   database: Queryable,
   namespace: string,
   queues: readonly QueueRef[],
-  attachmentIds: readonly string[],
+  attachmentIds: readonly AttachmentId[],
 ): Promise<TakenJobs> {
   const { rows } = await database.query<ClaimedRow>(CLAIM, [
     namespace,

@@ -1,4 +1,5 @@
 /** A change of gates and the statements that let jobs begin come one after the other, whichever is first. */
+
 import {
   type Database,
   isConnectionError,
@@ -10,6 +11,7 @@ import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
+import { attachmentId as newAttachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { createGateStore } from './gates.ts'
@@ -29,7 +31,7 @@ async function setup(options: { transactionIdleMs?: number } = {}) {
   return { database, gates: createGateStore(database) }
 }
 
-const attachmentId = v7()
+const attachmentId = newAttachmentId()
 const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
 const QUEUES = [{ method: 'test.job', lane: Lane.inline }]
 const claim = async (database: Queryable) =>

@@ -1,5 +1,7 @@
 /** The columns of offstage.jobs that are read, with what the driver makes of each. */
+
 import type { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import type { JobKind } from '../domain/job-kind.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
@@ -29,7 +31,7 @@ export interface JobColumns {
   attempt: number
   failures: number
   crash_count: number
-  attachment_id: string | null
+  attachment_id: AttachmentId | null
   create_time: Date
   due_time: Date | null
   start_time: Date | null

@@ -1,6 +1,7 @@
 /** Rows of offstage.jobs, and what they mean to the domain. */
 
 import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../domain/held-job.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import type { Completion, Job, JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
 import type { Payload } from '../domain/start-command.ts'
@@ -112,7 +113,7 @@ const CLAIMED = [
 
 export const CLAIMED_COLUMNS = columnsOf(CLAIMED)
 /** With the attachment it is claimed for. */
-export type ClaimedRow = RowOf<typeof CLAIMED> & { attachment_id: string }
+export type ClaimedRow = RowOf<typeof CLAIMED> & { attachment_id: AttachmentId }
 
 /** Their claim is committed by now: one that cannot be read is told apart, and its neighbours go on. */
 export function takenFromRows(rows: readonly ClaimedRow[]): TakenJobs {

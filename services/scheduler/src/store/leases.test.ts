@@ -2,13 +2,15 @@
  * The lease protocol as a model: executors come, break off, die and come back, renewals, rounds, releases, claims, hand-backs
  * and ends interleave at will, rows are locked and the clock of the database jumps, all over the real statements.
  */
+
 import { type Database, openPglite, openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import fc from 'fast-check'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
+import type { AttachmentId } from '../domain/ids.ts'
 import { Lane } from '../domain/lane.ts'
-import { session } from '../testing/session.ts'
+import { attachmentId as newAttachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
@@ -25,7 +27,7 @@ interface Executor {
   sessionId: string
   alive: boolean
   /** Of its stream, while a scheduler serves it. */
-  attachmentId: string | undefined
+  attachmentId: AttachmentId | undefined
   running: Map<string, number>
 }
 
@@ -141,7 +143,7 @@ class World {
 
   async #attach(executor: Executor, lostSessionId?: string): Promise<void> {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
-    const id = v7()
+    const id = newAttachmentId()
     const told = { software: '', labels: {}, lanes: [], methods: [] }
     const lostSessionKey =
       lostSessionId === undefined ? undefined : session(lostSessionId).sessionKey
@@ -162,9 +164,9 @@ class World {
 
   async #renew(): Promise<void> {
     const served = this.executors.filter(({ attachmentId }) => attachmentId !== undefined)
-    const held = await this.#attachments.renew(served.map((e) => e.attachmentId ?? ''))
+    const held = await this.#attachments.renew(served.flatMap((e) => e.attachmentId ?? []))
     for (const executor of served) {
-      const id = executor.attachmentId ?? ''
+      const id = executor.attachmentId ?? newAttachmentId('')
       const renewed = held.get(id)
       expect(renewed === undefined, 'gone exactly when it is over').toBe(this.#over.has(id))
       if (renewed === undefined) executor.attachmentId = undefined

@@ -8,7 +8,9 @@
  *  3. What is over stays over.
  *  4. A session is charged at most once for a job, and only while no newer stream of it lives.
  */
+
 import type { Database } from '@offstage/kit/database'
+import type { AttachmentId } from '../domain/ids.ts'
 import { leaving, TRANSITIONS } from '../domain/job-state.ts'
 import type { LeaseStore } from '../ports.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
@@ -99,7 +101,10 @@ export function createLeaseStore(database: Database): LeaseStore {
     },
     async beginRound(round, leaseRounds) {
       const values = [round, leaseRounds]
-      const { rows } = await database.query<{ round: number; lost: string[] }>(BEGIN_ROUND, values)
+      const { rows } = await database.query<{ round: number; lost: AttachmentId[] }>(
+        BEGIN_ROUND,
+        values,
+      )
       return rows[0]
     },
     async releaseLost(limit, crashLimit) {

@@ -1,12 +1,14 @@
 /** Statements that meet on the same rows, in frames whose order is the executors', wait for each other and never in a circle. */
+
 import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
 import { afterAll, expect, test } from 'vitest'
+import type { AttachmentId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { JobStore } from '../ports.ts'
-import { session } from '../testing/session.ts'
+import { attachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
@@ -22,7 +24,7 @@ const HISTORY = `
   INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt)
   SELECT gen_random_uuid(), 'default', 'test.job', 'dev', 5, 1, 1, 0, 1 FROM generate_series(1, 50000)`
 
-async function runTree(store: JobStore, attachmentId: string) {
+async function runTree(store: JobStore, attachmentId: AttachmentId) {
   const add = async (parentId: string, count: number) => {
     const jobs = Array.from({ length: count }, () => ({
       id: v7(),
@@ -48,7 +50,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
   const attachments = createAttachmentStore(database)
   const own = session()
   for (let round = 0; round < ROUNDS; round++) {
-    const id = v7()
+    const id = attachmentId()
     const attachment = {
       id,
       ...own,
@@ -76,7 +78,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
       store.requeue(back),
       store.succeed(back.map((key) => ({ ...key, result: undefined }))),
       store.setWaiting(there, true),
-      attachments.attach({ ...attachment, id: v7() }, running),
+      attachments.attach({ ...attachment, id: attachmentId() }, running),
     ])
     const standings = await store.readStandings(children.map((child) => child.jobId))
     expect(standings).toHaveLength(COUNT)

@@ -1,4 +1,5 @@
 /** Who comes first, in the queue and at a key: who was recorded first, by the database's clock (guarantee 9). */
+
 import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
@@ -7,6 +8,7 @@ import type { JobId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { StartCommand } from '../domain/start-command.ts'
+import { attachmentId as newAttachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createJobStore, createSweepStore, migrateJobs } from './job-store.ts'
 
@@ -16,7 +18,7 @@ afterAll(() => postgres[Symbol.asyncDispose]())
 async function setup() {
   const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 2 })
   await migrateJobs(database)
-  const attachmentId = v7()
+  const attachmentId = newAttachmentId()
   return {
     attachmentId,
     store: createJobStore(database),

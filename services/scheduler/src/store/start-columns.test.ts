@@ -6,6 +6,7 @@ import type { JobId } from '../domain/ids.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { Lane } from '../domain/lane.ts'
 import type { JobContent, StartCommand, StartOptions } from '../domain/start-command.ts'
+import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
 
@@ -60,7 +61,7 @@ async function setup() {
       return id
     },
     async claim({ namespace, method, lane }: JobContent) {
-      const { jobs } = await store.claim(namespace, [{ method, lane }], [v7()])
+      const { jobs } = await store.claim(namespace, [{ method, lane }], [attachmentId()])
       return jobs[0]
     },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),

@@ -1,7 +1,9 @@
 /** What the sweeps behind the hints change; bounded by a limit, safe to run on every replica at once. */
+
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { AttemptKey, ChangedJob } from '../domain/held-job.ts'
+import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
 import { errorInSql } from './job-error-codec.ts'
@@ -111,12 +113,13 @@ const HELD_BY = {
 
 export async function heldBy(
   database: Queryable,
-  attachmentIds: readonly string[],
+  attachmentIds: readonly AttachmentId[],
 ): Promise<AttemptKey[]> {
-  const { rows } = await database.query<{ id: string; attachment_id: string; attempt: number }>(
-    HELD_BY,
-    [attachmentIds],
-  )
+  const { rows } = await database.query<{
+    id: string
+    attachment_id: AttachmentId
+    attempt: number
+  }>(HELD_BY, [attachmentIds])
   return rows.map(({ id, attachment_id, attempt }) => ({
     jobId: id,
     attachmentId: attachment_id,

@@ -1,12 +1,10 @@
-/** An executor as the parts of dispatch see it: its attachment, and what was sent to it. */
-import { randomUUID } from 'node:crypto'
 import { createLogger } from '@offstage/kit/telemetry'
 import type { ChangedJob, ClaimedJob, RunningJob } from '../domain/held-job.ts'
 import { Lane, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { Attachment, type Outgoing } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import { session } from './session.ts'
+import { attachmentId, session } from './session.ts'
 
 export const silentLog = createLogger({ name: 'test', level: 'silent' })
 
@@ -31,7 +29,7 @@ export function attach(
   const frames: Outgoing[] = []
   let closed = 0
   const attachment = new Attachment({
-    id: randomUUID(),
+    id: attachmentId(),
     ...session(),
     namespace: 'default',
     name: 'test',
@@ -66,8 +64,8 @@ export function runningJob(id: string, given: Partial<RunningJob> = {}): Running
   }
 }
 
-export function claimedJob(id: string, attachmentId: string): ClaimedJob {
-  return { ...runningJob(id), attachmentId }
+export function claimedJob(id: string, holder: string): ClaimedJob {
+  return { ...runningJob(id), attachmentId: attachmentId(holder) }
 }
 
 export function changedJob(id: string, given: Partial<ChangedJob>): ChangedJob {
