@@ -37,6 +37,11 @@ const paths = z
   .refine((list) => list.every((path) => path !== ''), 'must be paths separated by commas')
   .transform((list) => list.map((path) => resolve(path)))
 
+/** Caught here: what sends it would show it in an error. */
+const bearerToken = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, 'has characters that no token has, such as spaces or line breaks')
+
 /** Everything the executor is told by its environment. */
 export const executorFields = {
   jobs: variable('OFFSTAGE_JOBS', paths, {
@@ -51,7 +56,7 @@ export const executorFields = {
   namespace: variable('OFFSTAGE_NAMESPACE', z.string().default('default'), {
     description: 'the namespace whose jobs it runs',
   }),
-  token: variable('OFFSTAGE_TOKEN', z.string().optional(), {
+  token: variable('OFFSTAGE_TOKEN', bearerToken.optional(), {
     description: 'the bearer token it attaches with; absent in development',
     secret: true,
   }),
