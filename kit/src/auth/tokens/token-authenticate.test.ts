@@ -153,3 +153,15 @@ test('a call without a token is told so', async () => {
   expect(() => authenticate(new Metadata(), 'peer')).toThrow(/brings no token/)
   expect(it.issuer.asked).toBe(0)
 })
+
+test('what is wrong with a token is in the log of the service at debug, the token is not', async () => {
+  await using issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile())
+  const lines: string[] = []
+  const debug = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
+  const authenticate = createTokenAuthenticate({ issuers, log: debug })
+  const token = await issuer.sign({ ...ann, header: { kid: 'none' } })
+  await expect(async () => authenticate(withToken(token), 'peer')).rejects.toThrow(/not one that/)
+  expect(lines.join()).toContain('no applicable key found')
+  for (const part of token.split('.')) expect(lines.join()).not.toContain(part)
+})

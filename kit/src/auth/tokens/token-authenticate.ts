@@ -10,6 +10,7 @@ import { hash } from 'node:crypto'
 import type { Metadata } from '@grpc/grpc-js'
 import { decodeJwt } from 'jose'
 import { LRUCache } from 'lru-cache'
+import { Refusal } from '../../grpc/refusal.ts'
 import type { Logger } from '../../telemetry/mod.ts'
 import type { Actor } from '../actor.ts'
 import type { Authenticate } from '../authenticate.ts'
@@ -31,7 +32,7 @@ export interface TokenAuthenticateOptions {
 
 const LOOK_AGAIN_MS = 5 * 60_000
 /** Longer than any issuer's, shorter than the headers of a call may be. */
-const TOKEN_CHARACTERS_MAX = 16_384
+const CHARACTERS_MAX = 16_384
 
 export function createTokenAuthenticate(options: TokenAuthenticateOptions): Authenticate {
   const { issuers, attempts, log, keptMax = 10_000, now = Date.now } = options
@@ -40,7 +41,19 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
   const kept = new LRUCache<string, VerifiedToken>({ max: keptMax })
   const underWay = new Map<string, Promise<Actor>>()
 
-  async function verify(token: string, digest: string): Promise<Actor> {
+  async function verify(authorization: string, digest: string): Promise<Actor> {
+    try {
+      return await verifyBearer(authorization, digest)
+    } catch (error) {
+      // What exactly is wrong is for those who run the service; a flood of bad tokens fills no log by default.
+      if (error instanceof Refusal)
+        log.debug({ reason: error.reason, err: error.cause }, 'a token is not taken')
+      throw error
+    }
+  }
+
+  async function verifyBearer(authorization: string, digest: string): Promise<Actor> {
+    const token = tokenIn(authorization)
     const verifier = verifiers.get(issuerOf(token))
     if (verifier === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('unknown issuer'))
     const { actor, endsAtMs } = await verifier(token)
@@ -49,25 +62,32 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
   }
 
   return (metadata) => {
-    const token = bearerOf(metadata)
-    const digest = hash('sha256', token, 'base64')
+    const authorization = authorizationOf(metadata)
+    const digest = hash('sha256', authorization, 'base64')
     const known = kept.get(digest)
     if (known !== undefined && now() < known.endsAtMs) return known.actor
     const running = underWay.get(digest)
     if (running !== undefined) return running
-    const verified = verify(token, digest).finally(() => underWay.delete(digest))
+    const verified = verify(authorization, digest).finally(() => underWay.delete(digest))
     underWay.set(digest, verified)
     return verified
   }
 }
 
-function bearerOf(metadata: Metadata): string {
+/** Asked for every call: what it holds is looked at only where it is not known yet. */
+function authorizationOf(metadata: Metadata): string {
   const values = metadata.get('authorization')
   if (values.length === 0) throw tokenRefusal('TOKEN_MISSING')
-  const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(String(values[0])) ?? []
-  if (token === undefined || values.length > 1 || token.length > TOKEN_CHARACTERS_MAX) {
+  const [value] = values
+  if (values.length > 1 || typeof value !== 'string' || value.length > CHARACTERS_MAX) {
     throw tokenRefusal('TOKEN_INVALID', new Error('not one bearer token'))
   }
+  return value
+}
+
+function tokenIn(authorization: string): string {
+  const [, token] = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization) ?? []
+  if (token === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('not a bearer token'))
   return token
 }
 
