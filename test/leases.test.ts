@@ -64,3 +64,34 @@ test.for([
     expect(text).not.toContain('leases have run out')
   },
 )
+
+test.for([
+  { what: 'stops in order', signals: ['SIGTERM'] as const, lost: false },
+  { what: 'is killed while it drains', signals: ['SIGTERM', 'SIGKILL'] as const, lost: true },
+])('an executor that $what: its lease runs out is $lost', { timeout: 60_000 }, async (given) => {
+  await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1 })
+  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
+  const [leaving] = cluster.executors
+  if (given.lost) {
+    const handle = await offstage.startJob(steps, { count: 1_000, everyMs: 50 })
+    await until(async () => (await handle.refresh()).attempt === 1)
+  }
+  const client = new Client({ connectionString: cluster.databaseUrl })
+  await client.connect()
+  const row = async (column: string) =>
+    (
+      await client.query(`SELECT ${column} AS it FROM offstage.attachments a
+      JOIN offstage.executors e ON e.attachment_id = a.id`)
+    ).rows[0]?.it
+  for (const signal of given.signals) {
+    const ended = leaving?.process.kill(signal)
+    if (signal === 'SIGTERM' && given.lost) await until(() => row('draining'))
+    else await ended
+  }
+  await until(() => row('end_round IS NOT NULL'))
+  expect(await row('lost')).toBe(given.lost)
+  await client.end()
+  const text = () => cluster.schedulers.map(({ process }) => process.stdout).join('')
+  if (given.lost) await until(() => text().includes('leases have run out'))
+  else expect(text()).not.toContain('leases have run out')
+})

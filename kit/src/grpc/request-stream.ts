@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import type { ServerCall } from './call-context.ts'
 import { readable } from './unreadable.ts'
 
+const TURNS_UNTIL_ABORTED = 5
+
 /**
  * The requests of a streaming call, one at a time: nothing is read ahead of the handler but what the
  * stream buffers. Unlike a stream's own iterator this one ends with the reason when the call is
@@ -24,7 +26,14 @@ export async function* requestsOf<Req>(
         yield readable(request)
         continue
       }
-      if (stream.readableEnded || stream.destroyed) return
+      if (stream.readableEnded || stream.destroyed) {
+        // One that was cut off ends first as if its client had ended it; that it was aborted is heard some turns later.
+        for (let turn = 0; turn < TURNS_UNTIL_ABORTED; turn++) {
+          await new Promise(setImmediate)
+          signal.throwIfAborted()
+        }
+        return
+      }
       await new Promise<void>((resolve) => {
         wake = resolve
       })

@@ -131,6 +131,8 @@ export interface AttachmentStore {
   renew(ids: readonly AttachmentId[]): Promise<Map<AttachmentId, boolean>>
   /** It takes no new work any more; recorded as an act of who asked for it. */
   markDraining(id: AttachmentId, by: ActBy | undefined): Promise<void>
+  /** Its executor has gone in order: what it may still hold goes back into the queue, and nobody is charged. */
+  end(id: AttachmentId): Promise<void>
   /** Those of all replicas, in the order of their keys, from the one after the key `after` on. */
   list(
     namespace: string,

@@ -53,9 +53,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   }
   const changed = createChanges({ feed, events, backlog, keyFreed })
   const ends = createEnds({ store: stores.work, changed, onError })
-  const requeue = (attempts: readonly AttemptKey[]) => {
-    ends.requeue(attempts).catch(onError)
-  }
+  const requeue = (attempts: readonly AttemptKey[]) => ends.requeue(attempts).catch(onError)
   const failUnreadable = (jobs: readonly UnreadableJob[]) => {
     ends.failUnreadable(jobs).catch(onError)
   }

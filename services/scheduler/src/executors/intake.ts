@@ -6,8 +6,8 @@ import type { Attachment, Credit } from './attachment.ts'
 export interface Intake {
   /** Records results of one executor; settles when they are recorded or the attachment is gone. */
   record(attachment: Attachment, results: readonly AttemptResult[]): Promise<void>
-  /** Puts attempts back into the queue at no charge, however long the database takes. */
-  requeue(attempts: readonly AttemptKey[]): void
+  /** Puts attempts back into the queue at no charge, however long the database takes; settles when they are. Never rejects. */
+  requeue(attempts: readonly AttemptKey[]): Promise<void>
   /** Fails jobs nobody here could run, however long the database takes. */
   failUnreadable(jobs: readonly UnreadableJob[]): void
   /** To be told of jobs whose state a write elsewhere has changed. */

@@ -105,6 +105,8 @@ function createRenewal(options: LeasesOptions, leaseRounds: number): () => Promi
       const { id } = attachment
       const renewed = held.get(id)
       if (renewed === true) attachment.renewed(words[index] ?? 0)
+      // One that has gone meanwhile, or attached anew, ended it itself.
+      if (!attachment.attached) continue
       if (renewed === undefined) {
         log.warn({ attachment: id }, 'the lease of an executor was lost; it has to attach anew')
         attachment.close()

@@ -7,6 +7,8 @@
  *  3. A session has one stream: the one before it is ended, and its credits with it.
  *  4. When the stream ends, the attachment takes nothing more; its jobs stay its session's until the session attaches again
  *     or the lease runs out.
+ *  5. An executor that drains and then ends its stream has gone for good: once what it brought is recorded, what else it
+ *     holds, such as an assignment that crossed its word, goes back into the queue, and its lease is over.
  */
 import type { Subscription } from '@offstage/kit/bus'
 import type { Logger } from '@offstage/kit/telemetry'
@@ -18,6 +20,7 @@ import type { MethodDefinition } from '../domain/method-definition.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttachmentStore, SweepStore } from '../ports.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
+import { persist } from '../statements/persist.ts'
 import { AttachTurns } from './attach-turns.ts'
 import {
   Attachment,
@@ -82,6 +85,8 @@ export interface ServeExecutorOptions {
 export interface ExecutorConnection {
   /** Takes in one frame; awaited before the next is read. */
   receive(frame: Incoming): Promise<void>
+  /** The executor has ended the stream in order. */
+  leave(): Promise<void>
   /** The stream has ended. */
   close(): void
 }
@@ -178,28 +183,57 @@ function connection(
 ): ExecutorConnection {
   const { intake, reports, onError } = options
   let closed = false
+  let draining = false
+  /** What it has brought and handed back, until it is recorded. */
+  const unrecorded = new Set<Promise<void>>()
   return {
     receive: (frame) => attachment.hear(() => takeIn(frame)),
+    leave,
     close,
   }
 
   async function takeIn(frame: Incoming): Promise<void> {
+    if (frame.draining) draining = true
     if (frame.draining && attachment.taking) {
       attachment.stopTaking()
       options.attachmentStore.markDraining(attachment.id, frame.drainedBy).catch(onError)
     }
     await recordReports(reports, attachment, frame)
     // Results are not awaited: the next frame's share the next statement.
-    if (frame.results.length > 0) intake.record(attachment, frame.results).catch(onError)
+    if (frame.results.length > 0) {
+      note(intake.record(attachment, frame.results).catch(onError))
+    }
     if (frame.handedBack.length > 0) {
       const attempts = frame.handedBack
         .filter(({ jobId, attempt }) => attachment.running.get(jobId)?.attempt === attempt)
         .map((ref) => ({ ...ref, attachmentId: attachment.id }))
       for (const { jobId } of attempts) attachment.running.delete(jobId)
-      intake.requeue(attempts)
+      note(intake.requeue(attempts))
     }
     takeCredits(attachment, frame.credits)
     intake.slotsFreed(frame.credits)
+  }
+
+  function note(recorded: Promise<void>): void {
+    unrecorded.add(recorded)
+    recorded.finally(() => unrecorded.delete(recorded))
+  }
+
+  /** Invariant 5. */
+  async function leave(): Promise<void> {
+    const { attachments, attachmentStore } = options
+    if (!draining) return
+    await Promise.all(unrecorded)
+    // One that was told to attach elsewhere comes back with what it runs.
+    if (closed || !attachments.open) return
+    close()
+    const left = [...attachment.running.values()].map(({ id, attempt }) => ({ jobId: id, attempt }))
+    await intake.requeue(left.map((ref) => ({ ...ref, attachmentId: attachment.id })))
+    await persist(
+      () => attachmentStore.end(attachment.id),
+      () => !attachments.open,
+      onError,
+    )
   }
 
   function close(): void {

@@ -35,6 +35,7 @@ export function executorService({
             }
             await connection.receive(incomingFrom(frame))
           }
+          await connection?.leave()
         } finally {
           connection?.close()
         }

@@ -101,6 +101,13 @@ const END_OLDER = {
     WHERE session_key = $2::uuid AND id <> $1::uuid AND end_round IS NULL`,
 }
 
+const END = {
+  name: 'end_attachment',
+  text: `
+    UPDATE offstage.attachments SET end_round = (SELECT round FROM offstage.lease_rounds)
+    WHERE id = $1::uuid AND end_round IS NULL`,
+}
+
 /** Waits for no lock. A renewal and the end of a lease meet on the row: whichever comes second sees the first. */
 const RENEW = {
   name: 'renew_attachments',
@@ -136,6 +143,9 @@ export function createAttachmentStore(database: Database): AttachmentStore {
         const act = { by, namespace, targets: [session_id], owners: [] }
         await recordAct(tx, { ...act, outcome: 'OK' })
       }),
+    async end(id) {
+      await database.query(END, [id])
+    },
     list: (namespace, page) => listExecutors(database, namespace, page),
   }
 }

@@ -30,6 +30,8 @@ export interface ScriptedExecutor extends AsyncDisposable {
   assigned(count: number): Promise<readonly Assignment[]>
   /** Breaks the stream without a word. */
   cut(): void
+  /** Says that it drains, with whatever else, and ends the stream in order. */
+  leave(frame?: Draft<AttachRequest>): void
 }
 
 export interface ScriptOptions {
@@ -127,6 +129,11 @@ export async function attachExecutor(
       clearInterval(beat)
       stream.cancel()
       client.close()
+    },
+    leave(frame = {}) {
+      clearInterval(beat)
+      executor.say({ ...frame, draining: true })
+      stream.end()
     },
     async [Symbol.asyncDispose]() {
       executor.cut()
