@@ -296,7 +296,13 @@ const DATABASES = [
   {
     name: 'PostgreSQL',
     runs: 20,
-    open: async () => openPostgres({ url: await postgres.createDatabase(), poolSize: 6 }),
+    // Locks are held for as long as a story takes.
+    open: async () =>
+      openPostgres({
+        url: await postgres.createDatabase(),
+        poolSize: 6,
+        transactionIdleMs: 600_000,
+      }),
   },
 ]
 
