@@ -48,10 +48,10 @@ const LOCK_HELD = {
     SELECT FROM offstage.jobs j
     WHERE j.id IN (
       SELECT held.id FROM offstage.jobs held JOIN offstage.attachments a ON held.attachment_id = a.id
-      WHERE a.session_key = $1::uuid AND ${leaving('requeue', 'held.state')}
+      WHERE a.session_key = ANY ($1::uuid[]) AND ${leaving('requeue', 'held.state')}
       UNION
       SELECT charged.id FROM offstage.jobs charged
-      WHERE charged.crashed_sessions && $2::uuid[] AND charged.state < ${JobState.succeeded})
+      WHERE charged.crashed_sessions && $1::uuid[] AND charged.state < ${JobState.succeeded})
     ORDER BY j.id FOR NO KEY UPDATE`,
 }
 
@@ -93,12 +93,13 @@ const REQUEUE_REST = {
   }),
 }
 
-/** What a statement still on its way gives to an older stream is taken back by the sweep. */
+/** What a statement still on its way gives to an older stream is taken back by the sweep, and so is what one still holds: at no charge. */
 const END_OLDER = {
   name: 'end_older_attachments',
   text: `
-    UPDATE offstage.attachments SET end_round = (SELECT round FROM offstage.lease_rounds)
-    WHERE session_key = $2::uuid AND id <> $1::uuid AND end_round IS NULL`,
+    UPDATE offstage.attachments
+    SET end_round = coalesce(end_round, (SELECT round FROM offstage.lease_rounds)), lost = false
+    WHERE session_key = $2::uuid AND id <> $1::uuid AND (end_round IS NULL OR lost)`,
 }
 
 const END = {
@@ -170,7 +171,7 @@ async function attach(
     told.methods.toSorted(),
   ])
   const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
-  await tx.query(LOCK_HELD, [sessionKey, sessions])
+  await tx.query(LOCK_HELD, [sessions])
   for (const session of sessions) await tx.query(TAKE_CHARGE_BACK, [session])
   const adopted = await tx.query<ClaimedRow>(ADOPT, [
     id,
