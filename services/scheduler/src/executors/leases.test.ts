@@ -1,4 +1,5 @@
 /** Executors that live keep their jobs, whatever holds their leases up; and a lease that was lost leaves no job behind. */
+import { randomUUID } from 'node:crypto'
 import { type Database, openPostgres } from '@offstage/kit/database'
 import { JobState } from '@offstage/proto/jobs'
 import { startPostgres, until } from '@offstage/testkit'
@@ -212,6 +213,38 @@ test('a storm of streams with one session id keeps nobody else from the database
       WHERE session_id = '${sessionId}' AND end_round IS NULL`,
   })
   expect(rows[0]?.live).toBeLessThanOrEqual(1)
+})
+
+test('streams of a session whose turn is held up take one connection between them', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address, { auto: true })
+  const other = { methods: ['test.other'], sessionId: randomUUID() }
+  await using _first = await attachExecutor(it.address, other)
+  await using outside = await openPostgres({ url: it.url, poolSize: 1 })
+  await using streams = new AsyncDisposableStack()
+  await outside.transaction(async (tx) => {
+    const hold = `
+      SELECT pg_advisory_xact_lock(hashtextextended(session_key::text, 0))
+      FROM offstage.attachments WHERE session_id = '${other.sessionId}'`
+    await tx.query({ name: '', text: hold })
+    const storm = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        attachExecutor(it.address, { ...other, welcome: false, silent: true }),
+      ),
+    )
+    for (const stream of storm) streams.use(stream)
+    // All but the one whose turn it is, and the newest.
+    await until(() => storm.filter(({ ended }) => ended).length === 18, { what: 'the refused' })
+    const { jobId } = await it.jobs.start(job, { waitMs: 5_000 })
+    expect((await it.jobs.get(jobId)).state).toBe(JobState.JOB_STATE_SUCCEEDED)
+    const waiting = `
+      SELECT count(*)::int AS count FROM pg_locks
+      WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+    const { rows } = await tx.query<{ count: number }>({ name: '', text: waiting })
+    expect(rows[0]?.count).toBe(1)
+  })
+  expect(executor.ended).toBe(false)
 })
 
 test('calls that fill their connections keep no executor from being heard', async () => {
