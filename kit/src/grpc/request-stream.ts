@@ -2,6 +2,13 @@ import type { Readable } from 'node:stream'
 import type { ServerCall } from './call-context.ts'
 import { readable } from './unreadable.ts'
 
+/**
+ * Node's HTTP/2 client, and with it grpc-js, cancels a call by ending its side first and resetting the stream right after: the
+ * server sees a good end, and some turns of the event loop later the cancel. Taken for the end, half a value would be stored
+ * as a whole one. So the end is believed a few turns later, each of which reads what has come from the sockets. A reset held
+ * up by the network can still be late; for values, what closes that gap is a writer that announces the size or the
+ * SHA-256, or promises a trailer, as the SDK does. Other gRPC clients reset at once.
+ */
 const TURNS_UNTIL_ABORTED = 5
 
 /**
@@ -27,7 +34,6 @@ export async function* requestsOf<Req>(
         continue
       }
       if (stream.readableEnded || stream.destroyed) {
-        // One that was cut off ends first as if its client had ended it; that it was aborted is heard some turns later.
         for (let turn = 0; turn < TURNS_UNTIL_ABORTED; turn++) {
           await new Promise(setImmediate)
           signal.throwIfAborted()

@@ -14,7 +14,6 @@ import { callerOf } from './caller.ts'
 import { listActs } from './list-acts.ts'
 import * as map from './mapping.ts'
 import { telling, tellingAll } from './storage-faults.ts'
-import { wholeStream } from './whole-stream.ts'
 
 /** Each handler decodes, calls its use case, encodes; callers take turns. */
 export function createHandlers(
@@ -24,7 +23,7 @@ export function createHandlers(
 ): GuardedService<StorageServiceServer> {
   return {
     putValue: clientStream('values.write', async (requests, context) => {
-      const parts = map.putPartsFromRequests(wholeStream(requests, context.signal))
+      const parts = map.putPartsFromRequests(requests)
       const value = await telling(log, putOrResume(storage, callerOf(context), parts))
       return { value: map.valueMessage(value) }
     }),
