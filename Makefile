@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate promise up down servers turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle clean
+.PHONY: help setup demo demo-up test check format generate promise up down servers kustomize k8s turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -32,7 +32,7 @@ demo: setup ## A report over three million flights: on services of its own, or o
 demo-up: up ## The same report on the services of make up
 	@. .offstage/up/env && node scripts/demo.ts
 
-test: setup servers ## Run all tests (TESTS=kit/src/bus runs those of a folder)
+test: setup servers kustomize ## Run all tests (TESTS=kit/src/bus runs those of a folder)
 	@vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
 
 check: setup ## Format, lint, layers, types, proto rules, generated files
@@ -59,6 +59,12 @@ down: ## Stop what make up started; its data stays in .offstage/up
 
 servers: ## Install PostgreSQL and nats-server where they are missing
 	@sh scripts/install-servers.sh
+
+kustomize: ## Install what renders deploy/k8s where it is missing
+	@sh scripts/install-kustomize.sh
+
+k8s: setup kustomize ## Render every overlay of deploy/k8s, and check it against schemas and rules
+	@node scripts/k8s/main.ts
 
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts
