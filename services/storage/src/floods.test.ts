@@ -3,7 +3,7 @@ import { type Database, openPostgres } from '@offstage/kit/database'
 import { GetValueRequest, PutValueHeader } from '@offstage/proto/storage'
 import { openStalledReader, startPostgres, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { openGround } from './storage-fixture.ts'
+import { openGround } from './testing/storage-fixture.ts'
 
 const METHOD = '/offstage.storage.v1.StorageService/GetValue'
 

@@ -2,9 +2,9 @@
 import { developmentAuthenticate, type Role } from '@offstage/kit/auth'
 import { ListActsRequest, type ListActsResponse } from '@offstage/proto/storage'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { refusalOf } from './storage-client.ts'
-import { type Ground, openGround, type Started } from './storage-fixture.ts'
 import { createActStore } from './store/act-store.ts'
+import { refusalOf } from './testing/storage-client.ts'
+import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
 let ground: Ground
 let storage: Started

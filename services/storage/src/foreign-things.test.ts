@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { developmentAuthenticate } from '@offstage/kit/auth'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { refusalOf, type TestClient } from './storage-client.ts'
-import { type Ground, openGround, type Started } from './storage-fixture.ts'
+import { refusalOf, type TestClient } from './testing/storage-client.ts'
+import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
 /** `ann@elsewhere` is ann, with a token for another namespace. */
 const authenticate: typeof developmentAuthenticate = (metadata) => {

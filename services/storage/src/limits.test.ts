@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDiskBlobs } from './blobs/disk-blobs.ts'
 import { errorFromDisk } from './blobs/disk-error.ts'
 import type { BlobStore } from './ports.ts'
-import { refusalOf } from './storage-client.ts'
-import { type Ground, openGround } from './storage-fixture.ts'
+import { refusalOf } from './testing/storage-client.ts'
+import { type Ground, openGround } from './testing/storage-fixture.ts'
 
 const KIB = 1024
 

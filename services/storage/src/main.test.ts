@@ -7,7 +7,7 @@ import { openPostgres } from '@offstage/kit/database'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { type SpawnedProcess, spawnProcess, startPostgres, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { connectStorage, refusalOf } from './storage-client.ts'
+import { connectStorage, refusalOf } from './testing/storage-client.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

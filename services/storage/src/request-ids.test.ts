@@ -2,8 +2,8 @@
 import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { refusalOf, type TestClient } from './storage-client.ts'
-import { type Ground, openGround, type Started } from './storage-fixture.ts'
+import { refusalOf, type TestClient } from './testing/storage-client.ts'
+import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>
 let ground: Ground

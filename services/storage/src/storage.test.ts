@@ -5,8 +5,8 @@ import { status } from '@grpc/grpc-js'
 import { type GetValueResponse, PutValueHeader } from '@offstage/proto/storage'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { refusalOf, type TestClient } from './storage-client.ts'
-import { type Ground, openGround, type Started } from './storage-fixture.ts'
+import { refusalOf, type TestClient } from './testing/storage-client.ts'
+import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
 const KIB = 1024
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest()

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { refusalOf, type TestClient } from './storage-client.ts'
-import { type Ground, openGround, type Started } from './storage-fixture.ts'
+import { refusalOf, type TestClient } from './testing/storage-client.ts'
+import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
 const MIB = 1024 * 1024
 const ADDRESS = `val_${'0'.repeat(32)}`

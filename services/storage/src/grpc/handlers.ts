@@ -13,7 +13,7 @@ import { describeValue, readValue } from '../values/read-value.ts'
 import { callerOf } from './caller.ts'
 import { listActs } from './list-acts.ts'
 import * as map from './mapping.ts'
-import { telling, tellingAll } from './storage-faults.ts'
+import { createStorageFaults } from './storage-faults.ts'
 
 /** Each handler decodes, calls its use case, encodes; callers take turns. */
 export function createHandlers(
@@ -21,21 +21,22 @@ export function createHandlers(
   log: Logger,
   turns: Turns,
 ): GuardedService<StorageServiceServer> {
+  const { telling, tellingAll } = createStorageFaults(log)
   return {
     putValue: clientStream('values.write', async (requests, context) => {
       const parts = map.putPartsFromRequests(requests)
-      const value = await telling(log, putOrResume(storage, callerOf(context), parts))
+      const value = await telling(putOrResume(storage, callerOf(context), parts))
       return { value: map.valueMessage(value) }
     }),
     getValue: serverStream('values.read', (request, context) => {
       const query = map.readQueryFromRequest(request)
       const parts = readValue(storage, callerOf(context), query)
-      return map.readMessages(tellingAll(log, parts))
+      return map.readMessages(tellingAll(parts))
     }),
     readAndDeleteValue: serverStream('values.write', (request, context) => {
       const query = map.takeQueryFromRequest(request)
       const parts = readAndDeleteValue(storage, callerOf(context), query, context.signal)
-      return map.readMessages(tellingAll(log, parts))
+      return map.readMessages(tellingAll(parts))
     }),
     describeValue: unary(
       'values.read',
@@ -50,7 +51,7 @@ export function createHandlers(
       'values.write',
       async (request, { actor }) => {
         const reserve = map.reserveFromRequest(request)
-        const value = await telling(log, reserveAddress(storage, actor, reserve))
+        const value = await telling(reserveAddress(storage, actor, reserve))
         return { value: map.valueMessage(value) }
       },
       turns,
@@ -76,10 +77,7 @@ export function createHandlers(
       'values.write',
       async (request, context) => {
         const header = map.uploadHeaderFromRequest(request)
-        const { id, expireTime } = await telling(
-          log,
-          startUpload(storage, callerOf(context), header),
-        )
+        const { id, expireTime } = await telling(startUpload(storage, callerOf(context), header))
         return { uploadId: id, expireTime }
       },
       turns,

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Address, UploadId } from '../domain/identifier.ts'
-import { type Ground, openGround } from '../storage-fixture.ts'
 import { createClockStore } from '../store/clock-store.ts'
 import { createUploadStore } from '../store/upload-store.ts'
 import { createValueStore } from '../store/value-store.ts'
+import { type Ground, openGround } from '../testing/storage-fixture.ts'
 
 let ground: Ground
 beforeAll(async () => {

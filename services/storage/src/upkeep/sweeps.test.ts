@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { refusalOf } from '../storage-client.ts'
-import { type Ground, openGround } from '../storage-fixture.ts'
+import { refusalOf } from '../testing/storage-client.ts'
+import { type Ground, openGround } from '../testing/storage-fixture.ts'
 
 const KIB = 1024
 

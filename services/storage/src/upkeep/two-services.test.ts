@@ -6,8 +6,8 @@ import { openPostgres } from '@offstage/kit/database'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { startPostgres, until } from '@offstage/testkit'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { refusalOf, type TestClient } from '../storage-client.ts'
-import { type Ground, openGround } from '../storage-fixture.ts'
+import { refusalOf, type TestClient } from '../testing/storage-client.ts'
+import { type Ground, openGround } from '../testing/storage-fixture.ts'
 
 const KIB = 1024
 const HOUR_MS = 3_600_000

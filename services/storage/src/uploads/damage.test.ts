@@ -4,9 +4,9 @@ import { rename, truncate, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { flipByte } from '../blobs/flip-byte.ts'
-import { refusalOf, type TestClient } from '../storage-client.ts'
-import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+import { flipByte } from '../testing/flip-byte.ts'
+import { refusalOf, type TestClient } from '../testing/storage-client.ts'
+import { type Ground, openGround, type Started } from '../testing/storage-fixture.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB

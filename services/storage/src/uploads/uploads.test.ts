@@ -6,9 +6,9 @@ import { PutValueHeader } from '@offstage/proto/storage'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { UploadId } from '../domain/identifier.ts'
-import { refusalOf, type TestClient } from '../storage-client.ts'
-import { type Ground, openGround, type Started } from '../storage-fixture.ts'
 import { createUploadStore } from '../store/upload-store.ts'
+import { refusalOf, type TestClient } from '../testing/storage-client.ts'
+import { type Ground, openGround, type Started } from '../testing/storage-fixture.ts'
 
 const MIB = 1024 * 1024
 

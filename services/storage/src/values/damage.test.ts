@@ -1,16 +1,25 @@
 /** What a disk does to values: damage is told at once and for good by one name; a disk that is away is not damage. */
 import { randomBytes } from 'node:crypto'
-import { appendFile, mkdtemp, readdir, rename, rm, truncate, unlink } from 'node:fs/promises'
+import {
+  appendFile,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  unlink,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDiskBlobs } from '../blobs/disk-blobs.ts'
-import { flipByte } from '../blobs/flip-byte.ts'
 import type { BlobStore } from '../ports.ts'
-import { refusalOf, type TestClient } from '../storage-client.ts'
-import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+import { flipByte } from '../testing/flip-byte.ts'
+import { refusalOf, type TestClient } from '../testing/storage-client.ts'
+import { type Ground, openGround, type Started } from '../testing/storage-fixture.ts'
 
 const KIB = 1024
 
@@ -89,8 +98,22 @@ test('while the directory is away nothing is taken for damaged', async () => {
       code: status.UNAVAILABLE,
     })
   }
+  // It lies in the database.
+  const small = await ann.put(randomBytes(64 * KIB))
+  expect((await ann.get(small.address)).bytes).toHaveLength(64 * KIB)
   await rename(`${ground.dataDir}-away`, ground.dataDir)
   expect((await ann.readAndDelete(address)).bytes.equals(bytes)).toBe(true)
+})
+
+test('a file that cannot be opened is not taken for damaged', async () => {
+  const { address } = await ann.put(randomBytes(100 * KIB))
+  const file = await fileOf(address)
+  await unlink(file)
+  // ELOOP; as root there is no EACCES.
+  await symlink(file, file)
+  for (const call of [() => ann.get(address), () => ann.readAndDelete(address)]) {
+    expect(await refusalOf(call())).toMatchObject({ reason: 'STORAGE_UNAVAILABLE' })
+  }
 })
 
 test('another directory than the one with its values is refused, and left as it is', async () => {

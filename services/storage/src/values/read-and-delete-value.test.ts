@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { ReadAndDeleteValueRequest } from '@offstage/proto/storage'
 import { HTTP2_WINDOW_BYTES, openStalledReader, until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestClient } from '../storage-client.ts'
-import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+import type { TestClient } from '../testing/storage-client.ts'
+import { type Ground, openGround, type Started } from '../testing/storage-fixture.ts'
 
 const MIB = 1024 * 1024
 

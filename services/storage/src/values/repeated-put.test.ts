@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { refusalOf, type TestClient } from '../storage-client.ts'
-import { type Ground, openGround, type Started } from '../storage-fixture.ts'
+import { refusalOf, type TestClient } from '../testing/storage-client.ts'
+import { type Ground, openGround, type Started } from '../testing/storage-fixture.ts'
 
 const KIB = 1024
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { type BusMessage, createInProcessBus } from '@offstage/kit/bus'
 import { type Database, openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
-import { type EmbeddedStorageConfig, readEmbeddedStorageConfig } from './config.ts'
-import { createStorage, type StorageOptions } from './storage.ts'
+import { type EmbeddedStorageConfig, readEmbeddedStorageConfig } from '../config.ts'
+import { createStorage, type StorageOptions } from '../storage.ts'
 import { connectStorage } from './storage-client.ts'
 
 export interface Started extends AsyncDisposable {
