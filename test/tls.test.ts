@@ -8,14 +8,18 @@ import { type ChannelTls, callUnary, createChannel } from '@offstage/sdk/grpc'
 import { generate } from 'selfsigned'
 import { expect, test } from 'vitest'
 
-/** A certificate for 127.0.0.1 that only its own text vouches for. */
-async function material(): Promise<Required<TlsMaterial>> {
-  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+/** Node says each only once, to whoever listens by then. */
+const warnings: Error[] = []
+process.on('warning', (warning) => warnings.push(warning))
+
+/** A certificate for an address that only its own text vouches for. */
+async function material(ip = '127.0.0.1'): Promise<Required<TlsMaterial>> {
+  const made = await generate([{ name: 'commonName', value: ip }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [
       { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip }] },
     ],
   })
   return {
@@ -25,7 +29,7 @@ async function material(): Promise<Required<TlsMaterial>> {
   }
 }
 
-async function serve(tls: ServerTls) {
+async function serve(tls: ServerTls, host = '127.0.0.1') {
   const implementation = {
     describeExecutor: unary<proto.DescribeExecutorRequest, proto.DescribeExecutorResponse>(
       'executors.read',
@@ -37,7 +41,7 @@ async function serve(tls: ServerTls) {
   }
   const server = createGrpcServer({
     name: 'tls',
-    host: '127.0.0.1',
+    host,
     port: 0,
     services: [{ definition: proto.ExecutorControlServiceService, implementation }],
     log: createLogger({ name: 'tls', level: 'silent' }),
@@ -66,6 +70,19 @@ test('a client that trusts the server is served; one that does not, or speaks pl
     'cannot reach',
   )
   await expect(ask(server.address)).rejects.toThrow('cannot reach')
+})
+
+test('a server is held to the addresses it is called by, each of which may have its own certificate', async () => {
+  const own = await material('127.0.0.2')
+  const read = () => own
+  await using one = await serve({ read }, '127.0.0.2')
+  await using other = await serve({ read })
+  expect(await ask(one.address, { read })).toBe('served')
+  const away = '127.0.0.3:1'
+  expect(await ask(`ipv4:${away},${one.address}`, { read })).toBe('served')
+  for (const target of [other.address, `ipv4:${away},${other.address}`]) {
+    await expect(ask(target, { read })).rejects.toThrow(/certificate/)
+  }
 })
 
 test('with mutual TLS only a client with a certificate of the ca is served', async () => {
@@ -128,4 +145,11 @@ test('a server without certificates, or one that asks for them without a ca, doe
   await expect(serve({ read: () => ({ cert, key }), clientCertificates: true })).rejects.toThrow(
     'needs the ca',
   )
+})
+
+test('an address is dialled without a warning of Node', async () => {
+  const own = await material()
+  await using server = await serve({ read: () => own })
+  expect(await ask(server.address, { read: () => own })).toBe('served')
+  expect(warnings).toEqual([])
 })

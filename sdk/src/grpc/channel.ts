@@ -4,7 +4,7 @@ import {
   type ClientOptions,
   Channel as GrpcChannel,
 } from '@grpc/grpc-js'
-import { type ChannelTls, channelCredentials } from '@offstage/proto/channel-credentials'
+import { type ChannelTls, channelSecurity } from '@offstage/proto/channel-credentials'
 
 export type { ChannelTls }
 
@@ -62,8 +62,9 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
   }
   const { maxMessageBytes = 16 * 1024 * 1024, silenceMsMax = SILENCE_MS_MAX } = options
   const { service, variable, tls } = options
-  const security = channelCredentials(tls)
-  const channel = new GrpcChannel(address, security, {
+  const security = channelSecurity(tls, address)
+  const channel = new GrpcChannel(address, security.credentials, {
+    ...security.options,
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     // Asked often, with time to answer: a process that computes for a while is not taken for a dead one.
@@ -81,7 +82,7 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
     address,
     service,
     variable,
-    client: (Client) => new Client(address, security, { channelOverride: channel }),
+    client: (Client) => new Client(address, security.credentials, { channelOverride: channel }),
     close,
     [Symbol.dispose]: close,
   }

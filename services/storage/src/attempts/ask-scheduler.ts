@@ -11,7 +11,7 @@ import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { attemptTokenEnded, createAttemptVerifier, publicKeysIn } from '@offstage/kit/auth/attempts'
 import { tokenRefusal, type VerifyToken } from '@offstage/kit/auth/tokens'
 import { Refusal } from '@offstage/kit/grpc'
-import { type ChannelTls, channelCredentials } from '@offstage/proto/channel-credentials'
+import { type ChannelTls, channelSecurity } from '@offstage/proto/channel-credentials'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import { ExecutorServiceService } from '@offstage/proto/executor'
 
@@ -28,7 +28,9 @@ export interface SchedulerAttempts extends Disposable {
 
 /** Calls nobody before it is shown a token. */
 export function askScheduler(address: string, tls: ChannelTls | undefined): SchedulerAttempts {
-  const client = new Client(address, channelCredentials(tls), {
+  const { credentials, options } = channelSecurity(tls, address)
+  const client = new Client(address, credentials, {
+    ...options,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
     // One that froze is left for another.
