@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test check format generate promise up down servers kustomize k8s turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -34,6 +34,9 @@ demo-up: up ## The same report on the services of make up
 
 test: setup servers kustomize ## Run all tests (TESTS=kit/src/bus runs those of a folder)
 	@vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
+
+test-guarded: setup servers ## Run the end-to-end tests with identity and mutual TLS on (TESTS=test/outage.test.ts runs one)
+	@GUARDED=all vitest run --project guarded $(TESTS)
 
 check: setup ## Format, lint, layers, types, proto rules, generated files
 	@echo 'biome ci'; if [ -t 1 ]; then biome ci; else biome ci --colors=off; fi
@@ -69,8 +72,8 @@ k8s: setup kustomize ## Render every overlay of deploy/k8s, and check it against
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts
 
-fuzz: setup servers ## A thousand calls of any bytes to each RPC (FUZZ_CALLS, FUZZ_SEED)
-	@FUZZ_CALLS=$${FUZZ_CALLS:-1000} vitest run test/fuzz.test.ts
+fuzz: setup servers ## A thousand calls of any bytes to each RPC, without and with identity and TLS (FUZZ_CALLS, FUZZ_SEED)
+	@GUARDED=all FUZZ_CALLS=$${FUZZ_CALLS:-1000} vitest run test/fuzz.test.ts
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts

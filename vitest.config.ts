@@ -1,10 +1,24 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { guardedFiles } from './test/guarded/files.ts'
 
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'open', include: ['**/*.test.ts'], exclude: ['test/guarded/**'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'guarded',
+          include: guardedFiles({ all: process.env.GUARDED === 'all' }),
+          setupFiles: ['test/guarded/setup.ts'],
+        },
+      },
+    ],
     pool: 'forks',
     // Tests wait more than they compute; of two cores Vitest would use one.
     maxWorkers: Math.max(2, availableParallelism() - 1),

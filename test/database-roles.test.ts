@@ -6,6 +6,7 @@ import { spawnProcess, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 import { double, family, sleep, turnRound } from './cluster/jobs.ts'
+import { callingAs } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 const ROLES = new URL('../deploy/postgres/roles.sql', import.meta.url)
@@ -66,9 +67,10 @@ test('services do all their work under roles that can do no more', {
   expect(await offstage.run(family, { n: 21 })).toBe(42)
   const text = 'large '.repeat(100_000)
   expect((await offstage.run(turnRound, { text })).text).toHaveLength(text.length)
-  await offstage.pauseMethod('cluster.double')
+  await using operator = await Offstage.connect({ ...places, ...callingAs('operator') })
+  await operator.pauseMethod('cluster.double')
   const held = await offstage.startJob(double, { n: 1 })
-  await offstage.resumeMethod('cluster.double')
+  await operator.resumeMethod('cluster.double')
   expect((await held.waitForCompletion()).state).toBe('succeeded')
   const asleep = await offstage.startJob(sleep, { forMs: 600_000 })
   await until(async () => (await asleep.refresh()).state === 'running')

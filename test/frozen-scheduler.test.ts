@@ -5,12 +5,13 @@ import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 import { double, steps } from './cluster/jobs.ts'
+import { guardedTls } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 
 /** Asks a scheduler whether it is healthy, on a connection that is already open; patient, but not for ever. */
 async function openProbe(address: string) {
-  const channel = createChannel(address)
+  const channel = createChannel(address, guardedTls())
   const client = channel.client(Client)
   const pass = (bytes: Buffer): Buffer<ArrayBuffer> => Buffer.from(bytes)
   const check: UnaryMethod<Buffer, Buffer> = (request, metadata, options, callback) => {

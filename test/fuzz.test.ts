@@ -19,6 +19,7 @@ import { call, connect, type FuzzCall, faultsOf } from './fuzz/call.ts'
 import type { World } from './fuzz/values.ts'
 import { messageOf } from './fuzz/wire.ts'
 import { makeWorld } from './fuzz/world.ts'
+import { callingAs } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 const CALLS = Number(process.env.FUZZ_CALLS ?? 30)
@@ -56,7 +57,9 @@ beforeAll(async () => {
   it.defer(() => {
     for (const client of Object.values(clients)) client.close()
   })
-  offstage = it.use(await Offstage.connect({ scheduler: cluster.target(), storage }))
+  offstage = it.use(
+    await Offstage.connect({ scheduler: cluster.target(), storage, ...callingAs('admin') }),
+  )
   world = await makeWorld(cluster, offstage)
 })
 afterAll(() => it.disposeAsync())

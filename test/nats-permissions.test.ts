@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { blocksOf } from '../docs/code-blocks.ts'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
 import { double, family, sleep, steps } from './cluster/jobs.ts'
+import { callingAs } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 /** What a stranger says again of what went by. */
@@ -40,14 +41,16 @@ test('all works under the permissions that are documented, and nobody has more',
   const places = { storage: cluster.storage }
   await using first = await Offstage.connect({ ...places, scheduler: cluster.target() })
   await using second = await Offstage.connect({ ...places, scheduler: cluster.target(1) })
+  const ofOperator = { ...places, scheduler: cluster.target(), ...callingAs('operator') }
+  await using operator = await Offstage.connect(ofOperator)
 
   const started = await first.startJobs(steps, Array(8).fill({ count: 3, everyMs: 20 }))
   const ended = await second.waitAll(started.map(({ id }) => second.job(id)))
   expect(ended.finished).toHaveLength(8)
   expect(await second.run(family, { n: 21 })).toBe(42)
-  await first.pauseMethod('cluster.double')
+  await operator.pauseMethod('cluster.double')
   const held = await second.startJob(double, { n: 1 })
-  await first.resumeMethod('cluster.double')
+  await operator.resumeMethod('cluster.double')
   expect((await held.waitForCompletion()).state).toBe('succeeded')
   const asleep = await Promise.all(
     [1, 2, 3, 4].map(() => first.startJob(sleep, { forMs: 600_000 })),

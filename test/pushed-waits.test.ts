@@ -47,7 +47,7 @@ test('repeated waits learn every end by push: of clients, of handlers, and after
   await using inHandler = offstage.forJob({
     jobId: parent.id,
     owner: 'dev',
-    token: '',
+    token: process.env.OFFSTAGE_TOKEN ?? '',
     namespace: 'default',
     scope: '',
     traceparent: '',

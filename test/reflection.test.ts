@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
+import { loadPackageDefinition } from '@grpc/grpc-js'
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader'
 import descriptor from 'protobufjs/ext/descriptor/index.js'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
+import { accessTo } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 
@@ -24,9 +25,11 @@ async function reflect(address: string, question: object): Promise<Answer> {
   const root = loadPackageDefinition(loadSync(reflectionProto)) as never as {
     grpc: { reflection: { v1: { ServerReflection: new (...a: unknown[]) => never } } }
   }
+  const access = accessTo(address)
   const client = new root.grpc.reflection.v1.ServerReflection(
     address,
-    credentials.createInsecure(),
+    access.credentials,
+    access.options,
   ) as never as { ServerReflectionInfo(): NodeJS.ReadWriteStream; close(): void }
   const stream = client.ServerReflectionInfo()
   const answer = await new Promise<Answer>((resolve, reject) => {
@@ -63,9 +66,11 @@ test('a tool that knows no proto lists the services and starts a job by reflecti
   const { offstage } = loadPackageDefinition(loadFileDescriptorSetFromBuffer(bytes)) as never as {
     offstage: { jobs: { v1: { JobService: new (...a: unknown[]) => never } } }
   }
+  const access = accessTo(address)
   const client = new offstage.jobs.v1.JobService(
     address,
-    credentials.createInsecure(),
+    access.credentials,
+    access.options,
   ) as never as {
     StartJob(request: object, callback: (error: Error | null, answer: never) => void): void
     close(): void

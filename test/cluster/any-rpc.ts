@@ -6,6 +6,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js'
 import { errorFromStatus } from '@offstage/sdk/grpc'
+import { accessTo } from '../guarded/access.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the RPC takes and gives
 type AnyMessage = any
@@ -13,7 +14,7 @@ type AnyMessage = any
 /** An RPC of any service and any shape. */
 export interface AnyRpc {
   readonly address: string
-  /** Who signed its certificate, as PEM. Default: plain text. */
+  /** Who signed its certificate, as PEM. Default: that of the environment, else plain text. */
   readonly ca?: string | undefined
   readonly definition: MethodDefinition<AnyMessage, AnyMessage>
 }
@@ -34,10 +35,11 @@ export async function callAnyRpc(
   const { path, requestSerialize, responseDeserialize } = definition
   const metadata = new Metadata()
   for (const [key, value] of Object.entries(headers)) if (value !== '') metadata.set(key, value)
-  const client = new Client(
-    address,
-    ca === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca)),
-  )
+  const access =
+    ca === undefined
+      ? accessTo(address, '')
+      : { credentials: credentials.createSsl(Buffer.from(ca)), options: {} }
+  const client = new Client(address, access.credentials, access.options)
   const messages: AnyMessage[] = []
   // Every shape can be called as a duplex stream: on the wire they are the same.
   const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {

@@ -9,6 +9,7 @@ import {
   type TestPostgres,
   until,
 } from '@offstage/testkit'
+import { callingAs } from '../guarded/access.ts'
 
 export interface ClusterOptions {
   /** Module with the jobs the executors run. */
@@ -119,12 +120,15 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     storages.push(one)
   }
   const storage = storages[0]?.address ?? ''
+  const { token } = callingAs('executor')
   const executors = await members(options.executors, (index) =>
     member('executor', {
       OFFSTAGE_SCHEDULER: target(index % schedulers.length),
       OFFSTAGE_STORAGE: storage,
       OFFSTAGE_JOBS: options.jobs.pathname,
       OFFSTAGE_EXECUTOR_PORT: '0',
+      // Not who starts the jobs.
+      ...(token !== undefined && { OFFSTAGE_TOKEN: token }),
     }),
   )
   // Methods are known once an executor has announced them.

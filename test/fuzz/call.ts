@@ -1,7 +1,8 @@
 /** Calls of bytes, and what is wrong with what comes back. */
-import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import { REASONS, type Reason } from '@offstage/proto/reasons'
+import { accessTo, callingAs } from '../guarded/access.ts'
 
 export interface FuzzCall {
   readonly path: string
@@ -34,7 +35,8 @@ export function call(
   { path, requests, headers, waits }: FuzzCall,
 ): Promise<FuzzAnswer> {
   const metadata = new Metadata()
-  for (const [key, value] of Object.entries(headers)) metadata.set(key, value)
+  for (const [key, value] of Object.entries({ ...callerHeaders(), ...headers }))
+    metadata.set(key, value)
   const deadline = Date.now() + ANSWER_MS_MAX
   const stream = client.makeBidiStreamRequest(path, same, same, metadata, { deadline })
   const messages: Buffer[] = []
@@ -110,9 +112,17 @@ function isOfGrpc({ code, text }: FuzzAnswer): boolean {
   return code === status.RESOURCE_EXHAUSTED && /larger than max/.test(text)
 }
 
+/** Who calls where the services ask: an administrator, who gets furthest. */
+export function callerHeaders(): Record<string, string> {
+  const { token } = callingAs('admin')
+  return token === undefined ? {} : { authorization: `Bearer ${token}` }
+}
+
 /** Clients for the addresses, several connections for each. */
 export function connect(address: string): Client {
-  return new Client(address, credentials.createInsecure(), {
+  const access = accessTo(address, '')
+  return new Client(address, access.credentials, {
+    ...access.options,
     'grpc.max_receive_message_length': 64 * 1024 * 1024,
     'grpc.max_send_message_length': 64 * 1024 * 1024,
   })

@@ -5,6 +5,7 @@ import type { Offstage } from '@offstage/sdk'
 import { type AnyRpc, callAnyRpc } from '../cluster/any-rpc.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { double, steps } from '../cluster/jobs.ts'
+import { callerHeaders } from './call.ts'
 import type { World } from './values.ts'
 
 /** Some of everything that can be named, and that is there. */
@@ -16,7 +17,8 @@ export async function makeWorld(cluster: Cluster, offstage: Offstage): Promise<W
   const scheduler = cluster.schedulers[0]?.address ?? ''
   const executor = cluster.executors[0]?.address ?? ''
   const ask = async (address: string, definition: AnyRpc['definition'], request: object = {}) => {
-    const { outcome, text, messages } = await callAnyRpc({ address, definition }, request, {})
+    const rpc = { address, definition }
+    const { outcome, text, messages } = await callAnyRpc(rpc, request, callerHeaders())
     if (outcome !== 'OK') throw new Error(`${definition.path}: ${text}`)
     return messages[0]
   }
