@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle pack clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -93,6 +93,9 @@ bench-identity: setup servers ## Measure the hot path with tokens and TLS beside
 bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts
 
+pack: setup ## Build the packages for npm: tarballs in dist/packages
+	@node scripts/pack/main.ts
+
 clean: ## Remove packages and all state, that of make up included
 	@[ ! -d .offstage/up ] || node scripts/down.ts --data
-	@rm -rf node_modules kit/dist .offstage coverage
+	@rm -rf node_modules kit/dist dist .offstage coverage

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import {
   renderConfig,

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { namingDatabase } from '@offstage/kit/database'

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import { createInProcessBus, openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'

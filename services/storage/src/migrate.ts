@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** Brings the database to the shape this release works with, and ends: for the role that may, before the services start. */
 import { readConfig, renderConfig } from '@offstage/kit/config'
 import { namingDatabase, openConfiguredPostgres } from '@offstage/kit/database'
