@@ -144,6 +144,7 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
   const { session, target, paramsList, options, outcomes, places } = bulk
   const batch: Batch = { specs: [], positions: [] }
   const template = specFrom(session, target, options, undefined, '')
+  const common = places.check(options, options.signal)
   const late: Promise<void>[] = []
   let uploads = 0
   let bytes = 0
@@ -182,7 +183,7 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
         ? { ...template, requestId }
         : specFrom(session, target, all, undefined, requestId)
     try {
-      const check = places.check(all, options.signal)
+      const check = own == null ? common : places.check(all, options.signal)
       if (check instanceof Promise) bytes += INLINE_BYTES_MAX
       else if (check !== undefined) throw check
       const sent =

@@ -9,6 +9,8 @@
  * 3. A place is used again under another ticket, so that an old claim to it is worth nothing.
  */
 
+import assert from 'node:assert/strict'
+
 /** A ticket and its place in one number, to be sent with the order. */
 export type Claim = number
 
@@ -18,17 +20,15 @@ const TAKEN = 0
 const CALLING = 1
 const FIRST_PLACE = 2
 
-const PLACES_FIRST = 64
-/** More than a lane has slots and parked attempts together. */
+/** More than a lane has slots and parked attempts together. What is not used of the memory is not taken from the machine. */
 const PLACES_MAX = 2 ** 18
 const TICKET_MAX = 2 ** 31 - 1
 const BYTES = Int32Array.BYTES_PER_ELEMENT
 
 /** The main thread's side. */
 export class ClaimBoard {
-  readonly memory = new SharedArrayBuffer(PLACES_FIRST * BYTES, {
-    maxByteLength: PLACES_MAX * BYTES,
-  })
+  /** Of a fixed length: atomics on memory that can grow cost several times as much. */
+  readonly memory = new SharedArrayBuffer(PLACES_MAX * BYTES)
   readonly #words = new Int32Array(this.memory)
   readonly #free: number[] = []
   #places = FIRST_PLACE
@@ -70,10 +70,8 @@ export class ClaimBoard {
 
   #nextPlace(): number {
     const place = this.#places
+    assert(place < PLACES_MAX, 'there is a place for each attempt of a thread')
     this.#places += 1
-    if (place >= this.#words.length) {
-      this.memory.grow(Math.min(PLACES_MAX, this.#words.length * 2) * BYTES)
-    }
     return place
   }
 }

@@ -84,9 +84,13 @@ export class Supervisor implements ThreadListener {
     const lane = this.lane(order.lane)
     lane.slots.occupy()
     const { key, jobId, attempt, method, deadlineMs } = order
-    const late = () =>
-      this.stop(key, { kind: 'overdue', deadlineMs: deadlineMs ?? 0 }, STOP_GRACE_MS)
-    const deadline = deadlineMs === undefined ? undefined : startTimer(late, deadlineMs)
+    const deadline =
+      deadlineMs === undefined
+        ? undefined
+        : startTimer(
+            () => this.stop(key, { kind: 'overdue', deadlineMs }, STOP_GRACE_MS),
+            deadlineMs,
+          )
     this.#attempts.set(key, {
       key,
       jobId,
@@ -100,7 +104,7 @@ export class Supervisor implements ThreadListener {
       stop: undefined,
       deadline,
     })
-    this.#look ??= setInterval(() => this.#lookAfterThreads(), LOOK_MS)
+    this.#look ??= setInterval(() => this.#lookAfterThreads(), LOOK_MS).unref()
   }
 
   /** Tells an attempt to stop, and ends its thread when it has not done so within the grace. */
@@ -189,6 +193,12 @@ export class Supervisor implements ThreadListener {
   }
 
   #lookAfterThreads(): void {
+    // Not with the last attempt: another one often comes at once.
+    if (this.#attempts.size === 0) {
+      clearInterval(this.#look)
+      this.#look = undefined
+      return
+    }
     for (const lane of this.#lanes.values()) {
       for (const thread of [...lane.threads]) {
         const isBehind = thread.lags()
@@ -252,8 +262,6 @@ export class Supervisor implements ThreadListener {
     this.#tell(running, end)
     this.#reports.creditsChanged()
     if (this.#attempts.size === 0) {
-      clearInterval(this.#look)
-      this.#look = undefined
       this.#idle?.resolve()
       this.#idle = undefined
     }

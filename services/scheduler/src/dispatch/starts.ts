@@ -10,7 +10,6 @@
  *     was lost and only the database knows.
  *  3. A job begins here only by the gates as they are when it is recorded: placed by others, it is queued.
  */
-import assert from 'node:assert/strict'
 import { isConnectionError } from '@offstage/kit/database'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
@@ -108,7 +107,7 @@ async function startBatch(
       queued.push(job.command)
       if (job.reservation !== undefined) options.admission.refresh()
     }
-    outcomes[index] = { kind: 'started', id: job.id, state, here: here.has(job) }
+    outcomes[index] = { kind: 'started', id: job.id, state, here: here.get(job.id) === job }
   }
   options.backlog.announce(queued)
   for (const index of conflicts) {
@@ -127,17 +126,21 @@ function sendInserted(
   { deliver, unsent }: StartsOptions,
   placed: readonly Placed[],
   inserted: ReadonlyMap<string, JobState>,
-): Set<Placed> {
+): ReadonlyMap<string, Placed> {
   const running = new Map<string, Placed>()
+  const claimed: ClaimedJob[] = []
   for (const job of placed) {
-    const isRunning = inserted.get(job.id) === JobState.running && !running.has(job.id)
-    if (isRunning && job.reservation !== undefined) running.set(job.id, job)
-    else releaseSlot(job)
+    const { id, reservation } = job
+    const isRunning = inserted.get(id) === JobState.running && !running.has(id)
+    if (isRunning && reservation !== undefined) {
+      running.set(id, job)
+      claimed.push(claimedFrom(job, reservation))
+    } else releaseSlot(job)
   }
-  const back = deliver([...running.values()].map(claimedFrom))
+  const back = deliver(claimed)
   if (back.length > 0) unsent(back)
   for (const { jobId } of back) running.delete(jobId)
-  return new Set(running.values())
+  return running
 }
 
 /** One that cannot be followed, for want of room, is answered without its end. */
@@ -203,9 +206,24 @@ function releaseSlot({ reservation }: Placed): void {
   if (reservation?.attachment.taking) reservation.attachment.grant(reservation.lane, 1)
 }
 
-function claimedFrom({ id, command, lane, attachmentId }: Placed): ClaimedJob {
-  assert(attachmentId !== undefined)
-  return { ...command, id, attachmentId, lane, attempt: 1, failures: 0 }
+function claimedFrom({ id, command, lane }: Placed, { attachment }: Reservation): ClaimedJob {
+  const { namespace, method, owner, key, parentId, params, labels, traceparent, options } = command
+  return {
+    id,
+    attachmentId: attachment.id,
+    namespace,
+    method,
+    owner,
+    lane,
+    key,
+    parentId,
+    params,
+    labels,
+    traceparent,
+    options,
+    attempt: 1,
+    failures: 0,
+  }
 }
 
 /** Trouble with one conflict is no trouble for the starts it shared a batch with. */

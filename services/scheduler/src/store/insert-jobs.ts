@@ -4,18 +4,13 @@ import type { NewJob } from '../domain/held-job.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
 import { gatesMoved } from './gates.ts'
-import { COMMON, DIRECTIONS, firstState, RARE } from './start-columns.ts'
+import { COMMON, firstState, RARE, restOf } from './start-columns.ts'
 
 const NAMES = COMMON.map(({ column }) => column).join(', ')
 const ARRAYS = COMMON.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')
 /** One of those after the arrays, from 1. */
 const parameter = (place: number) => `$${COMMON.length + place}`
-const RARE_COLUMNS = Object.entries(RARE)
-/** All that may be in the JSON object of a start, but for `behind`. */
-const REST = [
-  ...RARE_COLUMNS.map(([name, { of }]) => [name, of] as const),
-  ...Object.entries(DIRECTIONS),
-]
+const RARE_COLUMNS = Object.values(RARE)
 
 /** The attempt and its start. */
 const BEGUN = `CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
@@ -62,10 +57,10 @@ const INSERT = {
       ORDER BY j.id FOR SHARE
     )
     INSERT INTO offstage.jobs (
-      ${NAMES}, attempt, start_time, ${RARE_COLUMNS.map(([, { column }]) => column).join(', ')},
+      ${NAMES}, attempt, start_time, ${RARE_COLUMNS.map(({ column }) => column).join(', ')},
       root_id, due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT ${COMMON.map(({ column }) => (column === 'state' ? STATE : `u.${column}`)).join(', ')}, ${BEGUN},
-      ${RARE_COLUMNS.map(([, { sql }]) => sql('u.rest')).join(', ')},
+      ${RARE_COLUMNS.map(({ sql }) => sql('u.rest')).join(', ')},
       u.root_id, u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END
@@ -128,16 +123,4 @@ async function insertPlain(database: Queryable, values: unknown[]): Promise<bool
     if (sqlStateOf(error) === '23505') return false
     throw error
   }
-}
-
-/** The rare part of a start as JSON, or null when there is none. */
-function restOf(job: NewJob, behind: boolean): string | null {
-  let rest: Record<string, unknown> | undefined = behind ? { behind } : undefined
-  for (const [name, of] of REST) {
-    const value = of(job)
-    if (value === undefined) continue
-    rest ??= {}
-    rest[name] = value
-  }
-  return rest === undefined ? null : JSON.stringify(rest)
 }

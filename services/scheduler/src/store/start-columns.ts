@@ -38,64 +38,61 @@ interface RareColumn {
   readonly column: string
   /** SQL for its value, given that for the object. */
   readonly sql: (rest: string) => string
-  /** Undefined where there is nothing to say. */
-  readonly of: (job: NewJob) => unknown
 }
 
 const text = (name: string) => (rest: string) => `${rest}->>'${name}'`
 const json = (name: string) => (rest: string) => `${rest}->'${name}'`
 
 /** What most starts do not have: all of a job's in one JSON object, by these names. */
-export const RARE: Readonly<Record<string, RareColumn>> = {
+export const RARE = {
   kind: {
     column: 'kind',
     sql: (rest) => `coalesce((${rest}->>'kind')::smallint, ${JobKind.program})`,
-    of: ({ command }) => (command.kind === JobKind.program ? undefined : command.kind),
   },
   priority: {
     column: 'priority',
     sql: (rest) => `coalesce((${rest}->>'priority')::smallint, 0)`,
-    of: ({ command }) => command.priority || undefined,
   },
-  key: { column: 'key', sql: text('key'), of: ({ command }) => command.key || undefined },
-  requestId: {
-    column: 'request_id',
-    sql: text('requestId'),
-    of: ({ id, command }) =>
-      command.requestId === id ? undefined : command.requestId || undefined,
-  },
-  parentId: {
-    column: 'parent_id',
-    sql: (rest) => `(${rest}->>'parentId')::uuid`,
-    of: ({ command }) => command.parentId || undefined,
-  },
-  paramsAddress: {
-    column: 'params_address',
-    sql: text('paramsAddress'),
-    of: ({ command }) => command.params.address,
-  },
-  paramsType: {
-    column: 'params_type',
-    sql: text('paramsType'),
-    of: ({ command }) => command.params.type || undefined,
-  },
+  key: { column: 'key', sql: text('key') },
+  requestId: { column: 'request_id', sql: text('requestId') },
+  parentId: { column: 'parent_id', sql: (rest) => `(${rest}->>'parentId')::uuid` },
+  paramsAddress: { column: 'params_address', sql: text('paramsAddress') },
+  paramsType: { column: 'params_type', sql: text('paramsType') },
   paramsSha256: {
     column: 'params_sha256',
     sql: (rest) => `decode(${rest}->>'paramsSha256', 'hex')`,
-    of: ({ command: { params } }) => params.sha256 && Buffer.from(params.sha256).toString('hex'),
   },
-  labels: { column: 'labels', sql: json('labels'), of: ({ command }) => command.labels },
-  options: {
-    column: 'options',
-    sql: json('options'),
-    of: ({ command }) => storedOptions(command.options),
-  },
-}
+  labels: { column: 'labels', sql: json('labels') },
+  options: { column: 'options', sql: json('options') },
+} as const satisfies Readonly<Record<string, RareColumn>>
 
 /** What the statement itself goes by, in the same object. */
-export const DIRECTIONS: Readonly<Record<string, (job: NewJob) => unknown>> = {
-  admin: ({ command }) => (command.parentId !== '' && command.admin) || undefined,
-  startTime: ({ command }) => command.startTime,
-  delayMs: ({ command }) => command.delayMs || undefined,
-  queueDeadlineMs: ({ command }) => command.options?.queueDeadlineMs,
+type Direction = 'admin' | 'startTime' | 'delayMs' | 'queueDeadlineMs' | 'behind'
+
+type Rest = Readonly<Record<keyof typeof RARE | Direction, unknown>>
+
+/** The rare part of a start as JSON, or null when there is none. */
+export function restOf({ id, command }: NewJob, behind: boolean): string | null {
+  const { params, parentId, options } = command
+  const rest: Rest = {
+    kind: command.kind === JobKind.program ? undefined : command.kind,
+    priority: command.priority || undefined,
+    key: command.key || undefined,
+    requestId: command.requestId === id ? undefined : command.requestId || undefined,
+    parentId: parentId || undefined,
+    paramsAddress: params.address,
+    paramsType: params.type || undefined,
+    paramsSha256: params.sha256 && Buffer.from(params.sha256).toString('hex'),
+    labels: command.labels,
+    options: storedOptions(options),
+    admin: (parentId !== '' && command.admin) || undefined,
+    startTime: command.startTime,
+    delayMs: command.delayMs || undefined,
+    queueDeadlineMs: options?.queueDeadlineMs,
+    behind: behind || undefined,
+  }
+  for (const name in rest) {
+    if (rest[name as keyof Rest] !== undefined) return JSON.stringify(rest)
+  }
+  return null
 }
