@@ -34,6 +34,7 @@ export function isLonger(text: string, charactersMax: number): boolean {
 
 /** PostgreSQL's texts hold every character but NUL. */
 export function textFault(text: string, charactersMax: number): Fault {
+  if (text === '') return undefined
   if (isLonger(text, charactersMax)) return `must be at most ${charactersMax} characters`
   return text.includes('\0') ? 'must not contain a NUL character' : undefined
 }

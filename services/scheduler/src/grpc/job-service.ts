@@ -1,3 +1,4 @@
+import { mayForOthers } from '@offstage/kit/auth'
 import {
   bidiStream,
   type CallContext,
@@ -195,9 +196,12 @@ export function jobService(
 }
 
 function originOf({ namespace }: { namespace: string }, context: CallContext): StartOrigin {
+  const { actor } = context
   return {
-    namespace: namespaceFor(context.actor, namespace),
-    actor: context.actor,
+    namespace: namespaceFor(actor, namespace),
+    owner: actor.user,
+    admin: mayForOthers(actor, 'jobs.start'),
+    seesOthers: mayForOthers(actor, 'jobs.read'),
     traceparent: currentTraceparent() ?? textOf(context, 'traceparent'),
     tracestate: currentTracestate() ?? textOf(context, 'tracestate'),
   }

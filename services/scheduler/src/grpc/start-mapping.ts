@@ -1,5 +1,4 @@
 /** Where a JobSpec becomes a start command. */
-import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
@@ -16,10 +15,9 @@ const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
   3: 'queue-behind',
 }
 
-/** Who starts jobs, where, and within which trace. */
-export interface StartOrigin {
-  readonly namespace: string
-  readonly actor: Actor
+/** What the starts of one call have in common: who starts them, where, and within which trace. */
+export interface StartOrigin
+  extends Pick<StartCommand, 'namespace' | 'owner' | 'admin' | 'seesOthers'> {
   readonly traceparent: string
   readonly tracestate: string
 }
@@ -33,9 +31,9 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
   if (!isJobLane(spec.lane)) throw invalidField('lane', 'is not a known value')
   return {
     namespace: origin.namespace,
-    owner: origin.actor.user,
-    admin: mayForOthers(origin.actor, 'jobs.start'),
-    seesOthers: mayForOthers(origin.actor, 'jobs.read'),
+    owner: origin.owner,
+    admin: origin.admin,
+    seesOthers: origin.seesOthers,
     method: spec.method,
     params: paramsFrom(spec.params),
     kind: JobKind.program,
@@ -86,40 +84,33 @@ function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')
 }
 
-type OptionsFrom = {
-  readonly [K in Exclude<keyof StartOptions, 'privileged'>]-?: (
-    spec: proto.JobSpec,
-    tracestate: string,
-  ) => StartOptions[K] | undefined
-}
-
-/** Every option of a start, and how it is read; undefined where it is not asked for. */
-const OPTIONS: OptionsFrom = {
-  displayName: (spec) => spec.displayName || undefined,
-  scope: (spec) => spec.scope || undefined,
-  resultAddress: (spec) => spec.resultAddress || undefined,
-  wantAdditionalResult: (spec) => spec.wantAdditionalResult || undefined,
-  additionalResultAddress: (spec) => spec.additionalResultAddress || undefined,
-  cancelWithParent: (spec) => spec.cancelWithParent || undefined,
-  retry: (spec) => retryFrom(spec.retryPolicy),
-  attemptDeadlineMs: (spec) => msFrom(spec.deadlines?.attempt),
-  queueDeadlineMs: (spec) => msFrom(spec.deadlines?.queue),
-  tracestate: (spec, tracestate) =>
-    spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax) || undefined,
-  paramsOwned: (spec) =>
-    (spec.paramsOwned && spec.params?.source?.$case === 'address') || undefined,
-}
-
-const READERS = Object.entries(OPTIONS)
+/** Every option a start may ask for. */
+type AskedOptions = Readonly<Record<Exclude<keyof StartOptions, 'privileged'>, unknown>> &
+  StartOptions
 
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */
 function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {
-  let options: Record<string, unknown> | undefined
-  for (const [name, read] of READERS) {
-    const value = read(spec, tracestate)
-    if (value === undefined) continue
-    options ??= {}
-    options[name] = value
+  const { params, deadlines } = spec
+  const options: AskedOptions = {
+    displayName: spec.displayName || undefined,
+    scope: spec.scope || undefined,
+    resultAddress: spec.resultAddress || undefined,
+    wantAdditionalResult: spec.wantAdditionalResult || undefined,
+    additionalResultAddress: spec.additionalResultAddress || undefined,
+    cancelWithParent: spec.cancelWithParent || undefined,
+    retry: retryFrom(spec.retryPolicy),
+    attemptDeadlineMs: msFrom(deadlines?.attempt),
+    queueDeadlineMs: msFrom(deadlines?.queue),
+    tracestate: spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax) || undefined,
+    paramsOwned: (spec.paramsOwned && params?.source?.$case === 'address') || undefined,
   }
-  return options
+  for (const name in options) {
+    if (options[name as keyof AskedOptions] !== undefined) return onlyAsked(options)
+  }
+  return undefined
+}
+
+/** What is not asked for is not there: the method's terms stand in its place. */
+function onlyAsked(options: AskedOptions): StartOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
