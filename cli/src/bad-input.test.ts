@@ -31,6 +31,8 @@ test('times, counts, states and ports that are none are refused', async () => {
     ['wait', 'x', '--timeout', 'soon'],
     ['start', 'x', '--wait', '--timeout', 'soon'],
     ['list', '--limit', '0'],
+    ['list', '--limit', 'NaN'],
+    ['acts', '--since', '99999999999d'],
     ['list', '--state', 'sleeping'],
     ['dev', '--port-base', '70000'],
   ]

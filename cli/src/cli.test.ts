@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openPglite } from '@offstage/kit/database'
+import { Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { offstage, type Setup, setup } from './testing/setup.ts'
@@ -160,6 +161,25 @@ describe('running services', () => {
     const listed = await it.offstage('list', '--method', 'test.greet', '--json')
     const jobs: { id: string }[] = JSON.parse(listed.stdout)
     expect(jobs.find(({ id }) => id === jobId)).toMatchObject(known)
+  })
+
+  test('as many jobs are listed as are asked for, however many the scheduler gives at once', async () => {
+    {
+      await using offstage = await Offstage.connect({ scheduler: it.dev.ready[1] ?? '' })
+      await offstage.startJobs('test.bytes', Array(1_100).fill({}), { startAfter: 3_600_000 })
+    }
+    for (const [limit, count] of [
+      [1_050, 1_050],
+      [5_000, 1_100],
+    ]) {
+      const listed = await it.offstage('list', '--state', 'scheduled', '--limit', `${limit}`)
+      const ids = listed.stdout
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => line.split(' ')[0])
+      expect(new Set(ids).size).toBe(count)
+      expect(ids).toHaveLength(count ?? 0)
+    }
   })
 
   test('a canceled job tells how its cancel ended', async () => {

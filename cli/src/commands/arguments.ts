@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { address } from '@offstage/kit/config'
+import { LIMITS } from '@offstage/proto/limits'
 import { InvalidArgumentError } from 'commander'
 
 /** Parses JSON given on the command line, or with `-` on standard input. */
@@ -20,7 +21,9 @@ export function parseMillis(text: string): number {
   if (amount === undefined || unit === undefined) {
     throw new InvalidArgumentError('It must be a time with its unit, such as 800ms, 5s or 2m.')
   }
-  return Number(amount) * UNITS[unit as keyof typeof UNITS]
+  const millis = Number(amount) * UNITS[unit as keyof typeof UNITS]
+  if (millis <= LIMITS.durationMsMax) return millis
+  throw new InvalidArgumentError('It must be at most ten years.')
 }
 
 /** Parses a whole number from 1. */

@@ -5,13 +5,13 @@ import { sessionFrom } from '@offstage/sdk/client'
 import type { UnaryMethod } from '@offstage/sdk/grpc'
 import { type JobRecord, type MessageRecord, messageRecordFrom, recordFrom } from './job-record.ts'
 
-/** As many as the scheduler gives. */
-const MESSAGES_PAGE = 1_000
+/** As many as the scheduler gives at once, jobs or messages. */
+const PAGE = 1_000
 
 /** One job as the scheduler has it. Throws an OffstageError, such as JOB_NOT_FOUND. */
 export async function readJob(options: ConnectOptions, jobId: string): Promise<Job> {
   const request = { namespace: namespaceOf(options), jobId, view: JobView.JOB_VIEW_FULL }
-  const { job } = await callScheduler(options, (jobs) => jobs.getJob.bind(jobs), request)
+  const { job } = await callingScheduler(options, (call) => call((jobs) => jobs.getJob, request))
   if (job === undefined) throw new Error(`the scheduler gave no answer for job ${jobId}`)
   return job
 }
@@ -23,22 +23,24 @@ export async function readMessages(
 ): Promise<readonly MessageRecord[]> {
   const namespace = namespaceOf(options)
   const messages: MessageRecord[] = []
-  for (let pageToken = '', more = true; more; more = pageToken !== '') {
-    const request = { namespace, jobId, afterSequence: 0, pageSize: MESSAGES_PAGE, pageToken }
-    const page = await callScheduler(options, (jobs) => jobs.listJobMessages.bind(jobs), request)
-    messages.push(...page.messages.map(messageRecordFrom))
-    pageToken = page.nextPageToken
-  }
-  return messages
+  return callingScheduler(options, async (call) => {
+    for (let pageToken = '', more = true; more; more = pageToken !== '') {
+      const request = { namespace, jobId, afterSequence: 0, pageSize: PAGE, pageToken }
+      const page = await call((jobs) => jobs.listJobMessages, request)
+      messages.push(...page.messages.map(messageRecordFrom))
+      pageToken = page.nextPageToken
+    }
+    return messages
+  })
 }
 
-/** The newest jobs, at most `limit`, up to 1,000. Without results and details of errors, as ListJobs has it. */
+/** The newest jobs, at most `limit`. Without results and details of errors, as ListJobs has it. */
 export async function readNewestJobs(
   options: ConnectOptions,
   filter: { readonly states: readonly JobStateName[]; readonly methods: readonly string[] },
   limit: number,
 ): Promise<readonly JobRecord[]> {
-  const request = {
+  const listing = {
     namespace: namespaceOf(options),
     filter: {
       states: filter.states.map(stateNamed),
@@ -51,22 +53,36 @@ export async function readNewestJobs(
       createdFrom: undefined,
       createdBefore: undefined,
     },
-    pageSize: limit,
-    pageToken: '',
     view: JobView.JOB_VIEW_BASIC,
   }
-  const { jobs } = await callScheduler(options, (client) => client.listJobs.bind(client), request)
-  return jobs.map(recordFrom)
+  const records: JobRecord[] = []
+  return callingScheduler(options, async (call) => {
+    for (let pageToken = '', more = true; more; more = pageToken !== '' && records.length < limit) {
+      const pageSize = Math.min(limit - records.length, PAGE)
+      const page = await call((jobs) => jobs.listJobs, { ...listing, pageSize, pageToken })
+      records.push(...page.jobs.map(recordFrom))
+      pageToken = page.nextPageToken
+    }
+    return records
+  })
 }
 
-async function callScheduler<Req, Res>(
-  options: ConnectOptions,
+type Call = <Req, Res>(
   methodOf: (jobs: JobServiceClient) => UnaryMethod<Req, Res>,
   request: Req,
-): Promise<Res> {
+) => Promise<Res>
+
+/** Does `work` with calls over one connection. */
+async function callingScheduler<T>(
+  options: ConnectOptions,
+  work: (call: Call) => Promise<T>,
+): Promise<T> {
   const session = sessionFrom(options)
+  const { jobs } = session.connection
   try {
-    return await session.callScheduler(methodOf(session.connection.jobs), request)
+    return await work((methodOf, request) =>
+      session.callScheduler(methodOf(jobs).bind(jobs), request),
+    )
   } finally {
     session.close()
     session.connection.close()

@@ -23,7 +23,6 @@ export const STATES: readonly JobStateName[] = [
   'failed',
   'canceled',
 ]
-const LIMIT_MAX = 1_000
 
 /** `offstage list`: the newest jobs. */
 export function addList(program: Command): void {
@@ -32,7 +31,7 @@ export function addList(program: Command): void {
     .description('list jobs, newest first')
     .addOption(new Option('--state <state...>', 'only those in these states').choices(STATES))
     .option('--method <method...>', 'only those of these methods')
-    .option('--limit <count>', `how many at most, up to ${LIMIT_MAX}`, parseCount, 20)
+    .option('--limit <count>', 'how many at most', parseCount, 20)
     .option(
       '--json',
       'all that is known of each but results and details of errors, which get prints',
@@ -40,7 +39,7 @@ export function addList(program: Command): void {
     .action(async ({ state = [], method = [], limit, json }: Flags, command: Command) => {
       await using _reachable = await answered(connect(command))
       const filter = { states: state, methods: method }
-      const read = readNewestJobs(connectOptions(command), filter, Math.min(limit, LIMIT_MAX))
+      const read = readNewestJobs(connectOptions(command), filter, limit)
       const jobs = await answered(read)
       if (json) showValue(jobs)
       else if (jobs.length > 0) process.stdout.write(tableOf(jobs, Date.now()))
