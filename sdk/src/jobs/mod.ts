@@ -24,6 +24,7 @@ export {
   type EncodedValue,
   encodeValue,
   INLINE_BYTES_MAX,
+  isTextType,
   JSON_TYPE,
   jsonText,
 } from './payload.ts'

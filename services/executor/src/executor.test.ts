@@ -170,6 +170,14 @@ describe('failures', () => {
     })
   })
 
+  test.each(['Zürich ☃', '', '{"n":1}'])('a text arrives as it was sent: %j', async (text) => {
+    await using it = await setup()
+    const value = Buffer.from(text, 'utf8')
+    const params = { source: { $case: 'inline' as const, value }, contentType: 'text/plain' }
+    it.attachment.assign('a', 'test.echo', undefined, { params })
+    expect(await it.attachment.value('a')).toBe(text)
+  })
+
   test('an uncaught error in the inline lane fails its attempts, and the lane goes on', async () => {
     await using it = await setup()
     it.attachment.assign('bystander', 'test.stubborn')

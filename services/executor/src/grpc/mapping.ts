@@ -13,6 +13,7 @@ import { type JobError, MessageSeverity, type Payload } from '@offstage/proto/jo
 import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
 import {
   deadlinesFrom,
+  isTextType,
   JSON_TYPE,
   laneFrom,
   retryPolicyFrom,
@@ -81,6 +82,8 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
   if (payload === undefined || source === undefined) return undefined
   if (source.$case === 'address') return { address: source.value, contentType: payload.contentType }
   if (isJson(payload.contentType)) return source.value.toString('utf8')
+  // To a thread all texts are JSON.
+  if (isTextType(payload.contentType)) return JSON.stringify(source.value.toString('utf8'))
   // A copy of its own: a view would drag the whole received frame along to the thread.
   return new Uint8Array(source.value)
 }

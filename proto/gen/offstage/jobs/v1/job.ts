@@ -194,7 +194,10 @@ export interface Payload {
     /** Address of a temp value holding the bytes (row J3), as temp storage gave it. */
     { $case: "address"; value: string }
     | undefined;
-  /** Media type of the bytes, at most 100 characters. Default: application/json. */
+  /**
+   * Media type of the bytes, at most 100 characters. Default: application/json. JSON reaches a handler as its value, `text/…` as a
+   * string, anything else as bytes.
+   */
   contentType: string;
   /**
    * SHA-256 of the value at `address`, 32 bytes, as it was put; not set where the sender did not say. Of a result it tells it from one
