@@ -1,5 +1,5 @@
 /** Builds the prepared database cluster of this package where it is missing. */
 import { existsSync } from 'node:fs'
-import { PREPARED_CLUSTER, prepareCluster } from '../src/database/prepared-cluster.ts'
+import { prepareCluster, preparedClusterPath } from '../src/database/prepared-cluster.ts'
 
-if (!existsSync(PREPARED_CLUSTER)) await prepareCluster()
+if (!existsSync(preparedClusterPath())) await prepareCluster()

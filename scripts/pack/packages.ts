@@ -1,3 +1,5 @@
+import { preparedClusterName } from '@offstage/kit/database'
+
 /** What `make pack` makes, in the order in which they need one another. */
 export interface PackPlan {
   /** Where the package is in development, from the root. */
@@ -9,6 +11,9 @@ export interface PackPlan {
   /** Files and folders that go along as they are: from where, to where; the same place by default. */
   readonly assets?: readonly (readonly [from: string, to?: string])[]
 }
+
+/** The database that `offstage dev` begins with. */
+const CLUSTER = preparedClusterName()
 
 export const PACKAGES: readonly PackPlan[] = [
   { folder: 'proto', assets: [['offstage'], ['gen/descriptors.binpb']] },
@@ -24,7 +29,11 @@ export const PACKAGES: readonly PackPlan[] = [
   {
     folder: 'cli',
     entries: ['src/main.ts'],
-    assets: [['bin'], ['../docs/errors.md', 'dist/errors.md']],
+    assets: [
+      ['bin'],
+      ['../docs/errors.md', 'dist/errors.md'],
+      [`../kit/dist/${CLUSTER}`, `dist/${CLUSTER}`],
+    ],
   },
 ]
 

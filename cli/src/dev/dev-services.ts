@@ -7,13 +7,15 @@
  * 2. A start that fails closes what was opened, and says what to change as a ConfigError where it can.
  */
 
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { createExecutor, jobsFault, modulesIn } from '@offstage/executor'
 import { createInProcessBus } from '@offstage/kit/bus'
 import { ConfigError, faultText } from '@offstage/kit/config'
-import { type Database, openPglite } from '@offstage/kit/database'
+import { type Database, openPglite, preparedClusterName } from '@offstage/kit/database'
 import { makeFolder } from '@offstage/kit/folders'
 import { ListenError } from '@offstage/kit/grpc'
-import { createService, type Service } from '@offstage/kit/lifecycle'
+import { createService, Resources, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { createScheduler } from '@offstage/scheduler'
 import { createStorage } from '@offstage/storage'
@@ -43,14 +45,14 @@ export interface DevServices extends Service {
 
 /** Makes the services; nothing is opened before the start. */
 export function createDevServices(options: DevOptions): DevServices {
-  const resources = new AsyncDisposableStack()
+  const resources = new Resources()
   let addresses: DevAddresses | undefined
   let methods: readonly string[] = []
 
   const service = createService({
     name: 'offstage dev',
     start: () => start(),
-    stop: () => resources.disposeAsync(),
+    stop: () => resources[Symbol.asyncDispose](),
   })
 
   async function start(): Promise<void> {
@@ -107,7 +109,10 @@ export function createDevServices(options: DevOptions): DevServices {
 async function openDatabase({ databaseDir, storage }: DevConfig): Promise<Database> {
   makeFolder(databaseDir)
   makeFolder(storage.dataDir)
-  return openPglite({ dataDir: databaseDir })
+  // The package of this command brings the file along; in a checkout it lies where the default is.
+  const packed = fileURLToPath(new URL(`../${preparedClusterName()}`, import.meta.url))
+  const preparedCluster = existsSync(packed) ? packed : undefined
+  return openPglite({ dataDir: databaseDir, preparedCluster })
 }
 
 const OTHER_PORTS =

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { type DataDirectory, holdDataDirectory } from './data-directory.ts'
 import type { Database } from './database.ts'
@@ -52,6 +52,8 @@ async function start(
 ): Promise<PGlite> {
   for (const flag of BASELINE_ONLY) setFlagsFromString(flag)
   try {
+    // Here, not above: services that are given PostgreSQL do without the package.
+    const { PGlite } = await import('@electric-sql/pglite')
     if (directory !== undefined) {
       await unpackCluster(directory.clusterPath, preparedCluster)
       return await PGlite.create(directory.clusterPath)

@@ -11,14 +11,21 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib'
-import { PGlite } from '@electric-sql/pglite'
 import { parseTar } from 'nanotar'
 import { makeFolder } from '../folders/mod.ts'
 
-/** Where the cluster of the installed PGlite is, or would be. */
-export const PREPARED_CLUSTER = fileURLToPath(
-  new URL(`../../dist/pglite-${pgliteVersion()}.tar.br`, import.meta.url),
-)
+/** Where the cluster of the installed PGlite is in this package, or would be. */
+export function preparedClusterPath(): string {
+  const file = preparedClusterName()
+  return fileURLToPath(new URL(`../../dist/${file}`, import.meta.url))
+}
+
+/** What the file of the installed PGlite is called. */
+export function preparedClusterName(): string {
+  const manifest = new URL('../package.json', import.meta.resolve('@electric-sql/pglite'))
+  const { version } = JSON.parse(readFileSync(manifest, 'utf8'))
+  return `pglite-${version}.tar.br`
+}
 
 /** The databases of a cluster are much alike and 7 MiB apart: the window must span two. */
 const COMPRESSION = {
@@ -27,7 +34,8 @@ const COMPRESSION = {
 }
 
 /** Makes the cluster with initdb and writes it to `path`, which is there whole or not at all. */
-export async function prepareCluster(path: string = PREPARED_CLUSTER): Promise<void> {
+export async function prepareCluster(path: string = preparedClusterPath()): Promise<void> {
+  const { PGlite } = await import('@electric-sql/pglite')
   const folder = await mkdtemp(join(tmpdir(), 'offstage-cluster-'))
   try {
     const made = await PGlite.create(folder)
@@ -47,7 +55,7 @@ export async function prepareCluster(path: string = PREPARED_CLUSTER): Promise<v
 
 /** The prepared cluster as an uncompressed tar; undefined where none was made. */
 export async function readPreparedCluster(
-  path: string = PREPARED_CLUSTER,
+  path: string = preparedClusterPath(),
 ): Promise<Buffer<ArrayBuffer> | undefined> {
   if (!existsSync(path)) return undefined
   return Buffer.from(await promisify(brotliDecompress)(await readFile(path)))
@@ -73,9 +81,4 @@ export async function unpackCluster(clusterPath: string, prepared?: string): Pro
     }
   }
   await rename(fresh, clusterPath)
-}
-
-function pgliteVersion(): string {
-  const manifest = new URL('../package.json', import.meta.resolve('@electric-sql/pglite'))
-  return JSON.parse(readFileSync(manifest, 'utf8')).version
 }

@@ -1,5 +1,6 @@
 export { composeServices } from './compose-services.ts'
 export { createLoop, type Loop, type LoopOptions, LoopTimeoutError } from './loop.ts'
+export { Resources } from './resources.ts'
 export { type RunMainOptions, runMain, runTask } from './run-main.ts'
 export { createService, type Service, type ServiceSpec, ServiceStoppedError } from './service.ts'
 export { createUpkeep, type Sweep } from './upkeep.ts'

@@ -4,7 +4,7 @@ import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit
 import { namingDatabase } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
-import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
+import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
@@ -19,7 +19,7 @@ await runMain('scheduler', async () => {
   const unknown = unknownVariables()
   if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
-  const resources = new AsyncDisposableStack()
+  const resources = new Resources()
   let scheduler: Scheduler | undefined
   const unready = () => (scheduler === undefined ? 'not started' : scheduler.unready)
   const service: Service = createService({
@@ -42,7 +42,7 @@ await runMain('scheduler', async () => {
         .catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
         .catch(namingDatabase('OFFSTAGE_SCHEDULER_DATABASE_URL'))
     },
-    stop: () => resources.disposeAsync(),
+    stop: () => resources[Symbol.asyncDispose](),
   })
   return service
 })

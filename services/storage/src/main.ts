@@ -5,7 +5,7 @@ import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit
 import { namingDatabase, openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
-import { createService, runMain, type Service } from '@offstage/kit/lifecycle'
+import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { clientTls, serverTls } from '@offstage/kit/tls'
 import { askScheduler } from './attempts/ask-scheduler.ts'
@@ -19,7 +19,7 @@ await runMain('storage', async () => {
   const unknown = unknownVariables()
   if (unknown.length > 0) log.warn({ variables: unknown }, UNKNOWN_VARIABLES)
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
-  const resources = new AsyncDisposableStack()
+  const resources = new Resources()
   let storage: Storage | undefined
   const unready = () => (storage === undefined ? 'not started' : storage.unready)
   const service: Service = createService({
@@ -56,7 +56,7 @@ await runMain('storage', async () => {
         .catch(namingPort('OFFSTAGE_STORAGE_PORT'))
         .catch(namingDatabase('OFFSTAGE_STORAGE_DATABASE_URL'))
     },
-    stop: () => resources.disposeAsync(),
+    stop: () => resources[Symbol.asyncDispose](),
   })
   return service
 })

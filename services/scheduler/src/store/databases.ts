@@ -1,4 +1,5 @@
 import { type Database, openConfiguredPostgres } from '@offstage/kit/database'
+import { Resources } from '@offstage/kit/lifecycle'
 
 /** One database by four sets of connections, so that no flood of calls keeps executors from being heard. */
 export interface SchedulerDatabases {
@@ -33,7 +34,7 @@ export async function openDatabases(
   { databaseUrl, databasePasswordFile, databasePoolSize }: DatabaseConfig,
   onError: (error: unknown) => void,
 ): Promise<SchedulerDatabases & AsyncDisposable> {
-  await using opened = new AsyncDisposableStack()
+  await using opened = new Resources()
   const open = async (poolSize: number, name: string) =>
     opened.use(
       await openConfiguredPostgres('OFFSTAGE_SCHEDULER_DATABASE_URL', {
@@ -53,7 +54,7 @@ export async function openDatabases(
     ...{ calls, listings, work, leases },
     readsAtOnce: Math.max(1, databasePoolSize - CONNECTIONS_FOR_STARTS),
     listingsAtOnce: LISTING_CONNECTIONS,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   }
 }
 
