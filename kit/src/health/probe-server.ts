@@ -1,7 +1,7 @@
 /**
- * A plain HTTP port for probes, with nothing else on it, so that they need neither certificate nor token: `/livez` says that the
- * process answers, `/readyz` whether it should be given work. Neither asks the database: while that is away every replica is as
- * good as another, and a process that is restarted for it does not bring it back.
+ * A plain HTTP port for probes and metrics, with nothing else on it, so that they need neither certificate nor token: `/livez`
+ * says that the process answers, `/readyz` whether it should be given work, `/metrics` how it fares. No probe asks the database:
+ * while that is away every replica is as good as another, and a process that is restarted for it does not bring it back.
  *
  * 1. Whoever reaches it can hold little: one small request for each connection, for seconds, on a bounded number of connections,
  *    of which the oldest gives way to the newest, so that nobody who dials and keeps silent shuts the probes out.
@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createService, type Service } from '../lifecycle/mod.ts'
+import type { Logger, Metrics } from '../telemetry/mod.ts'
 
 export interface ProbeServerOptions {
   readonly host: string
@@ -17,6 +18,8 @@ export interface ProbeServerOptions {
   readonly port: number
   /** Why there should be no work for the process now; undefined where there may be. */
   unready(): string | undefined
+  readonly metrics: Pick<Metrics, 'render'>
+  readonly log: Logger
 }
 
 export interface ProbeServer extends Service {
@@ -26,18 +29,24 @@ export interface ProbeServer extends Service {
 
 /** What a path answers. */
 export interface Answer {
-  readonly code: 200 | 404 | 405 | 503
+  readonly code: 200 | 404 | 405 | 500 | 503
   readonly text: string
+  /** Default: plain text. */
+  readonly contentType?: string
 }
+
+/** By path, what answers to those who ask for this `accept`. */
+type Paths = Readonly<Record<string, (accept: string | undefined) => Answer | Promise<Answer>>>
 
 const HEADER_BYTES_MAX = 4 * 1024
 const REQUEST_MS_MAX = 5_000
 const CONNECTIONS_MAX = 64
 
 export function createProbeServer(options: ProbeServerOptions): ProbeServer {
-  const paths: Readonly<Record<string, () => Answer>> = {
+  const paths: Paths = {
     '/livez': () => ({ code: 200, text: 'live' }),
     '/readyz': () => readiness(options.unready()),
+    '/metrics': (accept) => exposition(options, accept),
   }
   const server = createServer(
     {
@@ -46,7 +55,7 @@ export function createProbeServer(options: ProbeServerOptions): ProbeServer {
       requestTimeout: REQUEST_MS_MAX,
       connectionsCheckingInterval: REQUEST_MS_MAX / 5,
     },
-    (request, response) => answer(request, response, paths),
+    (request, response) => void answer(request, response, paths),
   )
   boundConnections(server)
   let { port } = options
@@ -77,28 +86,42 @@ function readiness(unready: string | undefined): Answer {
   return unready === undefined ? { code: 200, text: 'ready' } : { code: 503, text: unready }
 }
 
-function answer(
+async function exposition(
+  { metrics, log }: ProbeServerOptions,
+  accept: string | undefined,
+): Promise<Answer> {
+  try {
+    return { code: 200, ...(await metrics.render(accept)) }
+  } catch (error) {
+    log.error({ err: error }, 'metrics cannot be told')
+    return { code: 500, text: 'metrics cannot be told; the log says why' }
+  }
+}
+
+async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  paths: Readonly<Record<string, () => Answer>>,
-): void {
-  const { method = '', url = '' } = request
-  const [path = ''] = url.split('?')
-  const found = Object.hasOwn(paths, path) ? paths[path] : undefined
-  const { code, text } =
-    method !== 'GET' && method !== 'HEAD'
-      ? { code: 405, text: 'only GET and HEAD' }
-      : (found?.() ?? {
-          code: 404,
-          text: `no such path; there are ${Object.keys(paths).join(', ')}`,
-        })
+  paths: Paths,
+): Promise<void> {
+  const { code, text, contentType = 'text/plain; charset=utf-8' } = await answerTo(request, paths)
   response.writeHead(code, {
-    'content-type': 'text/plain; charset=utf-8',
+    'content-type': contentType,
     'cache-control': 'no-store',
     // One request each: a probe gains nothing from a connection that stays.
     connection: 'close',
   })
-  response.end(`${text}\n`)
+  response.end(text.endsWith('\n') ? text : `${text}\n`)
+}
+
+async function answerTo(
+  { method = '', url = '', headers }: IncomingMessage,
+  paths: Paths,
+): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD') return { code: 405, text: 'only GET and HEAD' }
+  const [path = ''] = url.split('?')
+  const found = Object.hasOwn(paths, path) ? paths[path] : undefined
+  if (found !== undefined) return found(headers.accept)
+  return { code: 404, text: `no such path; there are ${Object.keys(paths).join(', ')}` }
 }
 
 function boundConnections(server: Server): void {

@@ -1,4 +1,5 @@
 export { createLogger, type Logger, type LoggerOptions } from './logger.ts'
+export { createMetrics, type Measures, type Metric, type Metrics, type Reading } from './metrics.ts'
 export { createTroubleLog, logOutages } from './outages.ts'
 export { startTelemetry, type TelemetryOptions, tracingActive } from './telemetry.ts'
 export { recordException, type TraceOptions, traced } from './traced.ts'

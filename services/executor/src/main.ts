@@ -9,8 +9,9 @@ import {
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { composeServices, createService, runMain } from '@offstage/kit/lifecycle'
-import { createLogger } from '@offstage/kit/telemetry'
+import { createLogger, createMetrics } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
+import { executorMeasures } from './measures.ts'
 import { createExecutor, executorFields, jobsFault, readExecutorConfig } from './mod.ts'
 
 await runMain(
@@ -25,7 +26,9 @@ await runMain(
     const { authenticate } = openIdentity(config, { log })
     const executor = createExecutor({ config, log, tls: serverTls(config, log), authenticate })
     const unready = () => executor.unready
-    const probes = probesOf({ service: 'EXECUTOR', config, log, unready })
+    const metrics = createMetrics({ service: 'executor', unready })
+    metrics.add(executorMeasures(executor))
+    const probes = probesOf({ service: 'EXECUTOR', config, log, metrics, unready })
     const whole = createService({
       name: 'executor process',
       start: () =>

@@ -5,7 +5,7 @@ import { namingDatabase } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
-import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
+import { createLogger, createMetrics, startTelemetry } from '@offstage/kit/telemetry'
 import { serverTls } from '@offstage/kit/tls'
 import { readSchedulerConfig, schedulerFields } from './config.ts'
 import { openSchedulerIdentity } from './identity.ts'
@@ -22,10 +22,12 @@ await runMain('scheduler', async () => {
   const resources = new Resources()
   let scheduler: Scheduler | undefined
   const unready = () => (scheduler === undefined ? 'not started' : scheduler.unready)
+  const metrics = createMetrics({ service: 'scheduler', unready })
   const service: Service = createService({
     name: 'scheduler process',
     async start() {
-      await resources.use(probesOf({ service: 'SCHEDULER', config, log, unready })).start()
+      const probes = { service: 'SCHEDULER', config, log, metrics, unready }
+      await resources.use(probesOf(probes)).start()
       const { otlpEndpoint } = config
       const telemetry = startTelemetry({ serviceName: 'offstage-scheduler', otlpEndpoint })
       await resources.use(telemetry).start()
@@ -37,6 +39,7 @@ await runMain('scheduler', async () => {
       const identity = resources.use(openSchedulerIdentity(config, database, log))
       const parts = { config, database, bus, log, tls, ...identity }
       scheduler = resources.use(createScheduler(parts))
+      for (const measures of scheduler.measures) metrics.add(measures)
       await scheduler
         .start()
         .catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))

@@ -35,6 +35,7 @@ import type {
 } from './domain/job-query.ts'
 import type { JobState } from './domain/job-state.ts'
 import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
+import type { Load } from './domain/load.ts'
 import type { MethodDefinition } from './domain/method-definition.ts'
 import type { StartCommand } from './domain/start-command.ts'
 
@@ -261,6 +262,11 @@ export interface ActStore {
   forget(olderMs: number, limit: number): Promise<number>
 }
 
+export interface LoadStore {
+  /** Undefined when it took too long. */
+  read(): Promise<Load | undefined>
+}
+
 /** All that is stored, each part over the connections meant for it. */
 export interface SchedulerStores {
   /** Jobs as callers ask for them. */
@@ -282,4 +288,5 @@ export interface SchedulerStores {
   readonly heldAttempts: HeldAttemptStore
   readonly signingKeys: SigningKeyStore
   readonly acts: ActStore
+  readonly load: LoadStore
 }

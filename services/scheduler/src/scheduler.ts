@@ -8,13 +8,14 @@ import type { Bus } from '@offstage/kit/bus'
 import type { Database } from '@offstage/kit/database'
 import { createGrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
-import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
+import { createTroubleLog, type Logger, logOutages, type Measures } from '@offstage/kit/telemetry'
 import type { AttemptTokens } from './attempts/attempt-tokens.ts'
 import type { EmbeddedSchedulerConfig } from './config.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { createJobEvents } from './events/job-events.ts'
 import { Attachments } from './executors/attachments.ts'
 import { createExecutors } from './executors/executors.ts'
+import { executorMeasures } from './executors/measures.ts'
 import { Methods } from './executors/methods.ts'
 import { listActs } from './grpc/list-acts.ts'
 import { listExecutors } from './grpc/list-executors.ts'
@@ -23,6 +24,8 @@ import { createReadingTurns } from './grpc/reading-turns.ts'
 import { grpcServices } from './grpc/services.ts'
 import { newJobId } from './job-id.ts'
 import { createJobs } from './jobs/jobs.ts'
+import { createLoadReading } from './load/load-reading.ts'
+import { loadMeasures } from './load/measures.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
@@ -50,6 +53,8 @@ export interface Scheduler extends Service {
   readonly address: string
   /** Why it takes no calls now, such as `not started` and `overloaded`; undefined while it does. */
   readonly unready: string | undefined
+  /** How busy the whole of all replicas is, and what this one has to do with it. */
+  readonly measures: readonly Measures[]
 }
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
@@ -59,6 +64,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const stores = createStores(databases)
   const { acts, gates, sweeps, calls: store } = stores
   const onError = createTroubleLog(log, 'upkeep failed; it will be tried again')
+  const onLoad = createTroubleLog(log, 'how busy the whole is cannot be read; it is tried again')
   // Leases never rest, so an outage is noticed there; and they wait for nobody else's connections.
   logOutages(log, { database: databases.leases, bus })
 
@@ -70,6 +76,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const dispatch = createDispatch({ ...known, newId: newJobId })
   const schedulerName = `${hostname()}:${process.pid}`
   const executors = createExecutors({ ...known, intake: dispatch, schedulerName, newId: newJobId })
+  const load = createLoadReading({ store: stores.load })
   const turns = createReadingTurns(databases)
   const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts })
   const namespaces = {
@@ -111,5 +118,6 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     get unready() {
       return server.unready
     },
+    measures: [loadMeasures(load, onLoad), executorMeasures(attachments, executors.counts)],
   }
 }

@@ -6,7 +6,7 @@ import { namingDatabase, openConfiguredPostgres } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
-import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
+import { createLogger, createMetrics, startTelemetry } from '@offstage/kit/telemetry'
 import { clientTls, serverTls } from '@offstage/kit/tls'
 import { askScheduler } from './attempts/ask-scheduler.ts'
 import { readStorageConfig, storageFields } from './config.ts'
@@ -25,7 +25,8 @@ await runMain('storage', async () => {
   const service: Service = createService({
     name: 'storage process',
     async start() {
-      await resources.use(probesOf({ service: 'STORAGE', config, log, unready })).start()
+      const metrics = createMetrics({ service: 'storage', unready })
+      await resources.use(probesOf({ service: 'STORAGE', config, log, metrics, unready })).start()
       const { otlpEndpoint, databaseUrl, databasePasswordFile, databasePoolSize, natsUrl } = config
       const telemetry = startTelemetry({ serviceName: 'offstage-storage', otlpEndpoint })
       await resources.use(telemetry).start()

@@ -6,7 +6,7 @@ import type { SchedulerStores } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachments } from './attachments.ts'
 import type { Intake } from './intake.ts'
-import { createLeases } from './leases.ts'
+import { createLeases, type LeaseCounts } from './leases.ts'
 import type { Methods } from './methods.ts'
 import { createReports } from './reports.ts'
 import { createServeExecutor, type ServeExecutor } from './serve-executor.ts'
@@ -32,6 +32,7 @@ export interface Executors extends Service {
   readonly serve: ServeExecutor
   readonly schedulerName: string
   readonly leaseMs: number
+  readonly counts: Readonly<LeaseCounts>
   /** To be started last, and so stopped first: ends the streams, so that executors attach elsewhere. */
   readonly streams: Service
 }
@@ -39,8 +40,10 @@ export interface Executors extends Service {
 export function createExecutors(options: ExecutorsOptions): Executors {
   const { stores, attachments, methods, intake, feed, events, log, onError } = options
   const { schedulerName, leaseMs, crashLimit, newId } = options
+  const counts = { leasesLost: 0, jobsReleased: 0 }
   const leases = createLeases({
     attachments,
+    counts,
     store: stores.attachments,
     leases: stores.leases,
     leaseMs,
@@ -68,5 +71,8 @@ export function createExecutors(options: ExecutorsOptions): Executors {
     start: async () => {},
     stop: () => attachments.close(),
   })
-  return { ...composeServices('executors', [leases]), serve, schedulerName, leaseMs, streams }
+  return {
+    ...composeServices('executors', [leases]),
+    ...{ serve, schedulerName, leaseMs, counts, streams },
+  }
 }

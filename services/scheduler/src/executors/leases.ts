@@ -26,8 +26,15 @@ export interface LeasesOptions {
   readonly leaseMs: number
   readonly crashLimit: number
   changed(jobs: readonly ChangedJob[]): void
+  readonly counts: LeaseCounts
   readonly log: Logger
   onError(error: unknown): void
+}
+
+/** What this replica has found since its start: each loss is found by one replica. */
+export interface LeaseCounts {
+  leasesLost: number
+  jobsReleased: number
 }
 
 const RELEASE_BATCH = 1_000
@@ -45,6 +52,7 @@ export function createLeases(options: LeasesOptions): Service {
     for (let full = true; full; ) {
       const jobs = await leases.releaseLost(RELEASE_BATCH, options.crashLimit)
       if (jobs.length > 0) {
+        options.counts.jobsReleased += jobs.length
         const ids = jobs.slice(0, JOBS_NAMED_MAX).map((job) => job.id)
         options.log.warn({ count: jobs.length, jobs: ids }, 'jobs taken from lost executors')
       }
@@ -61,6 +69,7 @@ export function createLeases(options: LeasesOptions): Service {
     ...terms,
     store: leases,
     onLost(ids) {
+      options.counts.leasesLost += ids.length
       options.log.warn({ attachments: ids.slice(0, JOBS_NAMED_MAX) }, 'leases have run out')
       for (const id of ids) attachments.get(id)?.close()
       releasing.wake()

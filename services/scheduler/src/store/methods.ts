@@ -1,16 +1,19 @@
 import type { Database } from '@offstage/kit/database'
 import type { FoundMethod } from '../domain/known-method.ts'
-import { SLOT_LANES } from '../domain/lane.ts'
+import { LANE_DEFAULT, SLOT_LANES } from '../domain/lane.ts'
 import type { MethodStore } from '../ports.ts'
 import { listMethods } from './list-methods.ts'
 import { definitionToJson, TERMS_OF, termsFromStored } from './method-definition-codec.ts'
 import { readWhatCan } from './stored-shape.ts'
 
-/** SQL for the lane a job `j` runs in: that of its method's definition, where it names none and that can be read. */
-export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), (
+/** SQL for the lane of a method's definition, the default one where that cannot be read. */
+export const LANE_OF_METHOD = (namespace: string, method: string) => `coalesce((
   SELECT (m.definition->>'lane')::smallint FROM offstage.methods m
-  WHERE m.namespace = j.namespace AND m.name = j.method
-    AND m.definition->'lane' IN (${SLOT_LANES.map((lane) => `'${lane}'`).join(', ')})), 1)`
+  WHERE m.namespace = ${namespace} AND m.name = ${method}
+    AND m.definition->'lane' IN (${SLOT_LANES.map((lane) => `'${lane}'`).join(', ')})), ${LANE_DEFAULT})`
+
+/** SQL for the lane a job `j` runs in: that of its method, where it names none. */
+export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), ${LANE_OF_METHOD('j.namespace', 'j.method')})`
 
 const ANNOUNCE = {
   name: 'announce_methods',

@@ -6,6 +6,7 @@ import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
 import { createJobStore, createSweepStore } from './job-store.ts'
 import { createLeaseStore } from './leases.ts'
+import { createLoadStore } from './load-store.ts'
 import { createMethodStore } from './methods.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
 
@@ -29,5 +30,6 @@ export function createStores({
     heldAttempts: createHeldAttemptStore(calls),
     signingKeys: createSigningKeyStore(calls),
     acts: createActStore(calls),
+    load: createLoadStore(listings),
   }
 }

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { createMetrics } from '@offstage/kit/telemetry'
+import { scrapeOf } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import { executorMeasures as ofExecutor } from '../services/executor/src/measures.ts'
+import { Attachments } from '../services/scheduler/src/executors/attachments.ts'
+import { executorMeasures } from '../services/scheduler/src/executors/measures.ts'
+import { createLoadReading } from '../services/scheduler/src/load/load-reading.ts'
+import { loadMeasures } from '../services/scheduler/src/load/measures.ts'
+
+test('the metrics that are told of are those that the services have, with their kinds', async () => {
+  const text = readFileSync(new URL('telemetry.md', import.meta.url), 'utf8')
+  const rows = [...text.matchAll(/^\| `(offstage_\w+)` \| (\w+) \|/gm)]
+  const documented = Object.fromEntries(rows.map(([, name, kind]) => [name, kind]))
+
+  const metrics = createMetrics({ service: 'scheduler', unready: () => undefined })
+  const load = createLoadReading({ store: { read: async () => undefined } })
+  metrics.add(loadMeasures(load, () => {}))
+  metrics.add(executorMeasures(new Attachments(), { leasesLost: 0, jobsReleased: 0 }))
+  metrics.add(ofExecutor({ lanes: [], counts: {} } as never))
+  const { types } = scrapeOf((await metrics.render()).text)
+  const served = Object.entries(types).filter(([name]) => name.startsWith('offstage_'))
+  expect(documented).toEqual(Object.fromEntries(served))
+})

@@ -1,0 +1,62 @@
+import type { Measures } from '@offstage/kit/telemetry'
+import type { Executor } from './executor.ts'
+
+/** How busy this executor is, and what became of its attempts and threads. */
+export function executorMeasures(executor: Executor): Measures {
+  const lanes = (which: 'slots' | 'active') => () =>
+    executor.lanes.map(({ name, slots }) => ({ value: slots[which], labels: { lane: name } }))
+  return {
+    metrics: [
+      {
+        name: 'offstage_executor_attached',
+        help: 'Whether it is attached to a scheduler: 1 or 0',
+        kind: 'gauge',
+        read: () => Number(executor.attached),
+      },
+      {
+        name: 'offstage_executor_draining',
+        help: 'Whether it takes no more work because it drains: 1 or 0',
+        kind: 'gauge',
+        read: () => Number(executor.draining),
+      },
+      {
+        name: 'offstage_executor_slots',
+        help: 'Slots of a lane',
+        kind: 'gauge',
+        labels: ['lane'],
+        read: lanes('slots'),
+      },
+      {
+        name: 'offstage_executor_slots_used',
+        help: 'Slots of a lane in use',
+        kind: 'gauge',
+        labels: ['lane'],
+        read: lanes('active'),
+      },
+      {
+        name: 'offstage_executor_attempts_total',
+        help: 'Attempts by what became of them: finished, handed back, moved to another thread',
+        kind: 'counter',
+        labels: ['outcome'],
+        read: () => {
+          const { finished, handedBack, attemptsMoved: moved } = executor.counts
+          return by('outcome', { finished, handed_back: handedBack, moved })
+        },
+      },
+      {
+        name: 'offstage_executor_threads_ended_total',
+        help: 'Handler threads that were lost, ended by force, or are passed by because they hear nothing',
+        kind: 'counter',
+        labels: ['cause'],
+        read: () => {
+          const { lost, endedByForce: force, passedBy } = executor.counts
+          return by('cause', { lost, force, passed_by: passedBy })
+        },
+      },
+    ],
+  }
+}
+
+function by(label: string, values: Readonly<Record<string, number>>) {
+  return Object.entries(values).map(([name, value]) => ({ value, labels: { [label]: name } }))
+}
