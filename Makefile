@@ -66,8 +66,8 @@ servers: ## Install PostgreSQL and nats-server where they are missing
 kustomize: ## Install what renders deploy/k8s where it is missing
 	@sh scripts/install-kustomize.sh
 
-k8s: setup kustomize ## Render every overlay of deploy/k8s, and check it against schemas and rules
-	@node scripts/k8s/main.ts
+k8s: setup kustomize ## Render the overlays of deploy/k8s (or OVERLAYS=…), and check them against schemas and rules
+	@node scripts/k8s/main.ts $(OVERLAYS)
 
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts

@@ -74,7 +74,10 @@ export interface Volume {
     readonly sources: readonly {
       readonly serviceAccountToken?: { readonly audience?: string }
       readonly configMap?: { readonly name: string }
-      readonly secret?: { readonly name: string }
+      readonly secret?: {
+        readonly name: string
+        readonly items?: readonly { readonly key: string }[]
+      }
     }[]
   }
 }

@@ -19,6 +19,7 @@ const KINDS = [
   'io.k8s.api.core.v1.ConfigMap',
   'io.k8s.api.core.v1.Namespace',
   'io.k8s.api.core.v1.PersistentVolumeClaim',
+  'io.k8s.api.core.v1.Pod',
   'io.k8s.api.core.v1.Secret',
   'io.k8s.api.core.v1.Service',
   'io.k8s.api.core.v1.ServiceAccount',
