@@ -172,6 +172,11 @@ export const REASONS = {
     retry: true,
     about: 'The owner starts more jobs a second than one owner may.',
   },
+  SLOW_SENDER: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: true,
+    about: 'A message of the caller was not whole in time; send faster, or less at a time.',
+  },
   SLOW_READER: {
     code: 'RESOURCE_EXHAUSTED',
     retry: true,

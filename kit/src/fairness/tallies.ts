@@ -2,6 +2,11 @@
 export class Tallies {
   readonly #counts = new Map<string, number>()
 
+  /** That have any. */
+  get callers(): number {
+    return this.#counts.size
+  }
+
   of(caller: string): number {
     return this.#counts.get(caller) ?? 0
   }

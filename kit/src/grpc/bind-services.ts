@@ -3,6 +3,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import type { Right } from '../auth/mod.ts'
 import { bindingOf, type CallShape, type Edge, type GuardedService } from './edge.ts'
 
 /** The handlers of a service, whichever it is. */
@@ -37,6 +38,18 @@ export function bindService(service: ServedService, edge: Edge): UntypedServiceI
     bound[name] = binding.bind(edge)
   }
   return bound
+}
+
+/** Which right the callers of each path need. */
+export function rightsOf(services: readonly ServedService[]): ReadonlyMap<string, Right> {
+  const rights = new Map<string, Right>()
+  for (const { definition, implementation } of services) {
+    for (const [name, { path }] of Object.entries(definition)) {
+      const binding = bindingOf(implementation[name])
+      if (binding !== undefined) rights.set(path, binding.right)
+    }
+  }
+  return rights
 }
 
 function shapeOf(method: MethodDefinition<unknown, unknown>): CallShape {

@@ -1,8 +1,9 @@
-/** What the four call shapes share: admission, outcome, and the binding of handlers to a server. */
+/** What the four call shapes share: who calls, outcome, and the binding of handlers to a server. */
 
-import type { sendUnaryData } from '@grpc/grpc-js'
+import type { ServerHttp2Stream } from 'node:http2'
+import type { Metadata, sendUnaryData } from '@grpc/grpc-js'
 import { SpanKind, trace } from '@opentelemetry/api'
-import { type Actor, type Authenticate, may, type Right, rolesWith } from '../auth/mod.ts'
+import type { Actor, Authenticate, Right } from '../auth/mod.ts'
 import {
   contextFromTraceparent,
   type Logger,
@@ -20,6 +21,8 @@ import { type FaultStatus, statusFromError } from './status-from-error.ts'
 /** The server as its calls see it. */
 export interface Edge {
   readonly authenticate: Authenticate
+  /** By the metadata of the call. */
+  readonly admitted: WeakMap<Metadata, Admitted>
   readonly log: Logger
   /** Calls whose handlers listen to their signal. */
   readonly open: Set<ServerCall>
@@ -27,6 +30,12 @@ export interface Edge {
   readonly limits: CallLimits
   readonly readers: SlowReaders
   readonly memory: Pick<MemoryPressure, 'isShort'>
+}
+
+/** What is known of a call from its admission on. */
+export interface Admitted {
+  readonly actor: Actor
+  readonly stream: ServerHttp2Stream
 }
 
 export type CallShape = 'unary' | 'serverStream' | 'clientStream' | 'bidiStream'
@@ -71,44 +80,18 @@ export function bindingOf(handler: unknown): Binding | undefined {
   return typeof handler === 'function' ? bindings.get(handler) : undefined
 }
 
-/** Lets the call in and says who calls, or throws the refusal. Awaited only when it must be. */
-export function admit(
-  edge: Edge,
-  context: ServerCall,
-  right: Right,
-  kind: OpenKind,
-): Promise<void> | undefined {
-  if (edge.stopping) {
-    throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
-  }
-  // Executors take work away.
-  if (edge.memory.isShort && right !== 'executors.attach') throw memoryShort()
-  const actor = edge.authenticate(context.metadata, context.peer)
-  if (actor instanceof Promise) return actor.then((known) => letIn(context, known, right, kind))
-  letIn(context, actor, right, kind)
-  return undefined
-}
-
-function memoryShort(): Refusal {
-  return new Refusal({
-    reason: 'OVERLOADED',
-    message: 'the memory of this process is nearly used up; nothing of this call was kept',
-    metadata: { limit: 'memory' },
-    retryDelayMs: 1_000,
-  })
-}
-
-function letIn(context: ServerCall, actor: Actor, right: Right, kind: OpenKind): void {
-  if (!may(actor, right)) {
-    throw new Refusal({
-      reason: 'PERMISSION_DENIED',
-      message: `${context.path} needs one of the roles ${rolesWith(right).join(', ')}`,
-      metadata: { right },
-    })
-  }
+/** Counts the call as its caller's, who has been let in by `admission`; throws where they have too many. */
+function enter(edge: Edge, context: ServerCall, right: Right, kind: OpenKind): void {
+  const { actor } = admittedOf(edge, context)
+  context.actor = actor
   // Of executors' streams there is a limit of its own.
   if (right !== 'executors.attach') context.enter(actor.user, kind)
-  context.actor = actor
+}
+
+function admittedOf({ admitted }: Edge, { metadata }: ServerCall): Admitted {
+  const known = admitted.get(metadata)
+  if (known === undefined) throw new Error('a call has come past the admission')
+  return known
 }
 
 /** The status of a call whose handler threw. */
@@ -134,8 +117,7 @@ export async function answer<Res>(
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    const admission = admit(edge, context, right, kind)
-    if (admission !== undefined) await admission
+    enter(edge, context, right, kind)
     const result = work(context)
     callback(null, result instanceof Promise ? await result : result)
   } catch (error) {
@@ -159,13 +141,15 @@ export async function conduct(
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    await admit(edge, context, right, 'streams')
+    enter(edge, context, right, 'streams')
     await work(context)
     call.end()
   } catch (error) {
     // grpc-js turns the event into the status of the call; it does not destroy the stream.
     call.emit('error', faultOf(edge, context, error))
-    if (error instanceof Refusal && error.reason === 'SLOW_READER') resetLater(call)
+    if (error instanceof Refusal && error.reason === 'SLOW_READER') {
+      resetLater(admittedOf(edge, context).stream)
+    }
   } finally {
     context.finish()
   }

@@ -59,7 +59,10 @@ export function limitFields<const S extends string>(
     slowReaderMs: variable(
       `OFFSTAGE_${service}_SLOW_READER`,
       millis.default(defaults.slowReaderMs),
-      { description: 'a stream whose answer waits for its reader so long is ended' },
+      {
+        description:
+          'a call whose answer waits so long for its reader, or whose message for its sender, is ended',
+      },
     ),
     memoryBytesMax: variable(`OFFSTAGE_${service}_MEMORY_MAX`, bytes.optional(), {
       description: 'memory of the process, near which calls are refused; absent: what there is',

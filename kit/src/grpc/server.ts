@@ -3,7 +3,7 @@
  * go away and new calls are refused; after half the grace the signals of the calls still open abort;
  * at the end of the grace the connections are cut.
  *
- * 1. Every call passes `authenticate`; a handler that would not is refused when the server is made.
+ * 1. Every call passes `authenticate`, before its messages are read; a handler that would not is refused when the server is made.
  * 2. A server others can reach has an `authenticate` of its own choosing.
  * 3. A stop ends within the grace, whatever handlers and clients do.
  */
@@ -13,7 +13,8 @@ import { DEVELOPMENT } from '@offstage/proto/authentication'
 import { type Authenticate, developmentAuthenticateTelling, isLoopback } from '../auth/mod.ts'
 import { createService, type Service } from '../lifecycle/mod.ts'
 import type { Logger } from '../telemetry/mod.ts'
-import { bindService, nameOfService, type ServedService } from './bind-services.ts'
+import { admission } from './admission.ts'
+import { bindService, nameOfService, rightsOf, type ServedService } from './bind-services.ts'
 import { CallLimits } from './call-limits.ts'
 import type { Edge } from './edge.ts'
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts'
@@ -22,6 +23,7 @@ import { type MemoryInUse, MemoryPressure, memoryInUse } from './memory-pressure
 import { type ServerTls, serverCredentials } from './server-credentials.ts'
 import { SlowReaders } from './slow-readers.ts'
 import { addStandardServices } from './standard-services.ts'
+import { UnfinishedRequests } from './unfinished-requests.ts'
 import { withUnreadable } from './unreadable.ts'
 import { refuseSiblings } from './wrong-service.ts'
 
@@ -78,11 +80,15 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     (isShort) => onMemory(isShort),
   )
   const edge: Edge = {
-    ...{ authenticate, log, memory, open: new Set(), stopping: false },
+    ...{ authenticate, log, memory, open: new Set(), stopping: false, admitted: new WeakMap() },
     limits: new CallLimits({ calls: limits.callerCallsMax, streams: limits.callerStreamsMax }),
     readers: new SlowReaders(limits.slowReaderMs, () => memory.isShort),
   }
-  const server = new Server(channelOptions(options, limits))
+  const unfinished = new UnfinishedRequests(limits.slowReaderMs, () => memory.isShort)
+  const server = new Server({
+    ...channelOptions(options, limits),
+    interceptors: [admission(edge, rightsOf(options.services), unfinished)],
+  })
   for (const service of options.services) {
     server.addService(withUnreadable(service.definition), bindService(service, edge))
   }

@@ -63,11 +63,9 @@ function slowReader(patienceMs: number): Refusal {
   })
 }
 
-/** Frees what a stream still holds, if it is not gone by then. */
-export function resetLater(call: object): void {
+/** Frees what the stream of a call still holds, if it is not gone by then. */
+export function resetLater(stream: ServerHttp2Stream): void {
   setTimeout(() => {
-    // The only way grpc-js leaves to give up what it has been given to send.
-    const { stream } = (call as { call?: { stream?: ServerHttp2Stream } }).call ?? {}
-    if (stream !== undefined && !stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    if (!stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }, RESET_AFTER_MS).unref()
 }

@@ -1,0 +1,171 @@
+/**
+ * What comes before the handlers of a server. grpc-js calls those of one request only once that is there as a whole; here it is known
+ * who calls before anything but the headers is read.
+ *
+ * 1. No message of a call that is not admitted is read, and its stream is reset soon.
+ * 2. What is held of messages that are not whole yet is bounded, in time and over all, and so is what compressed ones become.
+ * 3. Who need not be asked about pays no await.
+ */
+import type { ServerHttp2Stream } from 'node:http2'
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type ServerListener,
+} from '@grpc/grpc-js'
+import { type Actor, may, type Right, rolesWith } from '../auth/mod.ts'
+import type { Edge } from './edge.ts'
+import { type Compressed, inflateInTurn, inflations } from './inflations.ts'
+import { Refusal } from './refusal.ts'
+import { resetLater } from './slow-readers.ts'
+import { statusFromError } from './status-from-error.ts'
+import type { Unfinished, UnfinishedRequests } from './unfinished-requests.ts'
+
+/** Whom health, reflection and the siblings' services answer: whoever asks. */
+const ANYBODY = ''
+/** None of those takes more. */
+const ANYBODYS_BYTES_MAX = 64 * 1024
+/** It may become a thousand times as large. */
+const ANYBODYS_COMPRESSED_BYTES_MAX = 1024
+
+/** What of a call of grpc-js its interface does not have. */
+interface BaseCall extends ServerInterceptingCallInterface, Compressed {
+  readonly stream: ServerHttp2Stream
+}
+
+/** For all calls of a server; `rights` says what callers of a path need, where they need any. */
+export function admission(
+  edge: Edge,
+  rights: ReadonlyMap<string, Right>,
+  unfinished: UnfinishedRequests,
+): ServerInterceptor {
+  const turns = inflations()
+  return ({ path, requestStream }, next) => {
+    const call = next as BaseCall
+    const right = rights.get(path)
+    const refuse = (error: unknown) => {
+      call.sendStatus(
+        statusFromError(error, (err) =>
+          edge.log.error({ err, method: path }, 'a call failed unexpectedly'),
+        ),
+      )
+      resetLater(call.stream)
+    }
+    const letIn = (caller: string, metadata: Metadata, pass: (metadata: Metadata) => void) => {
+      watch.begin(caller)
+      const compressedMax = right === undefined ? ANYBODYS_COMPRESSED_BYTES_MAX : undefined
+      inflateInTurn(call, caller, turns, compressedMax)
+      pass(metadata)
+    }
+    const watch = new Watch(call.stream, unfinished, {
+      refuse,
+      bytesMax: right === undefined ? ANYBODYS_BYTES_MAX : Number.POSITIVE_INFINITY,
+      manyMessages: requestStream,
+    })
+    const listener: ServerListener = {
+      onReceiveMetadata(metadata, pass) {
+        if (right === undefined) return letIn(ANYBODY, metadata, pass)
+        const admitted = (actor: Actor) => {
+          checkRight(actor, right, path)
+          edge.admitted.set(metadata, { actor, stream: call.stream })
+          letIn(actor.user, metadata, pass)
+        }
+        try {
+          const actor = knock(edge, right, metadata, call.getPeer())
+          if (actor instanceof Promise) actor.then(admitted).catch(refuse)
+          else admitted(actor)
+        } catch (error) {
+          refuse(error)
+        }
+      },
+      onReceiveMessage(message, pass) {
+        if (requestStream) watch.finish()
+        pass(message)
+      },
+      onReceiveHalfClose(pass) {
+        watch.finish()
+        pass()
+      },
+      onCancel: () => watch.finish(),
+    }
+    return new ServerInterceptingCall(call, { start: (start) => start(listener) })
+  }
+}
+
+/** Who calls, or the refusal. */
+function knock(edge: Edge, right: Right, metadata: Metadata, peer: string) {
+  if (edge.stopping) {
+    throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
+  }
+  // Executors take work away.
+  if (edge.memory.isShort && right !== 'executors.attach') throw memoryShort()
+  return edge.authenticate(metadata, peer)
+}
+
+function memoryShort(): Refusal {
+  return new Refusal({
+    reason: 'OVERLOADED',
+    message: 'the memory of this process is nearly used up; nothing of this call was kept',
+    metadata: { limit: 'memory' },
+    retryDelayMs: 1_000,
+  })
+}
+
+function checkRight(actor: Actor, right: Right, path: string): void {
+  if (may(actor, right)) return
+  throw new Refusal({
+    reason: 'PERMISSION_DENIED',
+    message: `${path} needs one of the roles ${rolesWith(right).join(', ')}`,
+    metadata: { right },
+  })
+}
+
+interface Watched {
+  readonly refuse: (error: unknown) => void
+  readonly bytesMax: number
+  /** Then a message begins with its first byte, else with the call. */
+  readonly manyMessages: boolean
+}
+
+/** The message of a call that is on its way. */
+class Watch {
+  readonly #stream: ServerHttp2Stream
+  readonly #requests: UnfinishedRequests
+  readonly #watched: Watched
+  #caller = ANYBODY
+  #one: Unfinished | undefined
+
+  constructor(stream: ServerHttp2Stream, requests: UnfinishedRequests, watched: Watched) {
+    this.#stream = stream
+    this.#requests = requests
+    this.#watched = watched
+  }
+
+  begin(caller: string): void {
+    this.#caller = caller
+    if (!this.#watched.manyMessages) this.#open()
+    // grpc-js has paused the stream, so this does not set it going.
+    this.#stream.on('data', (piece: Buffer) => this.#receive(piece.length))
+  }
+
+  finish(): void {
+    if (this.#one === undefined) return
+    this.#requests.finish(this.#one)
+    this.#one = undefined
+  }
+
+  #open(): Unfinished {
+    this.#one = this.#requests.begin(this.#caller, this.#watched.refuse)
+    return this.#one
+  }
+
+  #receive(bytes: number): void {
+    const one = this.#one ?? this.#open()
+    this.#requests.receive(one, bytes)
+    if (one.bytes <= this.#watched.bytesMax) return
+    this.finish()
+    const message = `this takes messages of ${ANYBODYS_BYTES_MAX} bytes at most`
+    this.#watched.refuse(new Refusal({ reason: 'MESSAGE_TOO_LARGE', message }))
+  }
+}

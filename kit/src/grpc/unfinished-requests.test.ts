@@ -1,0 +1,19 @@
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import { UnfinishedRequests } from './unfinished-requests.ts'
+
+test('where much is held, who holds more than an equal share loses what is not whole soon', async () => {
+  const requests = new UnfinishedRequests(60_000, () => false, 1_000_000)
+  const ended: string[] = []
+  const begin = (caller: string, bytes: number) => {
+    const one = requests.begin(caller, ({ reason }) => ended.push(`${caller} ${reason}`))
+    requests.receive(one, bytes)
+    return one
+  }
+  const small = begin('ann', 100_000)
+  for (let i = 0; i < 10; i++) begin('mallory', 100_000)
+  await until(() => ended.length > 0, { what: 'an end' })
+  // As many as it takes.
+  expect(ended).toEqual(['mallory SLOW_SENDER', 'mallory SLOW_SENDER'])
+  requests.finish(small)
+})

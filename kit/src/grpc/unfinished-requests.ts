@@ -1,0 +1,97 @@
+/**
+ * Messages of which a part has come. What has come is held in memory until the rest is there, and calls of one request are held from
+ * their headers on; so a sender that does not get on loses its call.
+ *
+ * 1. A message is whole in `patienceMs`, and in a second where memory is short, or its call ends with SLOW_SENDER.
+ * 2. Where more than {@link BYTES_MAX} are held, so are in a second the messages of each caller who has more than an equal share.
+ * 3. One timer serves all, and runs only while something is unfinished.
+ */
+import { Tallies } from '../fairness/mod.ts'
+import { Refusal } from './refusal.ts'
+
+const LOOK_EVERY_MS = 250
+const PATIENCE_WHEN_OVERLOADED_MS = 1_000
+const BYTES_MAX = 256 * 1024 * 1024
+/** What holding a piece costs beside its bytes: a message may come in pieces of one byte. */
+const BYTES_OF_PIECE = 256
+
+/** One message that is on its way. */
+export interface Unfinished {
+  readonly caller: string
+  readonly sinceMs: number
+  bytes: number
+  readonly end: (reason: Refusal) => void
+}
+
+export class UnfinishedRequests {
+  readonly #patienceMs: number
+  readonly #isOverloaded: () => boolean
+  readonly #bytesMax: number
+  /** In the order they began. */
+  readonly #all = new Set<Unfinished>()
+  readonly #bytesOf = new Tallies()
+  #bytes = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(patienceMs: number, isOverloaded: () => boolean, bytesMax = BYTES_MAX) {
+    this.#patienceMs = patienceMs
+    this.#isOverloaded = isOverloaded
+    this.#bytesMax = bytesMax
+  }
+
+  begin(caller: string, end: (reason: Refusal) => void): Unfinished {
+    const one = { caller, sinceMs: performance.now(), bytes: 0, end }
+    this.#all.add(one)
+    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
+    return one
+  }
+
+  /** A piece of it has come. */
+  receive(one: Unfinished, bytes: number): void {
+    if (this.#all.has(one)) this.#hold(one, bytes + BYTES_OF_PIECE)
+  }
+
+  /** It is whole, or will never be. */
+  finish(one: Unfinished): void {
+    if (this.#all.delete(one)) this.#hold(one, -one.bytes)
+  }
+
+  #hold(one: Unfinished, bytes: number): void {
+    one.bytes += bytes
+    this.#bytes += bytes
+    if (bytes !== 0) this.#bytesOf.add(one.caller, bytes)
+  }
+
+  #look(): void {
+    const nowMs = performance.now()
+    const short = Math.min(PATIENCE_WHEN_OVERLOADED_MS, this.#patienceMs)
+    const isOverloaded = this.#isOverloaded()
+    for (const one of this.#all) {
+      const waitedMs = nowMs - one.sinceMs
+      if (waitedMs < short) break
+      const patienceMs = isOverloaded || this.#isOverShare(one) ? short : this.#patienceMs
+      if (waitedMs < patienceMs) continue
+      this.finish(one)
+      one.end(slowSender(patienceMs))
+    }
+    if (this.#all.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #isOverShare({ caller }: Unfinished): boolean {
+    return (
+      this.#bytes > this.#bytesMax &&
+      this.#bytesOf.of(caller) > this.#bytesMax / this.#bytesOf.callers
+    )
+  }
+}
+
+function slowSender(patienceMs: number): Refusal {
+  return new Refusal({
+    reason: 'SLOW_SENDER',
+    message: `the message was not whole after ${patienceMs / 1_000} s; send faster, or less at a time`,
+    metadata: { limit: 'slow_sender', max_ms: String(patienceMs) },
+    retryDelayMs: 1_000,
+  })
+}
