@@ -5,6 +5,7 @@ import {
   Channel as GrpcChannel,
 } from '@grpc/grpc-js'
 import { type ChannelTls, channelSecurity } from '@offstage/proto/channel-credentials'
+import { resolutionOptions } from '@offstage/proto/name-resolution'
 
 export type { ChannelTls }
 
@@ -53,8 +54,8 @@ const WINDOW_BYTES = 1024 * 1024
 const RECONNECT_MS_MAX = 5_000
 
 /**
- * Makes a channel to `host:port` (or another gRPC name, such as `dns:///scheduler:7701`). Nothing is
- * dialled before the first call, and an unreachable service is an error of the call.
+ * Makes a channel to `host:port` (or another gRPC name, such as `dns:///scheduler:7701`, whose addresses are called in turn).
+ * Nothing is dialled before the first call, and an unreachable service is an error of the call.
  */
 export function createChannel(address: string, options: ChannelOptions = {}): Channel {
   if (/^https?:/i.test(address)) {
@@ -65,6 +66,7 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
   const security = channelSecurity(tls, address)
   const channel = new GrpcChannel(address, security.credentials, {
     ...security.options,
+    ...resolutionOptions(address),
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     // Asked often, with time to answer: a process that computes for a while is not taken for a dead one.
@@ -75,7 +77,6 @@ export function createChannel(address: string, options: ChannelOptions = {}): Ch
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
     // Only the caller knows which calls may be repeated; see retrying().
     'grpc.enable_retries': 0,
-    'grpc.service_config_disable_resolution': 1,
   })
   const close = () => channel.close()
   return {

@@ -75,18 +75,19 @@ export interface EchoServer extends EchoMethods, Disposable {
   kill(): void
 }
 
-/** Serves handlers written for grpc-js on a free port of 127.0.0.1. */
+/** Serves handlers written for grpc-js, on a free port of 127.0.0.1 unless it is told where. */
 export async function serveEcho(
   handlers: UntypedServiceImplementation,
   options: ChannelOptions = {},
+  [host, at]: readonly [host: string, port: number] = ['127.0.0.1', 0],
 ): Promise<EchoServer> {
   const server = new Server()
   server.addService(definition, handlers)
   const { promise: bound, resolve, reject } = Promise.withResolvers<number>()
-  server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
+  server.bindAsync(`${host}:${at}`, ServerCredentials.createInsecure(), (error, port) =>
     error === null ? resolve(port) : reject(error),
   )
-  const address = `127.0.0.1:${await bound}`
+  const address = `${host}:${await bound}`
   const channel = createChannel(address, options)
   const kill = () => server.forceShutdown()
   return {

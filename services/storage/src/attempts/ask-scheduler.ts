@@ -14,6 +14,7 @@ import { Refusal } from '@offstage/kit/grpc'
 import { type ChannelTls, channelSecurity } from '@offstage/proto/channel-credentials'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import { ExecutorServiceService } from '@offstage/proto/executor'
+import { resolutionOptions } from '@offstage/proto/name-resolution'
 
 /** See `docs/security.md`, which tells the sum of this and what the scheduler believes. */
 const KEPT_MS = 500
@@ -31,12 +32,12 @@ export function askScheduler(address: string, tls: ChannelTls | undefined): Sche
   const { credentials, options } = channelSecurity(tls, address)
   const client = new Client(address, credentials, {
     ...options,
+    ...resolutionOptions(address),
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 2_000,
     // One that froze is left for another.
     'grpc.keepalive_time_ms': 2_000,
     'grpc.keepalive_timeout_ms': 4_000,
-    'grpc.service_config_disable_resolution': 1,
   })
   let keys: ReadonlyMap<string, KeyObject> = new Map()
   let questions = 0
