@@ -1,4 +1,7 @@
 /** The services as processes of their own over real PostgreSQL and NATS, several of each where a test wants. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   type SpawnedProcess,
   spawnProcess,
@@ -110,7 +113,8 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
   }
   const storages: ClusterMember[] = []
   if (options.storage) {
-    const data = `${postgres.dataDir}-values`
+    const data = await mkdtemp(join(tmpdir(), 'offstage-values-'))
+    stack.defer(() => rm(data, { recursive: true }))
     const one = await member('storage', {
       OFFSTAGE_STORAGE_PORT: '0',
       OFFSTAGE_SCHEDULER: target(),

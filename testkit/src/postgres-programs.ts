@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   access,
   chmod,
@@ -10,7 +11,6 @@ import {
   realpath,
   rename,
   rm,
-  stat,
   symlink,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -103,8 +103,9 @@ async function runnable(bin: string, runAs: RunAs | undefined): Promise<string> 
   // The package's own install script would do this, where install scripts are allowed.
   await hydrate(root).catch(() => undefined)
   if (await succeeds(versionOf(bin, runAs))) return bin
-  const { size, mtimeMs } = await stat(join(bin, 'postgres'))
-  const build = `${size.toString(36)}-${Math.floor(mtimeMs).toString(36)}`
+  // By what it is, not by when it was installed: every installation would leave a copy behind.
+  const hash = createHash('sha256').update(await readFile(join(bin, 'postgres')))
+  const build = hash.digest('hex').slice(0, 16)
   const copy = join(tmpdir(), `offstage-postgres-${process.getuid?.() ?? 0}-${build}`)
   if (!(await succeeds(versionOf(join(copy, 'bin'), runAs)))) await copyPackage(root, copy)
   return join(copy, 'bin')
