@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { setUpClient } from '../testing/client-fixture.ts'
 import { succeeded } from '../testing/fake-completions.ts'
-import type { Offstage } from './offstage.ts'
+import { Offstage } from './offstage.ts'
 
 const start = (options: unknown) => (client: Offstage) =>
   client.startJob('a', {}, options as Record<string, never>)
@@ -54,6 +54,17 @@ describe('a wrong argument rejects before any call, and says what it must be', (
     ['kinds must be one of program', list({ kinds: ['x'] })],
     ['createdFrom must be a valid Date', list({ createdFrom: new Date('x') })],
     ['pageSize must be a whole number', list({}, { pageSize: 'x' })],
+    ['scope must be a scope temp storage opened: "scp_" and', start({ scope: 'mine' })],
+    ['resultAddress must be an address temp storage gave', start({ resultAddress: 'scp_1' })],
+    ['additionalResult must be an address', start({ additionalResult: 'VAL_1' })],
+    ['additionalResult must be true, false or an address', start({ additionalResult: 1 })],
+    ['scope must be a scope', ({ storage }) => storage.put(1, { scope: 'mine' })],
+    ['address must be an address', ({ storage }) => storage.put(1, { address: 'here' })],
+    ['scope must be a scope', ({ storage }) => storage.reserve({ scope: 'mine' })],
+    ['scope must be a scope', ({ storage }) => storage.list({ scope: 'mine' }).next()],
+    ['address must be a text that is not empty', ({ storage }) => storage.get('')],
+    ['address must be an address', ({ storage }) => storage.readAndDelete('here')],
+    ['scope must be a scope', () => Offstage.connect({ scope: 'mine' })],
   ])('%s', async (message, call) => {
     await using it = await setUpClient()
     const error = await call(it.offstage).then(
@@ -76,7 +87,7 @@ describe('a wrong argument rejects before any call, and says what it must be', (
     ['must be handles of jobs, not "id"', (c) => c.waitAny(['id'])],
     ['graceMs must be milliseconds', (c) => c.cancel('x', { graceMs: Infinity })],
     ['the id must be a text, not undefined', (c) => c.cancel()],
-    ['the address must be a text', (c) => c.storage.get()],
+    ['address must be a text that is not empty, not undefined', (c) => c.storage.get()],
     ['timeToLiveMs must be', (c) => c.storage.put('x', { timeToLiveMs: Infinity })],
     ['leaseMs must be', (c) => c.storage.openScope({ leaseMs: NaN })],
     ['address must be a text, not 5', (c) => c.storage.put('x', { address: 5 })],

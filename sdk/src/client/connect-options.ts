@@ -4,6 +4,7 @@ import type { IdleClock } from '../idle/clock.ts'
 import { type ConnectTls, connectTls } from './connect-tls.ts'
 import { createConnection } from './connection.ts'
 import { Credential, type CredentialOptions } from './credential.ts'
+import { scope } from './limit-rules.ts'
 import { Session } from './session.ts'
 import { isSendable, type TokenSource } from './token-source.ts'
 
@@ -49,7 +50,7 @@ const CONNECT_RULES: Rules<ConnectOptions> = {
   ),
   tokenFile: text,
   user: text,
-  scope: text,
+  scope,
   tls: rule('an object or false', (value) => value === false || isObject(value)),
   clock: rule('a clock', (value) => typeof value === 'object'),
 }

@@ -2,6 +2,7 @@ import { JobState, Completion as WireCompletion } from '@offstage/proto/jobs'
 import { describe, expect, test } from 'vitest'
 import { setUpClient, until } from '../testing/client-fixture.ts'
 import { canceled, failed, succeeded, succeededAt } from '../testing/fake-completions.ts'
+import { addressOf } from '../testing/place-names.ts'
 import type { Completion } from './completion.ts'
 import { JobCanceledError, JobFailedError } from './job-errors.ts'
 
@@ -23,11 +24,11 @@ describe('the end of a job', () => {
 
   test.each([
     ['with the completion', { source: { $case: 'inline', value: Buffer.from('{not json') } }],
-    ['in temp storage', { source: { $case: 'address', value: 'broken' } }],
+    ['in temp storage', { source: { $case: 'address', value: addressOf('broken') } }],
   ] as const)('whose result %s is not JSON is told with the job’s id', async (_title, result) => {
     await using it = await setUpClient()
     const contentType = 'text/plain'
-    await it.offstage.storage.put('{not json', { address: 'broken', contentType })
+    await it.offstage.storage.put('{not json', { address: addressOf('broken'), contentType })
     it.scheduler.onStart = () => WireCompletion.fromPartial({ state: 5, result })
     const job = await it.offstage.startJob('a', {}, { inlineWaitMs: 800 })
     const unreadable = {

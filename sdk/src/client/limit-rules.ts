@@ -1,13 +1,17 @@
 /** Rules for arguments the services limit: the same table, so that what they would refuse is never sent. */
 import {
+  addressFault,
   collectViolations,
   contentTypeFault,
+  type Fault,
   checkLabels as noteLabels,
+  scopeFault,
   textFault,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { Rule } from '../arguments/check-options.ts'
 import { numberRule, text, texts } from '../arguments/rules.ts'
+import { shown } from '../arguments/shown.ts'
 
 /** A text of so many characters at most. */
 export function textUpTo(charactersMax: number): Rule {
@@ -22,6 +26,19 @@ export const contentType: Rule = (value, name) => {
   text(value, name)
   const fault = contentTypeFault(value as string)
   if (fault !== undefined) throw new RangeError(`${name} ${fault}`)
+}
+
+/** An address as temp storage gives it, or an empty text for none. */
+export const address = formed(addressFault)
+/** A scope as temp storage gives it, or an empty text for none. */
+export const scope = formed(scopeFault)
+
+function formed(faultOf: (text: string) => Fault): Rule {
+  return (value, name) => {
+    text(value, name)
+    const fault = faultOf(value as string)
+    if (fault !== undefined) throw new RangeError(`${name} ${fault}, not ${shown(value)}`)
+  }
 }
 
 /** Milliseconds within these bounds. */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defineJob } from '../jobs/definition.ts'
 import { setUpClient } from '../testing/client-fixture.ts'
 import { canceled, succeeded } from '../testing/fake-completions.ts'
+import { addressOf, scopeOf } from '../testing/place-names.ts'
 import type { JobHandle } from './job-handle.ts'
 import { Offstage } from './offstage.ts'
 
@@ -18,7 +19,7 @@ const identity = {
   owner: 'ada',
   token: 't0ken',
   namespace: 'blue',
-  scope: 'scope-1',
+  scope: scopeOf(1),
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 }
 
@@ -63,7 +64,7 @@ describe('the client of a job', () => {
     await client.startJob('child')
     expect(it.scheduler.starts[0]).toMatchObject({
       namespace: 'blue',
-      job: { parentJobId: 'parent-1', scope: 'scope-1' },
+      job: { parentJobId: 'parent-1', scope: scopeOf(1) },
     })
     const metadata = it.scheduler.metadata.at(-1)
     expect(metadata?.get('authorization')).toEqual(['Bearer t0ken'])
@@ -192,8 +193,8 @@ describe('a client that was closed', () => {
       offstage.asCompleted([job]).next(),
       offstage.storage.put('x'),
       offstage.storage.put(Buffer.alloc(5_000_000)),
-      offstage.storage.get('value-1'),
-      offstage.storage.describe('value-1'),
+      offstage.storage.get(addressOf(1)),
+      offstage.storage.describe(addressOf(1)),
     ]
     for (const call of await Promise.allSettled(calls)) {
       expect(call).toMatchObject({ status: 'rejected', reason: { reason: 'CANCELLED' } })

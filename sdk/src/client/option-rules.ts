@@ -18,12 +18,14 @@ import type { DeadlineOptions, RetryOptions } from '../jobs/method.ts'
 import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
 import { keyConflicts } from './job-spec.ts'
 import {
+  address,
   displayName,
   inlineWaitMs,
   key,
   labelRule,
   millisWithin,
   priority,
+  scope,
   textUpTo,
 } from './limit-rules.ts'
 import type {
@@ -50,17 +52,19 @@ const requestId: Rule = (value, name) => {
   textUpTo(LIMITS.requestIdCharactersMax)(value, name)
 }
 
+const additionalResult: Rule = (value, name) => {
+  if (typeof value === 'string') address(value, name)
+  else rule('true, false or an address', (other) => typeof other === 'boolean')(value, name)
+}
+
 const COMMON = {
   onKeyConflict: oneOf(keyConflicts),
   inlineWaitMs,
   lane: oneOf(LANE_NAMES),
   fallbackMethod: text,
-  scope: text,
-  resultAddress: text,
-  additionalResult: rule(
-    'true, false or an address',
-    (value) => typeof value === 'boolean' || typeof value === 'string',
-  ),
+  scope,
+  resultAddress: address,
+  additionalResult,
   startAfter: dateOrSpanMs,
   priority,
   labels: labelRule,

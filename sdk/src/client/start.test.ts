@@ -6,6 +6,7 @@ import { OffstageError } from '../grpc/mod.ts'
 import { defineJob } from '../jobs/definition.ts'
 import { setUpClient, until } from '../testing/client-fixture.ts'
 import { succeeded } from '../testing/fake-completions.ts'
+import { addressOf, scopeOf } from '../testing/place-names.ts'
 import { Offstage } from './offstage.ts'
 import { StartJobsError, type StartOutcome } from './start-outcome.ts'
 
@@ -18,9 +19,9 @@ const report = defineJob({
 
 describe('a start', () => {
   test('carries what the options say', async () => {
-    await using it = await setUpClient({ namespace: 'blue', user: 'ada', scope: 'scope-7' })
-    it.storage.scopes.set('scope-7', 0)
-    for (const address of ['address-1', 'address-2']) it.storage.keep(address, null)
+    await using it = await setUpClient({ namespace: 'blue', user: 'ada', scope: scopeOf(7) })
+    it.storage.scopes.set(scopeOf(7), 0)
+    for (const address of [addressOf(1), addressOf(2)]) it.storage.keep(address, null)
     const startAfter = new Date('2030-01-01T00:00:00Z')
     await it.offstage.startJob(
       report,
@@ -30,8 +31,8 @@ describe('a start', () => {
         onKeyConflict: 'queue-behind',
         lane: 'work',
         fallbackMethod: 'reports.any',
-        additionalResult: 'address-2',
-        resultAddress: 'address-1',
+        additionalResult: addressOf(2),
+        resultAddress: addressOf(1),
         startAfter,
         priority: 5,
         labels: { team: 'air' },
@@ -51,10 +52,10 @@ describe('a start', () => {
       keyConflictPolicy: 3,
       lane: 3,
       fallbackMethod: 'reports.any',
-      scope: 'scope-7',
-      resultAddress: 'address-1',
+      scope: scopeOf(7),
+      resultAddress: addressOf(1),
       wantAdditionalResult: true,
-      additionalResultAddress: 'address-2',
+      additionalResultAddress: addressOf(2),
       startTime: startAfter,
       delay: undefined,
       priority: 5,
@@ -192,12 +193,12 @@ describe('a start', () => {
     const text = 'x'.repeat(64 * 1024)
     await it.offstage.startJob('a', { text })
     const params = it.scheduler.starts[0]?.job?.params
-    expect(params?.source).toEqual({ $case: 'address', value: 'value-1' })
+    expect(params?.source).toEqual({ $case: 'address', value: addressOf(1) })
     // Tells a repeated start, which stores them anew, from another.
     const sha256 = createHash('sha256').update(JSON.stringify({ text })).digest()
     expect(params?.sha256).toEqual(sha256)
     // As an executor reads them.
-    expect(await it.offstage.storage.get('value-1')).toEqual({ text })
+    expect(await it.offstage.storage.get(addressOf(1))).toEqual({ text })
   })
 
   test('with parameters of just 64 KiB sends them along', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { setUpClient, until } from '../testing/client-fixture.ts'
+import { addressOf, scopeOf } from '../testing/place-names.ts'
 
 const LARGE = Buffer.alloc(300_000, 'abcdefghij')
 
@@ -77,16 +78,20 @@ describe('a value', () => {
   })
 
   test('goes where it is told', async () => {
-    await using it = await setUpClient({ scope: 'scope-1', namespace: 'blue' })
-    await it.offstage.storage.put(1, { address: 'fixed', timeToLiveMs: 5000, owner: 'ada' })
+    await using it = await setUpClient({ scope: scopeOf(1), namespace: 'blue' })
+    await it.offstage.storage.put(1, {
+      address: addressOf('fixed'),
+      timeToLiveMs: 5000,
+      owner: 'ada',
+    })
     await it.offstage.storage.put(2, { scope: '' })
-    expect(it.storage.values.get('fixed')?.header).toMatchObject({
+    expect(it.storage.values.get(addressOf('fixed'))?.header).toMatchObject({
       namespace: 'blue',
-      scope: 'scope-1',
+      scope: scopeOf(1),
       owner: 'ada',
       timeToLive: { seconds: 5n },
     })
-    expect(it.storage.values.get('value-2')?.header.scope).toBe('')
+    expect(it.storage.values.get(addressOf(2))?.header.scope).toBe('')
   })
 
   test('is read on where the connection broke', async () => {
@@ -132,7 +137,7 @@ describe('a value', () => {
     const { storage } = it.offstage
     it.storage.lostAnswers = 1
     it.storage.onLostAnswer = (address) => it.storage.keep(address, 'newer')
-    const { address } = await storage.put('older', { address: 'fixed' })
+    const { address } = await storage.put('older', { address: addressOf('fixed') })
     expect(await storage.get(address)).toBe('newer')
     it.storage.lostAnswers = 1
     it.storage.onLostAnswer = () => {}
@@ -144,12 +149,12 @@ describe('a value', () => {
     await using it = await setUpClient()
     const bytes = Buffer.alloc(5 * 1024 * 1024, 'abcdefg')
     it.storage.lostAnswers = 1
-    const { size } = await it.offstage.storage.put(bytes, { address: 'fixed' })
+    const { size } = await it.offstage.storage.put(bytes, { address: addressOf('fixed') })
     expect(size).toBe(bytes.byteLength)
     expect(it.storage.uploads.size).toBe(1)
     it.storage.remembersUploads = false
     it.storage.lostAnswers = 1
-    const put = it.offstage.storage.put(bytes, { address: 'fixed' })
+    const put = it.offstage.storage.put(bytes, { address: addressOf('fixed') })
     await expect(put).rejects.toMatchObject({ reason: 'UPLOAD_NOT_FOUND' })
     await expect(put).rejects.toThrow('its value was stored and the answer lost')
   })
@@ -201,7 +206,7 @@ describe('a value', () => {
     await storage.put(1)
     const listed: string[] = []
     for await (const { address: found } of storage.list()) listed.push(found)
-    expect(listed).toEqual(['value-1', 'value-2'])
+    expect(listed).toEqual([addressOf(1), addressOf(2)])
     expect(await storage.delete(address)).toBe(true)
     expect(await storage.delete(address)).toBe(false)
     await expect(storage.get(address)).rejects.toMatchObject({ reason: 'VALUE_NOT_FOUND' })

@@ -3,11 +3,18 @@ import { durationFrom } from '@offstage/proto/durations'
 import { LIMITS } from '@offstage/proto/limits'
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { abortSignal, text } from '../arguments/rules.ts'
+import { abortSignal, someText } from '../arguments/rules.ts'
 import { BYTES_TYPE, decodeValue, encodeValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
 import type { Calls } from './calls.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
-import { contentType, displayName, millisWithin, textUpTo } from './limit-rules.ts'
+import {
+  address as addressRule,
+  contentType,
+  displayName,
+  millisWithin,
+  scope,
+  textUpTo,
+} from './limit-rules.ts'
 import { openScope } from './scope.ts'
 import type {
   CallOptions,
@@ -28,18 +35,19 @@ type ReserveOptions = Pick<PutOptions, 'scope' | 'timeToLiveMs' | 'signal'>
 const timeToLiveMs = millisWithin(1, LIMITS.timeToLiveMsMax)
 const leaseMs = millisWithin(LIMITS.scopeLeaseMsMin, LIMITS.scopeLeaseMsMax)
 const CALL_RULES: Rules<CallOptions> = { signal: abortSignal }
-const RESERVE_RULES: Rules<ReserveOptions> = { ...CALL_RULES, scope: text, timeToLiveMs }
+const RESERVE_RULES: Rules<ReserveOptions> = { ...CALL_RULES, scope, timeToLiveMs }
 const PUT_RULES: Rules<PutOptions> = {
   ...RESERVE_RULES,
-  address: text,
+  address: addressRule,
   contentType,
   owner: textUpTo(LIMITS.ownerCharactersMax),
 }
-const LIST_RULES: Rules<ListOptions> = { ...CALL_RULES, scope: text }
+const LIST_RULES: Rules<ListOptions> = { ...CALL_RULES, scope }
 const SCOPE_RULES: Rules<ScopeOptions> = { ...CALL_RULES, leaseMs, displayName }
 
 function checkRead(address: string, options: CallOptions): void {
-  text(address, 'the address')
+  someText(address, 'address')
+  addressRule(address, 'address')
   checkOptions('the call', options, CALL_RULES)
 }
 

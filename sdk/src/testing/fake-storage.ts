@@ -18,6 +18,7 @@ import {
   Value,
 } from '@offstage/proto/storage'
 import { listenLocally, type Refused, refusalOf } from './fake-server.ts'
+import { addressOf, scopeOf } from './place-names.ts'
 
 interface FakeValue {
   readonly bytes: Buffer
@@ -87,7 +88,7 @@ export class FakeStorage implements AsyncDisposable {
         deleted: this.values.delete(address),
       })),
       reserveAddress: answer(({ scope }: { scope: string }) => ({
-        value: Value.fromPartial({ address: 'reserved-1', scope, reserved: true }),
+        value: Value.fromPartial({ address: addressOf('reserved'), scope, reserved: true }),
       })),
       listValues: answer(({ pageToken }: { pageToken: string }) => {
         const addresses = [...this.values.keys()]
@@ -107,7 +108,7 @@ export class FakeStorage implements AsyncDisposable {
         return { received: BigInt(upload.bytes.byteLength) }
       }),
       openScope: answer(() => {
-        const scope = `scope-${this.scopes.size + 1}`
+        const scope = scopeOf(this.scopes.size + 1)
         this.scopes.set(scope, 0)
         return { scope }
       }),
@@ -203,7 +204,7 @@ export class FakeStorage implements AsyncDisposable {
         done(null, { value: answered })
         return
       }
-      const address = header.address || `value-${this.values.size + 1}`
+      const address = header.address || addressOf(this.values.size + 1)
       this.values.set(address, { bytes, header })
       if (header.requestId !== '') this.#answered.set(header.requestId, this.#described(address))
       if (!this.remembersUploads) this.uploads.delete(header.uploadId)

@@ -4,6 +4,10 @@ import { expect, test } from 'vitest'
 import { startFakeStorage } from '../testing/fake-storage.ts'
 import { setup } from '../testing/setup.ts'
 
+const SHELF_7 = `val_${'7'.repeat(32)}`
+const SHELF_8 = `val_${'8'.repeat(32)}`
+const NOWHERE = `val_${'0'.repeat(32)}`
+
 async function setupWithStorage() {
   const storage = await startFakeStorage()
   const it = await setup({ OFFSTAGE_STORAGE: storage.address })
@@ -35,9 +39,9 @@ test('a result over 64 KiB goes to temp storage, as the owner and in the scope o
 
 test('a result with a reserved address goes there, however small (row L4)', async () => {
   await using it = await setupWithStorage()
-  it.attachment.assign('a', 'test.echo', { n: 1 }, { resultAddress: 'shelf-7' })
-  expect(await addressOfResult(it, 'a')).toBe('shelf-7')
-  expect(it.storage.values.get('shelf-7')?.bytes.toString()).toBe('{"n":1}')
+  it.attachment.assign('a', 'test.echo', { n: 1 }, { resultAddress: SHELF_7 })
+  expect(await addressOfResult(it, 'a')).toBe(SHELF_7)
+  expect(it.storage.values.get(SHELF_7)?.bytes.toString()).toBe('{"n":1}')
 })
 
 test('a stream as result is stored as it comes', async () => {
@@ -50,16 +54,16 @@ test('a stream as result is stored as it comes', async () => {
 
 test('parameters at an address are fetched before the handler runs (row J3)', async () => {
   await using it = await setupWithStorage()
-  it.attachment.assign('a', 'test.echo', { text: 'first' }, { resultAddress: 'shelf-7' })
+  it.attachment.assign('a', 'test.echo', { text: 'first' }, { resultAddress: SHELF_7 })
   await it.attachment.result('a')
-  const params = { source: { $case: 'address' as const, value: 'shelf-7' }, contentType: '' }
+  const params = { source: { $case: 'address' as const, value: SHELF_7 }, contentType: '' }
   it.attachment.assign('b', 'test.echo', undefined, { params })
   expect(await it.attachment.value('b')).toEqual({ text: 'first' })
 })
 
 test('parameters that are gone from storage fail the attempt for good', async () => {
   await using it = await setupWithStorage()
-  const params = { source: { $case: 'address' as const, value: 'nowhere' }, contentType: '' }
+  const params = { source: { $case: 'address' as const, value: NOWHERE }, contentType: '' }
   it.attachment.assign('a', 'test.echo', undefined, { params })
   expect(await it.attachment.fault('a')).toMatchObject({
     reason: 'VALUE_NOT_FOUND',
@@ -70,8 +74,8 @@ test('parameters that are gone from storage fail the attempt for good', async ()
 test('an attempt waits for a storage service that is away for a while', async () => {
   await using it = await setupWithStorage()
   it.storage.refusals = 6
-  it.attachment.assign('a', 'test.echo', 'here', { resultAddress: 'shelf-7' })
-  expect(await addressOfResult(it, 'a')).toBe('shelf-7')
+  it.attachment.assign('a', 'test.echo', 'here', { resultAddress: SHELF_7 })
+  expect(await addressOfResult(it, 'a')).toBe(SHELF_7)
   expect(it.storage.refusals).toBe(0)
 })
 
@@ -97,22 +101,22 @@ test('a job that waits for room in temp storage can be canceled', async () => {
 })
 
 test.each([
-  ['resultAddress', { resultAddress: 'shelf-8' }, 'VALUE_NOT_FOUND'],
+  ['resultAddress', { resultAddress: SHELF_8 }, 'VALUE_NOT_FOUND'],
   [
     'additionalResult',
-    { wantAdditionalResult: true, additionalResultAddress: 'shelf-8' },
+    { wantAdditionalResult: true, additionalResultAddress: SHELF_8 },
     'VALUE_NOT_FOUND',
   ],
-  ['scope', { scope: 'shelf-8' }, 'SCOPE_CLOSED'],
+  ['scope', { scope: SHELF_8 }, 'SCOPE_CLOSED'],
 ] as const)(
   'a job whose %s is gone fails for good before its handler runs',
   async (field, more, reason) => {
     await using it = await setupWithStorage()
-    it.storage.gone.set('shelf-8', reason)
+    it.storage.gone.set(SHELF_8, reason)
     it.attachment.assign('a', 'test.counter', { to: 1 }, more)
     const fault = await it.attachment.fault('a')
     expect(fault).toMatchObject({ reason, retryable: false })
-    expect(fault.brief).toContain(`${field}: shelf-8 is gone`)
+    expect(fault.brief).toContain(`${field}: ${SHELF_8} is gone`)
     expect(it.attachment.messages).toEqual([])
   },
 )
