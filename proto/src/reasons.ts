@@ -287,6 +287,11 @@ export const REASONS = {
     retry: false,
     about: 'The executor session does not run this attempt, or no longer.',
   },
+  RIGHTS_CHANGED: {
+    code: 'UNAVAILABLE',
+    retry: true,
+    about: 'What the caller may do has changed while a stream was open, so it was ended.',
+  },
   IDENTITY_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     retry: true,

@@ -19,7 +19,8 @@ export interface BidiCall<Req, Res> {
 }
 
 /**
- * Serves a call of many requests and many answers. It ends when the handler returns. Such calls live
+ * Serves a call of many requests and many answers. It ends when the handler returns; where it was aborted meanwhile it ends with
+ * the reason, so what was cut short never looks complete. Such calls live
  * for hours, so they have no span of their own.
  */
 export function bidiStream<Req, Res>(
@@ -27,13 +28,14 @@ export function bidiStream<Req, Res>(
   handler: (call: BidiCall<Req, Res>, context: CallContext) => Promise<void>,
 ): Guarded<handleBidiStreamingCall<Req, Res>> {
   return bindable<handleBidiStreamingCall<Req, Res>>('bidiStream', right, (edge) => (call) => {
-    void conduct(edge, right, call, (context) => {
+    void conduct(edge, right, call, async (context) => {
       const requests = requestsOf<Req>(call, context)
       const send = (message: Res) => !call.writableEnded && !call.destroyed && call.write(message)
       const write = async (message: Res) => {
         if (!call.writableEnded && !call.destroyed) await written(call, message, edge.readers)
       }
-      return handler({ requests, send, write, drained: () => drained(call) }, context)
+      await handler({ requests, send, write, drained: () => drained(call) }, context)
+      context.signal.throwIfAborted()
     })
   })
 }

@@ -15,7 +15,7 @@ import type { Edge } from './edge.ts'
 
 /** What every handler is given beside the request. */
 export interface CallContext {
-  /** Aborts, with a {@link CallAborted}, when the answer is no longer wanted or the server stops. */
+  /** Aborts, with a {@link CallAborted}, when the answer is no longer wanted or the server stops; with a refusal where its caller may no longer have it. */
   readonly signal: AbortSignal
   /** When the caller stops waiting; undefined when it set no deadline. */
   readonly deadline: Date | undefined
@@ -35,6 +35,10 @@ const ABORT_TEXT: Record<AbortCause, string> = {
   cancelled: 'the call was cancelled by its caller',
   deadline: 'the deadline of the call has passed',
   'server-stop': 'the server is stopping',
+}
+
+function isAbortCause(why: unknown): why is AbortCause {
+  return typeof why === 'string' && why in ABORT_TEXT
 }
 
 /** The reason of an aborted {@link CallContext.signal}. Named AbortError as Node's own are. */
@@ -99,12 +103,13 @@ export class ServerCall implements CallContext {
   }
 
   /** Why the call was aborted, once it was. */
-  get aborted(): CallAborted | undefined {
+  get aborted(): unknown {
     return this.signal.aborted ? this.signal.reason : undefined
   }
 
-  abort(kind: AbortCause): void {
-    if (!this.#done) this.#controller?.abort(new CallAborted(kind))
+  /** With a cause of its own or with what the call is to be answered. */
+  abort(why: unknown): void {
+    if (!this.#done) this.#controller?.abort(isAbortCause(why) ? new CallAborted(why) : why)
   }
 
   /** Counts the call as the user's until it is finished; throws where they have too many. */

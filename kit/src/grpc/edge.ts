@@ -16,6 +16,7 @@ import type { CallLimits, OpenKind } from './call-limits.ts'
 import type { MemoryPressure } from './memory-pressure.ts'
 import { Refusal } from './refusal.ts'
 import { resetLater, type SlowReaders } from './slow-readers.ts'
+import type { StandingStreams } from './standing-streams.ts'
 import { type FaultStatus, statusFromError } from './status-from-error.ts'
 
 /** The server as its calls see it. */
@@ -30,6 +31,7 @@ export interface Edge {
   readonly limits: CallLimits
   readonly readers: SlowReaders
   readonly memory: Pick<MemoryPressure, 'isShort'>
+  readonly standing: StandingStreams
 }
 
 /** What is known of a call from its admission on. */
@@ -132,16 +134,19 @@ interface AnswerStream extends SurfaceCall {
   emit(event: 'error', fault: FaultStatus): boolean
 }
 
-/** Serves a call that is answered with a stream. */
+/** Serves a call that is answered with a stream. One that stands goes on for as long as its caller may have it. */
 export async function conduct(
   edge: Edge,
   right: Right,
   call: AnswerStream,
   work: (context: ServerCall) => Promise<void>,
+  stands = true,
 ): Promise<void> {
   const context = new ServerCall(edge, call)
+  let leave: (() => void) | undefined
   try {
     enter(edge, context, right, 'streams')
+    if (stands) leave = edge.standing.watch(context, right)
     await work(context)
     call.end()
   } catch (error) {
@@ -151,6 +156,7 @@ export async function conduct(
       resetLater(admittedOf(edge, context).stream)
     }
   } finally {
+    leave?.()
     context.finish()
   }
 }

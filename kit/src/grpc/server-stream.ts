@@ -12,16 +12,21 @@ import { written } from './written.ts'
  * and a handler that goes on after an answer knows that the kernel has it, within the flow control of
  * HTTP/2; whether the client has it is not known. When the call is aborted the handler's iterator is
  * returned and the call ends with the reason, so a watch cut short by a stopping server never looks
- * complete.
+ * complete. `transfer`: one thing in many parts, such as a download, which goes on to its end though the token ends meanwhile.
  */
 export function serverStream<Req, Res>(
   right: Right,
   handler: (request: Req, context: CallContext) => AsyncIterable<Res>,
+  kind: 'standing' | 'transfer' = 'standing',
 ): Guarded<handleServerStreamingCall<Req, Res>> {
   return bindable<handleServerStreamingCall<Req, Res>>('serverStream', right, (edge) => (call) => {
     inSpan(call, () =>
-      conduct(edge, right, call, (context) =>
-        pump(handler(readable(call.request), context), call, context, edge.readers),
+      conduct(
+        edge,
+        right,
+        call,
+        (context) => pump(handler(readable(call.request), context), call, context, edge.readers),
+        kind === 'standing',
       ),
     )
   })

@@ -23,6 +23,7 @@ import { type MemoryInUse, MemoryPressure, memoryInUse } from './memory-pressure
 import { type ServerTls, serverCredentials } from './server-credentials.ts'
 import { SlowReaders } from './slow-readers.ts'
 import { addStandardServices } from './standard-services.ts'
+import { StandingStreams } from './standing-streams.ts'
 import { UnfinishedRequests } from './unfinished-requests.ts'
 import { withUnreadable } from './unreadable.ts'
 import { refuseSiblings } from './wrong-service.ts'
@@ -41,6 +42,8 @@ export interface GrpcServerOptions {
   readonly authenticate?: Authenticate
   /** Default: plain text. Certificates are read again while it serves, and no call is dropped for a new one. */
   readonly tls?: ServerTls
+  /** How often the callers of streams that stay open are asked about again. Default 5 s. */
+  readonly lookAgainMs?: number
   /** Limit of one message in either direction. Default 16 MiB; over it: RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes?: number
   /** What is not given is as in {@link SERVER_LIMITS}. */
@@ -83,6 +86,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     ...{ authenticate, log, memory, open: new Set(), stopping: false, admitted: new WeakMap() },
     limits: new CallLimits({ calls: limits.callerCallsMax, streams: limits.callerStreamsMax }),
     readers: new SlowReaders(limits.slowReaderMs, () => memory.isShort),
+    standing: new StandingStreams(authenticate, options.lookAgainMs),
   }
   const unfinished = new UnfinishedRequests(limits.slowReaderMs, () => memory.isShort)
   const server = new Server({

@@ -28,8 +28,10 @@ export interface AttemptVerifierOptions {
   readonly keptMs: number
   /** Tokens whose signatures are not looked at again. Default 10,000. */
   readonly tokensMax?: number
-  /** Default Date.now. */
+  /** Default: a clock that is never put back. */
   readonly now?: () => number
+  /** What tokens' ends are held against. Default: that of the machine. */
+  readonly date?: () => Date
 }
 
 /** A signature is looked at again after so long: its key may have been withdrawn. */
@@ -39,33 +41,38 @@ const TOLERANCE_MS = 30_000
 
 interface Signed {
   readonly actor: AttemptActor
+  /** By the clock that is never put back. */
   readonly endsAtMs: number
   readonly knownUntilMs: number
 }
 
 export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyToken {
-  const { findKey, goesOn, keptMs, tokensMax = 10_000, now = Date.now } = options
+  const { findKey, goesOn, keptMs, tokensMax = 10_000 } = options
+  const { now = () => performance.now(), date = () => new Date() } = options
   const signed = new LRUCache<string, Signed>({ max: tokensMax })
 
   async function signedBy(token: string): Promise<Signed> {
     const digest = hash('sha256', token, 'base64')
     const known = signed.get(digest)
     if (known !== undefined && now() < known.knownUntilMs) return known
-    const payload = await verified(token, await keyOf(token, findKey), new Date(now()))
+    const key = await keyOf(token, findKey)
+    const currentDate = date()
+    const atMs = now()
+    const payload = await verified(token, key, currentDate)
     const actor = actorFromClaims(payload)
     if (actor === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('claims are missing'))
-    const endsAtMs = (payload.exp ?? 0) * 1_000 + TOLERANCE_MS
-    const found = { actor, endsAtMs, knownUntilMs: Math.min(endsAtMs, now() + LOOK_AGAIN_MS) }
+    const leftMs = (payload.exp ?? 0) * 1_000 + TOLERANCE_MS - currentDate.getTime()
+    const knownUntilMs = atMs + Math.min(leftMs, LOOK_AGAIN_MS)
+    const found = { actor, endsAtMs: atMs + leftMs, knownUntilMs }
     signed.set(digest, found)
     return found
   }
 
   return async (token) => {
     const { actor, endsAtMs } = await signedBy(token)
-    // From before the question on: the answer may have been true only then.
     const askedAtMs = now()
     if (!(await goesOn(actor.attempt, token))) throw attemptTokenEnded()
-    return { actor, endsAtMs: Math.min(endsAtMs, askedAtMs + keptMs) }
+    return { actor, holdsForMs: Math.min(endsAtMs - askedAtMs, keptMs) }
   }
 }
 

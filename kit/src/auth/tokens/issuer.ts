@@ -31,7 +31,7 @@ export function createIssuer(config: IssuerConfig, log: Logger): VerifyToken {
       const { payload } = await verify(token, keys, config)
       // `exp` is among the required claims.
       const endsAtMs = (payload.exp ?? 0) * 1_000 + config.clockTolerance
-      return { actor: actorFromClaims(payload, config), endsAtMs }
+      return { actor: actorFromClaims(payload, config), holdsForMs: endsAtMs - Date.now() }
     } catch (error) {
       throw refusalFromJose(error)
     }

@@ -27,7 +27,8 @@ async function setup(options: Partial<KeySetOptions> = {}) {
     },
     onTrouble: (error) => heard.push((error as Error).message),
     onRecovered: () => heard.push('recovered'),
-    maxAgeMs: 1_000,
+    freshMs: 1_000,
+    maxAgeMs: 2_000,
     graceMs: 60_000,
     cooldownMs: 100_000,
     now: () => place.nowMs,
@@ -44,7 +45,15 @@ test('keys are asked for once, by however many calls, and kept', async () => {
   expect(place.asked).toBe(1)
 })
 
-test('keys that are old are used while newer ones are looked for', async () => {
+test('a key that was withdrawn is not used once it is old, though nobody asked meanwhile', async () => {
+  const { place, publish, find } = await setup()
+  await find('a')
+  await publish('b')
+  place.nowMs = 50_000
+  await expect(find('a')).rejects.toThrow(/no applicable key/)
+})
+
+test('keys that are getting old are used while newer ones are looked for', async () => {
   const { place, find } = await setup()
   await find('a')
   place.nowMs = 1_500
@@ -88,7 +97,7 @@ test('a new key is found though a question begun before it was there is still un
 })
 
 test('a flood of tokens with unknown keys causes one question within the cooldown', async () => {
-  const { place, publish, find } = await setup({ maxAgeMs: 1_000_000 })
+  const { place, publish, find } = await setup({ freshMs: 1_000_000, maxAgeMs: 1_000_000 })
   await find('a')
   await expect(find('x')).rejects.toThrow(/no applicable key/)
   await publish('a', 'b')

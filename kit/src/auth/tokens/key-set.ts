@@ -3,8 +3,10 @@
  * that is not among them.
  *
  * 1. One question at a time, whoever wants the answer; each ends in time (see load-keys).
- * 2. Keys that are old are used while newer ones are looked for, so no call waits for a rotation. They are used no longer than
- *    the grace; after it, and where there never were any, the answer is IDENTITY_UNAVAILABLE.
+ * 2. Keys that are getting old are used while newer ones are looked for, so no call waits for a rotation. Those that are old
+ *    are used only where an issuer that was asked did not answer, and no longer than the grace; after it, and where there never
+ *    were any, the answer is IDENTITY_UNAVAILABLE. So a key that was withdrawn is not used after `maxAgeMs`, however long nobody
+ *    had asked for any.
  * 3. A token with an unknown key has them looked for at once. Where that did not help, such tokens cause no further question
  *    within the cooldown: a flood of them is no flood for the issuer. Meanwhile such a token is not said to be invalid, but asked
  *    to come back: its key may be newer than the flood.
@@ -18,7 +20,9 @@ export interface KeySetOptions {
   /** Told of a question that failed, and of the first that did not after it. */
   onTrouble(error: unknown): void
   onRecovered?(): void
-  /** Keys are looked for again when they are older. Default 5 minutes. */
+  /** Keys are looked for again when they are older. Default 3 minutes. */
+  readonly freshMs?: number
+  /** Keys that are older are waited for. Default 4 minutes. */
   readonly maxAgeMs?: number
   /** Keys are used no longer than this after they were had. Default a day. */
   readonly graceMs?: number
@@ -42,8 +46,7 @@ export class KeySet {
   #failedAtMs: number | undefined
 
   constructor(options: KeySetOptions) {
-    const defaults = { maxAgeMs: 5 * 60_000, graceMs: 24 * 3_600_000, cooldownMs: 5_000 }
-    this.#options = { now: () => performance.now(), ...defaults, ...options }
+    this.#options = { now: () => performance.now(), ...DEFAULTS, ...options }
   }
 
   /** The key that a token names; throws a refusal, or jose's error where there is no such key or more than one. */
@@ -83,12 +86,14 @@ export class KeySet {
 
   /** Has keys that may be used, or throws the refusal. */
   async #current(): Promise<void> {
-    const { maxAgeMs, graceMs, now } = this.#options
+    const { freshMs, maxAgeMs, graceMs, now } = this.#options
     const keys = this.#keys
     const ageMs = keys === undefined ? Number.POSITIVE_INFINITY : now() - keys.hadAtMs
-    if (ageMs < maxAgeMs) return
+    if (ageMs < freshMs) return
+    const isAway = this.#failedAtMs !== undefined
     const question = this.#askUnlessFailed()
-    if (ageMs < graceMs) return
+    // Of an issuer that is away there is no answer to wait for.
+    if (ageMs < (isAway ? graceMs : maxAgeMs)) return
     await question
     if (this.#keys === undefined || now() - this.#keys.hadAtMs >= graceMs) {
       throw tokenRefusal('IDENTITY_UNAVAILABLE')
@@ -122,6 +127,13 @@ export class KeySet {
   }
 }
 
+const MINUTE_MS = 60_000
+const DEFAULTS = {
+  freshMs: 3 * MINUTE_MS,
+  maxAgeMs: 4 * MINUTE_MS,
+  graceMs: 24 * 60 * MINUTE_MS,
+  cooldownMs: 5_000,
+}
 /** The pause after a question that failed. */
 const FAILURE_PAUSE_MS = 1_000
 

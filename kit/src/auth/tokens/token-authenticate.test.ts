@@ -2,7 +2,7 @@ import { Metadata } from '@grpc/grpc-js'
 import { startTestIssuer, type TestIssuer, type TestTokenOptions } from '@offstage/testkit'
 import { base64url, SignJWT } from 'jose'
 import pino from 'pino'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Refusal } from '../../grpc/refusal.ts'
 import { readIdentity } from './read-identity.ts'
 import { createTokenAuthenticate } from './token-authenticate.ts'
@@ -48,6 +48,37 @@ test('a token is verified once: who comes with it again is known without waiting
   expect(it.authenticate(token)).toBe(first)
   const actor = await first
   expect(it.authenticate(token)).toBe(actor)
+})
+
+test('a token ends when its time has passed, though the clock of the machine was put back', async () => {
+  await using issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile({ clockTolerance: '0s' }))
+  let passedMs = 0
+  const authenticate = createTokenAuthenticate({ issuers, log, now: () => passedMs })
+  const token = withToken(await issuer.sign({ ...ann, endsInS: 5 }))
+  await authenticate(token, 'peer')
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
+  try {
+    expect(authenticate(token, 'peer')).toMatchObject({ user: 'ann' })
+    passedMs = 5_000
+    // It is looked at anew: what it was found to be before is over.
+    expect(authenticate(token, 'peer')).toBeInstanceOf(Promise)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a token of a key that was withdrawn is believed for a minute, no longer', async () => {
+  await using issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile())
+  let passedMs = 0
+  const authenticate = createTokenAuthenticate({ issuers, log, now: () => passedMs })
+  const token = withToken(await issuer.sign(ann))
+  await authenticate(token, 'peer')
+  passedMs = 59_999
+  expect(authenticate(token, 'peer')).toMatchObject({ user: 'ann' })
+  passedMs = 60_000
+  expect(authenticate(token, 'peer')).toBeInstanceOf(Promise)
 })
 
 test('claims may have other names, lie within others, and be words with spaces between', async () => {

@@ -2,8 +2,8 @@
  * Tells callers apart by the token they bring.
  *
  * 1. A token is verified once, for all calls that come with it; from then on who calls is known without waiting.
- * 2. It is believed no longer than it says, and looked at again after five minutes: a key that its issuer has withdrawn counts
- *    that much longer, and no more.
+ * 2. It is believed no longer than it says, and looked at again after a minute, so that a key which its issuer has withdrawn
+ *    counts no more than that much longer than in the set of keys. Neither goes by a clock that can be put back.
  * 3. What was found is kept under a digest, so that tokens do not lie about in memory, and for a bounded number of them.
  */
 import { hash } from 'node:crypto'
@@ -17,28 +17,32 @@ import type { Authenticate } from '../authenticate.ts'
 import { ATTEMPT_ISSUER, type IssuerConfig } from './identity-schema.ts'
 import { createIssuer, type VerifyToken } from './issuer.ts'
 import { refusalFromJose, tokenRefusal } from './token-refusals.ts'
-import type { VerifiedToken } from './verified-token.ts'
 
 export interface TokenAuthenticateOptions {
   readonly issuers: readonly IssuerConfig[]
-  /** Verifies the tokens that the scheduler makes for attempts; `endsAtMs` says how long its answer holds. Absent: none is taken. */
+  /** Verifies the tokens that the scheduler makes for attempts; `holdsForMs` says how long its answer holds. Absent: none is taken. */
   readonly attempts?: VerifyToken
   readonly log: Logger
   /** Tokens whose outcome is kept. Default 10,000. */
   readonly keptMax?: number
-  /** Default Date.now. */
+  /** Default: a clock that is never put back. */
   readonly now?: () => number
 }
 
-const LOOK_AGAIN_MS = 5 * 60_000
+interface Kept {
+  readonly actor: Actor
+  readonly untilMs: number
+}
+
+const LOOK_AGAIN_MS = 60_000
 /** Longer than any issuer's, shorter than the headers of a call may be. */
 const CHARACTERS_MAX = 16_384
 
 export function createTokenAuthenticate(options: TokenAuthenticateOptions): Authenticate {
-  const { issuers, attempts, log, keptMax = 10_000, now = Date.now } = options
+  const { issuers, attempts, log, keptMax = 10_000, now = () => performance.now() } = options
   const verifiers = new Map(issuers.map((each) => [each.issuer, createIssuer(each, log)]))
   if (attempts !== undefined) verifiers.set(ATTEMPT_ISSUER, attempts)
-  const kept = new LRUCache<string, VerifiedToken>({ max: keptMax })
+  const kept = new LRUCache<string, Kept>({ max: keptMax })
   const underWay = new Map<string, Promise<Actor>>()
 
   async function verify(authorization: string, digest: string): Promise<Actor> {
@@ -56,8 +60,9 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
     const token = tokenIn(authorization)
     const verifier = verifiers.get(issuerOf(token))
     if (verifier === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('unknown issuer'))
-    const { actor, endsAtMs } = await verifier(token)
-    kept.set(digest, { actor, endsAtMs: Math.min(endsAtMs, now() + LOOK_AGAIN_MS) })
+    const askedAtMs = now()
+    const { actor, holdsForMs } = await verifier(token)
+    kept.set(digest, { actor, untilMs: askedAtMs + Math.min(holdsForMs, LOOK_AGAIN_MS) })
     return actor
   }
 
@@ -65,7 +70,7 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
     const authorization = authorizationOf(metadata)
     const digest = hash('sha256', authorization, 'base64')
     const known = kept.get(digest)
-    if (known !== undefined && now() < known.endsAtMs) return known.actor
+    if (known !== undefined && now() < known.untilMs) return known.actor
     const running = underWay.get(digest)
     if (running !== undefined) return running
     const verified = verify(authorization, digest).finally(() => underWay.delete(digest))

@@ -3,6 +3,6 @@ import type { Actor } from '../actor.ts'
 /** What a token was found to be. */
 export interface VerifiedToken {
   readonly actor: Actor
-  /** Until when this may be believed without looking again, in milliseconds since 1970. */
-  readonly endsAtMs: number
+  /** For how long from the question on this may be believed without looking again: a time, since clocks are put right meanwhile. */
+  readonly holdsForMs: number
 }

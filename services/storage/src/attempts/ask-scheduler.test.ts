@@ -80,11 +80,9 @@ async function setup() {
 
 test('a token is believed on the word of the scheduler, for half a second', async () => {
   await using it = await setup()
-  const beganAtMs = Date.now()
-  const { actor, endsAtMs } = await it.attempts(await it.sign())
+  const { actor, holdsForMs } = await it.attempts(await it.sign())
   expect(actor).toEqual({ user: 'alice', roles: ['user'], namespaces: ['default'], attempt: ref })
-  expect(endsAtMs).toBeGreaterThanOrEqual(beganAtMs + 500)
-  expect(endsAtMs).toBeLessThanOrEqual(Date.now() + 500)
+  expect(holdsForMs).toBe(500)
 })
 
 test('keys are asked for once, and again when a token names a new one', async () => {

@@ -28,16 +28,24 @@ export function createHandlers(
       const value = await telling(putOrResume(storage, callerOf(context), parts))
       return { value: map.valueMessage(value) }
     }),
-    getValue: serverStream('values.read', (request, context) => {
-      const query = map.readQueryFromRequest(request)
-      const parts = readValue(storage, callerOf(context), query)
-      return map.readMessages(tellingAll(parts))
-    }),
-    readAndDeleteValue: serverStream('values.write', (request, context) => {
-      const query = map.takeQueryFromRequest(request)
-      const parts = readAndDeleteValue(storage, callerOf(context), query, context.signal)
-      return map.readMessages(tellingAll(parts))
-    }),
+    getValue: serverStream(
+      'values.read',
+      (request, context) => {
+        const query = map.readQueryFromRequest(request)
+        const parts = readValue(storage, callerOf(context), query)
+        return map.readMessages(tellingAll(parts))
+      },
+      'transfer',
+    ),
+    readAndDeleteValue: serverStream(
+      'values.write',
+      (request, context) => {
+        const query = map.takeQueryFromRequest(request)
+        const parts = readAndDeleteValue(storage, callerOf(context), query, context.signal)
+        return map.readMessages(tellingAll(parts))
+      },
+      'transfer',
+    ),
     describeValue: unary(
       'values.read',
       async (request, { actor }) => {
