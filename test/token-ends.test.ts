@@ -5,7 +5,7 @@ import { Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { callAnyRpc } from './cluster/any-rpc.ts'
-import { steps } from './cluster/jobs.ts'
+import { alone, steps } from './cluster/jobs.ts'
 import { type Identified, startIdentified } from './testing/identified.ts'
 
 const SHORT_S = 6
@@ -31,7 +31,7 @@ const connect = (token: () => Promise<string>) => {
 
 test('a watch ends with the token it was opened with', async () => {
   await using offstage = await connect(() => ann(600))
-  const handle = await offstage.startJob(steps, { count: 1, everyMs: 60_000 })
+  const handle = await offstage.startJob(alone, { forMs: 60_000 })
   const targets = [{ jobId: handle.id, afterSequence: 0 }]
   const authorization = `Bearer ${await ann(SHORT_S)}`
   const { watchJobs, followJobs } = JobServiceService

@@ -17,6 +17,20 @@ const UPLOAD = /^upl_[0-9a-f]{32}$/
 /** RFC 9110, 8.3.1: a type, a subtype, and parameters without control characters. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+ *(?:;[\x20-\x7e]*)?$/
 
+/** W3C trace context: a version, the ids of trace and span, flags; newer versions may say more behind a dash. */
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00.{53})-[\x20-\x7e]*)?$/
+
+export function isTraceparent(text: string): boolean {
+  return text.length <= LIMITS.traceparentCharactersMax && TRACEPARENT.test(text)
+}
+
+/** Empty ones are fine: nothing was given. */
+export function traceparentFault(text: string): Fault {
+  if (text === '' || isTraceparent(text)) return undefined
+  return `must be a W3C trace context, "00-<trace id>-<span id>-<flags>" in lower-case hexadecimal digits, at most ${LIMITS.traceparentCharactersMax} characters`
+}
+
 export function isMethodName(text: string): boolean {
   return text.length <= LIMITS.methodCharactersMax && METHOD.test(text)
 }

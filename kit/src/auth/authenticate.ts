@@ -45,8 +45,3 @@ export function developmentAuthenticateTelling(onToken: () => void): Authenticat
 function developerNamed(user: string): Actor {
   return { user, roles: ['admin'], namespaces: 'all' }
 }
-
-/** Whether a server bound to this host can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-}

@@ -13,7 +13,6 @@ export {
   type Authenticate,
   developmentAuthenticate,
   developmentAuthenticateTelling,
-  isLoopback,
 } from './authenticate.ts'
 export { fits } from './pattern.ts'
 export { RIGHTS, type Right, ROLES, type Role, rolesWith } from './rights.ts'

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs'
 import { resolve } from 'node:path'
 import { CertificateFileError, readCertificates } from '@offstage/proto/certificate-files'
+import { isLoopback } from '@offstage/proto/loopback'
 import { z } from 'zod'
-import { isLoopback } from '../auth/mod.ts'
 import {
   ConfigError,
   type ConfigFault,

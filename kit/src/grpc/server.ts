@@ -10,7 +10,8 @@
 
 import { type ChannelOptions, Server } from '@grpc/grpc-js'
 import { DEVELOPMENT } from '@offstage/proto/authentication'
-import { type Authenticate, developmentAuthenticateTelling, isLoopback } from '../auth/mod.ts'
+import { isLoopback } from '@offstage/proto/loopback'
+import { type Authenticate, developmentAuthenticateTelling } from '../auth/mod.ts'
 import { createService, type Service } from '../lifecycle/mod.ts'
 import type { Logger } from '../telemetry/mod.ts'
 import { admission } from './admission.ts'

@@ -1,4 +1,3 @@
-export { isLoopbackTarget } from './loopback-target.ts'
 export { checkDatabaseTls } from './plain-connections.ts'
 export {
   checkClientTls,

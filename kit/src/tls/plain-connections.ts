@@ -1,4 +1,4 @@
-import { isLoopback } from '../auth/mod.ts'
+import { isLoopback } from '@offstage/proto/loopback'
 import type { ConfigFault } from '../config/mod.ts'
 // Not by way of its mod.ts, which would load the database drivers.
 import { parsePostgresUrl, saysSslMode } from '../database/postgres-url.ts'

@@ -10,12 +10,11 @@ import {
   readCertificates,
 } from '@offstage/proto/certificate-files'
 import type { TlsSource } from '@offstage/proto/certificates'
+import { isLoopback, isLoopbackTarget } from '@offstage/proto/loopback'
 import { z } from 'zod'
-import { isLoopback } from '../auth/mod.ts'
 import { type ConfigFault, type ConfigOf, file, millis, variable } from '../config/mod.ts'
 import type { ServerTls } from '../grpc/server-credentials.ts'
 import type { Logger } from '../telemetry/mod.ts'
-import { isLoopbackTarget } from './loopback-target.ts'
 
 const off = z.literal('off', 'must be off, or not set')
 

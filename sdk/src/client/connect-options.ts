@@ -1,7 +1,7 @@
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { isObject, isText, rule, text } from '../arguments/rules.ts'
 import type { IdleClock } from '../idle/clock.ts'
-import { type ConnectTls, connectTls } from './connect-tls.ts'
+import { type ConnectTls, connectTls, isPlainTextMeant, refusePlainToken } from './connect-tls.ts'
 import { createConnection } from './connection.ts'
 import { Credential, type CredentialOptions } from './credential.ts'
 import { scope } from './limit-rules.ts'
@@ -33,7 +33,8 @@ export interface ConnectOptions {
   readonly scope?: string
   /**
    * TLS of the connections: the files it needs, or false for plain text whatever the environment says. Default
-   * OFFSTAGE_TLS_CA, OFFSTAGE_TLS_CERT and OFFSTAGE_TLS_KEY, else plain text.
+   * OFFSTAGE_TLS_CA, OFFSTAGE_TLS_CERT and OFFSTAGE_TLS_KEY, else plain text; a token then goes to services on this machine only,
+   * unless OFFSTAGE_TLS is `off`.
    */
   readonly tls?: ConnectTls | false
   /** Where waits take their time from; replaced in tests. */
@@ -59,16 +60,19 @@ const CONNECT_RULES: Rules<ConnectOptions> = {
 export function sessionFrom(options: ConnectOptions): Session {
   checkOptions('connect', options, CONNECT_RULES)
   const { env } = process
-  const connection = createConnection(
-    options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701',
-    options.storage || env.OFFSTAGE_STORAGE || '127.0.0.1:7702',
-    connectTls(options.tls),
-  )
+  const scheduler = options.scheduler || env.OFFSTAGE_SCHEDULER || '127.0.0.1:7701'
+  const storage = options.storage || env.OFFSTAGE_STORAGE || '127.0.0.1:7702'
+  const tls = connectTls(options.tls)
+  const credential = credentialFrom(options)
+  if (credential.sendsToken && tls === undefined && !isPlainTextMeant(options.tls)) {
+    refusePlainToken({ OFFSTAGE_SCHEDULER: scheduler, OFFSTAGE_STORAGE: storage })
+  }
+  const connection = createConnection(scheduler, storage, tls)
   const identity = {
     namespace: options.namespace || env.OFFSTAGE_NAMESPACE || 'default',
     scope: options.scope ?? '',
     parentJobId: '',
-    credential: credentialFrom(options),
+    credential,
   }
   return new Session(connection, identity, options.clock)
 }

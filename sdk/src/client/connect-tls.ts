@@ -4,6 +4,7 @@ import {
   certificateSource,
   readCertificates,
 } from '@offstage/proto/certificate-files'
+import { isLoopbackTarget } from '@offstage/proto/loopback'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { numberRule, text } from '../arguments/rules.ts'
 import type { ChannelTls } from '../grpc/mod.ts'
@@ -51,6 +52,30 @@ export function connectTls(given: ConnectTls | false | undefined): ChannelTls | 
     throw new TypeError(`${name}: ${cause.message}`, { cause })
   }
   return { ...certificateSource(files, { everyMs }), clientCertificate: files.cert !== undefined }
+}
+
+/** Whether somebody says that plain text may leave this machine, since something else encrypts. */
+export function isPlainTextMeant(given: ConnectTls | false | undefined): boolean {
+  const said = process.env.OFFSTAGE_TLS || undefined
+  if (said !== undefined && said !== 'off') {
+    throw new TypeError('OFFSTAGE_TLS can only be "off"; TLS is on where OFFSTAGE_TLS_CA is set')
+  }
+  return given === false || said === 'off'
+}
+
+/**
+ * @param targets by the variables that set them.
+ * @throws TypeError naming the one that is not on this machine.
+ */
+export function refusePlainToken(targets: Readonly<Record<string, string>>): void {
+  for (const [name, target] of Object.entries(targets)) {
+    if (isLoopbackTarget(target)) continue
+    throw new TypeError(
+      `the token would go to ${target} (${name}) in plain text, where anybody between can take it: set OFFSTAGE_TLS_CA, or the option ` +
+        'tls, to the file of who signs the certificates there, or to system. Where something else encrypts, as in a mesh, set ' +
+        'OFFSTAGE_TLS=off, or the option tls to false',
+    )
+  }
 }
 
 function withoutEmpty(

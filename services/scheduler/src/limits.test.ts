@@ -26,6 +26,10 @@ const inline = (bytes: number) => ({
   params: { source: { $case: 'inline' as const, value: Buffer.alloc(bytes, '1') } },
 })
 
+/** That of a version to come, which may say more than today's. */
+const trace = (characters: number) =>
+  `01-${'a'.repeat(32)}-${'b'.repeat(16)}-01-`.padEnd(characters, 'x')
+
 describe('of a start', () => {
   test.each<[string, Spec, Spec]>([
     ['method', { method: text(200) }, { method: text(201) }],
@@ -45,7 +49,7 @@ describe('of a start', () => {
     ['labels[x', { labels: { [text(63)]: '' } }, { labels: { [text(64)]: '' } }],
     ['labels[a]', { labels: { a: text(255) } }, { labels: { a: text(256) } }],
     ['display_name', { displayName: text(200) }, { displayName: text(201) }],
-    ['traceparent', { traceparent: text(100) }, { traceparent: text(101) }],
+    ['traceparent', { traceparent: trace(100) }, { traceparent: trace(101) }],
     ['tracestate', { tracestate: text(512) }, { tracestate: text(513) }],
     [
       'retry_policy.max_attempts',

@@ -1,12 +1,13 @@
 /** Guarantee 8, row J6: a job of somebody else looks like a missing one, to everybody but an administrator. */
 import { randomUUID } from 'node:crypto'
-import { JobState, KeyConflictPolicy } from '@offstage/proto/jobs'
+import { JobState, KeyConflictPolicy, WaitCause } from '@offstage/proto/jobs'
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
 const job = { method: 'test.job' }
+const { WAIT_CAUSE_NO_SLOT } = WaitCause
 const RETURN_RUNNING = KeyConflictPolicy.KEY_CONFLICT_POLICY_RETURN_RUNNING
 
 test('reading and canceling a foreign job are answered as for a missing one', async () => {
@@ -73,4 +74,18 @@ test('waiting for ANY is over at once when there is nothing one may see', async 
     expect(satisfied).toBe(true)
     expect(statuses).toMatchObject([{ state: 0, completion: undefined }])
   }
+})
+
+test('which executors hold a job up is told to those who may list them, and to nobody else', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address, {
+    slots: 1,
+    hello: { lanes: [{ lane: 1, slots: 1 }] },
+  })
+  const alice = it.as('alice')
+  await alice.start(job)
+  const { jobId } = await alice.start({ ...job, priority: -1 })
+  const explained = await it.jobs.explain(jobId)
+  expect(explained).toMatchObject({ cause: WAIT_CAUSE_NO_SLOT, holders: [executor.sessionId] })
+  expect(await alice.explain(jobId)).toEqual({ ...explained, holders: [] })
 })

@@ -1,7 +1,8 @@
 /** What an identity file may say: whose tokens are believed, and what they allow. */
+
+import { isLoopback } from '@offstage/proto/loopback'
 import { z } from 'zod'
 import { millis } from '../../config/schemas.ts'
-import { isLoopback } from '../authenticate.ts'
 import { ROLES } from '../rights.ts'
 
 /** Only what a public key verifies: whoever can check a token must not be able to make one. */

@@ -1,9 +1,9 @@
 /** What the environment says of identity: nothing (development, on loopback addresses alone) or a file. */
 import { resolve } from 'node:path'
+import { isLoopback } from '@offstage/proto/loopback'
 import { z } from 'zod'
 import { ConfigError, type ConfigFault } from '../../config/config-error.ts'
 import { type ConfigOf, variable } from '../../config/variable.ts'
-import { isLoopback } from '../authenticate.ts'
 import { IdentityFileError, readIdentity } from './read-identity.ts'
 
 const DEV = 'dev'

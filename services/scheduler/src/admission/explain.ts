@@ -1,6 +1,6 @@
 /** Why a job waits, in one sentence, naming who holds it back (row J25). */
 
-import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import { type Actor, may, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { laneNameOf } from '@offstage/proto/lanes'
 import { type Gate, gateOf, type Holders, type WaitCause } from '../domain/gate.ts'
 import type { JobId } from '../domain/ids.ts'
@@ -26,7 +26,12 @@ export function createExplainJob(store: Pick<JobStore, 'readCircumstances'>): Ex
     const gate = gateOf(job.circumstances)
     const { ahead } = job
     if (gate === undefined) return { cause: 'none', text: passage(job), holders: [], ahead }
-    return { cause: gate.cause, text: textOf(gate, job), holders: holdersOf(gate, job), ahead }
+    return {
+      cause: gate.cause,
+      text: textOf(gate, job),
+      holders: holdersOf(actor, gate, job),
+      ahead,
+    }
   }
 }
 
@@ -73,13 +78,18 @@ function holderOf({ jobIds: [first] }: Holders): string {
   return first === undefined ? 'a job of somebody else' : `job ${first}`
 }
 
-function holdersOf(gate: Gate, { namespace, method }: JobCircumstances): readonly string[] {
+function holdersOf(
+  actor: Actor,
+  gate: Gate,
+  { namespace, method }: JobCircumstances,
+): readonly string[] {
   switch (gate.cause) {
     case 'children':
     case 'key':
       return gate.jobIds
     case 'no-slot':
-      return gate.sessionIds
+      // Executors exist for those who may list them.
+      return may(actor, 'executors.read') ? gate.sessionIds : []
     case 'paused':
       return [gate.pause?.what === 'namespace' ? namespace : method]
     case 'not-due':

@@ -11,6 +11,7 @@ import {
   scopeFault,
   textFault,
   timeFault,
+  traceparentFault,
   type Violation,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
@@ -119,7 +120,7 @@ function noteTexts(command: StartCommand, note: Note): void {
   if ((params.sha256?.length ?? 32) !== 32) note('params.sha256', 'must have 32 bytes')
   note('key', textFault(command.key, LIMITS.keyCharactersMax))
   note('request_id', textFault(command.requestId, LIMITS.requestIdCharactersMax))
-  note('traceparent', textFault(command.traceparent, LIMITS.traceparentCharactersMax))
+  note('traceparent', traceparentFault(command.traceparent))
   if (options === undefined) return
   note('display_name', textFault(options.displayName ?? '', LIMITS.displayNameCharactersMax))
   note('scope', scopeFault(options.scope ?? ''))

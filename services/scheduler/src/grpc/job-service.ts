@@ -8,7 +8,7 @@ import {
   unary,
 } from '@offstage/kit/grpc'
 import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
-import { textFault } from '@offstage/proto/field-rules'
+import { isTraceparent, textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { createRoom } from '../domain/answer-size.ts'
@@ -197,14 +197,21 @@ export function jobService(
 
 function originOf({ namespace }: { namespace: string }, context: CallContext): StartOrigin {
   const { actor } = context
+  const traceparent = currentTraceparent() ?? traceparentOf(context)
   return {
     namespace: namespaceFor(actor, namespace),
     owner: actor.user,
     admin: mayForOthers(actor, 'jobs.start'),
     seesOthers: mayForOthers(actor, 'jobs.read'),
-    traceparent: currentTraceparent() ?? textOf(context, 'traceparent'),
-    tracestate: currentTracestate() ?? textOf(context, 'tracestate'),
+    traceparent,
+    tracestate: traceparent && (currentTracestate() ?? textOf(context, 'tracestate')),
   }
+}
+
+/** A header is not the caller's doing: a malformed one is left out, and what goes with it, as W3C has it. */
+function traceparentOf(context: CallContext): string {
+  const text = textOf(context, 'traceparent')
+  return isTraceparent(text) ? text : ''
 }
 
 function textOf({ metadata }: CallContext, key: string): string {

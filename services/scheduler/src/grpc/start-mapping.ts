@@ -46,12 +46,12 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     labels: hasEntries(spec.labels) ? spec.labels : undefined,
     startTime: spec.startTime,
     delayMs: msFrom(spec.delay) ?? 0,
-    traceparent: spec.traceparent || fitting(origin.traceparent, LIMITS.traceparentCharactersMax),
+    traceparent: spec.traceparent || origin.traceparent,
     options: startOptionsFrom(spec, origin.tracestate),
   }
 }
 
-/** Trace context from a header is not the caller's doing: what does not fit is left out, as W3C allows. */
+/** As with `traceparent`: what does not fit is left out. */
 function fitting(header: string, charactersMax: number): string {
   return header.length <= charactersMax ? header : ''
 }

@@ -431,7 +431,10 @@ export interface JobSpec {
   cancelWithParent: boolean;
   /** Run only on this attached executor session; a caller that attached itself runs the job in the foreground so (row L7). */
   executorSessionId: string;
-  /** W3C trace context the job's spans belong to, at most 100 characters. Default: the call's own metadata. */
+  /**
+   * W3C trace context the job's spans belong to, at most 100 characters; a malformed one is refused. Default: the call's own metadata,
+   * which is left out where it is malformed.
+   */
   traceparent: string;
   /** W3C trace state that goes with `traceparent`, at most 512 characters. */
   tracestate: string;

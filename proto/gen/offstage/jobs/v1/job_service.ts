@@ -499,7 +499,10 @@ export interface ExplainJobResponse {
   cause: WaitCause;
   /** One sentence for a person. */
   text: string;
-  /** What holds it, at most 10: jobs for a key and for children, executor sessions for a slot, the name of what is paused. */
+  /**
+   * What holds it, at most 10: jobs for a key and for children, executor sessions for a slot (to those who may list
+   * executors), the name of what is paused.
+   */
   holders: string[];
   /** How many jobs are ahead of it in its queue, counted up to 10,000. */
   ahead: number;
