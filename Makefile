@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle pack clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle pack clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -68,6 +68,9 @@ kustomize: ## Install what renders deploy/k8s where it is missing
 
 k8s: setup kustomize ## Render the overlays of deploy/k8s (or OVERLAYS=…), and check them against schemas and rules
 	@node scripts/k8s/main.ts $(OVERLAYS)
+
+k8s-dry-run: setup kustomize ## Have a real API server look at every overlay (KUBECTL is the command that asks it)
+	@node scripts/k8s/dry-run.ts
 
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts

@@ -1,16 +1,16 @@
 import { parser } from '@prometheus-io/lezer-promql'
 
-/** The metrics that an expression of PromQL reads. Throws where it is none. */
-export function metricsIn(expression: string): string[] {
+/** What an expression of PromQL reads: metrics, and labels by name. Throws where it is none. */
+export function namesIn(expression: string): { metrics: string[]; labels: string[] } {
   const text = withoutVariables(expression)
-  const found: string[] = []
+  const found: Record<string, string[]> = { Identifier: [], LabelName: [] }
   parser.parse(text).iterate({
     enter({ type, from, to }) {
       if (type.isError) throw new SyntaxError(`no PromQL at ${from}: ${expression}`)
-      if (type.name === 'Identifier') found.push(text.slice(from, to))
+      found[type.name]?.push(text.slice(from, to))
     },
   })
-  return found
+  return { metrics: found.Identifier ?? [], labels: found.LabelName ?? [] }
 }
 
 /** Grafana puts its own in before it asks. */
