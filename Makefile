@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle pack clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -95,6 +95,9 @@ bench-identity: setup servers ## Measure the hot path with tokens and TLS beside
 
 bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts
+
+test-packages: setup ## Install the packages into an empty project and use them there, on Node 22 and 24
+	@vitest run test/packages
 
 pack: setup ## Build the packages for npm: tarballs in dist/packages
 	@node scripts/pack/main.ts

@@ -26,6 +26,7 @@ export async function compile(root: string, { entries, folder }: Compiled): Prom
     sourceMap: true,
     inlineSources: true,
     rootDir: root,
+    typeRoots: [join(root, 'node_modules/@types')],
     outDir: folder,
   }
   const files = entries.map((entry) => join(root, entry))

@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { type Child, type Exit, startChild, stopChild } from './child.ts'
 
 export interface SpawnProcessOptions {
-  /** The `.ts` file to run. */
+  /** The file to run. */
   readonly main: string | URL
+  /** The Node to run it on. Default: the one we run on. */
+  readonly node?: string
   readonly args?: readonly string[]
   /** Added to our own environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -39,7 +41,7 @@ export async function spawnProcess(options: SpawnProcessOptions): Promise<Spawne
   const main = options.main instanceof URL ? fileURLToPath(options.main) : options.main
   const child: Child = await startChild({
     name: main,
-    command: process.execPath,
+    command: options.node ?? process.execPath,
     args: ['--enable-source-maps', main, ...args],
     env: { ...withoutTestRunner(process.env), ...env },
     cwd,

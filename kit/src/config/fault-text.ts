@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 
 const CAUSES_MAX = 5
-/** The folder that holds all of our own code. */
+/** The folder that holds all of our own code in a checkout; of packages everything is below node_modules. */
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const OUR_FOLDERS = ['cli', 'kit', 'node_modules', 'proto', 'sdk', 'services']
+const OUR_FOLDERS = ['cli', 'kit', 'proto', 'sdk', 'services']
 
 /**
  * A fault for people: its message and those of its causes, as far as they say more. Where a message has stack frames in
@@ -31,7 +31,7 @@ function withoutFrames(text: string): string {
 function isOurFrame(line: string): boolean {
   if (!/^\s+at /.test(line)) return false
   const ours = OUR_FOLDERS.some((folder) => line.includes(`${ROOT}${folder}/`))
-  return ours || /\(?(node:|<anonymous>)/.test(line)
+  return ours || /\(?(node:|<anonymous>)|\/node_modules\//.test(line)
 }
 
 function causeOf(error: unknown): unknown {

@@ -6,9 +6,13 @@ const GRPC = '/node_modules/@grpc/'
 /** Between the frames of asynchronous functions. */
 const QUEUES = 'node:internal/process/task_queues'
 
-/** The paths as frames have them: of modules as URLs, of others as they are. */
+/**
+ * The paths as frames have them: of modules as URLs, of others as they are. Where Node reads source maps, those of a
+ * package name its sources, which lay in `src`.
+ */
 export function pathsOf({ pathname }: URL): readonly string[] {
-  return [pathname, decodeURIComponent(pathname)]
+  const source = pathname.replace(/(.*)\/dist\//, '$1/src/')
+  return [...new Set([pathname, source].flatMap((path) => [path, decodeURIComponent(path)]))]
 }
 
 /**

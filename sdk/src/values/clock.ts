@@ -14,7 +14,7 @@ export const systemValuesClock: ValuesClock = {
   now: () => performance.now(),
   repeat(intervalMs, run) {
     const timer = setInterval(run, intervalMs)
-    timer.unref()
+    if (typeof timer.unref === 'function') timer.unref() // a number in a browser
     return { [Symbol.dispose]: () => clearInterval(timer) }
   },
 }

@@ -21,9 +21,10 @@
  * class instances without a declared identity, objects without a prototype or with symbol
  * properties, and more than `PARAMETERS_MAX` parameters.
  */
-import { types } from 'node:util'
+
 import { isOfDatePrototype } from './frozen-date.ts'
 import { identityOf, reference } from './references.ts'
+import { types } from './runtime.ts'
 import { Shape, shapeOf } from './shapes.ts'
 
 export type Scalar = string | number | boolean | bigint | undefined | null

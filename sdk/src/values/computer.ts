@@ -12,7 +12,7 @@
  *    partition, function and store are open.
  * 3. An old value answers a failure only while `staleIfErrorMs` lasts, as of the failure.
  */
-import { types } from 'node:util'
+
 import { appendParameter, type Component } from './components.ts'
 import { Computing } from './computing.ts'
 import { copyValue } from './copy.ts'
@@ -23,6 +23,7 @@ import { type Computation, type Demand, Keeper } from './keeper.ts'
 import type { CachePolicy } from './options.ts'
 import { paramsToText } from './params-text.ts'
 import type { Table } from './partition.ts'
+import { types } from './runtime.ts'
 import type { Counters } from './statistics.ts'
 import type { ValuesStore } from './store.ts'
 import { isThenable } from './thenable.ts'

@@ -11,9 +11,9 @@
  * 2. One whose function has not returned has no place in the table yet, but is on the stack; afterwards equal calls
  *    find its flight and join it.
  */
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { shown } from '../arguments/shown.ts'
 import type { Component } from './components.ts'
+import { AsyncLocalStorage, AsyncResource } from './runtime.ts'
 
 /** Which call a computation is of: of the same function in the same partition, with the same parameters. */
 interface CallKey {

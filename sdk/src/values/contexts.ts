@@ -6,10 +6,10 @@
  * callback and everything it starts. What a closed scope or session left running finds it closed:
  * its calls run and nothing is remembered.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { flag, rule, text } from '../arguments/rules.ts'
 import { type Partition, Partitions } from './partition.ts'
+import { AsyncLocalStorage } from './runtime.ts'
 import { isThenable } from './thenable.ts'
 
 /** What may change on the way into a callback; what is left out stays as it is around it. */

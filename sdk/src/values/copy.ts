@@ -2,7 +2,9 @@
  * A deep copy of values that `inspectValue` found copyable. Not `structuredClone`: that turns a
  * Buffer into a Uint8Array, and drops prototypes in silence where this one must never meet them.
  */
+
 import { isPlain } from './inspect.ts'
+import { copyBuffer } from './runtime.ts'
 
 /** Shared and circular parts stay so in the copy. Nothing in the copy is frozen. */
 export function copyValue(value: unknown): unknown {
@@ -45,7 +47,8 @@ function emptyCopy(value: object): object {
   if (value instanceof Set) return new Set()
   if (value instanceof Date) return new Date(value.getTime())
   if (value instanceof RegExp) return copyRegExp(value)
-  if (Buffer.isBuffer(value)) return Buffer.from(value)
+  const buffer = copyBuffer(value)
+  if (buffer !== undefined) return buffer
   if (value instanceof ArrayBuffer) return value.slice(0)
   if (value instanceof DataView) {
     return new DataView(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength))

@@ -1,8 +1,9 @@
 /**
  * One walk over a value before it is remembered: what it weighs, and whether sharing it is safe.
  */
-import { types } from 'node:util'
+
 import { isFrozenDate, isOfDatePrototype, isPlainDate } from './frozen-date.ts'
+import { BUFFER_PROTOTYPES, isBuffer, types } from './runtime.ts'
 
 /**
  * How a value can be shared:
@@ -186,7 +187,7 @@ class Walk implements Inspection {
   #view(view: ArrayBufferView): void {
     this.bytes += OBJECT_BYTES + view.byteLength
     // Buffers are often slices of one pool and copied by themselves
-    if (!Buffer.isBuffer(view)) this.#buffer(view.buffer)
+    if (!isBuffer(view)) this.#buffer(view.buffer)
     this.#builtIn(view, !types.isSharedArrayBuffer(view.buffer))
   }
 
@@ -258,7 +259,6 @@ const COPYABLE_PROTOTYPES: ReadonlySet<object> = new Set(
     RegExp,
     ArrayBuffer,
     DataView,
-    Buffer,
     Int8Array,
     Uint8Array,
     Uint8ClampedArray,
@@ -270,5 +270,7 @@ const COPYABLE_PROTOTYPES: ReadonlySet<object> = new Set(
     Float64Array,
     BigInt64Array,
     BigUint64Array,
-  ].map((builtIn) => builtIn.prototype),
+  ]
+    .map((builtIn): object => builtIn.prototype)
+    .concat(BUFFER_PROTOTYPES),
 )

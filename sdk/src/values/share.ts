@@ -1,10 +1,11 @@
 /**
  * How a computed value is handed to more than one caller (row C5): frozen, copied, or not at all.
  */
-import { types } from 'node:util'
+
 import { copyValue } from './copy.ts'
 import { freezeDate } from './frozen-date.ts'
 import { type Inspection, inspectValue, isPlain, isPlainArray, scalarBytes } from './inspect.ts'
+import { types } from './runtime.ts'
 
 /** What is frozen of a value before it is shared; the default is `deep`. */
 export type FreezeMode = (typeof freezeModes)[number]

@@ -11,14 +11,12 @@
  *    process alive.
  * 3. A name belongs to one function of the store at a time.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomUUID } from 'node:crypto'
-import { getHeapStatistics } from 'node:v8'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { callback, isObject, numberRule, rule } from '../arguments/rules.ts'
 import { systemValuesClock, type ValuesClock } from './clock.ts'
 import type { Budget } from './holdings.ts'
 import type { RefreshMessage, RefreshPort, RefreshScope } from './refresh.ts'
+import { AsyncLocalStorage, heapRatio } from './runtime.ts'
 import type { DropCause, ValuesStatistics } from './statistics.ts'
 import type { StoredFunction } from './stored-function.ts'
 import { TICK_MS, ticksOf } from './ticks.ts'
@@ -74,11 +72,6 @@ const letGo = new FinalizationRegistry<WeakRef<ValuesStore>>((self) => openStore
 /** Runs what outlives a call apart from that call's context, which the timer would keep alive. */
 const outsideOfCalls = AsyncLocalStorage.snapshot()
 
-function heapRatioOfV8(): number {
-  const { used_heap_size, heap_size_limit } = getHeapStatistics()
-  return used_heap_size / heap_size_limit
-}
-
 export class ValuesStore implements Budget {
   readonly bytesMax: number
   /** The current tick; coarse, see `resolutionMs`. */
@@ -87,7 +80,7 @@ export class ValuesStore implements Budget {
   readonly resolutionTicks: number
   bytes = 0
   isOpen = true
-  readonly #id = randomUUID()
+  readonly #id = crypto.getRandomValues(new BigUint64Array(2)).join('-')
   readonly #self = new WeakRef<ValuesStore>(this)
   readonly #functions = new Map<string, StoredFunction>()
   readonly #ports = new Map<RefreshPort, { readonly subscription: Disposable; users: number }>()
@@ -104,7 +97,7 @@ export class ValuesStore implements Budget {
     this.#clock = options.clock ?? systemValuesClock
     this.#resolutionMs = options.resolutionMs ?? 1000
     this.resolutionTicks = ticksOf(this.#resolutionMs)
-    this.#heapRatio = options.heapRatio ?? heapRatioOfV8
+    this.#heapRatio = options.heapRatio ?? heapRatio
     this.#heapRatioMax = options.heapRatioMax ?? 0.85
     if (options.refreshPort !== undefined) this.connectRefresh(options.refreshPort)
     openStores.add(this.#self)
