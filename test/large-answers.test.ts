@@ -1,4 +1,5 @@
 import { Offstage } from '@offstage/sdk'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 import { page } from './cluster/jobs.ts'
@@ -31,9 +32,10 @@ test('more results than one message takes reach a caller who does not notice', a
   )
   expect(ends.map(({ result }) => headOf(result))).toEqual(heads(330))
 
-  // Polled: a wait whose time is up reads the states once.
+  // Polled: a wait whose time is up reads the states once, if a busy machine reads them within its second.
   const polled = pushed.map(({ id }) => other.job<string>(id))
-  expect((await other.waitAll(polled, { timeoutMs: 0 })).satisfied).toBe(true)
+  const areKnown = async () => (await other.waitAll(polled, { timeoutMs: 0 })).satisfied
+  await until(areKnown, { timeoutMs: 60_000, what: 'the states to be read' })
   expect(polled.map(({ result }) => headOf(result))).toEqual(heads(1_000))
 
   // Listed: results are left out, so a thousand fit.
