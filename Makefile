@@ -52,7 +52,7 @@ generate: setup ## Generate proto/gen from the proto files
 	@sh scripts/generate.sh
 
 promise: setup ## Take the proto files as they are for what later ones must not break
-	@buf build --exclude-source-info --path proto/offstage -o proto/promised.binpb
+	@buf build --exclude-source-info --path proto/offstage --path proto/keda -o proto/promised.binpb
 
 up: setup servers ## Start the three services with PostgreSQL and NATS (JOBS=… names the job modules)
 	@OFFSTAGE_JOBS="$(JOBS)" node scripts/up.ts

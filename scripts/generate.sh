@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/.."
 buf generate --output "${1:-.}"
 buf build --as-file-descriptor-set -o "${1:-.}/proto/gen/descriptors.binpb" \
-  --path proto/offstage --path node_modules/google-proto-files/google/rpc/error_details.proto
+  --path proto/offstage --path proto/keda --path node_modules/google-proto-files/google/rpc/error_details.proto

@@ -6,7 +6,8 @@ import { type EveryRpc, type How, startEveryRpc } from './testing/every-rpc.ts'
 const OWNERS: readonly Role[] = ['admin', 'operator', 'user', 'service']
 const LOOKERS: readonly Role[] = [...OWNERS, 'reader']
 const WRITERS: readonly Role[] = [...OWNERS, 'executor']
-const NAMESPACE: readonly Role[] = ROLES
+const NAMESPACE: readonly Role[] = ROLES.filter((role) => role !== 'scaler')
+const SCALERS: readonly Role[] = ['admin', 'operator', 'reader', 'scaler']
 
 /** Who gets past the door of each RPC, written down a second time on purpose. */
 const DOORS: Readonly<Record<string, readonly Role[]>> = {
@@ -56,6 +57,11 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'ExecutorService.GetAttemptKeys': ROLES,
   'ExecutorControlService.DescribeExecutor': ['admin', 'operator', 'reader'],
   'ExecutorControlService.Drain': ['admin', 'operator'],
+  'ExternalScaler.IsActive': SCALERS,
+  'ExternalScaler.StreamIsActive': SCALERS,
+  'ExternalScaler.GetMetricSpec': SCALERS,
+  'ExternalScaler.GetMetrics': SCALERS,
+  'ExternalScaler.StreamMetricSpec': SCALERS,
   'StorageService.PutValue': WRITERS,
   'StorageService.GetValue': WRITERS,
   'StorageService.ReadAndDeleteValue': WRITERS,

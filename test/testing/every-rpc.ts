@@ -15,6 +15,7 @@ import {
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
+import { ExternalScalerService } from '@offstage/proto/scaling'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
@@ -94,6 +95,7 @@ export async function startEveryRpc(): Promise<EveryRpc> {
     [scheduler.address, ScheduleServiceService],
     [scheduler.address, NamespaceServiceService],
     [scheduler.address, ExecutorServiceService],
+    [scheduler.address, ExternalScalerService],
     [executor.address, ExecutorControlServiceService],
     [storage.address, StorageServiceService],
   ] as const

@@ -2,13 +2,18 @@ import type { Metadata } from '@grpc/grpc-js'
 import { LIMITS } from '@offstage/proto/limits'
 import { Refusal } from '../grpc/refusal.ts'
 import type { Actor } from './actor.ts'
+import type { Shown } from './certificate-names.ts'
 import { isUserName } from './user-name.ts'
 
 /**
  * Establishes who is calling, before any handler sees the request. Throws a Refusal with reason
  * UNAUTHENTICATED to turn the caller away. Plain return values keep the hot path free of awaits.
  */
-export type Authenticate = (metadata: Metadata, peer: string) => Actor | Promise<Actor>
+export type Authenticate = (
+  metadata: Metadata,
+  peer: string,
+  shown?: Shown,
+) => Actor | Promise<Actor>
 
 const DEVELOPER = developerNamed('dev')
 

@@ -14,5 +14,6 @@ export {
   developmentAuthenticate,
   developmentAuthenticateTelling,
 } from './authenticate.ts'
+export { namesIn, type Shown } from './certificate-names.ts'
 export { fits } from './pattern.ts'
 export { RIGHTS, type Right, ROLES, type Role, rolesWith } from './rights.ts'

@@ -44,6 +44,8 @@ export const RIGHTS = {
 
   'executors.attach': { own: ['executor'], others: [] },
   'executors.read': { own: ['operator', 'reader'], others: ['operator', 'reader'] },
+  /** How much there is to do, by which executors are scaled. */
+  'scaling.read': { own: ['operator', 'reader', 'scaler'], others: [] },
   'executors.drain': { own: ['operator'], others: ['operator'] },
 
   'values.read': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },

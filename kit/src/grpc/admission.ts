@@ -15,6 +15,7 @@ import {
   type ServerListener,
 } from '@grpc/grpc-js'
 import { type Actor, may, type Right, rolesWith } from '../auth/mod.ts'
+import { shownBy } from './call-context.ts'
 import type { Edge } from './edge.ts'
 import { type Compressed, inflateInTurn, inflations } from './inflations.ts'
 import { Refusal } from './refusal.ts'
@@ -72,7 +73,7 @@ export function admission(
           letIn(actor.user, metadata, pass)
         }
         try {
-          const actor = knock(edge, right, metadata, call.getPeer())
+          const actor = knock(edge, right, metadata, call)
           if (actor instanceof Promise) actor.then(admitted).catch(refuse)
           else admitted(actor)
         } catch (error) {
@@ -94,13 +95,13 @@ export function admission(
 }
 
 /** Who calls, or the refusal. */
-function knock(edge: Edge, right: Right, metadata: Metadata, peer: string) {
+function knock(edge: Edge, right: Right, metadata: Metadata, call: BaseCall) {
   if (edge.stopping) {
     throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
   }
   // Executors take work away.
   if (edge.memory.isShort && right !== 'executors.attach') throw memoryShort()
-  return edge.authenticate(metadata, peer)
+  return edge.authenticate(metadata, call.getPeer(), shownBy(call))
 }
 
 function memoryShort(): Refusal {

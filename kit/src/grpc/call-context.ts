@@ -8,8 +8,8 @@
  *    stopping server reaches every handler that can be told.
  */
 
-import type { Metadata } from '@grpc/grpc-js'
-import type { Actor } from '../auth/mod.ts'
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
+import { type Actor, namesIn, type Shown } from '../auth/mod.ts'
 import type { OpenKind } from './call-limits.ts'
 import type { Edge } from './edge.ts'
 
@@ -59,10 +59,21 @@ export interface SurfaceCall {
   getPeer(): string
   getDeadline(): Date | number
   getPath(): string
+  getAuthContext(): ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>
   once(event: 'cancelled', listener: () => void): unknown
 }
 
 const NOBODY: Actor = Object.freeze({ user: '', roles: [], namespaces: [] })
+
+/** What a call shows beside its headers; looked at only where somebody asks. */
+export function shownBy(call: Pick<SurfaceCall, 'getAuthContext'>): Shown {
+  return {
+    certificateNames() {
+      const { sslPeerCertificate } = call.getAuthContext()
+      return sslPeerCertificate === undefined ? [] : namesIn(sslPeerCertificate)
+    },
+  }
+}
 
 export class ServerCall implements CallContext {
   /** Set by admit(), before the handler runs. */
@@ -92,6 +103,10 @@ export class ServerCall implements CallContext {
   get deadline(): Date | undefined {
     const deadline = this.#call.getDeadline()
     return deadline === Number.POSITIVE_INFINITY ? undefined : new Date(deadline)
+  }
+
+  get shown(): Shown {
+    return shownBy(this.#call)
   }
 
   get signal(): AbortSignal {

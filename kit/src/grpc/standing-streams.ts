@@ -61,7 +61,7 @@ export class StandingStreams {
   async #lookAt(standing: Standing): Promise<void> {
     const { context, right } = standing
     try {
-      const found = this.#authenticate(context.metadata, context.peer)
+      const found = this.#authenticate(context.metadata, context.peer, context.shown)
       const actor = found instanceof Promise ? await found : found
       standing.doubts = 0
       if (!isSame(actor, context.actor) || !may(actor, right)) context.abort(rightsChanged())

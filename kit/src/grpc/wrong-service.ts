@@ -9,6 +9,7 @@ import {
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
+import { ExternalScalerService } from '@offstage/proto/scaling'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { nameOfService } from './bind-services.ts'
 import { Refusal } from './refusal.ts'
@@ -28,6 +29,7 @@ const HOMES: readonly Home[] = [
       ScheduleServiceService,
       NamespaceServiceService,
       ExecutorServiceService,
+      ExternalScalerService,
     ],
   },
   { name: 'the storage service', definitions: [StorageServiceService] },

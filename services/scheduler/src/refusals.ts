@@ -152,6 +152,11 @@ export function overloaded(what: string): Refusal {
   })
 }
 
+export function loadUnknown(): Refusal {
+  const message = 'counting the jobs took too long; it is tried again'
+  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 1_000 })
+}
+
 /** Which job stood in the way of a start could not be read. */
 export function conflictUnresolved(cause: unknown): Refusal {
   const message = 'the start met another job, and the database could not tell which'

@@ -26,6 +26,7 @@ import { newJobId } from './job-id.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createLoadReading } from './load/load-reading.ts'
 import { loadMeasures } from './load/measures.ts'
+import { createScaling } from './load/scaling.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
@@ -77,6 +78,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const schedulerName = `${hostname()}:${process.pid}`
   const executors = createExecutors({ ...known, intake: dispatch, schedulerName, newId: newJobId })
   const load = createLoadReading({ store: stores.load })
+  const scaling = createScaling(load, events)
   const turns = createReadingTurns(databases)
   const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts })
   const namespaces = {
@@ -86,7 +88,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     listMethods: listMethods(stores.callMethods, turns.reads),
     listActs: listActs(acts, turns.listings),
   }
-  const services = grpcServices({ jobs, namespaces, executors, attempts }, turns, log)
+  const services = grpcServices({ jobs, namespaces, executors, attempts, scaling }, turns, log)
   const server = createGrpcServer({
     name: 'scheduler',
     host,

@@ -93,8 +93,22 @@ const issuer = z
     }
   })
 
+/** Who calls without a token, by the certificate of a client that cannot send one. */
+const certificate = z
+  .strictObject({
+    /** The common name of the certificate, one of its DNS names or one of its URIs, to the letter. */
+    subject: text,
+    roles: z.array(z.enum(ROLES, `must be one of ${ROLES.join(', ')}`)).min(1),
+    namespaces: z.union([z.literal('all'), z.array(text).min(1)], 'must be "all" or a list'),
+  })
+  .readonly()
+
 export const identitySchema = z
-  .strictObject({ issuers: z.array(issuer).min(1, 'must name at least one issuer') })
+  .strictObject({
+    issuers: z.array(issuer).min(1, 'must name at least one issuer'),
+    /** Believed where the service asks for certificates, and of nobody who brings a token. */
+    certificates: z.array(certificate).default([]),
+  })
   .readonly()
   .superRefine(({ issuers }, context) => {
     const names = issuers.map((each) => each.issuer)
@@ -107,6 +121,7 @@ export const identitySchema = z
 
 export type IdentityConfig = z.output<typeof identitySchema>
 export type IssuerConfig = IdentityConfig['issuers'][number]
+export type CertificateGrant = IdentityConfig['certificates'][number]
 export type Grant = IssuerConfig['grants'][number]
 
 export function isUrl(place: string): boolean {

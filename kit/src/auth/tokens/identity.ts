@@ -52,7 +52,7 @@ export function openIdentity(setting: IdentitySetting, options: IdentityOptions)
   }
   const timer = setInterval(readAgain, everyMs).unref()
   return {
-    authenticate: (metadata, peer) => current(metadata, peer),
+    authenticate: (metadata, peer, shown) => current(metadata, peer, shown),
     [Symbol.dispose]: () => clearInterval(timer),
   }
 }

@@ -24,6 +24,7 @@ export function readIdentity(path: string): IdentityConfig {
   }
   const from = (file: string) => resolve(dirname(path), file)
   return {
+    ...result.data,
     issuers: result.data.issuers.map((issuer) => ({
       ...issuer,
       jwks: isUrl(issuer.jwks) ? issuer.jwks : from(issuer.jwks),

@@ -196,3 +196,21 @@ test('what is wrong with a token is in the log of the service at debug, the toke
   expect(lines.join()).toContain('no applicable key found')
   for (const part of token.split('.')) expect(lines.join()).not.toContain(part)
 })
+
+test('who brings no token is known by a certificate that is configured, and by no other', async () => {
+  await using issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile())
+  const grant = { subject: 'keda', roles: ['scaler' as const], namespaces: ['default'] }
+  const authenticate = createTokenAuthenticate({ issuers, certificates: [grant], log })
+  const showing = (...names: string[]) => ({ certificateNames: () => names })
+  const call = async (metadata: Metadata, ...names: string[]) =>
+    authenticate(metadata, 'peer', showing(...names))
+  const keda = { user: 'certificate:keda', roles: ['scaler'], namespaces: ['default'] }
+  expect(await call(new Metadata(), 'scaler.svc', 'keda')).toEqual(keda)
+  await expect(call(new Metadata(), 'kedaa')).rejects.toMatchObject({ reason: 'TOKEN_MISSING' })
+  await expect(call(new Metadata())).rejects.toMatchObject({ reason: 'TOKEN_MISSING' })
+  // A token says more than who carries it.
+  const token = withToken(await issuer.sign({ user: 'ann', roles: ['user'] }))
+  expect(await call(token, 'keda')).toMatchObject({ user: 'ann', roles: ['user'] })
+  await expect(call(withToken('bad'), 'keda')).rejects.toMatchObject({ reason: 'TOKEN_INVALID' })
+})

@@ -1,5 +1,5 @@
 /**
- * Tells callers apart by the token they bring.
+ * Tells callers apart by the token they bring, and those who bring none by the certificate they show, where that is configured.
  *
  * 1. A token is verified once, for all calls that come with it; from then on who calls is known without waiting.
  * 2. It is believed no longer than it says, and looked at again after a minute, so that a key which its issuer has withdrawn
@@ -14,12 +14,14 @@ import { Refusal } from '../../grpc/refusal.ts'
 import type { Logger } from '../../telemetry/mod.ts'
 import type { Actor } from '../actor.ts'
 import type { Authenticate } from '../authenticate.ts'
-import { ATTEMPT_ISSUER, type IssuerConfig } from './identity-schema.ts'
+import { ATTEMPT_ISSUER, type CertificateGrant, type IssuerConfig } from './identity-schema.ts'
 import { createIssuer, type VerifyToken } from './issuer.ts'
 import { refusalFromJose, tokenRefusal } from './token-refusals.ts'
 
 export interface TokenAuthenticateOptions {
   readonly issuers: readonly IssuerConfig[]
+  /** Who is taken without a token, by the certificate they show. */
+  readonly certificates?: readonly CertificateGrant[]
   /** Verifies the tokens that the scheduler makes for attempts; `holdsForMs` says how long its answer holds. Absent: none is taken. */
   readonly attempts?: VerifyToken
   readonly log: Logger
@@ -39,7 +41,8 @@ const LOOK_AGAIN_MS = 60_000
 const CHARACTERS_MAX = 16_384
 
 export function createTokenAuthenticate(options: TokenAuthenticateOptions): Authenticate {
-  const { issuers, attempts, log, keptMax = 10_000, now = () => performance.now() } = options
+  const { issuers, certificates = [], attempts, log, keptMax = 10_000 } = options
+  const { now = () => performance.now() } = options
   const verifiers = new Map(issuers.map((each) => [each.issuer, createIssuer(each, log)]))
   if (attempts !== undefined) verifiers.set(ATTEMPT_ISSUER, attempts)
   const kept = new LRUCache<string, Kept>({ max: keptMax })
@@ -66,7 +69,14 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
     return actor
   }
 
-  return (metadata) => {
+  const byCertificate = new Map(certificates.map((grant) => [grant.subject, actorOf(grant)]))
+
+  return (metadata, _peer, shown) => {
+    if (byCertificate.size > 0 && metadata.get('authorization').length === 0) {
+      const names = shown?.certificateNames() ?? []
+      const known = names.map((name) => byCertificate.get(name)).find((actor) => actor)
+      if (known !== undefined) return known
+    }
     const authorization = authorizationOf(metadata)
     const digest = hash('sha256', authorization, 'base64')
     const known = kept.get(digest)
@@ -77,6 +87,11 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
     underWay.set(digest, verified)
     return verified
   }
+}
+
+/** Apart from users of tokens: who signs certificates says nothing of those. */
+function actorOf({ subject, roles, namespaces }: CertificateGrant): Actor {
+  return { user: `certificate:${subject}`, roles, namespaces }
 }
 
 /** Asked for every call: what it holds is looked at only where it is not known yet. */

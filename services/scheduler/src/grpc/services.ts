@@ -6,12 +6,15 @@ import {
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
+import { ExternalScalerService } from '@offstage/proto/scaling'
 import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
+import type { Scaling } from '../load/scaling.ts'
 import { attemptCalls } from './attempt-calls.ts'
 import { scheduleService } from './coming-services.ts'
 import { executorService } from './executor-service.ts'
+import { externalScaler } from './external-scaler.ts'
 import { jobService } from './job-service.ts'
 import { type NamespaceUseCases, namespaceService } from './namespace-service.ts'
 import type { ReadingTurns } from './reading-turns.ts'
@@ -22,10 +25,11 @@ export interface UseCases {
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
   /** Absent in development mode. */
   readonly attempts: AttemptTokens | undefined
+  readonly scaling: Scaling
 }
 
 export function grpcServices(
-  { jobs, namespaces, executors, attempts }: UseCases,
+  { jobs, namespaces, executors, attempts, scaling }: UseCases,
   turns: ReadingTurns,
   log: Logger,
 ) {
@@ -37,5 +41,6 @@ export function grpcServices(
       definition: ExecutorServiceService,
       implementation: { ...executorService(executors), ...attemptCalls(attempts) },
     },
+    { definition: ExternalScalerService, implementation: externalScaler(scaling) },
   ]
 }

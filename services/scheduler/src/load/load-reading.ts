@@ -9,6 +9,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Load } from '../domain/load.ts'
 import type { LoadStore } from '../ports.ts'
+import { loadUnknown } from '../refusals.ts'
 
 export interface LoadReading {
   /** What is known, if it is not too old to be told. */
@@ -31,11 +32,6 @@ export interface LoadReadingOptions {
 
 const SHARE_OF_TIME = 1 / 20
 
-/** The numbers were not to be had within the time that a listing may take. */
-export class LoadTooSlowError extends Error {
-  override readonly name = 'LoadTooSlowError'
-}
-
 export function createLoadReading(options: LoadReadingOptions): LoadReading {
   const { store, everyMs = 2_000, toldForMs = 60_000 } = options
   let last: { readonly load: Load; readonly atMs: number } | undefined
@@ -53,7 +49,7 @@ export function createLoadReading(options: LoadReadingOptions): LoadReading {
     begunMs = performance.now()
     try {
       const load = await store.read()
-      if (load === undefined) throw new LoadTooSlowError('counting the jobs took too long')
+      if (load === undefined) throw loadUnknown()
       last = { load, atMs: begunMs }
       return load
     } finally {

@@ -1,0 +1,2 @@
+/** Messages and the service of package externalscaler, which KEDA calls. */
+export * from '../gen/keda/externalscaler.ts'

@@ -1,0 +1,51 @@
+import type { Actor } from '@offstage/kit/auth'
+import type { Violation } from '@offstage/proto/field-rules'
+import type { Served } from '../load/demand.ts'
+import { invalidFields } from '../refusals.ts'
+import { namespaceFor } from './mapping.ts'
+
+/** What a trigger of KEDA asks for. */
+export interface ScaleTerms extends Served {
+  /** Jobs for each executor. */
+  readonly target: number | undefined
+  /** Another executor for each so many seconds that the oldest job has waited. */
+  readonly oldestSeconds: number | undefined
+}
+
+const OURS = ['namespace', 'methods', 'target', 'oldestSeconds']
+/** KEDA hands on all that a trigger says, its own keys included. */
+const OF_KEDA =
+  /^(scalerAddress|enableTLS|unsafeSsl|caCert|tlsCertFile|tlsClientCert|tlsClientKey|.*FromEnv)$/
+const METHODS_MAX = 100
+
+/** The metadata of a trigger. A key that is none of ours is refused: misspelt, it would scale by something else. */
+export function scaleTermsFrom(
+  metadata: Readonly<Record<string, string>>,
+  actor: Actor,
+): ScaleTerms {
+  const violations: Violation[] = []
+  const note = (key: string, description: string) =>
+    void violations.push({ field: `scalerMetadata.${key}`, description })
+  for (const key of Object.keys(metadata)) {
+    if (OURS.includes(key) || OF_KEDA.test(key)) continue
+    note(key, `is not known; there are ${OURS.join(', ')}`)
+  }
+  const size = (key: 'target' | 'oldestSeconds') => {
+    const text = metadata[key]
+    if (text === undefined) return undefined
+    const value = Number(text)
+    if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
+    note(key, 'must be a number above 0')
+    return undefined
+  }
+  const target = size('target')
+  const oldestSeconds = size('oldestSeconds')
+  if (metadata.target === undefined && metadata.oldestSeconds === undefined)
+    note('target', 'must be there: how many jobs each executor is for; or oldestSeconds')
+  const methods = (metadata.methods ?? '*').split(',').map((method) => method.trim())
+  if (methods.includes('') || methods.length > METHODS_MAX)
+    note('methods', `must be 1 to ${METHODS_MAX} names or patterns with commas between`)
+  if (violations.length > 0) throw invalidFields(violations)
+  const namespace = namespaceFor(actor, metadata.namespace ?? '')
+  return { namespace, methods, target, oldestSeconds }
+}
