@@ -17,6 +17,7 @@ export const OPEN_ONLY: Readonly<Record<string, string>> = {
   'secrets-in-settings': 'is about settings that cannot be used',
   tls: 'is about TLS, without services',
   'token-refresh': 'has identity on by itself',
+  'token-ends': 'has identity on by itself',
   tokens: 'has identity on by itself',
 }
 
