@@ -74,6 +74,22 @@ test('the children and values of a handler are the user’s whose job it runs, a
   expect((await alice.run(turnRound, { text })).text).toBe([...text].reverse().join(''))
 })
 
+test('large parameters go as soon as their job has ended, also where everybody needs a token', async () => {
+  await using it = await setup({ schedulers: 1, executors: 1 })
+  const { alice } = it
+  const handle = await alice.startJob(turnRound, { text: 'large '.repeat(50_000) })
+  await handle.waitForCompletion()
+  const left = async () => {
+    const addresses: string[] = []
+    for await (const { address } of alice.storage.list()) addresses.push(address)
+    return addresses
+  }
+  // Of parameters and result the result is left.
+  await until(async () => (await left()).length === 1)
+  await handle.takeResult()
+  expect(await left()).toEqual([])
+})
+
 /** The token of an attempt, as its executor gets it. */
 async function tokenOf({ cluster, runner }: Setup, request: { jobId: string; sessionId: string }) {
   using channel = createChannel(cluster.schedulers[0]?.address ?? '')

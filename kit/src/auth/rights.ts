@@ -7,7 +7,8 @@
  */
 import { ROLES, type RoleName } from '@offstage/proto/roles'
 
-export type Role = RoleName
+/** `discarder`: who deletes one value that nobody needs any more. The scheduler alone gives it, no issuer and no grant can. */
+export type Role = RoleName | 'discarder'
 export { ROLES }
 
 interface Holders {
@@ -20,7 +21,7 @@ interface Holders {
 /** Administrators have every right and are not listed. */
 export const RIGHTS = {
   /** Whoever is known. */
-  identified: { own: ROLES, others: [] },
+  identified: { own: [...ROLES, 'discarder'], others: [] },
 
   'jobs.start': { own: ['user', 'service', 'operator'], others: [] },
   'jobs.read': { own: ['user', 'service', 'operator', 'reader'], others: ['operator', 'reader'] },
@@ -50,6 +51,10 @@ export const RIGHTS = {
 
   'values.read': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },
   'values.write': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },
+  'values.delete': {
+    own: ['user', 'service', 'operator', 'executor', 'discarder'],
+    others: ['service'],
+  },
 } as const satisfies Record<string, Holders>
 
 /** What can be allowed or not. */
@@ -63,7 +68,7 @@ export function rolesWith(right: Right): readonly Role[] {
 // Asked for every call, so worked out once.
 const AT_THE_DOOR = {} as Record<Right, readonly Role[]>
 for (const [right, { own, others }] of Object.entries<Holders>(RIGHTS)) {
-  AT_THE_DOOR[right as Right] = ROLES.filter(
+  AT_THE_DOOR[right as Right] = [...ROLES, 'discarder' as const].filter(
     (role) => role === 'admin' || own.includes(role) || others.includes(role),
   )
 }

@@ -1,5 +1,6 @@
 /**
- * Verifies the tokens of attempts: by their signature, once in a while, and by whether the attempt goes on, again and again.
+ * Verifies the tokens that the scheduler makes. Those of attempts: by their signature, once in a while, and by whether the attempt
+ * goes on, again and again. Those for what is discarded, after an attempt: by their signature alone.
  *
  * 1. What was found holds for `keptMs` and no longer: whoever made the answer is asked anew after it, so that a token is refused
  *    that long after its attempt has ended at the latest.
@@ -9,14 +10,15 @@ import { hash, type KeyObject } from 'node:crypto'
 import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../../grpc/refusal.ts'
-import type { AttemptRef } from '../actor.ts'
+import type { Actor, AttemptRef } from '../actor.ts'
 import { ATTEMPT_ISSUER, refusalFromJose, tokenRefusal, type VerifyToken } from '../tokens/mod.ts'
 import {
   ATTEMPT_ALGORITHM,
   ATTEMPT_AUDIENCE,
   ATTEMPT_TYPE,
-  type AttemptActor,
   actorFromClaims,
+  DISCARD_TYPE,
+  discarderFromClaims,
 } from './attempt-claims.ts'
 
 export interface AttemptVerifierOptions {
@@ -40,7 +42,7 @@ const LOOK_AGAIN_MS = 60_000
 const TOLERANCE_MS = 30_000
 
 interface Signed {
-  readonly actor: AttemptActor
+  readonly actor: Actor
   /** By the clock that is never put back. */
   readonly endsAtMs: number
   readonly knownUntilMs: number
@@ -55,11 +57,11 @@ export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyTo
     const digest = hash('sha256', token, 'base64')
     const known = signed.get(digest)
     if (known !== undefined && now() < known.knownUntilMs) return known
-    const key = await keyOf(token, findKey)
+    const { key, typ } = await keyOf(token, findKey)
     const currentDate = date()
     const atMs = now()
-    const payload = await verified(token, key, currentDate)
-    const actor = actorFromClaims(payload)
+    const payload = await verified(token, key, { typ, currentDate })
+    const actor = typ === DISCARD_TYPE ? discarderFromClaims(payload) : actorFromClaims(payload)
     if (actor === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('claims are missing'))
     const leftMs = (payload.exp ?? 0) * 1_000 + TOLERANCE_MS - currentDate.getTime()
     const knownUntilMs = atMs + Math.min(leftMs, LOOK_AGAIN_MS)
@@ -71,6 +73,7 @@ export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyTo
   return async (token) => {
     const { actor, endsAtMs } = await signedBy(token)
     const askedAtMs = now()
+    if (actor.attempt === undefined) return { actor, holdsForMs: endsAtMs - askedAtMs }
     if (!(await goesOn(actor.attempt, token))) throw attemptTokenEnded()
     return { actor, holdsForMs: Math.min(endsAtMs - askedAtMs, keptMs) }
   }
@@ -86,12 +89,13 @@ export function attemptTokenEnded(): Refusal {
 
 async function keyOf(token: string, findKey: AttemptVerifierOptions['findKey']) {
   const { kid, alg, typ } = headerOf(token)
-  if (typeof kid !== 'string' || alg !== ATTEMPT_ALGORITHM || typ !== ATTEMPT_TYPE) {
+  const isOurs = typ === ATTEMPT_TYPE || typ === DISCARD_TYPE
+  if (typeof kid !== 'string' || alg !== ATTEMPT_ALGORITHM || !isOurs) {
     throw tokenRefusal('TOKEN_INVALID', new Error('not the header of an attempt token'))
   }
   const key = await findKey(kid, token)
   if (key === undefined) throw tokenRefusal('TOKEN_INVALID', new Error(`unknown key ${kid}`))
-  return key
+  return { key, typ }
 }
 
 function headerOf(token: string) {
@@ -102,12 +106,16 @@ function headerOf(token: string) {
   }
 }
 
-async function verified(token: string, key: KeyObject, currentDate: Date): Promise<JWTPayload> {
+async function verified(
+  token: string,
+  key: KeyObject,
+  { typ, currentDate }: { readonly typ: string; readonly currentDate: Date },
+): Promise<JWTPayload> {
   try {
     const { payload } = await jwtVerify(token, key, {
       issuer: ATTEMPT_ISSUER,
       audience: ATTEMPT_AUDIENCE,
-      typ: ATTEMPT_TYPE,
+      typ,
       algorithms: [ATTEMPT_ALGORITHM],
       requiredClaims: ['exp'],
       clockTolerance: TOLERANCE_MS / 1_000,

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { SignJWT } from 'jose'
+import { type JWTPayload, SignJWT } from 'jose'
 import { ATTEMPT_ISSUER } from '../tokens/mod.ts'
 import {
   ATTEMPT_ALGORITHM,
@@ -7,6 +7,9 @@ import {
   ATTEMPT_TYPE,
   type AttemptGrant,
   claimsOf,
+  DISCARD_TYPE,
+  type DiscardGrant,
+  discardClaimsOf,
 } from './attempt-claims.ts'
 
 export interface SigningTerms {
@@ -15,14 +18,28 @@ export interface SigningTerms {
   readonly lifeMs: number
 }
 
-export async function signAttemptToken(
-  grant: AttemptGrant,
+export interface SignedToken {
+  readonly token: string
+  readonly expireTime: Date
+}
+
+export function signAttemptToken(grant: AttemptGrant, terms: SigningTerms): Promise<SignedToken> {
+  return sign(claimsOf(grant), ATTEMPT_TYPE, terms)
+}
+
+export function signDiscardToken(grant: DiscardGrant, terms: SigningTerms): Promise<SignedToken> {
+  return sign(discardClaimsOf(grant), DISCARD_TYPE, terms)
+}
+
+async function sign(
+  claims: JWTPayload,
+  typ: string,
   { keyId, privateKey, lifeMs }: SigningTerms,
-): Promise<{ readonly token: string; readonly expireTime: Date }> {
+): Promise<SignedToken> {
   const nowS = Math.floor(Date.now() / 1_000)
   const expS = nowS + Math.ceil(lifeMs / 1_000)
-  const token = await new SignJWT(claimsOf(grant))
-    .setProtectedHeader({ alg: ATTEMPT_ALGORITHM, typ: ATTEMPT_TYPE, kid: keyId })
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: ATTEMPT_ALGORITHM, typ, kid: keyId })
     .setIssuer(ATTEMPT_ISSUER)
     .setAudience(ATTEMPT_AUDIENCE)
     .setIssuedAt(nowS)

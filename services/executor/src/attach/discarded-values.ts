@@ -4,7 +4,7 @@
  */
 import type { Logger } from '@offstage/kit/telemetry'
 import type { DiscardedValue } from '@offstage/proto/executor'
-import { type ConnectTls, isTokenRefused, Offstage } from '@offstage/sdk/client'
+import { type ConnectTls, Offstage } from '@offstage/sdk/client'
 
 const DELETES_MAX = 8
 const WAITING_MAX = 10_000
@@ -66,9 +66,7 @@ export class DiscardedValues {
     try {
       await client.storage.delete(address, { signal: this.#stop.signal })
     } catch (err) {
-      // Outside of development mode there is no token for it: the attempt it was for has ended.
-      const level = token === '' && isTokenRefused(err) ? 'debug' : 'warn'
-      log[level]({ address, err }, 'a value that nobody needs was not deleted; it ends by itself')
+      log.warn({ address, err }, 'a value that nobody needs was not deleted; it ends by itself')
     } finally {
       await client.close()
     }

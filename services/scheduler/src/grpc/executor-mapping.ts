@@ -6,6 +6,7 @@ import type * as proto from '@offstage/proto/executor'
 import { isDeeper } from '@offstage/proto/extra'
 import { isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { RunningJob } from '../domain/held-job.ts'
@@ -134,12 +135,36 @@ export function outgoingTo(frame: Outgoing): proto.AttachResponse {
     fenced: frame.fenced,
     acknowledged: frame.acknowledged,
     drain: frame.drain,
-    discarded: frame.discarded.map(discardedTo),
+    discarded: frame.discarded.map(nobodysValue),
   }
 }
 
-function discardedTo({ params, namespace, owner }: RunningJob): proto.DiscardedValue {
+function nobodysValue({ params, namespace, owner }: RunningJob): proto.DiscardedValue {
   return { address: params.address ?? '', namespace, owner, token: '' }
+}
+
+/** With the token to delete it by. */
+export async function discardedTo(
+  job: RunningJob,
+  tokens: Pick<AttemptTokens, 'discard'>,
+): Promise<proto.DiscardedValue> {
+  const value = nobodysValue(job)
+  const { address, namespace, owner: user } = value
+  return { ...value, token: await tokens.discard({ address, namespace, user }) }
+}
+
+const NOTHING_SAID: proto.AttachResponse = {
+  welcome: undefined,
+  assignments: [],
+  cancels: [],
+  fenced: [],
+  acknowledged: [],
+  drain: false,
+  discarded: [],
+}
+
+export function discardedFrame(discarded: proto.DiscardedValue[]): proto.AttachResponse {
+  return { ...NOTHING_SAID, discarded }
 }
 
 const NO_LABELS = {}
@@ -176,17 +201,6 @@ export function welcomeTo(
   leaseMs: number,
   schedulerName: string,
 ): proto.AttachResponse {
-  return {
-    welcome: {
-      sessionId,
-      lease: durationFrom(leaseMs),
-      scheduler: schedulerName,
-    },
-    assignments: [],
-    cancels: [],
-    fenced: [],
-    acknowledged: [],
-    drain: false,
-    discarded: [],
-  }
+  const welcome = { sessionId, lease: durationFrom(leaseMs), scheduler: schedulerName }
+  return { ...NOTHING_SAID, welcome }
 }

@@ -39,7 +39,7 @@ export function grpcServices(
     { definition: NamespaceServiceService, implementation: namespaceService(namespaces) },
     {
       definition: ExecutorServiceService,
-      implementation: { ...executorService(executors), ...attemptCalls(attempts) },
+      implementation: { ...executorService(executors, attempts, log), ...attemptCalls(attempts) },
     },
     { definition: ExternalScalerService, implementation: externalScaler(scaling) },
   ]

@@ -65,7 +65,7 @@ export function createHandlers(
       turns,
     ),
     deleteValue: unary(
-      'values.write',
+      'values.delete',
       async (request, context) => {
         const address = map.addressFromRequest(request)
         return { deleted: await deleteValue(storage, callerOf(context), address) }

@@ -47,7 +47,9 @@ export async function deleteValue(
   address: Address,
 ): Promise<boolean> {
   const value = await storage.values.find(address)
-  if (value === undefined || !mayTouch(caller, 'values.write', value)) return false
+  if (value === undefined || !mayTouch(caller, 'values.delete', value)) return false
+  // Whose token is for one value has no other.
+  if (caller.discards !== undefined && caller.discards !== address) return false
   await noteAct(storage, caller, { ...value, target: address })
   const deleted = await storage.values.delete(address)
   if (deleted) storage.hints.value('deleted', value)

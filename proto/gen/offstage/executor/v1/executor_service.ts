@@ -260,7 +260,7 @@ export interface DiscardedValue {
   namespace: string;
   /** Whose it is. */
   owner: string;
-  /** Bears the owner's rights. Empty so far: outside of development mode the value is left to end by itself. */
+  /** Lets its bearer delete this value as its owner, and nothing else, for five minutes. Empty in development mode. */
   token: string;
 }
 
