@@ -1,32 +1,13 @@
 /** What is optional: components that an overlay may take beside what it has. */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import proto from '../../proto/package.json' with { type: 'json' }
 import { faultsIn } from './check.ts'
-import { type Manifest, podOf, workloadsOf } from './manifests.ts'
-import { folderOf, render } from './render.ts'
-
-/** Production with these components, as a kustomization elsewhere would have them. */
-async function productionWith(...components: string[]): Promise<Manifest[]> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'offstage-components-')))
-  const from = (path: string) => relative(folder, realpathSync(folderOf(path)))
-  const kustomization = {
-    namespace: 'offstage',
-    resources: [from('production')],
-    components: components.map((name) => from(`../components/${name}`)),
-  }
-  try {
-    writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization))
-    return await render(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+import { podOf, workloadsOf } from './manifests.ts'
+import { folderOf, parseManifests, render } from './render.ts'
+import { productionWith } from './with-components.ts'
 
 test('monitoring lets Prometheus scrape the plain port of each service, and nothing else', async () => {
-  const manifests = await productionWith('monitoring')
+  const manifests = parseManifests(await productionWith('monitoring'))
   expect(faultsIn(manifests)).toEqual([])
   const kinds = manifests.map(({ kind }) => kind)
   expect(kinds).toEqual(expect.arrayContaining(['PodMonitor', 'PrometheusRule']))
@@ -35,7 +16,7 @@ test('monitoring lets Prometheus scrape the plain port of each service, and noth
 })
 
 test('cert-manager is asked for every certificate that is mounted, valid for the names services are called by', async () => {
-  const manifests = await productionWith('cert-manager')
+  const manifests = parseManifests(await productionWith('cert-manager'))
   expect(faultsIn(manifests)).toEqual([])
   const certificates = manifests
     .filter(({ kind }) => kind === 'Certificate')

@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { folderOf, overlays, renderText } from './render.ts'
+import { productionWith } from './with-components.ts'
 
 const SCHEMAS = new URL('schemas/', import.meta.url)
 const NAMESPACE = new URL('../../deploy/k8s/base/namespace.yaml', import.meta.url)
@@ -19,8 +20,10 @@ try {
       make(`customresourcedefinition/${name}`, read(new URL(file, SCHEMAS)))
   }
   make('namespace/offstage', read(NAMESPACE))
-  for (const overlay of overlays()) {
-    const manifests = await renderText(folderOf(overlay))
+  const optional = productionWith('cert-manager', 'monitoring')
+  const all = overlays().map((name) => [name, renderText(folderOf(name))] as const)
+  for (const [overlay, text] of [...all, ['cert-manager and monitoring', optional] as const]) {
+    const manifests = await text
     const dry = [
       ...APPLY,
       '--dry-run=server',
@@ -37,7 +40,7 @@ try {
     process.exitCode = 1
   }
 } finally {
-  if (made.length > 0) kubectl(['delete', '--wait=false', ...made])
+  if (made.length > 0) kubectl(['delete', '--timeout=60s', ...made])
 }
 
 /** Makes it unless it is there. */

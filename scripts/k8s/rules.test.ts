@@ -22,7 +22,7 @@ const broken: [what: string, breakIt: (find: Find) => void, fault: string][] = [
   [
     'a field of the wrong type',
     (find) => Object.assign(at(find('Deployment', 'executor'), 'spec'), { replicas: 'two' }),
-    'Deployment executor: /spec/replicas must be integer,null',
+    'Deployment executor: /spec/replicas must be integer',
   ],
   [
     'a kind that has no schema',

@@ -20,6 +20,12 @@ interface CustomResource {
   }
 }
 
+interface KindName {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
 const FOLDER = new URL('schemas/', import.meta.url)
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 
@@ -44,11 +50,11 @@ function createValidators(): ReadonlyMap<string, ValidateFunction> {
   const { definitions } = read('kubernetes.json') as { definitions: Record<string, Schema> }
   ajv.addSchema({ $id: 'kubernetes', definitions: closed(definitions, true) })
   const found = new Map<string, ValidateFunction>()
-  for (const [name, { properties }] of Object.entries(definitions)) {
-    const { apiVersion, kind } = (properties ?? {}) as Record<string, { enum?: string[] }>
-    if (apiVersion?.enum === undefined || kind?.enum === undefined) continue
-    const validate = ajv.compile({ $ref: `kubernetes#/definitions/${name}` })
-    found.set(`${apiVersion.enum[0]} ${kind.enum[0]}`, validate)
+  for (const [name, definition] of Object.entries(definitions)) {
+    for (const { group, version, kind } of namesOf(definition)) {
+      const validate = ajv.compile({ $ref: `kubernetes#/definitions/${name}` })
+      found.set(`${group === '' ? version : `${group}/${version}`} ${kind}`, validate)
+    }
   }
   for (const file of readdirSync(FOLDER)) {
     if (file === 'kubernetes.json') continue
@@ -70,6 +76,11 @@ const regExp = Object.assign(
   },
   { code: 'new RegExp' },
 )
+
+/** Under which names a definition is that of a manifest. */
+function namesOf(definition: Schema): readonly KindName[] {
+  return (definition['x-kubernetes-group-version-kind'] ?? []) as KindName[]
+}
 
 function read(file: string): Schema {
   return JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8'))

@@ -63,10 +63,11 @@ function reachable(all: Definitions, kinds: readonly string[]): Definitions {
   return found
 }
 
-/** A property may be named `description`: only those beside others that describe are left out. */
+/** A property may be named `description`: only those beside others that describe are left out. What may be a number is told as a text. */
 function withoutDescriptions(value: Json, areNames = false): Json {
   if (Array.isArray(value)) return value.map((each) => withoutDescriptions(each))
   if (value === null || typeof value !== 'object') return value
+  if (value.format === 'int-or-string') return { type: ['integer', 'string'] }
   const kept = Object.entries(value).filter(([key]) => areNames || key !== 'description')
   return Object.fromEntries(
     kept.map(([key, each]) => [key, withoutDescriptions(each, key === 'properties' && !areNames)]),
