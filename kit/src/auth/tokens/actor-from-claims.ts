@@ -8,8 +8,9 @@ import { tokenRefusal } from './token-refusals.ts'
 
 /** Who a verified token speaks for. What the first fitting grant says stands in place of the claims. */
 export function actorFromClaims(claims: JWTPayload, issuer: IssuerConfig): Actor {
-  const { sub: user = '' } = claims
-  if (!isUserName(user)) throw tokenRefusal('TOKEN_INVALID')
+  // Issuers say what they like: nothing but a text is a user.
+  const { sub: user }: { readonly sub?: unknown } = claims
+  if (typeof user !== 'string' || !isUserName(user)) throw tokenRefusal('TOKEN_INVALID')
   const grant = issuer.grants.find(({ subject }) => fits(subject, user))
   const roles = grant?.roles ?? rolesIn(wordsIn(claims, issuer.rolesClaim))
   const namespaces = grant?.namespaces ?? namespacesIn(wordsIn(claims, issuer.namespacesClaim))

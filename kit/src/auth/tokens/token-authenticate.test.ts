@@ -147,6 +147,7 @@ const BAD: readonly (readonly [what: string, make: Bad, reason: string])[] = [
   ],
   ['has no end', (it) => it.sign({ ...ann, claims: { exp: undefined } }), 'TOKEN_INVALID'],
   ['names nobody', (it) => it.sign({ ...ann, claims: { sub: undefined } }), 'TOKEN_INVALID'],
+  ['names a list of users', (it) => it.sign({ ...ann, claims: { sub: ['ann'] } }), 'TOKEN_INVALID'],
   ['names what no user is', (it) => it.sign({ user: 'a\nb' }), 'TOKEN_INVALID'],
   ['is by a stranger', (it) => it.sign({ ...ann, claims: { iss: 'https://x' } }), 'TOKEN_INVALID'],
   ['is by nobody', (it) => it.sign({ ...ann, claims: { iss: undefined } }), 'TOKEN_INVALID'],
