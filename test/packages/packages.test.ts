@@ -8,6 +8,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { spawnProcess } from '@offstage/testkit'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { blocksOf } from '../../docs/code-blocks.ts'
 import { pack } from '../../scripts/pack/pack.ts'
 import { createUserProject, type UserProject } from './user-project.ts'
 
@@ -34,6 +35,21 @@ const NODES = [
   ['22', () => join(project.folder, 'node_modules/node-22/bin/node')],
   ['24', () => process.execPath],
 ] as const
+
+async function startDev(node: string, jobs: string) {
+  const dev = await spawnProcess({
+    main: join(project.folder, 'node_modules/.bin/offstage'),
+    node,
+    args: ['dev', '--jobs', jobs, '--port-base', '0'],
+    cwd: project.folder,
+    ready: /ready: scheduler=(\S+) storage=(\S+)/,
+  })
+  const [, OFFSTAGE_SCHEDULER = '', OFFSTAGE_STORAGE = ''] = dev.ready
+  return {
+    settings: { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE },
+    [Symbol.asyncDispose]: () => dev[Symbol.asyncDispose](),
+  }
+}
 
 test('publint finds nothing in any package', async () => {
   for (const path of tarballs) {
@@ -102,26 +118,19 @@ test('each service is a program that tells what it needs', async () => {
   }
 })
 
-describe.each(NODES)('on Node %s', (_, node) => {
+test('the hello world of the README runs from packages', async () => {
+  const [hello = ''] = await blocksOf('README.md', 'ts')
+  await project.write('hello.ts', hello)
+  await using dev = await startDev(process.execPath, 'hello.ts')
+  expect(await project.run(process.execPath, 'hello.ts', [], dev.settings)).toMatch(
+    /^Hello Ada, this is job [0-9a-f-]{36}\n$/,
+  )
+})
+
+describe.each(NODES)('on Node %s', (_version, node) => {
   test('offstage dev runs jobs of a .ts file in every lane', async () => {
-    await using dev = await spawnProcess({
-      main: join(project.folder, 'node_modules/.bin/offstage'),
-      node: node(),
-      args: [
-        'dev',
-        '--jobs',
-        'jobs.ts',
-        '--port-base',
-        '0',
-        '--data-dir',
-        join(folder, `data${_}`),
-      ],
-      cwd: project.folder,
-      ready: /ready: scheduler=(\S+) storage=(\S+)/,
-    })
-    const [, scheduler = '', storage = ''] = dev.ready
-    const settings = { OFFSTAGE_SCHEDULER: scheduler, OFFSTAGE_STORAGE: storage }
-    const answer = JSON.parse(await project.run(node(), 'start.ts', [], settings))
+    await using dev = await startDev(node(), 'jobs.ts')
+    const answer = JSON.parse(await project.run(node(), 'start.ts', [], dev.settings))
     expect(answer).toEqual({
       greeted: expect.stringMatching(/^Hello Ada, this is job /),
       asTask: expect.stringMatching(/^Ada and Hello Bob, /),
