@@ -9,6 +9,8 @@ export interface Manifest {
   readonly version: string
   readonly exports?: Readonly<Record<string, string>>
   readonly bin?: Readonly<Record<string, string>>
+  /** Of the whole, in the manifest of the root: npm compares it with the CI that signs. */
+  readonly repository?: { readonly type: string; readonly url: string }
   readonly dependencies?: Readonly<Record<string, string>>
   readonly [field: string]: unknown
 }
@@ -28,12 +30,14 @@ export function readManifest(folder: string): Manifest {
 export function publishedManifest(root: string, plan: PackPlan): Manifest {
   const folder = join(root, plan.folder)
   const manifest = readManifest(folder)
+  const { repository } = readManifest(root)
   const own = Object.entries(manifest).filter(([field]) => !DEVELOPMENT.includes(field))
   const programs = Object.entries(plan.bin ?? {}).map(([name, source]) => [name, compiled(source)])
   const bin = { ...manifest.bin, ...Object.fromEntries(programs) }
   return {
     ...(Object.fromEntries(own) as Manifest),
     engines: { node: NODE },
+    ...(repository && { repository: { ...repository, directory: plan.folder } }),
     sideEffects: plan.entries?.map((entry) => `./${compiled(entry)}`) ?? false,
     exports: exportsOf(exportedSources(folder, manifest.exports), manifest.exports),
     ...(Object.keys(bin).length > 0 && { bin }),

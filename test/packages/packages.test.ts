@@ -10,6 +10,7 @@ import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blocksOf } from '../../docs/code-blocks.ts'
 import { pack } from '../../scripts/pack/pack.ts'
+import { publish } from '../../scripts/release/publish.ts'
 import { createUserProject, type UserProject } from './user-project.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -116,6 +117,13 @@ test('each service is a program that tells what it needs', async () => {
     const run = project.run(process.execPath, `node_modules/.bin/offstage-${name}`)
     await expect(run, name).rejects.toThrow(variable)
   }
+})
+
+test('a release that is rehearsed publishes every package after those it needs', () => {
+  const published = publish(ROOT, tarballs, { dryRun: true, provenance: true })
+  expect(published.at(0)).toBe('@offstage/proto')
+  expect(published.at(-1)).toBe('offstage')
+  expect(published).toHaveLength(tarballs.length)
 })
 
 test('the hello world of the README runs from packages', async () => {
