@@ -10,7 +10,7 @@ export interface Manifest {
   readonly exports?: Readonly<Record<string, string>>
   readonly bin?: Readonly<Record<string, string>>
   /** Of the whole, in the manifest of the root: npm compares it with the CI that signs. */
-  readonly repository?: { readonly type: string; readonly url: string }
+  readonly repository?: { readonly type: string; readonly url: string; readonly directory?: string }
   readonly dependencies?: Readonly<Record<string, string>>
   readonly [field: string]: unknown
 }
