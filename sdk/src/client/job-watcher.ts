@@ -109,7 +109,7 @@ export class JobWatcher {
     this.#poll.remove(job.id)
   }
 
-  /** Reads the states of jobs without waiting, in the order of `jobIds` (at most 1,000), with the ends of all that have ended. */
+  /** Reads the states of jobs without waiting, in the order of `jobIds` (at most 1,000), with the ends of those that have ended, as far as they could be read. */
   async readStatuses(
     jobIds: string[],
     signal?: AbortSignal,
@@ -122,8 +122,13 @@ export class JobWatcher {
       if (left.length === 0 || left.length >= before) return statuses
       before = left.length
       const ids = left.map((index) => jobIds[index] ?? '')
-      for (const [at, status] of (await this.#askStatuses(ids, signal, deadlineMs)).entries()) {
-        statuses[left[at] ?? -1] = status
+      try {
+        const more = await this.#askStatuses(ids, signal, deadlineMs)
+        for (const [at, status] of more.entries()) statuses[left[at] ?? -1] = status
+      } catch (error) {
+        // What was read is kept: read anew each time, many large results might never be read whole.
+        if (isPassing(error)) return statuses
+        throw error
       }
     }
   }

@@ -53,6 +53,18 @@ describe('waiting for all', () => {
     expect(performance.now() - beforeMs).toBeLessThan(3_000)
   })
 
+  test('keeps what was read of large results, though the rest cannot be read now', async () => {
+    await using it = await setUp(3)
+    for (const { id } of it.jobs) it.scheduler.end(id, succeeded())
+    it.scheduler.pushes = false
+    it.scheduler.endsPerAnswer = 1
+    it.scheduler.refusals = [undefined, { code: 14, reason: 'DATABASE_UNAVAILABLE' }]
+    const first = await it.offstage.waitAll(it.jobs, { timeoutMs: 0 })
+    expect(ids(first.finished)).toEqual(['job-1'])
+    const second = await it.offstage.waitAll(it.jobs, { timeoutMs: 0 })
+    expect(second.satisfied).toBe(true)
+  })
+
   test('of none is satisfied', async () => {
     await using it = await setUp(0)
     expect(await it.offstage.waitAll([])).toMatchObject({ satisfied: true })

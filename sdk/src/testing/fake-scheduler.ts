@@ -65,6 +65,8 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
   counts: JobCount[] = []
   readonly counted: CountJobsRequest[] = []
   executors: Executor[] = []
+  /** How many ends one answer of WaitJobs has room for. */
+  endsPerAnswer = Number.POSITIVE_INFINITY
   /** Calls are taken, and never answered. */
   holdsAnswers = false
   readonly #server = new Server()
@@ -178,12 +180,14 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
 
   #waitJobs(request: WaitJobsRequest): WaitJobsResponse {
     this.waits.push(request)
+    let room = this.endsPerAnswer
     const statuses = request.jobIds.map((jobId) => {
       const { state, completion } = this.jobs.get(jobId) ?? {
         state: 0 as const,
         completion: undefined,
       }
-      return { jobId, state, completion }
+      if (completion !== undefined) room -= 1
+      return { jobId, state, completion: room < 0 ? undefined : completion }
     })
     return { statuses, satisfied: statuses.every(({ completion }) => completion !== undefined) }
   }
