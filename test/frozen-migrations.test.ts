@@ -12,6 +12,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0004-acts.sql': '7fa8a769f58e31b6b66c7c61c7a9f3ec54f5df7ea11c1930503600cef4d34d3e',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
+  'storage/0003-open-of-owner.sql':
+    '697b1a6ff8029fe3d4acc2af9a11343207a6d8cfcfdbb2edc74143372cd6fc07',
 }
 
 const SERVICES = ['scheduler', 'storage']

@@ -72,6 +72,12 @@ export const storageFields = {
   ownerValuesMax: variable('OFFSTAGE_STORAGE_OWNER_VALUES', positiveInteger.default(100_000), {
     description: 'values and reserved addresses one owner may hold in a namespace',
   }),
+  ownerScopesMax: variable('OFFSTAGE_STORAGE_OWNER_SCOPES', positiveInteger.default(10_000), {
+    description: 'scopes one owner may have open',
+  }),
+  ownerUploadsMax: variable('OFFSTAGE_STORAGE_OWNER_UPLOADS', positiveInteger.default(1_000), {
+    description: 'uploads one owner may have begun and not finished',
+  }),
   namespaceBytesMax: variable('OFFSTAGE_STORAGE_NAMESPACE_QUOTA', bytes.default(KIB * GIB), {
     description: 'bytes all owners of a namespace may hold',
   }),

@@ -108,6 +108,32 @@ test("an owner's values, and a namespace's bytes, are bounded", async () => {
   await bob.put(randomBytes(200), { namespace })
 })
 
+test('scopes and uploads that an owner has open are bounded, in all namespaces together, until they end', async () => {
+  await using storage = await ground.start({ ownerScopesMax: 2, ownerUploadsMax: 2 })
+  const [cid, dan] = [storage.client('cid'), storage.client('dan')]
+  const over = (quota: string) => ({
+    ...{ reason: 'QUOTA_EXCEEDED', code: status.RESOURCE_EXHAUSTED, metadata: { quota } },
+  })
+  const { scope } = await cid.openScope({ namespace: 'one', requestId: 'first' })
+  await cid.openScope({ namespace: 'two' })
+  const scopes = over('2 open scopes for an owner')
+  expect(await refusalOf(cid.openScope({ namespace: 'three' }))).toMatchObject(scopes)
+  // What is there already is told again.
+  const again = await cid.openScope({ namespace: 'one', requestId: 'first' })
+  expect(again.scope).toBe(scope)
+  await dan.openScope({ namespace: 'one' })
+  await cid.closeScope(scope)
+  await cid.openScope({ namespace: 'three' })
+
+  const uploadId = await cid.startUpload({ namespace: 'one' })
+  await cid.startUpload({ namespace: 'two' })
+  const uploads = over('2 unfinished uploads for an owner')
+  expect(await refusalOf(cid.startUpload({ namespace: 'three' }))).toMatchObject(uploads)
+  await dan.startUpload({ namespace: 'one' })
+  await cid.put(Buffer.from('done'), { uploadId })
+  await cid.startUpload({ namespace: 'three' })
+})
+
 test('what is counted is what is there, whatever happened to it', async () => {
   await using storage = await ground.start()
   const ann = storage.client('ann')

@@ -130,7 +130,7 @@ export interface ScopeStore {
     displayName: string
     leaseMs: number
     requestId?: string | undefined
-  }): Promise<{ id: ScopeId; leaseMs: number }>
+  }): Promise<{ id: ScopeId; leaseMs: number } | WriteFault>
   find(id: ScopeId): Promise<Scope | undefined>
   /** The new end; undefined when it has ended. */
   keepAlive(id: ScopeId): Promise<Date | undefined>

@@ -102,7 +102,7 @@ export function noRoom(bytes: number): Refusal {
 export function overQuota(quota: string): Refusal {
   return new Refusal({
     reason: 'QUOTA_EXCEEDED',
-    message: `this would pass the quota of ${quota}; delete values, or close scopes, first`,
+    message: `this would pass the quota of ${quota}; delete values, close scopes or finish uploads first`,
     metadata: { quota },
   })
 }

@@ -28,6 +28,12 @@ export interface Quotas {
   readonly namespaceBytesMax: number
 }
 
+/** What one owner may have open, in all namespaces; opened at the same moment, more may come to be by as many. Over it: QUOTA_EXCEEDED. */
+export interface OpenLimits {
+  readonly ownerScopesMax: number
+  readonly ownerUploadsMax: number
+}
+
 /** What an owner and its namespace hold. */
 export interface Usage {
   readonly ownerBytes: number

@@ -3,7 +3,7 @@ import type { Namespace, ScopeId } from '../domain/identifier.ts'
 import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
 import { newScopeId } from '../new-ids.ts'
 import type { StorageParts } from '../ports.ts'
-import { scopeNotFound } from '../refusals.ts'
+import { refusalFromWrite, scopeNotFound } from '../refusals.ts'
 import { type Caller, noteAct } from '../values/note-act.ts'
 import { enteredNamespace } from '../values/place.ts'
 
@@ -25,7 +25,9 @@ export async function openScope(
   const namespace = enteredNamespace(actor, request.namespace)
   const { displayName, leaseMs = SCOPE_LEASE_MS_DEFAULT, requestId } = request
   const scope = { id: newScopeId(), namespace, owner: actor.user, displayName, leaseMs, requestId }
-  return await storage.scopes.open(scope)
+  const opened = await storage.scopes.open(scope)
+  if ('kind' in opened) throw refusalFromWrite(opened, {})
+  return opened
 }
 
 /** Renews the lease; resolves to its new end. */

@@ -27,7 +27,7 @@ beforeAll(async () => {
   database = resources.use(await openPostgres({ url, poolSize: 4 }))
   await migrateStorage(database)
   values = createValueStore(database, quotas)
-  scopes = createScopeStore(database)
+  scopes = createScopeStore(database, 1e9)
   sweeps = createSweepStore(database)
 })
 afterAll(() => resources.disposeAsync())

@@ -1,6 +1,7 @@
-import type { Database } from '@offstage/kit/database'
+import type { Database, Queryable } from '@offstage/kit/database'
 import type { ScopeId } from '../domain/identifier.ts'
 import type { GoneValue, Scope, ScopeStore } from '../ports.ts'
+import { Fault, orFault } from './fault.ts'
 import { type Once, once } from './once.ts'
 
 const LIVES = 'close_time IS NULL AND expire_time > clock_timestamp()'
@@ -24,6 +25,13 @@ const OPEN: Once = {
       ON CONFLICT (namespace, owner, request_id) WHERE request_id IS NOT NULL DO NOTHING
       RETURNING id, lease_ms`,
   },
+}
+
+/** As many as are too many suffice. */
+const COUNT_OPEN = {
+  name: 'storage_count_open_scopes',
+  text: `SELECT count(*)::int AS count FROM (
+      SELECT FROM offstage_storage.scopes WHERE owner = $1 AND ${LIVES} LIMIT $2::bigint + 1) AS counted`,
 }
 
 const FIND = {
@@ -70,13 +78,14 @@ const DELETE_VALUES = {
     RETURNING address, namespace`,
 }
 
-export function createScopeStore(database: Database): ScopeStore {
+export function createScopeStore(database: Database, ownerScopesMax: number): ScopeStore {
   return {
     open({ id, namespace, owner, displayName, leaseMs, requestId }) {
-      return database.transaction(async (tx) => {
+      return orFault(database, async (tx) => {
         const request = [namespace, owner, requestId] as const
         const given = [id, displayName, leaseMs]
         const row = await once<{ id: ScopeId; lease_ms: number }>(tx, OPEN, request, given)
+        if (row.id === id) await keepLimit(tx, owner, ownerScopesMax)
         return { id: row.id, leaseMs: row.lease_ms }
       })
     },
@@ -93,4 +102,11 @@ export function createScopeStore(database: Database): ScopeStore {
     deleteValues: async (id, limit) =>
       (await database.query<GoneValue>(DELETE_VALUES, [id, limit])).rows,
   }
+}
+
+/** After the new one was made: it counts. */
+async function keepLimit(tx: Queryable, owner: string, max: number): Promise<void> {
+  const { rows } = await tx.query<{ count: number }>(COUNT_OPEN, [owner, max])
+  if ((rows[0]?.count ?? 0) <= max) return
+  throw new Fault({ kind: 'over-quota', quota: `${max} open scopes for an owner` })
 }

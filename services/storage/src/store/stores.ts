@@ -1,5 +1,5 @@
 import type { Database } from '@offstage/kit/database'
-import type { Quotas } from '../domain/limits.ts'
+import type { OpenLimits, Quotas } from '../domain/limits.ts'
 import type {
   ActStore,
   ClockStore,
@@ -28,11 +28,11 @@ export interface StorageStores {
   readonly acts: ActStore
 }
 
-export function createStores(database: Database, quotas: Quotas): StorageStores {
+export function createStores(database: Database, limits: Quotas & OpenLimits): StorageStores {
   return {
-    values: createValueStore(database, quotas),
-    scopes: createScopeStore(database),
-    uploads: createUploadStore(database),
+    values: createValueStore(database, limits),
+    scopes: createScopeStore(database, limits.ownerScopesMax),
+    uploads: createUploadStore(database, limits.ownerUploadsMax),
     writers: createWriterStore(database),
     sweeps: createSweepStore(database),
     clock: createClockStore(database),

@@ -10,8 +10,10 @@ const START = {
   text: `INSERT INTO offstage_storage.uploads
       (id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
        idle_ms, expire_time)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-      offstage_storage.held_blob($10, $12), $11, now() + $11::bigint * interval '1 millisecond')
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9,
+      offstage_storage.held_blob($10, $12), $11, now() + $11::bigint * interval '1 millisecond'
+    WHERE $13 > (SELECT count(*) FROM (
+      SELECT FROM offstage_storage.uploads WHERE owner = $3 AND expire_time > now() LIMIT $13) AS counted)
     RETURNING expire_time`,
 }
 
@@ -80,16 +82,19 @@ interface UploadRow {
   expire_time: Date
 }
 
-export function createUploadStore(database: Database): UploadStore {
+export function createUploadStore(database: Database, ownerUploadsMax: number): UploadStore {
   return {
     async start({ id, namespace, owner, header, blobId, idleMsMax }) {
       const { address, scope, timeToLiveMs, contentType, sha256, size } = header
       const wanted = [address, scope, timeToLiveMs, contentType, sha256, size]
-      const values = [id, namespace, owner, ...wanted, blobId, idleMsMax, writerIdOf(blobId)]
+      const given = [id, namespace, owner, ...wanted, blobId, idleMsMax, writerIdOf(blobId)]
       try {
-        const { rows } = await database.query<{ expire_time: Date }>(START, values)
-        if (rows[0] === undefined) throw new Error(`upload ${id} was not stored`)
-        return rows[0].expire_time
+        const { rows } = await database.query<{ expire_time: Date }>(START, [
+          ...given,
+          ownerUploadsMax,
+        ])
+        const quota = `${ownerUploadsMax} unfinished uploads for an owner`
+        return rows[0]?.expire_time ?? { kind: 'over-quota', quota }
       } catch (error) {
         if (isWriterLost(error)) return { kind: 'writer-lost' }
         throw error

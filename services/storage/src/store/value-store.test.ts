@@ -61,7 +61,7 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
     database = resources.use(await open(resources))
     await migrateStorage(database)
     values = createValueStore(database, quotas)
-    scopes = createScopeStore(database)
+    scopes = createScopeStore(database, 1e9)
     sweeps = createSweepStore(database)
   })
   beforeEach(async () => {

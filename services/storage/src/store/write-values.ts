@@ -4,11 +4,11 @@ import type { ScopeId } from '../domain/identifier.ts'
 import { type Quotas, quotaPassed, TIME_TO_LIVE_MS_DEFAULT } from '../domain/limits.ts'
 import type { PutCommand, ReserveCommand, WriteFault } from '../domain/put.ts'
 import type { StoredValue, TempValue } from '../domain/temp-value.ts'
+import { Fault, orFault } from './fault.ts'
 import { memoryOf, remembering } from './finished-puts.ts'
 import { type Once, once } from './once.ts'
 import { readUsage } from './read-values.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
-import { isWriterLost } from './writer-store.ts'
 
 /** Until the transaction ends the scope's closing waits; then it sees the new row. */
 const HOLD_SCOPE = {
@@ -78,15 +78,6 @@ const REPLACE_REMEMBERED = remembering(REPLACE, 11)
 const END_UPLOAD = {
   name: 'storage_end_upload',
   text: 'DELETE FROM offstage_storage.uploads WHERE id = $1 AND writer = $2',
-}
-
-/** Takes the transaction back; never leaves this module. */
-class Fault extends Error {
-  readonly fault: WriteFault
-  constructor(fault: WriteFault) {
-    super(fault.kind)
-    this.fault = fault
-  }
 }
 
 export function reserveAddress(
@@ -187,19 +178,6 @@ async function keepQuotas(
 ): Promise<void> {
   const quota = quotaPassed(await readUsage(tx, namespace, owner), quotas)
   if (quota !== undefined) throw new Fault({ kind: 'over-quota', quota })
-}
-
-async function orFault<T>(
-  database: Database,
-  work: (tx: Queryable) => Promise<T>,
-): Promise<T | WriteFault> {
-  try {
-    return await database.transaction(work)
-  } catch (error) {
-    if (error instanceof Fault) return error.fault
-    if (isWriterLost(error)) return { kind: 'writer-lost' }
-    throw error
-  }
 }
 
 function only<Row>(rows: readonly Row[]): Row {

@@ -71,7 +71,7 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
 
   test('an upload is not started once the writer of its blob was retired', async () => {
     const start = (writerId: string) =>
-      createUploadStore(database).start({
+      createUploadStore(database, 1e9).start({
         ...{ id: newUploadId(), namespace, owner, blobId: newBlobId(writerId), idleMsMax: HOUR_MS },
         header: {
           ...{ namespace, owner, contentType: '', address: undefined, scope: undefined },

@@ -55,7 +55,7 @@ test('due times that a clock has left behind come back to what they can be at mo
   await ann.put(Buffer.from('x'), { timeToLive: { seconds: 3_600n, nanos: 0 } })
   await ann.openScope({ lease: { seconds: 60n, nanos: 0 } })
   const id = (await ann.startUpload()) as UploadId
-  await createUploadStore(ground.database).acquire(id, 'w', 6_000)
+  await createUploadStore(ground.database, 1e9).acquire(id, 'w', 6_000)
   await putClockBack('2 hours')
   const withinLimits = async () =>
     (await dueInMs()).every((ms, i) => ms !== null && ms <= (limits[i] ?? 0))
@@ -106,7 +106,7 @@ test('a claim of a dead reader, and the lease of a dead writer, lapse within the
   const id = (await ann.startUpload()) as UploadId
   const quotas = { ownerBytesMax: 1e12, ownerValuesMax: 1e9, namespaceBytesMax: 1e12 }
   const values = createValueStore(ground.database, quotas)
-  const uploads = createUploadStore(ground.database)
+  const uploads = createUploadStore(ground.database, 1e9)
   const leaseMs = 200
   expect((await values.claim(address, 'dead', leaseMs)).kind).toBe('claimed')
   expect(await uploads.acquire(id, 'dead', leaseMs)).toBe(true)

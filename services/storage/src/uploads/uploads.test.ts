@@ -207,7 +207,7 @@ test('a writer that sends nothing is told when its upload has ended, which stays
 })
 
 test('only headway puts off the end of an upload', async () => {
-  const store = createUploadStore(ground.database)
+  const store = createUploadStore(ground.database, 1e9)
   const id = (await ann.startUpload()) as UploadId
   const endsIn = async (text: string) => {
     const [row] = await ground.run(

@@ -2864,7 +2864,7 @@ export const StorageServiceService = {
     responseSerialize: (value: ListValuesResponse): Buffer => Buffer.from(ListValuesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListValuesResponse => ListValuesResponse.decode(value),
   },
-  /** Begins an upload that can be interrupted and resumed. */
+  /** Begins an upload that can be interrupted and resumed. QUOTA_EXCEEDED when its owner has too many that are not finished. */
   startUpload: {
     path: "/offstage.storage.v1.StorageService/StartUpload" as const,
     requestStream: false as const,
@@ -2884,7 +2884,10 @@ export const StorageServiceService = {
     responseSerialize: (value: GetUploadResponse): Buffer => Buffer.from(GetUploadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUploadResponse => GetUploadResponse.decode(value),
   },
-  /** Opens a scope: values put into it live until it is closed or its lease runs out (row S2). */
+  /**
+   * Opens a scope: values put into it live until it is closed or its lease runs out (row S2). QUOTA_EXCEEDED when the caller has
+   * too many open.
+   */
   openScope: {
     path: "/offstage.storage.v1.StorageService/OpenScope" as const,
     requestStream: false as const,
@@ -2944,11 +2947,14 @@ export interface StorageServiceServer extends UntypedServiceImplementation {
   deleteValue: handleUnaryCall<DeleteValueRequest, DeleteValueResponse>;
   /** Lists values, newest first. */
   listValues: handleUnaryCall<ListValuesRequest, ListValuesResponse>;
-  /** Begins an upload that can be interrupted and resumed. */
+  /** Begins an upload that can be interrupted and resumed. QUOTA_EXCEEDED when its owner has too many that are not finished. */
   startUpload: handleUnaryCall<StartUploadRequest, StartUploadResponse>;
   /** Tells how far an upload has come. */
   getUpload: handleUnaryCall<GetUploadRequest, GetUploadResponse>;
-  /** Opens a scope: values put into it live until it is closed or its lease runs out (row S2). */
+  /**
+   * Opens a scope: values put into it live until it is closed or its lease runs out (row S2). QUOTA_EXCEEDED when the caller has
+   * too many open.
+   */
   openScope: handleUnaryCall<OpenScopeRequest, OpenScopeResponse>;
   /** Renews a scope's lease. SCOPE_NOT_FOUND when it has run out. */
   keepScopeAlive: handleUnaryCall<KeepScopeAliveRequest, KeepScopeAliveResponse>;
@@ -3080,7 +3086,7 @@ export interface StorageServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListValuesResponse) => void,
   ): ClientUnaryCall;
-  /** Begins an upload that can be interrupted and resumed. */
+  /** Begins an upload that can be interrupted and resumed. QUOTA_EXCEEDED when its owner has too many that are not finished. */
   startUpload(
     request: StartUploadRequest,
     callback: (error: ServiceError | null, response: StartUploadResponse) => void,
@@ -3112,7 +3118,10 @@ export interface StorageServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUploadResponse) => void,
   ): ClientUnaryCall;
-  /** Opens a scope: values put into it live until it is closed or its lease runs out (row S2). */
+  /**
+   * Opens a scope: values put into it live until it is closed or its lease runs out (row S2). QUOTA_EXCEEDED when the caller has
+   * too many open.
+   */
   openScope(
     request: OpenScopeRequest,
     callback: (error: ServiceError | null, response: OpenScopeResponse) => void,
