@@ -9,7 +9,8 @@
  *  1. A missing server is never fatal: `connectNats` resolves disconnected and goes on trying.
  *  2. `connected` is told only after the server has confirmed all subscriptions.
  *  3. What is published while disconnected is dropped and counted, never kept: a late hint is noise.
- *  4. At most UNCONFIRMED_BYTES_MAX bytes are on their way; beyond that messages are dropped.
+ *  4. Why a server that was lost does not take us back is reported, if trying again does not mend it: the library keeps that to itself.
+ *  5. At most UNCONFIRMED_BYTES_MAX bytes are on their way; beyond that messages are dropped.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import {
@@ -21,6 +22,7 @@ import { createBackoff } from './backoff.ts'
 import type { Bus, BusMessage, BusStatus } from './bus.ts'
 import { createMessage } from './message.ts'
 import { checkVersion, dialNats, isRefusal } from './nats-connection.ts'
+import { NatsInquiry } from './nats-inquiry.ts'
 import type { NatsFiles } from './nats-security.ts'
 import { checkPattern } from './pattern.ts'
 import { createStatus } from './status.ts'
@@ -79,6 +81,11 @@ class NatsBus implements Bus {
   #supervised: Promise<void> = Promise.resolve()
   #unconfirmedBytes = 0
   #confirming = false
+  readonly #inquiry = new NatsInquiry(
+    () => this.#dial(),
+    (error) => this.#report(error),
+    RECONNECT_DELAY_MS_MAX,
+  )
 
   constructor(options: NatsBusOptions) {
     this.#options = options
@@ -155,6 +162,7 @@ class NatsBus implements Bus {
     link?.gone.abort()
     await link?.connection.close()
     await this.#supervised
+    await this.#inquiry.ended()
     this.#subscribers.clear()
   }
 
@@ -202,7 +210,10 @@ class NatsBus implements Bus {
     onReady()
     for await (const change of changes) {
       if (change.type === 'disconnect') this.#status.set('disconnected')
-      if (change.type === 'reconnecting') this.#reconnectDelayMs = this.#backoff.nextMs()
+      if (change.type === 'reconnecting') {
+        this.#reconnectDelayMs = this.#backoff.nextMs()
+        this.#inquiry.begin()
+      }
       if (change.type === 'reconnect') await this.#welcome(link)
       if (change.type === 'error') this.#report(change.error)
     }
@@ -226,6 +237,7 @@ class NatsBus implements Bus {
     this.#backoff.reset()
     this.#reconnectDelayMs = 0
     this.#unconfirmedBytes = 0
+    this.#inquiry.forget()
     this.#status.set('connected')
   }
 

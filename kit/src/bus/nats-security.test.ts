@@ -6,6 +6,7 @@ import {
   type PemFolder,
   startNats,
   type TestNats,
+  until,
 } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ConfigError, readConfig } from '../config/mod.ts'
@@ -175,3 +176,51 @@ function jwt(
   const signed = `${head}.${part({ ...claims, nats: { ...nats, version: 2 } })}`
   return `${signed}.${part(issuer.sign(Buffer.from(signed)))}`
 }
+
+/** A bus to a server that is lost and comes back, and what it reports. */
+async function connected(nats: TestNats, env: Record<string, string>, natsUrl = nats.url) {
+  const told: string[] = []
+  const onError = (error: unknown) => told.push(String(error))
+  const config = { ...readConfig(natsFields, env), natsUrl }
+  const bus = await openConfiguredNats(config, { name: 'test', onError })
+  expect(bus.status).toBe('connected')
+  const backAgain = async () => {
+    await nats.stop()
+    await until(() => bus.status === 'disconnected')
+    await nats.start()
+  }
+  return { bus, told, backAgain, [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose]() }
+}
+
+test('why a server that came back is not taken is reported, once, and it is taken when that is mended', async () => {
+  const place = { hosts: [], addresses: ['127.0.0.1'] }
+  await using nats = await secureNats(place)
+  const mutual = {
+    OFFSTAGE_NATS_CA: files.ca,
+    OFFSTAGE_NATS_CERT: files.cert,
+    OFFSTAGE_NATS_KEY: files.key,
+  }
+  await using it = await connected(nats, mutual)
+  const other = await stranger.issue(place)
+  await folder.write({ serverCert: other.cert, serverKey: other.key })
+  await it.backAgain()
+  await until(() => it.told.length > 0, { timeoutMs: 20_000, what: 'a report' })
+  expect(it.told.join()).toMatch(/certificate/)
+  const own = await authority.issue(place)
+  await folder.write({ serverCert: own.cert, serverKey: own.key })
+  await nats.stop()
+  await nats.start()
+  await until(() => it.bus.status === 'connected', { timeoutMs: 20_000, what: 'a connection' })
+  expect(it.told).toHaveLength(1)
+}, 60_000)
+
+test('that a login is not taken any more is reported', async () => {
+  await using nats = await startNats({ user: 'offstage', password: 'right' })
+  const { password } = await folder.write({ password: 'right' })
+  const env = { OFFSTAGE_NATS_PASSWORD_FILE: password }
+  await using it = await connected(nats, env, nats.url.replace('//', '//offstage@'))
+  await folder.write({ password: 'wrong' })
+  await it.backAgain()
+  await until(() => /authorization/i.test(it.told.join()), { timeoutMs: 20_000, what: 'a report' })
+  expect(it.told.join()).not.toMatch(/right|wrong/)
+}, 60_000)
