@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { Offstage } from '@offstage/sdk'
+import { expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { allBlocksOf, blocksOf } from '../../docs/code-blocks.ts'
 import { faultsIn } from './check.ts'
@@ -97,6 +98,24 @@ test('the client of the guide is a pod that the overlay local knows', async () =
   const accounts = (await render(folderOf('local'))).filter(({ kind }) => kind === 'ServiceAccount')
   expect(accounts.map((each) => each.metadata.name)).toContain(spec.serviceAccountName)
   expect(spec.volumes?.[0]?.projected?.sources[0]?.serviceAccountToken?.audience).toBe('offstage')
+})
+
+test('the SDK takes the environment of that pod', async () => {
+  const { spec } = (await blockWith('yaml', 'kind: Pod')) as { spec: Pod }
+  const folder = mkdtempSync(join(tmpdir(), 'offstage-token-'))
+  write(folder, 'token', 'a.b.c')
+  for (const { name, value } of spec.containers[0]?.env ?? []) {
+    vi.stubEnv(name, name === 'OFFSTAGE_TOKEN_FILE' ? join(folder, 'token') : value)
+  }
+  try {
+    await using client = Offstage.dial()
+    expect(client).toBeInstanceOf(Offstage)
+    vi.stubEnv('OFFSTAGE_TLS', undefined)
+    expect(() => Offstage.dial()).toThrow('OFFSTAGE_TLS=off')
+  } finally {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true })
+  }
 })
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the guide has
