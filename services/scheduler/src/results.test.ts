@@ -133,3 +133,24 @@ test('of an error as much is kept as its limits have room for', async () => {
     reason: 'R'.repeat(200),
   })
 })
+
+test('of two results of an attempt the first is recorded, and told to whoever waits', async () => {
+  const waiting = it.jobs.start({ method: 'test.job' }, { waitMs: 10_000 })
+  const { jobId = '' } = (await executor.assigned(executor.assignments.length + 1)).at(-1) ?? {}
+  const first = inline('"first"')
+  const both = [first, inline('"second"')]
+  executor.say({
+    results: both.map((value) => ({ jobId, attempt: 1, outcome: { $case: 'succeeded', value } })),
+  })
+  expect((await waiting).completion?.result).toEqual(first)
+  expect((await it.jobs.get(jobId)).completion?.result).toEqual(first)
+})
+
+test('a cancel that nobody asked for is none, and fails the attempt', async () => {
+  const job = await ended({ outcome: { $case: 'canceled', value: 'so I say' }, neverStarted: true })
+  expect(job).toMatchObject({
+    state: JobState.JOB_STATE_FAILED,
+    completion: { cancelOutcome: 0, error: { reason: 'RESULT_REFUSED', retryable: false } },
+    attempts: [{ attempt: 1, outcome: JobState.JOB_STATE_FAILED }],
+  })
+})

@@ -92,6 +92,31 @@ test('a result of an attempt that is not this one is fenced without a statement'
   expect((await it.sent()).fenced).toEqual(['a', 'nobody'])
 })
 
+test('of what is said of an end while it is recorded only the first is recorded and answered', async () => {
+  const commit = Promise.withResolvers<void>()
+  const seen: string[] = []
+  const it = setup({
+    async succeed(items) {
+      await commit.promise
+      seen.push(...items.map(({ jobId, result }) => `${jobId} ${result}`))
+      return recordAll(items)
+    },
+  })
+  const word = (text: string): AttemptResult => {
+    const result = { inline: Buffer.from(text), type: '' }
+    return { ...succeeded('a'), outcome: { kind: 'succeeded', result } }
+  }
+  const said = [[word('1'), word('2')], [word('3')], [failed('a')]].map((results) =>
+    it.ends.record(it.attachment, results),
+  )
+  commit.resolve()
+  await Promise.all(said)
+  expect(seen).toEqual(['a 1'])
+  expect(await it.sent()).toEqual({ acknowledged: ['a'], fenced: [] })
+  await it.ends.record(it.attachment, [word('4')])
+  expect((await it.sent()).fenced).toEqual(['a'])
+})
+
 test('results of one turn share a statement, whichever executor they come from', async () => {
   const batches: number[] = []
   const succeed = async (items: readonly AttemptSuccess[]) => {

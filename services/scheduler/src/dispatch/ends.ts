@@ -6,6 +6,8 @@
  *  2. A result that meets a database that is away is kept and tried again until the attachment is gone; then the executor, which
  *     has not been acknowledged, sends it again on its next stream. Credits bound how many can wait (guarantee 6).
  *  3. A result the database refuses ends its own job as failed, and holds up no other.
+ *  4. Of an attempt's end the first word counts: what is said of it while that is being recorded is dropped, so nobody is told
+ *     another result than the one that was recorded.
  */
 
 import { sqlStateOf } from '@offstage/kit/database'
@@ -72,6 +74,9 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
     },
   })
 
+  /** Whose end is being recorded. */
+  const ending = new Set<RunningJob>()
+
   const settle = (attachment: Attachment, pending: readonly Pending[], ended: Ended) => {
     const done: ChangedJob[] = []
     for (const [index, { key, job: ran }] of pending.entries()) {
@@ -118,14 +123,21 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
           attachment.fence(given)
           continue
         }
+        if (ending.has(job)) continue
+        ending.add(job)
         const result = checkedResult(job, given)
         if (isPlain(result)) plain.push(plainSuccess(attachment, job, result))
         else rest.push(attemptEnd(attachment, job, result))
       }
-      await Promise.all([
-        recordAll(attachment, plain, successes.add),
-        recordAll(attachment, rest, others.add),
-      ])
+      try {
+        await Promise.all([
+          recordAll(attachment, plain, successes.add),
+          recordAll(attachment, rest, others.add),
+        ])
+      } finally {
+        for (const { job } of plain) ending.delete(job)
+        for (const { job } of rest) ending.delete(job)
+      }
     },
     async requeue(attempts) {
       if (attempts.length === 0) return

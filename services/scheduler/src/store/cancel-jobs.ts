@@ -97,11 +97,13 @@ function canceledFromRow(row: CanceledRow): CanceledJob {
   }
 }
 
+/** No more than the grace that was given, though the clock was put back since. */
 const OPEN = {
   name: 'open_cancels',
   text: `
     SELECT j.id, j.attachment_id, j.attempt, coalesce(j.cancel_reason, '') AS reason,
-      greatest(0, extract(epoch FROM j.cancel_deadline - now())::float8 * 1000 - $2::float8) AS grace_ms
+      greatest(0, extract(epoch FROM j.cancel_deadline - greatest(now(), j.cancel_time))::float8 * 1000 - $2::float8)
+        AS grace_ms
     FROM offstage.jobs j
     WHERE ${leaving('cancelRunning', 'j.state')} AND j.cancel_time IS NOT NULL
       AND j.attachment_id = ANY ($1::uuid[])`,

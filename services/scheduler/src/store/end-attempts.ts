@@ -11,7 +11,7 @@ import type { Completion } from '../domain/job.ts'
 import { JobState, leaving, TRANSITIONS, type Transition } from '../domain/job-state.ts'
 import { additionalToJson } from './additional-result-codec.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
-import { errorToJson } from './job-error-codec.ts'
+import { errorInSql, errorToJson } from './job-error-codec.ts'
 import { type ChangedRow, changedFromRow } from './job-rows.ts'
 
 /**
@@ -86,31 +86,39 @@ const ENDS = `
         AS u(id, attachment_id, attempt, state, result, result_address, result_type, result_sha256,
           additional_result, error, backoff_ms, never_started)`
 
-/** Any other end. A retry of a job that is to be canceled ends as canceled instead. */
+const UNASKED = `u.state = ${JobState.canceled} AND j.cancel_time IS NULL`
+const UNASKED_BRIEF = "'The executor said that the job was canceled, but nobody had canceled it.'"
+
+/**
+ * Any other end. A retry of a job that is to be canceled ends as canceled instead, and nothing else does: a word of a cancel
+ * that nobody asked for is a fault of the executor.
+ */
 const END = {
   name: 'end_attempts',
   text: keepingAttempts({
     ctes: `ending AS (${heldAttempts(ENDS, 'fail', END_COLUMNS)}
     )`,
     from: 'u',
-    errorBrief: "u.error->>'brief'",
+    errorBrief: "j.error->>'brief'",
     retries: true,
     update: `
     UPDATE offstage.jobs j
     SET revision = j.revision + 1, attachment_id = NULL,
       state = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NOT NULL
-        THEN ${JobState.canceled} ELSE u.state END,
+        THEN ${JobState.canceled} WHEN ${UNASKED} THEN ${JobState.failed} ELSE u.state END,
       cancel_outcome = CASE
         WHEN j.cancel_time IS NULL THEN ${CancelOutcome.unknown}
         WHEN u.never_started THEN ${CancelOutcome.neverStarted}
         WHEN u.state IN (${JobState.scheduled}, ${JobState.canceled}) THEN ${CancelOutcome.stopped}
         ELSE ${CancelOutcome.finishedAnyway} END,
-      failures = j.failures + CASE WHEN u.state IN (${JobState.scheduled}, ${JobState.failed}) THEN 1 ELSE 0 END,
+      failures = j.failures
+        + CASE WHEN u.state IN (${JobState.scheduled}, ${JobState.failed}) OR ${UNASKED} THEN 1 ELSE 0 END,
       finish_time = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NULL THEN NULL ELSE now() END,
       due_time = CASE WHEN u.state = ${JobState.scheduled}
         THEN now() + u.backoff_ms * interval '1 ms' ELSE j.due_time END,
       result = u.result, result_address = u.result_address, result_type = u.result_type,
-      result_sha256 = u.result_sha256, additional_result = u.additional_result, error = u.error
+      result_sha256 = u.result_sha256, additional_result = u.additional_result,
+      error = CASE WHEN ${UNASKED} THEN ${errorInSql(UNASKED_BRIEF, 'RESULT_REFUSED')} ELSE u.error END
     FROM ending u WHERE j.id = u.id`,
   }),
 }

@@ -53,6 +53,17 @@ const FORCE_CANCELED = {
   }),
 }
 
+/** A cancel that lies ahead: the clock was put back since, and its time begins anew (guarantee 7). */
+const BRING_BACK_CANCELS = {
+  name: 'bring_back_cancels',
+  text: `
+    UPDATE offstage.jobs SET cancel_time = now(), cancel_deadline = now() + (cancel_deadline - cancel_time)
+    WHERE id IN (
+      SELECT j.id FROM offstage.jobs j
+      WHERE ${leaving('cancelRunning', 'j.state')} AND j.cancel_time IS NOT NULL AND j.cancel_time > now()
+      LIMIT $1::int FOR NO KEY UPDATE SKIP LOCKED)`,
+}
+
 const run = async (database: Queryable, statement: typeof PROMOTE_DUE, values: unknown[]) => {
   const { rows } = await database.query<ChangedRow>(statement, values)
   return rows.map(changedFromRow)
@@ -64,8 +75,10 @@ export const promoteDue = (database: Queryable, limit: number): Promise<ChangedJ
 export const expireQueued = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
   run(database, EXPIRE_QUEUED, [limit])
 
-export const forceCanceled = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
-  run(database, FORCE_CANCELED, [limit])
+export async function forceCanceled(database: Queryable, limit: number): Promise<ChangedJob[]> {
+  await database.query(BRING_BACK_CANCELS, [limit])
+  return run(database, FORCE_CANCELED, [limit])
+}
 
 const KEYS_FREE = {
   name: 'keys_free',

@@ -6,6 +6,7 @@ import {
   AttachRequest,
   type AttachResponse,
   type AttemptRef,
+  type CancelOrder,
   ExecutorServiceClient,
   type Hello,
   type MethodDefinition,
@@ -18,7 +19,7 @@ import { complete, type Draft } from './draft.ts'
 export interface ScriptedExecutor extends AsyncDisposable {
   readonly sessionId: string
   readonly assignments: Assignment[]
-  readonly cancels: { jobId: string; reason: string }[]
+  readonly cancels: CancelOrder[]
   readonly fenced: AttemptRef[]
   readonly acknowledged: AttemptRef[]
   readonly ended: boolean
@@ -72,7 +73,7 @@ export async function attachExecutor(
   metadata.set('offstage-user', options.user ?? 'dev')
   const stream = client.attach(metadata)
   const assignments: Assignment[] = []
-  const cancels: { jobId: string; reason: string }[] = []
+  const cancels: CancelOrder[] = []
   const fenced: AttemptRef[] = []
   const acknowledged: AttemptRef[] = []
   let welcome = false
