@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil rehearse fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -74,6 +74,9 @@ k8s-dry-run: setup kustomize ## Have a real API server look at every overlay (KU
 
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts
+
+rehearse: setup servers ## Rehearse a rolling update, and this release beside the one before (REHEARSE_SECONDS)
+	@REHEARSE_SECONDS=$${REHEARSE_SECONDS:-20} vitest run --project open test/rehearsal
 
 fuzz: setup servers ## A thousand calls of any bytes to each RPC, without and with identity and TLS (FUZZ_CALLS, FUZZ_SEED)
 	@GUARDED=all FUZZ_CALLS=$${FUZZ_CALLS:-1000} vitest run test/fuzz.test.ts

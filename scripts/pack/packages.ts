@@ -16,7 +16,7 @@ export interface PackPlan {
 const CLUSTER = preparedClusterName()
 
 export const PACKAGES: readonly PackPlan[] = [
-  { folder: 'proto', assets: [['offstage'], ['gen/descriptors.binpb']] },
+  { folder: 'proto', assets: [['offstage'], ['keda'], ['gen/descriptors.binpb']] },
   { folder: 'kit' },
   { folder: 'sdk' },
   service('scheduler', [['src/store/migrations', 'dist/store/migrations']]),

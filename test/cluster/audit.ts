@@ -6,6 +6,8 @@ export interface Audit extends AsyncDisposable {
   /** Jobs that ended more than once. */
   endedTwice(): Promise<number>
   states(): Promise<Record<string, number>>
+  /** The `n` of the only row. */
+  count(text: string): Promise<number>
 }
 
 export async function openAudit(url: string): Promise<Audit> {
@@ -19,15 +21,16 @@ export async function openAudit(url: string): Promise<Audit> {
       CREATE TRIGGER note_end AFTER UPDATE ON offstage.jobs FOR EACH ROW
         WHEN (NEW.state >= 5) EXECUTE FUNCTION public.note_end();`,
   })
-  const number = async (text: string) => {
+  const count = async (text: string) => {
     const { rows } = await database.query<{ n: number }>({ name: '', text })
     return rows[0]?.n ?? Number.NaN
   }
   return {
-    ended: () => number('SELECT count(*)::int AS n FROM public.job_ends'),
+    ended: () => count('SELECT count(*)::int AS n FROM public.job_ends'),
     endedTwice: () =>
-      number(`SELECT count(*)::int AS n FROM (
+      count(`SELECT count(*)::int AS n FROM (
         SELECT id FROM public.job_ends GROUP BY id HAVING count(*) > 1) twice`),
+    count,
     async states() {
       const { rows } = await database.query<{ state: number; n: number }>({
         name: '',

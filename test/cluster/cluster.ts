@@ -19,7 +19,8 @@ export interface ClusterOptions {
   readonly jobs: URL
   readonly schedulers: number
   readonly executors: number
-  readonly storage?: boolean
+  /** How many storage services, over one folder; true: one. */
+  readonly storage?: boolean | number
   /** The executors' lease. Default `2s`. */
   readonly lease?: string
   /** What NATS is to ask of its clients. Default: nothing. */
@@ -28,18 +29,24 @@ export interface ClusterOptions {
   envOf?(service: Service, cluster: Pick<Cluster, 'nats' | 'databaseUrl'>): NodeJS.ProcessEnv
   /** What is done to the database before a service sees it. */
   prepareDatabase?(url: string): Promise<void>
+  /** The program of a service to begin with, where it is not that of this checkout. */
+  mainOf?(service: Service): URL | undefined
   /** Added to the environment of every process. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-type Service = 'scheduler' | 'storage' | 'executor'
+export type Service = 'scheduler' | 'storage' | 'executor'
 
 export interface ClusterMember {
   /** The present one. */
   readonly process: SpawnedProcess
   readonly address: string
-  /** Starts it anew on its address, once its process has ended. */
-  restart(): Promise<void>
+  /**
+   * Starts it anew on its address, once its process has ended.
+   *
+   * @param main another version of it from now on
+   */
+  restart(main?: URL): Promise<void>
 }
 
 export interface Cluster extends AsyncDisposable {
@@ -48,6 +55,8 @@ export interface Cluster extends AsyncDisposable {
   readonly nats: TestNats
   readonly schedulers: readonly ClusterMember[]
   readonly executors: readonly ClusterMember[]
+  readonly storages: readonly ClusterMember[]
+  /** A gRPC target of them. */
   readonly storage: string
   /** Every process of ours. */
   readonly members: readonly ClusterMember[]
@@ -76,7 +85,8 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
   const common = { OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info', ...options.env }
   const member = async (service: Service, own: Record<string, string>): Promise<ClusterMember> => {
     const env = { ...own, ...options.envOf?.(service, { nats, databaseUrl }) }
-    const main = new URL(`../../services/${service}/src/main.ts`, import.meta.url)
+    const present = new URL(`../../services/${service}/src/main.ts`, import.meta.url)
+    let main = options.mainOf?.(service) ?? present
     const spawn = async (more: Record<string, string> = {}) => {
       const child = await spawnProcess({
         main,
@@ -94,7 +104,8 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
         return child
       },
       address,
-      async restart() {
+      async restart(next = main) {
+        main = next
         const port = address.slice(address.lastIndexOf(':') + 1)
         child = await spawn({ [`OFFSTAGE_${service.toUpperCase()}_PORT`]: port })
       },
@@ -111,19 +122,18 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     const addresses = schedulers.map(({ address }) => address)
     return `ipv4:${[...addresses.slice(first), ...addresses.slice(0, first)].join(',')}`
   }
-  const storages: ClusterMember[] = []
-  if (options.storage) {
-    const data = await mkdtemp(join(tmpdir(), 'offstage-values-'))
-    stack.defer(() => rm(data, { recursive: true }))
-    const one = await member('storage', {
+  const data = await mkdtemp(join(tmpdir(), 'offstage-values-'))
+  stack.defer(() => rm(data, { recursive: true }))
+  const storages = await members(Number(options.storage ?? 0), () =>
+    member('storage', {
       OFFSTAGE_STORAGE_PORT: '0',
       OFFSTAGE_SCHEDULER: target(),
       OFFSTAGE_STORAGE_DATABASE_URL: databaseUrl,
       OFFSTAGE_STORAGE_DATA_DIR: data,
-    })
-    storages.push(one)
-  }
-  const storage = storages[0]?.address ?? ''
+    }),
+  )
+  const [first, ...others] = storages.map(({ address }) => address)
+  const storage = others.length === 0 ? (first ?? '') : `ipv4:${[first, ...others].join(',')}`
   const { token } = callingAs('executor')
   const executors = await members(options.executors, (index) =>
     member('executor', {
@@ -146,6 +156,7 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     nats,
     schedulers,
     executors,
+    storages,
     storage,
     members: all,
     target,

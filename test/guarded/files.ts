@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 /** What a second run of them would show nothing by. */
 export const OPEN_ONLY: Readonly<Record<string, string>> = {
   'attempt-tokens': 'has identity on by itself',
+  'client-certificates': 'has identity and certificates of its own',
   'frozen-migrations': 'needs no services',
   'identity-start': 'is about how identity is set',
   'mutual-tls': 'has certificates of its own, which it replaces',
