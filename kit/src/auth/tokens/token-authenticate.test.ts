@@ -50,6 +50,26 @@ test('a token is verified once: who comes with it again is known without waiting
   expect(it.authenticate(token)).toBe(actor)
 })
 
+test('who sends one bad token after the other waits for those, and nobody else does', async () => {
+  await using issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile())
+  const authenticate = createTokenAuthenticate({ issuers, log })
+  const [head = '', claims = '', signature = ''] = (await issuer.sign(ann)).split('.')
+  // The keys are known before.
+  await authenticate(withToken(await issuer.sign({ user: 'first' })), 'first')
+  let refused = 0
+  const forged = Array.from({ length: 300 }, (_, n) => {
+    const wrong = `${head}.${claims}.${base64url.encode(String(n).padStart(64, 'x'))}`
+    return Promise.resolve(authenticate(withToken(wrong), 'mallory')).catch(() => {
+      refused += 1
+    })
+  })
+  await authenticate(withToken(`${head}.${claims}.${signature}`), 'ann')
+  expect(refused).toBeLessThan(100)
+  await Promise.all(forged)
+  expect(refused).toBe(300)
+})
+
 test('a token ends when its time has passed, though the clock of the machine was put back', async () => {
   await using issuer = await startTestIssuer()
   const { issuers } = readIdentity(await issuer.identityFile({ clockTolerance: '0s' }))

@@ -15,7 +15,7 @@ import type { Logger } from '../../telemetry/mod.ts'
 import type { Actor } from '../actor.ts'
 import type { Authenticate } from '../authenticate.ts'
 import { ATTEMPT_ISSUER, type CertificateGrant, type IssuerConfig } from './identity-schema.ts'
-import { createIssuer, type VerifyToken } from './issuer.ts'
+import { createIssuer, type VerifyToken, type VerifyTokenOf } from './issuer.ts'
 import { refusalFromJose, tokenRefusal } from './token-refusals.ts'
 
 export interface TokenAuthenticateOptions {
@@ -43,14 +43,16 @@ const CHARACTERS_MAX = 16_384
 export function createTokenAuthenticate(options: TokenAuthenticateOptions): Authenticate {
   const { issuers, certificates = [], attempts, log, keptMax = 10_000 } = options
   const { now = () => performance.now() } = options
-  const verifiers = new Map(issuers.map((each) => [each.issuer, createIssuer(each, log)]))
+  const verifiers = new Map<string, VerifyTokenOf>(
+    issuers.map((each) => [each.issuer, createIssuer(each, log)]),
+  )
   if (attempts !== undefined) verifiers.set(ATTEMPT_ISSUER, attempts)
   const kept = new LRUCache<string, Kept>({ max: keptMax })
   const underWay = new Map<string, Promise<Actor>>()
 
-  async function verify(authorization: string, digest: string): Promise<Actor> {
+  async function verify(authorization: string, digest: string, peer: string): Promise<Actor> {
     try {
-      return await verifyBearer(authorization, digest)
+      return await verifyBearer(authorization, digest, peer)
     } catch (error) {
       // What exactly is wrong is for those who run the service; a flood of bad tokens fills no log by default.
       if (error instanceof Refusal)
@@ -59,19 +61,19 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
     }
   }
 
-  async function verifyBearer(authorization: string, digest: string): Promise<Actor> {
+  async function verifyBearer(authorization: string, digest: string, peer: string): Promise<Actor> {
     const token = tokenIn(authorization)
     const verifier = verifiers.get(issuerOf(token))
     if (verifier === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('unknown issuer'))
     const askedAtMs = now()
-    const { actor, holdsForMs } = await verifier(token)
+    const { actor, holdsForMs } = await verifier(token, peer)
     kept.set(digest, { actor, untilMs: askedAtMs + Math.min(holdsForMs, LOOK_AGAIN_MS) })
     return actor
   }
 
   const byCertificate = new Map(certificates.map((grant) => [grant.subject, actorOf(grant)]))
 
-  return (metadata, _peer, shown) => {
+  return (metadata, peer, shown) => {
     if (byCertificate.size > 0 && metadata.get('authorization').length === 0) {
       const names = shown?.certificateNames() ?? []
       const known = names.map((name) => byCertificate.get(name)).find((actor) => actor)
@@ -83,7 +85,7 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
     if (known !== undefined && now() < known.untilMs) return known.actor
     const running = underWay.get(digest)
     if (running !== undefined) return running
-    const verified = verify(authorization, digest).finally(() => underWay.delete(digest))
+    const verified = verify(authorization, digest, peer).finally(() => underWay.delete(digest))
     underWay.set(digest, verified)
     return verified
   }
