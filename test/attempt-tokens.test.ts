@@ -1,7 +1,7 @@
 /** What a handler does is its user's, over real processes with identity on: tokens of attempts (row J5). */
 import { Metadata } from '@grpc/grpc-js'
 import { ExecutorServiceClient, type IssueAttemptTokenResponse } from '@offstage/proto/executor'
-import { JobServiceService } from '@offstage/proto/jobs'
+import { JobServiceService, JobSpec } from '@offstage/proto/jobs'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { Offstage } from '@offstage/sdk'
 import { callUnary, createChannel } from '@offstage/sdk/grpc'
@@ -10,7 +10,7 @@ import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { callAnyRpc } from './cluster/any-rpc.ts'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
-import { caller, family, holder, turnRound } from './cluster/token-jobs.ts'
+import { caller, deputy, family, holder, turnRound } from './cluster/token-jobs.ts'
 
 const jobs = new URL('./cluster/token-jobs.ts', import.meta.url)
 const RUNNER = 'runner'
@@ -44,7 +44,15 @@ async function setup(options: { schedulers: number; executors: number; life?: st
       }),
     )
   const [alice, bob] = [await as('alice'), await as('bob')]
-  return { cluster, runner, as, alice, bob, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    cluster,
+    issuer,
+    runner,
+    as,
+    alice,
+    bob,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
 }
 
 type Setup = Awaited<ReturnType<typeof setup>>
@@ -89,6 +97,44 @@ test('large parameters go as soon as their job has ended, also where everybody n
   await handle.takeResult()
   expect(await left()).toEqual([])
 })
+
+test('what the caller of a privileged job names is touched with the rights of the caller, what its handler touches with its own', async () => {
+  await using it = await setup({ schedulers: 1, executors: 1 })
+  const { alice, bob } = it
+  const { address } = await alice.storage.put({ of: 'alice' })
+  const reserved = await alice.storage.reserve()
+  await using scope = await alice.storage.openScope()
+  expect(await bob.run(deputy, { read: address })).toEqual({ of: 'alice' })
+
+  const params = { source: { $case: 'address', value: address } }
+  for (const named of [
+    { params },
+    { resultAddress: reserved.address },
+    { wantAdditionalResult: true, additionalResultAddress: reserved.address },
+  ]) {
+    expect(await reasonOfJob(it, named)).toBe('VALUE_NOT_FOUND')
+  }
+  expect(await reasonOfJob(it, { scope: scope.id })).toBe('SCOPE_NOT_FOUND')
+  expect(await reasonOf(alice.storage.get(reserved.address))).toBe('VALUE_NOT_FOUND')
+
+  // What is the caller's own goes as everywhere, and so does what is large.
+  const own = await bob.storage.reserve()
+  expect(await reasonOfJob(it, { resultAddress: own.address })).toBeUndefined()
+  const text = 'large '.repeat(50_000)
+  expect(await bob.run(deputy, { text })).toEqual({ text })
+})
+
+/** Why a privileged job of bob failed that was started past the checks of the SDK. */
+async function reasonOfJob({ cluster, issuer, bob }: Setup, spec: object) {
+  const job = JobSpec.fromPartial({ method: deputy.method, ...spec })
+  const rpc = {
+    address: cluster.schedulers[0]?.address ?? '',
+    definition: JobServiceService.startJob,
+  }
+  const headers = { authorization: `Bearer ${await issuer.sign({ user: 'bob' })}` }
+  const [answer] = (await callAnyRpc(rpc, { job }, headers)).messages
+  return (await bob.job(answer.job.jobId).waitForCompletion()).error?.reason
+}
 
 /** The token of an attempt, as its executor gets it. */
 async function tokenOf({ cluster, runner }: Setup, request: { jobId: string; sessionId: string }) {

@@ -47,3 +47,14 @@ export const holder = defineJob({
     await pause(600_000, undefined, { signal: job.signal })
   },
 })
+
+/** Privileged: whoever starts it, it may touch the values of others. Says what it was given, and what it reads where it is told to. */
+export const deputy = defineJob({
+  method: 'tokens.deputy',
+  privileged: true,
+  params: z.unknown(),
+  async run(job, params) {
+    const { read } = z.object({ read: z.string() }).catch({ read: '' }).parse(params)
+    return read === '' ? params : job.storage.get(read)
+  },
+})

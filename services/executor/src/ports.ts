@@ -24,4 +24,7 @@ export interface AttemptReports {
 }
 
 /** Gets the token by which the handler of an attempt acts. Never rejects. */
-export type IssueToken = (ref: AttemptRef) => Promise<AttemptToken>
+export type IssueToken = (
+  ref: AttemptRef,
+  rights: { readonly privileged: boolean },
+) => Promise<AttemptToken>

@@ -33,7 +33,8 @@ async function setup(options: Parameters<typeof tokensOver>[1] & { privileged?: 
   const ref = { jobId, attempt }
   const { sessionId } = executor
   const calls = (address: string, token?: string) => it.use(callsWith(address, token))
-  const issue = async () => (await calls(here.address).issue({ sessionId, jobId, attempt })).token
+  const issue = async (asked: { readonly privileged?: boolean } = {}) =>
+    (await calls(here.address).issue({ sessionId, jobId, attempt, ...asked })).token
   const dispose = () => it.disposeAsync()
   const rest = { ref, calls, issue, url, [Symbol.asyncDispose]: dispose }
   return { here, there, executor, ...rest }
@@ -97,11 +98,12 @@ test('who brings the token is the owner of the job, a plain user, in its namespa
   expect(await reasonOf(it.calls(it.there.address, token).get(foreign.jobId))).toBe('JOB_NOT_FOUND')
 })
 
-test('of a privileged method it acts as a service, for the same user, until the method says otherwise', async () => {
+test('of a privileged method it acts as a service where it is asked to, for the same user, until the method says otherwise', async () => {
   await using it = await setup({ privileged: true })
-  const said = async () => decodeJwt(await it.issue())
+  const said = async (privileged = true) => decodeJwt(await it.issue({ privileged }))
   expect(await said()).toMatchObject({ sub: 'alice', namespace: 'default', roles: ['service'] })
-  const token = await it.issue()
+  expect(await said(false)).toMatchObject({ sub: 'alice', roles: ['user'] })
+  const token = await it.issue({ privileged: true })
   const { job: child } = await it.calls(it.there.address, token).start({ method: 'test.job' })
   expect(await it.here.jobs.get(child?.jobId ?? '')).toMatchObject({ owner: 'alice' })
   await using _plain = await attachExecutor(it.here.address)

@@ -13,7 +13,7 @@ import {
   createSchedulerChannel,
   OffstageError,
 } from '@offstage/sdk/grpc'
-import type { AttemptRef, AttemptToken } from '../domain/attempt.ts'
+import type { IssueToken } from '../ports.ts'
 
 export interface AttemptTokensOptions {
   /** `host:port` of the scheduler. */
@@ -38,10 +38,11 @@ export class AttemptTokens {
   }
 
   /** Never rejects: why there is none is an answer too. */
-  readonly issue = async ({ jobId, attempt }: AttemptRef): Promise<AttemptToken> => {
+  readonly issue: IssueToken = async ({ jobId, attempt }, { privileged }) => {
     const { namespace, sessionId } = this.#options
     try {
-      const { token } = await this.#ask({ sessionId: sessionId(), namespace, jobId, attempt })
+      const asked = { sessionId: sessionId(), namespace, jobId, attempt }
+      const { token } = await this.#ask({ ...asked, privileged: privileged || undefined })
       return { kind: 'token', token }
     } catch (error) {
       if (!(error instanceof OffstageError)) throw error

@@ -76,7 +76,7 @@ const READERS: Readonly<Record<keyof ThreadReports, Read>> = {
   messages: (entry) => (isMessage(entry.note) ? entry : undefined),
   waiting: (entry) => (typeof entry.waiting === 'boolean' ? entry : undefined),
   heartbeats: (entry) => entry,
-  tokens: (entry) => entry,
+  tokens: (entry) => (typeof entry.privileged === 'boolean' ? entry : undefined),
   // An attempt whose end cannot be read has ended all the same.
   ends: (entry) =>
     isEnd(entry.end) ? entry : { key: entry.key, end: { kind: 'failed', fault: END_UNREADABLE } },

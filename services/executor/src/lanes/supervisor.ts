@@ -25,7 +25,7 @@ import type { Lane } from './lane.ts'
 import type { RunningAttempt } from './running-attempt.ts'
 import { stopReason } from './stop-reason.ts'
 import type { ThreadJournal } from './thread-journal.ts'
-import type { ThreadReports } from './thread-messages.ts'
+import type { ThreadReports, TokenAsk } from './thread-messages.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
@@ -139,7 +139,7 @@ export class Supervisor implements ThreadListener {
     this.#own(thread, heartbeats, (running) => this.#reports.progressed(running, undefined))
     this.#own(thread, messages, (running, { note }) => this.#reports.messaged(running, note))
     this.#own(thread, waiting, (running, { waiting }) => this.#wait(running, waiting))
-    this.#own(thread, tokens, (running) => void this.#giveToken(running))
+    this.#own(thread, tokens, (running, ask) => void this.#giveToken(running, ask))
     this.#own(thread, ends, (running, { end }) => {
       if (isPossible(running, end)) this.#end(running, end)
     })
@@ -233,9 +233,12 @@ export class Supervisor implements ThreadListener {
     else for (const running of waiting) this.#move(running)
   }
 
-  async #giveToken({ key, jobId, attempt, thread }: RunningAttempt): Promise<void> {
-    const answer = await this.#issueToken({ jobId, attempt })
-    if (thread.usable) thread.answer({ key, answer })
+  async #giveToken(
+    { key, jobId, attempt, thread }: RunningAttempt,
+    { privileged }: TokenAsk,
+  ): Promise<void> {
+    const answer = await this.#issueToken({ jobId, attempt }, { privileged })
+    if (thread.usable) thread.answer({ key, privileged, answer })
   }
 
   #wait(running: RunningAttempt, waiting: boolean): void {

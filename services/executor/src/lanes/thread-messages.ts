@@ -53,9 +53,15 @@ export interface ThreadOrders {
   readonly close?: boolean
 }
 
-/** Answers the attempt that asked for a token. */
-export interface TokenAnswer {
+/** An attempt asks for a token. */
+export interface TokenAsk {
   readonly key: AttemptKey
+  /** With what its privileged method may do; else with what the owner may. */
+  readonly privileged: boolean
+}
+
+/** Answers the attempt that asked for a token. */
+export interface TokenAnswer extends TokenAsk {
   readonly answer: AttemptToken
 }
 
@@ -81,6 +87,6 @@ export interface ThreadReports {
   waiting?: { readonly key: AttemptKey; readonly waiting: boolean }[]
   heartbeats?: { readonly key: AttemptKey }[]
   /** Attempts whose clients need a token. */
-  tokens?: { readonly key: AttemptKey }[]
+  tokens?: TokenAsk[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]
 }

@@ -5,7 +5,7 @@
 
 import { LIMITS } from '@offstage/proto/limits'
 import type { Offstage } from '@offstage/sdk/client'
-import type { JobContext } from '@offstage/sdk/jobs'
+import type { JobContext, JobDefinition } from '@offstage/sdk/jobs'
 import type { AttemptOrder } from '../domain/attempt.ts'
 import { traceIdFromTraceparent } from '../domain/trace-id.ts'
 import type { ClientSource } from './client-source.ts'
@@ -16,10 +16,12 @@ import type { AttemptTokens, TokenDesk } from './token-desk.ts'
 
 const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 const HEARTBEAT_INTERVAL_MS = 100
+const NO_TOKENS: readonly AttemptTokens[] = []
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
 
 /** What an attempt has at hand on its thread. */
 export interface AttemptMeans {
+  readonly jobs: ReadonlyMap<string, JobDefinition>
   readonly reporter: Reporter
   readonly clients: ClientSource
   /** Where clients get tokens; undefined in development mode. */
@@ -31,21 +33,24 @@ export class AttemptContext implements JobContext {
   readonly #reporter: Reporter
   readonly #clients: ClientSource
   readonly #desk: TokenDesk | undefined
-  #tokens: AttemptTokens | undefined
+  readonly #jobs: AttemptMeans['jobs']
+  #tokens: readonly AttemptTokens[] = NO_TOKENS
   #stopReason: Error | undefined
   #abort: AbortController | undefined
   #client: Offstage | undefined
+  #ownersClient: Offstage | undefined
   #progress: Progress | undefined
   #messages = 0
   #beatAt = Number.NEGATIVE_INFINITY
   #additional: unknown
   #isSettled = false
 
-  constructor(order: AttemptOrder, { reporter, clients, tokens }: AttemptMeans) {
+  constructor(order: AttemptOrder, { reporter, clients, tokens, jobs }: AttemptMeans) {
     this.#order = order
     this.#reporter = reporter
     this.#clients = clients
     this.#desk = tokens
+    this.#jobs = jobs
   }
 
   get id(): string {
@@ -114,18 +119,34 @@ export class AttemptContext implements JobContext {
   }
 
   get client(): Offstage {
-    this.#client ??= this.#connect()
+    this.#client ??= this.#connect(this.#isPrivileged)
     return this.#client
   }
-  #connect(): Offstage {
+
+  /**
+   * By which the executor itself goes to what the caller of the job has named. Never privileged: else whoever may start a
+   * privileged method could read and overwrite the values of everybody.
+   */
+  get ownersClient(): Offstage {
+    if (!this.#isPrivileged) return this.client
+    this.#ownersClient ??= this.#connect(false)
+    return this.#ownersClient
+  }
+
+  get #isPrivileged(): boolean {
+    return this.#jobs.get(this.method)?.privileged === true
+  }
+
+  #connect(privileged: boolean): Offstage {
     const { key } = this.#order
-    this.#tokens = this.#desk?.open(key)
+    const tokens = this.#desk?.open({ key, privileged })
+    if (tokens !== undefined) this.#tokens = [...this.#tokens, tokens]
     // Whoever first asks for the client after the end has missed it.
-    if (this.#isSettled) this.#tokens?.close()
+    if (this.#isSettled) tokens?.close()
     return this.#clients.forJob(this.#order, {
       signal: this.signal,
       onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
-      tokens: this.#tokens,
+      tokens,
     })
   }
 
@@ -176,7 +197,8 @@ export class AttemptContext implements JobContext {
   settle(): void {
     this.#isSettled = true
     this.#progress?.flush()
-    this.#tokens?.close()
+    for (const tokens of this.#tokens) tokens.close()
     void this.#client?.close()
+    void this.#ownersClient?.close()
   }
 }

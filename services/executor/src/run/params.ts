@@ -16,9 +16,9 @@ export function readParams(order: AttemptOrder, context: AttemptContext): unknow
   return fetch(params.address, context)
 }
 
-async function fetch(address: string, { signal, storage }: AttemptContext): Promise<unknown> {
+async function fetch(address: string, { signal, ownersClient }: AttemptContext): Promise<unknown> {
   try {
-    return await retryingStorage(signal, () => storage.get(address, { signal }))
+    return await retryingStorage(signal, () => ownersClient.storage.get(address, { signal }))
   } catch (error) {
     throw error instanceof SyntaxError ? notJson(error) : error
   }

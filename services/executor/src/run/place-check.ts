@@ -23,9 +23,9 @@ export class PlaceCheck {
     return this.#ask(order, context)
   }
 
-  async #ask(order: AttemptOrder, { client, signal }: AttemptContext): Promise<void> {
+  async #ask(order: AttemptOrder, { ownersClient, signal }: AttemptContext): Promise<void> {
     const { scope, resultAddress, additionalResultAddress } = order
-    const wrong = await client.findWrongPlace(
+    const wrong = await ownersClient.findWrongPlace(
       { scope, resultAddress, additionalResult: additionalResultAddress },
       signal,
     )

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { AttemptKey, HandlerEnd, MessageNote, ProgressNote } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown } from '../domain/fault.ts'
-import type { ThreadMessage, ThreadReports } from '../lanes/thread-messages.ts'
+import type { ThreadMessage, ThreadReports, TokenAsk } from '../lanes/thread-messages.ts'
 
 /** A handler that computes without a break still shows its progress this often. */
 const BUSY_FLUSH_MS = 10
@@ -47,10 +47,10 @@ export class Reporter {
     this.#flushWhenBusy()
   }
 
-  askToken(key: AttemptKey): void {
+  askToken(ask: TokenAsk): void {
     const reports = this.#gather()
     reports.tokens ??= []
-    reports.tokens.push({ key })
+    reports.tokens.push(ask)
   }
 
   end(key: AttemptKey, end: HandlerEnd): void {

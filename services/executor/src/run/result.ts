@@ -82,9 +82,9 @@ function putBytes(
   source: Uint8Array | AsyncIterable<Uint8Array>,
   address: string | undefined,
   contentType: string,
-  { signal, storage }: AttemptContext,
+  { signal, ownersClient }: AttemptContext,
 ): Promise<StoredValue> {
-  return storage.put(source, { address, contentType, signal })
+  return ownersClient.storage.put(source, { address, contentType, signal })
 }
 
 function addressOf({ address, contentType, sha256 }: StoredValue): ResultValue {

@@ -18,7 +18,6 @@ import { PlaceCheck } from './place-check.ts'
 import { placeResult } from './result.ts'
 
 export interface RunnerOptions extends AttemptMeans {
-  readonly jobs: ReadonlyMap<string, JobDefinition>
   readonly claims: HeldClaims
   /** Runs the work within a span of the attempt; absent: nothing is traced. */
   readonly traced?: TracedAttempt

@@ -6,8 +6,7 @@
  * 2. After its end an attempt gets none, so that a client kept past it is refused.
  */
 import { OffstageError } from '@offstage/sdk/grpc'
-import type { AttemptKey } from '../domain/attempt.ts'
-import type { TokenAnswer } from '../lanes/thread-messages.ts'
+import type { TokenAnswer, TokenAsk } from '../lanes/thread-messages.ts'
 import type { Reporter } from './reporter.ts'
 
 /** Of gRPC. */
@@ -17,45 +16,50 @@ const DEVELOPMENT_TOKEN = 'development'
 
 export class TokenDesk {
   readonly #reporter: Pick<Reporter, 'askToken'>
-  readonly #asking = new Map<AttemptKey, PromiseWithResolvers<string>>()
+  /** By what is asked for. */
+  readonly #asking = new Map<string, PromiseWithResolvers<string>>()
 
   constructor(reporter: Pick<Reporter, 'askToken'>) {
     this.#reporter = reporter
   }
 
-  /** What an attempt gets its tokens by. */
-  open(key: AttemptKey): AttemptTokens {
+  /** What a client of an attempt gets its tokens by. */
+  open(ask: TokenAsk): AttemptTokens {
     let isOver = false
     return {
-      next: () => (isOver ? Promise.reject(attemptEnded()) : this.#ask(key)),
+      next: () => (isOver ? Promise.reject(attemptEnded()) : this.#ask(ask)),
       close: () => {
         isOver = true
-        this.#take(key)?.reject(attemptEnded())
+        this.#take(ask)?.reject(attemptEnded())
       },
     }
   }
 
-  answer({ key, answer }: TokenAnswer): void {
-    const asking = this.#take(key)
+  answer({ answer, ...ask }: TokenAnswer): void {
+    const asking = this.#take(ask)
     if (answer.kind === 'token') asking?.resolve(answer.token || DEVELOPMENT_TOKEN)
     else asking?.reject(new OffstageError(answer.refusal))
   }
 
-  #ask(key: AttemptKey): Promise<string> {
-    let asking = this.#asking.get(key)
+  #ask(ask: TokenAsk): Promise<string> {
+    let asking = this.#asking.get(nameOf(ask))
     if (asking === undefined) {
       asking = Promise.withResolvers()
-      this.#asking.set(key, asking)
-      this.#reporter.askToken(key)
+      this.#asking.set(nameOf(ask), asking)
+      this.#reporter.askToken(ask)
     }
     return asking.promise
   }
 
-  #take(key: AttemptKey): PromiseWithResolvers<string> | undefined {
-    const asking = this.#asking.get(key)
-    this.#asking.delete(key)
+  #take(ask: TokenAsk): PromiseWithResolvers<string> | undefined {
+    const asking = this.#asking.get(nameOf(ask))
+    this.#asking.delete(nameOf(ask))
     return asking
   }
+}
+
+function nameOf({ key, privileged }: TokenAsk): string {
+  return `${privileged} ${key}`
 }
 
 export interface AttemptTokens {

@@ -3,8 +3,8 @@
  * attempt; any replica makes them and verifies those of all.
  *
  * 1. A token is made only for the session that holds the attempt, as the database knows it at that moment.
- * 2. It says no more than the owner could do: as a user, in the namespace of the job. Where the job's method is privileged it acts as a
- *    service there; the user is still the owner (row J5).
+ * 2. It says no more than the owner could do: as a user, in the namespace of the job. Where the job's method is privileged, and this is
+ *    asked for, it acts as a service there; the user is still the owner (row J5).
  * 3. It is worth nothing once the attempt has ended, found out within `KEPT_MS`.
  */
 import {
@@ -40,8 +40,12 @@ export interface IssuedToken {
 }
 
 export interface AttemptTokens {
-  /** Refused where the session does not hold the attempt. */
-  issue(attempt: AttemptRef, sessionKey: SessionKey): Promise<IssuedToken>
+  /** Refused where the session does not hold the attempt. `privileged`: as the handler of a privileged method may act. */
+  issue(
+    attempt: AttemptRef,
+    sessionKey: SessionKey,
+    asked?: { readonly privileged: boolean },
+  ): Promise<IssuedToken>
   /** By which the executor of a job deletes one value that the job leaves behind, and nothing else. */
   discard(grant: DiscardGrant): Promise<string>
   readonly verify: VerifyToken
@@ -58,11 +62,11 @@ export function createAttemptTokens(options: AttemptTokensOptions): AttemptToken
     overflow: () => overloaded('looks at attempts'),
   })
   return {
-    async issue(attempt, sessionKey) {
+    async issue(attempt, sessionKey, asked) {
       const job = await store.findHeld(attempt, sessionKey)
       if (job === undefined) throw attemptNotHeld(attempt)
       const { owner: user, namespace, privileged } = job
-      const roles = privileged ? (['service'] as const) : (['user'] as const)
+      const roles = privileged && asked?.privileged ? (['service'] as const) : (['user'] as const)
       const grant = { ...attempt, user, namespace, roles }
       const { id, privateKey } = await keys.signer()
       return signAttemptToken(grant, { keyId: id, privateKey, lifeMs: tokenMs })

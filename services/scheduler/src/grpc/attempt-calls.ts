@@ -15,13 +15,13 @@ export function attemptCalls(
     issueAttemptToken: unary(
       'executors.attach',
       async (request: proto.IssueAttemptTokenRequest, { actor }) => {
-        const { sessionId, jobId, attempt } = request
+        const { sessionId, jobId, attempt, privileged = false } = request
         const namespace = namespaceFor(actor, request.namespace)
         if (!isSessionId(sessionId)) throw invalidField('session_id', 'must be a lower-case UUID')
         if (!isJobId(jobId)) throw invalidField('job_id', 'must be a job id, a lower-case UUID')
         if (tokens === undefined) return { token: '', expireTime: undefined }
         const sessionKey = sessionKeyOf({ user: actor.user, namespace, sessionId })
-        return tokens.issue({ jobId, attempt }, sessionKey)
+        return tokens.issue({ jobId, attempt }, sessionKey, { privileged })
       },
     ),
 

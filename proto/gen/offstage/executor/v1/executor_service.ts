@@ -353,6 +353,11 @@ export interface IssueAttemptTokenRequest {
   jobId: string;
   /** Its attempt. */
   attempt: number;
+  /**
+   * With the rights of a service, for the handler of a privileged method. Without it, or where the method is not privileged, with those
+   * of a user, as is right for what the caller of the job has named: parameters and results at addresses, and the scope.
+   */
+  privileged?: boolean | undefined;
 }
 
 /** Answers IssueAttemptToken. */
@@ -2568,7 +2573,7 @@ export const CancelOrder: MessageFns<CancelOrder> = {
 };
 
 function createBaseIssueAttemptTokenRequest(): IssueAttemptTokenRequest {
-  return { sessionId: "", namespace: "", jobId: "", attempt: 0 };
+  return { sessionId: "", namespace: "", jobId: "", attempt: 0, privileged: undefined };
 }
 
 export const IssueAttemptTokenRequest: MessageFns<IssueAttemptTokenRequest> = {
@@ -2584,6 +2589,9 @@ export const IssueAttemptTokenRequest: MessageFns<IssueAttemptTokenRequest> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(32).int32(message.attempt);
+    }
+    if (message.privileged !== undefined) {
+      writer.uint32(40).bool(message.privileged);
     }
     return writer;
   },
@@ -2633,6 +2641,14 @@ export const IssueAttemptTokenRequest: MessageFns<IssueAttemptTokenRequest> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2654,6 +2670,7 @@ export const IssueAttemptTokenRequest: MessageFns<IssueAttemptTokenRequest> = {
     message.namespace = object.namespace ?? "";
     message.jobId = object.jobId ?? "";
     message.attempt = object.attempt ?? 0;
+    message.privileged = object.privileged ?? undefined;
     return message;
   },
 };
