@@ -34,8 +34,18 @@ test('an executor that leaves in order is over at once, and nobody takes it for 
   expect(executor.error).toBeUndefined()
 })
 
-test('an assignment that crosses the word of an executor that leaves is run elsewhere, at no charge', async () => {
-  await using it = await start({ config })
+test('an assignment that crosses the word of an executor that leaves is run elsewhere at once, at no charge', async () => {
+  const over = Promise.withResolvers<void>()
+  // The sweep, which would find it too, comes too late.
+  const between = (database: Database): Database => ({
+    ...database,
+    async query(statement, values) {
+      if (statement.name === 'release_lost') await over.promise
+      return database.query(statement, values)
+    },
+  })
+  await using it = await start({ config, between })
+  await using _sweeps = { [Symbol.asyncDispose]: async () => over.resolve() }
   const leaving = await attachExecutor(it.address)
   const { jobId } = await it.jobs.start(job)
   await leaving.assigned(1)
