@@ -5,7 +5,7 @@ import { until } from '@offstage/testkit'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
-import { steps } from './cluster/jobs.ts'
+import { sleep, steps } from './cluster/jobs.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 const LEASE_MS = 2_000
@@ -64,6 +64,47 @@ test.for([
     expect(text).not.toContain('leases have run out')
   },
 )
+
+/** When its rows are free again, somebody who counts rounds comes first, and who is to renew them later. */
+test('who could not be renewed for a lease is in doubt for a round, and lives on when renewed within it', {
+  timeout: 180_000,
+}, async () => {
+  await using cluster = await startCluster({ jobs, schedulers: 2, executors: 1, lease: '9s' })
+  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
+  const handle = await offstage.startJob(sleep, { forMs: 20_000 })
+  const client = new Client({ connectionString: cluster.databaseUrl })
+  await client.connect()
+  await using resources = new AsyncDisposableStack()
+  resources.defer(() => client.end())
+  const row = async () => {
+    const { rows } = await client.query(`
+      SELECT a.scheduler, a.in_doubt, now.round - a.renew_round AS behind
+      FROM offstage.attachments a CROSS JOIN offstage.lease_rounds now`)
+    return rows[0]
+  }
+  await until(async () => (await handle.refresh()).attempt === 1)
+  await client.query('BEGIN')
+  await client.query('SELECT FROM offstage.attachments FOR UPDATE')
+  await until(async () => Number((await row()).behind) > 7, { timeoutMs: 60_000 })
+  const { scheduler } = await row()
+  const { pid } =
+    cluster.schedulers
+      .map(({ process: it }) => it)
+      .find((it) => scheduler.endsWith(`:${it.pid}`)) ?? {}
+  if (pid === undefined) throw new Error(`none of them is ${scheduler}`)
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await client.query('COMMIT')
+    await until(async () => (await row()).in_doubt)
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  await until(async () => !(await row()).in_doubt)
+  expect((await handle.waitForCompletion()).state).toBe('succeeded')
+  expect(await handle.refresh()).toMatchObject({ attempt: 1, crashCount: 0 })
+  const text = cluster.schedulers.map(({ process }) => process.stdout).join('')
+  expect(text).not.toContain('leases have run out')
+})
 
 test.for([
   { what: 'stops in order', signals: ['SIGTERM'] as const, lost: false },

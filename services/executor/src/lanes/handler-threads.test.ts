@@ -6,6 +6,7 @@ import {
 } from '@offstage/proto/executor'
 import { Lane } from '@offstage/proto/jobs'
 import { callUnary, createChannel } from '@offstage/sdk/grpc'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { setup } from '../testing/setup.ts'
 
@@ -157,6 +158,18 @@ test('a result that is detached fails its own job, and none of its neighbours', 
     retryable: false,
   })
   expect(attachment.results).toHaveLength(1)
+})
+
+test('a handler that puts another clock in the place of the timers holds up no report, of its own or of its neighbours', async () => {
+  await using it = await setup()
+  const { attachment } = it
+  attachment.assign('timeless', 'test.timeless')
+  await until(() => attachment.progress.some(({ progress }) => progress?.percent === 2))
+  attachment.assign('neighbour', 'test.echo', 'alive')
+  expect(await attachment.value('neighbour')).toBe('alive')
+  attachment.cancel('timeless', { graceMs: 60_000 })
+  await attachment.result('timeless')
+  expect(it.executor.counts).toMatchObject({ handedBack: 0 })
 })
 
 test('an operator can read what became of attempts and threads', async () => {

@@ -1,3 +1,5 @@
+// As in reporter.ts.
+import { clearTimeout, setTimeout } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptKey } from '../domain/attempt.ts'
 import { checkExtra } from './extra.ts'

@@ -1,3 +1,5 @@
+// Not the global one: a handler may have put a clock of its own in its place.
+import { setImmediate } from 'node:timers'
 import type { MessagePort } from 'node:worker_threads'
 import type { AttemptKey, HandlerEnd, MessageNote, ProgressNote } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown } from '../domain/fault.ts'

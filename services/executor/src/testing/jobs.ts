@@ -26,6 +26,22 @@ export const surroundings = defineJob({
   run: () => ({ heapMb: resourceLimits.maxOldGenerationSizeMb, token: process.env.OFFSTAGE_TOKEN }),
 })
 
+/** Leaves behind a clock that stands still, as tools for tests put in the place of the timers. */
+export const timeless = defineJob({
+  method: 'test.timeless',
+  async run(job) {
+    const standStill = (() => ({ unref() {} })) as never
+    Object.assign(globalThis, {
+      setImmediate: standStill,
+      setTimeout: standStill,
+      clearTimeout: standStill,
+    })
+    job.progress(1)
+    job.progress(2)
+    await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
+  },
+})
+
 export const whereabouts = defineJob({ method: 'test.whereabouts', run: () => threadId })
 
 export const about = defineJob({
