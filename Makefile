@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil rehearse fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil rehearse fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -104,6 +104,9 @@ test-packages: setup ## Install the packages into an empty project and use them 
 
 pack: setup ## Build the packages for npm: tarballs in dist/packages
 	@node scripts/pack/main.ts
+
+images: setup ## Build the images of deploy/docker, also as archives in dist/images (ENGINE, NODE=debian or a base)
+	@NODE="$(NODE)" node scripts/images/main.ts
 
 clean: ## Remove packages and all state, that of make up included
 	@[ ! -d .offstage/up ] || node scripts/down.ts --data
