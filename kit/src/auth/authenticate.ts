@@ -30,7 +30,7 @@ export function developmentAuthenticate(metadata: Metadata): Actor {
 
 function userNameInvalid(): Refusal {
   const field = 'offstage-user'
-  const description = `must be 1 to ${LIMITS.ownerCharactersMax} characters, none of them control characters`
+  const description = `must be 1 to ${LIMITS.ownerCharactersMax} characters, none of them a control or format character, without blanks at its ends`
   const message = `${field} ${description}`
   return new Refusal({ reason: 'INVALID_FIELD', message, violations: [{ field, description }] })
 }
