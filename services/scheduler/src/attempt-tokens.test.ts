@@ -118,6 +118,8 @@ test('its children are below the job of the token, whatever else is its owner’
     (await handler.start({ method: 'test.job', parentJobId })).job?.jobId ?? ''
   const grandchild = await below(await below(await below(jobId)))
   expect((await it.here.jobs.get(grandchild)).rootJobId).toBe(jobId)
+  // Named or not.
+  expect((await it.here.jobs.get(await below(''))).parentJobId).toBe(jobId)
   const beside = await it.here.as('alice').start({ method: 'test.job' })
   for (const parent of [beside.jobId, randomUUID()]) {
     await expect(below(parent)).rejects.toThrow('parent_job_id names no job')

@@ -203,6 +203,8 @@ function originOf({ namespace }: { namespace: string }, context: CallContext): S
     owner: actor.user,
     admin: mayForOthers(actor, 'jobs.start'),
     seesOthers: mayForOthers(actor, 'jobs.read'),
+    // What a handler starts hangs on its job, also where it does not say so.
+    parentId: actor.attempt?.jobId ?? '',
     traceparent,
     tracestate: traceparent && (currentTracestate() ?? textOf(context, 'tracestate')),
   }

@@ -17,7 +17,7 @@ const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
 
 /** What the starts of one call have in common: who starts them, where, and within which trace. */
 export interface StartOrigin
-  extends Pick<StartCommand, 'namespace' | 'owner' | 'admin' | 'seesOthers'> {
+  extends Pick<StartCommand, 'namespace' | 'owner' | 'admin' | 'seesOthers' | 'parentId'> {
   readonly traceparent: string
   readonly tracestate: string
 }
@@ -42,7 +42,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     key: spec.key,
     keyConflict,
     requestId: spec.requestId,
-    parentId: spec.parentJobId,
+    parentId: spec.parentJobId || origin.parentId,
     labels: hasEntries(spec.labels) ? spec.labels : undefined,
     startTime: spec.startTime,
     delayMs: msFrom(spec.delay) ?? 0,

@@ -384,7 +384,8 @@ export interface JobSpec {
   kind: JobKind;
   /**
    * The job that starts this one (row J11): of the same namespace, and one the caller may see; else INVALID_FIELD. It may have
-   * ended. If it was canceled together with its children, this job is recorded as CANCELED.
+   * ended. If it was canceled together with its children, this job is recorded as CANCELED. Default: none; by the token of an
+   * attempt, the job of that.
    */
   parentJobId: string;
   /** Default: the lane of the method's definition. */
