@@ -72,6 +72,62 @@ test('an operator’s cancel of a job of somebody else, and of what hangs on it,
   expect(await callsOf(it)).toHaveLength(2)
 })
 
+test('a cancel that finds its job ended and cancels what is below it is recorded as one that did something', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address, { slots: 1 })
+  const parent = await it.as('ann').start(job)
+  await executor.assigned(1)
+  const child = await it.as('ann').start({ ...job, parentJobId: parent.jobId })
+  executor.succeed(...executor.assignments)
+  await it.as('ann').wait([parent.jobId])
+  await it.as(OLGA).cancel(parent.jobId, { cascade: true })
+  await it.as(OLGA).cancel(parent.jobId, { cascade: true })
+  const targets = [parent.jobId, child.jobId]
+  expect((await actsOf(it)).acts).toMatchObject([
+    { targets: [parent.jobId], outcome: 'UNCHANGED' },
+    { targets, outcome: 'OK' },
+  ])
+})
+
+test('an administrator who watches what a job of somebody else says of its progress is recorded before it is told', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const [silent, telling] = [await it.as('ann').start(job), await it.as('ann').start(job)]
+  await executor.assigned(2)
+  const say = ({ jobId }: { jobId: string }, text: string) =>
+    executor.say({ progress: [{ jobId, attempt: 1, progress: { percent: 50, text } }] })
+  say(silent, '')
+  say(telling, 'secret')
+  const told = ({ jobId }: { jobId: string }, user: string) => progressTold(it, jobId, user)
+  expect(await told(silent, ROOT)).toMatchObject({ percent: 50, text: '' })
+  expect(await told(telling, OLGA)).toMatchObject({ percent: 50, text: '' })
+  expect(await told(telling, 'ann')).toMatchObject({ text: 'secret' })
+  expect(await callsOf(it)).toEqual([])
+  expect(await told(telling, ROOT)).toMatchObject({ text: 'secret' })
+  expect((await actsOf(it)).acts).toMatchObject([
+    { call: 'JobService.FollowJobs', user: 'root', targets: [telling.jobId], owners: ['ann'] },
+  ])
+  await it.database.query({ name: '', text: 'ALTER TABLE offstage.acts RENAME TO away' })
+  await expect(told(telling, ROOT)).rejects.toThrow()
+})
+
+/** The first that a stream tells of it. */
+async function progressTold({ jobs: { raw } }: It, jobId: string, user: string) {
+  const metadata = new Metadata()
+  metadata.set('offstage-user', user)
+  const targets = [{ jobId }]
+  const request = complete<proto.FollowJobsRequest>(proto.FollowJobsRequest, { targets })
+  const call = raw.followJobs(request, metadata)
+  try {
+    for await (const { events } of call) {
+      for (const { event } of events) if (event?.$case === 'progress') return event.value
+    }
+    return undefined
+  } finally {
+    call.cancel()
+  }
+}
+
 test('a cancel that cannot be recorded does not happen', async () => {
   await using it = await start()
   await using _executor = await attachExecutor(it.address, { slots: 0 })

@@ -72,7 +72,7 @@ export function cancelJobs(database: Database, request: CancelRequest): Promise<
   }
   return database.transaction(async (tx) => {
     let canceled = await mark(tx, [jobId])
-    const outcome = canceled.length > 0 ? 'OK' : 'UNCHANGED'
+    let changed = canceled.length
     if (canceled.length === 0) {
       canceled = (await tx.query<CanceledRow>(TARGET, [namespace, owner, jobId])).rows
     }
@@ -81,9 +81,12 @@ export function cancelJobs(database: Database, request: CancelRequest): Promise<
       const { rows } = await tx.query<{ id: string }>(CHILDREN, [namespace, owner, level, cascade])
       level = rows.map(({ id }) => id).filter((id) => !seen.has(id))
       for (const id of level) seen.add(id)
-      if (level.length > 0) canceled.push(...(await mark(tx, level)))
+      const marked = level.length > 0 ? await mark(tx, level) : []
+      changed += marked.length
+      canceled.push(...marked)
     }
     const foreign = canceled.filter((row) => row.owner !== request.by.user)
+    const outcome = changed > 0 ? 'OK' : 'UNCHANGED'
     if (foreign.length > 0) await recordAct(tx, actOn(request.by, namespace, foreign, outcome))
     return canceled.map(canceledFromRow)
   })

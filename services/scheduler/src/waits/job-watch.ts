@@ -58,7 +58,7 @@ export class JobWatch implements Disposable {
     readonly caller: string
     /** Default: at once. */
     readonly inTurn?: InTurn
-    /** Told of jobs of which more than their state is to be told, once of each; awaited before it is. */
+    /** Told of jobs of whose payload something is to be told, once of each; awaited before it is. */
     onRead(jobs: readonly JobStanding[]): Promise<void> | undefined
   }) {
     this.#feed = options.feed
@@ -141,7 +141,11 @@ export class JobWatch implements Disposable {
       this.#store.readMessageHeads(ids),
     ])
     const events: WatchEvent[] = []
-    const read = new Set<JobStanding>()
+    const read: JobStanding[] = []
+    const note = (standing: JobStanding, target: Target) => {
+      if (!target.isRead) read.push(standing)
+      target.isRead = true
+    }
     let room = MESSAGES_PER_READ_MAX
     for (const jobId of ids) {
       const standing = standings.get(jobId)
@@ -163,11 +167,11 @@ export class JobWatch implements Disposable {
         target.progressRevision = newest.revision
         const progress = progressSeen(newest, sight)
         events.push({ kind: 'progress', jobId, payloadHidden, progress })
+        if (newest.text !== '' || newest.extra !== undefined) note(standing, target)
       }
       if ((heads.get(jobId) ?? 0) > target.sequence) {
         const count = await this.#readMessages(jobId, target, sight, room, events)
-        if (count > 0 && !target.isRead) read.add(standing)
-        target.isRead ||= count > 0
+        if (count > 0) note(standing, target)
         room -= count
         // Taken out meanwhile, perhaps added anew: the end is for the new target to tell, after its messages.
         if (this.#targets.get(jobId) !== target) continue
@@ -179,11 +183,11 @@ export class JobWatch implements Disposable {
       if (standing.completion !== undefined) {
         const completion = completionSeen(standing.completion, sight)
         events.push({ kind: 'completed', jobId, payloadHidden, completion })
-        if (!target.isRead) read.add(standing)
+        note(standing, target)
         this.remove(jobId)
       }
     }
-    await this.#onRead([...read])
+    await this.#onRead(read)
     return events
   }
 
