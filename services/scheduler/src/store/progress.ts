@@ -34,18 +34,25 @@ export async function recordProgress(
   ])
 }
 
-/** Sequence numbers have no gaps: what was recorded before is left out before numbering. */
+/**
+ * Sequence numbers have no gaps: what was recorded before is left out before numbering. Where each job's go on is looked up
+ * once, before anything is inserted: looked up for each message, it would be searched for behind all those before it.
+ */
 const RECORD_MESSAGES = {
   name: 'record_messages',
   text: `
+    WITH heads AS MATERIALIZED (
+      SELECT given.id,
+        coalesce((SELECT max(m.sequence) FROM offstage.job_messages m WHERE m.job_id = given.id), 0) AS sequence
+      FROM (SELECT DISTINCT id FROM unnest($1::uuid[]) AS id) given
+    )
     INSERT INTO offstage.job_messages (job_id, sequence, attempt, number, severity, text, extra)
-    SELECT u.id,
-      coalesce((SELECT max(m.sequence) FROM offstage.job_messages m WHERE m.job_id = u.id), 0)
-        + row_number() OVER (PARTITION BY u.id ORDER BY u.number),
+    SELECT u.id, heads.sequence + row_number() OVER (PARTITION BY u.id ORDER BY u.number),
       u.attempt, u.number, u.severity, u.text, u.extra
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[], $7::jsonb[])
       AS u(id, attachment_id, attempt, number, severity, text, extra)
     JOIN offstage.jobs j ON ${HELD}
+    JOIN heads ON heads.id = u.id
     WHERE NOT EXISTS (SELECT FROM offstage.job_messages m
       WHERE m.job_id = u.id AND m.attempt = u.attempt AND m.number = u.number)`,
 }
