@@ -64,6 +64,23 @@ test('no result goes before the messages of its attempt', () => {
   expect(withResult).toBe(frames.length - 1)
 })
 
+test('results go between the messages of an attempt that says more than there is room for', () => {
+  const { outbox, take } = create()
+  const extra = { text: 'x'.repeat(15_000) }
+  const say = (count: number) => {
+    for (let n = 1; n <= count; n += 1) outbox.messaged(ref, { ...note, number: n, extra })
+  }
+  say(500)
+  const neighbours = Array.from({ length: 100 }, (_, n) => `neighbour ${n}`)
+  for (const jobId of neighbours) outbox.ended({ jobId, attempt: 1 }, { kind: 'succeeded' })
+  outbox.ended(ref, { kind: 'succeeded' })
+  const frame = take()
+  expect(frame?.results.map(({ jobId }) => jobId)).toEqual(neighbours)
+  expect(frame?.messages.length).toBeGreaterThan(10)
+  say(500)
+  expect(take()?.results).toEqual([])
+})
+
 test('what is acknowledged is not said again on a new stream, the rest is', async () => {
   const { outbox, take, takeAll } = create()
   outbox.ended(ref, { kind: 'succeeded' })

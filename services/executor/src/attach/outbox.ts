@@ -8,7 +8,8 @@
  * 3. Of an attempt's messages the newest `MESSAGES_KEPT_MAX` are kept for a new stream, of its
  *    progress the newest; the scheduler knows repeated ones by their numbers.
  * 4. What cannot be encoded is dropped where it comes in: it would break this stream and every later one.
- * 5. Between streams only what is kept grows. What was handed back is not kept: an attempt that is
+ * 5. However much an attempt has to say, the results of others get half of each message.
+ * 6. Between streams only what is kept grows. What was handed back is not kept: an attempt that is
  *    missing from the next hello is requeued all the same.
  */
 
@@ -196,7 +197,7 @@ export class Outbox implements AttemptReports {
     return reported || frame.handedBack.length + frame.waiting.length > 0
   }
 
-  /** Invariant 2: messages wait until all progress is in, results until all of both are. */
+  /** Invariant 2: messages wait until all progress is in, results until that and all messages of their attempt are. */
   #fillReports(frame: AttachRequest): boolean {
     let room = FRAME_BYTES_MAX
     for (const [key, { report, bytes }] of this.#progress) {
@@ -205,15 +206,18 @@ export class Outbox implements AttemptReports {
       this.#progress.delete(key)
       room -= bytes
     }
-    const messages = takeWithin(this.#messages, room, ({ bytes }) => bytes)
+    const roomForMessages = this.#results.length > 0 ? room / 2 : room
+    const messages = takeWithin(this.#messages, roomForMessages, ({ bytes }) => bytes)
     frame.messages = messages.taken.map(({ report }) => report)
     this.#messages = messages.left
     room -= messages.bytes
-    if (this.#messages.length === 0) {
-      const results = takeWithin(this.#results, room, resultBytes)
-      frame.results = results.taken
-      this.#results = results.left
-    }
+    const speaking = new Set(this.#messages.map(({ report }) => attemptKey(report)))
+    const behind = (result: AttemptResult) => speaking.has(attemptKey(result))
+    const waiting = speaking.size > 0 ? this.#results.filter(behind) : []
+    const ready = waiting.length > 0 ? this.#results.filter((each) => !behind(each)) : this.#results
+    const results = takeWithin(ready, room, resultBytes)
+    frame.results = results.taken
+    this.#results = waiting.length > 0 ? [...results.left, ...waiting] : results.left
     return frame.progress.length + frame.messages.length + frame.results.length > 0
   }
 
