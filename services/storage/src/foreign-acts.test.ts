@@ -71,6 +71,25 @@ test('an administrator who reads, puts, takes, deletes or closes what is not the
   expect(JSON.stringify(acts)).not.toContain('secret')
 })
 
+test('an administrator who begins or goes on with an upload of somebody else is recorded', async () => {
+  const ann = storage.client('ann')
+  const uploadId = await ann.startUpload({})
+  const before = (await actsOf()).acts.length
+  const root = storage.client('root:admin')
+  await root.put(Buffer.from('other bytes'), { uploadId })
+  const { acts } = await actsOf()
+  expect(acts).toHaveLength(before + 1)
+  expect(acts[0]).toMatchObject({ call: 'StorageService.PutValue', target: uploadId, owner: 'ann' })
+  // It is complete: nothing is put any more.
+  await root.put(Buffer.from('other bytes'), { uploadId })
+  expect((await actsOf()).acts).toHaveLength(before + 1)
+  await root.startUpload({ owner: 'ann' })
+  expect((await actsOf()).acts[0]).toMatchObject({
+    call: 'StorageService.StartUpload',
+    owner: 'ann',
+  })
+})
+
 test('acts are listed by user and time, page by page, to administrators alone', async () => {
   const { acts } = await actsOf()
   const first = await actsOf('root:admin', { pageSize: 2 })

@@ -14,7 +14,6 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
 import { isSound, PART_BYTES, PartSums } from '../blobs/part-sums.ts'
 import { faultOfChecksum, faultOfChunk, faultOfWhole } from '../domain/body-check.ts'
@@ -32,6 +31,7 @@ import {
   uploadNotFound,
 } from '../refusals.ts'
 import { commitPut } from '../values/commit-put.ts'
+import { type Caller, noteAct } from '../values/note-act.ts'
 import type { PutBody } from '../values/put-parts.ts'
 import { refuse } from '../values/receive-body.ts'
 import { Headway } from './headway.ts'
@@ -41,22 +41,23 @@ const LOOK_EVERY_MS = 100
 
 export async function resumeUpload(
   storage: StorageParts,
-  actor: Actor,
+  caller: Caller,
   { uploadId, offset, told }: ResumeHeader,
   body: PutBody,
 ): Promise<StoredValue> {
-  await getUpload(storage, actor, uploadId)
+  await getUpload(storage, caller, uploadId)
   const writer = newClaim()
   await acquire(storage, uploadId, writer)
   try {
     // Again, for the call before may have come further.
-    const upload = await getUpload(storage, actor, uploadId)
+    const upload = await getUpload(storage, caller, uploadId)
     if (upload.kind === 'finished') return upload.value
     refuseOther(upload, told)
     if (offset !== upload.received) {
       const text = `the upload stands at ${upload.received}, not at ${offset}`
       throw offsetInvalid(text, upload.received)
     }
+    await noteAct(storage, caller, { ...upload, target: uploadId })
     return await receiveRest(storage, upload, writer, body)
   } finally {
     await storage.uploads.release(uploadId, writer)
