@@ -125,7 +125,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
       return draining
     },
   }
-  const services = [controlService(executor, name)]
+  const services = [controlService(executor, name, config.namespace)]
   const server = createGrpcServer({
     name: 'executor',
     host,

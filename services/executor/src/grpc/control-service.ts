@@ -1,4 +1,5 @@
-import { unary } from '@offstage/kit/grpc'
+import { type Actor, mayEnter } from '@offstage/kit/auth'
+import { Refusal, unary } from '@offstage/kit/grpc'
 import { msFrom } from '@offstage/proto/durations'
 import {
   type DescribeExecutorRequest,
@@ -12,31 +13,48 @@ import { laneFrom } from '@offstage/sdk/jobs'
 import type { Executor } from '../executor.ts'
 import { methodDefinition } from './mapping.ts'
 
-/** What operators can ask of an executor. */
-export function controlService(executor: Executor, name: string) {
+/** What operators can ask of an executor, those of its namespace. */
+export function controlService(executor: Executor, name: string, namespace: string) {
+  const enter = (actor: Actor) => {
+    if (!mayEnter(actor, namespace)) throw elsewhere()
+  }
   return {
     definition: ExecutorControlServiceService,
     implementation: {
       describeExecutor: unary<DescribeExecutorRequest, DescribeExecutorResponse>(
         'executors.read',
-        () => ({
-          sessionId: executor.sessionId,
-          name,
-          attached: executor.attached,
-          draining: executor.draining,
-          methods: executor.methods.map(methodDefinition),
-          lanes: executor.lanes.map(({ name: lane, slots }) => ({
-            lane: laneFrom(lane),
-            slots: slots.slots,
-            used: slots.active,
-          })),
-          counts: countsOf(executor),
-        }),
+        (_, { actor }) => {
+          enter(actor)
+          return descriptionOf(executor, name)
+        },
       ),
-      drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }, { actor, peer }) =>
-        executor.drain(msFrom(grace), { user: actor.user, roles: [...actor.roles], peer }),
-      ),
+      drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }, { actor, peer }) => {
+        enter(actor)
+        return executor.drain(msFrom(grace), { user: actor.user, roles: [...actor.roles], peer })
+      }),
     },
+  }
+}
+
+/** Does not say which namespace that is. */
+function elsewhere(): Refusal {
+  const message = 'this executor runs the jobs of a namespace that you may not enter'
+  return new Refusal({ reason: 'PERMISSION_DENIED', message })
+}
+
+function descriptionOf(executor: Executor, name: string): DescribeExecutorResponse {
+  return {
+    sessionId: executor.sessionId,
+    name,
+    attached: executor.attached,
+    draining: executor.draining,
+    methods: executor.methods.map(methodDefinition),
+    lanes: executor.lanes.map(({ name: lane, slots }) => ({
+      lane: laneFrom(lane),
+      slots: slots.slots,
+      used: slots.active,
+    })),
+    counts: countsOf(executor),
   }
 }
 

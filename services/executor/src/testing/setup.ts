@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { Authenticate } from '@offstage/kit/auth'
 import { createLogger } from '@offstage/kit/telemetry'
 import { createExecutor, type Executor, readExecutorConfig } from '../mod.ts'
 import { type Attachment, type FakeScheduler, startFakeScheduler } from './fake-scheduler.ts'
@@ -16,6 +17,7 @@ export interface Setup extends AsyncDisposable {
 export async function setup(
   env: Record<string, string> = {},
   prepare: (scheduler: FakeScheduler) => void = () => {},
+  authenticate?: Authenticate,
 ): Promise<Setup> {
   const scheduler = await startFakeScheduler()
   prepare(scheduler)
@@ -30,6 +32,7 @@ export async function setup(
       ...env,
     }),
     log: createLogger({ name: 'executor', level: env.OFFSTAGE_LOG_LEVEL ?? 'silent' }),
+    ...(authenticate && { authenticate }),
   })
   await executor.start()
   const attachment = await scheduler.attachment()

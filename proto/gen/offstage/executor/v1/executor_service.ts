@@ -3636,7 +3636,7 @@ export const ExecutorServiceClient = makeGenericClientConstructor(
   serviceName: string;
 };
 
-/** Served by each executor on its own port, for operators. */
+/** Served by each executor on its own port, for operators who may enter its namespace; others are answered PERMISSION_DENIED. */
 export type ExecutorControlServiceService = typeof ExecutorControlServiceService;
 export const ExecutorControlServiceService = {
   /** Tells what an executor is and what it runs. */
