@@ -300,6 +300,27 @@ describe('ending', () => {
     executor.say({ waiting: [{ jobId, attempt: 1, waiting: false }] })
     await until(async () => (await it.jobs.get(jobId)).state === JOB_STATE_RUNNING)
   })
+
+  test('of what a frame says about waiting the last counts: it went on, and waits again', async () => {
+    await using it = await start()
+    await using executor = await attachExecutor(it.address)
+    const { jobId } = await it.jobs.start(job)
+    await executor.assigned(1)
+    const attempt = { jobId, attempt: 1 }
+    executor.say({ waiting: [{ ...attempt, waiting: true }] })
+    await until(async () => (await it.jobs.get(jobId)).state === JOB_STATE_WAITING)
+    executor.say({
+      waiting: [
+        { ...attempt, waiting: false },
+        { ...attempt, waiting: true },
+      ],
+    })
+    // Answered once all that was said before it has been recorded.
+    const outcome = { $case: 'canceled' as const, value: '' }
+    executor.say({ results: [{ jobId: 'nobody', attempt: 1, outcome }] })
+    await until(() => executor.fenced.length > 0)
+    expect(await it.jobs.get(jobId)).toMatchObject({ state: JOB_STATE_WAITING })
+  })
 })
 
 describe('losing executors', () => {

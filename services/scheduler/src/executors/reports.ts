@@ -80,11 +80,11 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
       )
     },
     async waiting(attachment, attempts) {
+      const newest = [
+        ...new Map(held(attachment, attempts).map((each) => [each.jobId, each])).values(),
+      ]
       for (const waiting of [true, false]) {
-        const some = held(
-          attachment,
-          attempts.filter((attempt) => attempt.waiting === waiting),
-        )
+        const some = newest.filter((attempt) => attempt.waiting === waiting)
         if (some.length === 0) continue
         await kept(attachment, () => store.setWaiting(some, waiting))
         for (const { jobId } of some) feed.tell(jobId, 'state')
