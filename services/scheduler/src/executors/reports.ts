@@ -1,10 +1,13 @@
-/** What executors report about running attempts (rows J11, J15): recorded in batches, then hinted at. */
+/**
+ * What executors report about running attempts (rows J11, J15): recorded in batches, then hinted at. Executors take turns, and a
+ * frame that says much is recorded in several statements, so that none waits for all another has to say.
+ */
 
 import type { AttemptKey, MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { JobStore } from '../ports.ts'
 import { overloaded } from '../refusals.ts'
-import { createBatcher } from '../statements/batcher.ts'
+import { type Batcher, createBatcher } from '../statements/batcher.ts'
 import { isDataError, persist } from '../statements/persist.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachment } from './attachment.ts'
@@ -15,6 +18,8 @@ export interface ReportsOptions {
   readonly events: JobEvents
   onError(error: unknown): void
 }
+
+const BATCH_MAX = 1_000
 
 type Report<T> = Omit<T, 'attachmentId'>
 
@@ -34,7 +39,7 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
         await write(records)
         return records.map(() => undefined)
       },
-      maxItems: 1_000,
+      maxItems: BATCH_MAX,
       maxQueued: 20_000,
       isDataError,
       overflow: () => overloaded('reports'),
@@ -59,11 +64,17 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
   /** While the database is away nothing more is read from the executor, so nothing it says is lost. */
   const kept = (attachment: Attachment, write: () => Promise<unknown>) =>
     persist(write, () => !attachment.attached, onError)
+  const keptInTurn = async <T>(attachment: Attachment, to: Batcher<T, undefined>, records: T[]) => {
+    for (let from = 0; from < records.length; from += BATCH_MAX) {
+      const some = records.slice(from, from + BATCH_MAX)
+      await kept(attachment, () => to.add(some, attachment.id))
+    }
+  }
 
   return {
     async progress(attachment, reports) {
       const records = held(attachment, reports)
-      await kept(attachment, () => progress.add(records))
+      await keptInTurn(attachment, progress, records)
       tell(
         attachment,
         records.map((record) => record.jobId),
@@ -72,7 +83,7 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
     },
     async messages(attachment, reports) {
       const records = held(attachment, reports)
-      await kept(attachment, () => messages.add(records))
+      await keptInTurn(attachment, messages, records)
       tell(
         attachment,
         records.map((record) => record.jobId),
