@@ -140,6 +140,32 @@ test.each(['ann', 'root:admin'])(
   },
 )
 
+const AMISS = ['PARAMS_INVALID', 'RESULT_INVALID', 'RESULT_NOT_SERIALIZABLE']
+
+test.each(AMISS)(
+  'what a schema says of what it does not take is told to no operator (%s)',
+  async (reason) => {
+    await using it = await start()
+    await using executor = await attachExecutor(it.address)
+    const { jobId } = await it.as('ann').start({ method: 'test.job', params: inline('secret') })
+    await executor.assigned(1)
+    const brief = 'The parameters do not fit: params.secret: expected a number, not "secret"'
+    const value = { brief, detail: 'secret', reason, retryable: false }
+    executor.say({ results: [{ jobId, attempt: 1, outcome: { $case: 'failed', value } }] })
+    await it.as('ann').wait([jobId])
+    const answers = await everyAnswer(it, [jobId], 'olga:operator')
+    expect(textOf(answers)).not.toContain('secret')
+    const [job] = answers.got
+    expect(job?.completion?.error).toMatchObject({
+      reason,
+      brief: expect.stringMatching(/(do not fit|does not fit|cannot travel)\.$/),
+    })
+    expect(job?.attempts[0]?.errorBrief).toBe(job?.completion?.error?.brief)
+    const own = await it.as('ann').get(jobId)
+    expect([own.completion?.error?.brief, own.attempts[0]?.errorBrief]).toEqual([brief, brief])
+  },
+)
+
 test('an operator cancels a job of somebody else, a reader and another user do not', async () => {
   await using it = await start()
   await using _executor = await attachExecutor(it.address, { slots: 0 })

@@ -7,12 +7,25 @@ import type { Completion, Job, JobError, JobMessage, JobStanding, Progress } fro
 /** How much of a job exists for a caller. */
 export type Sight = 'nothing' | 'job' | 'payload'
 
+/** What a schema says of a value may have the value in it: executors make it the brief. */
+const BRIEFS_OF_PAYLOAD: ReadonlyMap<string, string> = new Map([
+  ['PARAMS_INVALID', 'The parameters do not fit.'],
+  ['RESULT_INVALID', 'The result does not fit.'],
+  ['RESULT_NOT_SERIALIZABLE', 'The result cannot travel.'],
+])
+
 export function jobSeen(job: Job, sight: Sight): Job {
   if (sight === 'payload') return job
+  const failure = job.completion?.error ?? job.lastError
   return {
     ...standingSeen(job, sight),
     params: undefined,
     lastError: job.lastError && briefOf(job.lastError),
+    attempts: job.attempts?.map((each) =>
+      failure !== undefined && each.errorBrief === failure.brief
+        ? { ...each, errorBrief: briefOf(failure).brief }
+        : each,
+    ),
     progress: job.progress && progressSeen(job.progress, sight),
     payloadHidden: true,
   }
@@ -43,5 +56,6 @@ export function messageSeen(message: JobMessage, sight: Sight): JobMessage {
 }
 
 function briefOf(error: JobError): JobError {
-  return { ...error, detail: '' }
+  const { brief, reason } = error
+  return { ...error, brief: BRIEFS_OF_PAYLOAD.get(reason) ?? brief, detail: '' }
 }

@@ -248,7 +248,10 @@ export interface Deadlines {
 
 /** Why a job failed (row J14). */
 export interface JobError {
-  /** One sentence for the user, at most 1,000 characters. */
+  /**
+   * One sentence for the user, at most 1,000 characters. To who may not read payloads it does not say what is wrong with parameters and
+   * results that do not fit.
+   */
   brief: string;
   /** Stack and causes, for the owner and administrators, at most 32 KiB; empty for others (`payload_hidden`). */
   detail: string;
