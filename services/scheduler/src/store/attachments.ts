@@ -15,10 +15,15 @@ import {
 } from './job-rows.ts'
 import { listExecutors } from './list-executors.ts'
 
+/** What waits longer for a lock is tried again by its executor: others attach meanwhile. */
+const LOCK_MS = 1_000
+
 /** One attach of a session at a time, on whichever replica: those that follow see what it did. */
 const TAKE_TURN = {
   name: 'take_turn_to_attach',
-  text: 'SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))',
+  text: `
+    SELECT set_config('lock_timeout', '${LOCK_MS}', true),
+      pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))`,
 }
 
 const RECORD = {
