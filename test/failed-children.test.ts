@@ -47,7 +47,7 @@ test('a parent fails with the reason, the text and the stack of its child, and n
   ])
 
   // What Offstage itself finds has no frames at all.
-  const wrong = await offstage.startJob('failing.print', { pages: 'many' })
+  const wrong = await offstage.startJob('failing.print', { pages: 13 })
   const { error } = await wrong.waitForCompletion()
   expect(error?.reason).toBe('PARAMS_INVALID')
   expect(error?.detail).toMatch(/params\.pages/)

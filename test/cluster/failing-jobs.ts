@@ -7,7 +7,7 @@ class OutOfPaperError extends Error {
 
 export const print = defineJob({
   method: 'failing.print',
-  params: z.object({ pages: z.number() }),
+  params: z.object({ pages: z.number().refine((pages) => pages !== 13, 'brings bad luck') }),
   run(_job, { pages }) {
     throw new OutOfPaperError(`no paper for ${pages} pages`, {
       cause: new Error('tray 2 is empty'),

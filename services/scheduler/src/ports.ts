@@ -60,7 +60,7 @@ export interface JobStore {
   hasParent(command: StartCommand): Promise<boolean>
   /** Whether `ancestorId` is among the parents of the job, however far up. */
   isBelow(namespace: string, id: string, ancestorId: string): Promise<boolean>
-  /** Takes queued jobs, best first, one for each entry of `attachmentIds`. */
+  /** Takes queued jobs, best first, one for each entry of `attachmentIds`: of queues with a schema those that fit it. */
   claim(
     namespace: string,
     queues: readonly QueueRef[],
@@ -181,7 +181,13 @@ export interface GateStore {
 }
 
 export interface MethodStore {
-  announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void>
+  /** Answers with the earlier schemas of parameters, by method, where there are any. */
+  announce(
+    namespace: string,
+    definitions: readonly MethodDefinition[],
+  ): Promise<ReadonlyMap<string, readonly string[]>>
+  /** Earlier schemas that no executor attached can go by any more. */
+  forgetEarlier(): Promise<void>
   /** The terms of each, or undefined where it was never announced. */
   find(
     methods: readonly { readonly namespace: string; readonly name: string }[],

@@ -19,6 +19,17 @@ export function invalidField(field: string, description: string): Refusal {
   return invalidFields([{ field, description }])
 }
 
+/** As the SDK says it where it has the definition. */
+export function paramsInvalid(method: string, violations: readonly Violation[]): Refusal {
+  const list = violations.map(({ field, description }) => `${field}: ${description}`).join('; ')
+  return new Refusal({
+    reason: 'PARAMS_INVALID',
+    message: `the parameters do not fit ${method}: ${list}`,
+    metadata: { method },
+    violations,
+  })
+}
+
 export function notImplemented(what: string): Refusal {
   return new Refusal({ reason: 'NOT_IMPLEMENTED', message: `${what} is not implemented yet` })
 }

@@ -31,6 +31,7 @@ async function setup(claim: JobStore['claim']) {
         paused.has(method) ? { cause: 'paused', pause: undefined } : undefined,
     },
     backlog,
+    methods: { peek: () => undefined },
     sweepMs: NEVER_MS,
     deliver: createDeliver({ attachments, log: silentLog }),
     unsent: (attempts) => unsent.push(...attempts),

@@ -22,6 +22,7 @@ import type {
 import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
+import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
@@ -31,6 +32,7 @@ export interface ClaimsOptions {
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'pauseOf'>
   readonly backlog: Backlog
+  readonly methods: Pick<Methods, 'peek'>
   readonly sweepMs: number
   readonly deliver: Deliver
   unsent(attempts: readonly AttemptKey[]): void
@@ -46,6 +48,8 @@ interface Group {
   readonly lane: SlotLane
   readonly queues: QueueRef[]
   readonly members: Attachment[]
+  /** Of the methods that have one. */
+  readonly schemaOf: ReadonlyMap<string, string>
 }
 
 export function createClaims(options: ClaimsOptions): Loop {
@@ -59,7 +63,11 @@ export function createClaims(options: ClaimsOptions): Loop {
       const sweep = performance.now() >= sweepDueMs
       if (sweep) sweepDueMs = performance.now() + options.sweepMs * 0.8
       for (const group of groupsOf(options.attachments.all())) {
-        const queues = sweep ? group.queues : believedFull(group, options)
+        const queues = withSchemas(
+          sweep ? group.queues : believedFull(group, options),
+          group,
+          options,
+        )
         while (queues.length > 0 && !signal.aborted) {
           if (!(await claimOnce(options, group, queues))) break
         }
@@ -80,7 +88,8 @@ function groupsOf(attachments: readonly Attachment[]): Group[] {
       if (group !== undefined) group.members.push(attachment)
       else {
         const queues = queuesOf(attachment, lane)
-        groups.set(key, { namespace: attachment.namespace, lane, queues, members: [attachment] })
+        const { namespace, schemaOf } = attachment
+        groups.set(key, { namespace, lane, queues, members: [attachment], schemaOf })
       }
     }
   }
@@ -104,6 +113,20 @@ function believedFull({ namespace, queues }: Group, options: ClaimsOptions): Que
       options.backlog.has(namespace, method, lane) &&
       options.admission.pauseOf(namespace, method) === undefined,
   )
+}
+
+/** A schema matters only while there are others of the method: what fits none of those that are left goes to whoever is there, and fails. */
+function withSchemas(
+  queues: readonly QueueRef[],
+  { namespace, schemaOf }: Group,
+  { methods }: ClaimsOptions,
+): readonly QueueRef[] {
+  if (schemaOf.size === 0) return queues
+  return queues.map((queue) => {
+    const { method } = queue
+    if (methods.peek(namespace, method)?.earlierParamsSchemas === undefined) return queue
+    return { ...queue, schema: schemaOf.get(method) }
+  })
 }
 
 /** Claims once for all free slots of a group; whether there may be more to claim. */
@@ -133,13 +156,20 @@ async function claimOnce(
   options.failUnreadable(unreadable)
   const full = jobs.length + unreadable.length === slots.length
   if (full) note(options.backlog, namespace, queues)
-  else for (const queue of queues) options.backlog.clear(namespace, queue.method, queue.lane)
+  else forget(options.backlog, namespace, queues)
   return full
 }
 
 /** Not read to their end, for want of slots: the next free slot looks again, without waiting for a hint. */
 function note(backlog: Backlog, namespace: string, queues: readonly QueueRef[]): void {
   for (const { method, lane } of queues) backlog.note({ namespace, method, lane })
+}
+
+/** Read to their end: but what does not fit these executors may be there for others. */
+function forget(backlog: Backlog, namespace: string, queues: readonly QueueRef[]): void {
+  for (const { method, lane, schema } of queues) {
+    if (schema === undefined) backlog.clear(namespace, method, lane)
+  }
 }
 
 /** One slot from each member in turn, so that work spreads, up to the size of one claim. */

@@ -14,6 +14,7 @@ import type { JobEvents } from '../events/job-events.ts'
 import { createQueueHints } from '../events/queue-hints.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Intake } from '../executors/intake.ts'
+import type { Methods } from '../executors/methods.ts'
 import type { SchedulerStores } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Backlog } from './backlog.ts'
@@ -26,6 +27,7 @@ import { createStarts, type Starts } from './starts.ts'
 export interface DispatchOptions {
   readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates'>
   readonly attachments: Attachments
+  readonly methods: Pick<Methods, 'peek'>
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly claimSweepMs: number
@@ -70,6 +72,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const claims = createClaims({
     ...shared,
     failUnreadable,
+    methods: options.methods,
     store: stores.work,
     sweepMs: options.claimSweepMs,
   })

@@ -20,6 +20,10 @@ export interface MethodTerms {
   readonly startableBy?: StartableBy
   /** Its handler acts with the rights of a service. */
   readonly privileged?: boolean
+  /** JSON Schema of the parameters; empty or undefined where there is none. */
+  readonly paramsSchema?: string
+  /** What was announced before, newest first, while executors may be attached that run it so: as in a rolling update. */
+  readonly earlierParamsSchemas?: readonly string[]
 }
 
 export interface MethodDefinition extends MethodTerms {

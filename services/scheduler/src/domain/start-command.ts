@@ -48,6 +48,8 @@ export interface StartOptions {
   readonly paramsOwned?: boolean
   /** The handler acts with the rights of a service: the method's word, never the caller's. */
   readonly privileged?: boolean
+  /** Ids of announced schemas that the parameters do not fit, where they fit others: executors that go by them get the job last. */
+  readonly misfits?: readonly string[]
 }
 
 /** What a start says that whoever runs the job is told, as it is. */

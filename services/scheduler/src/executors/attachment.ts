@@ -18,6 +18,7 @@ import type { RunningJob } from '../domain/held-job.ts'
 import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
+import { schemaId } from './schema-id.ts'
 
 /** The slots of a lane it has. */
 export interface Slots {
@@ -78,7 +79,9 @@ export class Attachment {
   readonly name: string
   /** The lane a job of each method runs in when it names none. */
   readonly laneOf: ReadonlyMap<string, SlotLane>
-  /** Equal for executors that serve the same queues. */
+  /** The id of the schema it takes parameters by, of the methods that have one. */
+  readonly schemaOf: ReadonlyMap<string, string>
+  /** Equal for executors that serve the same queues alike. */
   readonly signature: string
   readonly running = new Map<string, RunningJob>()
   readonly #credits = new Int32Array(PLACES)
@@ -103,7 +106,8 @@ export class Attachment {
     this.namespace = options.namespace
     this.name = options.name
     this.laneOf = new Map(options.methods.map((method) => [method.name, method.lane]))
-    this.signature = [...this.laneOf].sort().join(' ')
+    this.schemaOf = schemasOf(options.methods)
+    this.signature = [...this.laneOf, ...this.schemaOf].sort().join(' ')
     for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
     this.#send = options.send
     this.#end = options.end
@@ -255,6 +259,14 @@ export class Attachment {
     }
     this.#send(frame)
   }
+}
+
+function schemasOf(methods: readonly MethodDefinition[]): Map<string, string> {
+  const schemas = new Map<string, string>()
+  for (const { name, paramsSchema } of methods) {
+    if (paramsSchema) schemas.set(name, schemaId(paramsSchema))
+  }
+  return schemas
 }
 
 function emptyFrame(): Outgoing {

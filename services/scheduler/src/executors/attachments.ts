@@ -73,9 +73,14 @@ export class Attachments {
   }
 
   /**
-   * Takes a slot for a job of the method, on the executor with most of them free.
+   * Takes a slot for a job of the method, on the executor with most of them free, of those that do not go by one of these schemas.
    */
-  reserve(namespace: string, method: string, lane: Lane): Reservation | undefined {
+  reserve(
+    namespace: string,
+    method: string,
+    lane: Lane,
+    misfits?: readonly string[],
+  ): Reservation | undefined {
     const serving = this.#byMethod.get(queueKey(namespace, method))
     if (serving === undefined) return undefined
     let best: Reservation | undefined
@@ -83,7 +88,7 @@ export class Attachments {
     for (const attachment of serving) {
       const runsIn = lane || attachment.laneOf.get(method) || LANE_DEFAULT
       const free = attachment.credits(runsIn)
-      if (free <= most) continue
+      if (free <= most || misfits?.includes(attachment.schemaOf.get(method) ?? '')) continue
       most = free
       best = { attachment, lane: runsIn }
     }

@@ -19,6 +19,7 @@ function createStore() {
   const store: MethodStore = {
     async announce(namespace, definitions) {
       for (const each of definitions) announced.set(`${namespace}/${each.name}`, each)
+      return new Map()
     },
     async find(methods) {
       asked.push(...methods.map(({ name }) => name))
@@ -26,6 +27,7 @@ function createStore() {
     },
     list: async () => [],
     names: async () => [],
+    forgetEarlier: async () => {},
   }
   return { store, asked }
 }
@@ -53,11 +55,11 @@ test('what is used stays, however much is announced beside it', async () => {
   }
 })
 
-test('descriptions and schemas are not kept', async () => {
+test('descriptions and schemas of results are not kept', async () => {
   const methods = new Methods(createStore().store)
   await methods.announce('ns', [definition('a')])
-  expect(Object.keys(methods.peek('ns', 'a') ?? {})).not.toContain('paramsSchema')
-  expect(JSON.stringify(methods.peek('ns', 'a'))).not.toMatch(/about it|object|true/)
+  expect(Object.keys(methods.peek('ns', 'a') ?? {})).not.toContain('resultSchema')
+  expect(JSON.stringify(methods.peek('ns', 'a'))).not.toMatch(/about it|true/)
 })
 
 test('a method nobody announced is known to be unknown', async () => {
@@ -95,4 +97,15 @@ test('what is announced here while it is read again is not put back by what was 
   read.resolve()
   await refreshed
   expect(methods.peek('ns', 'a')).toMatchObject({ lane: 3 })
+})
+
+test('large schemas push out what is not used', async () => {
+  const { store } = createStore()
+  const methods = new Methods(store)
+  const paramsSchema = JSON.stringify({ title: 'x'.repeat(65_000) })
+  for (let i = 0; i < 600; i += 1) {
+    await methods.announce('ns', [{ ...definition(`m${i}`), paramsSchema }])
+  }
+  expect(methods.peek('ns', 'm0')).toBeUndefined()
+  expect(methods.peek('ns', 'm599')).toBeDefined()
 })

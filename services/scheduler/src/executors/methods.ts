@@ -5,7 +5,7 @@
  * Invariants:
  *  1. No more than `keptMax` are kept: in two generations, of which the older is dropped when the younger is full, and
  *     what was used meanwhile has moved to the younger.
- *  2. Descriptions and schemas, which may be large, are not kept at all.
+ *  2. Descriptions and schemas of results, which may be large, are not kept at all; schemas of parameters up to a bound of all.
  *  3. What was announced elsewhere is known here after one `refresh` at most.
  */
 
@@ -20,6 +20,9 @@ const KEPT_MAX = 100_000
 /** Methods read again by one statement. */
 const REFRESH_BATCH = 1_000
 
+/** Of the schemas of one generation. */
+const SCHEMA_CHARACTERS_MAX = 16 * 1024 * 1024
+
 type Generation = Map<string, Map<string, MethodTerms>>
 
 interface MethodName {
@@ -32,6 +35,7 @@ export class Methods {
   readonly #generationMax: number
   #young: Generation = new Map()
   #youngSize = 0
+  #youngCharacters = 0
   #old: Generation = new Map()
   /** Look-ups that come while one is in flight share the next. */
   readonly #find
@@ -49,8 +53,12 @@ export class Methods {
   }
 
   async announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void> {
-    await this.#store.announce(namespace, definitions)
-    for (const definition of definitions) this.#keep(namespace, termsOf(definition))
+    const earlier = await this.#store.announce(namespace, definitions)
+    for (const definition of definitions) {
+      const earlierParamsSchemas = earlier.get(definition.name)
+      const terms = termsOf(definition)
+      this.#keep(namespace, earlierParamsSchemas ? { ...terms, earlierParamsSchemas } : terms)
+    }
   }
 
   /** Known to this replica already. */
@@ -66,6 +74,10 @@ export class Methods {
     const [found] = await this.#find.add([{ namespace, name: method }])
     if (found !== undefined && !('unreadable' in found)) this.#keep(namespace, found)
     return found
+  }
+
+  forgetEarlier(): Promise<void> {
+    return this.#store.forgetEarlier()
   }
 
   /** Reads what is kept again: other replicas announce methods too. */
@@ -106,14 +118,22 @@ export class Methods {
     }
     if (!known.has(terms.name)) this.#youngSize += 1
     known.set(terms.name, terms)
-    if (this.#youngSize < this.#generationMax) return
+    this.#youngCharacters += charactersOf(terms)
+    const isFull =
+      this.#youngSize >= this.#generationMax || this.#youngCharacters >= SCHEMA_CHARACTERS_MAX
+    if (!isFull) return
     this.#old = this.#young
     this.#young = new Map()
     this.#youngSize = 0
+    this.#youngCharacters = 0
   }
 }
 
 function termsOf(definition: MethodDefinition): MethodTerms {
-  const { description: _d, paramsSchema: _p, resultSchema: _r, ...terms } = definition
+  const { description: _d, resultSchema: _r, ...terms } = definition
   return terms
+}
+
+function charactersOf({ paramsSchema = '', earlierParamsSchemas = [] }: MethodTerms): number {
+  return earlierParamsSchemas.reduce((sum, { length }) => sum + length, paramsSchema.length)
 }

@@ -19,6 +19,7 @@ import { noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
 import { attachNotAllowed, invalidField, invalidFields, notImplemented } from '../refusals.ts'
+import { schemaFault } from '../schemas/schema-fault.ts'
 import { namespaceFor, retryFrom } from './mapping.ts'
 
 /** What is wrong has to fit into the answer. */
@@ -138,23 +139,6 @@ function noteStarters({ roles, users }: StartableBy, note: Note): void {
 function wireName(lane: number): string | undefined {
   return laneNameOf(lane)?.toUpperCase()
 }
-
-/** A JSON Schema is an object or a boolean; empty texts stand for none. */
-function schemaFault(text: string): string | undefined {
-  if (text === '') return undefined
-  if (Buffer.byteLength(text) > LIMITS.schemaBytesMax) {
-    return `must be at most ${LIMITS.schemaBytesMax} bytes`
-  }
-  try {
-    const schema: unknown = JSON.parse(text)
-    const isObject = typeof schema === 'object' && schema !== null && !Array.isArray(schema)
-    return isObject || typeof schema === 'boolean' ? undefined : NO_SCHEMA
-  } catch {
-    return NO_SCHEMA
-  }
-}
-
-const NO_SCHEMA = 'must be a JSON Schema: an object, true or false, as JSON'
 
 function methodFrom(method: proto.MethodDefinition, index: number): MethodDefinition {
   for (const limit of ['total', 'heartbeat'] as const) {

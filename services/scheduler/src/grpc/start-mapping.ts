@@ -85,7 +85,9 @@ function refuseUnsupported(spec: proto.JobSpec): void {
 }
 
 /** Every option a start may ask for. */
-type AskedOptions = Readonly<Record<Exclude<keyof StartOptions, 'privileged'>, unknown>> &
+type AskedOptions = Readonly<
+  Record<Exclude<keyof StartOptions, 'privileged' | 'misfits'>, unknown>
+> &
   StartOptions
 
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */

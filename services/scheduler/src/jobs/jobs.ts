@@ -6,6 +6,7 @@ import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { ActStore, JobStore } from '../ports.ts'
+import { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { JobWatch } from '../waits/job-watch.ts'
 import type { Caller } from './caller.ts'
@@ -47,6 +48,7 @@ export function createJobs(options: JobsOptions): Jobs {
   return {
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
+      checks: new Checks(),
       limitRate: createLimitRate(options.startsPerSecond),
     }),
     findJobs: createFindJobs({ store, feed, readStandings, recordReads }),

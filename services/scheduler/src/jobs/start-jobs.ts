@@ -5,7 +5,12 @@ import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
-import { type StartCommand, type StartOptions, violationsOf } from '../domain/start-command.ts'
+import {
+  canBeJobId,
+  type StartCommand,
+  type StartOptions,
+  violationsOf,
+} from '../domain/start-command.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
 import {
@@ -13,11 +18,14 @@ import {
   methodNotStartable,
   methodUnknown,
   methodUnreadable,
+  paramsInvalid,
   parentNotFound,
 } from '../refusals.ts'
+import type { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
 import type { Caller } from './caller.ts'
+import { checkParams } from './check-params.ts'
 import type { LimitRate } from './limit-rate.ts'
 import { mayStart } from './may-start.ts'
 import type { RecordReads } from './payload-reads.ts'
@@ -30,7 +38,8 @@ export interface StartJobsOptions {
   readonly readStandings: ReadStandingsFor
   /** Throws where these are more than their owner may start now. */
   readonly limitRate?: LimitRate | undefined
-  readonly store: Pick<JobStore, 'isBelow'>
+  readonly store: Pick<JobStore, 'isBelow' | 'findExisting'>
+  readonly checks: Checks
   readonly recordReads: RecordReads
 }
 
@@ -153,48 +162,81 @@ function check(
   const within = actor.attempt?.jobId ?? parentId
   if (parentId !== '' && parentId !== within) return checkParent(options, actor, command, within)
   const definition = methods.peek(command.namespace, command.method)
-  if (definition !== undefined) return withTerms(actor, command, definition)
-  return lookUp(methods, actor, command)
+  if (definition === undefined) return lookUp(options, actor, command)
+  const checked = withTerms(options, actor, command, definition)
+  // Others may have announced another schema, elsewhere and just now.
+  return 'refusal' in checked && checked.refusal.reason === 'PARAMS_INVALID'
+    ? lookUp(options, actor, command)
+    : checked
 }
 
 /** A handler starts children of its own job, and of those below it. */
 async function checkParent(
-  { store, methods }: StartJobsOptions,
+  options: StartJobsOptions,
   actor: Actor,
   command: StartCommand,
   within: string,
 ): Promise<Checked> {
   const { namespace, parentId } = command
-  if (!(await store.isBelow(namespace, parentId, within))) return { refusal: parentNotFound() }
-  return lookUp(methods, actor, command)
+  if (!(await options.store.isBelow(namespace, parentId, within))) {
+    return { refusal: parentNotFound() }
+  }
+  return lookUp(options, actor, command)
 }
 
-async function lookUp(methods: Methods, actor: Actor, command: StartCommand): Promise<Checked> {
+async function lookUp(
+  options: StartJobsOptions,
+  actor: Actor,
+  command: StartCommand,
+): Promise<Checked> {
+  const { methods } = options
   const { namespace, method } = command
   const found = await methods.find(namespace, method)
   if (found !== undefined) {
     if ('unreadable' in found) return { refusal: methodUnreadable(method, found.unreadable) }
-    return withTerms(actor, command, found)
+    const checked = withTerms(options, actor, command, found)
+    const isMisfit = 'refusal' in checked && checked.refusal.reason === 'PARAMS_INVALID'
+    return isMisfit && (await isKnown(options, command)) ? command : checked
   }
   return { refusal: methodUnknown(namespace, method, await methods.names(namespace)) }
+}
+
+const NO_ID = '00000000-0000-0000-0000-000000000000'
+
+/** A start that is said again is answered as the first one was, whatever has been announced since (row J19). */
+async function isKnown({ store }: StartJobsOptions, command: StartCommand): Promise<boolean> {
+  const { requestId, lane } = command
+  if (requestId === '') return false
+  const id = canBeJobId(requestId) ? requestId : NO_ID
+  const existing = await store.findExisting({ id, command, lane, attachmentId: undefined })
+  return existing?.by === 'request-id'
 }
 
 /**
  * What the start leaves open is taken from the method's definition, and that it runs privileged from there alone; its lane is known to
  * the executor.
  */
-function withTerms(actor: Actor, command: StartCommand, definition: MethodTerms): Checked {
+function withTerms(
+  { checks }: StartJobsOptions,
+  actor: Actor,
+  command: StartCommand,
+  definition: MethodTerms,
+): Checked {
   if (!mayStart(actor, definition)) {
     const { name, startableBy } = definition
     return { refusal: methodNotStartable(name, startableBy?.roles ?? []) }
   }
+  const fit = checkParams(checks, command.params, definition)
+  if ('violations' in fit) return { refusal: paramsInvalid(command.method, fit.violations) }
+  const { misfits } = fit
   const { retry, queueDeadlineMs, attemptDeadlineMs, privileged } = definition
   const plain =
     retry === undefined &&
     queueDeadlineMs === undefined &&
     attemptDeadlineMs === undefined &&
+    misfits === undefined &&
     !privileged
   if (plain) return command
   const defaults: StartOptions = { retry, queueDeadlineMs, attemptDeadlineMs }
-  return { ...command, options: { ...defaults, ...command.options, privileged } }
+  return { ...command, options: { ...defaults, ...command.options, privileged, misfits } }
 }

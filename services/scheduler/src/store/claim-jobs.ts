@@ -10,19 +10,19 @@ import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
  * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
  * wanted, because replicas that claim at the same time skip what the others have locked.
  */
-const CLAIM = {
-  name: 'claim_jobs',
+const claim = (name: string, { columns, fits }: { columns: string; fits: string }) => ({
+  name,
   text: `
     WITH candidate AS (
       SELECT head.id
       FROM (
-        SELECT u.method, u.lane FROM unnest($2::text[], $3::smallint[]) AS u(method, lane)
+        SELECT u.* FROM ${columns}
         WHERE ${isOpen('$1', 'u.method')} AND ${GATES_HELD}
       ) queue
       CROSS JOIN LATERAL (
         SELECT j.id, j.priority, j.create_time
         FROM offstage.jobs j
-        WHERE j.state = ${JobState.queued} AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane
+        WHERE j.state = ${JobState.queued} AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane ${fits}
         ORDER BY j.priority DESC, j.create_time, j.id
         LIMIT $5::int * 2
       ) head
@@ -45,7 +45,18 @@ const CLAIM = {
     JOIN unnest($4::uuid[]) WITH ORDINALITY AS slot(attachment_id, place) USING (place)
     WHERE j.id = numbered.id
     RETURNING ${CLAIMED_COLUMNS}`,
-}
+})
+
+const CLAIM = claim('claim_jobs', {
+  columns: 'unnest($2::text[], $3::smallint[]) AS u(method, lane)',
+  fits: '',
+})
+
+/** While executors differ in what they take of a method: not what is known not to fit. */
+const CLAIM_FITTING = claim('claim_fitting_jobs', {
+  columns: 'unnest($2::text[], $3::smallint[], $6::text[]) AS u(method, lane, schema)',
+  fits: `AND (queue.schema IS NULL OR j.options->'misfits' IS NULL OR NOT j.options->'misfits' ? queue.schema)`,
+})
 
 export async function claimJobs(
   database: Queryable,
@@ -53,12 +64,14 @@ export async function claimJobs(
   queues: readonly QueueRef[],
   attachmentIds: readonly AttachmentId[],
 ): Promise<TakenJobs> {
-  const { rows } = await database.query<ClaimedRow>(CLAIM, [
+  const isMixed = queues.some(({ schema }) => schema !== undefined)
+  const { rows } = await database.query<ClaimedRow>(isMixed ? CLAIM_FITTING : CLAIM, [
     namespace,
     queues.map((queue) => queue.method),
     queues.map((queue) => queue.lane),
     attachmentIds,
     attachmentIds.length,
+    ...(isMixed ? [queues.map(({ schema }) => schema ?? null)] : []),
   ])
   return takenFromRows(rows)
 }

@@ -1,7 +1,7 @@
-/** What `jobs.options` holds. SQL reads `cancelWithParent` of it (insert-jobs.ts, cancel-jobs.ts). */
+/** What `jobs.options` holds. SQL reads `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts) and `misfits` (claim-jobs.ts) of it. */
 import type { StartOptions } from '../domain/start-command.ts'
 import { retry } from './retry-codec.ts'
-import { createShape, flag, number, text } from './stored-shape.ts'
+import { createShape, flag, number, text, texts } from './stored-shape.ts'
 
 const OPTIONS = createShape<StartOptions>('job options', 1, {
   displayName: text,
@@ -16,6 +16,7 @@ const OPTIONS = createShape<StartOptions>('job options', 1, {
   tracestate: text,
   paramsOwned: flag,
   privileged: flag,
+  misfits: texts,
 })
 
 export function storedOptions(options: StartOptions | undefined) {

@@ -25,6 +25,8 @@ const TERMS: Fields<MethodTerms> = {
     users: required(texts),
   }),
   privileged: flag,
+  paramsSchema: text,
+  earlierParamsSchemas: texts,
 }
 
 const TERMS_SHAPE = createShape<MethodTerms>('method definitions', 1, TERMS)
@@ -38,7 +40,7 @@ const DEFINITION = createShape<MethodDefinition>('method definitions', 1, {
 
 /** SQL for a definition without what starts have no need of. */
 export const TERMS_OF = (definition: string) =>
-  `CASE WHEN jsonb_typeof(${definition}) = 'object' THEN ${definition} - '{description,paramsSchema,resultSchema}'::text[] ELSE ${definition} END`
+  `CASE WHEN jsonb_typeof(${definition}) = 'object' THEN ${definition} - '{description,resultSchema}'::text[] ELSE ${definition} END`
 
 export function definitionToJson(definition: MethodDefinition): string {
   return JSON.stringify(DEFINITION.write(definition))

@@ -32,6 +32,7 @@ const OPTIONS: Required<StartOptions> = {
   tracestate: 'a=b',
   paramsOwned: true,
   privileged: true,
+  misfits: ['a'],
 }
 
 /** Without a parent, which the test makes. */

@@ -36,10 +36,11 @@ const OPTIONS: Required<StartOptions> = {
   tracestate: 'a=b',
   paramsOwned: true,
   privileged: true,
+  misfits: ['a'],
 }
 const STORED_OPTIONS = `{"v":1,"displayName":"Nightly report","scope":"s-1","resultAddress":"ost://a/1",\
 "wantAdditionalResult":true,"additionalResultAddress":"ost://a/2","cancelWithParent":true,"retry":${STORED_RETRY},\
-"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"tracestate":"a=b","paramsOwned":true,"privileged":true}`
+"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"tracestate":"a=b","paramsOwned":true,"privileged":true,"misfits":["a"]}`
 
 const DEFINITION: MethodDefinition = {
   name: 'report.build',
@@ -49,13 +50,15 @@ const DEFINITION: MethodDefinition = {
   attemptDeadlineMs: 60000,
   startableBy: { roles: ['operator'], users: ['build-*'] },
   privileged: true,
-  description: 'Builds',
   paramsSchema: '{}',
+  earlierParamsSchemas: ['true'],
+  description: 'Builds',
   resultSchema: '',
 }
 const STORED_TERMS = `{"v":1,"name":"report.build","lane":3,"retry":${STORED_RETRY},"queueDeadlineMs":1000,\
-"attemptDeadlineMs":60000,"startableBy":{"roles":["operator"],"users":["build-*"]},"privileged":true`
-const STORED_DEFINITION = `${STORED_TERMS},"description":"Builds","paramsSchema":"{}","resultSchema":""}`
+"attemptDeadlineMs":60000,"startableBy":{"roles":["operator"],"users":["build-*"]},"privileged":true,\
+"paramsSchema":"{}","earlierParamsSchemas":["true"]`
+const STORED_DEFINITION = `${STORED_TERMS},"description":"Builds","resultSchema":""}`
 
 const ERROR: JobError = { brief: 'No.', detail: 'at x', reason: 'NO', retryable: true }
 const STORED_ERROR = '{"v":1,"brief":"No.","detail":"at x","reason":"NO","retryable":true}'
@@ -116,6 +119,6 @@ test('a field of a release to come is passed over, so that two releases run side
 })
 
 function withoutTexts(definition: MethodDefinition) {
-  const { description: _, paramsSchema: __, resultSchema: ___, ...terms } = definition
+  const { description: _, resultSchema: __, ...terms } = definition
   return terms
 }

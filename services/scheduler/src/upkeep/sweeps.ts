@@ -28,6 +28,7 @@ export interface SweepsOptions {
 const BATCH = 1_000
 const CANCELS_MS = 2_000
 const METHODS_MS = 5_000
+const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
 
 export function sweepsOf(options: SweepsOptions): Sweep[] {
@@ -68,6 +69,11 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       run: (signal) => readAwaited(feed, store, signal),
     },
     { name: 'methods announced elsewhere', everyMs: METHODS_MS, run: methods.refresh },
+    {
+      name: 'schemas nobody runs any more',
+      everyMs: SCHEMAS_MS,
+      run: () => methods.forgetEarlier(),
+    },
     {
       name: 'old acts',
       everyMs: ACTS_MS,

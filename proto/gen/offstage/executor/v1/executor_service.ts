@@ -114,7 +114,11 @@ export interface MethodDefinition {
   name: string;
   /** One sentence for people, at most 1,000 characters. */
   description: string;
-  /** JSON Schema (draft 2020-12) of the parameters, an object or a boolean; empty when there is none. At most 64 KiB. */
+  /**
+   * JSON Schema of the parameters, an object or a boolean; empty when there is none. At most 64 KiB. Draft 2020-12 unless `$schema`
+   * says 2019-09 or 07; references lead to places within it. Starts that do not fit are refused with PARAMS_INVALID, so it must take
+   * all that the handler takes (row J2).
+   */
   paramsSchema: string;
   /** JSON Schema of the result; empty when there is none. At most 64 KiB. */
   resultSchema: string;

@@ -369,7 +369,10 @@ export interface JobSpec {
    * dots, at most 200 characters. Required.
    */
   method: string;
-  /** The parameters. Default: the JSON value {}. */
+  /**
+   * The parameters. Default: the JSON value {}. JSON in place is checked by the schema that executors announced of the method, where
+   * there is one: what does not fit is refused with PARAMS_INVALID, the fields named (row J2).
+   */
   params:
     | Payload
     | undefined;
