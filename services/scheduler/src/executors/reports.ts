@@ -91,11 +91,10 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
       )
     },
     async waiting(attachment, attempts) {
-      const newest = [
-        ...new Map(held(attachment, attempts).map((each) => [each.jobId, each])).values(),
-      ]
+      const newest = new Map(attempts.map((each) => [`${each.jobId} ${each.attempt}`, each]))
       for (const waiting of [true, false]) {
-        const some = newest.filter((attempt) => attempt.waiting === waiting)
+        const such = [...newest.values()].filter((attempt) => attempt.waiting === waiting)
+        const some = held(attachment, such)
         if (some.length === 0) continue
         await kept(attachment, () => store.setWaiting(some, waiting))
         for (const { jobId } of some) feed.tell(jobId, 'state')
