@@ -46,6 +46,12 @@ test('a parent fails with the reason, the text and the stack of its child, and n
     'caused by: Error: tray 2 is empty',
   ])
 
+  // What the schema can say is refused before there is a job (row J2).
+  await expect(offstage.startJob('failing.print', { pages: 'many' })).rejects.toMatchObject({
+    reason: 'PARAMS_INVALID',
+    violations: [{ field: 'params.pages', description: 'must be number' }],
+  })
+
   // What Offstage itself finds has no frames at all.
   const wrong = await offstage.startJob('failing.print', { pages: 13 })
   const { error } = await wrong.waitForCompletion()

@@ -9,7 +9,7 @@
 import type { Violation } from '@offstage/proto/field-rules'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import { createValidator, type Dialect, dialectOf } from './dialects.ts'
-import { within } from './guard.ts'
+import { TooSlowError, within } from './guard.ts'
 import { violationsFrom } from './violations.ts'
 import { type Weight, weightOf } from './weight.ts'
 
@@ -35,8 +35,9 @@ export function compileCheck(text: string): Check {
         const run = () => errorsOf(validate, value)
         const isWatched = backtracks || workOf(weight, bytes) > UNWATCHED_MAX
         return violationsFrom(isWatched ? within(CHECK_MS_MAX, run) : run())
-      } catch {
-        fitsAnything = true
+      } catch (error) {
+        // Else it is the value, such as one nested too deep to be followed.
+        if (error instanceof TooSlowError) fitsAnything = true
         return undefined
       }
     }
