@@ -100,7 +100,7 @@ bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts
 
 test-packages: setup ## Install the packages into an empty project and use them there, on Node 22 and 24
-	@vitest run test/packages
+	@PACKAGES=all vitest run --project open test/packages
 
 pack: setup ## Build the packages for npm: tarballs in dist/packages
 	@node scripts/pack/main.ts

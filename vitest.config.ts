@@ -20,8 +20,8 @@ export default defineConfig({
       },
     ],
     pool: 'forks',
-    // Tests wait more than they compute; of two cores Vitest would use one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests wait more than they compute.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
