@@ -106,7 +106,7 @@ test('the method that blocks a thread is moved away, not the one that could not 
 test('a handler may compute for long; what waits for its thread runs on another meanwhile', async () => {
   await using it = await setup()
   const { attachment, executor } = it
-  attachment.assign('busy', 'test.compute', { forMs: 4_000 })
+  attachment.assign('busy', 'test.compute', { forMs: 7_000 })
   await attachment.running('busy')
   attachment.assign('waiting', 'test.whereabouts')
   const other = await attachment.value('waiting')
