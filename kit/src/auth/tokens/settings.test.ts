@@ -61,7 +61,7 @@ test('an issuer is there once, and what is for urls goes with urls', async () =>
 })
 
 test('a file that is none, or is no JSON, is told', async () => {
-  expect(await faultsOf('{')).toEqual([expect.stringMatching(/^FILE is not JSON: /)])
+  expect(await faultsOf('{')).toEqual([expect.stringMatching(/^FILE is not JSON at position 1/)])
   expect(checkIdentity({ identity: '/nowhere', host: '127.0.0.1' }, WHERE)).toEqual([
     { variable: 'OFFSTAGE_IDENTITY', problem: 'the file /nowhere does not exist' },
   ])
