@@ -188,15 +188,19 @@ const CANCELED_UNASKED = `
   FROM offstage.jobs j LEFT JOIN offstage.jobs p ON p.id = j.parent_id
   WHERE j.state = 7 AND j.method <> 'cluster.deaf' AND (p.attempt > 1) IS NOT TRUE`
 
-/** Charged with the loss of a session that attached again, while the job went on, after the attempt it is said to have lost. */
+/**
+ * Charged with the loss of a session that attached again while the job went on: after the loss was told of, or before, if it was not
+ * killed after that. An attempt that it went on with began before it attached.
+ */
 const CHARGED_UNJUSTLY = `
   SELECT j.id, j.method, j.state, j.attempt, lost.attempt AS lost_attempt, back.name, back.attach_time
   FROM offstage.jobs j
   JOIN offstage.attachments back ON back.session_key = ANY (j.crashed_sessions)
   CROSS JOIN LATERAL (
-    SELECT a.attempt, a.start_time FROM offstage.job_attempts a
+    SELECT a.attempt, a.start_time, a.finish_time FROM offstage.job_attempts a
     WHERE a.job_id = j.id AND a.session_id = back.session_id ORDER BY a.attempt DESC LIMIT 1) lost
-  WHERE back.attach_time > lost.start_time AND back.attach_time < j.finish_time`
+  WHERE back.attach_time > lost.start_time AND back.attach_time < j.finish_time
+    AND (back.attach_time > lost.finish_time OR NOT back.lost)`
 
 /** Ended without the trigger having seen it: only jobs that were canceled at birth may. */
 const ENDED_UNSEEN = `
