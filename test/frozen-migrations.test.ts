@@ -10,6 +10,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0003-signing-keys.sql':
     'ee5f53e30be0767db5874ffe531de92545917c0d6cb9cdd31fd2b7a9cde80198',
   'scheduler/0004-acts.sql': '7fa8a769f58e31b6b66c7c61c7a9f3ec54f5df7ea11c1930503600cef4d34d3e',
+  'scheduler/0005-deadlines.sql':
+    '7d77dce2ccd48fff9a65e7a1b358ee19869e3b4678cab6cc752da5e739a30696',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':
