@@ -12,6 +12,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0004-acts.sql': '7fa8a769f58e31b6b66c7c61c7a9f3ec54f5df7ea11c1930503600cef4d34d3e',
   'scheduler/0005-deadlines.sql':
     '7d77dce2ccd48fff9a65e7a1b358ee19869e3b4678cab6cc752da5e739a30696',
+  'scheduler/0006-retention.sql':
+    'db57631fb662f1ba33664b740c181405a6891a8bf8983774ca192417d63bee1c',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

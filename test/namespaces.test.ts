@@ -5,6 +5,7 @@ import { ExecutorServiceService, Hello } from '@offstage/proto/executor'
 import {
   JobServiceService,
   JobSpec,
+  Namespace,
   NamespaceServiceService,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
@@ -29,6 +30,9 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'JobService.ListJobMessages': (namespace) => ({ namespace, jobId }),
   'JobService.ExplainJob': (namespace) => ({ namespace, jobId }),
   'NamespaceService.GetNamespace': (namespace) => ({ namespace }),
+  'NamespaceService.UpdateNamespace': (name) => ({
+    namespace: Namespace.fromPartial({ name }),
+  }),
   'NamespaceService.ListExecutors': (namespace) => ({ namespace }),
   'NamespaceService.PauseNamespace': (namespace) => ({ namespace }),
   'NamespaceService.ResumeNamespace': (namespace) => ({ namespace }),

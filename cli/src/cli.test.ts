@@ -47,6 +47,22 @@ describe('running services', () => {
     expect(cut).toMatchObject({ code: 64, stderr: expect.stringContaining('It is not JSON') })
   })
 
+  test('how long finished jobs are kept is set for those that are named, and told as the flags take it', async () => {
+    const set = await it.offstage('retention', 'set', '--kind', 'scheduled', '--max-age', '36h')
+    expect(set).toMatchObject({ code: 0, stderr: '' })
+    await it.offstage('retention', 'set', '--state', 'failed', '--max-count', 'unlimited')
+    const { stdout } = await it.offstage('retention')
+    expect(stdout).toMatch(/^KIND +STATE +MAX COUNT +MAX AGE\n/)
+    expect(stdout).toMatch(/^program +succeeded +1000000 +7d$/m)
+    expect(stdout).toMatch(/^scheduled +failed +unlimited +36h$/m)
+    const reset = await it.offstage('retention', 'reset', '--json')
+    expect(JSON.parse(reset.stdout)).toContainEqual({
+      ...{ kind: 'scheduled', state: 'failed', countMax: 1_000_000, ageMsMax: 30 * 86_400_000 },
+    })
+    const nothing = await it.offstage('retention', 'set', '--kind', 'system')
+    expect(nothing).toMatchObject({ code: 64, stderr: expect.stringContaining('--max-count') })
+  })
+
   test('a method is paused and resumed, and a job that waits for that tells so', async () => {
     expect(await it.offstage('pause', 'test.greet')).toMatchObject({ code: 0, stdout: 'paused\n' })
     expect((await it.offstage('methods')).stdout).toMatch(/^test\.greet +inline +1 +yes/m)

@@ -16,6 +16,7 @@ import { addHelp } from './commands/help.ts'
 import { addList } from './commands/list.ts'
 import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
+import { addRetention } from './commands/retention.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -68,6 +69,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addExecutors,
     addMethods,
     addPause,
+    addRetention,
     addHelp,
   ])
     add(program, context)

@@ -17,7 +17,7 @@ import { progressFrom } from './wire-events.ts'
 /** What caused a job (row J12). */
 export type JobKindName = 'program' | 'system' | 'scheduled'
 
-const KINDS = {
+export const KINDS = {
   program: JobKind.JOB_KIND_PROGRAM,
   system: JobKind.JOB_KIND_SYSTEM,
   scheduled: JobKind.JOB_KIND_SCHEDULED,
@@ -179,7 +179,7 @@ export function filterFrom(filter: JobFilter): WireFilter {
   }
 }
 
-function kindNameOf(kind: JobKind): JobKindName {
+export function kindNameOf(kind: JobKind): JobKindName {
   if (kind === JobKind.JOB_KIND_SYSTEM) return 'system'
   return kind === JobKind.JOB_KIND_SCHEDULED ? 'scheduled' : 'program'
 }

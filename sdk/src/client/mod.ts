@@ -17,6 +17,11 @@ export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { WaitCauseName, WaitExplanation } from './job-records.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export type { ListMethodsOptions, MethodInfo } from './namespace-calls.ts'
+export type {
+  NamespaceSettings,
+  NamespaceSettingsCalls,
+  SettingsChange,
+} from './namespace-settings.ts'
 export { Offstage } from './offstage.ts'
 export type {
   CancelOptions,
@@ -29,6 +34,7 @@ export type {
   StartOptions,
   WaitOptions,
 } from './options.ts'
+export type { EndStateName, RetentionInForce, RetentionRule } from './retention.ts'
 export { StartJobsError, type StartOutcome } from './start-outcome.ts'
 export type {
   PutOptions,

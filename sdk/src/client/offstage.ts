@@ -13,6 +13,7 @@ import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords, type WaitExplanation } from './job-records.ts'
 import { type ListMethodsOptions, type MethodInfo, NamespaceCalls } from './namespace-calls.ts'
+import { NamespaceSettingsCalls } from './namespace-settings.ts'
 import type { CancelOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
@@ -37,6 +38,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
 
   /** Temp storage (rows S1 to S4). */
   readonly storage: StorageCalls
+  /** What administrators set for the client's namespace. */
+  readonly settings: NamespaceSettingsCalls
 
   /** Use {@link connect}. */
   private constructor(session: Session, ownsConnection: boolean) {
@@ -46,6 +49,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     this.#namespace = new NamespaceCalls(session)
     this.#ownsConnection = ownsConnection
     this.storage = session.storage
+    this.settings = new NamespaceSettingsCalls(session)
   }
 
   /**

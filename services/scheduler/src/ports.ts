@@ -37,6 +37,7 @@ import type { JobState } from './domain/job-state.ts'
 import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
 import type { Load } from './domain/load.ts'
 import type { MethodDefinition } from './domain/method-definition.ts'
+import type { Retention } from './domain/retention.ts'
 import type { StartCommand } from './domain/start-command.ts'
 
 /**
@@ -177,7 +178,32 @@ export interface GateStore {
   resumeNamespace(namespace: string, by: ActBy): Promise<boolean>
   pauseMethod(namespace: string, method: string, by: ActBy): Promise<boolean>
   resumeMethod(namespace: string, method: string, by: ActBy): Promise<boolean>
-  readNamespace(namespace: string): Promise<{ readonly revision: number; readonly paused: boolean }>
+}
+
+/** What is set for a namespace as a whole. */
+export interface NamespaceSettings {
+  /** Grows with each change. */
+  readonly revision: number
+  readonly paused: boolean
+  /** What was set, which may say less than is in force. */
+  readonly retention: readonly Retention[]
+}
+
+/** What is to change; undefined is left as it is. */
+export interface NamespaceChange {
+  /** What the revision must be. */
+  readonly etag: string | undefined
+  readonly retention: readonly Retention[] | undefined
+}
+
+export interface NamespaceStore {
+  read(namespace: string): Promise<NamespaceSettings>
+  /** What is set then; undefined where the revision is another than the etag says. */
+  update(
+    namespace: string,
+    change: NamespaceChange,
+    by: ActBy,
+  ): Promise<NamespaceSettings | undefined>
 }
 
 export interface MethodStore {
@@ -284,6 +310,7 @@ export interface SchedulerStores {
   readonly gates: GateStore
   /** Gates as they are read for dispatch. */
   readonly workGates: GateStore
+  readonly namespaces: NamespaceStore
   readonly attachments: AttachmentStore
   readonly leases: LeaseStore
   readonly methods: MethodStore

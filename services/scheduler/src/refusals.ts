@@ -52,6 +52,14 @@ export function namespaceNotFound(namespace: string): Refusal {
   })
 }
 
+export function etagMismatch(namespace: string): Refusal {
+  return new Refusal({
+    reason: 'ETAG_MISMATCH',
+    message: `the settings of namespace ${namespace} were changed since they were read; read them again and decide anew`,
+    metadata: { namespace },
+  })
+}
+
 export function methodUnknown(
   namespace: string,
   method: string,

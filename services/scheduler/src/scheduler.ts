@@ -28,6 +28,7 @@ import { createLoadReading } from './load/load-reading.ts'
 import { loadMeasures } from './load/measures.ts'
 import { createScaling } from './load/scaling.ts'
 import { createPauses } from './namespaces/pause.ts'
+import { createSettings } from './namespaces/settings.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
 import { createStores } from './store/stores.ts'
@@ -83,7 +84,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
-    readNamespace: gates.readNamespace,
+    settings: createSettings(stores.namespaces),
     listExecutors: listExecutors(stores.callAttachments, turns.reads),
     listMethods: listMethods(stores.callMethods, turns.reads),
     listActs: listActs(acts, turns.listings),

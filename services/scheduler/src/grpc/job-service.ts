@@ -184,6 +184,8 @@ export function jobService(
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
     retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
     deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),
+    pinJob: unimplemented('jobs.change', 'JobService.PinJob'),
+    unpinJob: unimplemented('jobs.change', 'JobService.UnpinJob'),
     explainJob: unary(
       'jobs.read',
       async (request: proto.ExplainJobRequest, { actor }) => {

@@ -2,15 +2,16 @@ import { type GuardedService, unary } from '@offstage/kit/grpc'
 import { methodFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import type { Pauses } from '../namespaces/pause.ts'
-import type { GateStore } from '../ports.ts'
+import type { Settings } from '../namespaces/settings.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { comingNamespaceCalls } from './coming-services.ts'
 import { namespaceFor } from './mapping.ts'
+import { namespaceTo, updateNamespace } from './update-namespace.ts'
 
 export interface NamespaceUseCases {
   readonly pauses: Pauses
-  readonly readNamespace: GateStore['readNamespace']
+  readonly settings: Settings
   readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
   readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
   readonly listActs: GuardedService<proto.NamespaceServiceServer>['listActs']
@@ -30,11 +31,11 @@ export function namespaceService(
       'namespaces.read',
       async (request: proto.GetNamespaceRequest, { actor }) => {
         const name = namespaceFor(actor, request.namespace)
-        const { revision, paused } = await use.readNamespace(name)
-        const unset = { retention: [], limits: [], exclusiveOwner: '', exclusiveTime: undefined }
-        return { namespace: { name, paused, etag: String(revision), ...unset } }
+        return { namespace: namespaceTo(name, await use.settings.read(name)) }
       },
     ),
+
+    updateNamespace: updateNamespace(use.settings),
 
     pauseNamespace: unary(
       'namespaces.operate',

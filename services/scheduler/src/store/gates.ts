@@ -102,11 +102,6 @@ const RESUME_METHOD = {
     WHERE namespace = $1 AND method = $2 AND pause_time IS NOT NULL`,
 }
 
-const READ_NAMESPACE = {
-  name: 'read_namespace',
-  text: 'SELECT revision, pause_time IS NOT NULL AS paused FROM offstage.namespaces WHERE name = $1',
-}
-
 interface GatesRow {
   epoch: number
   namespaces: string[]
@@ -144,12 +139,6 @@ export function createGateStore(database: Database): GateStore {
     pauseMethod: (namespace, method, by) =>
       change(PAUSE_METHOD, [namespace, method], by, [by.user]),
     resumeMethod: (namespace, method, by) => change(RESUME_METHOD, [namespace, method], by),
-    async readNamespace(namespace) {
-      const { rows } = await database.query<{ revision: number; paused: boolean }>(READ_NAMESPACE, [
-        namespace,
-      ])
-      return rows[0] ?? { revision: 0, paused: false }
-    },
   }
 }
 

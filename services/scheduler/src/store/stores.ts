@@ -8,6 +8,7 @@ import { createJobStore, createSweepStore } from './job-store.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLoadStore } from './load-store.ts'
 import { createMethodStore } from './methods.ts'
+import { createNamespaceStore } from './namespaces.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
 
 export function createStores({
@@ -22,6 +23,7 @@ export function createStores({
     sweeps: createSweepStore(work),
     gates: createGateStore(calls),
     workGates: createGateStore(work),
+    namespaces: createNamespaceStore(calls),
     attachments: createAttachmentStore(leases),
     leases: createLeaseStore(leases),
     methods: createMethodStore(leases),

@@ -560,7 +560,11 @@ export interface Job {
    * What is stored of it and cannot be read by the scheduler that answers, being of a newer release or written by hand, in words;
    * that is left out. It fails, JOB_UNREADABLE, should this scheduler take it. Not set: nothing. See `completion.unreadable` too.
    */
-  unreadable?: string | undefined;
+  unreadable?:
+    | string
+    | undefined;
+  /** It is kept whatever the retention says (row J12). Changed by PinJob and UnpinJob. */
+  pinned?: boolean | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -2039,6 +2043,7 @@ function createBaseJob(): Job {
     payloadHidden: undefined,
     privileged: undefined,
     unreadable: undefined,
+    pinned: undefined,
   };
 }
 
@@ -2154,6 +2159,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.unreadable !== undefined) {
       writer.uint32(290).string(message.unreadable);
+    }
+    if (message.pinned !== undefined) {
+      writer.uint32(320).bool(message.pinned);
     }
     return writer;
   },
@@ -2462,6 +2470,14 @@ export const Job: MessageFns<Job> = {
             message.unreadable = reader.string();
             continue;
           }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.pinned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2535,6 +2551,7 @@ export const Job: MessageFns<Job> = {
     message.payloadHidden = object.payloadHidden ?? undefined;
     message.privileged = object.privileged ?? undefined;
     message.unreadable = object.unreadable ?? undefined;
+    message.pinned = object.pinned ?? undefined;
     return message;
   },
 };

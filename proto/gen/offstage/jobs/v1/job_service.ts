@@ -429,6 +429,30 @@ export interface DeleteJobRequest {
 export interface DeleteJobResponse {
 }
 
+/** Asks for a job to be kept. */
+export interface PinJobRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Required. */
+  jobId: string;
+}
+
+/** Answers PinJob. */
+export interface PinJobResponse {
+}
+
+/** Asks for a job to be left to the retention. */
+export interface UnpinJobRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Required. */
+  jobId: string;
+}
+
+/** Answers UnpinJob. */
+export interface UnpinJobResponse {
+}
+
 /** Asks for the messages of a job. */
 export interface ListJobMessagesRequest {
   /** Default "default". */
@@ -2808,6 +2832,226 @@ export const DeleteJobResponse: MessageFns<DeleteJobResponse> = {
   },
 };
 
+function createBasePinJobRequest(): PinJobRequest {
+  return { namespace: "", jobId: "" };
+}
+
+export const PinJobRequest: MessageFns<PinJobRequest> = {
+  encode(message: PinJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PinJobRequest>, I>>(base?: I): PinJobRequest {
+    return PinJobRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PinJobRequest>, I>>(object: I): PinJobRequest {
+    const message = createBasePinJobRequest();
+    message.namespace = object.namespace ?? "";
+    message.jobId = object.jobId ?? "";
+    return message;
+  },
+};
+
+function createBasePinJobResponse(): PinJobResponse {
+  return {};
+}
+
+export const PinJobResponse: MessageFns<PinJobResponse> = {
+  encode(_: PinJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinJobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinJobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PinJobResponse>, I>>(base?: I): PinJobResponse {
+    return PinJobResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PinJobResponse>, I>>(_: I): PinJobResponse {
+    const message = createBasePinJobResponse();
+    return message;
+  },
+};
+
+function createBaseUnpinJobRequest(): UnpinJobRequest {
+  return { namespace: "", jobId: "" };
+}
+
+export const UnpinJobRequest: MessageFns<UnpinJobRequest> = {
+  encode(message: UnpinJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinJobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinJobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UnpinJobRequest>, I>>(base?: I): UnpinJobRequest {
+    return UnpinJobRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UnpinJobRequest>, I>>(object: I): UnpinJobRequest {
+    const message = createBaseUnpinJobRequest();
+    message.namespace = object.namespace ?? "";
+    message.jobId = object.jobId ?? "";
+    return message;
+  },
+};
+
+function createBaseUnpinJobResponse(): UnpinJobResponse {
+  return {};
+}
+
+export const UnpinJobResponse: MessageFns<UnpinJobResponse> = {
+  encode(_: UnpinJobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnpinJobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnpinJobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UnpinJobResponse>, I>>(base?: I): UnpinJobResponse {
+    return UnpinJobResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UnpinJobResponse>, I>>(_: I): UnpinJobResponse {
+    const message = createBaseUnpinJobResponse();
+    return message;
+  },
+};
+
 function createBaseListJobMessagesRequest(): ListJobMessagesRequest {
   return { namespace: "", jobId: "", afterSequence: 0, pageSize: 0, pageToken: "" };
 }
@@ -3510,7 +3754,11 @@ export const JobServiceService = {
     responseSerialize: (value: RetryJobResponse): Buffer => Buffer.from(RetryJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RetryJobResponse => RetryJobResponse.decode(value),
   },
-  /** Removes a finished job from the history. FAILED_PRECONDITION for an unfinished one. */
+  /**
+   * Removes a finished job and all that is its own: attempts, messages, progress, and parameters and results in temp storage.
+   * FAILED_PRECONDITION, reason JOB_NOT_FINISHED, for an unfinished one; NOT_FOUND, reason JOB_NOT_FOUND, where there is none, or none
+   * any more. A pinned one is removed too.
+   */
   deleteJob: {
     path: "/offstage.jobs.v1.JobService/DeleteJob" as const,
     requestStream: false as const,
@@ -3519,6 +3767,26 @@ export const JobServiceService = {
     requestDeserialize: (value: Buffer): DeleteJobRequest => DeleteJobRequest.decode(value),
     responseSerialize: (value: DeleteJobResponse): Buffer => Buffer.from(DeleteJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteJobResponse => DeleteJobResponse.decode(value),
+  },
+  /** Keeps a job whatever the retention says, from now on or once it has ended (row J12). Idempotent. */
+  pinJob: {
+    path: "/offstage.jobs.v1.JobService/PinJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PinJobRequest): Buffer => Buffer.from(PinJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PinJobRequest => PinJobRequest.decode(value),
+    responseSerialize: (value: PinJobResponse): Buffer => Buffer.from(PinJobResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinJobResponse => PinJobResponse.decode(value),
+  },
+  /** Leaves a job to the retention again. Idempotent. */
+  unpinJob: {
+    path: "/offstage.jobs.v1.JobService/UnpinJob" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnpinJobRequest): Buffer => Buffer.from(UnpinJobRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnpinJobRequest => UnpinJobRequest.decode(value),
+    responseSerialize: (value: UnpinJobResponse): Buffer => Buffer.from(UnpinJobResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnpinJobResponse => UnpinJobResponse.decode(value),
   },
   /** Lists the messages of one job from a sequence number on (row J15). */
   listJobMessages: {
@@ -3585,8 +3853,16 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   cancelJobs: handleUnaryCall<CancelJobsRequest, CancelJobsResponse>;
   /** Starts a failed or canceled job anew under its own id. */
   retryJob: handleUnaryCall<RetryJobRequest, RetryJobResponse>;
-  /** Removes a finished job from the history. FAILED_PRECONDITION for an unfinished one. */
+  /**
+   * Removes a finished job and all that is its own: attempts, messages, progress, and parameters and results in temp storage.
+   * FAILED_PRECONDITION, reason JOB_NOT_FINISHED, for an unfinished one; NOT_FOUND, reason JOB_NOT_FOUND, where there is none, or none
+   * any more. A pinned one is removed too.
+   */
   deleteJob: handleUnaryCall<DeleteJobRequest, DeleteJobResponse>;
+  /** Keeps a job whatever the retention says, from now on or once it has ended (row J12). Idempotent. */
+  pinJob: handleUnaryCall<PinJobRequest, PinJobResponse>;
+  /** Leaves a job to the retention again. Idempotent. */
+  unpinJob: handleUnaryCall<UnpinJobRequest, UnpinJobResponse>;
   /** Lists the messages of one job from a sequence number on (row J15). */
   listJobMessages: handleUnaryCall<ListJobMessagesRequest, ListJobMessagesResponse>;
   /** Counts jobs by state, method and minute of their creation. */
@@ -3748,7 +4024,11 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RetryJobResponse) => void,
   ): ClientUnaryCall;
-  /** Removes a finished job from the history. FAILED_PRECONDITION for an unfinished one. */
+  /**
+   * Removes a finished job and all that is its own: attempts, messages, progress, and parameters and results in temp storage.
+   * FAILED_PRECONDITION, reason JOB_NOT_FINISHED, for an unfinished one; NOT_FOUND, reason JOB_NOT_FOUND, where there is none, or none
+   * any more. A pinned one is removed too.
+   */
   deleteJob(
     request: DeleteJobRequest,
     callback: (error: ServiceError | null, response: DeleteJobResponse) => void,
@@ -3763,6 +4043,38 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteJobResponse) => void,
+  ): ClientUnaryCall;
+  /** Keeps a job whatever the retention says, from now on or once it has ended (row J12). Idempotent. */
+  pinJob(
+    request: PinJobRequest,
+    callback: (error: ServiceError | null, response: PinJobResponse) => void,
+  ): ClientUnaryCall;
+  pinJob(
+    request: PinJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinJobResponse) => void,
+  ): ClientUnaryCall;
+  pinJob(
+    request: PinJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinJobResponse) => void,
+  ): ClientUnaryCall;
+  /** Leaves a job to the retention again. Idempotent. */
+  unpinJob(
+    request: UnpinJobRequest,
+    callback: (error: ServiceError | null, response: UnpinJobResponse) => void,
+  ): ClientUnaryCall;
+  unpinJob(
+    request: UnpinJobRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnpinJobResponse) => void,
+  ): ClientUnaryCall;
+  unpinJob(
+    request: UnpinJobRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnpinJobResponse) => void,
   ): ClientUnaryCall;
   /** Lists the messages of one job from a sequence number on (row J15). */
   listJobMessages(

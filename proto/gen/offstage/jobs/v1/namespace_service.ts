@@ -21,16 +21,24 @@ import {
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { Deadlines, JobKind, Lane, RetryPolicy, StartableBy } from "./job.ts";
+import { Deadlines, JobKind, JobState, Lane, RetryPolicy, StartableBy } from "./job.ts";
 
-/** How long finished jobs of one kind are kept (row J12); whichever limit is reached first. */
+/**
+ * How long finished jobs of one kind and end are kept (row J12); whichever limit is reached first. Pinned jobs are kept, and not counted.
+ *
+ * Defaults: of SYSTEM 100,000 for 3 days, of the other kinds 1,000,000 for 7 days; where they FAILED, so many for 30 days.
+ */
 export interface Retention {
-  /** The kind. */
+  /** The kind. Required. */
   kind: JobKind;
-  /** How many. Default 1,000,000. */
+  /** How many: the newest. 0: the default. -1: any number. */
   maxCount: bigint;
-  /** How long after their end. Default 7 days. */
-  maxAge: Duration | undefined;
+  /** How long after their end, 0 to 10 years. Default as above. */
+  maxAge:
+    | Duration
+    | undefined;
+  /** How they ended: SUCCEEDED, FAILED or CANCELED. Not set: each of the three that no other rule of the kind names. */
+  state: JobState;
 }
 
 /** Limits on the jobs of a method (row J20). */
@@ -51,7 +59,7 @@ export interface MethodLimit {
 export interface Namespace {
   /** Its name. */
   name: string;
-  /** One for each kind. */
+  /** What differs from the defaults; told as it is in force: one for each kind and end. */
   retention: Retention[];
   /** Limits of methods. */
   limits: MethodLimit[];
@@ -81,11 +89,14 @@ export interface GetNamespaceResponse {
 
 /** Asks for a namespace's settings to be changed. */
 export interface UpdateNamespaceRequest {
-  /** The settings; `etag`, when set, must be the present one (ABORTED otherwise). Required. */
+  /** The settings; `etag`, when set, must be the present one (ABORTED, reason ETAG_MISMATCH otherwise). Required. */
   namespace:
     | Namespace
     | undefined;
-  /** Which fields to change: `retention`, `limits`. Default: those that are set. */
+  /**
+   * Which fields to change: `retention`, `limits`. Each is replaced as a whole: what it does not name has its default. Default: those
+   * that are not empty.
+   */
   updateMask: string[] | undefined;
 }
 
@@ -93,6 +104,34 @@ export interface UpdateNamespaceRequest {
 export interface UpdateNamespaceResponse {
   /** As stored. */
   namespace: Namespace | undefined;
+}
+
+/** Asks what the next sweep would remove. */
+export interface PreviewRetentionRequest {
+  /** Default "default". */
+  namespace: string;
+  /** By these rules, as UpdateNamespace takes them. Default: those in force. */
+  retention: Retention[];
+}
+
+/** Finished jobs of one kind and end that the next sweep would remove. */
+export interface ExpiredJobs {
+  /** The kind. */
+  kind: JobKind;
+  /** How they ended. */
+  state: JobState;
+  /** How many there are of the kind and end, pinned ones left out. */
+  keptCount: bigint;
+  /** How many of them would go. */
+  expiredCount: bigint;
+  /** When the oldest of them ended; not set where there is none. */
+  oldestFinishTime: Date | undefined;
+}
+
+/** Answers PreviewRetention. */
+export interface PreviewRetentionResponse {
+  /** Of each kind and end that has finished jobs. */
+  expired: ExpiredJobs[];
 }
 
 /** Asks for exclusive mode. */
@@ -468,7 +507,7 @@ export interface ResumeMethodResponse {
 }
 
 function createBaseRetention(): Retention {
-  return { kind: 0, maxCount: 0n, maxAge: undefined };
+  return { kind: 0, maxCount: 0n, maxAge: undefined, state: 0 };
 }
 
 export const Retention: MessageFns<Retention> = {
@@ -484,6 +523,9 @@ export const Retention: MessageFns<Retention> = {
     }
     if (message.maxAge !== undefined) {
       Duration.encode(message.maxAge, writer.uint32(26).fork()).join();
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
     }
     return writer;
   },
@@ -525,6 +567,14 @@ export const Retention: MessageFns<Retention> = {
             message.maxAge = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -547,6 +597,7 @@ export const Retention: MessageFns<Retention> = {
     message.maxAge = (object.maxAge !== undefined && object.maxAge !== null)
       ? Duration.fromPartial(object.maxAge)
       : undefined;
+    message.state = object.state ?? 0;
     return message;
   },
 };
@@ -1017,6 +1068,239 @@ export const UpdateNamespaceResponse: MessageFns<UpdateNamespaceResponse> = {
     message.namespace = (object.namespace !== undefined && object.namespace !== null)
       ? Namespace.fromPartial(object.namespace)
       : undefined;
+    return message;
+  },
+};
+
+function createBasePreviewRetentionRequest(): PreviewRetentionRequest {
+  return { namespace: "", retention: [] };
+}
+
+export const PreviewRetentionRequest: MessageFns<PreviewRetentionRequest> = {
+  encode(message: PreviewRetentionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    for (const v of message.retention) {
+      Retention.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewRetentionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewRetentionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.retention.push(Retention.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PreviewRetentionRequest>, I>>(base?: I): PreviewRetentionRequest {
+    return PreviewRetentionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PreviewRetentionRequest>, I>>(object: I): PreviewRetentionRequest {
+    const message = createBasePreviewRetentionRequest();
+    message.namespace = object.namespace ?? "";
+    message.retention = object.retention?.map((e) => Retention.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseExpiredJobs(): ExpiredJobs {
+  return { kind: 0, state: 0, keptCount: 0n, expiredCount: 0n, oldestFinishTime: undefined };
+}
+
+export const ExpiredJobs: MessageFns<ExpiredJobs> = {
+  encode(message: ExpiredJobs, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.keptCount !== 0n) {
+      if (BigInt.asIntN(64, message.keptCount) !== message.keptCount) {
+        throw new globalThis.Error("value provided for field message.keptCount of type int64 too large");
+      }
+      writer.uint32(24).int64(message.keptCount);
+    }
+    if (message.expiredCount !== 0n) {
+      if (BigInt.asIntN(64, message.expiredCount) !== message.expiredCount) {
+        throw new globalThis.Error("value provided for field message.expiredCount of type int64 too large");
+      }
+      writer.uint32(32).int64(message.expiredCount);
+    }
+    if (message.oldestFinishTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.oldestFinishTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExpiredJobs {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExpiredJobs();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.keptCount = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expiredCount = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.oldestFinishTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ExpiredJobs>, I>>(base?: I): ExpiredJobs {
+    return ExpiredJobs.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExpiredJobs>, I>>(object: I): ExpiredJobs {
+    const message = createBaseExpiredJobs();
+    message.kind = object.kind ?? 0;
+    message.state = object.state ?? 0;
+    message.keptCount = (object.keptCount !== undefined && object.keptCount !== null) ? BigInt(object.keptCount) : 0n;
+    message.expiredCount = (object.expiredCount !== undefined && object.expiredCount !== null)
+      ? BigInt(object.expiredCount)
+      : 0n;
+    message.oldestFinishTime = object.oldestFinishTime ?? undefined;
+    return message;
+  },
+};
+
+function createBasePreviewRetentionResponse(): PreviewRetentionResponse {
+  return { expired: [] };
+}
+
+export const PreviewRetentionResponse: MessageFns<PreviewRetentionResponse> = {
+  encode(message: PreviewRetentionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.expired) {
+      ExpiredJobs.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewRetentionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewRetentionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.expired.push(ExpiredJobs.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PreviewRetentionResponse>, I>>(base?: I): PreviewRetentionResponse {
+    return PreviewRetentionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PreviewRetentionResponse>, I>>(object: I): PreviewRetentionResponse {
+    const message = createBasePreviewRetentionResponse();
+    message.expired = object.expired?.map((e) => ExpiredJobs.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3886,6 +4170,18 @@ export const NamespaceServiceService = {
       Buffer.from(UpdateNamespaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateNamespaceResponse => UpdateNamespaceResponse.decode(value),
   },
+  /** Tells what the next sweep would remove (row J12), by the rules in force or by others. Removes nothing. */
+  previewRetention: {
+    path: "/offstage.jobs.v1.NamespaceService/PreviewRetention" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewRetentionRequest): Buffer =>
+      Buffer.from(PreviewRetentionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewRetentionRequest => PreviewRetentionRequest.decode(value),
+    responseSerialize: (value: PreviewRetentionResponse): Buffer =>
+      Buffer.from(PreviewRetentionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewRetentionResponse => PreviewRetentionResponse.decode(value),
+  },
   /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
   createLease: {
     path: "/offstage.jobs.v1.NamespaceService/CreateLease" as const,
@@ -4059,6 +4355,8 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   getNamespace: handleUnaryCall<GetNamespaceRequest, GetNamespaceResponse>;
   /** Changes a namespace's settings. Administrators only. */
   updateNamespace: handleUnaryCall<UpdateNamespaceRequest, UpdateNamespaceResponse>;
+  /** Tells what the next sweep would remove (row J12), by the rules in force or by others. Removes nothing. */
+  previewRetention: handleUnaryCall<PreviewRetentionRequest, PreviewRetentionResponse>;
   /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
   createLease: handleUnaryCall<CreateLeaseRequest, CreateLeaseResponse>;
   /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
@@ -4129,6 +4427,22 @@ export interface NamespaceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateNamespaceResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells what the next sweep would remove (row J12), by the rules in force or by others. Removes nothing. */
+  previewRetention(
+    request: PreviewRetentionRequest,
+    callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
+  ): ClientUnaryCall;
+  previewRetention(
+    request: PreviewRetentionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
+  ): ClientUnaryCall;
+  previewRetention(
+    request: PreviewRetentionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
   ): ClientUnaryCall;
   /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
   createLease(

@@ -1,0 +1,82 @@
+import type { Namespace } from '@offstage/proto/jobs'
+import { checkOptions, type Rules } from '../arguments/check-options.ts'
+import { text } from '../arguments/rules.ts'
+import type { Calls } from './calls.ts'
+import {
+  type RetentionInForce,
+  type RetentionRule,
+  retentionFrom,
+  retentionInForceFrom,
+  retentionRules,
+} from './retention.ts'
+
+/** What is set for a namespace as a whole. */
+export interface NamespaceSettings {
+  readonly name: string
+  /** Changes with each change, of pauses too. */
+  readonly etag: string
+  readonly isPaused: boolean
+  /** One for each kind and end (row J12). */
+  readonly retention: readonly RetentionInForce[]
+}
+
+/** What is to change; each is replaced as a whole, and what is not given stays as it is. */
+export interface SettingsChange {
+  /** Kinds and ends that no rule names have their defaults. */
+  readonly retention?: readonly RetentionRule[]
+  /** Of the settings as they were read: changes nothing where they are others by now. */
+  readonly etag?: string
+}
+
+const CHANGE_RULES: Rules<SettingsChange> = { retention: retentionRules, etag: text }
+
+/** What administrators set for the client's namespace; whoever may see it reads. */
+export class NamespaceSettingsCalls {
+  readonly #calls: Calls
+
+  /** Part of a client: `offstage.settings`. */
+  constructor(calls: Calls) {
+    this.#calls = calls
+  }
+
+  /** As they are in force. */
+  async get(): Promise<NamespaceSettings> {
+    const { namespaces } = this.#calls.connection
+    const request = { namespace: this.#calls.identity.namespace }
+    const call = namespaces.getNamespace.bind(namespaces)
+    const { namespace } = await this.#calls.callScheduler(call, request)
+    return settingsFrom(namespace)
+  }
+
+  /**
+   * Changes them, and tells them as they are in force then. Not repeated by itself.
+   * @throws OffstageError ETAG_MISMATCH where somebody has changed them since; PERMISSION_DENIED to who is no administrator.
+   */
+  async update(change: SettingsChange): Promise<NamespaceSettings> {
+    checkOptions('settings.update', change, CHANGE_RULES)
+    const { retention = [], etag = '' } = change
+    const { namespaces } = this.#calls.connection
+    const { namespace: name } = this.#calls.identity
+    const updateMask = change.retention === undefined ? [] : ['retention']
+    const call = namespaces.updateNamespace.bind(namespaces)
+    const settings = { ...NOTHING, name, etag, retention: retentionFrom(retention) }
+    const request = { namespace: settings, updateMask }
+    const { namespace } = await this.#calls.callScheduler(call, request, { attempts: 1 })
+    return settingsFrom(namespace)
+  }
+}
+
+const NOTHING: Namespace = {
+  name: '',
+  retention: [],
+  limits: [],
+  exclusiveOwner: '',
+  exclusiveTime: undefined,
+  etag: '',
+  paused: false,
+}
+
+function settingsFrom(namespace: Namespace = NOTHING): NamespaceSettings {
+  const { name, etag, paused: isPaused, retention } = namespace
+  return { name, etag, isPaused, retention: retention.map(retentionInForceFrom) }
+}
