@@ -14,6 +14,7 @@ const FROZEN: Readonly<Record<string, string>> = {
     '7d77dce2ccd48fff9a65e7a1b358ee19869e3b4678cab6cc752da5e739a30696',
   'scheduler/0006-retention.sql':
     'db57631fb662f1ba33664b740c181405a6891a8bf8983774ca192417d63bee1c',
+  'scheduler/0007-pools.sql': '6fa1d35461555476b6a669d7aae412baee38fde02db468c7a653a6e3c22898a1',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

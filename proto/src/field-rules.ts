@@ -10,6 +10,7 @@ export type Fault = string | undefined
 /** Letters, digits, `_` and `-` in segments joined by dots (row J1). */
 const METHOD = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
 const NAMESPACE = /^[A-Za-z0-9_-]{1,63}$/
+const POOL = /^[A-Za-z0-9._-]{1,63}$/
 /** `val_`, `scp_`, `upl_` and 128 bits of randomness: what temp storage gives out. */
 const ADDRESS = /^val_[0-9a-f]{32}$/
 const SCOPE = /^scp_[0-9a-f]{32}$/
@@ -84,6 +85,14 @@ export function addressFault(text: string): Fault {
 export function scopeFault(text: string): Fault {
   if (text === '' || isScopeId(text)) return undefined
   return 'must be a scope temp storage opened: "scp_" and 32 hexadecimal digits'
+}
+
+export const poolRule = `1 to ${LIMITS.poolCharactersMax} letters, digits, ".", "_" and "-"`
+
+/** Empty ones are fine: the default pool. */
+export function poolFault(text: string): Fault {
+  if (text === '' || POOL.test(text)) return undefined
+  return `must be ${poolRule}`
 }
 
 /** Empty ones are fine: the default counts. */

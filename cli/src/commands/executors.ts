@@ -19,13 +19,14 @@ export function addExecutors(program: Command): void {
     })
 }
 
-const HEADINGS = ['EXECUTOR', 'STATE', 'SLOTS', 'ATTACHED', 'SCHEDULER', 'METHODS']
+const HEADINGS = ['EXECUTOR', 'STATE', 'SLOTS', 'POOLS', 'ATTACHED', 'SCHEDULER', 'METHODS']
 
 function tableOf(executors: readonly ExecutorInfo[]): string {
   const rows = executors.map((executor) => [
     executor.name || executor.sessionId,
     stateOf(executor),
     executor.lanes.map(({ lane, slots, used }) => `${lane} ${used}/${slots}`).join(', '),
+    executor.pools.join(', '),
     executor.attachTime?.toISOString().slice(0, 19).concat('Z') ?? '',
     executor.scheduler,
     executor.methods.join(', '),

@@ -9,6 +9,7 @@ interface Flags {
   readonly timeout?: number
   readonly key?: string
   readonly name?: string
+  readonly pool?: string
 }
 
 /** `offstage start`: starts a job and prints its id, or with --wait its result. */
@@ -22,12 +23,13 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .option('--timeout <time>', 'longest --wait, such as 30s (default: no limit)', parseMillis)
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
     .option('--name <name>', 'a name for people')
+    .option('--pool <name>', 'run it only on executors that serve this pool')
     .action(async (method: string, params: unknown, flags: Flags, command: Command) => {
       if (flags.timeout !== undefined && !flags.wait) {
         command.error("error: option '--timeout <time>' limits a --wait, and there is none")
       }
       await using offstage = await answered(connect(command))
-      const options = { key: flags.key, displayName: flags.name }
+      const options = { key: flags.key, displayName: flags.name, pool: flags.pool }
       const job = await answered(offstage.startJob(method, params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)

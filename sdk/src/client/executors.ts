@@ -22,6 +22,8 @@ export interface ExecutorInfo {
   }[]
   /** The names of the methods it runs, in order. */
   readonly methods: readonly string[]
+  /** The pools it serves, the default one as `default` (row J21). */
+  readonly pools: readonly string[]
   readonly attachTime?: Date
   /** Nothing was heard of it for a lease: unless it is heard now, its jobs go back into the queue. */
   readonly inDoubt: boolean

@@ -44,6 +44,8 @@ export interface JobInfo {
   readonly rootJobId: string
   readonly displayName: string
   readonly labels: Readonly<Record<string, string>>
+  /** The pool it runs in; empty for the default one (row J21). */
+  readonly pool: string
   readonly priority: number
   /** The attempt that runs or ran last, from 1; 0 before the first. */
   readonly attempt: number
@@ -121,6 +123,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     rootJobId: job.rootJobId,
     displayName: job.displayName,
     labels: job.labels,
+    pool: job.pool,
     priority: job.priority,
     attempt: job.attempt,
     crashCount: job.crashCount,

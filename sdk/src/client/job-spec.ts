@@ -71,7 +71,7 @@ export function specFrom(
     cancelWithParent: options.cancelWithParent ?? false,
     executorSessionId: options.executorSessionId ?? '',
     traceparent: '',
-    pool: '',
+    pool: options.pool ?? '',
     tracestate: '',
   }
 }

@@ -5,6 +5,7 @@ import {
   contentTypeFault,
   type Fault,
   checkLabels as noteLabels,
+  poolFault,
   scopeFault,
   textFault,
 } from '@offstage/proto/field-rules'
@@ -32,6 +33,7 @@ export const contentType: Rule = (value, name) => {
 export const address = formed(addressFault)
 /** A scope as temp storage gives it, or an empty text for none. */
 export const scope = formed(scopeFault)
+export const pool = formed(poolFault)
 
 function formed(faultOf: (text: string) => Fault): Rule {
   return (value, name) => {

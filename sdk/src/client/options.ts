@@ -59,6 +59,8 @@ export interface StartOptions {
   readonly additionalResult?: boolean | string
   /** Do not start before (row J18): a time, or milliseconds from now by the scheduler's clock. */
   readonly startAfter?: Date | number
+  /** Run only on executors that serve this pool, at most 63 characters (row J21). Default: the default pool. */
+  readonly pool?: string
   /** -1,000 to 1,000, higher first (row J18). Default 0. */
   readonly priority?: number
   /** At most 32 (row J18). */

@@ -24,6 +24,7 @@ import {
   tlsFields,
   withoutTls,
 } from '@offstage/kit/tls'
+import { poolFault, poolRule } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import { z } from 'zod'
 
@@ -36,6 +37,17 @@ const paths = z
   .transform((text) => text.split(',').map((path) => path.trim()))
   .refine((list) => list.every((path) => path !== ''), 'must be paths separated by commas')
   .transform((list) => list.map((path) => resolve(path)))
+
+const pools = z
+  .string()
+  .transform((text) => text.split(',').map((pool) => pool.trim()))
+  .superRefine((list, context) => {
+    const wrong = list.find((pool) => pool === '' || poolFault(pool) !== undefined)
+    const twice = list.find((pool, index) => list.indexOf(pool) < index)
+    if (wrong !== undefined) context.addIssue(`must be pools separated by commas, each ${poolRule}`)
+    else if (twice !== undefined) context.addIssue(`names ${twice} twice`)
+    else if (list.length > LIMITS.poolsMax) context.addIssue(`must be at most ${LIMITS.poolsMax}`)
+  })
 
 /** Caught here: what sends it would show it in an error. */
 const bearerToken = z
@@ -62,6 +74,9 @@ export const executorFields = {
   }),
   tokenFile: variable('OFFSTAGE_TOKEN_FILE', file.optional(), {
     description: 'a file that has that token, in its place; read again as it changes',
+  }),
+  pools: variable('OFFSTAGE_POOLS', pools.default([]), {
+    description: 'pools whose jobs it runs, separated by commas; default: the default pool',
   }),
   name: variable(
     'OFFSTAGE_EXECUTOR_NAME',

@@ -15,6 +15,8 @@ import { Session } from './session.ts'
 /** Who attaches where, and with what. */
 export interface AttachingConfig extends Omit<LanesConfig, 'attemptTokens'> {
   readonly namespace: string
+  /** None: the default one. */
+  readonly pools: readonly string[]
   readonly name: string
   readonly token: string | undefined
   /** In place of `token`: a file that has it and is read again. */
@@ -48,7 +50,7 @@ export function createAttaching(options: AttachingOptions): Attaching {
     ({ jobId, attempt }, err) =>
       log.warn({ job: jobId, attempt, err }, 'a report cannot be encoded; dropped'),
   )
-  const { namespace, name, scheduler, storage, token, tokenFile, tls } = config
+  const { namespace, name, pools, scheduler, storage, token, tokenFile, tls } = config
   const credential = new Credential({ token, tokenFile })
   const tokens = new AttemptTokens({
     address: scheduler,
@@ -61,7 +63,9 @@ export function createAttaching(options: AttachingOptions): Attaching {
   // Whoever attaches without a token is in development mode, where handlers have none either.
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
   const discarded = new DiscardedValues({ scheduler, storage, tls, log })
-  const dispatcher = new Dispatcher({ namespace, name, lanes, supervisor, outbox, discarded })
+  const dispatcher = new Dispatcher({
+    ...{ namespace, name, pools, lanes, supervisor, outbox, discarded },
+  })
   const session: Session = new Session({
     open: attachStreamOpener({ address: scheduler, credential, tls: config.channelTls }),
     outbox,

@@ -22,6 +22,8 @@ export interface DispatcherOptions {
   /** For people. */
   readonly name: string
   readonly lanes: readonly Lane[]
+  /** None: the default one. */
+  readonly pools: readonly string[]
   readonly supervisor: Supervisor
   readonly outbox: Outbox
   readonly discarded: DiscardedValues
@@ -52,14 +54,14 @@ export class Dispatcher {
   }
 
   hello(): Omit<Hello, 'sessionId' | 'lostSessionId'> {
-    const { namespace, name, lanes, supervisor, outbox } = this.#options
+    const { namespace, name, lanes, pools, supervisor, outbox } = this.#options
     return {
       namespace,
       name,
       methods: this.#methods.map(methodDefinition),
       lanes: lanes.map((lane) => ({ lane: laneFrom(lane.name), slots: lane.slots.slots })),
       labels: {},
-      pools: [],
+      pools: [...pools],
       software: SOFTWARE,
       // An attempt whose result is not acknowledged must not look lost.
       running: [...supervisor.running, ...outbox.unacknowledged].map(attemptRefMessage),

@@ -41,7 +41,7 @@ function passage({ state }: JobCircumstances): string {
   return state === JobState.running ? 'It runs.' : 'It is about to be assigned.'
 }
 
-function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): string {
+function textOf(gate: Gate, { namespace, method, lane, pool }: JobCircumstances): string {
   switch (gate.cause) {
     case 'children':
       if (isFree(gate)) return 'Its children have ended, and it is about to go on.'
@@ -61,12 +61,16 @@ function textOf(gate: Gate, { namespace, method, lane }: JobCircumstances): stri
       return `The ${what} was paused by ${owner} at ${time?.toISOString()}.`
     }
     case 'no-executor':
-      return `No executor that runs ${method} is attached to namespace ${namespace}.`
+      return `No executor that runs ${method}${inPool(pool)} is attached to namespace ${namespace}.`
     case 'no-slot':
       return gate.slots === 0
-        ? `No executor that runs ${method} has the lane ${laneNameOf(lane)}.`
-        : `Of ${gate.slots} slots for ${method} in the lane ${laneNameOf(lane)} none is free for it.`
+        ? `No executor that runs ${method}${inPool(pool)} has the lane ${laneNameOf(lane)}.`
+        : `Of ${gate.slots} slots ${pool && `of the pool ${pool} `}for ${method} in the lane ${laneNameOf(lane)} none is free for it.`
   }
+}
+
+function inPool(pool: string): string {
+  return pool === '' ? '' : ` and serves the pool ${pool}`
 }
 
 function isFree({ jobIds, hidden }: Holders): boolean {

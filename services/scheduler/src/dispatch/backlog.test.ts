@@ -5,7 +5,7 @@ import { Backlog } from './backlog.ts'
 function setup() {
   const hints: string[] = []
   const queueReady = (namespace: string, method: string) => hints.push(`${namespace}/${method}`)
-  const backlog = new Backlog({ queueReady })
+  const backlog = new Backlog({ events: { queueReady }, poolsOf: () => [''] })
   let woken = 0
   backlog.onQueued(() => {
     woken += 1
@@ -16,10 +16,11 @@ function setup() {
 test('a queue of which the lane is not known may hold jobs in every lane', () => {
   const { backlog } = setup()
   backlog.add({ namespace: 'ns', method: 'a' })
-  for (const lane of JOB_LANES) expect(backlog.has('ns', 'a', lane)).toBe(true)
-  backlog.clear('ns', 'a', 2)
-  expect(backlog.has('ns', 'a', 2)).toBe(false)
-  expect(backlog.has('ns', 'a', 3)).toBe(true)
+  for (const lane of JOB_LANES)
+    expect(backlog.has({ namespace: 'ns', method: 'a', lane, pool: '' })).toBe(true)
+  backlog.clear({ namespace: 'ns', method: 'a', lane: 2, pool: '' })
+  expect(backlog.has({ namespace: 'ns', method: 'a', lane: 2, pool: '' })).toBe(false)
+  expect(backlog.has({ namespace: 'ns', method: 'a', lane: 3, pool: '' })).toBe(true)
 })
 
 test('what is queued is announced to listeners here, and with one hint for each method elsewhere', () => {
@@ -28,13 +29,13 @@ test('what is queued is announced to listeners here, and with one hint for each 
   backlog.announce([job, { ...job, lane: Lane.task }, job, { ...job, method: 'b' }])
   expect(hints).toEqual(['ns/a', 'ns/b'])
   expect(woken()).toBeGreaterThan(0)
-  expect(backlog.has('ns', 'b', 1)).toBe(true)
+  expect(backlog.has({ namespace: 'ns', method: 'b', lane: 1, pool: '' })).toBe(true)
 })
 
 test('a queue that could not be read to its end is remembered without waking anybody', () => {
   const { backlog, hints, woken } = setup()
   backlog.note({ namespace: 'ns', method: 'a', lane: 1 })
-  expect(backlog.has('ns', 'a', 1)).toBe(true)
+  expect(backlog.has({ namespace: 'ns', method: 'a', lane: 1, pool: '' })).toBe(true)
   expect([woken(), hints]).toEqual([0, []])
 })
 
@@ -49,5 +50,5 @@ test('a free slot looks for jobs of its lane and for those that name no lane', (
 test('methods of two namespaces are not taken for each other', () => {
   const { backlog } = setup()
   backlog.add({ namespace: 'ns', method: 'a' })
-  expect(backlog.has('other', 'a', 0)).toBe(false)
+  expect(backlog.has({ namespace: 'other', method: 'a', lane: 0, pool: '' })).toBe(false)
 })

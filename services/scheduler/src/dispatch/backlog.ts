@@ -2,11 +2,20 @@ import { JOB_LANES, Lane } from '../domain/lane.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
 
-/** A queue, or all queues of a method where the lane is not known. */
-interface Queued {
+export interface Queue {
   readonly namespace: string
   readonly method: string
-  readonly lane?: Lane
+  readonly lane: Lane
+  readonly pool: string
+}
+
+/** A queue, or all queues of a method where lane or pool are not known. */
+type Queued = Pick<Queue, 'namespace' | 'method'> & Partial<Queue>
+
+export interface BacklogOptions {
+  readonly events: Pick<JobEvents, 'queueReady'>
+  /** The pools for which the jobs of a method may be claimed here. */
+  poolsOf(namespace: string, method: string): Iterable<string>
 }
 
 /**
@@ -14,13 +23,13 @@ interface Queued {
  * queue is believed empty. Belief comes from hints; the sweep of the claims reads the truth.
  */
 export class Backlog {
-  /** The methods with jobs in each lane. */
+  /** The methods, in a pool, with jobs in each lane. */
   readonly #methods = JOB_LANES.map(() => new Set<string>())
-  readonly #events: Pick<JobEvents, 'queueReady'>
+  readonly #options: BacklogOptions
   readonly #listeners: (() => void)[] = []
 
-  constructor(events: Pick<JobEvents, 'queueReady'>) {
-    this.#events = events
+  constructor(options: BacklogOptions) {
+    this.#options = options
   }
 
   /** Calls the listener whenever jobs were put into a queue. */
@@ -35,18 +44,24 @@ export class Backlog {
   }
 
   /** There may be more in this queue than there were slots for: the next free one is to look. */
-  note({ namespace, method, lane }: Queued): void {
-    const key = queueKey(namespace, method)
-    for (const one of lane === undefined ? JOB_LANES : [lane]) this.#methods[one]?.add(key)
+  note({ namespace, method, lane, pool }: Queued): void {
+    const pools = pool === undefined ? this.#options.poolsOf(namespace, method) : [pool]
+    for (const one of pools) {
+      const key = poolKey(namespace, method, one)
+      for (const each of lane === undefined ? JOB_LANES : [lane]) this.#methods[each]?.add(key)
+    }
   }
 
   /** The queue has been read to its end. */
-  clear(namespace: string, method: string, lane: Lane): void {
-    this.#methods[lane]?.delete(queueKey(namespace, method))
+  clear({ namespace, method, lane, pool }: Queue): void {
+    this.#methods[lane]?.delete(poolKey(namespace, method, pool))
   }
 
-  has(namespace: string, method: string, lane: Lane): boolean {
-    return this.#methods[lane]?.has(queueKey(namespace, method)) ?? false
+  has({ namespace, method, lane, pool }: Queue): boolean {
+    const methods = this.#methods[lane]
+    return (
+      methods !== undefined && methods.size > 0 && methods.has(poolKey(namespace, method, pool))
+    )
   }
 
   /** Whether a slot of this lane may find a job. */
@@ -62,7 +77,13 @@ export class Backlog {
       methods.set(queueKey(job.namespace, job.method), job)
     }
     for (const { namespace, method } of methods.values()) {
-      this.#events.queueReady(namespace, method)
+      this.#options.events.queueReady(namespace, method)
     }
   }
+}
+
+/** The names of pools have no blanks. */
+function poolKey(namespace: string, method: string, pool: string): string {
+  const key = queueKey(namespace, method)
+  return pool === '' ? key : `${key} ${pool}`
 }

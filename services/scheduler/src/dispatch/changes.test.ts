@@ -24,7 +24,7 @@ function setup() {
   bus.subscribe('offstage.v1.>', ({ subject }) => subjects.push(subject))
   const events = createJobEvents(bus)
   const feed = new JobFeed(events)
-  const backlog = new Backlog(events)
+  const backlog = new Backlog({ events, poolsOf: () => [''] })
   let freed = 0
   const keyFreed = () => {
     freed += 1
@@ -59,7 +59,7 @@ test('a job that came back into the queue is noted here and announced to other r
     changedJob('a', { state: JobState.queued }),
     changedJob('b', { state: JobState.queued }),
   ])
-  expect(it.backlog.has('default', 'test.job', 1)).toBe(true)
+  expect(it.backlog.has({ namespace: 'default', method: 'test.job', lane: 1, pool: '' })).toBe(true)
   await expect
     .poll(() => it.subjects.filter((subject) => subject.includes('.queues.')))
     .toEqual(['offstage.v1.default.queues.test.job.ready'])

@@ -13,7 +13,7 @@ const NEVER_MS = 3_600_000
 
 async function setup(claim: JobStore['claim']) {
   const attachments = new Attachments()
-  const backlog = new Backlog({ queueReady: () => {} })
+  const backlog = new Backlog({ events: { queueReady: () => {} }, poolsOf: () => [''] })
   const unsent: AttemptKey[] = []
   const errors: unknown[] = []
   const paused = new Set<string>()
@@ -66,7 +66,9 @@ test('a job that is queued is claimed at once, and slots it leaves over are give
   it.queue('test.job')
   await expect.poll(() => attachment.running.size).toBe(1)
   expect(attachment.credits(1)).toBe(2)
-  expect(it.backlog.has('default', 'test.job', 1)).toBe(false)
+  expect(it.backlog.has({ namespace: 'default', method: 'test.job', lane: 1, pool: '' })).toBe(
+    false,
+  )
 })
 
 test('free slots of two executors share the work', async () => {

@@ -99,9 +99,11 @@ function groupsOf(attachments: readonly Attachment[]): Group[] {
 /** A job that names no lane runs in the one the executor gives its method. */
 function queuesOf(attachment: Attachment, lane: SlotLane): QueueRef[] {
   const queues: QueueRef[] = []
-  for (const [method, own] of attachment.laneOf) {
-    queues.push({ method, lane })
-    if (own === lane) queues.push({ method, lane: Lane.ofMethod })
+  for (const pool of attachment.pools) {
+    for (const [method, own] of attachment.laneOf) {
+      queues.push({ method, lane, pool })
+      if (own === lane) queues.push({ method, lane: Lane.ofMethod, pool })
+    }
   }
   return queues
 }
@@ -109,9 +111,9 @@ function queuesOf(attachment: Attachment, lane: SlotLane): QueueRef[] {
 /** Also what is believed paused is left to the sweep, which asks the gates themselves. */
 function believedFull({ namespace, queues }: Group, options: ClaimsOptions): QueueRef[] {
   return queues.filter(
-    ({ method, lane }) =>
-      options.backlog.has(namespace, method, lane) &&
-      options.admission.pauseOf(namespace, method) === undefined,
+    (queue) =>
+      options.backlog.has({ namespace, ...queue }) &&
+      options.admission.pauseOf(namespace, queue.method) === undefined,
   )
 }
 
@@ -162,13 +164,13 @@ async function claimOnce(
 
 /** Not read to their end, for want of slots: the next free slot looks again, without waiting for a hint. */
 function note(backlog: Backlog, namespace: string, queues: readonly QueueRef[]): void {
-  for (const { method, lane } of queues) backlog.note({ namespace, method, lane })
+  for (const queue of queues) backlog.note({ namespace, ...queue })
 }
 
 /** Read to their end: but what does not fit these executors may be there for others. */
 function forget(backlog: Backlog, namespace: string, queues: readonly QueueRef[]): void {
-  for (const { method, lane, schema } of queues) {
-    if (schema === undefined) backlog.clear(namespace, method, lane)
+  for (const queue of queues) {
+    if (queue.schema === undefined) backlog.clear({ namespace, ...queue })
   }
 }
 

@@ -45,7 +45,10 @@ export interface Dispatch extends Service, Intake {
 
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { stores, attachments, feed, events, log, onError } = options
-  const backlog = new Backlog(events)
+  const backlog = new Backlog({
+    events,
+    poolsOf: (namespace, method) => attachments.poolsOf(namespace, method),
+  })
   const lookFor = (namespace: string, methods: Iterable<string>) => {
     for (const method of methods) backlog.add({ namespace, method })
   }

@@ -30,6 +30,7 @@ async function setup(store: Partial<JobStore> = {}) {
     name: 'test',
     methods: [method],
     lanes: [{ lane: 1, slots: 100 }],
+    pools: [''],
     send: (frame) => frames.push(frame),
     end: () => {},
   })
@@ -43,7 +44,7 @@ async function setup(store: Partial<JobStore> = {}) {
     store: { insert, ...store } as JobStore,
     attachments,
     admission: { epoch: 1, pauseOf: () => undefined, refresh: () => {} },
-    backlog: new Backlog(createJobEvents(bus)),
+    backlog: new Backlog({ events: createJobEvents(bus), poolsOf: () => [''] }),
     newId: randomUUID,
     deliver: createDeliver({ attachments, log }),
     unsent: () => {},

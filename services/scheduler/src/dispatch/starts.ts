@@ -159,16 +159,18 @@ const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [], slots: 0 } as const
 function place(options: StartsOptions, item: StartItem): Placed {
   const { attachments, admission, backlog, newId } = options
   const { command } = item
-  const { namespace, method, lane, requestId, options: asked } = command
+  const { namespace, method, lane, pool, requestId, options: asked } = command
   const id = canBeJobId(requestId) ? requestId : newId()
   const later = command.startTime !== undefined || command.delayMs !== 0
   const gate = gateOf({
     due: later ? NOT_DUE : undefined,
     paused: admission.pauseOf(namespace, method),
-    room: backlog.has(namespace, method, lane) ? QUEUED_AHEAD : undefined,
+    room: backlog.has(command) ? QUEUED_AHEAD : undefined,
   })
   const reservation =
-    gate === undefined ? attachments.reserve(namespace, method, lane, asked?.misfits) : undefined
+    gate === undefined
+      ? attachments.reserve(namespace, method, lane, pool, asked?.misfits)
+      : undefined
   return {
     id,
     command,

@@ -18,6 +18,8 @@ export interface Attachment {
   readonly lanes: readonly { readonly lane: SlotLane; readonly slots: number }[]
   /** Names of the methods it runs. */
   readonly methods: readonly string[]
+  /** As spelled, the default one by its name. */
+  readonly pools: readonly string[]
 }
 
 /** An executor session whose lease has not run out. */
@@ -34,6 +36,7 @@ export interface AttachedExecutor {
     readonly used: number
   }[]
   readonly methods: readonly string[]
+  readonly pools: readonly string[]
   readonly attachTime: Date
   /** Nothing has been heard of it for a lease. */
   readonly inDoubt: boolean

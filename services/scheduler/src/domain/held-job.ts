@@ -115,6 +115,8 @@ export interface MessageRecord extends AttemptKey {
 export interface QueueRef {
   readonly method: string
   readonly lane: Lane
+  /** Empty: the default one. */
+  readonly pool: string
   /** Where executors differ in what they take of the method: the id of the schema these go by. */
   readonly schema?: string | undefined
 }

@@ -14,6 +14,8 @@ export interface JobCircumstances {
   readonly state: JobState
   /** It runs in, by its own word or its method's. */
   readonly lane: Lane
+  /** Empty: the default one. */
+  readonly pool: string
   /** In its queue, counted up to 10,000. */
   readonly ahead: number
   readonly circumstances: Circumstances

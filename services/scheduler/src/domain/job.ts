@@ -81,6 +81,8 @@ export interface Job extends JobStanding {
   /** The first ancestor; the job itself where it has no parent. */
   readonly rootId: string
   readonly lane: Lane
+  /** Empty: the default one. */
+  readonly pool: string
   readonly priority: number
   readonly labels: Readonly<Record<string, string>>
   readonly attempt: number

@@ -15,6 +15,20 @@ export const JOB_LANES: readonly Lane[] = Object.values(Lane)
 export const SLOT_LANES: readonly SlotLane[] = Object.values(LANES)
 export const LANE_DEFAULT: SlotLane = LANES[DEFAULT]
 
+/** Added to the lane of a job of a pool where it is stored: what is claimed for other pools does not come past it. */
+const POOLED = 8
+
+export function storedLane(lane: Lane, pool: string): number {
+  return pool === '' ? lane : lane + POOLED
+}
+
+/** SQL for the lane of what {@link storedLane} made. */
+export const laneInSql = (column: string) => `(${column} & ${POOLED - 1})`
+
+export function laneFromStored(stored: number): Lane {
+  return (stored & (POOLED - 1)) as Lane
+}
+
 export function isJobLane(value: number): value is Lane {
   return JOB_LANES.some((lane) => lane === value)
 }

@@ -8,6 +8,7 @@ import {
   durationFault,
   methodFault,
   type Note,
+  poolFault,
   scopeFault,
   textFault,
   timeFault,
@@ -73,6 +74,8 @@ export interface StartCommand extends JobContent {
   readonly seesOthers: boolean
   readonly kind: JobKind
   readonly priority: number
+  /** Empty: the default one. */
+  readonly pool: string
   readonly keyConflict: KeyConflict
   readonly requestId: string
   readonly startTime: Date | undefined
@@ -120,6 +123,7 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('params.content_type', contentTypeFault(params.type))
   note('params.address', addressFault(params.address ?? ''))
   if ((params.sha256?.length ?? 32) !== 32) note('params.sha256', 'must have 32 bytes')
+  note('pool', poolFault(command.pool))
   note('key', textFault(command.key, LIMITS.keyCharactersMax))
   note('request_id', textFault(command.requestId, LIMITS.requestIdCharactersMax))
   note('traceparent', traceparentFault(command.traceparent))

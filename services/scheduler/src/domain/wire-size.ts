@@ -40,7 +40,7 @@ export function jobBytes(job: Job, view: JobView): number {
 }
 
 function basicBytes({ completion, lastError, options, progress, ...job }: Job): number {
-  const texts = [job.method, job.key, job.requestId, job.owner, job.traceparent]
+  const texts = [job.method, job.key, job.requestId, job.owner, job.traceparent, job.pool]
   texts.push(
     options.displayName ?? '',
     (completion?.error ?? lastError)?.brief ?? '',

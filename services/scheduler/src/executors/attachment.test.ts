@@ -12,6 +12,7 @@ function attached() {
     name: 'test',
     methods: [],
     lanes: [{ lane: 1, slots: 10 }],
+    pools: [''],
     send: (frame) => frames.push(frame),
     end: () => {},
   })

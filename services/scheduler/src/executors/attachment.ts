@@ -56,6 +56,8 @@ export interface AttachmentOptions {
   readonly name: string
   readonly methods: readonly MethodDefinition[]
   readonly lanes: readonly Slots[]
+  /** Empty stands for the default one. */
+  readonly pools: readonly string[]
   /** Sends one frame. */
   send(frame: Outgoing): void
   /** Ends the stream from this side: the executor attaches anew. Ending it twice is ending it once. */
@@ -81,6 +83,8 @@ export class Attachment {
   readonly laneOf: ReadonlyMap<string, SlotLane>
   /** The id of the schema it takes parameters by, of the methods that have one. */
   readonly schemaOf: ReadonlyMap<string, string>
+  /** The pools it serves; empty stands for the default one. */
+  readonly pools: ReadonlySet<string>
   /** Equal for executors that serve the same queues alike. */
   readonly signature: string
   readonly running = new Map<string, RunningJob>()
@@ -107,7 +111,9 @@ export class Attachment {
     this.name = options.name
     this.laneOf = new Map(options.methods.map((method) => [method.name, method.lane]))
     this.schemaOf = schemasOf(options.methods)
-    this.signature = [...this.laneOf, ...this.schemaOf].sort().join(' ')
+    this.pools = new Set(options.pools)
+    const pools = options.pools.map((pool) => ['', pool])
+    this.signature = [...this.laneOf, ...this.schemaOf, ...pools].sort().join(' ')
     for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
     this.#send = options.send
     this.#end = options.end

@@ -66,6 +66,12 @@ export class Attachments {
     return this.#byMethod.has(queueKey(namespace, method))
   }
 
+  /** The pools in which attached executors run the method. */
+  poolsOf(namespace: string, method: string): Set<string> {
+    const serving = this.#byMethod.get(queueKey(namespace, method)) ?? []
+    return new Set(serving.flatMap(({ pools }) => [...pools]))
+  }
+
   /** What the attached executors run of a namespace. */
   methodsIn(namespace: string): Set<string> {
     const serving = this.all().filter((attachment) => attachment.namespace === namespace)
@@ -73,12 +79,14 @@ export class Attachments {
   }
 
   /**
-   * Takes a slot for a job of the method, on the executor with most of them free, of those that do not go by one of these schemas.
+   * Takes a slot for a job of the method, on the executor with most of them free, of those that serve its pool and do not go by
+   * one of these schemas.
    */
   reserve(
     namespace: string,
     method: string,
     lane: Lane,
+    pool: string,
     misfits?: readonly string[],
   ): Reservation | undefined {
     const serving = this.#byMethod.get(queueKey(namespace, method))
@@ -86,6 +94,7 @@ export class Attachments {
     let best: Reservation | undefined
     let most = 0
     for (const attachment of serving) {
+      if (!attachment.pools.has(pool)) continue
       const runsIn = lane || attachment.laneOf.get(method) || LANE_DEFAULT
       const free = attachment.credits(runsIn)
       if (free <= most || misfits?.includes(attachment.schemaOf.get(method) ?? '')) continue

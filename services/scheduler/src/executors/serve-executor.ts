@@ -17,6 +17,7 @@ import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
+import { spelledPool } from '../domain/pool.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { AttachmentStore, SweepStore } from '../ports.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
@@ -51,6 +52,8 @@ export interface Hello {
   readonly labels: Readonly<Record<string, string>>
   readonly methods: readonly MethodDefinition[]
   readonly lanes: readonly Slots[]
+  /** Empty stands for the default one. */
+  readonly pools: readonly string[]
   readonly running: readonly AttemptRef[]
 }
 
@@ -166,7 +169,8 @@ async function adopt(
 ): Promise<void> {
   const { running } = hello
   const methods = hello.methods.map(({ name }) => name)
-  const record = { ...hello, id: attachment.id, methods, scheduler: schedulerName }
+  const pools = hello.pools.map(spelledPool)
+  const record = { ...hello, id: attachment.id, methods, pools, scheduler: schedulerName }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
   for (const job of adopted.jobs) attachment.running.set(job.id, job)
   for (const { jobId, attempt } of running) {

@@ -8,6 +8,7 @@ import {
   collectViolations,
   methodFault,
   type Note,
+  poolFault,
   textFault,
 } from '@offstage/proto/field-rules'
 import { laneNameOf } from '@offstage/proto/lanes'
@@ -15,6 +16,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import { isJobId, isSessionId, type SessionId } from '../domain/ids.ts'
 import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
+import { poolFrom } from '../domain/pool.ts'
 import { noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
@@ -30,11 +32,11 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   if (hello.methods.length > LIMITS.methodsMax) {
     throw invalidField('hello.methods', `must be at most ${LIMITS.methodsMax}`)
   }
-  if (hello.pools.length > 0) throw notImplemented('hello.pools')
   const methods = hello.methods.map(methodFrom)
   const violations = collectViolations((note) => {
     noteSession(hello, note)
     noteLanes(hello, note)
+    notePools(hello, note)
     noteMethods(hello, methods, note)
   })
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
@@ -53,6 +55,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     labels: hello.labels,
     methods,
     lanes: hello.lanes.flatMap(({ lane, slots }) => (isSlotLane(lane) ? [{ lane, slots }] : [])),
+    pools: poolsFrom(hello),
     running: hello.running,
   }
 }
@@ -77,6 +80,18 @@ function noteSession(hello: proto.Hello, note: Note): void {
   note('hello.name', textFault(hello.name, LIMITS.executorNameCharactersMax))
   note('hello.software', textFault(hello.software, LIMITS.softwareCharactersMax))
   checkLabels('hello.labels', hello.labels, note)
+}
+
+function notePools({ pools }: proto.Hello, note: Note): void {
+  if (pools.length > LIMITS.poolsMax) note('hello.pools', `must be at most ${LIMITS.poolsMax}`)
+  for (const [index, pool] of pools.slice(0, LIMITS.poolsMax).entries()) {
+    note(`hello.pools[${index}]`, pool === '' ? 'must not be empty' : poolFault(pool))
+    if (pools.indexOf(pool) < index) note(`hello.pools[${index}]`, `is ${pool} once more`)
+  }
+}
+
+function poolsFrom({ pools }: proto.Hello): string[] {
+  return pools.length === 0 ? [poolFrom('')] : pools.map(poolFrom)
 }
 
 function noteLanes({ lanes }: proto.Hello, note: Note): void {

@@ -252,7 +252,7 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     rootJobId: job.rootId,
     params: basic ? undefined : payloadTo(job.params),
     attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
-    pool: '',
+    pool: job.pool,
     unreadable: job.unreadable,
     payloadHidden: job.payloadHidden,
     privileged: options.privileged,

@@ -41,14 +41,14 @@ export function listExecutors(
 }
 
 /** An upper bound: texts of a Hello are short or ASCII. */
-function executorBytes({ methods, labels, name, software }: AttachedExecutor): number {
-  const texts = [name, software, ...Object.entries(labels).flat()]
+function executorBytes({ methods, pools, labels, name, software }: AttachedExecutor): number {
+  const texts = [name, software, ...pools, ...Object.entries(labels).flat()]
   const text = texts.reduce((sum, { length }) => sum + 3 * length + 8, 0)
   return methods.reduce((sum, { length }) => sum + length + 4, text + 500)
 }
 
 function executorTo(executor: AttachedExecutor): proto.Executor {
-  const { sessionId, name, software, labels, scheduler, methods } = executor
+  const { sessionId, name, software, labels, scheduler, methods, pools } = executor
   return {
     sessionId,
     name,
@@ -57,6 +57,7 @@ function executorTo(executor: AttachedExecutor): proto.Executor {
     scheduler,
     lanes: executor.lanes.map((lane) => ({ ...lane })),
     methods: [...methods],
+    pools: [...pools],
     attachTime: executor.attachTime,
     inDoubt: executor.inDoubt,
     draining: executor.draining,

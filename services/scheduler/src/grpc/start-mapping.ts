@@ -4,6 +4,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { JobKind } from '../domain/job-kind.ts'
 import { isJobLane } from '../domain/lane.ts'
+import { poolFrom } from '../domain/pool.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
 import { payloadFrom, retryFrom } from './mapping.ts'
@@ -39,6 +40,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     kind: JobKind.program,
     lane: spec.lane,
     priority: spec.priority,
+    pool: poolFrom(spec.pool),
     key: spec.key,
     keyConflict,
     requestId: spec.requestId,
@@ -78,7 +80,6 @@ function hasEntries(labels: Record<string, string>): boolean {
 /** What a newer caller may ask for and this scheduler cannot do is refused, never passed over. */
 function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.fallbackMethod !== '') throw notImplemented('fallback_method')
-  if (spec.pool !== '') throw notImplemented('pool')
   if (spec.executorSessionId !== '') throw notImplemented('executor_session_id')
   if (spec.deadlines?.total !== undefined) throw notImplemented('deadlines.total')
   if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')

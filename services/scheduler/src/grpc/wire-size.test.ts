@@ -60,6 +60,7 @@ test('a completion and a job take no more than was thought', () => {
     parentId: id,
     rootId: id,
     lane: Lane.inline,
+    pool: 'p'.repeat(63),
     priority: -1_000,
     labels: Object.fromEntries(
       Array.from({ length: 32 }, (_, n) => [`${n}`.padEnd(63, '€'), '€'.repeat(255)]),

@@ -34,8 +34,8 @@ const RECORD = {
       SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5, $6, round FROM offstage.lease_rounds
       RETURNING id
     )
-    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods)
-    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[] FROM recorded`,
+    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods, pools)
+    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[], $12::text[] FROM recorded`,
 }
 
 const DRAINING = {
@@ -174,6 +174,7 @@ async function attach(
     told.lanes.map(({ lane }) => lane),
     told.lanes.map(({ slots }) => slots),
     told.methods.toSorted(),
+    told.pools,
   ])
   const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
   await tx.query(LOCK_HELD, [sessions])

@@ -2,30 +2,33 @@ import type { Queryable } from '@offstage/kit/database'
 import type { QueueRef, TakenJobs } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
+import { storedLane } from '../domain/lane.ts'
 import { GATES_HELD, isOpen } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
+
+const headsWhere = (condition: string) => `
+        SELECT j.id, j.priority, j.create_time
+        FROM offstage.jobs j
+        WHERE j.state = ${JobState.queued} AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane ${condition}
+        ORDER BY j.priority DESC, j.create_time, j.id
+        LIMIT $5::int * 2
+      `
 
 /**
  * Best first over all the queues an executor serves: by priority, then by the time of the start, which is the database's; ids
  * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
  * wanted, because replicas that claim at the same time skip what the others have locked.
  */
-const claim = (name: string, { columns, fits }: { columns: string; fits: string }) => ({
+const claim = (name: string, columns: string, heads: string) => ({
   name,
   text: `
     WITH candidate AS (
       SELECT head.id
       FROM (
-        SELECT u.* FROM ${columns}
+        SELECT u.* FROM unnest($2::text[], $3::smallint[]${columns}
         WHERE ${isOpen('$1', 'u.method')} AND ${GATES_HELD}
       ) queue
-      CROSS JOIN LATERAL (
-        SELECT j.id, j.priority, j.create_time
-        FROM offstage.jobs j
-        WHERE j.state = ${JobState.queued} AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane ${fits}
-        ORDER BY j.priority DESC, j.create_time, j.id
-        LIMIT $5::int * 2
-      ) head
+      CROSS JOIN LATERAL (${heads}) head
       ORDER BY head.priority DESC, head.create_time, head.id
       LIMIT $5::int * 2
     ), picked AS (
@@ -47,16 +50,22 @@ const claim = (name: string, { columns, fits }: { columns: string; fits: string 
     RETURNING ${CLAIMED_COLUMNS}`,
 })
 
-const CLAIM = claim('claim_jobs', {
-  columns: 'unnest($2::text[], $3::smallint[]) AS u(method, lane)',
-  fits: '',
-})
+const CLAIM = claim('claim_jobs', ') AS u(method, lane)', headsWhere(''))
 
-/** While executors differ in what they take of a method: not what is known not to fit. */
-const CLAIM_FITTING = claim('claim_fitting_jobs', {
-  columns: 'unnest($2::text[], $3::smallint[], $6::text[]) AS u(method, lane, schema)',
-  fits: `AND (queue.schema IS NULL OR j.options->'misfits' IS NULL OR NOT j.options->'misfits' ? queue.schema)`,
-})
+/**
+ * While executors differ in what they take of a method: not what is known not to fit. And of pools: of the two halves the one
+ * that the queue is not in is not begun.
+ */
+const FITTING = `AND (queue.schema IS NULL OR j.options->'misfits' IS NULL OR NOT j.options->'misfits' ? queue.schema)`
+const CLAIM_APART = claim(
+  'claim_jobs_apart',
+  ', $6::text[], $7::text[]) AS u(method, lane, pool, schema)',
+  `
+        (${headsWhere(`AND queue.pool IS NULL ${FITTING}`)})
+        UNION ALL
+        (${headsWhere(`AND queue.pool IS NOT NULL AND j.pool IS NOT NULL AND j.pool = queue.pool ${FITTING}`)})
+`,
+)
 
 export async function claimJobs(
   database: Queryable,
@@ -64,14 +73,16 @@ export async function claimJobs(
   queues: readonly QueueRef[],
   attachmentIds: readonly AttachmentId[],
 ): Promise<TakenJobs> {
-  const isMixed = queues.some(({ schema }) => schema !== undefined)
-  const { rows } = await database.query<ClaimedRow>(isMixed ? CLAIM_FITTING : CLAIM, [
+  const isApart = queues.some(({ pool, schema }) => pool !== '' || schema !== undefined)
+  const { rows } = await database.query<ClaimedRow>(isApart ? CLAIM_APART : CLAIM, [
     namespace,
-    queues.map((queue) => queue.method),
-    queues.map((queue) => queue.lane),
+    queues.map(({ method }) => method),
+    queues.map(({ lane, pool }) => storedLane(lane, pool)),
     attachmentIds,
     attachmentIds.length,
-    ...(isMixed ? [queues.map(({ schema }) => schema ?? null)] : []),
+    ...(isApart
+      ? [queues.map(({ pool }) => pool || null), queues.map(({ schema }) => schema ?? null)]
+      : []),
   ])
   return takenFromRows(rows)
 }

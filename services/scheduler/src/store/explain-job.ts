@@ -4,6 +4,7 @@ import type { Circumstances, Gate, Holders } from '../domain/gate.ts'
 import type { JobCircumstances } from '../domain/job-query.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
+import { spelledPool } from '../domain/pool.ts'
 import { readPause } from './gates.ts'
 import { LANE_OF_JOB } from './methods.ts'
 
@@ -17,11 +18,11 @@ const AHEAD = `
   SELECT count(*)::int FROM (
     (SELECT 1 FROM offstage.jobs o
      WHERE o.state = ${JobState.queued} AND o.namespace = j.namespace AND o.method = j.method AND o.lane = j.lane
-       AND o.priority > j.priority LIMIT ${AHEAD_MAX})
+       AND o.pool IS NOT DISTINCT FROM j.pool AND o.priority > j.priority LIMIT ${AHEAD_MAX})
     UNION ALL
     (SELECT 1 FROM offstage.jobs o
      WHERE o.state = ${JobState.queued} AND o.namespace = j.namespace AND o.method = j.method AND o.lane = j.lane
-       AND o.priority = j.priority AND (o.create_time, o.id) < (j.create_time, j.id) LIMIT ${AHEAD_MAX})
+       AND o.pool IS NOT DISTINCT FROM j.pool AND o.priority = j.priority AND (o.create_time, o.id) < (j.create_time, j.id) LIMIT ${AHEAD_MAX})
     LIMIT ${AHEAD_MAX}) counted`
 
 /** Whoever asks is told of their own jobs only, where they are named as $3: others are null. */
@@ -41,7 +42,7 @@ const CHILDREN = `
 const READ = {
   name: 'explain_job',
   text: `
-    SELECT j.id, j.namespace, j.owner, j.method, j.state, ${LANE_OF_JOB} AS lane, j.due_time, j.behind_key,
+    SELECT j.id, j.namespace, j.owner, j.method, j.state, ${LANE_OF_JOB} AS lane, j.pool, j.due_time, j.behind_key,
       j.failures > 0 AS is_retry,
       CASE WHEN j.behind_key AND j.state = ${JobState.scheduled} THEN ARRAY(${KEY_HOLDERS}) END AS key_holders,
       CASE WHEN j.state = ${JobState.waiting} THEN ARRAY(${CHILDREN}) END AS children,
@@ -49,7 +50,7 @@ const READ = {
     FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1`,
 }
 
-/** Executors that are not known to be gone and run the method, with their slots in the lane. */
+/** Executors that are not known to be gone, run the method and serve the pool, with their slots in the lane. */
 const SERVING = {
   name: 'explain_executors',
   text: `
@@ -58,7 +59,7 @@ const SERVING = {
       WHERE j.attachment_id = a.id AND j.state = ${JobState.running} AND ${LANE_OF_JOB} = $3::smallint) AS used
     FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
     WHERE a.namespace = $1 AND a.end_round IS NULL AND NOT a.in_doubt AND NOT e.draining
-      AND e.methods @> ARRAY[$2::text]
+      AND e.methods @> ARRAY[$2::text] AND e.pools @> ARRAY[$4::text]
     ORDER BY a.attach_time LIMIT ${EXECUTORS_MAX}`,
 }
 
@@ -69,6 +70,7 @@ interface Row {
   method: string
   state: JobState
   lane: Lane
+  pool: string | null
   due_time: Date | null
   behind_key: boolean
   is_retry: boolean
@@ -88,7 +90,8 @@ export async function readCircumstances(
   if (row === undefined) return undefined
   const { id, method, state, lane, ahead } = row
   const circumstances = await circumstancesOf(database, row)
-  return { id, namespace, owner: row.owner, method, state, lane, ahead, circumstances }
+  const pool = row.pool ?? ''
+  return { id, namespace, owner: row.owner, method, state, lane, pool, ahead, circumstances }
 }
 
 function holdersFrom(ids: readonly (string | null)[]): Holders {
@@ -121,11 +124,11 @@ async function circumstancesOf(database: Queryable, row: Row): Promise<Circumsta
 /** Undefined where there is room: it is about to be assigned. */
 async function readRoom(
   database: Queryable,
-  { namespace, method, lane, ahead }: Row,
+  { namespace, method, lane, pool, ahead }: Row,
 ): Promise<Extract<Gate, { cause: 'no-executor' | 'no-slot' }> | undefined> {
   const { rows } = await database.query<{ session_id: string; slots: number; used: number }>(
     SERVING,
-    [namespace, method, lane],
+    [namespace, method, lane, spelledPool(pool ?? '')],
   )
   if (rows.length === 0) return { cause: 'no-executor' }
   if (ahead === 0 && rows.some(({ slots, used }) => used < slots)) return undefined

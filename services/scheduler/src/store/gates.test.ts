@@ -33,7 +33,7 @@ async function setup(options: { transactionIdleMs?: number } = {}) {
 
 const attachmentId = newAttachmentId()
 const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
-const QUEUES = [{ method: 'test.job', lane: Lane.inline }]
+const QUEUES = [{ method: 'test.job', lane: Lane.inline, pool: '' }]
 const claim = async (database: Queryable) =>
   (await claimJobs(database, 'default', QUEUES, [attachmentId])).jobs
 

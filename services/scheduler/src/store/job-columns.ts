@@ -4,7 +4,6 @@ import type { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import type { JobKind } from '../domain/job-kind.ts'
 import type { JobState } from '../domain/job-state.ts'
-import type { Lane } from '../domain/lane.ts'
 
 export interface JobColumns {
   id: string
@@ -14,7 +13,9 @@ export interface JobColumns {
   state: JobState
   revision: number
   kind: JobKind
-  lane: Lane
+  /** See `storedLane`. */
+  lane: number
+  pool: string | null
   priority: number
   key: string | null
   request_id: string | null

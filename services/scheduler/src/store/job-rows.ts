@@ -4,6 +4,7 @@ import type { ChangedJob, ClaimedJob, TakenJobs, UnreadableJob } from '../domain
 import type { AttachmentId } from '../domain/ids.ts'
 import type { Completion, Job, JobError, JobStanding } from '../domain/job.ts'
 import { isTerminal, JobState, leaving } from '../domain/job-state.ts'
+import { laneFromStored } from '../domain/lane.ts'
 import type { Payload } from '../domain/start-command.ts'
 import { additionalFromStored } from './additional-result-codec.ts'
 import { columnsOf, type RowOf } from './job-columns.ts'
@@ -137,7 +138,7 @@ function claimedFromRow(row: ClaimedRow): ClaimedJob {
     namespace: row.namespace,
     method: row.method,
     owner: row.owner,
-    lane: row.lane,
+    lane: laneFromStored(row.lane),
     attempt: row.attempt,
     failures: row.failures,
     key: row.key ?? '',
@@ -153,6 +154,7 @@ function claimedFromRow(row: ClaimedRow): ClaimedJob {
 const JOB = [
   ...CHANGED,
   'lane',
+  'pool',
   'attempt',
   'failures',
   'parent_id',
@@ -200,7 +202,8 @@ export function jobFromRow(row: JobRow): Job {
     requestId: row.id_is_request_id ? row.id : (row.request_id ?? ''),
     parentId: row.parent_id ?? '',
     rootId: row.root_id ?? row.id,
-    lane: row.lane,
+    lane: laneFromStored(row.lane),
+    pool: row.pool ?? '',
     priority: row.priority,
     labels: readWhatCan(labelsFromStored, row.labels, faults) ?? {},
     attempt: row.attempt,

@@ -144,7 +144,7 @@ class World {
   async #attach(executor: Executor, lostSessionId?: string): Promise<void> {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
     const id = newAttachmentId()
-    const told = { software: '', labels: {}, lanes: [], methods: [] }
+    const told = { software: '', labels: {}, lanes: [], methods: [], pools: [] }
     const lostSessionKey =
       lostSessionId === undefined ? undefined : session(lostSessionId).sessionKey
     const names = { namespace: 'default', name: 'x', scheduler: 'x' }
@@ -197,7 +197,7 @@ class World {
   async #claim(executor: Executor): Promise<void> {
     const { attachmentId, running, sessionId } = executor
     if (attachmentId === undefined) return
-    const queues = [{ method: 'test.job', lane: Lane.inline }]
+    const queues = [{ method: 'test.job', lane: Lane.inline, pool: '' }]
     const slots = [attachmentId, attachmentId]
     const { jobs } = await this.#jobs.claim('default', queues, slots)
     for (const job of jobs) {

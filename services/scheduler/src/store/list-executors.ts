@@ -12,7 +12,7 @@ const LIST = {
   name: 'list_executors',
   text: `
     SELECT a.id, a.session_id, a.session_key, a.name, a.scheduler, a.attach_time, a.in_doubt,
-      e.software, e.labels, e.lanes, e.slots, e.methods, e.draining,
+      e.software, e.labels, e.lanes, e.slots, e.methods, e.pools, e.draining,
       ARRAY(SELECT (
         SELECT count(*)::int FROM offstage.jobs j
         WHERE j.attachment_id = a.id AND j.state = ${JobState.running} AND ${LANE_OF_JOB} = l.lane)
@@ -36,6 +36,7 @@ interface ExecutorRow {
   slots: number[]
   used: number[]
   methods: string[]
+  pools: string[]
   draining: boolean
 }
 
@@ -58,6 +59,7 @@ export async function listExecutors(
       used: row.used[index] ?? 0,
     })),
     methods: row.methods,
+    pools: row.pools,
     attachTime: row.attach_time,
     inDoubt: row.in_doubt,
     draining: row.draining,

@@ -62,6 +62,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
       labels: {},
       lanes: [],
       methods: [],
+      pools: [],
     }
     await attachments.attach(attachment, [])
     const { jobId, children } = await runTree(store, id)

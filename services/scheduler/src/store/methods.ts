@@ -1,6 +1,6 @@
 import type { Database } from '@offstage/kit/database'
 import type { FoundMethod } from '../domain/known-method.ts'
-import { LANE_DEFAULT, SLOT_LANES } from '../domain/lane.ts'
+import { LANE_DEFAULT, laneInSql, SLOT_LANES } from '../domain/lane.ts'
 import type { MethodStore } from '../ports.ts'
 import { listMethods } from './list-methods.ts'
 import { definitionToJson, TERMS_OF, termsFromStored } from './method-definition-codec.ts'
@@ -13,7 +13,7 @@ export const LANE_OF_METHOD = (namespace: string, method: string) => `coalesce((
     AND m.definition->'lane' IN (${SLOT_LANES.map((lane) => `'${lane}'`).join(', ')})), ${LANE_DEFAULT})`
 
 /** SQL for the lane a job `j` runs in: that of its method, where it names none. */
-export const LANE_OF_JOB = `coalesce(nullif(j.lane, 0), ${LANE_OF_METHOD('j.namespace', 'j.method')})`
+export const LANE_OF_JOB = `coalesce(nullif(${laneInSql('j.lane')}, 0), ${LANE_OF_METHOD('j.namespace', 'j.method')})`
 
 const WITHOUT_EARLIER = (stored: string) =>
   `CASE jsonb_typeof(${stored}) WHEN 'object' THEN ${stored} - 'earlierParamsSchemas' ELSE ${stored} END`

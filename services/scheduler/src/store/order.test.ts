@@ -41,7 +41,7 @@ test('a job recorded later is claimed later, though its id is older', async () =
   const first = it.job({})
   const second = it.job({}, oldId())
   for (const job of [first, second]) await it.store.insert([job])
-  const queues = [{ method: 'test.job', lane: Lane.inline }]
+  const queues = [{ method: 'test.job', lane: Lane.inline, pool: '' }]
   for (const { id } of [first, second]) {
     const { jobs } = await it.store.claim('default', queues, [it.attachmentId])
     const [claimed] = jobs

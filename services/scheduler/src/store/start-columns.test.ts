@@ -50,6 +50,8 @@ const CONTENT: {
   options: OPTIONS,
 }
 
+const REST = { kind: JobKind.scheduled, priority: 7, pool: 'gpu', requestId: 'r-1' }
+
 async function setup() {
   const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 2 })
   await migrateJobs(database)
@@ -61,8 +63,8 @@ async function setup() {
       await store.insert([{ id, command, lane: command.lane, attachmentId: undefined }])
       return id
     },
-    async claim({ namespace, method, lane }: JobContent) {
-      const { jobs } = await store.claim(namespace, [{ method, lane }], [attachmentId()])
+    async claim({ namespace, method, lane }: JobContent, pool = '') {
+      const { jobs } = await store.claim(namespace, [{ method, lane, pool }], [attachmentId()])
       return jobs[0]
     },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
@@ -74,12 +76,16 @@ test('whatever a start says, whoever claims the job and whoever reads it is told
   const { namespace, owner } = CONTENT
   const parentId = await it.add(startCommand({ namespace, owner }))
   const content: JobContent = { ...CONTENT, parentId }
-  const rest = { kind: JobKind.scheduled, priority: 7, requestId: 'r-1' }
-  const id = await it.add(startCommand({ ...content, ...rest }))
-  expect(await it.claim(content)).toMatchObject({ ...content, id, attempt: 1, failures: 0 })
+  const id = await it.add(startCommand({ ...content, ...REST }))
+  expect(await it.claim(content, REST.pool)).toMatchObject({
+    ...content,
+    id,
+    attempt: 1,
+    failures: 0,
+  })
   expect(await it.store.readJob(namespace, id as JobId)).toMatchObject({
     ...content,
-    ...rest,
+    ...REST,
     id,
     rootId: parentId,
   })

@@ -3,6 +3,7 @@
 import type { NewJob } from '../domain/held-job.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS } from '../domain/job-state.ts'
+import { storedLane } from '../domain/lane.ts'
 import { storedOptions } from './job-options-codec.ts'
 
 interface CommonColumn {
@@ -18,7 +19,7 @@ export const COMMON: readonly CommonColumn[] = [
   { column: 'method', type: 'text', of: ({ command }) => command.method },
   { column: 'owner', type: 'text', of: ({ command }) => command.owner },
   { column: 'state', type: 'smallint', of: firstState },
-  { column: 'lane', type: 'smallint', of: ({ lane }) => lane },
+  { column: 'lane', type: 'smallint', of: ({ lane, command }) => storedLane(lane, command.pool) },
   { column: 'attachment_id', type: 'uuid', of: ({ attachmentId }) => attachmentId ?? null },
   { column: 'params', type: 'bytea', of: ({ command }) => command.params.inline ?? null },
   { column: 'traceparent', type: 'text', of: ({ command }) => command.traceparent || null },
@@ -53,6 +54,7 @@ export const RARE = {
     column: 'priority',
     sql: (rest) => `coalesce((${rest}->>'priority')::smallint, 0)`,
   },
+  pool: { column: 'pool', sql: text('pool') },
   key: { column: 'key', sql: text('key') },
   requestId: { column: 'request_id', sql: text('requestId') },
   parentId: { column: 'parent_id', sql: (rest) => `(${rest}->>'parentId')::uuid` },
@@ -77,6 +79,7 @@ export function restOf({ id, command }: NewJob, behind: boolean): string | null 
   const rest: Rest = {
     kind: command.kind === JobKind.program ? undefined : command.kind,
     priority: command.priority || undefined,
+    pool: command.pool || undefined,
     key: command.key || undefined,
     requestId: command.requestId === id ? undefined : command.requestId || undefined,
     parentId: parentId || undefined,

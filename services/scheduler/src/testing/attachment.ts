@@ -35,6 +35,7 @@ export function attach(
     name: 'test',
     methods: methods.map((name) => ({ name, lane }) as MethodDefinition),
     lanes: [{ lane, slots: 1_000 }],
+    pools: [''],
     send: (frame) => frames.push(frame),
     end: () => {
       closed += 1

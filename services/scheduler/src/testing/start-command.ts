@@ -14,6 +14,7 @@ export function startCommand(given: Partial<StartCommand> = {}): StartCommand {
     kind: JobKind.program,
     lane: Lane.inline,
     priority: 0,
+    pool: '',
     key: '',
     keyConflict: 'refuse',
     requestId: '',

@@ -99,7 +99,10 @@ export interface Hello {
    * with the next sweep, and no crash is counted. Empty otherwise.
    */
   lostSessionId: string;
-  /** The pools it serves (row J21), at most 100. Default: the default pool. */
+  /**
+   * The pools it serves (row J21), at most 100: it gets jobs of no other. Default: the default pool, which is called "default" where it is
+   * one of several.
+   */
   pools: string[];
 }
 

@@ -450,7 +450,10 @@ export interface JobSpec {
    * deleted. SDKs set it for what they moved to temp storage themselves. Default false; without effect on inline parameters.
    */
   paramsOwned: boolean;
-  /** Run only on executors that serve this pool (row J21). Default: the default pool. At most 63 characters. */
+  /**
+   * Run only on executors that serve this pool (row J21). Default: the default pool, which is also called "default". Letters, digits,
+   * ".", "_" and "-", at most 63 characters.
+   */
   pool: string;
 }
 

@@ -385,6 +385,8 @@ export interface Executor {
   inDoubt: boolean;
   /** Whether it takes no new work. */
   draining: boolean;
+  /** The pools it serves, the default one as "default". */
+  pools: string[];
 }
 
 export interface Executor_LabelsEntry {
@@ -2999,6 +3001,7 @@ function createBaseExecutor(): Executor {
     attachTime: undefined,
     inDoubt: false,
     draining: false,
+    pools: [],
   };
 }
 
@@ -3033,6 +3036,9 @@ export const Executor: MessageFns<Executor> = {
     }
     if (message.draining !== false) {
       writer.uint32(80).bool(message.draining);
+    }
+    for (const v of message.pools) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -3133,6 +3139,14 @@ export const Executor: MessageFns<Executor> = {
             message.draining = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.pools.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3168,6 +3182,7 @@ export const Executor: MessageFns<Executor> = {
     message.attachTime = object.attachTime ?? undefined;
     message.inDoubt = object.inDoubt ?? false;
     message.draining = object.draining ?? false;
+    message.pools = object.pools?.map((e) => e) || [];
     return message;
   },
 };
