@@ -90,7 +90,12 @@ describe('running services', () => {
     const executors = JSON.parse((await it.offstage('executors', '--json')).stdout)
     expect(executors).toHaveLength(1)
     expect(executors[0].methods).toContain('test.greet')
-    expect((await it.offstage('executors')).stdout).toMatch(/inline 0\/\d+, .*test\.bytes/)
+    expect((await it.offstage('executors')).stdout).toMatch(
+      /inline 0\/\d+, .* default .*test\.bytes/,
+    )
+    const { stdout } = await it.offstage('start', 'test.bytes', '--pool', 'gpu')
+    const { stdout: why } = await it.offstage('explain', stdout.trim())
+    expect(why).toContain('serves the pool gpu')
   })
 
   test('what was done on the jobs of others is listed, for all and by user', async () => {

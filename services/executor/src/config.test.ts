@@ -31,3 +31,16 @@ test('all faults are told at once, by variable', () => {
     ])
   }
 })
+
+test.for([
+  ['gpu,,a', /pools separated by commas/],
+  ['gpu,a b', /pools separated by commas/],
+  ['gpu,gpu', /gpu twice/],
+] as const)(
+  'pools that are none are refused, naming the variable: %s',
+  ([OFFSTAGE_POOLS, problem]) => {
+    const env = { OFFSTAGE_JOBS: './jobs', OFFSTAGE_POOLS }
+    expect(() => readExecutorConfig(env)).toThrow(/OFFSTAGE_POOLS/)
+    expect(() => readExecutorConfig(env)).toThrow(problem)
+  },
+)

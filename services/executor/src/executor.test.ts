@@ -5,9 +5,11 @@ import { setup } from './testing/setup.ts'
 
 describe('work', () => {
   test('an executor says hello with its methods and gives credits for all its slots', async () => {
-    await using it = await setup({ OFFSTAGE_EXECUTOR_NAME: 'printer' })
+    const env = { OFFSTAGE_EXECUTOR_NAME: 'printer', OFFSTAGE_POOLS: 'gpu, default' }
+    await using it = await setup(env)
     const { hello } = it.attachment
-    expect(hello).toMatchObject({ name: 'printer', namespace: 'default', running: [] })
+    const said = { name: 'printer', namespace: 'default', pools: ['gpu', 'default'], running: [] }
+    expect(hello).toMatchObject(said)
     const greet = hello.methods.find(({ name }) => name === 'test.greet')
     expect(greet).toMatchObject({
       description: 'Greets somebody.',
