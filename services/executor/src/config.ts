@@ -68,15 +68,15 @@ export const executorFields = {
   namespace: variable('OFFSTAGE_NAMESPACE', z.string().default('default'), {
     description: 'the namespace whose jobs it runs',
   }),
+  pools: variable('OFFSTAGE_POOLS', pools.default([]), {
+    description: 'pools whose jobs it runs, separated by commas; default: the default pool',
+  }),
   token: variable('OFFSTAGE_TOKEN', bearerToken.optional(), {
     description: 'the bearer token it attaches with; absent in development',
     secret: true,
   }),
   tokenFile: variable('OFFSTAGE_TOKEN_FILE', file.optional(), {
     description: 'a file that has that token, in its place; read again as it changes',
-  }),
-  pools: variable('OFFSTAGE_POOLS', pools.default([]), {
-    description: 'pools whose jobs it runs, separated by commas; default: the default pool',
   }),
   name: variable(
     'OFFSTAGE_EXECUTOR_NAME',
