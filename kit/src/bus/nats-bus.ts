@@ -13,14 +13,11 @@
  *  5. At most UNCONFIRMED_BYTES_MAX bytes are on their way; beyond that messages are dropped.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import {
-  headers as createHeaders,
-  type NatsConnection,
-  type Subscription as NatsSubscription,
-} from '@nats-io/transport-node'
+import type { NatsConnection, Subscription as NatsSubscription } from '@nats-io/transport-node'
 import { createBackoff } from './backoff.ts'
 import type { Bus, BusMessage, BusStatus } from './bus.ts'
 import { createMessage } from './message.ts'
+import { nativeHeaders } from './native-headers.ts'
 import { checkVersion, dialNats, isRefusal } from './nats-connection.ts'
 import { NatsInquiry } from './nats-inquiry.ts'
 import type { NatsFiles } from './nats-security.ts'
@@ -297,12 +294,4 @@ async function withinDrainTimeout(draining: Promise<void>): Promise<void> {
   const late = pause(DRAIN_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => undefined)
   await Promise.race([settled, late])
   timeout.abort()
-}
-
-function nativeHeaders(headers: Readonly<Record<string, string>>) {
-  const entries = Object.entries(headers)
-  if (entries.length === 0) return undefined
-  const native = createHeaders()
-  for (const [name, value] of entries) native.set(name, value)
-  return native
 }

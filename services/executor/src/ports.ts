@@ -2,6 +2,7 @@ import type {
   AttemptOutcome,
   AttemptRef,
   AttemptToken,
+  KeyedAttempt,
   MessageNote,
   ProgressNote,
 } from './domain/attempt.ts'
@@ -9,16 +10,16 @@ import type {
 /** Where the supervisor tells what becomes of attempts: the outbox on its way to the scheduler. */
 export interface AttemptReports {
   /** The attempt ended; kept until the scheduler has recorded it. */
-  ended(ref: AttemptRef, outcome: AttemptOutcome): void
+  ended(attempt: KeyedAttempt, outcome: AttemptOutcome): void
   /** The attempt was stopped unfinished through no fault of its own: requeued at no charge. */
-  handedBack(ref: AttemptRef): void
+  handedBack(attempt: KeyedAttempt): void
   /** Nobody is to hear of the attempt any more. */
-  forgotten(ref: AttemptRef): void
+  forgotten(attempt: KeyedAttempt): void
   /** Only the newest of an attempt matters. Absent: the attempt is alive and nothing else. */
-  progressed(ref: AttemptRef, note: ProgressNote | undefined): void
-  messaged(ref: AttemptRef, note: MessageNote): void
+  progressed(attempt: KeyedAttempt, note: ProgressNote | undefined): void
+  messaged(attempt: KeyedAttempt, note: MessageNote): void
   /** The attempt began or ended to wait for children. */
-  waited(ref: AttemptRef, waiting: boolean): void
+  waited(attempt: KeyedAttempt, waiting: boolean): void
   /** A slot may have become free. */
   creditsChanged(): void
 }

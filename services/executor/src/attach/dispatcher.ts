@@ -116,7 +116,10 @@ export class Dispatcher {
     if (supervisor.has(key)) supervisor.stop(key, { kind: 'canceled', reason }, graceMs)
     // An answer all the same, so that a cancel always ends (guarantee 7).
     else if (!outbox.hasResult(key)) {
-      outbox.ended(ref, { kind: 'canceled', text: 'it was not running' })
+      outbox.ended(
+        { key, jobId: ref.jobId, attempt: ref.attempt },
+        { kind: 'canceled', text: 'it was not running' },
+      )
     }
   }
 }

@@ -2,8 +2,12 @@ import { AttachRequest } from '@offstage/proto/executor'
 import { expect, test } from 'vitest'
 import { Outbox } from './outbox.ts'
 
-const ref = { jobId: 'a', attempt: 1 }
+const ref = attemptOf('a')
 const note = { severity: 'info' as const, text: 'x' }
+
+function attemptOf(jobId: string, attempt = 1) {
+  return { key: `${jobId}/${attempt}`, jobId, attempt }
+}
 
 function create() {
   const outbox = new Outbox(() => {})
@@ -27,7 +31,7 @@ test('everything since the last message goes into one', () => {
   outbox.messaged(ref, { ...note, number: 1 })
   outbox.waited(ref, true)
   outbox.ended(ref, { kind: 'succeeded', result: '1' })
-  outbox.handedBack({ jobId: 'b', attempt: 2 })
+  outbox.handedBack(attemptOf('b', 2))
   const frames = takeAll()
   expect(frames).toHaveLength(1)
   expect(frames[0]).toMatchObject({
@@ -42,8 +46,7 @@ test('everything since the last message goes into one', () => {
 test('large results are spread over messages of about a megabyte', () => {
   const { outbox, takeAll } = create()
   const result = 'x'.repeat(64 * 1024)
-  for (let n = 0; n < 40; n += 1)
-    outbox.ended({ jobId: `${n}`, attempt: 1 }, { kind: 'succeeded', result })
+  for (let n = 0; n < 40; n += 1) outbox.ended(attemptOf(`${n}`), { kind: 'succeeded', result })
   const frames = takeAll()
   expect(frames.flatMap(({ results }) => results.map(({ jobId }) => jobId))).toEqual(
     Array.from({ length: 40 }, (_, n) => `${n}`),
@@ -72,7 +75,7 @@ test('results go between the messages of an attempt that says more than there is
   }
   say(500)
   const neighbours = Array.from({ length: 100 }, (_, n) => `neighbour ${n}`)
-  for (const jobId of neighbours) outbox.ended({ jobId, attempt: 1 }, { kind: 'succeeded' })
+  for (const jobId of neighbours) outbox.ended(attemptOf(jobId), { kind: 'succeeded' })
   outbox.ended(ref, { kind: 'succeeded' })
   const frame = take()
   expect(frame?.results.map(({ jobId }) => jobId)).toEqual(neighbours)
@@ -84,11 +87,11 @@ test('results go between the messages of an attempt that says more than there is
 test('what is acknowledged is not said again on a new stream, the rest is', async () => {
   const { outbox, take, takeAll } = create()
   outbox.ended(ref, { kind: 'succeeded' })
-  outbox.ended({ jobId: 'b', attempt: 1 }, { kind: 'succeeded' })
+  outbox.ended(attemptOf('b'), { kind: 'succeeded' })
   takeAll()
   outbox.forgotten(ref)
   outbox.pause()
-  outbox.ended({ jobId: 'c', attempt: 1 }, { kind: 'succeeded' })
+  outbox.ended(attemptOf('c'), { kind: 'succeeded' })
   expect(take()).toBeUndefined()
   outbox.rewind()
   expect(take()?.results.map(({ jobId }) => jobId)).toEqual(['b', 'c'])
@@ -127,7 +130,7 @@ test('what cannot be encoded is dropped and told of, and holds up nothing beside
   let deep: unknown = 1
   for (let level = 0; level < 100_000; level += 1) deep = [deep]
   outbox.messaged(ref, { ...note, number: 1, extra: { deep } })
-  outbox.messaged({ jobId: 'b', attempt: 1 }, { ...note, number: 1, severity: 'odd' as 'info' })
+  outbox.messaged(attemptOf('b'), { ...note, number: 1, severity: 'odd' as 'info' })
   outbox.progressed(ref, { percent: 1, text: 7 as unknown as string, revision: 1, extra: { deep } })
   outbox.messaged(ref, { ...note, number: 2 })
   expect(dropped).toEqual(['a', 'b', 'a'])
@@ -145,7 +148,7 @@ test('large progress is spread over messages too, and no result goes before it',
   const { outbox, takeAll } = create()
   const extra = { numbers: Array.from({ length: 4_000 }, () => 1) }
   for (let n = 0; n < 100; n += 1) {
-    const own = { jobId: `${n}`, attempt: 1 }
+    const own = attemptOf(`${n}`)
     outbox.progressed(own, { percent: 1, text: '', revision: 1, extra })
     outbox.ended(own, { kind: 'succeeded' })
   }
@@ -165,5 +168,5 @@ test('an attempt that went on between two streams does not look as if it still w
   outbox.pause()
   outbox.waited(ref, false)
   outbox.rewind()
-  expect(take()?.waiting).toEqual([{ ...ref, waiting: false }])
+  expect(take()?.waiting).toEqual([{ jobId: 'a', attempt: 1, waiting: false }])
 })

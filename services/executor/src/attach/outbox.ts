@@ -24,6 +24,7 @@ import {
   type AttemptOutcome,
   type AttemptRef,
   attemptKey,
+  type KeyedAttempt,
   type MessageNote,
   type ProgressNote,
 } from '../domain/attempt.ts'
@@ -45,7 +46,7 @@ interface Sized<T> {
 }
 
 interface Kept {
-  readonly ref: AttemptRef
+  readonly ref: KeyedAttempt
   result: AttemptResult | undefined
   progress: Sized<ProgressReport> | undefined
   messages: Sized<MessageReport>[]
@@ -63,7 +64,7 @@ export class Outbox implements AttemptReports {
   #results: AttemptResult[] = []
   #messages: Sized<MessageReport>[] = []
   #progress = new Map<AttemptKey, Sized<ProgressReport>>()
-  #waiting = new Map<AttemptKey, { readonly ref: AttemptRef; readonly waiting: boolean }>()
+  #waiting = new Map<AttemptKey, { readonly ref: KeyedAttempt; readonly waiting: boolean }>()
   #handedBack: AttemptRef[] = []
   #live = false
   #settled: PromiseWithResolvers<void> | undefined
@@ -93,21 +94,21 @@ export class Outbox implements AttemptReports {
     return this.#kept.get(key)?.result !== undefined
   }
 
-  ended(ref: AttemptRef, outcome: AttemptOutcome): void {
+  ended(ref: KeyedAttempt, outcome: AttemptOutcome): void {
     const result = attemptResult(ref, outcome)
     this.#keep(ref).result = result
     if (this.#live) this.#results.push(result)
     this.#wake()
   }
 
-  handedBack(ref: AttemptRef): void {
+  handedBack(ref: KeyedAttempt): void {
     this.forgotten(ref)
     if (this.#live) this.#handedBack.push(ref)
     this.#wake()
   }
 
-  progressed(ref: AttemptRef, note: ProgressNote | undefined): void {
-    const key = attemptKey(ref)
+  progressed(ref: KeyedAttempt, note: ProgressNote | undefined): void {
+    const { key } = ref
     const report = this.#sized(ref, ProgressReport, () => progressReport(ref, note))
     if (report === undefined) return
     if (note !== undefined) this.#keep(ref).progress = report
@@ -118,7 +119,7 @@ export class Outbox implements AttemptReports {
     this.#wake()
   }
 
-  messaged(ref: AttemptRef, note: MessageNote): void {
+  messaged(ref: KeyedAttempt, note: MessageNote): void {
     const report = this.#sized(ref, MessageReport, () => messageReport(ref, note))
     if (report === undefined) return
     const { messages } = this.#keep(ref)
@@ -129,9 +130,9 @@ export class Outbox implements AttemptReports {
     this.#wake()
   }
 
-  waited(ref: AttemptRef, waiting: boolean): void {
+  waited(ref: KeyedAttempt, waiting: boolean): void {
     this.#keep(ref).waiting = waiting
-    if (this.#live) this.#waiting.set(attemptKey(ref), { ref, waiting })
+    if (this.#live) this.#waiting.set(ref.key, { ref, waiting })
     this.#wake()
   }
 
@@ -173,11 +174,11 @@ export class Outbox implements AttemptReports {
     this.#results = kept.flatMap(({ result }) => result ?? [])
     this.#messages = kept.flatMap(({ messages }) => messages)
     this.#progress = new Map(
-      kept.flatMap(({ ref, progress }) => (progress ? [[attemptKey(ref), progress] as const] : [])),
+      kept.flatMap(({ ref, progress }) => (progress ? [[ref.key, progress] as const] : [])),
     )
     this.#waiting = new Map(
       kept.flatMap(({ ref, waiting }) =>
-        waiting === undefined ? [] : [[attemptKey(ref), { ref, waiting }] as const],
+        waiting === undefined ? [] : [[ref.key, { ref, waiting }] as const],
       ),
     )
   }
@@ -241,13 +242,11 @@ export class Outbox implements AttemptReports {
     return false
   }
 
-  #keep(ref: AttemptRef): Kept {
-    const key = attemptKey(ref)
+  #keep({ key, jobId, attempt }: KeyedAttempt): Kept {
     let kept = this.#kept.get(key)
     if (kept === undefined) {
-      const { jobId, attempt } = ref
       kept = {
-        ref: { jobId, attempt },
+        ref: { key, jobId, attempt },
         result: undefined,
         progress: undefined,
         messages: [],

@@ -27,6 +27,7 @@ import type { DrainedBy } from '../domain/drained-by.ts'
 import type { AttachStream, OpenAttachStream } from './attach-stream.ts'
 import { emptyFrame } from './empty-frame.ts'
 import type { Outbox } from './outbox.ts'
+import { GONE, UNWANTED } from './refused-attach.ts'
 
 /** How long the scheduler may take to answer hello. */
 const WELCOME_TIMEOUT_MS = 10_000
@@ -299,8 +300,3 @@ export class Session {
     })
   }
 }
-
-/** What the scheduler says of a session it does not hold (any more). */
-const GONE: ReadonlySet<string> = new Set(['SESSION_FENCED', 'SESSION_UNKNOWN'])
-/** What hello announces is wrong, or more than the scheduler can do; or it is no scheduler. */
-const UNWANTED: ReadonlySet<string> = new Set(['INVALID_FIELD', 'NOT_IMPLEMENTED', 'WRONG_SERVICE'])

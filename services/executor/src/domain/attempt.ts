@@ -15,12 +15,15 @@ export function attemptKey(ref: AttemptRef): AttemptKey {
   return `${ref.jobId}/${ref.attempt}`
 }
 
-/**
- * One attempt to run. It is copied to the handler's thread, so what is empty is absent: at tens of
- * thousands of attempts a second the copying is what counts.
- */
-export interface AttemptOrder extends AttemptRef {
+/** Brings its key along: a text that is made anew is hashed anew. */
+export interface KeyedAttempt extends AttemptRef {
   readonly key: AttemptKey
+}
+
+/**
+ * One attempt to run. What is empty is undefined.
+ */
+export interface AttemptOrder extends KeyedAttempt {
   readonly method: string
   readonly lane: LaneName
   readonly namespace: string

@@ -31,45 +31,31 @@ import {
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
 
-type RareFrom = {
-  readonly [K in Exclude<keyof AttemptOrder, keyof Always>]-?: (
-    assignment: Assignment,
-  ) => AttemptOrder[K]
-}
-type Always = ReturnType<typeof always>
-
-/** What every order has. */
-function always(assignment: Assignment) {
-  const { jobId, attempt, method, namespace } = assignment
-  const lane = laneNameOf(assignment.lane) ?? LANE_DEFAULT
-  return { key: attemptKey(assignment), jobId, attempt, method, lane, namespace }
-}
-
-/** All else an order may have, so that a field without its place in an assignment does not compile; undefined where it is empty. */
-const RARE: RareFrom = {
-  owner: ({ owner }) => owner || undefined,
-  params: ({ params }) => paramsFromPayload(params),
-  traceparent: ({ traceparent }) => traceparent || undefined,
-  tracestate: ({ tracestate }) => tracestate || undefined,
-  token: ({ token }) => token || undefined,
-  scope: ({ scope }) => scope || undefined,
-  jobKey: ({ key }) => key || undefined,
-  labels: ({ labels }) => (hasEntries(labels) ? labels : undefined),
-  resultAddress: ({ resultAddress }) => resultAddress || undefined,
-  wantAdditionalResult: ({ wantAdditionalResult }) => wantAdditionalResult || undefined,
-  additionalResultAddress: ({ additionalResultAddress }) => additionalResultAddress || undefined,
-  deadlineMs: ({ attemptDeadline }) => attemptDeadline && Math.round(msFrom(attemptDeadline)),
-}
-const RARE_FIELDS = Object.entries(RARE)
-
-/** Leaves out what is empty, because orders are copied between threads. */
-export function orderFromAssignment(assignment: Assignment): AttemptOrder {
-  const order: Always & Record<string, unknown> = always(assignment)
-  for (const [name, from] of RARE_FIELDS) {
-    const value = from(assignment)
-    if (value !== undefined) order[name] = value
+/** A field of an order without its place in an assignment does not compile. */
+export function orderFromAssignment(
+  assignment: Assignment,
+): AttemptOrder & Record<keyof AttemptOrder, unknown> {
+  const { jobId, attempt, method, namespace, attemptDeadline } = assignment
+  return {
+    key: attemptKey(assignment),
+    jobId,
+    attempt,
+    method,
+    lane: laneNameOf(assignment.lane) ?? LANE_DEFAULT,
+    namespace,
+    owner: assignment.owner || undefined,
+    params: paramsFromPayload(assignment.params),
+    traceparent: assignment.traceparent || undefined,
+    tracestate: assignment.tracestate || undefined,
+    token: assignment.token || undefined,
+    scope: assignment.scope || undefined,
+    jobKey: assignment.key || undefined,
+    labels: hasEntries(assignment.labels) ? assignment.labels : undefined,
+    resultAddress: assignment.resultAddress || undefined,
+    wantAdditionalResult: assignment.wantAdditionalResult || undefined,
+    additionalResultAddress: assignment.additionalResultAddress || undefined,
+    deadlineMs: attemptDeadline && Math.round(msFrom(attemptDeadline)),
   }
-  return order
 }
 
 function hasEntries(labels: Record<string, string>): boolean {

@@ -19,6 +19,7 @@ import {
 import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
 import { type Claim, ClaimBoard } from './claims.ts'
+import { rowFromOrder } from './order-row.ts'
 import { readMessage } from './read-message.ts'
 import type {
   StopOrder,
@@ -115,9 +116,7 @@ export class HandlerThread {
   run(order: AttemptOrder): void {
     const claim = this.#claims.give()
     this.#attempts.set(order.key, claim)
-    const orders = this.#gather()
-    orders.attempts.push(order)
-    orders.claims.push(claim)
+    this.#gather().attempts.push(rowFromOrder(order, claim))
   }
 
   stop(order: StopOrder): void {
@@ -232,7 +231,7 @@ export class HandlerThread {
 }
 
 function nothingSaid(): Gathered {
-  return { attempts: [], claims: [], stops: [], tokens: [] }
+  return { attempts: [], stops: [], tokens: [] }
 }
 
 function limitsOf(heapBytesMax: number | undefined): ResourceLimits {

@@ -14,6 +14,10 @@ const WHOLE: ThreadReports = {
     { key: 'c/1', end: { kind: 'failed', fault } },
     { key: 'd/1', end: { kind: 'stopped' } },
   ],
+  successes: [
+    ['e/1', '{}'],
+    ['f/1', undefined],
+  ],
 }
 
 test('what a runner says is read as it is', () => {
@@ -52,6 +56,8 @@ test.each<[string, unknown]>([
   ['waiting', [{ key: 'x', waiting: 'yes' }, { waiting: true }]],
   ['heartbeats', ['x', { key: 1 }]],
   ['ends', [{ end: { kind: 'stopped' } }, 'x']],
+  ['successes', ['x', { key: 'x' }, [5, '1'], []]],
+  ['successes', { length: 1 }],
 ])('of %s only what can be read is taken, and the rest of the message stands: %j', (name, bad) => {
   const good: unknown[] = WHOLE[name as keyof ThreadReports] ?? []
   const mixed = Array.isArray(bad) ? [...bad, ...good] : bad
@@ -71,5 +77,27 @@ test.each([
   const { message } = readMessage({ kind: 'reports', reports: { ends: [{ key: 'a/1', end }] } })
   expect(message).toMatchObject({
     reports: { ends: [{ key: 'a/1', end: { kind: 'failed', fault: { retryable: true } } }] },
+  })
+})
+
+test('a success whose result cannot be read is a failure, beside ends and successes that can', () => {
+  const end = { kind: 'stopped' }
+  const reports = {
+    ends: [{ key: 'a/1', end }],
+    successes: [
+      ['b/1', 5],
+      ['c/1', '1'],
+    ],
+  }
+  const { message, isWhole } = readMessage({ kind: 'reports', reports })
+  expect(isWhole).toBe(false)
+  expect(message).toMatchObject({
+    reports: {
+      ends: [
+        { key: 'a/1', end },
+        { key: 'b/1', end: { kind: 'failed', fault: { retryable: true } } },
+      ],
+      successes: [['c/1', '1']],
+    },
   })
 })

@@ -12,7 +12,7 @@ import type {
   ResultValue,
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
-import type { ThreadMessage, ThreadReports } from './thread-messages.ts'
+import type { SuccessRow, ThreadMessage, ThreadReports } from './thread-messages.ts'
 
 export interface ReadMessage {
   readonly message: ThreadMessage | undefined
@@ -51,11 +51,32 @@ function readReports(heard: Fields): ReadMessage {
   for (const name in READERS) {
     const entries = heard[name]
     if (entries === undefined) continue
-    const readable = readList(entries, READERS[name as keyof ThreadReports])
+    const readable = readList(entries, READERS[name as EntryList])
     if (readable !== entries) isWhole = false
     if (readable.length > 0) Object.assign(reports, { [name]: readable })
   }
+  if (!readSuccesses(heard.successes, reports)) isWhole = false
   return { message: { kind: 'reports', reports }, isWhole }
+}
+
+/** False when there is a row that cannot be read: its attempt has ended all the same, where it names one. */
+function readSuccesses(rows: unknown, reports: ThreadReports): boolean {
+  if (rows === undefined) return true
+  if (!Array.isArray(rows)) return false
+  const readable: SuccessRow[] = rows.every(isSuccess) ? rows : rows.filter(isSuccess)
+  if (readable.length > 0) reports.successes = readable
+  if (readable === rows) return true
+  const lost = rows.filter((row) => !isSuccess(row) && Array.isArray(row) && isText(row[0]))
+  const ends = lost.map(([key]) => ({
+    key,
+    end: { kind: 'failed', fault: END_UNREADABLE } as const,
+  }))
+  if (ends.length > 0) reports.ends = [...(reports.ends ?? []), ...ends]
+  return false
+}
+
+function isSuccess(row: unknown): row is SuccessRow {
+  return Array.isArray(row) && isText(row[0]) && isOptional(row[1], isResult)
 }
 
 /** The list itself, where there is nothing to leave out of it. */
@@ -70,8 +91,10 @@ function readEntry(entry: unknown, read: Read): Fields | undefined {
   return isObject(entry) && isText(entry.key) ? read(entry) : undefined
 }
 
+type EntryList = Exclude<keyof ThreadReports, 'successes'>
+
 /** What is readable of an entry that names its attempt. */
-const READERS: Readonly<Record<keyof ThreadReports, Read>> = {
+const READERS: Readonly<Record<EntryList, Read>> = {
   progress: (entry) => (isProgress(entry.note) ? entry : undefined),
   messages: (entry) => (isMessage(entry.note) ? entry : undefined),
   waiting: (entry) => (typeof entry.waiting === 'boolean' ? entry : undefined),

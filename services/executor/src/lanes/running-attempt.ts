@@ -1,11 +1,10 @@
-import type { AttemptKey, AttemptOrder, AttemptRef } from '../domain/attempt.ts'
+import type { AttemptOrder, HandlerEnd, KeyedAttempt } from '../domain/attempt.ts'
 import type { StopCause } from '../domain/verdict.ts'
 import type { HandlerThread } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 
 /** An attempt that has not ended, as the supervisor knows it. */
-export interface RunningAttempt extends AttemptRef {
-  readonly key: AttemptKey
+export interface RunningAttempt extends KeyedAttempt {
   readonly method: string
   readonly lane: Lane
   thread: HandlerThread
@@ -16,4 +15,9 @@ export interface RunningAttempt extends AttemptRef {
   parked: boolean
   stop: { cause: StopCause; readonly timer: NodeJS.Timeout } | undefined
   deadline: NodeJS.Timeout | undefined
+}
+
+/** A handler stops only when it was told to; whatever says otherwise is not our runner. */
+export function isPossible(running: RunningAttempt, end: HandlerEnd): boolean {
+  return end.kind !== 'stopped' || running.stop !== undefined
 }

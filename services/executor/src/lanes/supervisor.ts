@@ -22,7 +22,8 @@ import { type StopCause, verdictOf } from '../domain/verdict.ts'
 import type { AttemptReports, IssueToken } from '../ports.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
-import type { RunningAttempt } from './running-attempt.ts'
+import { startTimer } from './long-timer.ts'
+import { isPossible, type RunningAttempt } from './running-attempt.ts'
 import { stopReason } from './stop-reason.ts'
 import type { ThreadJournal } from './thread-journal.ts'
 import type { ThreadReports, TokenAsk } from './thread-messages.ts'
@@ -134,7 +135,7 @@ export class Supervisor implements ThreadListener {
   }
 
   onReports(thread: HandlerThread, reports: ThreadReports): void {
-    const { progress, heartbeats, messages, waiting, tokens, ends } = reports
+    const { progress, heartbeats, messages, waiting, tokens, ends, successes } = reports
     this.#own(thread, progress, (running, { note }) => this.#reports.progressed(running, note))
     this.#own(thread, heartbeats, (running) => this.#reports.progressed(running, undefined))
     this.#own(thread, messages, (running, { note }) => this.#reports.messaged(running, note))
@@ -143,6 +144,10 @@ export class Supervisor implements ThreadListener {
     this.#own(thread, ends, (running, { end }) => {
       if (isPossible(running, end)) this.#end(running, end)
     })
+    for (const [key, result] of successes ?? []) {
+      const running = this.#attempts.get(key)
+      if (running?.thread === thread) this.#end(running, { kind: 'succeeded', result })
+    }
   }
 
   onUnreadable(thread: HandlerThread): void {
@@ -292,16 +297,4 @@ export class Supervisor implements ThreadListener {
 
 function detailOf(end: ThreadEnd): string {
   return end.kind === 'lost' ? end.detail : `${MOVES_MAX + 1} threads did not begin it.`
-}
-
-/** A handler stops only when it was told to; whatever says otherwise is not our runner. */
-function isPossible(running: RunningAttempt, end: HandlerEnd): boolean {
-  return end.kind !== 'stopped' || running.stop !== undefined
-}
-
-/** Node would fire a longer timer at once; 24 days are as good as never. */
-const TIMER_MS_MAX = 2 ** 31 - 1
-
-function startTimer(work: () => void, delayMs: number): NodeJS.Timeout {
-  return setTimeout(work, Math.min(delayMs, TIMER_MS_MAX))
 }

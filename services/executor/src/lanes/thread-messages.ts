@@ -1,20 +1,21 @@
 /**
  * What the main thread and a handler thread say to each other. Both sides gather what they have and
- * send it in one message, because each message wakes the other thread up.
+ * send it in one message, because each message wakes the other thread up. What is said of every
+ * attempt are rows: the copy of an object costs several times that of its fields.
  */
 
 import type { MessagePort } from 'node:worker_threads'
 import type { CertificateFiles } from '@offstage/proto/certificate-files'
 import type {
   AttemptKey,
-  AttemptOrder,
   AttemptToken,
   HandlerEnd,
   MessageNote,
   ProgressNote,
+  ResultValue,
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
-import type { Claim } from './claims.ts'
+import type { OrderRow } from './order-row.ts'
 
 /** Given to a handler thread as its `workerData`. */
 export interface ThreadOptions {
@@ -44,9 +45,7 @@ export interface ThreadLink {
 
 /** From the main thread to a handler thread. */
 export interface ThreadOrders {
-  readonly attempts: AttemptOrder[]
-  /** One for each of the attempts. */
-  readonly claims: Claim[]
+  readonly attempts: OrderRow[]
   readonly stops: StopOrder[]
   readonly tokens: TokenAnswer[]
   /** Runs nothing any more: flush telemetry and end. */
@@ -80,6 +79,8 @@ export type ThreadMessage =
   | { readonly kind: 'unusable'; readonly detail: string }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
 
+export type SuccessRow = readonly [key: AttemptKey, result: ResultValue | undefined]
+
 /** What happened since the last message, each list in order. */
 export interface ThreadReports {
   progress?: { readonly key: AttemptKey; readonly note: ProgressNote }[]
@@ -89,4 +90,6 @@ export interface ThreadReports {
   /** Attempts whose clients need a token. */
   tokens?: TokenAsk[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]
+  /** Of attempts that succeeded, with one result or none. */
+  successes?: SuccessRow[]
 }

@@ -57,6 +57,11 @@ export class Reporter {
 
   end(key: AttemptKey, end: HandlerEnd): void {
     const reports = this.#gather()
+    if (end.kind === 'succeeded' && end.additional === undefined) {
+      reports.successes ??= []
+      reports.successes.push([key, end.result])
+      return
+    }
     reports.ends ??= []
     reports.ends.push({ key, end })
   }
@@ -82,11 +87,11 @@ export class Reporter {
     for (const each of reports.waiting ?? []) this.#try({ waiting: [each] }, drop)
     for (const each of reports.heartbeats ?? []) this.#try({ heartbeats: [each] }, drop)
     for (const each of reports.tokens ?? []) this.#try({ tokens: [each] }, drop)
-    for (const { key, end } of reports.ends ?? []) {
-      this.#try({ ends: [{ key, end }] }, (cause) => {
-        this.#post({ ends: [{ key, end: unsendable(cause) }] })
-      })
+    const failed = (key: AttemptKey) => (cause: unknown) => {
+      this.#post({ ends: [{ key, end: unsendable(cause) }] })
     }
+    for (const each of reports.ends ?? []) this.#try({ ends: [each] }, failed(each.key))
+    for (const each of reports.successes ?? []) this.#try({ successes: [each] }, failed(each[0]))
   }
 
   #try(reports: ThreadReports, otherwise: (cause: unknown) => void): void {

@@ -11,6 +11,7 @@ import { runInCallScope } from '@offstage/sdk/values'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
 import type { Claim, HeldClaims } from '../lanes/claims.ts'
+import { orderFromRow } from '../lanes/order-row.ts'
 import type { ThreadOrders } from '../lanes/thread-messages.ts'
 import { AttemptContext, type AttemptMeans } from './job-context.ts'
 import { checkParams, readParams } from './params.ts'
@@ -36,9 +37,7 @@ export class Runner {
 
   obey(orders: ThreadOrders): void {
     this.#options.claims.take()
-    for (const [index, order] of orders.attempts.entries()) {
-      void this.#run(order, orders.claims[index] ?? 0)
-    }
+    for (const row of orders.attempts) void this.#run(orderFromRow(row), row[0])
     for (const answer of orders.tokens) this.#options.tokens?.answer(answer)
     for (const { key, name, message } of orders.stops) {
       const reason = new Error(message)

@@ -271,6 +271,7 @@ export const impostor = defineJob({
         port.postMessage({ kind: 'reports', reports: { waiting: [waits, waits] } })
         const end = { kind: 'stopped' }
         port.postMessage({ kind: 'reports', reports: { ends: [{ key, end }] } })
+        port.postMessage({ kind: 'reports', reports: { successes: [['x', 1], 5] } })
       }
     }
     return { given: Object.keys(workerData) }
