@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { offstage } from './testing/setup.ts'
+import { offstage, offstageProcess } from './testing/setup.ts'
 
 async function emptyFolder() {
   const path = await mkdtemp(join(tmpdir(), 'offstage-cli-'))
@@ -14,7 +14,7 @@ async function emptyFolder() {
 }
 
 test('an unknown command is named, and the nearest one', async () => {
-  const done = await offstage(['strat', 'x'])
+  const done = await offstageProcess(['strat', 'x'])
   expect(done).toMatchObject({ code: 64, stdout: '' })
   expect(done.stderr).toContain("unknown command 'strat'")
   expect(done.stderr).toContain('start')
@@ -36,10 +36,10 @@ test('times, counts, states and ports that are none are refused', async () => {
     ['list', '--state', 'sleeping'],
     ['dev', '--port-base', '70000'],
   ]
-  const outcomes = await Promise.all(lines.map((line) => offstage(line)))
-  for (const [i, { code, stderr }] of outcomes.entries()) {
+  for (const line of lines) {
+    const { code, stderr } = await offstage(line)
     expect(code).toBe(64)
-    expect(stderr).toContain(lines[i]?.at(-1))
+    expect(stderr).toContain(line.at(-1))
   }
 })
 
@@ -80,7 +80,7 @@ test('a port in use is named with the flag that gives another', async () => {
   const bound = holder.address()
   const port = typeof bound === 'object' ? bound?.port : undefined
   try {
-    const done = await offstage(['dev', '--port-base', `${port}`, '--data-dir', folder.path])
+    const done = await offstageProcess(['dev', '--port-base', `${port}`, '--data-dir', folder.path])
     expect(done.code).toBe(78)
     expect(done.stderr).toBe(
       `offstage dev: the configuration is not valid:\n  --port-base: cannot listen on 127.0.0.1:${port}: ` +
@@ -98,7 +98,7 @@ test('a data directory that cannot be written is named', async () => {
   await writeFile(file, '')
   // In /proc nothing can be made, not even by root, and it says so in a way of its own.
   for (const path of [file, '/proc/nope/deeper']) {
-    const done = await offstage(['dev', '--port-base', '0', '--data-dir', path])
+    const done = await offstageProcess(['dev', '--port-base', '0', '--data-dir', path])
     expect(done.code).toBe(78)
     expect(done.stderr).toContain('--data-dir')
     expect(done.stderr).toContain(dirname(path))
@@ -113,7 +113,15 @@ test('job modules that are missing, broken or empty are named', async () => {
   await writeFile(empty, 'export const job = 1')
   for (const path of [join(folder.path, 'missing.ts'), broken, empty]) {
     const data = join(folder.path, 'data')
-    const done = await offstage(['dev', '--port-base', '0', '--data-dir', data, '--jobs', path])
+    const done = await offstageProcess([
+      'dev',
+      '--port-base',
+      '0',
+      '--data-dir',
+      data,
+      '--jobs',
+      path,
+    ])
     expect(done.code).toBe(78)
     expect(done.stderr).toContain('--jobs: ')
     expect(done.stderr).toContain(path)
@@ -125,7 +133,15 @@ test('a job module that is missing is told before anything is made or started', 
   await using folder = await emptyFolder()
   const data = join(folder.path, 'data')
   const jobs = join(folder.path, 'missing.ts')
-  const done = await offstage(['dev', '--port-base', '0', '--data-dir', data, '--jobs', jobs])
+  const done = await offstageProcess([
+    'dev',
+    '--port-base',
+    '0',
+    '--data-dir',
+    data,
+    '--jobs',
+    jobs,
+  ])
   expect(done.code).toBe(78)
   expect(done.stderr).toContain(`--jobs: cannot find the job modules at ${jobs}`)
   expect(existsSync(data)).toBe(false)
@@ -136,7 +152,15 @@ test('a module that lacks the SDK is told how to get it', async () => {
   const path = join(folder.path, 'hello.ts')
   await writeFile(path, "import { defineJob } from '@offstage/sdk'")
   const data = join(folder.path, 'data')
-  const done = await offstage(['dev', '--port-base', '0', '--data-dir', data, '--jobs', path])
+  const done = await offstageProcess([
+    'dev',
+    '--port-base',
+    '0',
+    '--data-dir',
+    data,
+    '--jobs',
+    path,
+  ])
   expect(done.code).toBe(78)
   expect(done.stderr).toContain('In a project of your own')
   expect(done.stderr).not.toContain('    at ')
@@ -148,7 +172,7 @@ test('a misspelt variable is told of', async () => {
 })
 
 test('a bad variable is named without the services having started', async () => {
-  const done = await offstage(['dev'], { OFFSTAGE_SCHEDULER_SESSION_LEASE: 'long' })
+  const done = await offstageProcess(['dev'], { OFFSTAGE_SCHEDULER_SESSION_LEASE: 'long' })
   expect(done.code).toBe(78)
   expect(done.stderr).toContain('OFFSTAGE_SCHEDULER_SESSION_LEASE')
 })

@@ -4,7 +4,7 @@ import { openPglite } from '@offstage/kit/database'
 import { Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { offstage, type Setup, setup } from './testing/setup.ts'
+import { offstageProcess, type Setup, setup } from './testing/setup.ts'
 
 /** Starts a job that runs until the file is there. */
 async function startWaiting(it: Setup, path: string): Promise<string> {
@@ -31,7 +31,8 @@ describe('running services', () => {
   afterAll(() => it[Symbol.asyncDispose]())
 
   test('a job started from the shell prints its result, and on the other stream what it reports', async () => {
-    const done = await it.offstage('start', 'test.greet', '{"name":"Ann"}', '--wait')
+    const line = ['start', 'test.greet', '{"name":"Ann"}', '--wait']
+    const done = await offstageProcess(line, it.places)
     expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
     expect(done.stderr).toMatch(/^job [0-9a-f-]{36}$/m)
     expect(done.stderr).toContain('info: the greeting is ready')
@@ -39,9 +40,8 @@ describe('running services', () => {
   })
 
   test('parameters are read from standard input', async () => {
-    const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = it.dev.ready
-    const env = { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
-    const started = (input: string) => offstage(['start', 'test.greet', '-', '--wait'], env, input)
+    const line = ['start', 'test.greet', '-', '--wait']
+    const started = (input: string) => offstageProcess(line, it.places, input)
     expect(await started('{"name":"Ann"}\n')).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
     const cut = await started('{"name":')
     expect(cut).toMatchObject({ code: 64, stderr: expect.stringContaining('It is not JSON') })
@@ -113,7 +113,7 @@ describe('running services', () => {
   })
 
   test('a result of bytes comes out as it is', async () => {
-    const { bytes } = await it.offstage('start', 'test.bytes', '--wait')
+    const { bytes } = await offstageProcess(['start', 'test.bytes', '--wait'], it.places)
     expect(bytes).toEqual(Buffer.from([0, 255, 10]))
   })
 
@@ -240,7 +240,7 @@ describe('running services', () => {
 
   test('their data directory is refused to another process and not harmed', async () => {
     const data = join(it.folder, 'data')
-    const done = await offstage(['dev', '--port-base', '0', '--data-dir', data])
+    const done = await offstageProcess(['dev', '--port-base', '0', '--data-dir', data])
     expect(done.code).toBe(78)
     expect(done.stderr).toContain(`in use by process ${it.dev.pid}`)
     const after = await it.offstage('start', 'test.greet', '{"name":"Cy"}', '--wait')
@@ -275,7 +275,7 @@ test('jobs outlive a killed process: what had ended is known, what ran is run ag
 })
 
 test('a service that is not there is named, with the variable that says where it is', async () => {
-  const done = await offstage(['list'], { OFFSTAGE_SCHEDULER: '127.0.0.1:1' })
+  const done = await offstageProcess(['list'], { OFFSTAGE_SCHEDULER: '127.0.0.1:1' })
   expect(done.code).toBe(69)
   expect(done.stderr).toContain('127.0.0.1:1')
   expect(done.stderr).toContain('OFFSTAGE_SCHEDULER')

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type SpawnedProcess, spawnProcess } from '@offstage/testkit'
+import { vi } from 'vitest'
+import { run } from '../run.ts'
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 const jobs = fileURLToPath(new URL('jobs.ts', import.meta.url))
@@ -18,10 +20,10 @@ export interface Outcome {
 }
 
 /**
- * Runs one command line of `offstage` to its end, with `input` on its standard input. Its environment has no variable of ours but
- * those given.
+ * Runs one command line of `offstage` to its end, in a process of its own as in a shell, with `input` on its standard input.
+ * Its environment has no variable of ours but those given.
  */
-export function offstage(
+export function offstageProcess(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   input = '',
@@ -43,6 +45,45 @@ export function offstage(
   })
 }
 
+/**
+ * Does the same in this process, for what shows in the code and the text alone: a process takes a hundred times as long. One
+ * after the other, as the environment and the streams are those of this process meanwhile.
+ */
+export async function offstage(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Outcome> {
+  const own = { ...process.env }
+  const stdout = takeOver(process.stdout)
+  const stderr = takeOver(process.stderr)
+  try {
+    setVariables({ ...noVariables(), ...env })
+    const code = await run(args)
+    const bytes = stdout.bytes()
+    return { code, stdout: bytes.toString(), stderr: stderr.bytes().toString(), bytes }
+  } finally {
+    stdout.giveBack()
+    stderr.giveBack()
+    setVariables({ ...noVariables(), ...own })
+  }
+}
+
+function takeOver(stream: NodeJS.WriteStream) {
+  const written: Buffer[] = []
+  const write = vi.spyOn(stream, 'write').mockImplementation((chunk) => {
+    written.push(Buffer.from(chunk))
+    return true
+  })
+  return { bytes: () => Buffer.concat(written), giveBack: () => write.mockRestore() }
+}
+
+function setVariables(variables: NodeJS.ProcessEnv): void {
+  for (const [name, value] of Object.entries(variables)) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
+  }
+}
+
 export interface Setup extends AsyncDisposable {
   /** A folder of this test alone. */
   readonly folder: string
@@ -50,7 +91,9 @@ export interface Setup extends AsyncDisposable {
   readonly dev: SpawnedProcess
   /** Starts another one on the same data. */
   restart(): Promise<void>
-  /** Runs a command against it. */
+  /** Where it is, for a command. */
+  readonly places: NodeJS.ProcessEnv
+  /** Runs a command against it, in this process. */
   offstage(...args: readonly string[]): Promise<Outcome>
   /** Runs a command against it until it writes a line like `ready`, and on. */
   spawn(args: readonly string[], ready: RegExp): Promise<SpawnedProcess>
@@ -75,21 +118,24 @@ export async function setup(env: NodeJS.ProcessEnv = {}): Promise<Setup> {
     await resources.disposeAsync()
     throw error
   })
+  const places = () => {
+    const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = dev.ready
+    return { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
+  }
   return {
     folder,
     get dev() {
       return dev
     },
+    get places() {
+      return places()
+    },
     async restart() {
       dev = await start()
     },
-    offstage(...args) {
-      const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = dev.ready
-      return offstage(args, { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE })
-    },
+    offstage: (...args) => offstage(args, places()),
     async spawn(args, ready) {
-      const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = dev.ready
-      const env = { ...noVariables(), OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
+      const env = { ...noVariables(), ...places() }
       return resources.use(await spawnProcess({ main, args: [...args], env, ready }))
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
