@@ -2,10 +2,13 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { guardedFiles } from './test/guarded/files.ts'
+import { unitFiles } from './test/unit/files.ts'
 
 // The processes that tests start, and their threads, inherit it. Half of what a start costs is
 // stripping types and compiling, which Node then does once for each file.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.offstage/compiled', import.meta.url))
+
+const unit = unitFiles()
 
 export default defineConfig({
   test: {
@@ -13,7 +16,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'open', include: ['**/*.test.ts'], exclude: ['test/guarded/**'] },
+        test: { name: 'unit', include: unit, isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'open',
+          include: ['**/*.test.ts'],
+          exclude: ['test/guarded/**', ...unit],
+        },
       },
       {
         extends: true,
