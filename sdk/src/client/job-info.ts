@@ -4,6 +4,7 @@ import { checkOptions, type Rule, type Rules } from '../arguments/check-options.
 import { abortSignal, date, oneOf, text } from '../arguments/rules.ts'
 import { hiddenFrom } from './completion-from.ts'
 import type { Progress } from './events.ts'
+import { keyRule, keyText } from './job-key.ts'
 import {
   type JobStateName,
   type JobStatusName,
@@ -11,7 +12,8 @@ import {
   stateFrom,
   stateNames,
 } from './job-state.ts'
-import { key, labelRule, listUpTo, textUpTo, wholeWithin } from './limit-rules.ts'
+import { labelRule, listUpTo, textUpTo, wholeWithin } from './limit-rules.ts'
+import type { JobKey } from './options.ts'
 import { progressFrom } from './wire-events.ts'
 
 /** What caused a job (row J12). */
@@ -77,7 +79,7 @@ export interface JobInfo {
 export interface JobFilter {
   readonly states?: readonly JobStateName[]
   readonly methods?: readonly string[]
-  readonly key?: string
+  readonly key?: JobKey
   readonly owner?: string
   readonly kinds?: readonly JobKindName[]
   readonly parentJobId?: string
@@ -151,7 +153,7 @@ const listOf = (each: Rule): Rule => listUpTo(LIMITS.filterValuesMax, each)
 const FILTER_RULES: Rules<JobFilter> = {
   states: listOf(oneOf(stateNames)),
   methods: listOf(textUpTo(LIMITS.methodCharactersMax)),
-  key,
+  key: keyRule,
   owner: textUpTo(LIMITS.ownerCharactersMax),
   kinds: listOf(oneOf(Object.keys(KINDS))),
   parentJobId: text,
@@ -172,7 +174,7 @@ export function filterFrom(filter: JobFilter): WireFilter {
   return {
     states: filter.states?.map(stateFrom) ?? [],
     methods: [...(filter.methods ?? [])],
-    key: filter.key ?? '',
+    key: keyText(filter.key),
     owner: filter.owner ?? '',
     kinds: filter.kinds?.map((kind) => KINDS[kind]) ?? [],
     parentJobId: filter.parentJobId ?? '',

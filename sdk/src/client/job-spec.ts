@@ -14,6 +14,8 @@ import {
 } from '../jobs/payload.ts'
 import { deadlinesFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
 import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
+import { keyText } from './job-key.ts'
+import { labelRule } from './limit-rules.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
 import type { Session } from './session.ts'
 
@@ -50,7 +52,7 @@ export function specFrom(
     method: methodOf(target),
     params,
     paramsOwned: isMoved(params),
-    key: options.key ?? '',
+    key: keyText(options.key),
     keyConflictPolicy: onKeyConflict === undefined ? 0 : POLICIES[onKeyConflict],
     requestId,
     kind: JobKind.JOB_KIND_UNSPECIFIED,
@@ -74,6 +76,23 @@ export function specFrom(
     pool: options.pool ?? '',
     tracestate: '',
   }
+}
+
+/**
+ * The labels of a start: its own, and over them those its definition makes of the parameters.
+ * @throws TypeError or RangeError naming the method, where the definition makes what are no labels.
+ */
+export function labelsFor(
+  target: StartTarget,
+  params: unknown,
+  labels: StartOptions['labels'] = {},
+): Readonly<Record<string, string>> {
+  if (typeof target === 'string' || target.labels === undefined) return labels
+  const made = target.labels(params)
+  labelRule(made, `labels of ${target.method}`)
+  const all = { ...labels, ...made }
+  labelRule(all, `labels of ${target.method} and of the start`)
+  return all
 }
 
 /** Whether the parameters were moved to temp storage; they are the job's own then, and end with it. */

@@ -26,6 +26,7 @@ export { Offstage } from './offstage.ts'
 export type {
   CancelOptions,
   CompletionOptions,
+  JobKey,
   KeyConflict,
   RunAllOptions,
   RunAllProgress,

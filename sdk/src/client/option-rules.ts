@@ -16,12 +16,12 @@ import {
 import { checkDeadlines, checkRetry } from '../jobs/check-method.ts'
 import type { DeadlineOptions, RetryOptions } from '../jobs/method.ts'
 import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
+import { keyRule } from './job-key.ts'
 import { keyConflicts } from './job-spec.ts'
 import {
   address,
   displayName,
   inlineWaitMs,
-  key,
   labelRule,
   millisWithin,
   pool,
@@ -78,7 +78,7 @@ const COMMON = {
   signal: abortSignal,
 }
 
-export const START_RULES: Rules<StartOptions> = { ...COMMON, key, requestId }
+export const START_RULES: Rules<StartOptions> = { ...COMMON, key: keyRule, requestId }
 export const START_MANY_RULES: Rules<StartManyOptions> = { ...COMMON, each: callback }
 export const RUN_RULES: Rules<RunOptions> = {
   ...START_RULES,

@@ -28,10 +28,16 @@ export interface CompletionOptions extends WaitOptions {
 /** What to do when the key is held by an unfinished job (row J4). */
 export type KeyConflict = 'refuse' | 'return-running' | 'queue-behind'
 
+/** A text, number, bigint, boolean, `Date`, reference, or a flat object of these. */
+export type JobKey = string | number | bigint | boolean | object
+
 /** What a start may say besides method and parameters. */
 export interface StartOptions {
-  /** At most one unfinished job has a (namespace, method, key) (row J4). At most 200 characters. Default: no key. */
-  readonly key?: string
+  /**
+   * At most one unfinished job has a (namespace, method, key) (row J4): a text of at most 200 characters, or a value that is
+   * compared by content (row C2), such as `{ tenant: 'acme', day: new Date(0) }`. Default: no key.
+   */
+  readonly key?: JobKey
   /** Default `refuse`: the start rejects with reason JOB_KEY_TAKEN, whose metadata names the holder (row J4). */
   readonly onKeyConflict?: KeyConflict
   /**

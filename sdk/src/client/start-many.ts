@@ -16,6 +16,7 @@ import { JobHandle } from './job-handle.ts'
 import {
   dropRefused,
   isMoved,
+  labelsFor,
   methodOf,
   paramsFrom,
   type StartTarget,
@@ -145,6 +146,7 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
   const batch: Batch = { specs: [], positions: [] }
   const template = specFrom(session, target, options, undefined, '')
   const common = places.check(options, options.signal)
+  const isLabeled = typeof target === 'object' && target.labels !== undefined
   const late: Promise<void>[] = []
   let uploads = 0
   let bytes = 0
@@ -161,6 +163,7 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
   }
   const take = (position: number, spec: JobSpec): void | Promise<void> => {
     const payload = paramsFrom(session, target, paramsList[position], options)
+    if (isLabeled) spec.labels = labelsFor(target, paramsList[position], spec.labels)
     if (!(payload instanceof Promise)) return add(position, payload, spec)
     uploads += 1
     return payload.then((p) => add(position, p, spec))

@@ -3,7 +3,14 @@ import { checkOptions } from '../arguments/check-options.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
-import { dropRefused, methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
+import {
+  dropRefused,
+  labelsFor,
+  methodOf,
+  paramsFrom,
+  type StartTarget,
+  specFrom,
+} from './job-spec.ts'
 import { RUN_RULES, START_RULES } from './option-rules.ts'
 import type { RunOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
@@ -36,10 +43,11 @@ async function start<R>(
   if (refusal !== undefined) throw refusal
   const requestId = options.requestId ?? session.nextRequestId()
   const payload = await paramsFrom(session, target, params, options)
+  const labels = labelsFor(target, params, options.labels)
   const { jobs } = session.connection
   const request = {
     namespace: session.identity.namespace,
-    job: specFrom(session, target, options, payload, requestId),
+    job: { ...specFrom(session, target, options, payload, requestId), labels },
     inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
   }
   const terms = { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX }

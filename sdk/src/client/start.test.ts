@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { OffstageError } from '../grpc/mod.ts'
+import { defineMethod } from '../jobs/define-method.ts'
 import { defineJob } from '../jobs/definition.ts'
 import { setUpClient, until } from '../testing/client-fixture.ts'
 import { succeeded } from '../testing/fake-completions.ts'
@@ -300,6 +301,38 @@ describe('a bulk start', () => {
     expect(jobs).toHaveLength(it.scheduler.jobs.size)
     expect(error.outcomes.at(-1)).toMatchObject({ job: null, error: { reason: 'CANCELLED' } })
     expect(it.scheduler.jobs.size).toBeLessThan(6_000)
+  })
+
+  test('has the labels its definition makes of the parameters, over those of the start', async () => {
+    await using it = await setUpClient()
+    const send = defineMethod({
+      method: 'mail.send',
+      labels: ({ tenant }: { tenant: string }) => ({ tenant }),
+    })
+    const own = { labels: { tenant: 'other', team: 'air' } }
+    await it.offstage.startJob(send, { tenant: 'acme' }, own)
+    await it.offstage.startJobs(send, [{ tenant: 'a' }, { tenant: 'b' }], {
+      labels: { team: 'air' },
+      each: ({ tenant }) => (tenant === 'b' ? { labels: { tenant: 'c', only: 'b' } } : undefined),
+    })
+    const jobs = [it.scheduler.starts[0]?.job, ...(it.scheduler.bulkStarts[0]?.jobs ?? [])]
+    expect(jobs.map((job) => job?.labels)).toEqual([
+      { tenant: 'acme', team: 'air' },
+      { tenant: 'a', team: 'air' },
+      { tenant: 'b', only: 'b' },
+    ])
+  })
+
+  test('is refused where its definition makes what are no labels', async () => {
+    await using it = await setUpClient()
+    const wrong = defineMethod<{ n: number }>({
+      method: 'mail.send',
+      labels: ({ n }) => (n === 0 ? ({ n } as never) : { ['x'.repeat(n)]: '' }),
+    })
+    await expect(it.offstage.startJob(wrong, { n: 0 })).rejects.toThrow('labels of mail.send')
+    const many = it.offstage.startJobs(wrong, [{ n: 1 }, { n: 9_999 }])
+    await expect(many).rejects.toThrow('labels of mail.send')
+    expect(it.scheduler.jobs.size).toBe(0)
   })
 
   test('lets each job have options of its own over the common ones', async () => {

@@ -46,7 +46,8 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   checkRetry(definition.retry, refuse)
   checkDeadlines(definition.deadlines, refuse)
   checkStarters(definition.startableBy, refuse)
-  const { privileged = false } = definition
+  const { privileged = false, labels } = definition
+  if (labels !== undefined && typeof labels !== 'function') refuse('labels', 'must be a function')
   if (typeof privileged !== 'boolean') refuse('privileged', 'must be true or false')
 }
 

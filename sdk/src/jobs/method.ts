@@ -68,6 +68,11 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
   readonly retry?: RetryOptions
   /** Deadlines where a start names none. Default: none. */
   readonly deadlines?: DeadlineOptions
+  /**
+   * Labels made of what callers pass, so that a tenant can be found without every caller's help (row J18): called by the client
+   * that starts the job, over the labels of the start. Not for starts by name alone, which know no definition.
+   */
+  labels?(params: I): Readonly<Record<string, string>>
   /** Who may start it; others are refused with METHOD_NOT_STARTABLE (row J5). Default: whoever may start jobs. */
   readonly startableBy?: StartableBy
   /**

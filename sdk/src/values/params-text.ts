@@ -14,6 +14,11 @@ export function paramsToText(params: readonly unknown[]): string | undefined {
   return JSON.stringify(params.map(encode))
 }
 
+/** The text of one parameter; undefined when it does not compare by content. */
+export function paramToText(param: unknown): string | undefined {
+  return appendParameter([], param) ? JSON.stringify(encode(param)) : undefined
+}
+
 /**
  * The parameters a text stands for. References come back as bare ones (`defineReference`).
  * Throws a TypeError on a text that `paramsToText` did not make.
