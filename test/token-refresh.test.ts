@@ -155,7 +155,7 @@ function commandLine(args: readonly string[], env: NodeJS.ProcessEnv) {
 }
 
 async function all(act: () => Promise<unknown>): Promise<unknown> {
-  const [first, ...others] = await Promise.all(Array.from({ length: 50 }, act))
+  const [first, ...others] = await Promise.all(Array.from({ length: 300 }, act))
   return others.every((each) => each === first) ? first : others
 }
 

@@ -6,7 +6,7 @@
  * 2. What is held of messages that are not whole yet is bounded, in time and over all, and so is what compressed ones become.
  * 3. Who need not be asked about pays no await.
  */
-import type { ServerHttp2Stream } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import {
   type Metadata,
   ServerInterceptingCall,
@@ -21,6 +21,7 @@ import { type Compressed, inflateInTurn, inflations } from './inflations.ts'
 import { Refusal } from './refusal.ts'
 import { resetLater } from './slow-readers.ts'
 import { statusFromError } from './status-from-error.ts'
+import type { Strangers } from './strangers.ts'
 import type { Unfinished, UnfinishedRequests } from './unfinished-requests.ts'
 
 /** Whom health, reflection and the siblings' services answer: whoever asks. */
@@ -40,6 +41,7 @@ export function admission(
   edge: Edge,
   rights: ReadonlyMap<string, Right>,
   unfinished: UnfinishedRequests,
+  strangers: Strangers,
 ): ServerInterceptor {
   const turns = inflations()
   return ({ path, requestStream }, next) => {
@@ -52,6 +54,11 @@ export function admission(
         ),
       )
       resetLater(call.stream)
+    }
+    /** The rest of its message does not come any more, so it costs nothing. */
+    const refuseUnread = (error: unknown) => {
+      refuse(error)
+      call.stream.close(constants.NGHTTP2_NO_ERROR)
     }
     const letIn = (caller: string, metadata: Metadata, pass: (metadata: Metadata) => void) => {
       watch.begin(caller)
@@ -67,18 +74,28 @@ export function admission(
     const listener: ServerListener = {
       onReceiveMetadata(metadata, pass) {
         if (right === undefined) return letIn(ANYBODY, metadata, pass)
+        const visit = strangers.visitOf(call.stream)
+        // The connection is gone.
+        if (visit === undefined) return
         const admitted = (actor: Actor) => {
-          checkRight(actor, right, path)
-          edge.admitted.set(metadata, { actor, stream: call.stream })
-          letIn(actor.user, metadata, pass)
+          visit.known()
+          try {
+            checkRight(actor, right, path)
+            edge.admitted.set(metadata, { actor, stream: call.stream })
+            letIn(actor.user, metadata, pass)
+          } catch (error) {
+            refuseUnread(error)
+          }
         }
-        try {
-          const actor = knock(edge, right, metadata, call)
-          if (actor instanceof Promise) actor.then(admitted).catch(refuse)
-          else admitted(actor)
-        } catch (error) {
-          refuse(error)
+        const stranger = (error: unknown) => {
+          refuseUnread(error)
+          visit.refused()
         }
+        visit.enter(call.stream, () => {
+          const closed = closedTo(edge, right)
+          if (closed !== undefined) return refuseUnread(closed)
+          return look(edge, metadata, call, admitted, stranger)
+        })
       },
       onReceiveMessage(message, pass) {
         if (requestStream) watch.finish()
@@ -94,14 +111,31 @@ export function admission(
   }
 }
 
-/** Who calls, or the refusal. */
-function knock(edge: Edge, right: Right, metadata: Metadata, call: BaseCall) {
+/** Why nobody is let in at the moment. */
+function closedTo(edge: Edge, right: Right): Refusal | undefined {
   if (edge.stopping) {
-    throw new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
+    return new Refusal({ reason: 'SHUTTING_DOWN', message: 'the server is stopping' })
   }
   // Executors take work away.
-  if (edge.memory.isShort && right !== 'executors.attach') throw memoryShort()
-  return edge.authenticate(metadata, call.getPeer(), shownBy(call))
+  return edge.memory.isShort && right !== 'executors.attach' ? memoryShort() : undefined
+}
+
+/** Finds out who calls; resolves when that was told, if it takes a while. */
+function look(
+  edge: Edge,
+  metadata: Metadata,
+  call: BaseCall,
+  admitted: (actor: Actor) => void,
+  stranger: (error: unknown) => void,
+): Promise<void> | void {
+  let actor: Actor | Promise<Actor>
+  try {
+    actor = edge.authenticate(metadata, call.getPeer(), shownBy(call))
+  } catch (error) {
+    return stranger(error)
+  }
+  if (actor instanceof Promise) return actor.then(admitted, stranger)
+  admitted(actor)
 }
 
 function memoryShort(): Refusal {

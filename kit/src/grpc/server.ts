@@ -13,10 +13,11 @@ import { DEVELOPMENT } from '@offstage/proto/authentication'
 import { isLoopback } from '@offstage/proto/loopback'
 import { type Authenticate, developmentAuthenticateTelling } from '../auth/mod.ts'
 import { createService, type Service } from '../lifecycle/mod.ts'
-import type { Logger } from '../telemetry/mod.ts'
+import type { Logger, Measures } from '../telemetry/mod.ts'
 import { admission } from './admission.ts'
 import { bindService, nameOfService, rightsOf, type ServedService } from './bind-services.ts'
 import { CallLimits } from './call-limits.ts'
+import { createDoor } from './door.ts'
 import type { Edge } from './edge.ts'
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts'
 import { addressOf, listen } from './listen.ts'
@@ -67,12 +68,16 @@ export interface GrpcServer extends Service {
    * @param why of a false, for people; default `not serving`
    */
   setServing(serving: boolean, why?: string): void
+  /** Of callers whom nobody knows. */
+  readonly measures: Measures
   /** Why health says that it is not serving, such as `not started` and `stopping`; undefined where it is. */
   readonly unready: string | undefined
 }
 
 const KEEPALIVE_MS = 30_000
 const KEEPALIVE_TIMEOUT_MS = 10_000
+/** In which connections that are cut are gone, where their other end hears of it. */
+const FORCED_MS = 100
 
 /** Makes a server for the services given, plus health and reflection. It listens once started. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
@@ -90,10 +95,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     standing: new StandingStreams(authenticate, options.lookAgainMs),
   }
   const unfinished = new UnfinishedRequests(limits.slowReaderMs, () => memory.isShort)
+  const rights = rightsOf(options.services)
+  const door = createDoor(log)
   const server = new Server({
     ...channelOptions(options, limits),
-    interceptors: [admission(edge, rightsOf(options.services), unfinished)],
+    interceptors: [admission(edge, rights, unfinished, door.strangers)],
   })
+  door.guard(server, rights)
   for (const service of options.services) {
     server.addService(withUnreadable(service.definition), bindService(service, edge))
   }
@@ -132,6 +140,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       memory.stop()
       setServing(false)
       standard.endStreams()
+      await door.stop()
       await drain(server, edge, stopGraceMs)
     },
   })
@@ -146,6 +155,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       return port
     },
     setServing,
+    measures: door.measures,
     get unready() {
       return unready
     },
@@ -179,12 +189,17 @@ function channelOptions(options: GrpcServerOptions, limits: ServerLimits): Chann
 
 /** Resolves when every connection is closed, by itself or, at the end of the grace, by us. */
 async function drain(server: Server, edge: Edge, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  server.tryShutdown(() => resolve())
   const abortAll = () => {
     for (const call of edge.open) call.abort('server-stop')
   }
   const half = setTimeout(abortAll, graceMs / 2)
-  const end = setTimeout(() => server.forceShutdown(), graceMs)
+  const end = setTimeout(() => {
+    server.forceShutdown()
+    // grpc-js waits for ever for connections that were being closed before, and for those that take nothing any more.
+    setTimeout(resolve, FORCED_MS)
+  }, graceMs)
   await closed
   clearTimeout(half)
   clearTimeout(end)

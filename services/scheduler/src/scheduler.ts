@@ -121,6 +121,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     get unready() {
       return server.unready
     },
-    measures: [loadMeasures(load, onLoad), executorMeasures(attachments, executors.counts)],
+    measures: [
+      loadMeasures(load, onLoad),
+      executorMeasures(attachments, executors.counts),
+      server.measures,
+    ],
   }
 }

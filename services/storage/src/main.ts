@@ -56,6 +56,7 @@ await runMain('storage', async () => {
         .start()
         .catch(namingPort('OFFSTAGE_STORAGE_PORT'))
         .catch(namingDatabase('OFFSTAGE_STORAGE_DATABASE_URL'))
+      for (const measures of storage.measures) metrics.add(measures)
     },
     stop: () => resources[Symbol.asyncDispose](),
   })

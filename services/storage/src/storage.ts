@@ -8,7 +8,7 @@ import type { Database } from '@offstage/kit/database'
 import { Turns } from '@offstage/kit/fairness'
 import { createGrpcServer, type GrpcServer, type ServerTls } from '@offstage/kit/grpc'
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
-import { createTroubleLog, type Logger, logOutages } from '@offstage/kit/telemetry'
+import { createTroubleLog, type Logger, logOutages, type Measures } from '@offstage/kit/telemetry'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { createBlobWriters } from './blobs/blob-writers.ts'
 import { openDiskBlobs } from './blobs/disk-blobs.ts'
@@ -44,6 +44,8 @@ export interface Storage extends Service {
   readonly address: string
   /** Why it takes no calls now, such as `not started` and `overloaded`; undefined while it does. */
   readonly unready: string | undefined
+  /** Nothing before the start. */
+  readonly measures: readonly Measures[]
 }
 
 /** A start fails with a ConfigError when the directory cannot be written or is another database's. */
@@ -73,6 +75,9 @@ export function createStorage(options: StorageOptions): Storage {
     },
     get unready() {
       return serving === undefined ? 'not started' : serving.server.unready
+    },
+    get measures() {
+      return serving === undefined ? [] : [serving.server.measures]
     },
   }
 }

@@ -22,6 +22,7 @@ async function setup(entry: object = {}) {
   return {
     issuer,
     authenticate: (token: string) => authenticate(withToken(token), 'peer'),
+    authenticateBy: (metadata: Metadata) => authenticate(metadata, 'peer'),
     reasonOf: async (token: string) => {
       try {
         return await authenticate(withToken(token), 'peer')
@@ -48,6 +49,27 @@ test('a token is verified once: who comes with it again is known without waiting
   expect(it.authenticate(token)).toBe(first)
   const actor = await first
   expect(it.authenticate(token)).toBe(actor)
+})
+
+test('two tokens in one call are refused, whichever of them is good, and it is said which entry', async () => {
+  await using it = await setup()
+  const metadata = withToken(await it.issuer.sign({ user: 'ann' }))
+  metadata.add('authorization', `Bearer ${await it.issuer.sign({ user: 'bob' })}`)
+  expect(() => it.authenticateBy(metadata)).toThrow(/two `authorization` entries/)
+})
+
+test('however many tokens of one address are not taken, the log says so once a minute', async () => {
+  const lines: string[] = []
+  const debug = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
+  await using issuer = await startTestIssuer()
+  const { issuers } = readIdentity(await issuer.identityFile())
+  const authenticate = createTokenAuthenticate({ issuers, log: debug })
+  for (let n = 0; n < 50; n += 1) {
+    await expect(authenticate(withToken(`bad.${n}`), `10.0.0.1:${n}`)).rejects.toThrow()
+  }
+  await expect(authenticate(withToken('bad'), '10.0.0.2:1')).rejects.toThrow()
+  const addresses = lines.map((line) => JSON.parse(line).address)
+  expect(addresses).toEqual(['10.0.0.1', '10.0.0.2'])
 })
 
 test('who sends one bad token after the other waits for those, and nobody else does', async () => {

@@ -12,6 +12,7 @@ import { decodeJwt } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../../grpc/refusal.ts'
 import type { Logger } from '../../telemetry/mod.ts'
+import { oncePerMinute } from '../../telemetry/once-per-minute.ts'
 import type { Actor } from '../actor.ts'
 import type { Authenticate } from '../authenticate.ts'
 import { ATTEMPT_ISSUER, type CertificateGrant, type IssuerConfig } from './identity-schema.ts'
@@ -50,13 +51,16 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
   const kept = new LRUCache<string, Kept>({ max: keptMax })
   const underWay = new Map<string, Promise<Actor>>()
 
+  const tell = oncePerMinute<[Refusal]>((address, more, { reason, cause }) =>
+    log.debug({ reason, err: cause, address, more }, 'a token is not taken'),
+  )
+
   async function verify(authorization: string, digest: string, peer: string): Promise<Actor> {
     try {
       return await verifyBearer(authorization, digest, peer)
     } catch (error) {
-      // What exactly is wrong is for those who run the service; a flood of bad tokens fills no log by default.
-      if (error instanceof Refusal)
-        log.debug({ reason: error.reason, err: error.cause }, 'a token is not taken')
+      // What exactly is wrong is for those who run the service; a flood of bad tokens fills no log.
+      if (error instanceof Refusal) tell(hostOf(peer), error)
       throw error
     }
   }
@@ -91,6 +95,11 @@ export function createTokenAuthenticate(options: TokenAuthenticateOptions): Auth
   }
 }
 
+/** Of `host:port`. */
+function hostOf(peer: string): string {
+  return peer.slice(0, Math.max(0, peer.lastIndexOf(':'))) || peer
+}
+
 /** Apart from users of tokens: who signs certificates says nothing of those. */
 function actorOf({ subject, roles, namespaces }: CertificateGrant): Actor {
   return { user: `certificate:${subject}`, roles, namespaces }
@@ -100,11 +109,18 @@ function actorOf({ subject, roles, namespaces }: CertificateGrant): Actor {
 function authorizationOf(metadata: Metadata): string {
   const values = metadata.get('authorization')
   if (values.length === 0) throw tokenRefusal('TOKEN_MISSING')
+  if (values.length > 1) throw twoTokens()
   const [value] = values
-  if (values.length > 1 || typeof value !== 'string' || value.length > CHARACTERS_MAX) {
+  if (typeof value !== 'string' || value.length > CHARACTERS_MAX) {
     throw tokenRefusal('TOKEN_INVALID', new Error('not one bearer token'))
   }
   return value
+}
+
+/** Which of them counts is not for this side to guess: a proxy before it may have looked at the other. */
+function twoTokens(): Refusal {
+  const message = 'the call brings two `authorization` entries: send one'
+  return new Refusal({ reason: 'TOKEN_INVALID', message })
 }
 
 function tokenIn(authorization: string): string {

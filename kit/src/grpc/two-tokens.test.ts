@@ -1,0 +1,31 @@
+/** Node shows the first of two `authorization` headers and drops the other. */
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import type { Authenticate } from '../auth/mod.ts'
+import { serveEcho } from './echo-fixture.ts'
+import { openRaw, type RawHeaders } from './raw-http2-fixture.ts'
+
+const HEADERS: RawHeaders = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':authority', 'localhost'],
+  [':path', '/offstage.test.Echo/One'],
+  ['content-type', 'application/grpc'],
+  ['te', 'trailers'],
+]
+
+test('who sends two tokens is seen to have sent two', async () => {
+  const seen: number[] = []
+  const authenticate: Authenticate = (metadata) => {
+    seen.push(metadata.get('authorization').length)
+    return { user: 'ann', roles: ['admin'], namespaces: 'all' }
+  }
+  await using echo = await serveEcho({}, { authenticate })
+  using client = await openRaw(echo.server.address)
+  for (const tokens of [[], ['a'], ['a', 'b'], ['authorization', 'a']]) {
+    const count = seen.length + 1
+    client.headers([...HEADERS, ...tokens.map((token) => ['authorization', token] as const)], true)
+    await until(() => seen.length === count, { what: 'the call' })
+  }
+  expect(seen).toEqual([0, 1, 2, 2])
+})
