@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { createMetrics } from '@offstage/kit/telemetry'
+import { createGrpcServer } from '@offstage/kit/grpc'
+import { createLogger, createMetrics } from '@offstage/kit/telemetry'
 import { scrapeOf } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { executorMeasures as ofExecutor } from '../services/executor/src/measures.ts'
@@ -17,6 +18,8 @@ test('the metrics that are told of are those that the services have, with their 
   const load = createLoadReading({ store: { read: async () => undefined } })
   metrics.add(loadMeasures(load, () => {}))
   metrics.add(executorMeasures(new Attachments(), { leasesLost: 0, jobsReleased: 0 }))
+  const place = { name: 'scheduler', host: '127.0.0.1', port: 0, services: [] }
+  metrics.add(createGrpcServer({ ...place, log: createLogger(place) }).measures)
   metrics.add(ofExecutor({ lanes: [], counts: {} } as never))
   const { types } = scrapeOf((await metrics.render()).text)
   const served = Object.entries(types).filter(([name]) => name.startsWith('offstage_'))
