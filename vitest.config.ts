@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { guardedFiles } from './test/guarded/files.ts'
+import { LongOnesFirst } from './test/long-ones-first.ts'
 import { unitFiles } from './test/unit/files.ts'
 
 // The processes that tests start, and their threads, inherit it. Half of what a start costs is
@@ -36,6 +37,7 @@ export default defineConfig({
       },
     ],
     pool: 'forks',
+    sequence: { sequencer: LongOnesFirst },
     // Tests wait more than they compute.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,

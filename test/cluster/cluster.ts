@@ -90,7 +90,13 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     const spawn = async (more: Record<string, string> = {}) => {
       const child = await spawnProcess({
         main,
-        env: { ...common, ...env, ...more },
+        // A tree that is removed later would stay in the cache of what is compiled.
+        env: {
+          ...(main !== present && { NODE_COMPILE_CACHE: undefined }),
+          ...common,
+          ...env,
+          ...more,
+        },
         ready: SERVING,
       })
       // A member that a test has killed is not expected to end in order.

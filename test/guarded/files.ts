@@ -23,7 +23,7 @@ export const OPEN_ONLY: Readonly<Record<string, string>> = {
 }
 
 /** Those that `make test` runs so too, chosen by what they go through and the time they take. */
-const ALWAYS = ['exactly-once', 'large-values', 'pushed-waits', 'failed-children']
+const ALWAYS = ['exactly-once-killed', 'large-values', 'pushed-waits', 'failed-children']
 
 const folder = new URL('..', import.meta.url)
 

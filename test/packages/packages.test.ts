@@ -47,6 +47,8 @@ async function startDev(node: string, jobs: string) {
     node,
     args: ['dev', '--jobs', jobs, '--port-base', '0'],
     cwd: project.folder,
+    // What it keeps there would outlive the project.
+    env: { NODE_COMPILE_CACHE: undefined },
     ready: /ready: scheduler=(\S+) storage=(\S+)/,
   })
   const [, OFFSTAGE_SCHEDULER = '', OFFSTAGE_STORAGE = ''] = dev.ready

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Offstage } from '@offstage/sdk'
 import { spawnProcess } from '@offstage/testkit'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { countRowGroups, readRowGroup } from './flights.ts'
 import { delaysPart } from './jobs.ts'
 import { summarizeCells, tallyFlights } from './report.ts'
@@ -18,8 +18,9 @@ const BUSY = { timeout: 120_000 }
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** The services with one slot for the report and its parts: a parent that kept it would wait for ever. */
-async function setup() {
-  await using resources = new AsyncDisposableStack()
+const resources = new AsyncDisposableStack()
+let places: { readonly scheduler: string; readonly storage: string }
+beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'offstage-flights-'))
   resources.defer(() => rm(folder, { recursive: true, force: true }))
   const services = resources.use(
@@ -30,14 +31,17 @@ async function setup() {
       ready: /is ready: scheduler=(\S+) storage=(\S+)/,
     }),
   )
-  const [, scheduler, storage] = services.ready
-  const owned = resources.move()
-  return { scheduler, storage, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
+  const [, scheduler = '', storage = ''] = services.ready
+  places = { scheduler, storage }
+})
+afterAll(() => resources.disposeAsync())
 
 test('the demo prints the table that the flights give when counted in one go', BUSY, async () => {
-  await using it = await setup()
-  const env = { ...process.env, OFFSTAGE_SCHEDULER: it.scheduler, OFFSTAGE_STORAGE: it.storage }
+  const env = {
+    ...process.env,
+    OFFSTAGE_SCHEDULER: places.scheduler,
+    OFFSTAGE_STORAGE: places.storage,
+  }
   const { stdout } = await promisify(execFile)(process.execPath, [pathOf('main.ts')], { env })
 
   const parts = []
@@ -49,15 +53,14 @@ test('the demo prints the table that the flights give when counted in one go', B
   expect(stdout).toContain('100 %')
   expect(stdout).toMatch(/bytes read from temp storage/)
 
-  await using offstage = await Offstage.connect({ scheduler: it.scheduler, storage: it.storage })
+  await using offstage = await Offstage.connect(places)
   const { jobs } = await offstage.listJobsPage({ methods: [delaysPart.method] })
   expect(jobs.map(({ state }) => state)).toEqual(Array(11).fill('succeeded'))
   expect(new Set(jobs.map(({ parentJobId }) => parentJobId)).size).toBe(1)
 })
 
 test('a part that the file does not have fails at once, and says so', BUSY, async () => {
-  await using it = await setup()
-  await using offstage = await Offstage.connect({ scheduler: it.scheduler, storage: it.storage })
+  await using offstage = await Offstage.connect(places)
   const job = await offstage.startJob(delaysPart, { rowGroup: 11 })
   const done = await job.waitForCompletion()
   expect(done).toMatchObject({
