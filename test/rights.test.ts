@@ -58,6 +58,8 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'ExecutorService.IssueAttemptToken': ['admin', 'executor'],
   'ExecutorService.CheckAttempt': ROLES,
   'ExecutorService.GetAttemptKeys': ROLES,
+  'ExecutorService.FindNeededValues': ['admin', 'service'],
+  'ExecutorService.ListDiscardedValues': ['admin', 'service'],
   'ExecutorControlService.DescribeExecutor': ['admin', 'operator', 'reader'],
   'ExecutorControlService.Drain': ['admin', 'operator'],
   'ExternalScaler.IsActive': SCALERS,

@@ -59,8 +59,24 @@ describe('running services', () => {
     expect(JSON.parse(reset.stdout)).toContainEqual({
       ...{ kind: 'scheduled', state: 'failed', countMax: 1_000_000, ageMsMax: 30 * 86_400_000 },
     })
+    const preview = await it.offstage('retention', 'preview')
+    expect(preview).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^(no finished jobs\n)?$/),
+    })
     const nothing = await it.offstage('retention', 'set', '--kind', 'system')
     expect(nothing).toMatchObject({ code: 64, stderr: expect.stringContaining('--max-count') })
+  })
+
+  test('a finished job is pinned, unpinned and deleted', async () => {
+    const started = await it.offstage('start', 'test.greet', '{"name":"Al"}', '--wait')
+    const [, jobId = ''] = /^job ([0-9a-f-]{36})$/m.exec(started.stderr) ?? []
+    expect(await it.offstage('pin', jobId)).toMatchObject({ code: 0, stdout: 'pinned\n' })
+    expect(JSON.parse((await it.offstage('get', jobId)).stdout)).toMatchObject({ pinned: true })
+    expect(await it.offstage('unpin', jobId)).toMatchObject({ code: 0, stdout: 'unpinned\n' })
+    expect(await it.offstage('delete', jobId)).toMatchObject({ code: 0, stdout: 'deleted\n' })
+    const again = await it.offstage('delete', jobId)
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('JOB_NOT_FOUND') })
   })
 
   test('a method is paused and resumed, and a job that waits for that tells so', async () => {

@@ -13,6 +13,7 @@ import { addExecutors } from './commands/executors.ts'
 import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addHelp } from './commands/help.ts'
+import { addKeep } from './commands/keep.ts'
 import { addList } from './commands/list.ts'
 import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
@@ -69,6 +70,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addExecutors,
     addMethods,
     addPause,
+    addKeep,
     addRetention,
     addHelp,
   ])

@@ -100,6 +100,11 @@ export const REASONS = {
     retry: false,
     about: 'The job is in a terminal state, so the change asked for is no longer possible.',
   },
+  JOB_NOT_FINISHED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The job has not ended, and what was asked for is for jobs that have.',
+  },
   NAMESPACE_NOT_FOUND: {
     code: 'NOT_FOUND',
     retry: false,

@@ -6,7 +6,7 @@ import type {
 } from '@offstage/sdk/client'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseCount, parseMillis } from './arguments.ts'
-import { answered, connect } from './client.ts'
+import { answered, connect, tell } from './client.ts'
 import { showValue } from './show-completion.ts'
 import { linesOf } from './table.ts'
 
@@ -53,6 +53,23 @@ export function addRetention(program: Command): void {
       show((await answered(offstage.settings.update(change))).retention, command)
     })
   retention
+    .command('preview')
+    .description('what the next sweep removes, by the rules in force; for operators')
+    .action(async (_flags: object, command: Command) => {
+      await using offstage = await answered(connect(command))
+      const expired = await answered(offstage.settings.previewRetention())
+      if (command.optsWithGlobals().json) return showValue(expired)
+      const rows = expired.map(({ kind, state, keptCount, expiredCount, oldest }) => [
+        kind,
+        state,
+        String(keptCount),
+        String(expiredCount),
+        oldest?.toISOString() ?? '-',
+      ])
+      if (rows.length === 0) return tell('no finished jobs')
+      process.stdout.write(linesOf([PREVIEW_HEADINGS, ...rows]))
+    })
+  retention
     .command('reset')
     .description('back to the defaults, of all kinds and ends; for administrators')
     .action(async (_flags: object, command: Command) => {
@@ -79,6 +96,7 @@ function parseCountMax(text: string): number {
   }
 }
 
+const PREVIEW_HEADINGS = ['KIND', 'STATE', 'FINISHED', 'TO BE REMOVED', 'OLDEST ENDED']
 const HEADINGS = ['KIND', 'STATE', 'MAX COUNT', 'MAX AGE']
 
 /** `--json` is an option of the command above too. */

@@ -55,6 +55,8 @@ export const RIGHTS = {
     own: ['user', 'service', 'operator', 'executor', 'discarder'],
     others: ['service'],
   },
+  /** What temp storage has to know of jobs: which values they need, and which they have left. */
+  'values.keep': { own: ['service'], others: ['service'] },
 } as const satisfies Record<string, Holders>
 
 /** What can be allowed or not. */

@@ -38,6 +38,8 @@ export interface JobInfo {
   /** The user it runs for (row J5). */
   readonly owner: string
   readonly kind: JobKindName
+  /** It is kept whatever the retention says (row J12). */
+  readonly isPinned: boolean
   /** Empty for none, as all texts here. */
   readonly key: string
   readonly requestId: string
@@ -119,6 +121,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     revision: job.revision,
     owner: job.owner,
     kind: kindNameOf(kind),
+    isPinned: job.pinned ?? false,
     key: job.key,
     requestId: job.requestId,
     parentJobId: job.parentJobId,

@@ -59,6 +59,17 @@ test('a job is retried and deleted once, though the scheduler is unavailable', a
   expect(it.scheduler.jobs.size).toBe(0)
 })
 
+test('a job is pinned and unpinned, and again while the scheduler is unavailable', async () => {
+  await using it = await setUpClient()
+  const { id } = it.scheduler.addJob()
+  it.scheduler.refusals = [{ code: 14, reason: 'SHUTTING_DOWN' }]
+  await it.offstage.pinJob(id)
+  expect((await it.offstage.listJobsPage()).jobs).toMatchObject([{ id, isPinned: true }])
+  await it.offstage.unpinJob(id)
+  expect((await it.offstage.listJobsPage()).jobs).toMatchObject([{ id, isPinned: false }])
+  await expect(it.offstage.pinJob(7 as never)).rejects.toThrow('the id must be a text')
+})
+
 test('a handle forgets the end of a job that was started anew', async () => {
   await using it = await setUpClient()
   it.scheduler.onStart = () => failed('no')

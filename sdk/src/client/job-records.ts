@@ -122,4 +122,12 @@ export class JobRecords {
     const once = { attempts: 1 }
     await this.#calls.callScheduler(jobs.deleteJob.bind(jobs), request, once)
   }
+
+  async pin(jobId: string, pinned: boolean): Promise<void> {
+    text(jobId, 'the id')
+    const { jobs } = this.#calls.connection
+    const { namespace } = this.#calls.identity
+    const call = pinned ? jobs.pinJob.bind(jobs) : jobs.unpinJob.bind(jobs)
+    await this.#calls.callScheduler(call, { namespace, jobId })
+  }
 }

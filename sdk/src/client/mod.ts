@@ -35,7 +35,7 @@ export type {
   StartOptions,
   WaitOptions,
 } from './options.ts'
-export type { EndStateName, RetentionInForce, RetentionRule } from './retention.ts'
+export type { EndStateName, ExpiredJobs, RetentionInForce, RetentionRule } from './retention.ts'
 export { StartJobsError, type StartOutcome } from './start-outcome.ts'
 export type {
   PutOptions,

@@ -3,6 +3,8 @@ import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
 import type { Calls } from './calls.ts'
 import {
+  type ExpiredJobs,
+  expiredFrom,
   type RetentionInForce,
   type RetentionRule,
   retentionFrom,
@@ -63,6 +65,21 @@ export class NamespaceSettingsCalls {
     const request = { namespace: settings, updateMask }
     const { namespace } = await this.#calls.callScheduler(call, request, { attempts: 1 })
     return settingsFrom(namespace)
+  }
+
+  /**
+   * What the next sweep of retention would remove, by these rules or by those in force, of each kind and end that has finished
+   * jobs. Removes nothing.
+   * @throws OffstageError PERMISSION_DENIED to who is neither operator nor administrator.
+   */
+  async previewRetention(rules: readonly RetentionRule[] = []): Promise<ExpiredJobs[]> {
+    retentionRules(rules, 'the rules')
+    const { namespaces } = this.#calls.connection
+    const { namespace } = this.#calls.identity
+    const request = { namespace, retention: retentionFrom(rules) }
+    const call = namespaces.previewRetention.bind(namespaces)
+    const { expired } = await this.#calls.callScheduler(call, request)
+    return expired.map(expiredFrom)
   }
 }
 

@@ -159,11 +159,22 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   }
 
   /**
-   * Removes a finished job from the history. Not repeated by itself.
-   * @throws OffstageError NOT_IMPLEMENTED: no scheduler does it so far.
+   * Removes a finished job and all that is its own (row J12): attempts, messages, progress, and large parameters and results in
+   * temp storage. Not repeated by itself.
+   * @throws OffstageError JOB_NOT_FINISHED for one that has not ended; JOB_NOT_FOUND where there is none, or none any more.
    */
   deleteJob(id: string): Promise<void> {
     return this.#records.delete(id)
+  }
+
+  /** Keeps a job whatever the retention says, from now on or once it has ended (row J12). Idempotent. */
+  pinJob(id: string): Promise<void> {
+    return this.#records.pin(id, true)
+  }
+
+  /** Leaves a job to the retention again. Idempotent. */
+  unpinJob(id: string): Promise<void> {
+    return this.#records.pin(id, false)
   }
 
   /**

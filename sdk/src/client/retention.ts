@@ -1,6 +1,9 @@
 /** How long finished jobs are kept (row J12), in the words of the SDK. */
 import { durationFrom, msFrom } from '@offstage/proto/durations'
-import type { Retention as WireRetention } from '@offstage/proto/jobs'
+import type {
+  ExpiredJobs as WireExpiredJobs,
+  Retention as WireRetention,
+} from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rule, type Rules } from '../arguments/check-options.ts'
 import { numberRule, oneOf } from '../arguments/rules.ts'
@@ -20,6 +23,18 @@ export interface RetentionRule {
   readonly countMax?: number
   /** How long after their end, up to ten years. Default: 30 days where they failed; else 3 days of system jobs, 7 of others. */
   readonly ageMsMax?: number
+}
+
+/** Finished jobs of one kind and end that the next sweep would remove. */
+export interface ExpiredJobs {
+  readonly kind: JobKindName
+  readonly state: EndStateName
+  /** How many there are of the kind and end, pinned ones left out. */
+  readonly keptCount: number
+  /** How many of them would go. */
+  readonly expiredCount: number
+  /** When the oldest of them ended. */
+  readonly oldest?: Date
 }
 
 /** A rule as it counts. */
@@ -63,6 +78,12 @@ export function retentionInForceFrom(rule: WireRetention): RetentionInForce {
     countMax: maxCount < 0n ? Number.POSITIVE_INFINITY : Number(maxCount),
     ageMsMax: msFrom(maxAge) ?? 0,
   }
+}
+
+export function expiredFrom(expired: WireExpiredJobs): ExpiredJobs {
+  const { kind, state, keptCount, expiredCount, oldestFinishTime: oldest } = expired
+  const counts = { keptCount: Number(keptCount), expiredCount: Number(expiredCount) }
+  return { kind: kindNameOf(kind), state: endNameOf(state), ...counts, oldest }
 }
 
 /** A state of a newer service, which this version does not know, counts as canceled. */

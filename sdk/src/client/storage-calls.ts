@@ -41,6 +41,11 @@ export interface PutOptions {
   readonly timeToLiveMs?: number
   /** Who it will belong to; only services may name another than themselves. */
   readonly owner?: string
+  /**
+   * It is to be the own of a job: it lives for a day, and as long as a job names its address as its parameters or a result. Not with
+   * `address`, `scope` or `timeToLiveMs`. What large parameters and results are put with. Default false.
+   */
+  readonly forJob?: boolean
   readonly signal?: AbortSignal
 }
 

@@ -3,7 +3,7 @@ import { durationFrom } from '@offstage/proto/durations'
 import { LIMITS } from '@offstage/proto/limits'
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { abortSignal, someText } from '../arguments/rules.ts'
+import { abortSignal, flag, someText } from '../arguments/rules.ts'
 import { BYTES_TYPE, decodeValue, encodeValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
 import type { Calls } from './calls.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
@@ -41,6 +41,7 @@ const PUT_RULES: Rules<PutOptions> = {
   address: addressRule,
   contentType,
   owner: textUpTo(LIMITS.ownerCharactersMax),
+  forJob: flag,
 }
 const LIST_RULES: Rules<ListOptions> = { ...CALL_RULES, scope }
 const SCOPE_RULES: Rules<ScopeOptions> = { ...CALL_RULES, leaseMs, displayName }

@@ -202,13 +202,13 @@ async function sha256Of(bytes: Buffer): Promise<string> {
 
 function headerFrom(
   { identity }: Calls,
-  { address, contentType, scope, timeToLiveMs, owner }: PutOptions,
+  { address, contentType, scope, timeToLiveMs, owner, forJob = false }: PutOptions,
 ): PutValueHeader {
   return {
     namespace: identity.namespace,
     address: address ?? '',
     contentType: contentType ?? '',
-    scope: scope ?? identity.scope,
+    scope: forJob ? '' : (scope ?? identity.scope),
     timeToLive: durationFrom(timeToLiveMs),
     sha256: Buffer.alloc(0),
     uploadId: '',
@@ -216,6 +216,7 @@ function headerFrom(
     owner: owner ?? '',
     trailer: false,
     requestId: '',
+    forJob,
   }
 }
 

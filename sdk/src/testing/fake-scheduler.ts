@@ -60,6 +60,7 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
   onStarted: () => Refused | undefined = () => undefined
   /** Jobs shown as to be canceled. */
   readonly toBeCanceled = new Set<string>()
+  readonly pinned = new Set<string>()
   /** What every record tells of its attempts. */
   attempts: JobAttempt[] = []
   counts: JobCount[] = []
@@ -90,6 +91,14 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
       cancelJob: this.#unary(this.#cancelJob),
       cancelJobs: this.#unary(this.#cancelJobs),
       retryJob: this.#unary(this.#retryJob),
+      pinJob: this.#unary(({ jobId }: { jobId: string }) => {
+        this.pinned.add(jobId)
+        return {}
+      }),
+      unpinJob: this.#unary(({ jobId }: { jobId: string }) => {
+        this.pinned.delete(jobId)
+        return {}
+      }),
       deleteJob: this.#unary(({ jobId }: { jobId: string }) => {
         this.jobs.delete(jobId)
         return {}
@@ -200,7 +209,8 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
     const { params } = job.spec
     const errorBrief = completion?.error?.brief ?? ''
     const head = { jobId: id, rootJobId: id, method, key, state, owner, errorBrief }
-    const record = Job.fromPartial({ ...head, params, attempts: this.attempts })
+    const pinned = this.pinned.has(id)
+    const record = Job.fromPartial({ ...head, params, pinned, attempts: this.attempts })
     return { ...record, completion, progress, cancelRequested: this.toBeCanceled.has(id) }
   }
 

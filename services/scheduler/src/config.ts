@@ -96,6 +96,9 @@ export const schedulerFields = {
   actsKeptMs: variable('OFFSTAGE_SCHEDULER_ACTS_KEPT', millis.default(90 * 24 * 3_600_000), {
     description: 'How long acts of operators and administrators stay on record',
   }),
+  retentionSweepMs: variable('OFFSTAGE_SCHEDULER_RETENTION_SWEEP', millis.default(30_000), {
+    description: 'How often finished jobs are removed that are kept no longer; one replica does it',
+  }),
   dueSweepMs: variable('OFFSTAGE_SCHEDULER_DUE_SWEEP', millis.default(250), {
     description: 'How often due jobs are looked for',
   }),

@@ -196,6 +196,75 @@ export interface NamespaceChange {
   readonly retention: readonly Retention[] | undefined
 }
 
+/** Finished jobs of one kind that ended alike. */
+export interface FinishedGroup {
+  readonly namespace: string
+  readonly kind: Retention['kind']
+  readonly state: Retention['state']
+}
+
+/** What retention would remove of one kind and end. */
+export interface ExpiredJobs extends Omit<FinishedGroup, 'namespace'> {
+  /** Of all that are there; pinned ones are not counted. */
+  readonly keptCount: number
+  readonly expiredCount: number
+  /** When the oldest ended. */
+  readonly oldest: Date
+}
+
+/** Finished jobs as retention looks at them. */
+export interface RetentionStore {
+  /** Whether this replica is to sweep now: none has begun to for so long. */
+  beginSweep(everyMs: number): Promise<boolean>
+  /** Those that have jobs. */
+  groups(): Promise<FinishedGroup[]>
+  count(group: FinishedGroup): Promise<number>
+  /** Removes at most `limit`, oldest first, but what somebody else is at; how many. */
+  removeOldest(group: FinishedGroup, limit: number): Promise<number>
+  /** The same of those that ended longer ago. */
+  removeOlder(group: FinishedGroup, ageMs: number, limit: number): Promise<number>
+  /** Of each rule that has finished jobs; undefined when it took too long. */
+  preview(
+    namespace: string,
+    rules: readonly Retention[],
+    limitMs?: number,
+  ): Promise<ExpiredJobs[] | undefined>
+}
+
+/** One job to be removed or pinned, where it is of `owner`; undefined: of anybody. */
+export interface HistoryChange {
+  readonly namespace: string
+  readonly jobId: JobId
+  readonly owner: string | undefined
+  readonly by: ActBy
+}
+
+/** What callers do to single jobs of the history. */
+export interface HistoryStore {
+  remove(asked: HistoryChange): Promise<'removed' | 'unfinished' | 'absent'>
+  /** False where there is no such job. */
+  pin(asked: HistoryChange, pinned: boolean): Promise<boolean>
+}
+
+/** A value that a removed job has left in temp storage. */
+export interface DiscardedValue {
+  readonly id: number
+  readonly namespace: string
+  readonly owner: string
+  readonly address: string
+}
+
+export interface JobValueStore {
+  /** Those of the addresses that a job names. */
+  needed(addresses: readonly string[]): Promise<string[]>
+  /** The first of those that are not gone yet, when `done` are taken for gone. */
+  discarded(
+    namespaces: 'all' | readonly string[],
+    done: readonly number[],
+    limit: number,
+  ): Promise<DiscardedValue[]>
+}
+
 export interface NamespaceStore {
   read(namespace: string): Promise<NamespaceSettings>
   /** What is set then; undefined where the revision is another than the etag says. */
@@ -311,6 +380,9 @@ export interface SchedulerStores {
   /** Gates as they are read for dispatch. */
   readonly workGates: GateStore
   readonly namespaces: NamespaceStore
+  readonly retention: RetentionStore
+  readonly history: HistoryStore
+  readonly jobValues: JobValueStore
   readonly attachments: AttachmentStore
   readonly leases: LeaseStore
   readonly methods: MethodStore

@@ -171,6 +171,19 @@ export function overloaded(what: string): Refusal {
   })
 }
 
+export function jobNotFinished(jobId: string): Refusal {
+  return new Refusal({
+    reason: 'JOB_NOT_FINISHED',
+    message: `job ${jobId} has not ended; cancel it first, or wait for it`,
+    metadata: { job_id: jobId },
+  })
+}
+
+export function previewTooSlow(): Refusal {
+  const message = 'counting the finished jobs took too long; try again when less is going on'
+  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 5_000 })
+}
+
 export function loadUnknown(): Refusal {
   const message = 'counting the jobs took too long; it is tried again'
   return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 1_000 })

@@ -20,6 +20,7 @@ import { Methods } from './executors/methods.ts'
 import { listActs } from './grpc/list-acts.ts'
 import { listExecutors } from './grpc/list-executors.ts'
 import { listMethods } from './grpc/list-methods.ts'
+import { previewRetention } from './grpc/preview-retention.ts'
 import { createReadingTurns } from './grpc/reading-turns.ts'
 import { grpcServices } from './grpc/services.ts'
 import { newJobId } from './job-id.ts'
@@ -28,6 +29,7 @@ import { createLoadReading } from './load/load-reading.ts'
 import { loadMeasures } from './load/measures.ts'
 import { createScaling } from './load/scaling.ts'
 import { createPauses } from './namespaces/pause.ts'
+import { createPreviewRetention } from './namespaces/preview-retention.ts'
 import { createSettings } from './namespaces/settings.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
@@ -81,15 +83,23 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const load = createLoadReading({ store: stores.load })
   const scaling = createScaling(load, events)
   const turns = createReadingTurns(databases)
-  const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts })
+  const { retention, history } = stores
+  const swept = { sweeps, acts, retention, namespaces: stores.namespaces }
+  const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts, history })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
     settings: createSettings(stores.namespaces),
+    previewRetention: previewRetention(
+      createPreviewRetention(stores.namespaces, stores.retention),
+      turns.listings,
+    ),
     listExecutors: listExecutors(stores.callAttachments, turns.reads),
     listMethods: listMethods(stores.callMethods, turns.reads),
     listActs: listActs(acts, turns.listings),
   }
-  const services = grpcServices({ jobs, namespaces, executors, attempts, scaling }, turns, log)
+  const { jobValues } = stores
+  const use = { jobs, namespaces, executors, jobValues, attempts, scaling }
+  const services = grpcServices(use, turns, log)
   const server = createGrpcServer({
     name: 'scheduler',
     host,
@@ -109,7 +119,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     tables,
     dispatch,
     executors,
-    createUpkeep(sweepsOf({ ...known, sweeps, acts, store, dispatch }), onError),
+    createUpkeep(sweepsOf({ ...known, ...swept, store, dispatch }), onError),
     server,
     executors.streams,
   ])

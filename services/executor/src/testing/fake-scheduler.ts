@@ -189,6 +189,8 @@ export async function startFakeScheduler(): Promise<FakeScheduler> {
     attach,
     checkAttempt: unused(),
     getAttemptKeys: unused(),
+    findNeededValues: unused(),
+    listDiscardedValues: unused(),
     issueAttemptToken: unary(
       'executors.attach',
       (request: IssueAttemptTokenRequest, { metadata }) => {

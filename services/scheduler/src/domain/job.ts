@@ -75,6 +75,8 @@ export interface Job extends JobStanding {
   readonly method: string
   readonly revision: number
   readonly kind: JobKind
+  /** It is kept whatever the retention. */
+  readonly pinned: boolean
   readonly key: string
   readonly requestId: string
   readonly parentId: string

@@ -10,7 +10,10 @@ import { namespaceFor } from './mapping.ts'
 /** Without tokens, as in development mode, they answer that there are none. */
 export function attemptCalls(
   tokens: AttemptTokens | undefined,
-): Omit<GuardedService<proto.ExecutorServiceServer>, 'attach'> {
+): Pick<
+  GuardedService<proto.ExecutorServiceServer>,
+  'issueAttemptToken' | 'checkAttempt' | 'getAttemptKeys'
+> {
   return {
     issueAttemptToken: unary(
       'executors.attach',

@@ -17,7 +17,6 @@ export const scheduleService: GuardedService<ScheduleServiceServer> = {
 
 /** Of the namespace service; the others are in namespace-service.ts. */
 export const comingNamespaceCalls = {
-  previewRetention: unimplemented('namespaces.operate', 'NamespaceService.PreviewRetention'),
   createLease: unimplemented('locks.take', 'NamespaceService.CreateLease'),
   renewLease: unimplemented('locks.take', 'NamespaceService.RenewLease'),
   endLease: unimplemented('locks.take', 'NamespaceService.EndLease'),

@@ -256,6 +256,6 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     unreadable: job.unreadable,
     payloadHidden: job.payloadHidden,
     privileged: options.privileged,
-    pinned: undefined,
+    pinned: job.pinned || undefined,
   }
 }

@@ -12,14 +12,14 @@ import { isTraceparent, textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { createRoom } from '../domain/answer-size.ts'
-import { isJobId, type JobId } from '../domain/ids.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
+import { historyCalls } from './history-calls.ts'
 import * as map from './job-mapping.ts'
-import { afterSequenceFrom, boundedMs, namespaceFor, pageSizeFrom } from './mapping.ts'
+import { afterSequenceFrom, boundedMs, jobIdFrom, namespaceFor, pageSizeFrom } from './mapping.ts'
 import type { ReadingTurns } from './reading-turns.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
@@ -183,9 +183,7 @@ export function jobService(
 
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
     retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
-    deleteJob: unimplemented('jobs.change', 'JobService.DeleteJob'),
-    pinJob: unimplemented('jobs.change', 'JobService.PinJob'),
-    unpinJob: unimplemented('jobs.change', 'JobService.UnpinJob'),
+    ...historyCalls(use.changeHistory, reads),
     explainJob: unary(
       'jobs.read',
       async (request: proto.ExplainJobRequest, { actor }) => {
@@ -230,12 +228,6 @@ function cancelReasonFrom(reason: string): string {
 
 function inlineWaitOf({ inlineWait }: { inlineWait: proto.StartJobRequest['inlineWait'] }): number {
   return boundedMs('inline_wait', inlineWait, 0, LIMITS.inlineWaitMsMax)
-}
-
-/** Ids are compared as text: upper case would name another job. */
-function jobIdFrom(id: string, field = 'job_id'): JobId {
-  if (isJobId(id)) return id
-  throw invalidField(field, 'must be a job id, a lower-case UUID')
 }
 
 function attempt(parse: () => StartCommand): StartCommand | { error: unknown } {

@@ -6,6 +6,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Duration } from '@offstage/proto/rpc'
+import { isJobId, type JobId } from '../domain/ids.ts'
 import type { RetryPolicy } from '../domain/retry-policy.ts'
 import type { Payload } from '../domain/start-command.ts'
 import { invalidField, namespaceNotFound } from '../refusals.ts'
@@ -17,6 +18,12 @@ export function namespaceFor(actor: Actor, text: string): string {
   if (fault !== undefined) throw invalidField('namespace', fault)
   if (!mayEnter(actor, namespace)) throw namespaceNotFound(namespace)
   return namespace
+}
+
+/** Ids are compared as text: upper case would name another job. */
+export function jobIdFrom(id: string, field = 'job_id'): JobId {
+  if (isJobId(id)) return id
+  throw invalidField(field, 'must be a job id, a lower-case UUID')
 }
 
 /** A duration within limits, or the default when absent. */

@@ -12,6 +12,7 @@ import { namespaceTo, updateNamespace } from './update-namespace.ts'
 export interface NamespaceUseCases {
   readonly pauses: Pauses
   readonly settings: Settings
+  readonly previewRetention: GuardedService<proto.NamespaceServiceServer>['previewRetention']
   readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
   readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
   readonly listActs: GuardedService<proto.NamespaceServiceServer>['listActs']
@@ -26,6 +27,7 @@ export function namespaceService(
     listExecutors: use.listExecutors,
     listActs: use.listActs,
     listMethods: use.listMethods,
+    previewRetention: use.previewRetention,
 
     getNamespace: unary(
       'namespaces.read',

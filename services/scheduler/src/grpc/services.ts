@@ -11,6 +11,7 @@ import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Scaling } from '../load/scaling.ts'
+import type { JobValueStore } from '../ports.ts'
 import { attemptCalls } from './attempt-calls.ts'
 import { scheduleService } from './coming-services.ts'
 import { executorService } from './executor-service.ts'
@@ -18,18 +19,20 @@ import { externalScaler } from './external-scaler.ts'
 import { jobService } from './job-service.ts'
 import { type NamespaceUseCases, namespaceService } from './namespace-service.ts'
 import type { ReadingTurns } from './reading-turns.ts'
+import { valueCalls } from './value-calls.ts'
 
 export interface UseCases {
   readonly jobs: Jobs
   readonly namespaces: NamespaceUseCases
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
+  readonly jobValues: JobValueStore
   /** Absent in development mode. */
   readonly attempts: AttemptTokens | undefined
   readonly scaling: Scaling
 }
 
 export function grpcServices(
-  { jobs, namespaces, executors, attempts, scaling }: UseCases,
+  { jobs, namespaces, executors, jobValues, attempts, scaling }: UseCases,
   turns: ReadingTurns,
   log: Logger,
 ) {
@@ -39,7 +42,11 @@ export function grpcServices(
     { definition: NamespaceServiceService, implementation: namespaceService(namespaces) },
     {
       definition: ExecutorServiceService,
-      implementation: { ...executorService(executors, attempts, log), ...attemptCalls(attempts) },
+      implementation: {
+        ...executorService(executors, attempts, log),
+        ...attemptCalls(attempts),
+        ...valueCalls(jobValues),
+      },
     },
     { definition: ExternalScalerService, implementation: externalScaler(scaling) },
   ]

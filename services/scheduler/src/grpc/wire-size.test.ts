@@ -54,6 +54,7 @@ test('a completion and a job take no more than was thought', () => {
     completion,
     method: 'm'.repeat(200),
     revision: 2 ** 31,
+    pinned: true,
     kind: JobKind.program,
     key: '€'.repeat(200),
     requestId: '€'.repeat(100),

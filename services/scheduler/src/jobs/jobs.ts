@@ -5,12 +5,13 @@ import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { ActStore, JobStore } from '../ports.ts'
+import type { ActStore, HistoryStore, JobStore } from '../ports.ts'
 import { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { JobWatch } from '../waits/job-watch.ts'
 import type { Caller } from './caller.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
+import { type ChangeHistory, createChangeHistory } from './change-history.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createLimitRate } from './limit-rate.ts'
 import { createRecordReads } from './payload-reads.ts'
@@ -30,6 +31,7 @@ export interface JobsOptions {
   /** Watches read in turn. */
   readonly reads: Turns
   readonly acts: Pick<ActStore, 'record'>
+  readonly history: HistoryStore
 }
 
 export interface Jobs {
@@ -37,6 +39,7 @@ export interface Jobs {
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
   readonly explainJob: ExplainJob
+  readonly changeHistory: ChangeHistory
   newWatch(caller: Caller, namespace: string): JobWatch
 }
 
@@ -54,6 +57,7 @@ export function createJobs(options: JobsOptions): Jobs {
     findJobs: createFindJobs({ store, feed, readStandings, recordReads }),
     cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
     explainJob: createExplainJob(store),
+    changeHistory: createChangeHistory(options.history),
     newWatch: (caller, namespace) =>
       new JobWatch({
         feed,

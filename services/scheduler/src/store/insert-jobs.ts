@@ -35,6 +35,9 @@ const STATE = `
       CASE WHEN u.canceled THEN ${BIRTHS.doomed}
         WHEN u.due > now() OR u.behind THEN ${BIRTHS.later}
         WHEN u.attachment_id IS NULL THEN ${BIRTHS.queued} ELSE u.state END`
+/** What a job of the product itself starts is the product’s own (row J12). */
+const KIND = `
+      CASE WHEN u.parent_kind = ${JobKind.system} THEN u.parent_kind ELSE ${RARE.kind.sql('u.rest')} END`
 const ATTACHMENT = `
         CASE WHEN doom.canceled OR p.rest ? 'behind' OR gates.moved THEN NULL ELSE p.attachment_id END AS attachment_id`
 
@@ -52,7 +55,7 @@ const INSERT = {
   name: 'insert_jobs',
   text: `
     WITH parent AS (
-      SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade
+      SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade, j.kind
       FROM offstage.jobs j WHERE j.id = ANY (${parameter(2)}::uuid[])
       ORDER BY j.id FOR SHARE
     )
@@ -60,13 +63,13 @@ const INSERT = {
       ${NAMES}, attempt, start_time, ${RARE_COLUMNS.map(({ column }) => column).join(', ')},
       root_id, due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT ${COMMON.map(({ column }) => (column === 'state' ? STATE : `u.${column}`)).join(', ')}, ${BEGUN},
-      ${RARE_COLUMNS.map(({ sql }) => sql('u.rest')).join(', ')},
+      ${RARE_COLUMNS.map(({ column, sql }) => (column === 'kind' ? KIND : sql('u.rest'))).join(', ')},
       u.root_id, u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END
     FROM (
       SELECT ${COMMON.map(({ column }) => (column === 'attachment_id' ? ATTACHMENT : `p.${column}`)).join(', ')},
-        p.rest, doom.canceled, parent.root_id,
+        p.rest, doom.canceled, parent.root_id, parent.kind AS parent_kind,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due

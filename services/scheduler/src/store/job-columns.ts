@@ -46,6 +46,7 @@ export interface JobColumns {
   result_sha256: Uint8Array | null
   additional_result: unknown
   error: unknown
+  pin_time: Date | null
 }
 
 /** What a statement that selects these columns answers. */

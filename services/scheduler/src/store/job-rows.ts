@@ -172,6 +172,7 @@ const JOB = [
   'start_time',
   'cancel_time',
   'cancel_reason',
+  'pin_time',
 ] as const
 /** They may be large: read only where they are shown. */
 const PARAMS = ['params', 'params_address', 'params_type'] as const
@@ -198,6 +199,7 @@ export function jobFromRow(row: JobRow): Job {
     method: row.method,
     revision: row.revision,
     kind: row.kind,
+    pinned: row.pin_time !== null,
     key: row.key ?? '',
     requestId: row.id_is_request_id ? row.id : (row.request_id ?? ''),
     parentId: row.parent_id ?? '',

@@ -1,4 +1,7 @@
-/** Progress and messages of running attempts (row J15), fenced like every word of an executor. */
+/**
+ * Progress and messages of running attempts (row J15), fenced like every word of an executor. The rows of their jobs are held
+ * against being removed meanwhile: nothing is left of a job that is gone.
+ */
 import type { Queryable } from '@offstage/kit/database'
 import type { AttemptKey, MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { JobMessage, Progress } from '../domain/job.ts'
@@ -16,6 +19,7 @@ const RECORD_PROGRESS = {
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::float8[], $5::text[], $6::jsonb[])
       AS u(id, attachment_id, attempt, percent, text, extra)
     JOIN offstage.jobs j ON ${HELD}
+    FOR KEY SHARE OF j
     ON CONFLICT (job_id) DO UPDATE SET revision = p.revision + 1, percent = excluded.percent,
       text = excluded.text, extra = excluded.extra, record_time = now()`,
 }
@@ -45,13 +49,16 @@ const RECORD_MESSAGES = {
       SELECT given.id,
         coalesce((SELECT max(m.sequence) FROM offstage.job_messages m WHERE m.job_id = given.id), 0) AS sequence
       FROM (SELECT DISTINCT id FROM unnest($1::uuid[]) AS id) given
+    ), held AS MATERIALIZED (
+      SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[], $7::jsonb[])
+        AS u(id, attachment_id, attempt, number, severity, text, extra)
+      JOIN offstage.jobs j ON ${HELD}
+      FOR KEY SHARE OF j
     )
     INSERT INTO offstage.job_messages (job_id, sequence, attempt, number, severity, text, extra)
     SELECT u.id, heads.sequence + row_number() OVER (PARTITION BY u.id ORDER BY u.number),
       u.attempt, u.number, u.severity, u.text, u.extra
-    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::smallint[], $6::text[], $7::jsonb[])
-      AS u(id, attachment_id, attempt, number, severity, text, extra)
-    JOIN offstage.jobs j ON ${HELD}
+    FROM held u
     JOIN heads ON heads.id = u.id
     WHERE NOT EXISTS (SELECT FROM offstage.job_messages m
       WHERE m.job_id = u.id AND m.attempt = u.attempt AND m.number = u.number)`,

@@ -5,10 +5,13 @@ import type { SchedulerDatabases } from './databases.ts'
 import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
 import { createJobStore, createSweepStore } from './job-store.ts'
+import { createJobValueStore } from './job-values.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLoadStore } from './load-store.ts'
 import { createMethodStore } from './methods.ts'
 import { createNamespaceStore } from './namespaces.ts'
+import { createHistoryStore } from './remove-jobs.ts'
+import { createRetentionStore } from './retention.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
 
 export function createStores({
@@ -24,6 +27,9 @@ export function createStores({
     gates: createGateStore(calls),
     workGates: createGateStore(work),
     namespaces: createNamespaceStore(calls),
+    retention: createRetentionStore(work, listings),
+    history: createHistoryStore(calls),
+    jobValues: createJobValueStore(calls),
     attachments: createAttachmentStore(leases),
     leases: createLeaseStore(leases),
     methods: createMethodStore(leases),

@@ -6,18 +6,22 @@ import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
-import type { ActStore, JobStore, SweepStore } from '../ports.ts'
+import type { ActStore, JobStore, NamespaceStore, RetentionStore, SweepStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { readAwaited } from '../waits/wait-sweep.ts'
+import { createRetentionSweep } from './retention.ts'
 
 export interface SweepsOptions {
   readonly dueSweepMs: number
   readonly claimSweepMs: number
   readonly waitSweepMs: number
   readonly actsKeptMs: number
+  readonly retentionSweepMs: number
   readonly leaseMs: number
   readonly sweeps: SweepStore
   readonly acts: Pick<ActStore, 'forget'>
+  readonly retention: RetentionStore
+  readonly namespaces: Pick<NamespaceStore, 'read'>
   readonly store: Pick<JobStore, 'readStandings'>
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'onKeyFreed'>
@@ -30,6 +34,8 @@ const CANCELS_MS = 2_000
 const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
+/** After a change of rules there may be millions to remove. */
+const RETENTION_TIMEOUT_MS = 10 * 60_000
 
 export function sweepsOf(options: SweepsOptions): Sweep[] {
   const { sweeps, store, attachments, dispatch, methods, feed, leaseMs, dueSweepMs } = options
@@ -81,6 +87,12 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
         const { acts, actsKeptMs } = options
         while (!signal.aborted && (await acts.forget(actsKeptMs, BATCH)) === BATCH);
       },
+    },
+    {
+      name: 'retention',
+      everyMs: options.retentionSweepMs,
+      timeoutMs: RETENTION_TIMEOUT_MS,
+      run: createRetentionSweep({ ...options, everyMs: options.retentionSweepMs }),
     },
   ]
 }

@@ -108,6 +108,7 @@ const emptyHeader = {
   uploadId: '',
   trailer: false,
   requestId: '',
+  forJob: false,
   offset: 0n,
   owner: '',
 }

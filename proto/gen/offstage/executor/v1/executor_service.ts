@@ -252,10 +252,7 @@ export interface AttachResponse {
   acknowledged: AttemptRef[];
   /** Take no new work and attach elsewhere when done: this replica is going away. */
   drain: boolean;
-  /**
-   * Values in temp storage that nobody needs any more: delete them, each as its owner. Told once; one that is not deleted ends by
-   * itself, later.
-   */
+  /** Not sent: values of jobs are deleted by temp storage itself, when their job is removed. */
   discarded: DiscardedValue[];
 }
 
@@ -398,6 +395,44 @@ export interface GetAttemptKeysRequest {
 export interface GetAttemptKeysResponse {
   /** A JSON Web Key Set (RFC 7517) of Ed25519 keys: the one that signs now, and those whose tokens may still live. */
   jwks: string;
+}
+
+/** Asks which values jobs still need. */
+export interface FindNeededValuesRequest {
+  /** Their addresses, at most 1,000. */
+  addresses: string[];
+}
+
+/** Answers FindNeededValues. */
+export interface FindNeededValuesResponse {
+  /** Those that a job names. */
+  needed: string[];
+}
+
+/** Asks which values are needed no longer. */
+export interface ListDiscardedValuesRequest {
+  /** Ids of earlier answers whose values are gone: they are not told again. At most 1,000. */
+  done: bigint[];
+  /** 1 to 1,000. Default 500. */
+  pageSize: number;
+}
+
+/** A value that a job named which is removed now. */
+export interface NeedlessValue {
+  /** Names this line. */
+  id: bigint;
+  /** The value's address. */
+  address: string;
+  /** The namespace the job was in. */
+  namespace: string;
+  /** Whose job it was. */
+  owner: string;
+}
+
+/** Answers ListDiscardedValues. */
+export interface ListDiscardedValuesResponse {
+  /** Oldest first. */
+  values: NeedlessValue[];
 }
 
 /** Asks what an executor is. */
@@ -2957,6 +2992,349 @@ export const GetAttemptKeysResponse: MessageFns<GetAttemptKeysResponse> = {
   },
 };
 
+function createBaseFindNeededValuesRequest(): FindNeededValuesRequest {
+  return { addresses: [] };
+}
+
+export const FindNeededValuesRequest: MessageFns<FindNeededValuesRequest> = {
+  encode(message: FindNeededValuesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.addresses) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindNeededValuesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindNeededValuesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindNeededValuesRequest>, I>>(base?: I): FindNeededValuesRequest {
+    return FindNeededValuesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindNeededValuesRequest>, I>>(object: I): FindNeededValuesRequest {
+    const message = createBaseFindNeededValuesRequest();
+    message.addresses = object.addresses?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFindNeededValuesResponse(): FindNeededValuesResponse {
+  return { needed: [] };
+}
+
+export const FindNeededValuesResponse: MessageFns<FindNeededValuesResponse> = {
+  encode(message: FindNeededValuesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.needed) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindNeededValuesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindNeededValuesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.needed.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FindNeededValuesResponse>, I>>(base?: I): FindNeededValuesResponse {
+    return FindNeededValuesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FindNeededValuesResponse>, I>>(object: I): FindNeededValuesResponse {
+    const message = createBaseFindNeededValuesResponse();
+    message.needed = object.needed?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListDiscardedValuesRequest(): ListDiscardedValuesRequest {
+  return { done: [], pageSize: 0 };
+}
+
+export const ListDiscardedValuesRequest: MessageFns<ListDiscardedValuesRequest> = {
+  encode(message: ListDiscardedValuesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.done.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.done) {
+        if (BigInt.asIntN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field done of type int64 is too large");
+        }
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDiscardedValuesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDiscardedValuesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.done.push(reader.int64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.done.push(reader.int64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListDiscardedValuesRequest>, I>>(base?: I): ListDiscardedValuesRequest {
+    return ListDiscardedValuesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListDiscardedValuesRequest>, I>>(object: I): ListDiscardedValuesRequest {
+    const message = createBaseListDiscardedValuesRequest();
+    message.done = object.done?.map((e) => BigInt(e)) || [];
+    message.pageSize = object.pageSize ?? 0;
+    return message;
+  },
+};
+
+function createBaseNeedlessValue(): NeedlessValue {
+  return { id: 0n, address: "", namespace: "", owner: "" };
+}
+
+export const NeedlessValue: MessageFns<NeedlessValue> = {
+  encode(message: NeedlessValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asIntN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type int64 too large");
+      }
+      writer.uint32(8).int64(message.id);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(26).string(message.namespace);
+    }
+    if (message.owner !== "") {
+      writer.uint32(34).string(message.owner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NeedlessValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNeedlessValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<NeedlessValue>, I>>(base?: I): NeedlessValue {
+    return NeedlessValue.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NeedlessValue>, I>>(object: I): NeedlessValue {
+    const message = createBaseNeedlessValue();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.address = object.address ?? "";
+    message.namespace = object.namespace ?? "";
+    message.owner = object.owner ?? "";
+    return message;
+  },
+};
+
+function createBaseListDiscardedValuesResponse(): ListDiscardedValuesResponse {
+  return { values: [] };
+}
+
+export const ListDiscardedValuesResponse: MessageFns<ListDiscardedValuesResponse> = {
+  encode(message: ListDiscardedValuesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.values) {
+      NeedlessValue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDiscardedValuesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDiscardedValuesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.values.push(NeedlessValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListDiscardedValuesResponse>, I>>(base?: I): ListDiscardedValuesResponse {
+    return ListDiscardedValuesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListDiscardedValuesResponse>, I>>(object: I): ListDiscardedValuesResponse {
+    const message = createBaseListDiscardedValuesResponse();
+    message.values = object.values?.map((e) => NeedlessValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseDescribeExecutorRequest(): DescribeExecutorRequest {
   return {};
 }
@@ -3552,6 +3930,30 @@ export const ExecutorServiceService = {
       Buffer.from(GetAttemptKeysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetAttemptKeysResponse => GetAttemptKeysResponse.decode(value),
   },
+  /** Tells which of the values put for jobs (`PutValueHeader.for_job`) a job still names as its parameters or results. For temp storage. */
+  findNeededValues: {
+    path: "/offstage.executor.v1.ExecutorService/FindNeededValues" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindNeededValuesRequest): Buffer =>
+      Buffer.from(FindNeededValuesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindNeededValuesRequest => FindNeededValuesRequest.decode(value),
+    responseSerialize: (value: FindNeededValuesResponse): Buffer =>
+      Buffer.from(FindNeededValuesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindNeededValuesResponse => FindNeededValuesResponse.decode(value),
+  },
+  /** Tells which values jobs named that are removed now, each until it is said to be gone. For temp storage. */
+  listDiscardedValues: {
+    path: "/offstage.executor.v1.ExecutorService/ListDiscardedValues" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListDiscardedValuesRequest): Buffer =>
+      Buffer.from(ListDiscardedValuesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListDiscardedValuesRequest => ListDiscardedValuesRequest.decode(value),
+    responseSerialize: (value: ListDiscardedValuesResponse): Buffer =>
+      Buffer.from(ListDiscardedValuesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListDiscardedValuesResponse => ListDiscardedValuesResponse.decode(value),
+  },
 } as const;
 
 export interface ExecutorServiceServer extends UntypedServiceImplementation {
@@ -3570,6 +3972,10 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   checkAttempt: handleUnaryCall<CheckAttemptRequest, CheckAttemptResponse>;
   /** Tells the public keys that attempt tokens are verified by. */
   getAttemptKeys: handleUnaryCall<GetAttemptKeysRequest, GetAttemptKeysResponse>;
+  /** Tells which of the values put for jobs (`PutValueHeader.for_job`) a job still names as its parameters or results. For temp storage. */
+  findNeededValues: handleUnaryCall<FindNeededValuesRequest, FindNeededValuesResponse>;
+  /** Tells which values jobs named that are removed now, each until it is said to be gone. For temp storage. */
+  listDiscardedValues: handleUnaryCall<ListDiscardedValuesRequest, ListDiscardedValuesResponse>;
 }
 
 export interface ExecutorServiceClient extends Client {
@@ -3631,6 +4037,38 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetAttemptKeysResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells which of the values put for jobs (`PutValueHeader.for_job`) a job still names as its parameters or results. For temp storage. */
+  findNeededValues(
+    request: FindNeededValuesRequest,
+    callback: (error: ServiceError | null, response: FindNeededValuesResponse) => void,
+  ): ClientUnaryCall;
+  findNeededValues(
+    request: FindNeededValuesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindNeededValuesResponse) => void,
+  ): ClientUnaryCall;
+  findNeededValues(
+    request: FindNeededValuesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindNeededValuesResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells which values jobs named that are removed now, each until it is said to be gone. For temp storage. */
+  listDiscardedValues(
+    request: ListDiscardedValuesRequest,
+    callback: (error: ServiceError | null, response: ListDiscardedValuesResponse) => void,
+  ): ClientUnaryCall;
+  listDiscardedValues(
+    request: ListDiscardedValuesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListDiscardedValuesResponse) => void,
+  ): ClientUnaryCall;
+  listDiscardedValues(
+    request: ListDiscardedValuesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListDiscardedValuesResponse) => void,
   ): ClientUnaryCall;
 }
 

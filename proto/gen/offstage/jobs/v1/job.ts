@@ -398,10 +398,7 @@ export interface JobSpec {
   lane: Lane;
   /** Called with the same parameters when no attached executor knows `method` (row A4). */
   fallbackMethod: string;
-  /**
-   * The caller's scope in temp storage, as OpenScope named it: results too large to be inline live there, and the job may put
-   * values into it.
-   */
+  /** The caller's scope in temp storage, as OpenScope named it: the job may put values into it. */
   scope: string;
   /** A reserved address the result goes to, whatever its size (row L4), as temp storage gave it. */
   resultAddress: string;
@@ -446,8 +443,8 @@ export interface JobSpec {
   /** W3C trace state that goes with `traceparent`, at most 512 characters. */
   tracestate: string;
   /**
-   * The value at the address of `params` is the job's own: once an attempt has ended the job, whatever its end, the value is
-   * deleted. SDKs set it for what they moved to temp storage themselves. Default false; without effect on inline parameters.
+   * The value at the address of `params` is the job's own. SDKs set it for what they moved to temp storage themselves, by a put with
+   * `for_job`: such a value is deleted when the job is removed, whoever started it. Default false; without effect on inline parameters.
    */
   paramsOwned: boolean;
   /**

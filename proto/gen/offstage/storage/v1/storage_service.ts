@@ -43,7 +43,7 @@ export interface Value {
   createTime:
     | Date
     | undefined;
-  /** When it will be deleted; not set for a value whose scope decides. */
+  /** When it will be deleted; not set for a value whose scope decides, or the job it is the own of. */
   expireTime:
     | Date
     | undefined;
@@ -97,6 +97,11 @@ export interface PutValueHeader {
    * (REQUEST_ID_REUSED). Not for uploads, whose `upload_id` does the same.
    */
   requestId: string;
+  /**
+   * The value is to be the own of a job: it lives for a day, and as long as a job of the namespace names its address as its parameters or
+   * a result. For a new address, without `scope` and `time_to_live`. Default false.
+   */
+  forJob: boolean;
 }
 
 /** Closes a PutValue stream whose header promised it. */
@@ -560,6 +565,7 @@ function createBasePutValueHeader(): PutValueHeader {
     owner: "",
     trailer: false,
     requestId: "",
+    forJob: false,
   };
 }
 
@@ -606,6 +612,9 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
     }
     if (message.requestId !== "") {
       writer.uint32(98).string(message.requestId);
+    }
+    if (message.forJob !== false) {
+      writer.uint32(104).bool(message.forJob);
     }
     return writer;
   },
@@ -719,6 +728,14 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
             message.requestId = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.forJob = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -750,6 +767,7 @@ export const PutValueHeader: MessageFns<PutValueHeader> = {
     message.owner = object.owner ?? "";
     message.trailer = object.trailer ?? false;
     message.requestId = object.requestId ?? "";
+    message.forJob = object.forJob ?? false;
     return message;
   },
 };

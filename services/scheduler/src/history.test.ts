@@ -1,0 +1,257 @@
+/** The history is kept as long as it is set, and what is removed leaves nothing of itself behind (rows J12, S6). */
+import { randomUUID } from 'node:crypto'
+import { durationFrom } from '@offstage/proto/durations'
+import * as proto from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import type { AttemptKey } from './domain/held-job.ts'
+import { recordMessages, recordProgress } from './store/progress.ts'
+import { createRetentionStore } from './store/retention.ts'
+import { ask } from './testing/ask.ts'
+import { connectNamespaces } from './testing/namespaces.ts'
+import { start } from './testing/on-postgres.ts'
+import { type PastJobs, pastJobs, stillThere } from './testing/past-jobs.ts'
+import { attachExecutor } from './testing/scripted-executor.ts'
+import { type Bundle, setup } from './testing/setup.ts'
+import { updateNamespace } from './testing/update-namespace.ts'
+
+const job = { method: 'test.job' }
+const [PROGRAM, SYSTEM] = [1, 2]
+const [SUCCEEDED, FAILED] = [5, 6]
+const HOUR_MS = 3_600_000
+const SWEEPING = { config: { retentionSweepMs: 40 } }
+type It = Awaited<ReturnType<typeof start>>
+
+const call = (it: It, rpc: 'deleteJob' | 'pinJob' | 'unpinJob', jobId: string, user = 'dev') =>
+  ask(it.jobs.raw, it.jobs.raw[rpc], proto.DeleteJobRequest, { jobId }, user)
+
+const rowsOf = async ({ database }: Pick<Bundle, 'database'>, text: string) =>
+  (await database.query({ name: '', text })).rows
+
+const leftOf = (it: It) =>
+  rowsOf(
+    it,
+    `SELECT (SELECT count(*) FROM offstage.jobs) AS jobs, (SELECT count(*) FROM offstage.job_attempts) AS attempts,
+       (SELECT count(*) FROM offstage.job_messages) AS messages, (SELECT count(*) FROM offstage.job_progress) AS progress`,
+  )
+const GROUP = { namespace: 'default', kind: 1, state: 5 } as const
+const NOTHING = [{ jobs: 0, attempts: 0, messages: 0, progress: 0 }]
+
+test('a finished job is removed with its attempts, messages, progress, and its values are to be discarded', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  const [params, result] = [randomUUID(), randomUUID()].map((id) => `val_${id.replaceAll('-', '')}`)
+  const { jobId } = await it.as('ann').start({
+    ...job,
+    params: { source: { $case: 'address', value: params ?? '' } },
+    retryPolicy: { maxAttempts: 2, initialBackoff: durationFrom(1) },
+  })
+  await executor.assigned(1)
+  executor.say({
+    messages: [{ jobId, attempt: 1, number: 1, text: 'a' }],
+    progress: [{ jobId, attempt: 1, progress: { percent: 50 } }],
+  })
+  executor.say({
+    results: [
+      { jobId, attempt: 1, outcome: { $case: 'failed', value: { brief: 'a', retryable: true } } },
+    ],
+    credits: [{ lane: 1, slots: 1 }],
+  })
+  await executor.assigned(2)
+  await expect(call(it, 'deleteJob', jobId, 'ann')).rejects.toThrow('has not ended')
+  executor.say({
+    results: [
+      {
+        jobId,
+        attempt: 2,
+        outcome: {
+          $case: 'succeeded',
+          value: { source: { $case: 'address', value: result ?? '' } },
+        },
+      },
+    ],
+  })
+  await it.as('ann').wait([jobId])
+  await expect(call(it, 'deleteJob', jobId, 'bob')).rejects.toThrow('there is no job')
+  await call(it, 'deleteJob', jobId, 'ann')
+  expect(await leftOf(it)).toEqual(NOTHING)
+  const discarded = await rowsOf(it, 'SELECT owner, address FROM offstage.discarded_values')
+  expect(discarded).toEqual([params, result].map((address) => ({ owner: 'ann', address })))
+  await expect(it.as('ann').get(jobId)).rejects.toThrow('there is no job')
+  await expect(call(it, 'deleteJob', jobId, 'ann')).rejects.toThrow('there is no job')
+})
+
+test('an operator who removes or pins a job of somebody else is on record', async () => {
+  await using it = await start()
+  const [jobId = ''] = await pastJobs(it.database, {})
+  await call(it, 'pinJob', jobId, 'ann')
+  await call(it, 'pinJob', jobId, 'olga:operator')
+  await call(it, 'unpinJob', jobId, 'olga:operator')
+  await call(it, 'deleteJob', jobId, 'olga:operator')
+  const acts = await rowsOf(
+    it,
+    'SELECT actor, call, outcome, owners FROM offstage.acts ORDER BY id',
+  )
+  const by = { actor: 'olga', owners: ['ann'] }
+  expect(acts).toEqual([
+    { ...by, call: 'JobService.PinJob', outcome: 'UNCHANGED' },
+    { ...by, call: 'JobService.UnpinJob', outcome: 'OK' },
+    { ...by, call: 'JobService.DeleteJob', outcome: 'OK' },
+  ])
+  await expect(call(it, 'pinJob', jobId)).rejects.toThrow('there is no job')
+  await expect(call(it, 'pinJob', 'X')).rejects.toThrow('job_id')
+})
+
+test('each kind and end of each namespace is kept by its own count and age, and none pushes out another', async () => {
+  await using it = await start(SWEEPING)
+  const age = durationFrom(HOUR_MS)
+  const retention = [
+    { kind: PROGRAM, state: SUCCEEDED, maxCount: 3n },
+    { kind: PROGRAM, state: FAILED, maxAge: age },
+    { kind: SYSTEM, maxAge: age, maxCount: 2n },
+  ] as proto.Retention[]
+  await updateNamespace(it.address, { retention })
+  const kept: string[] = []
+  const gone: string[] = []
+  const past = async (staying: number, of: PastJobs) => {
+    const ids = await pastJobs(it.database, { count: 5, ...of })
+    kept.push(...ids.slice(0, staying))
+    gone.push(...ids.slice(staying))
+  }
+  await past(5, { namespace: 'other', endedMsAgo: HOUR_MS })
+  await past(5, { kind: 3, endedMsAgo: HOUR_MS })
+  await past(3, { endedMsAgo: HOUR_MS })
+  await past(5, { state: FAILED })
+  await past(0, { state: FAILED, endedMsAgo: HOUR_MS })
+  await past(2, { kind: SYSTEM })
+  await past(2, { kind: SYSTEM, state: FAILED, endedMsAgo: HOUR_MS - 2_000 })
+  await until(async () => (await stillThere(it.database, gone)).length === 0, { what: 'the sweep' })
+  expect(await stillThere(it.database, kept)).toEqual(kept)
+})
+
+test('a pinned job is kept whatever the retention and not counted, until it is unpinned', async () => {
+  await using it = await start(SWEEPING)
+  const [pinned = '', ...others] = await pastJobs(it.database, { count: 3 })
+  await call(it, 'pinJob', pinned, 'ann')
+  expect(await it.jobs.get(pinned)).toMatchObject({ pinned: true })
+  const retention = [{ kind: PROGRAM, maxAge: durationFrom(0) }] as proto.Retention[]
+  await updateNamespace(it.address, { retention })
+  await until(async () => (await stillThere(it.database, others)).length === 0)
+  const [later = ''] = await pastJobs(it.database, {})
+  await until(async () => (await stillThere(it.database, [later])).length === 0)
+  expect(await stillThere(it.database, [pinned])).toEqual([pinned])
+  await call(it, 'unpinJob', pinned, 'ann')
+  await until(async () => (await stillThere(it.database, [pinned])).length === 0)
+})
+
+test('children of a job that goes on are kept, since it may still ask for them', async () => {
+  await using it = await start(SWEEPING)
+  await using executor = await attachExecutor(it.address)
+  const parent = await it.as('ann').start(job)
+  await executor.assigned(1)
+  const [child = ''] = await pastJobs(it.database, { parentId: parent.jobId })
+  const [other = ''] = await pastJobs(it.database, { endedMsAgo: 1 })
+  const retention = [{ kind: PROGRAM, maxAge: durationFrom(0), maxCount: 1n }] as proto.Retention[]
+  await updateNamespace(it.address, { retention })
+  await until(async () => (await stillThere(it.database, [other])).length === 0)
+  expect(await stillThere(it.database, [child])).toEqual([child])
+  executor.succeed(...executor.assignments)
+  await until(async () => (await stillThere(it.database, [child, parent.jobId])).length === 0)
+})
+
+test('what a job of the product itself starts is kept as the product’s own', async () => {
+  await using it = await start()
+  const [parentJobId = ''] = await pastJobs(it.database, { kind: SYSTEM })
+  await using _executor = await attachExecutor(it.address, { slots: 0 })
+  const started = await it.as('ann').start({ ...job, parentJobId })
+  expect(await it.jobs.get(started.jobId)).toMatchObject({ kind: SYSTEM })
+  const below = await it.as('ann').start({ ...job, parentJobId: started.jobId })
+  expect(await it.jobs.get(below.jobId)).toMatchObject({ kind: SYSTEM })
+})
+
+test('a preview tells what the next sweep removes, by the rules in force and by others, and removes nothing', async () => {
+  await using it = await start()
+  using namespaces = connectNamespaces(it.address)
+  const preview = async (retention: readonly object[] = []) => {
+    const { raw } = namespaces
+    const type = proto.PreviewRetentionRequest
+    const draft = { retention } as never
+    const answer: proto.PreviewRetentionResponse = await ask(
+      raw,
+      raw.previewRetention,
+      type,
+      draft,
+      'olga:operator',
+    )
+    return answer.expired.map(({ kind, state, keptCount, expiredCount }) => [
+      kind,
+      state,
+      Number(keptCount),
+      Number(expiredCount),
+    ])
+  }
+  expect(await preview()).toEqual([])
+  const day = 24 * HOUR_MS
+  await pastJobs(it.database, { count: 5, endedMsAgo: 8 * day })
+  await pastJobs(it.database, { count: 4 })
+  await pastJobs(it.database, { count: 3, state: FAILED, endedMsAgo: 8 * day })
+  expect(await preview()).toEqual([
+    [PROGRAM, SUCCEEDED, 9, 5],
+    [PROGRAM, FAILED, 3, 0],
+  ])
+  expect(await preview([{ kind: PROGRAM, maxCount: 2n }])).toEqual([
+    [PROGRAM, SUCCEEDED, 9, 7],
+    [PROGRAM, FAILED, 3, 1],
+  ])
+  await expect(preview([{ kind: 9 }])).rejects.toThrow('retention[0].kind')
+  expect(await rowsOf(it, 'SELECT count(*) AS n FROM offstage.jobs')).toEqual([{ n: 12 }])
+  await using sweeping = await setup({ database: it.database, ...SWEEPING })
+  await until(async () => (await preview())[0]?.[2] === 4)
+  expect(sweeping.scheduler.unready).toBeUndefined()
+})
+
+test('several replicas remove all there is, around what somebody has locked', async () => {
+  await using it = await start(SWEEPING)
+  await using second = await setup({ database: it.database, ...SWEEPING })
+  const ids = await pastJobs(it.database, { count: 3_000, endedMsAgo: 8 * 24 * HOUR_MS })
+  const [locked = ''] = ids
+  const text = 'SELECT FROM offstage.jobs WHERE id = $1 FOR KEY SHARE'
+  await it.database.transaction(async (tx) => {
+    await tx.query({ name: '', text }, [locked])
+    await until(async () => (await stillThere(it.database, ids)).length === 1)
+  })
+  await until(async () => (await stillThere(it.database, ids)).length === 0)
+  expect(second.scheduler.unready).toBeUndefined()
+})
+
+test('nothing that is being recorded of a job stays behind when the job is removed meanwhile', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address)
+  await it.as('ann').startMany([job, job])
+  await executor.assigned(2)
+  const text = 'SELECT id AS "jobId", attachment_id AS "attachmentId", attempt FROM offstage.jobs'
+  const { rows } = await it.database.query<AttemptKey>({ name: '', text })
+  const [first, second] = rows.map(({ jobId }) => jobId)
+  const retention = createRetentionStore(it.database, it.database)
+  let deleted: Promise<unknown> | undefined
+  await it.database.transaction(async (tx) => {
+    const progress = { percent: 1, text: '', extra: undefined, revision: 0 }
+    await recordProgress(
+      tx,
+      rows.map((key) => ({ ...key, progress })),
+    )
+    const message = { number: 1, severity: 1, text: 'a', extra: undefined } as const
+    await recordMessages(
+      tx,
+      rows.map((key) => ({ ...key, ...message })),
+    )
+    executor.succeed(...executor.assignments)
+    await it.as('ann').wait([first ?? '', second ?? ''])
+    // A sweep goes around what is being recorded, a call waits for it.
+    expect(await retention.removeOldest(GROUP, 10)).toBe(0)
+    deleted = call(it, 'deleteJob', first ?? '')
+  })
+  await deleted
+  expect(await retention.removeOldest(GROUP, 10)).toBe(1)
+  expect(await leftOf(it)).toEqual(NOTHING)
+})
