@@ -1,5 +1,11 @@
 import { globSync, readFileSync } from 'node:fs'
-import { DOCS_URL, helpUrlOf, REASONS, type Reason } from '@offstage/proto/reasons'
+import {
+  DEADLINE_REASONS,
+  DOCS_URL,
+  helpUrlOf,
+  REASONS,
+  type Reason,
+} from '@offstage/proto/reasons'
 import { expect, test } from 'vitest'
 
 const text = readFileSync(new URL('errors.md', import.meta.url), 'utf8')
@@ -32,6 +38,10 @@ test.each(Object.entries(REASONS))(
     expect(section?.body?.trim().length).toBeGreaterThan(40)
   },
 )
+
+test('each deadline is told of by the reason it ends a job with', () => {
+  for (const reason of Object.values(DEADLINE_REASONS)) expect(text).toContain(`| \`${reason}\` |`)
+})
 
 test('a reason that is said not to be raised yet is raised by no service', () => {
   const root = new URL('..', import.meta.url)

@@ -62,6 +62,10 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'ListDiscardedValuesRequest.page_size': pages,
   'Deadlines.queue': [`t most ${years}`],
   'Deadlines.attempt': days(LIMITS.attemptDeadlineMsMax),
+  'Deadlines.total': [`t most ${years}`],
+  'Deadlines.heartbeat': [
+    `${LIMITS.heartbeatDeadlineMsMin / 1000} s to ${LIMITS.attemptDeadlineMsMax / 86_400_000} days`,
+  ],
   'ExplainJobResponse.holders': ['t most 10'],
   'AttemptResult.canceled': characters(LIMITS.briefCharactersMax),
   'JobError.brief': characters(LIMITS.briefCharactersMax),

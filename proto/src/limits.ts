@@ -40,6 +40,8 @@ export const LIMITS = {
   durationMsMax: 10 * 366 * DAY_MS,
   /** Timers of executors run no longer than 2^31 ms. */
   attemptDeadlineMsMax: 24 * DAY_MS,
+  /** Handlers are heard a few times a second. */
+  heartbeatDeadlineMsMin: SECOND_MS,
   inlineWaitMsMax: 60 * SECOND_MS,
   waitMsMax: 60 * SECOND_MS,
   graceMsMax: HOUR_MS,

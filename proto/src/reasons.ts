@@ -357,6 +357,14 @@ export const REASONS = {
   },
 } as const satisfies Record<string, ReasonSpec>
 
+/** Which deadline it was that ended an attempt or a job (row J17): the `reason` of its error, not that of a call. */
+export const DEADLINE_REASONS = {
+  queue: 'QUEUE_DEADLINE_EXCEEDED',
+  attempt: 'ATTEMPT_DEADLINE_EXCEEDED',
+  total: 'TOTAL_DEADLINE_EXCEEDED',
+  heartbeat: 'HEARTBEAT_DEADLINE_EXCEEDED',
+} as const
+
 /** A reason Offstage gives for refusing a call. */
 export type Reason = keyof typeof REASONS
 

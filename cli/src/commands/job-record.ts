@@ -32,6 +32,7 @@ export function recordFrom({ jobId, completion, ...job }: Job) {
     deadlines: job.deadlines && deadlinesFrom(job.deadlines),
     completion: completion && completionFrom(completion),
     params: valueFrom(job.params),
+    heartbeatData: valueFrom(job.heartbeatData),
     attempts: job.attempts.map(attemptFrom),
     /** What to look for in the tracing system; within `traceparent`. */
     traceId: job.traceparent.split('-')[1] ?? '',

@@ -10,6 +10,10 @@ interface Flags {
   readonly key?: string
   readonly name?: string
   readonly pool?: string
+  readonly queueDeadline?: number
+  readonly attemptDeadline?: number
+  readonly heartbeatDeadline?: number
+  readonly totalDeadline?: number
 }
 
 /** `offstage start`: starts a job and prints its id, or with --wait its result. */
@@ -24,12 +28,22 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
     .option('--name <name>', 'a name for people')
     .option('--pool <name>', 'run it only on executors that serve this pool')
+    .option('--queue-deadline <time>', 'longest wait for the first executor', parseMillis)
+    .option('--attempt-deadline <time>', 'longest run of one attempt', parseMillis)
+    .option('--heartbeat-deadline <time>', 'longest silence of the handler, from 1s', parseMillis)
+    .option('--total-deadline <time>', 'longest life over all attempts', parseMillis)
     .action(async (method: string, params: unknown, flags: Flags, command: Command) => {
       if (flags.timeout !== undefined && !flags.wait) {
         command.error("error: option '--timeout <time>' limits a --wait, and there is none")
       }
       await using offstage = await answered(connect(command))
-      const options = { key: flags.key, displayName: flags.name, pool: flags.pool }
+      const deadlines = {
+        queueMs: flags.queueDeadline,
+        attemptMs: flags.attemptDeadline,
+        heartbeatMs: flags.heartbeatDeadline,
+        totalMs: flags.totalDeadline,
+      }
+      const options = { key: flags.key, displayName: flags.name, pool: flags.pool, deadlines }
       const job = await answered(offstage.startJob(method, params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)

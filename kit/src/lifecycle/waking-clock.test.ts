@@ -7,11 +7,13 @@ function after(pauses: readonly (number | 'unheard')[]): number {
   vi.spyOn(performance, 'now').mockImplementation(() => now)
   try {
     const clock = new WakingClock(100)
+    let looked = 0
     for (const pause of pauses) {
       now += pause === 'unheard' ? 100 : pause
-      clock.look(pause !== 'unheard')
+      looked = clock.look(pause !== 'unheard')
     }
-    return clock.nowMs
+    expect(clock.nextMs).toBe(looked + 100)
+    return looked
   } finally {
     vi.restoreAllMocks()
   }

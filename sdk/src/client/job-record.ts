@@ -25,6 +25,8 @@ export interface JobAttempt {
   readonly outcome: JobStateName
   /** Why it failed, or how it stopped for a cancel; empty otherwise. */
   readonly errorBrief: string
+  /** The reason of the error it failed with, such as `HEARTBEAT_DEADLINE_EXCEEDED`; empty for none. */
+  readonly errorReason: string
 }
 
 /** All that is known of a job: what listings tell, its parameters and its attempts. */
@@ -33,6 +35,8 @@ export interface JobRecord extends JobInfo {
   readonly params: unknown
   /** Where the parameters lie in temp storage, where they were too large to go along. */
   readonly paramsAddress?: string
+  /** What its attempts gave `job.heartbeat` last; undefined for none, or where it is hidden from the caller. */
+  readonly heartbeatData: unknown
   /** Oldest first, at most the newest 100. */
   readonly attempts: readonly JobAttempt[]
 }
@@ -42,6 +46,7 @@ export function jobRecordFrom(job: Job): JobRecord {
     ...jobInfoFrom(job),
     params: job.payloadHidden ? undefined : paramsValue(job.params),
     paramsAddress: addressOf(job.params),
+    heartbeatData: job.heartbeatData && inlineValueOf(job.heartbeatData),
     attempts: job.attempts.map(attemptFrom),
   }
 }
@@ -49,10 +54,14 @@ export function jobRecordFrom(job: Job): JobRecord {
 function paramsValue(params: Payload | undefined): unknown {
   if (params?.source?.$case === 'address') return undefined
   // Nothing at all stands for the default.
-  if (params?.source === undefined) return {}
-  const bytes = params.source.value
+  return params?.source === undefined ? {} : inlineValueOf(params)
+}
+
+function inlineValueOf({ source, contentType }: Payload): unknown {
+  if (source?.$case !== 'inline') return undefined
+  const bytes = source.value
   try {
-    return decodeValue(bytes, params.contentType)
+    return decodeValue(bytes, contentType)
   } catch (error) {
     if (error instanceof SyntaxError) return bytes
     throw error
@@ -60,7 +69,7 @@ function paramsValue(params: Payload | undefined): unknown {
 }
 
 function attemptFrom(attempt: WireAttempt): JobAttempt {
-  const { executorName, executorSessionId, startTime, finishTime, errorBrief } = attempt
+  const { executorName, executorSessionId, startTime, finishTime } = attempt
   return {
     attempt: attempt.attempt,
     executorName,
@@ -69,6 +78,7 @@ function attemptFrom(attempt: WireAttempt): JobAttempt {
     startTime,
     finishTime,
     outcome: namesOf(attempt.outcome).state,
-    errorBrief,
+    errorBrief: attempt.errorBrief,
+    errorReason: attempt.errorReason,
   }
 }

@@ -89,9 +89,12 @@ export function checkRetry(retry: RetryOptions | undefined, refuse: Refuse): voi
 /** Refuses durations that are not above 0 (row J17); shared by definitions and starts. */
 export function checkDeadlines(deadlines: DeadlineOptions | undefined, refuse: Refuse): void {
   for (const [name, value] of fieldsOf('deadlines', deadlines, DEADLINES, refuse)) {
-    const msMax = name === 'attemptMs' ? LIMITS.attemptDeadlineMsMax : DURATION_MS_MAX
-    if (!(typeof value === 'number' && value > 0 && value <= msMax)) {
-      const want = `must be above 0 and at most ${msMax} ms`
+    const isLong = name === 'queueMs' || name === 'totalMs'
+    const msMax = isLong ? DURATION_MS_MAX : LIMITS.attemptDeadlineMsMax
+    const msMin = name === 'heartbeatMs' ? LIMITS.heartbeatDeadlineMsMin : Number.MIN_VALUE
+    if (!(typeof value === 'number' && value >= msMin && value <= msMax)) {
+      const least = name === 'heartbeatMs' ? `at least ${msMin}` : 'above 0'
+      const want = `must be ${least} and at most ${msMax} ms`
       refuse(`deadlines.${name}`, `${want}, not ${shown(value)}`)
     }
   }

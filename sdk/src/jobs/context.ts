@@ -28,7 +28,10 @@ export interface JobContext extends JobCalls {
   readonly scope: string
   /** W3C trace id of the attempt's span, 32 hex digits; empty where nothing is traced. */
   readonly traceId: string
-  /** Aborted by a cancel, a deadline or a draining executor; the reason is an Error that says who and why. */
+  /**
+   * Aborted by a cancel, a deadline or a draining executor; the reason is an Error that says who and why. Of a deadline it is a
+   * TimeoutError whose `code` says which, such as `HEARTBEAT_DEADLINE_EXCEEDED`.
+   */
   readonly signal: AbortSignal
   /**
    * Reports how far the job has come (row J15): 0 to 100, what is being done (at most 1,000 characters),
@@ -48,8 +51,16 @@ export interface JobContext extends JobCalls {
     text: string,
     options?: { readonly severity?: MessageSeverity; readonly extra?: Record<string, unknown> },
   ): void
-  /** Says the handler lives, where the job has a heartbeat deadline (row J17). Progress and messages do too. */
-  heartbeat(): void
+  /**
+   * Says the handler lives, where the job has a heartbeat deadline (row J17); progress and messages do too. `data` is kept with the
+   * job, the last one stands, and should this attempt end without a result the next one has it as {@link lastHeartbeat}: how far
+   * it has come, say. Any JSON value of at most 64 KiB. Cheap enough for inner loops.
+   *
+   * @throws TypeError that names `data`, when it is over the limit, or JSON cannot hold it or would lose some of it
+   */
+  heartbeat(data?: unknown): void
+  /** What an earlier attempt gave {@link heartbeat} last; undefined for none. */
+  readonly lastHeartbeat: unknown
   /** Gives the additional result (row L5). The last one stands; dropped where the caller did not ask for one. */
   setAdditionalResult(value: unknown): void
   /** The client behind the calls of this context. */

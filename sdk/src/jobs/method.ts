@@ -18,15 +18,18 @@ export interface RetryOptions {
   readonly jitter?: number
 }
 
-/** Time limits in milliseconds, each above 0; one that is not set does not limit (row J17). */
+/** Time limits in milliseconds, each above 0; one that is not set does not limit (row J17). The error's reason says which was passed. */
 export interface DeadlineOptions {
   /** Longest stay in the queue; past it the job fails without having run. */
   readonly queueMs?: number
   /** Longest run of one attempt; past it the attempt is stopped, fails and may be retried. */
   readonly attemptMs?: number
-  /** Longest life over all attempts; past it the job fails and is not retried. Refused so far, NOT_IMPLEMENTED. */
+  /** Longest life over all attempts, waits in between included; past it the job fails and is not retried. */
   readonly totalMs?: number
-  /** Longest silence (no progress, message or heartbeat); past it the attempt fails. Refused so far, NOT_IMPLEMENTED. */
+  /**
+   * Longest silence (no progress, message or heartbeat), but for waits for children; past it the attempt is stopped, fails and may
+   * be retried. 1,000 at least.
+   */
   readonly heartbeatMs?: number
 }
 

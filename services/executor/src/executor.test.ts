@@ -257,7 +257,7 @@ describe('ends by order', () => {
     await using it = await setup()
     it.attachment.assign('a', 'test.obedient', undefined, { attemptDeadline: durationFrom(20) })
     const fault = await it.attachment.fault('a')
-    expect(fault).toMatchObject({ reason: 'DEADLINE_EXCEEDED', retryable: true })
+    expect(fault).toMatchObject({ reason: 'ATTEMPT_DEADLINE_EXCEEDED', retryable: true })
   })
 
   test('a fenced attempt is stopped and nothing more is said of it', async () => {

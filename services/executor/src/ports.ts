@@ -15,8 +15,10 @@ export interface AttemptReports {
   handedBack(attempt: KeyedAttempt): void
   /** Nobody is to hear of the attempt any more. */
   forgotten(attempt: KeyedAttempt): void
-  /** Only the newest of an attempt matters. Absent: the attempt is alive and nothing else. */
-  progressed(attempt: KeyedAttempt, note: ProgressNote | undefined): void
+  /** Only the newest of an attempt matters. */
+  progressed(attempt: KeyedAttempt, note: ProgressNote): void
+  /** The handler lives. With what the next attempt is to be given, as JSON text; the newest stands. */
+  lived(attempt: KeyedAttempt, data: string | undefined): void
   messaged(attempt: KeyedAttempt, note: MessageNote): void
   /** The attempt began or ended to wait for children. */
   waited(attempt: KeyedAttempt, waiting: boolean): void

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { Client, credentials, Metadata } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
-import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { complete, millis } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
@@ -63,6 +62,13 @@ test('a start that PostgreSQL could not hold is refused, naming the field', asyn
     [{ delay: ages }, /delay must be within 0 and 10 years/],
     [{ deadlines: { queue: ages } }, /deadlines\.queue must be within 0 and 10 years/],
     [{ deadlines: { attempt: ages } }, /deadlines\.attempt must be positive and at most 24 days/],
+    [{ deadlines: { total: ages } }, /deadlines\.total must be within 0 and 10 years/],
+    [{ deadlines: { total: millis(0) } }, /deadlines\.total must be positive/],
+    [
+      { deadlines: { heartbeat: millis(999) } },
+      /deadlines\.heartbeat must be within 1 s and 24 days/,
+    ],
+    [{ deadlines: { heartbeat: ages } }, /deadlines\.heartbeat must be within 1 s and 24 days/],
     [
       { retryPolicy: { maxAttempts: 2, initialBackoff: ages, maxBackoff: ages } },
       /retry_policy\.initial_backoff must be within 0 and 10 years/,
@@ -133,12 +139,10 @@ test('what says something of parameters that are not there is refused', async ()
 
 test('what this scheduler cannot do yet is refused, naming the field', async () => {
   await using it = await start()
-  await using executor = await attachExecutor(it.address)
-  const { jobId } = await it.jobs.start(job)
-  await executor.assigned(1)
-  executor.say({ progress: [{ jobId, attempt: 1, heartbeatData: {} }] })
-  await until(() => executor.ended)
-  expect(executor.error?.message).toContain('progress[0].heartbeat_data is not implemented')
+  await using _executor = await attachExecutor(it.address)
+  await expect(it.jobs.start({ ...job, executorSessionId: 'x' })).rejects.toThrow(
+    /executor_session_id is not implemented/,
+  )
 })
 
 test('a watch that names another namespace than it began with is refused', async () => {

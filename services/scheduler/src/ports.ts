@@ -38,7 +38,7 @@ import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
 import type { Load } from './domain/load.ts'
 import type { MethodDefinition } from './domain/method-definition.ts'
 import type { Retention } from './domain/retention.ts'
-import type { StartCommand } from './domain/start-command.ts'
+import type { Payload, StartCommand } from './domain/start-command.ts'
 
 /**
  * The truth about jobs. Every write is one statement for many jobs, conditional on the state it
@@ -98,6 +98,8 @@ export interface JobStore {
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>
   readProgress(ids: readonly string[]): Promise<Map<string, Progress>>
+  /** What the attempts of each job said last for the next one; of those that said something. */
+  readHeartbeats(ids: readonly string[]): Promise<Map<string, Payload>>
   /** The highest message sequence of each job that has messages. */
   readMessageHeads(ids: readonly string[]): Promise<Map<string, number>>
   readMessages(id: JobId, afterSequence: number, limit: number): Promise<JobMessage[]>
@@ -108,6 +110,8 @@ export interface SweepStore {
   promoteDue(limit: number): Promise<ChangedJob[]>
   promoteBehindKey(limit: number): Promise<ChangedJob[]>
   expireQueued(limit: number): Promise<ChangedJob[]>
+  /** Ends what nobody runs and is past its total deadline. */
+  expireTotal(limit: number): Promise<ChangedJob[]>
   /** Ends canceled jobs whose executor has not ended them in time. */
   forceCanceled(limit: number): Promise<ChangedJob[]>
   /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */

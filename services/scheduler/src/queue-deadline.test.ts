@@ -12,7 +12,7 @@ test('a job that is not assigned within its queue deadline fails, and never runs
   await using executor = await attachExecutor(it.address, { slots: 0 })
   const { jobId } = await it.jobs.start(job)
   const { statuses } = await it.jobs.wait([jobId])
-  expect(statuses[0]?.completion?.error?.reason).toBe('DEADLINE_EXCEEDED')
+  expect(statuses[0]?.completion?.error?.reason).toBe('QUEUE_DEADLINE_EXCEEDED')
   expect(executor.assignments).toHaveLength(0)
 })
 

@@ -111,12 +111,32 @@ test('the newest thousand messages of an attempt are kept for a new stream', () 
   expect([again.length, again[0], again.at(-1)]).toEqual([1_000, 201, 1_200])
 })
 
+test('the newest data of heartbeats goes out once, and again on a new stream; a bare one does not hide it', () => {
+  const { outbox, take } = create()
+  outbox.lived(ref, '1')
+  outbox.lived(ref, '2')
+  outbox.lived(ref, undefined)
+  outbox.progressed(ref, { percent: 10, text: '', revision: 1 })
+  const said = () =>
+    take()?.progress.map(
+      (each) => each.heartbeatData?.source?.value.toString() ?? each.progress?.percent,
+    )
+  expect(said()).toEqual([10, '2'])
+  outbox.lived(ref, undefined)
+  outbox.pause()
+  outbox.rewind()
+  expect(said()).toEqual([10, '2'])
+  outbox.forgotten(ref)
+  outbox.rewind()
+  expect(said()).toBeUndefined()
+})
+
 test('a sign of life does not hide a progress on its way', () => {
   const { outbox, take } = create()
   outbox.progressed(ref, { percent: 10, text: '', revision: 1 })
-  outbox.progressed(ref, undefined)
+  outbox.lived(ref, undefined)
   expect(take()?.progress).toMatchObject([{ progress: { percent: 10 } }])
-  outbox.progressed(ref, undefined)
+  outbox.lived(ref, undefined)
   expect(take()?.progress).toEqual([{ jobId: 'a', attempt: 1, progress: undefined }])
 })
 

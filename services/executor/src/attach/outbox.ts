@@ -28,7 +28,13 @@ import {
   type MessageNote,
   type ProgressNote,
 } from '../domain/attempt.ts'
-import { attemptRefMessage, attemptResult, messageReport, progressReport } from '../grpc/mapping.ts'
+import {
+  attemptRefMessage,
+  attemptResult,
+  heartbeatReport,
+  messageReport,
+  progressReport,
+} from '../grpc/mapping.ts'
 import type { AttemptReports } from '../ports.ts'
 
 const MESSAGES_KEPT_MAX = 1_000
@@ -49,6 +55,8 @@ interface Kept {
   readonly ref: KeyedAttempt
   result: AttemptResult | undefined
   progress: Sized<ProgressReport> | undefined
+  /** The newest with data. */
+  heartbeat: Sized<ProgressReport> | undefined
   messages: Sized<MessageReport>[]
   /** Undefined until it waits for the first time. */
   waiting: boolean | undefined
@@ -64,6 +72,7 @@ export class Outbox implements AttemptReports {
   #results: AttemptResult[] = []
   #messages: Sized<MessageReport>[] = []
   #progress = new Map<AttemptKey, Sized<ProgressReport>>()
+  #heartbeats = new Map<AttemptKey, Sized<ProgressReport>>()
   #waiting = new Map<AttemptKey, { readonly ref: KeyedAttempt; readonly waiting: boolean }>()
   #handedBack: AttemptRef[] = []
   #live = false
@@ -107,15 +116,22 @@ export class Outbox implements AttemptReports {
     this.#wake()
   }
 
-  progressed(ref: KeyedAttempt, note: ProgressNote | undefined): void {
-    const { key } = ref
+  progressed(ref: KeyedAttempt, note: ProgressNote): void {
     const report = this.#sized(ref, ProgressReport, () => progressReport(ref, note))
     if (report === undefined) return
-    if (note !== undefined) this.#keep(ref).progress = report
-    // A sign of life must not hide a progress that was not sent yet.
-    if (this.#live && (note !== undefined || !this.#progress.has(key))) {
-      this.#progress.set(key, report)
-    }
+    this.#keep(ref).progress = report
+    if (this.#live) this.#progress.set(ref.key, report)
+    this.#wake()
+  }
+
+  lived(ref: KeyedAttempt, data: string | undefined): void {
+    const { key } = ref
+    const report = this.#sized(ref, ProgressReport, () => heartbeatReport(ref, data))
+    if (report === undefined) return
+    if (data !== undefined) this.#keep(ref).heartbeat = report
+    // What was not sent yet is a sign of life as well.
+    const isSaid = this.#heartbeats.has(key) || this.#progress.has(key)
+    if (this.#live && (data !== undefined || !isSaid)) this.#heartbeats.set(key, report)
     this.#wake()
   }
 
@@ -147,6 +163,7 @@ export class Outbox implements AttemptReports {
     if (kept === undefined) return
     this.#kept.delete(key)
     if (this.#progress.size > 0) this.#progress.delete(key)
+    if (this.#heartbeats.size > 0) this.#heartbeats.delete(key)
     if (this.#waiting.size > 0) this.#waiting.delete(key)
     if (this.#settled !== undefined && !this.#hasResults()) this.#settled.resolve()
   }
@@ -164,6 +181,7 @@ export class Outbox implements AttemptReports {
     this.#messages = []
     this.#handedBack = []
     this.#progress.clear()
+    this.#heartbeats.clear()
     this.#waiting.clear()
   }
 
@@ -173,9 +191,10 @@ export class Outbox implements AttemptReports {
     const kept = [...this.#kept.values()]
     this.#results = kept.flatMap(({ result }) => result ?? [])
     this.#messages = kept.flatMap(({ messages }) => messages)
-    this.#progress = new Map(
-      kept.flatMap(({ ref, progress }) => (progress ? [[ref.key, progress] as const] : [])),
-    )
+    const newest = (what: 'progress' | 'heartbeat') =>
+      new Map(kept.flatMap(({ ref, [what]: report }) => (report ? [[ref.key, report]] : [])))
+    this.#progress = newest('progress')
+    this.#heartbeats = newest('heartbeat')
     this.#waiting = new Map(
       kept.flatMap(({ ref, waiting }) =>
         waiting === undefined ? [] : [[ref.key, { ref, waiting }] as const],
@@ -201,11 +220,13 @@ export class Outbox implements AttemptReports {
   /** Invariant 2: messages wait until all progress is in, results until that and all messages of their attempt are. */
   #fillReports(frame: AttachRequest): boolean {
     let room = FRAME_BYTES_MAX
-    for (const [key, { report, bytes }] of this.#progress) {
-      if (frame.progress.length > 0 && bytes > room) return true
-      frame.progress.push(report)
-      this.#progress.delete(key)
-      room -= bytes
+    for (const reports of [this.#progress, this.#heartbeats]) {
+      for (const [key, { report, bytes }] of reports) {
+        if (frame.progress.length > 0 && bytes > room) return true
+        frame.progress.push(report)
+        reports.delete(key)
+        room -= bytes
+      }
     }
     const roomForMessages = this.#results.length > 0 ? room / 2 : room
     const messages = takeWithin(this.#messages, roomForMessages, ({ bytes }) => bytes)
@@ -249,6 +270,7 @@ export class Outbox implements AttemptReports {
         ref: { key, jobId, attempt },
         result: undefined,
         progress: undefined,
+        heartbeat: undefined,
         messages: [],
         waiting: undefined,
       }

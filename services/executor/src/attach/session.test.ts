@@ -66,7 +66,7 @@ test('what ends while there is no stream is told on the next one', async () => {
   await until(() => it.executor.lanes[0].slots.active === 0, { what: 'the attempt has ended' })
   it.scheduler.refusal = undefined
   const second = await it.scheduler.attachment(2)
-  expect(await second.fault('a')).toMatchObject({ reason: 'DEADLINE_EXCEEDED' })
+  expect(await second.fault('a')).toMatchObject({ reason: 'ATTEMPT_DEADLINE_EXCEEDED' })
   expect(second.frames[0]?.results).toHaveLength(1)
 })
 

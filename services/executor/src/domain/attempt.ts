@@ -45,6 +45,12 @@ export interface AttemptOrder extends KeyedAttempt {
   readonly additionalResultAddress?: string
   /** Time left for this attempt. */
   readonly deadlineMs?: number
+  /** Time left of the total deadline of the job. */
+  readonly totalMs?: number
+  /** Longest silence of the handler. */
+  readonly heartbeatMs?: number
+  /** What an earlier attempt said last for this one: JSON text or raw bytes. */
+  readonly lastHeartbeat?: string | Uint8Array
 }
 
 /** What a handler's client acts by, or why there is nothing. */

@@ -14,7 +14,7 @@ const ENDS: Record<string, HandlerEnd> = {
 const CAUSES: Record<string, StopCause | undefined> = {
   none: undefined,
   canceled: { kind: 'canceled', reason: 'enough' },
-  overdue: { kind: 'overdue', deadlineMs: 50 },
+  overdue: { kind: 'overdue', deadline: 'attempt', ms: 50 },
   draining: { kind: 'draining' },
   fenced: { kind: 'fenced' },
 }
@@ -32,21 +32,21 @@ test.each([
   ['failed', 'draining', 'R'],
   ['failed', 'fenced', 'forget'],
   ['stopped', 'canceled', 'canceled'],
-  ['stopped', 'overdue', 'DEADLINE_EXCEEDED'],
+  ['stopped', 'overdue', 'ATTEMPT_DEADLINE_EXCEEDED'],
   ['stopped', 'draining', 'hand-back'],
   ['stopped', 'fenced', 'forget'],
   ['withdrawn', 'canceled', 'never started'],
-  ['withdrawn', 'overdue', 'DEADLINE_EXCEEDED'],
+  ['withdrawn', 'overdue', 'ATTEMPT_DEADLINE_EXCEEDED'],
   ['withdrawn', 'draining', 'hand-back'],
   ['withdrawn', 'fenced', 'forget'],
   ['lost', 'none', 'EXECUTOR_THREAD_LOST'],
   ['lost', 'canceled', 'canceled'],
-  ['lost', 'overdue', 'DEADLINE_EXCEEDED'],
+  ['lost', 'overdue', 'ATTEMPT_DEADLINE_EXCEEDED'],
   ['lost', 'draining', 'hand-back'],
   ['lost', 'fenced', 'forget'],
   ['terminated', 'none', 'hand-back'],
   ['terminated', 'canceled', 'canceled'],
-  ['terminated', 'overdue', 'DEADLINE_EXCEEDED'],
+  ['terminated', 'overdue', 'ATTEMPT_DEADLINE_EXCEEDED'],
   ['terminated', 'draining', 'hand-back'],
   ['terminated', 'fenced', 'forget'],
 ])('an attempt that %s, told to stop for %s: %s', (end, cause, heard) => {
@@ -64,3 +64,15 @@ test('a handler that stops without having been told to is a broken invariant', (
   expect(() => verdictOf({ kind: 'stopped' }, undefined)).toThrow('only when told to')
   expect(() => verdictOf({ kind: 'withdrawn' }, undefined)).toThrow('told to stop')
 })
+
+test.each([
+  ['attempt', 'ATTEMPT_DEADLINE_EXCEEDED', true],
+  ['heartbeat', 'HEARTBEAT_DEADLINE_EXCEEDED', true],
+  ['total', 'TOTAL_DEADLINE_EXCEEDED', false],
+] as const)(
+  'the %s deadline says which it was: %s, to be retried: %s',
+  (deadline, reason, retryable) => {
+    const verdict = verdictOf({ kind: 'stopped' }, { kind: 'overdue', deadline, ms: 50 })
+    expect(verdict).toMatchObject({ outcome: { fault: { reason, retryable } } })
+  },
+)

@@ -5,13 +5,14 @@
 
 import assert from 'node:assert/strict'
 import type { AttemptOutcome, Fault, HandlerEnd } from './attempt.ts'
+import { type PassedDeadline, reasonOfDeadline, textOfDeadline } from './deadline.ts'
 
 /** Why an attempt was told to stop. */
 export type StopCause =
   /** By order of the scheduler (row J10). */
   | { readonly kind: 'canceled'; readonly reason: string }
-  /** Its attempt deadline ran out (row J17). */
-  | { readonly kind: 'overdue'; readonly deadlineMs: number }
+  /** It is past a deadline (row J17). */
+  | ({ readonly kind: 'overdue' } & PassedDeadline)
   /** The executor is stopping and its grace has run out. */
   | { readonly kind: 'draining' }
   /** It is no longer this session's; nobody wants its result. */
@@ -51,7 +52,7 @@ function verdictOfWithdrawn(cause: StopCause): Verdict {
       return { kind: 'report', outcome: { kind: 'canceled', text, neverStarted: true } }
     }
     case 'overdue':
-      return reportFault(overdue(cause.deadlineMs, 'The handler was not called in that time.'))
+      return reportFault(overdue(cause, 'The handler was not called in that time.'))
     case 'draining':
       return { kind: 'hand-back' }
     case 'fenced':
@@ -64,7 +65,7 @@ function verdictOfStopped(cause: StopCause, how: string): Verdict {
     case 'canceled':
       return { kind: 'report', outcome: { kind: 'canceled', text: how } }
     case 'overdue':
-      return reportFault(overdue(cause.deadlineMs, `The handler was told to stop and ${how}.`))
+      return reportFault(overdue(cause, `The handler was told to stop and ${how}.`))
     case 'draining':
       return { kind: 'hand-back' }
     case 'fenced':
@@ -85,11 +86,12 @@ function threadLost(detail: string): Fault {
   }
 }
 
-function overdue(deadlineMs: number, detail: string): Fault {
+/** Past the total one there is no time for another attempt. */
+function overdue(passed: PassedDeadline, detail: string): Fault {
   return {
-    brief: `The attempt took longer than its deadline of ${deadlineMs} ms.`,
+    brief: textOfDeadline(passed),
     detail,
-    reason: 'DEADLINE_EXCEEDED',
-    retryable: true,
+    reason: reasonOfDeadline(passed),
+    retryable: passed.deadline !== 'total',
   }
 }

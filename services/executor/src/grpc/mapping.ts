@@ -11,6 +11,7 @@ import type {
 } from '@offstage/proto/executor'
 import { type JobError, MessageSeverity, type Payload } from '@offstage/proto/jobs'
 import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
+import type { Duration } from '@offstage/proto/rpc'
 import {
   deadlinesFrom,
   isTextType,
@@ -35,7 +36,8 @@ import type { MethodAnnouncement } from '../domain/method.ts'
 export function orderFromAssignment(
   assignment: Assignment,
 ): AttemptOrder & Record<keyof AttemptOrder, unknown> {
-  const { jobId, attempt, method, namespace, attemptDeadline } = assignment
+  const { jobId, attempt, method, namespace } = assignment
+  const { attemptDeadline, totalDeadline, heartbeatDeadline } = assignment
   return {
     key: attemptKey(assignment),
     jobId,
@@ -54,8 +56,15 @@ export function orderFromAssignment(
     resultAddress: assignment.resultAddress || undefined,
     wantAdditionalResult: assignment.wantAdditionalResult || undefined,
     additionalResultAddress: assignment.additionalResultAddress || undefined,
-    deadlineMs: attemptDeadline && Math.round(msFrom(attemptDeadline)),
+    deadlineMs: wholeMsFrom(attemptDeadline),
+    totalMs: wholeMsFrom(totalDeadline),
+    heartbeatMs: wholeMsFrom(heartbeatDeadline),
+    lastHeartbeat: inlineFromPayload(assignment.heartbeatData),
   }
+}
+
+function wholeMsFrom(duration: Duration | undefined): number | undefined {
+  return duration && Math.round(msFrom(duration))
 }
 
 function hasEntries(labels: Record<string, string>): boolean {
@@ -67,6 +76,12 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
   const source = payload?.source
   if (payload === undefined || source === undefined) return undefined
   if (source.$case === 'address') return { address: source.value, contentType: payload.contentType }
+  return inlineFromPayload(payload)
+}
+
+function inlineFromPayload(payload: Payload | undefined): string | Uint8Array | undefined {
+  const source = payload?.source
+  if (payload === undefined || source?.$case !== 'inline') return undefined
   if (isJson(payload.contentType)) return source.value.toString('utf8')
   // To a thread all texts are JSON.
   if (isTextType(payload.contentType)) return JSON.stringify(source.value.toString('utf8'))
@@ -130,10 +145,15 @@ export function attemptRefMessage({ jobId, attempt }: AttemptRef): AttemptRefMes
   return { jobId, attempt }
 }
 
-/** A report without progress is a bare sign of life (row J17). */
-export function progressReport(ref: AttemptRef, note: ProgressNote | undefined): ProgressReport {
+/** Without data a bare sign of life (row J17). */
+export function heartbeatReport(ref: AttemptRef, data: string | undefined): ProgressReport {
   const { jobId, attempt } = ref
-  if (note === undefined) return { jobId, attempt, progress: undefined, heartbeatData: undefined }
+  const heartbeatData = data === undefined ? undefined : payloadFromValue(data)
+  return { jobId, attempt, progress: undefined, heartbeatData }
+}
+
+export function progressReport(ref: AttemptRef, note: ProgressNote): ProgressReport {
+  const { jobId, attempt } = ref
   const { percent, text, revision } = note
   const extra = note.extra === undefined ? undefined : { ...note.extra }
   return { jobId, attempt, progress: { percent, text, extra, revision }, heartbeatData: undefined }

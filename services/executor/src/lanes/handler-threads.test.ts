@@ -49,7 +49,7 @@ test('a deadline that runs out before the handler began fails the attempt, and h
   await attachment.running('busy')
   attachment.assign('late', 'test.echo', 1, { attemptDeadline: durationFrom(50) })
   const fault = await attachment.fault('late')
-  expect(fault).toMatchObject({ reason: 'DEADLINE_EXCEEDED' })
+  expect(fault).toMatchObject({ reason: 'ATTEMPT_DEADLINE_EXCEEDED' })
   expect(fault.detail).toContain('was not called')
   await attachment.value('busy')
 })

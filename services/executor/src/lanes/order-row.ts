@@ -22,6 +22,9 @@ export type OrderRow = readonly [
   wantAdditionalResult: AttemptOrder['wantAdditionalResult'],
   additionalResultAddress: AttemptOrder['additionalResultAddress'],
   deadlineMs: AttemptOrder['deadlineMs'],
+  totalMs: AttemptOrder['totalMs'],
+  heartbeatMs: AttemptOrder['heartbeatMs'],
+  lastHeartbeat: AttemptOrder['lastHeartbeat'],
 ]
 
 export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
@@ -45,6 +48,9 @@ export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
     order.wantAdditionalResult,
     order.additionalResultAddress,
     order.deadlineMs,
+    order.totalMs,
+    order.heartbeatMs,
+    order.lastHeartbeat,
   ]
 }
 
@@ -69,5 +75,8 @@ export function orderFromRow(row: OrderRow): Record<keyof AttemptOrder, unknown>
     wantAdditionalResult: row[16],
     additionalResultAddress: row[17],
     deadlineMs: row[18],
+    totalMs: row[19],
+    heartbeatMs: row[20],
+    lastHeartbeat: row[21],
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { LANE_NAMES } from '@offstage/proto/lanes'
+import { LIMITS } from '@offstage/proto/limits'
 import type {
   Fault,
   HandlerEnd,
@@ -98,7 +99,7 @@ const READERS: Readonly<Record<EntryList, Read>> = {
   progress: (entry) => (isProgress(entry.note) ? entry : undefined),
   messages: (entry) => (isMessage(entry.note) ? entry : undefined),
   waiting: (entry) => (typeof entry.waiting === 'boolean' ? entry : undefined),
-  heartbeats: (entry) => entry,
+  heartbeats: (entry) => (isOptional(entry.data, isHeartbeat) ? entry : { key: entry.key }),
   tokens: (entry) => (typeof entry.privileged === 'boolean' ? entry : undefined),
   // An attempt whose end cannot be read has ended all the same.
   ends: (entry) =>
@@ -151,6 +152,10 @@ function isMessage(note: unknown): note is MessageNote {
   return (
     isCount(number) && SEVERITIES.includes(severity) && isText(text) && isOptional(extra, isObject)
   )
+}
+
+function isHeartbeat(data: unknown): data is string {
+  return isText(data) && Buffer.byteLength(data) <= LIMITS.inlineBytesMax
 }
 
 function isAnnouncement(method: unknown): method is MethodAnnouncement {

@@ -14,7 +14,6 @@ export interface RunningAttempt extends KeyedAttempt {
   moves: number
   parked: boolean
   stop: { cause: StopCause; readonly timer: NodeJS.Timeout } | undefined
-  deadline: NodeJS.Timeout | undefined
 }
 
 /** A handler stops only when it was told to; whatever says otherwise is not our runner. */

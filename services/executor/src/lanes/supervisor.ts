@@ -17,9 +17,11 @@
 import assert from 'node:assert/strict'
 import type { LaneName } from '@offstage/proto/lanes'
 import type { AttemptKey, AttemptOrder, AttemptRef, HandlerEnd } from '../domain/attempt.ts'
+import type { PassedDeadline } from '../domain/deadline.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
 import type { AttemptReports, IssueToken } from '../ports.ts'
+import { AttemptDeadlines } from './attempt-deadlines.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 import { startTimer } from './long-timer.ts'
@@ -45,6 +47,7 @@ export class Supervisor implements ThreadListener {
   readonly #reports: AttemptReports
   readonly #issueToken: IssueToken
   readonly #journal: ThreadJournal
+  readonly #deadlines = new AttemptDeadlines((key, passed) => this.#overdue(key, passed))
   #look: NodeJS.Timeout | undefined
   #idle: PromiseWithResolvers<void> | undefined
   #finished = 0
@@ -84,14 +87,8 @@ export class Supervisor implements ThreadListener {
     assert(!this.#attempts.has(order.key), 'an attempt is started once')
     const lane = this.lane(order.lane)
     lane.slots.occupy()
-    const { key, jobId, attempt, method, deadlineMs } = order
-    const deadline =
-      deadlineMs === undefined
-        ? undefined
-        : startTimer(
-            () => this.stop(key, { kind: 'overdue', deadlineMs }, STOP_GRACE_MS),
-            deadlineMs,
-          )
+    const { key, jobId, attempt, method } = order
+    this.#deadlines.begin(order)
     this.#attempts.set(key, {
       key,
       jobId,
@@ -103,7 +100,6 @@ export class Supervisor implements ThreadListener {
       moves: 0,
       parked: false,
       stop: undefined,
-      deadline,
     })
     this.#look ??= setInterval(() => this.#lookAfterThreads(), LOOK_MS).unref()
   }
@@ -136,9 +132,15 @@ export class Supervisor implements ThreadListener {
 
   onReports(thread: HandlerThread, reports: ThreadReports): void {
     const { progress, heartbeats, messages, waiting, tokens, ends, successes } = reports
-    this.#own(thread, progress, (running, { note }) => this.#reports.progressed(running, note))
-    this.#own(thread, heartbeats, (running) => this.#reports.progressed(running, undefined))
-    this.#own(thread, messages, (running, { note }) => this.#reports.messaged(running, note))
+    this.#own(thread, progress, (running, { note }) => {
+      this.#deadlines.heard(running.key)
+      this.#reports.progressed(running, note)
+    })
+    this.#own(thread, heartbeats, (running, { data }) => this.#beat(running, data))
+    this.#own(thread, messages, (running, { note }) => {
+      this.#deadlines.heard(running.key)
+      this.#reports.messaged(running, note)
+    })
     this.#own(thread, waiting, (running, { waiting }) => this.#wait(running, waiting))
     this.#own(thread, tokens, (running, ask) => void this.#giveToken(running, ask))
     this.#own(thread, ends, (running, { end }) => {
@@ -162,6 +164,21 @@ export class Supervisor implements ThreadListener {
       this.#end(running, thread.hasBegun(key) ? end : { kind: 'lost', detail: detailOf(end) })
     }
     this.#journal.ended(thread, end, { handedBack: this.#handedBack - before })
+  }
+
+  /** A handler that was not called yet has nothing to say: the executor speaks for it. */
+  #overdue(key: AttemptKey, passed: PassedDeadline): void {
+    const running = this.#attempts.get(key)
+    if (running === undefined) return
+    if (passed.deadline === 'heartbeat' && !running.thread.hasBegun(key)) {
+      this.#deadlines.listen(key, passed.ms)
+      this.#reports.lived(running, undefined)
+    } else this.stop(key, { kind: 'overdue', ...passed }, STOP_GRACE_MS)
+  }
+
+  #beat(running: RunningAttempt, data: string | undefined): void {
+    const isAwaited = this.#deadlines.heard(running.key)
+    if (isAwaited || data !== undefined) this.#reports.lived(running, data)
   }
 
   /** What a thread says of attempts that run on it: it speaks for nobody else's. */
@@ -247,6 +264,7 @@ export class Supervisor implements ThreadListener {
   }
 
   #wait(running: RunningAttempt, waiting: boolean): void {
+    this.#deadlines.waits(running.key, waiting)
     if (waiting === running.parked) return
     const { name, slots } = running.lane
     running.order = undefined
@@ -263,7 +281,7 @@ export class Supervisor implements ThreadListener {
 
   #end(running: RunningAttempt, end: HandlerEnd): void {
     this.#attempts.delete(running.key)
-    clearTimeout(running.deadline)
+    this.#deadlines.end(running.key)
     clearTimeout(running.stop?.timer)
     running.lane.release(running.thread, running.key)
     running.lane.slots.release(running.parked)

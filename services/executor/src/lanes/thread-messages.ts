@@ -67,9 +67,10 @@ export interface TokenAnswer extends TokenAsk {
 /** Abort the signal of an attempt. */
 export interface StopOrder {
   readonly key: AttemptKey
-  /** Name and message of the signal's reason. */
+  /** Name, message and code of the signal's reason. */
   readonly name: string
   readonly message: string
+  readonly code?: string
 }
 
 /** From a handler thread to the main thread. */
@@ -86,7 +87,8 @@ export interface ThreadReports {
   progress?: { readonly key: AttemptKey; readonly note: ProgressNote }[]
   messages?: { readonly key: AttemptKey; readonly note: MessageNote }[]
   waiting?: { readonly key: AttemptKey; readonly waiting: boolean }[]
-  heartbeats?: { readonly key: AttemptKey }[]
+  /** With what the next attempt is to be given, as JSON text. */
+  heartbeats?: { readonly key: AttemptKey; readonly data?: string }[]
   /** Attempts whose clients need a token. */
   tokens?: TokenAsk[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]

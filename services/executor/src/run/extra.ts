@@ -8,7 +8,7 @@ import { jsonText, NotEncodableError } from '@offstage/sdk/jobs'
  * @throws TypeError when it is no object, JSON cannot hold it or would lose some of it, it is over 16 KiB or nested more than 32 levels deep.
  */
 export function checkExtra(extra: Record<string, unknown>): Record<string, unknown> {
-  const text = jsonOf(extra)
+  const text = jsonOf('extra', extra)
   if (!text?.startsWith('{')) throw new TypeError('extra must be an object')
   if (Buffer.byteLength(text) > LIMITS.extraBytesMax) {
     throw new TypeError(`extra is over ${LIMITS.extraBytesMax} bytes as JSON`)
@@ -20,12 +20,13 @@ export function checkExtra(extra: Record<string, unknown>): Record<string, unkno
   return plain
 }
 
-function jsonOf(extra: unknown): string | undefined {
+/** @throws TypeError that names `what`, and where in it JSON cannot hold it or would lose some of it */
+export function jsonOf(what: string, value: unknown): string | undefined {
   try {
-    return jsonText(extra)
+    return jsonText(value)
   } catch (cause) {
     if (!(cause instanceof NotEncodableError)) throw cause
     const { path, problem } = cause
-    throw new TypeError(`extra${path === '' ? '' : `.${path}`}: ${problem}`, { cause })
+    throw new TypeError(`${what}${path === '' ? '' : `.${path}`}: ${problem}`, { cause })
   }
 }

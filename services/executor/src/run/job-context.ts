@@ -3,6 +3,8 @@
  * something (signal, client, progress) comes into being when it is first asked for.
  */
 
+// As in reporter.ts.
+import { clearInterval, setInterval } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
 import type { Offstage } from '@offstage/sdk/client'
 import type { JobContext, JobDefinition } from '@offstage/sdk/jobs'
@@ -10,12 +12,14 @@ import type { AttemptOrder } from '../domain/attempt.ts'
 import { traceIdFromTraceparent } from '../domain/trace-id.ts'
 import type { ClientSource } from './client-source.ts'
 import { checkExtra } from './extra.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
 import type { AttemptTokens, TokenDesk } from './token-desk.ts'
 
 const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
-const HEARTBEAT_INTERVAL_MS = 100
+/** Well within the shortest heartbeat deadline. */
+const OWN_WORK_MS = 300
 const NO_TOKENS: readonly AttemptTokens[] = []
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
 
@@ -41,7 +45,7 @@ export class AttemptContext implements JobContext {
   #ownersClient: Offstage | undefined
   #progress: Progress | undefined
   #messages = 0
-  #beatAt = Number.NEGATIVE_INFINITY
+  #heartbeat: Heartbeat | undefined
   #additional: unknown
   #isSettled = false
 
@@ -107,11 +111,27 @@ export class AttemptContext implements JobContext {
     })
   }
 
-  heartbeat(): void {
-    const now = performance.now()
-    if (now - this.#beatAt < HEARTBEAT_INTERVAL_MS) return
-    this.#beatAt = now
-    this.#reporter.heartbeat(this.#order.key)
+  heartbeat(data?: unknown): void {
+    this.#heartbeat ??= new Heartbeat(this.#order.key, this.#reporter)
+    this.#heartbeat.beat(data)
+  }
+
+  get lastHeartbeat(): unknown {
+    const { lastHeartbeat } = this.#order
+    if (typeof lastHeartbeat === 'string') return JSON.parse(lastHeartbeat)
+    return lastHeartbeat && Buffer.from(lastHeartbeat)
+  }
+
+  /** The executor's own work on behalf of the handler is no silence of that. */
+  async aliveDuring<T>(work: Promise<T>): Promise<T> {
+    const { key, heartbeatMs } = this.#order
+    if (heartbeatMs === undefined) return work
+    const timer = setInterval(() => this.#reporter.heartbeat(key), OWN_WORK_MS)
+    try {
+      return await work
+    } finally {
+      clearInterval(timer)
+    }
   }
 
   setAdditionalResult(value: unknown): void {
@@ -193,10 +213,11 @@ export class AttemptContext implements JobContext {
     this.#abort?.abort(reason)
   }
 
-  /** The handler is done: its last progress goes out before its end. */
+  /** The handler is done: its last progress and heartbeat go out before its end. */
   settle(): void {
     this.#isSettled = true
     this.#progress?.flush()
+    this.#heartbeat?.flush()
     for (const tokens of this.#tokens) tokens.close()
     void this.#client?.close()
     void this.#ownersClient?.close()

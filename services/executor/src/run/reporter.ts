@@ -42,10 +42,10 @@ export class Reporter {
     reports.waiting.push({ key, waiting })
   }
 
-  heartbeat(key: AttemptKey): void {
+  heartbeat(key: AttemptKey, data?: string): void {
     const reports = this.#gather()
     reports.heartbeats ??= []
-    reports.heartbeats.push({ key })
+    reports.heartbeats.push(data === undefined ? { key } : { key, data })
     this.#flushWhenBusy()
   }
 

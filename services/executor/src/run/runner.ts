@@ -39,9 +39,10 @@ export class Runner {
     this.#options.claims.take()
     for (const row of orders.attempts) void this.#run(orderFromRow(row), row[0])
     for (const answer of orders.tokens) this.#options.tokens?.answer(answer)
-    for (const { key, name, message } of orders.stops) {
+    for (const { key, name, message, code } of orders.stops) {
       const reason = new Error(message)
       reason.name = name
+      if (code !== undefined) Object.assign(reason, { code })
       this.#running.get(key)?.stop(reason)
     }
   }
@@ -83,7 +84,7 @@ export class Runner {
     const returned = claims.calling(claim, call)
     const value = returned instanceof Promise ? await returned : returned
     const placed = placeResult(order, context, definition, value)
-    return placed instanceof Promise ? await placed : placed
+    return placed instanceof Promise ? await context.aliveDuring(placed) : placed
   }
 
   #find({ method }: AttemptOrder): JobDefinition {

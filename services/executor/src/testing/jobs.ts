@@ -149,6 +149,47 @@ export const stubborn = defineJob({
   },
 })
 
+/** Says where it is, a row every 50 ms, and goes on where an attempt before it was; fails at the row it is told to. */
+export const rows = defineJob({
+  method: 'test.rows',
+  params: z.object({ count: z.number(), failAt: z.number().optional() }),
+  async run(job, { count, failAt }) {
+    const { row: from } = (job.lastHeartbeat ?? { row: 0 }) as { row: number }
+    for (let row = from + 1; row <= count; row += 1) {
+      job.heartbeat({ row })
+      if (row === failAt) throw new Error(`no row ${row}`)
+      await pause(50)
+    }
+    return { from }
+  },
+})
+
+/** Gives heartbeats what they are not to have. */
+export const overfull = defineJob({
+  method: 'test.overfull',
+  run(job) {
+    const refused: string[] = []
+    for (const data of ['x'.repeat(65_536), { n: 1n }, () => {}]) {
+      try {
+        job.heartbeat(data)
+      } catch (error) {
+        refused.push(String(error))
+      }
+    }
+    return refused
+  },
+})
+
+/** Says nothing, and tells by what it was stopped. */
+export const mute = defineJob({
+  method: 'test.mute',
+  async run({ signal }) {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    const { name, code } = signal.reason as NodeJS.ErrnoException
+    return { name, code }
+  },
+})
+
 export const spin = defineJob({
   method: 'test.spin',
   run(job) {

@@ -226,6 +226,7 @@ function claimedFrom({ id, command, lane }: Placed, { attachment }: Reservation)
     options,
     attempt: 1,
     failures: 0,
+    totalLeftMs: options?.totalDeadlineMs,
   }
 }
 

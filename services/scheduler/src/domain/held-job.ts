@@ -39,6 +39,10 @@ export interface RunningJob extends JobContent {
   readonly id: string
   readonly attempt: number
   readonly failures: number
+  /** Of its total deadline; undefined where it has none. */
+  readonly totalLeftMs?: number | undefined
+  /** What an earlier attempt said last for this one. */
+  readonly heartbeatData?: Payload | undefined
 }
 
 export interface ClaimedJob extends RunningJob {
@@ -101,8 +105,10 @@ export interface CanceledJob extends ChangedJob {
   readonly attempt: number
 }
 
+/** With neither it is a sign of life, which is not recorded. */
 export interface ProgressRecord extends AttemptKey {
-  readonly progress: Progress
+  readonly progress: Progress | undefined
+  readonly heartbeatData: Payload | undefined
 }
 
 export interface MessageRecord extends AttemptKey {

@@ -27,6 +27,7 @@ export function jobSeen(job: Job, sight: Sight): Job {
         : each,
     ),
     progress: job.progress && progressSeen(job.progress, sight),
+    heartbeatData: undefined,
     payloadHidden: true,
   }
 }

@@ -53,7 +53,7 @@ export const TRANSITIONS = {
   requeue: { from: [running, waiting], to: queued },
   /** Its executors keep dying. */
   poison: { from: [running, waiting], to: failed },
-  /** It was not assigned within its queue deadline; only before the first assignment. */
+  /** It was not assigned within its queue deadline, which counts before the first assignment, or not done within its total one. */
   expire: { from: [scheduled, queued], to: failed },
   /** Canceled before it started. */
   cancelUnstarted: { from: [scheduled, queued], to: canceled },

@@ -66,6 +66,7 @@ export interface JobAttempt {
   /** The state it left the job in, or is in; failed, where the job tries again. */
   readonly outcome: JobState
   readonly errorBrief: string
+  readonly errorReason: string
 }
 
 /** How much of a job is told; `full` adds parameters, results and the details of errors. */
@@ -102,6 +103,8 @@ export interface Job extends JobStanding {
   readonly params: Payload | undefined
   readonly lastError: JobError | undefined
   readonly progress: Progress | undefined
+  /** What its attempts said last for the next one; undefined for none, or where it was not asked for. */
+  readonly heartbeatData: Payload | undefined
   /** Undefined where they were not asked for. */
   readonly attempts: readonly JobAttempt[] | undefined
   /** What is stored of it and cannot be read, in words: it is left out. That of its end is told there. */

@@ -1,6 +1,6 @@
 /** What an executor announced about a method. */
 import type { SlotLane } from './lane.ts'
-import type { RetryPolicy } from './retry-policy.ts'
+import type { LimitName, StartOptions } from './start-command.ts'
 
 /** Who may start a method: whoever is named by either. */
 export interface StartableBy {
@@ -10,12 +10,9 @@ export interface StartableBy {
 }
 
 /** What starts that say nothing else take from it. */
-export interface MethodTerms {
+export interface MethodTerms extends Pick<StartOptions, LimitName> {
   readonly name: string
   readonly lane: SlotLane
-  readonly retry?: RetryPolicy
-  readonly queueDeadlineMs?: number
-  readonly attemptDeadlineMs?: number
   /** Undefined: whoever may start jobs. */
   readonly startableBy?: StartableBy
   /** Its handler acts with the rights of a service. */

@@ -44,6 +44,8 @@ export interface StartOptions {
   readonly retry?: RetryPolicy
   readonly attemptDeadlineMs?: number
   readonly queueDeadlineMs?: number
+  readonly totalDeadlineMs?: number
+  readonly heartbeatDeadlineMs?: number
   readonly tracestate?: string
   /** The parameters' value in temp storage ends with the job. */
   readonly paramsOwned?: boolean
@@ -135,18 +137,34 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('tracestate', textFault(options.tracestate ?? '', LIMITS.tracestateCharactersMax))
 }
 
+/** What a start that leaves it open takes from the definition of its method. */
+export const LIMIT_NAMES = [
+  'retry',
+  'queueDeadlineMs',
+  'attemptDeadlineMs',
+  'totalDeadlineMs',
+  'heartbeatDeadlineMs',
+] as const satisfies readonly (keyof StartOptions)[]
+export type LimitName = (typeof LIMIT_NAMES)[number]
+
 /** How often and how long; also what an executor announces for its methods keeps these. */
-export function noteLimits(
-  limits: Pick<StartOptions, 'retry' | 'queueDeadlineMs' | 'attemptDeadlineMs'>,
-  note: Note,
-): void {
-  const { queueDeadlineMs = 1, attemptDeadlineMs = 1 } = limits
-  const queue = queueDeadlineMs > 0 ? durationFault(queueDeadlineMs) : 'must be positive'
-  note('deadlines.queue', queue)
-  if (!(attemptDeadlineMs > 0 && attemptDeadlineMs <= LIMITS.attemptDeadlineMsMax)) {
+export function noteLimits(limits: Pick<StartOptions, LimitName>, note: Note): void {
+  const { attemptDeadlineMsMax, heartbeatDeadlineMsMin } = LIMITS
+  const { queueDeadlineMs, attemptDeadlineMs = 1, totalDeadlineMs, heartbeatDeadlineMs } = limits
+  note('deadlines.queue', deadlineFault(queueDeadlineMs))
+  if (!(attemptDeadlineMs > 0 && attemptDeadlineMs <= attemptDeadlineMsMax)) {
     note('deadlines.attempt', 'must be positive and at most 24 days')
   }
+  note('deadlines.total', deadlineFault(totalDeadlineMs))
+  const heartbeat = heartbeatDeadlineMs ?? heartbeatDeadlineMsMin
+  if (!(heartbeat >= heartbeatDeadlineMsMin && heartbeat <= attemptDeadlineMsMax)) {
+    note('deadlines.heartbeat', 'must be within 1 s and 24 days')
+  }
   if (limits.retry !== undefined) noteRetry(limits.retry, note)
+}
+
+function deadlineFault(ms = 1): string | undefined {
+  return ms > 0 ? durationFault(ms) : 'must be positive'
 }
 
 function noteRetry(retry: RetryPolicy, note: Note): void {

@@ -29,10 +29,11 @@ export function messageBytes({ text, extra }: JobMessage): number {
 
 export function jobBytes(job: Job, view: JobView): number {
   if (view === 'basic') return basicBytes(job)
-  const { params, completion, lastError, attempts = [] } = job
+  const { params, completion, lastError, heartbeatData, attempts = [] } = job
   return (
     basicBytes(job) +
     payloadBytes(params) +
+    payloadBytes(heartbeatData) +
     completionBytes(completion) +
     errorBytes(lastError) +
     attempts.reduce((sum, attempt) => sum + attemptBytes(attempt), 0)
@@ -53,8 +54,9 @@ function basicBytes({ completion, lastError, options, progress, ...job }: Job): 
   return fields + chars * BYTES_PER_CHAR + progressBytes(progress)
 }
 
-function attemptBytes({ executorName, errorBrief }: JobAttempt): number {
-  return ENTRY_BYTES + (executorName.length + errorBrief.length) * BYTES_PER_CHAR
+function attemptBytes({ executorName, errorBrief, errorReason }: JobAttempt): number {
+  const chars = executorName.length + errorBrief.length + errorReason.length
+  return ENTRY_BYTES + chars * BYTES_PER_CHAR
 }
 
 function payloadBytes(payload: Payload | undefined): number {

@@ -19,6 +19,7 @@ import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { schemaId } from './schema-id.ts'
+import { type Overdue, TimedAttempts } from './timed-attempts.ts'
 
 /** The slots of a lane it has. */
 export interface Slots {
@@ -64,6 +65,8 @@ export interface AttachmentOptions {
   end(): void
 }
 
+/** How often deadlines are looked after. */
+export const LOOK_MS = 500
 /** Slots are counted in arrays, by the number of the lane. */
 const PLACES = Math.max(...SLOT_LANES) + 1
 /** Estimated size at which a frame is sent and another begun; receivers take 16 MiB. */
@@ -88,6 +91,8 @@ export class Attachment {
   /** Equal for executors that serve the same queues alike. */
   readonly signature: string
   readonly running = new Map<string, RunningJob>()
+  /** Those of them with deadlines. */
+  readonly timed = new TimedAttempts(LOOK_MS)
   readonly #credits = new Int32Array(PLACES)
   /** As announced; 0 where it has no such lane. */
   readonly #slots = new Int32Array(PLACES)
@@ -187,9 +192,20 @@ export class Attachment {
    */
   assign(job: RunningJob): boolean {
     if (!this.#attached || this.running.has(job.id)) return false
-    this.running.set(job.id, job)
+    this.adopt(job)
     this.#frame().assignments.push(job)
     return true
+  }
+
+  /** Takes a job that its executor runs already. */
+  adopt(job: RunningJob): void {
+    this.running.set(job.id, job)
+    this.timed.add(job)
+  }
+
+  /** What its executor should have ended long ago. */
+  overdue(slackMs: number): Overdue[] {
+    return this.timed.look(this.running, this.#taken === 0, slackMs)
   }
 
   cancel(order: CancelOrder): void {
@@ -282,8 +298,8 @@ function emptyFrame(): Outgoing {
 /** How many of the jobs, from the first on, fit into one frame; at least one. */
 function fitting(jobs: readonly RunningJob[]): number {
   let bytes = 0
-  for (const [index, { params, labels, options }] of jobs.entries()) {
-    bytes += ASSIGNMENT_BYTES + (params.inline?.length ?? 0)
+  for (const [index, { params, labels, options, heartbeatData }] of jobs.entries()) {
+    bytes += ASSIGNMENT_BYTES + (params.inline?.length ?? 0) + (heartbeatData?.inline?.length ?? 0)
     if (labels !== undefined) bytes += JSON.stringify(labels).length
     if (options !== undefined) bytes += JSON.stringify(options).length
     if (bytes > FRAME_BYTES_MAX && index > 0) return index

@@ -73,11 +73,13 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
 
   return {
     async progress(attachment, reports) {
-      const records = held(attachment, reports)
+      // A sign of life is not recorded, and of data nobody is told.
+      const said = reports.filter((report) => report.progress ?? report.heartbeatData)
+      const records = held(attachment, said)
       await keptInTurn(attachment, progress, records)
       tell(
         attachment,
-        records.map((record) => record.jobId),
+        records.filter((record) => record.progress).map((record) => record.jobId),
         'progress',
       )
     },

@@ -172,7 +172,7 @@ async function adopt(
   const pools = hello.pools.map(spelledPool)
   const record = { ...hello, id: attachment.id, methods, pools, scheduler: schedulerName }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
-  for (const job of adopted.jobs) attachment.running.set(job.id, job)
+  for (const job of adopted.jobs) attachment.adopt(job)
   for (const { jobId, attempt } of running) {
     if (!attachment.running.has(jobId)) attachment.fence({ jobId, attempt })
   }
@@ -267,6 +267,10 @@ async function recordReports(
   { progress, messages, waiting }: Incoming,
 ): Promise<void> {
   if (progress.length + messages.length + waiting.length === 0) return
+  const { timed } = attachment
+  for (const { jobId, attempt } of progress) timed.heard(jobId, attempt)
+  for (const { jobId, attempt } of messages) timed.heard(jobId, attempt)
+  for (const { jobId, attempt, waiting: waits } of waiting) timed.waits(jobId, attempt, waits)
   await Promise.all([
     reports.progress(attachment, progress),
     reports.messages(attachment, messages),

@@ -4,7 +4,8 @@ import { ROLES } from '@offstage/kit/auth'
 import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/executor'
 import { isDeeper } from '@offstage/proto/extra'
-import { isLonger } from '@offstage/proto/field-rules'
+import { contentTypeFault, isLonger } from '@offstage/proto/field-rules'
+import type { Payload as PayloadMessage, Progress } from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { ActBy } from '../domain/act.ts'
@@ -12,27 +13,22 @@ import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { RunningJob } from '../domain/held-job.ts'
 import type { SessionId } from '../domain/ids.ts'
 import { isSeverity, Severity } from '../domain/severity.ts'
+import type { Payload } from '../domain/start-command.ts'
 import type { Outgoing } from '../executors/attachment.ts'
 import type { Incoming } from '../executors/serve-executor.ts'
-import { invalidField, notImplemented } from '../refusals.ts'
+import { invalidField } from '../refusals.ts'
 import { payloadFrom, payloadTo } from './mapping.ts'
 
 export function incomingFrom(frame: proto.AttachRequest): Incoming {
   return {
     credits: frame.credits,
     results: frame.results.map(resultFrom),
-    progress: frame.progress.flatMap(({ jobId, attempt, progress, heartbeatData }, index) => {
-      if (heartbeatData !== undefined) throw notImplemented(`progress[${index}].heartbeat_data`)
-      if (progress === undefined) return []
-      const { percent, text, extra, revision } = progress
-      const bounded = Math.min(100, Math.max(0, percent || 0))
-      const plain = {
-        text: textFrom(text, LIMITS.progressTextCharactersMax),
-        extra: extraFrom(extra),
-      }
-      const record = { percent: bounded, ...plain, revision }
-      return [{ jobId, attempt, progress: record }]
-    }),
+    progress: frame.progress.map(({ jobId, attempt, progress, heartbeatData }, index) => ({
+      jobId,
+      attempt,
+      progress: progress && progressFrom(progress),
+      heartbeatData: heartbeatFrom(heartbeatData, `progress[${index}].heartbeat_data`),
+    })),
     messages: frame.messages.map(({ jobId, attempt, number, severity, text, extra }, index) => ({
       jobId,
       attempt,
@@ -46,6 +42,29 @@ export function incomingFrom(frame: proto.AttachRequest): Incoming {
     draining: frame.draining,
     drainedBy: frame.drainedBy && drainerFrom(frame.drainedBy),
   }
+}
+
+function progressFrom({ percent, text, extra, revision }: Progress) {
+  return {
+    percent: Math.min(100, Math.max(0, percent || 0)),
+    text: textFrom(text, LIMITS.progressTextCharactersMax),
+    extra: extraFrom(extra),
+    revision,
+  }
+}
+
+/** Cut short it would be worse than none, and left out it would be missed by the next attempt only. */
+function heartbeatFrom(data: PayloadMessage | undefined, field: string): Payload | undefined {
+  const payload = payloadFrom(data)
+  if (payload === undefined) return undefined
+  const { inline, type } = payload
+  if (inline === undefined) throw invalidField(field, 'must be inline')
+  if (inline.length > LIMITS.inlineBytesMax) {
+    throw invalidField(field, `has ${inline.length} bytes, more than ${LIMITS.inlineBytesMax}`)
+  }
+  const fault = contentTypeFault(type)
+  if (fault !== undefined) throw invalidField(`${field}.content_type`, fault)
+  return payload
 }
 
 /** As the executor tells it, who asked the caller for a token. */
@@ -191,8 +210,10 @@ function assignmentTo(job: RunningJob): proto.Assignment {
     key: job.key,
     labels: job.labels ?? NO_LABELS,
     displayName: options?.displayName ?? '',
-    heartbeatData: undefined,
+    heartbeatData: payloadTo(job.heartbeatData),
     requestedMethod: '',
+    totalDeadline: durationFrom(job.totalLeftMs && Math.max(1, Math.round(job.totalLeftMs))),
+    heartbeatDeadline: durationFrom(options?.heartbeatDeadlineMs),
   }
 }
 

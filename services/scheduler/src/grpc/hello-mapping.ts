@@ -20,7 +20,7 @@ import { poolFrom } from '../domain/pool.ts'
 import { noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
-import { attachNotAllowed, invalidField, invalidFields, notImplemented } from '../refusals.ts'
+import { attachNotAllowed, invalidField, invalidFields } from '../refusals.ts'
 import { schemaFault } from '../schemas/schema-fault.ts'
 import { namespaceFor, retryFrom } from './mapping.ts'
 
@@ -155,11 +155,7 @@ function wireName(lane: number): string | undefined {
   return laneNameOf(lane)?.toUpperCase()
 }
 
-function methodFrom(method: proto.MethodDefinition, index: number): MethodDefinition {
-  for (const limit of ['total', 'heartbeat'] as const) {
-    if (method.deadlines?.[limit] === undefined) continue
-    throw notImplemented(`hello.methods[${index}].deadlines.${limit} of ${method.name}`)
-  }
+function methodFrom(method: proto.MethodDefinition): MethodDefinition {
   return {
     name: method.name,
     description: method.description,
@@ -169,6 +165,8 @@ function methodFrom(method: proto.MethodDefinition, index: number): MethodDefini
     retry: retryFrom(method.retryPolicy),
     queueDeadlineMs: msFrom(method.deadlines?.queue),
     attemptDeadlineMs: msFrom(method.deadlines?.attempt),
+    totalDeadlineMs: msFrom(method.deadlines?.total),
+    heartbeatDeadlineMs: msFrom(method.deadlines?.heartbeat),
     startableBy: method.startableBy,
     privileged: method.privileged || undefined,
   }

@@ -1,6 +1,5 @@
 /** Where jobs as the domain knows them become messages. */
 
-import { durationFrom } from '@offstage/proto/durations'
 import {
   checkLabels,
   collectViolations,
@@ -28,7 +27,7 @@ import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField, invalidFields } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
-import { payloadTo, retryTo } from './mapping.ts'
+import { deadlinesTo, payloadTo, retryTo } from './mapping.ts'
 
 /** The end of a job is left out where the answer has no room for it: its state tells that it can be asked for. */
 export function startedTo(started: Started, hasRoom = createRoom()): proto.StartedJob {
@@ -202,6 +201,7 @@ function attemptTo(attempt: JobAttempt): proto.JobAttempt {
     finishTime: attempt.finishTime,
     outcome: attempt.outcome,
     errorBrief: attempt.errorBrief,
+    errorReason: attempt.errorReason,
   }
 }
 
@@ -232,12 +232,7 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     attempt: job.attempt,
     crashCount: job.crashCount,
     retryPolicy: retryTo(options.retry ?? RETRY_DEFAULTS),
-    deadlines: {
-      queue: durationFrom(options.queueDeadlineMs),
-      attempt: durationFrom(options.attemptDeadlineMs),
-      total: undefined,
-      heartbeat: undefined,
-    },
+    deadlines: deadlinesTo(options),
     createTime: job.createTime,
     dueTime: job.dueTime,
     startTime: job.startTime,
@@ -257,5 +252,6 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     payloadHidden: job.payloadHidden,
     privileged: options.privileged,
     pinned: job.pinned || undefined,
+    heartbeatData: basic ? undefined : payloadTo(job.heartbeatData),
   }
 }

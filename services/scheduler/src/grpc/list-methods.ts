@@ -8,14 +8,13 @@ import {
   positionFrom,
   unary,
 } from '@offstage/kit/grpc'
-import { durationFrom } from '@offstage/proto/durations'
 import { methodFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
 import type { KnownMethod } from '../domain/known-method.ts'
 import { mayStart } from '../jobs/may-start.ts'
 import type { MethodStore } from '../ports.ts'
-import { namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
+import { deadlinesTo, namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 
 /** The methods executors have announced, those of executors that are gone too. */
 export function listMethods(
@@ -64,13 +63,8 @@ function methodTo(
   if ('unreadable' in definition)
     return { ...NOTHING_READ, ...definition, name, paused, executorCount }
   const { description, paramsSchema, resultSchema, lane, retry, startableBy } = definition
-  const { queueDeadlineMs, attemptDeadlineMs } = definition
-  const deadlines = {
-    queue: durationFrom(queueDeadlineMs),
-    attempt: durationFrom(attemptDeadlineMs),
-    total: undefined,
-    heartbeat: undefined,
-  }
+  const deadlines = deadlinesTo(definition)
+  const isLimited = Object.values(deadlines).some((deadline) => deadline !== undefined)
   return {
     name,
     description,
@@ -78,7 +72,7 @@ function methodTo(
     resultSchema,
     lane: lane as proto.Lane,
     retryPolicy: retryTo(retry),
-    deadlines: queueDeadlineMs || attemptDeadlineMs ? deadlines : undefined,
+    deadlines: isLimited ? deadlines : undefined,
     paused,
     executorCount,
     startableBy: startableBy && {

@@ -8,7 +8,7 @@ import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defau
 import type { Duration } from '@offstage/proto/rpc'
 import { isJobId, type JobId } from '../domain/ids.ts'
 import type { RetryPolicy } from '../domain/retry-policy.ts'
-import type { Payload } from '../domain/start-command.ts'
+import type { LimitName, Payload, StartOptions } from '../domain/start-command.ts'
 import { invalidField, namespaceNotFound } from '../refusals.ts'
 
 /** The namespace a request names. One the actor may not enter looks like one that is not there (guarantee 8). */
@@ -88,6 +88,15 @@ export function retryTo(policy: RetryPolicy | undefined): proto.RetryPolicy | un
       jitter: policy.jitter,
     }
   )
+}
+
+export function deadlinesTo(limits: Pick<StartOptions, LimitName>): proto.Deadlines {
+  return {
+    queue: durationFrom(limits.queueDeadlineMs),
+    attempt: durationFrom(limits.attemptDeadlineMs),
+    total: durationFrom(limits.totalDeadlineMs),
+    heartbeat: durationFrom(limits.heartbeatDeadlineMs),
+  }
 }
 
 export function afterSequenceFrom(sequence: number, field: string): number {

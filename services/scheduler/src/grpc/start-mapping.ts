@@ -81,8 +81,6 @@ function hasEntries(labels: Record<string, string>): boolean {
 function refuseUnsupported(spec: proto.JobSpec): void {
   if (spec.fallbackMethod !== '') throw notImplemented('fallback_method')
   if (spec.executorSessionId !== '') throw notImplemented('executor_session_id')
-  if (spec.deadlines?.total !== undefined) throw notImplemented('deadlines.total')
-  if (spec.deadlines?.heartbeat !== undefined) throw notImplemented('deadlines.heartbeat')
 }
 
 /** Every option a start may ask for. */
@@ -104,6 +102,8 @@ function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions
     retry: retryFrom(spec.retryPolicy),
     attemptDeadlineMs: msFrom(deadlines?.attempt),
     queueDeadlineMs: msFrom(deadlines?.queue),
+    totalDeadlineMs: msFrom(deadlines?.total),
+    heartbeatDeadlineMs: msFrom(deadlines?.heartbeat),
     tracestate: spec.tracestate || fitting(tracestate, LIMITS.tracestateCharactersMax) || undefined,
     paramsOwned: (spec.paramsOwned && params?.source?.$case === 'address') || undefined,
   }

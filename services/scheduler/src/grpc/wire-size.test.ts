@@ -75,7 +75,13 @@ test('a completion and a job take no more than was thought', () => {
     cancelReason: '',
     cancelRequested: true,
     traceparent: '0'.repeat(55),
-    options: { displayName: '€'.repeat(200), queueDeadlineMs: 1.5, attemptDeadlineMs: 1e9 },
+    options: {
+      displayName: '€'.repeat(200),
+      queueDeadlineMs: 1.5,
+      attemptDeadlineMs: 1e9,
+      totalDeadlineMs: 1e9,
+      heartbeatDeadlineMs: 1e9,
+    },
     params: { inline: Buffer.alloc(60_000, 'x'), type: 'text/plain' },
     lastError: error,
     attempts: Array.from({ length: 100 }, (_, index) => ({
@@ -88,7 +94,9 @@ test('a completion and a job take no more than was thought', () => {
       finishTime: new Date(),
       outcome: JobState.failed,
       errorBrief: '€'.repeat(1_000),
+      errorReason: '€'.repeat(200),
     })),
+    heartbeatData: { inline: Buffer.alloc(60_000), type: 'text/plain' },
     progress: { percent: 1, text: '€'.repeat(1_000), extra: { n: [1, 2, 3] }, revision: 1 },
     unreadable: '€'.repeat(1_000),
   }

@@ -61,14 +61,16 @@ export function createFindJobs(options: {
 
   const withReports = async (actor: Actor, jobs: readonly Job[], view: JobView): Promise<Job[]> => {
     const ids = jobs.map(({ id }) => id)
-    const [progress, attempts] = await Promise.all([
+    const [progress, heartbeats, attempts] = await Promise.all([
       store.readProgress(ids),
+      view === 'full' ? store.readHeartbeats(ids) : undefined,
       view === 'full' ? store.readAttempts(ids) : undefined,
     ])
     return jobs.map((job) => {
       const whole = {
         ...job,
         progress: progress.get(job.id),
+        heartbeatData: heartbeats?.get(job.id),
         attempts: attempts && (attempts.get(job.id) ?? []),
       }
       return jobSeen(whole, sightOf(actor, job))

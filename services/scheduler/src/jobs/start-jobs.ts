@@ -7,6 +7,7 @@ import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import {
   canBeJobId,
+  LIMIT_NAMES,
   type StartCommand,
   type StartOptions,
   violationsOf,
@@ -229,14 +230,19 @@ function withTerms(
   const fit = checkParams(checks, command.params, definition)
   if ('violations' in fit) return { refusal: paramsInvalid(command.method, fit.violations) }
   const { misfits } = fit
-  const { retry, queueDeadlineMs, attemptDeadlineMs, privileged } = definition
-  const plain =
-    retry === undefined &&
-    queueDeadlineMs === undefined &&
-    attemptDeadlineMs === undefined &&
-    misfits === undefined &&
-    !privileged
-  if (plain) return command
-  const defaults: StartOptions = { retry, queueDeadlineMs, attemptDeadlineMs }
-  return { ...command, options: { ...defaults, ...command.options, privileged, misfits } }
+  const { privileged } = definition
+  const limits = limitsOf(definition)
+  if (limits === undefined && misfits === undefined && !privileged) return command
+  return { ...command, options: { ...limits, ...command.options, privileged, misfits } }
+}
+
+/** Undefined where there are none, as of most methods. */
+function limitsOf(definition: MethodTerms): StartOptions | undefined {
+  let limits: Record<string, unknown> | undefined
+  for (const name of LIMIT_NAMES) {
+    if (definition[name] === undefined) continue
+    limits ??= {}
+    limits[name] = definition[name]
+  }
+  return limits
 }

@@ -99,7 +99,7 @@ const END = {
     ctes: `ending AS (${heldAttempts(ENDS, 'fail', END_COLUMNS)}
     )`,
     from: 'u',
-    errorBrief: "j.error->>'brief'",
+    error: 'j.error',
     retries: true,
     update: `
     UPDATE offstage.jobs j

@@ -61,10 +61,11 @@ const INSERT = {
     )
     INSERT INTO offstage.jobs (
       ${NAMES}, attempt, start_time, ${RARE_COLUMNS.map(({ column }) => column).join(', ')},
-      root_id, due_time, queue_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
+      root_id, due_time, queue_deadline, total_deadline, behind_key, finish_time, cancel_time, cancel_outcome)
     SELECT ${COMMON.map(({ column }) => (column === 'state' ? STATE : `u.${column}`)).join(', ')}, ${BEGUN},
       ${RARE_COLUMNS.map(({ column, sql }) => (column === 'kind' ? KIND : sql('u.rest'))).join(', ')},
-      u.root_id, u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms', u.behind,
+      u.root_id, u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms',
+      now() + (u.rest->>'totalDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END
     FROM (

@@ -26,14 +26,14 @@ export function keepingAttempts({
   ctes,
   update,
   from,
-  errorBrief = "''",
+  error = 'NULL',
   retries = false,
 }: {
   readonly ctes: string
   readonly update: string
   readonly from: string
-  /** SQL over `j`: why the attempt failed. */
-  readonly errorBrief?: string
+  /** SQL over `j`: the stored error with which the attempt failed. */
+  readonly error?: string
   /** Whether what it leaves as scheduled, or was to, has failed. */
   readonly retries?: boolean
 }): string {
@@ -44,11 +44,12 @@ export function keepingAttempts({
     WITH ${ctes}, changed AS (
       ${update}
       RETURNING ${CHANGED_COLUMNS}, j.attempt, ${LANE_OF_JOB} AS lane, j.start_time, ${from}.holder,
-        ${outcome} AS outcome, coalesce(${errorBrief}, '') AS error_brief
+        ${outcome} AS outcome, (${error})::jsonb AS failure
     ), kept AS (
       INSERT INTO offstage.job_attempts
-        (job_id, attempt, session_id, executor_name, lane, start_time, outcome, error_brief)
-      SELECT c.id, c.attempt, a.session_id, coalesce(a.name, ''), c.lane, c.start_time, c.outcome, c.error_brief
+        (job_id, attempt, session_id, executor_name, lane, start_time, outcome, error_brief, error_reason)
+      SELECT c.id, c.attempt, a.session_id, coalesce(a.name, ''), c.lane, c.start_time, c.outcome,
+        coalesce(c.failure->>'brief', ''), c.failure->>'reason'
       FROM changed c LEFT JOIN offstage.attachments a ON a.id = c.holder
       ON CONFLICT DO NOTHING
     )
@@ -63,11 +64,11 @@ const READ = {
   text: `
     SELECT told.* FROM unnest($1::uuid[]) AS u(id) CROSS JOIN LATERAL (
       SELECT p.job_id, p.attempt, p.session_id, p.executor_name, p.lane, p.start_time, p.finish_time, p.outcome,
-        p.error_brief
+        p.error_brief, p.error_reason
       FROM offstage.job_attempts p WHERE p.job_id = u.id
       UNION ALL
       SELECT j.id, j.attempt, coalesce(a.session_id, past.session_id), coalesce(a.name, past.name, ''),
-        ${LANE_OF_JOB}, j.start_time, j.finish_time, j.state, ''
+        ${LANE_OF_JOB}, j.start_time, j.finish_time, j.state, '', NULL
       FROM offstage.jobs j
       LEFT JOIN offstage.attachments a ON a.id = j.attachment_id
       LEFT JOIN offstage.past_attachments past ON past.id = j.attachment_id
@@ -87,6 +88,8 @@ interface AttemptRow {
   finish_time: Date | null
   outcome: JobState
   error_brief: string
+  /** Null also where a release before this one wrote it. */
+  error_reason: string | null
 }
 
 /** Oldest first. */
@@ -110,5 +113,6 @@ function attemptFromRow(row: AttemptRow): JobAttempt {
     finishTime: row.finish_time ?? undefined,
     outcome: row.outcome,
     errorBrief: row.error_brief,
+    errorReason: row.error_reason ?? '',
   }
 }

@@ -13,6 +13,8 @@ const OPTIONS = createShape<StartOptions>('job options', 1, {
   retry,
   attemptDeadlineMs: number,
   queueDeadlineMs: number,
+  totalDeadlineMs: number,
+  heartbeatDeadlineMs: number,
   tracestate: text,
   paramsOwned: flag,
   privileged: flag,

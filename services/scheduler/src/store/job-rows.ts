@@ -112,9 +112,22 @@ const CLAIMED = [
   'options',
 ] as const
 
-export const CLAIMED_COLUMNS = columnsOf(CLAIMED)
-/** With the attachment it is claimed for. */
-export type ClaimedRow = RowOf<typeof CLAIMED> & { attachment_id: AttachmentId }
+/** SQL for what the attempts before said last; the first one has none, and does not look. */
+const ofHeartbeat = (column: string) => `
+  CASE WHEN j.attempt > 1 THEN (
+    SELECT p.${column} FROM offstage.job_progress p WHERE p.job_id = j.id) END AS ${column}`
+
+export const CLAIMED_COLUMNS = `${columnsOf(CLAIMED)},
+  extract(epoch FROM j.total_deadline - now())::float8 * 1000 AS total_left_ms,
+  ${ofHeartbeat('heartbeat_data')}, ${ofHeartbeat('heartbeat_type')}`
+
+export type ClaimedRow = RowOf<typeof CLAIMED> & {
+  /** It is claimed for. */
+  attachment_id: AttachmentId
+  total_left_ms: number | null
+  heartbeat_data: Uint8Array | null
+  heartbeat_type: string | null
+}
 
 /** Their claim is committed by now: one that cannot be read is told apart, and its neighbours go on. */
 export function takenFromRows(rows: readonly ClaimedRow[]): TakenJobs {
@@ -148,6 +161,8 @@ function claimedFromRow(row: ClaimedRow): ClaimedJob {
     labels: labelsFromStored(row.labels),
     traceparent: row.traceparent ?? '',
     options: optionsFromStored(row.options),
+    totalLeftMs: row.total_left_ms ?? undefined,
+    heartbeatData: payloadOf(row.heartbeat_data, null, row.heartbeat_type),
   }
 }
 
@@ -221,6 +236,7 @@ export function jobFromRow(row: JobRow): Job {
     params: paramsFromRow(row),
     lastError: open ? readWhatCan(errorFromStored, row.error, faults) : undefined,
     progress: undefined,
+    heartbeatData: undefined,
     attempts: undefined,
     unreadable: unreadableFrom(faults),
   }

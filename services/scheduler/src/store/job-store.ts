@@ -9,6 +9,7 @@ import { insertJobs } from './insert-jobs.ts'
 import { readAttempts } from './job-attempts.ts'
 import { listJobs } from './list-jobs.ts'
 import {
+  readHeartbeats,
   readMessageHeads,
   readMessages,
   readProgress,
@@ -48,6 +49,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     recordProgress: (records) => recordProgress(database, records),
     recordMessages: (records) => recordMessages(database, records),
     readProgress: (ids) => readProgress(database, ids),
+    readHeartbeats: (ids) => readHeartbeats(database, ids),
     readMessageHeads: (ids) => readMessageHeads(database, ids),
     readMessages: (id, after, limit) => readMessages(database, id, after, limit),
   }
@@ -58,6 +60,7 @@ export function createSweepStore(database: Database): SweepStore {
     promoteDue: (limit) => sweeps.promoteDue(database, limit),
     promoteBehindKey: (limit) => sweeps.promoteBehindKey(database, limit),
     expireQueued: (limit) => sweeps.expireQueued(database, limit),
+    expireTotal: (limit) => sweeps.expireTotal(database, limit),
     forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
     openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
     heldBy: (ids) => sweeps.heldBy(database, ids),

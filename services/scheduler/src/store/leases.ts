@@ -62,7 +62,7 @@ const RELEASE_LOST = {
       LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
     )`,
     from: 'p',
-    errorBrief: `CASE WHEN j.state = ${TRANSITIONS.poison.to} THEN j.error->>'brief' END`,
+    error: `CASE WHEN j.state = ${TRANSITIONS.poison.to} THEN j.error END`,
     update: `
     UPDATE offstage.jobs j SET revision = j.revision + 1,
       attachment_id = NULL, crash_count = j.crash_count + p.charge,

@@ -20,6 +20,8 @@ const TERMS: Fields<MethodTerms> = {
   retry,
   queueDeadlineMs: number,
   attemptDeadlineMs: number,
+  totalDeadlineMs: number,
+  heartbeatDeadlineMs: number,
   startableBy: nested<StartableBy>('starters of methods', {
     roles: required(texts),
     users: required(texts),

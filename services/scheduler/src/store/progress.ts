@@ -7,6 +7,7 @@ import type { AttemptKey, MessageRecord, ProgressRecord } from '../domain/held-j
 import type { JobMessage, Progress } from '../domain/job.ts'
 import { leaving } from '../domain/job-state.ts'
 import type { Severity } from '../domain/severity.ts'
+import type { Payload } from '../domain/start-command.ts'
 import { FENCE } from './end-attempts.ts'
 
 const HELD = `${FENCE} AND ${leaving('fail', 'j.state')}`
@@ -14,14 +15,20 @@ const HELD = `${FENCE} AND ${leaving('fail', 'j.state')}`
 const RECORD_PROGRESS = {
   name: 'record_progress',
   text: `
-    INSERT INTO offstage.job_progress AS p (job_id, revision, percent, text, extra)
-    SELECT u.id, 1, u.percent, u.text, u.extra
-    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::float8[], $5::text[], $6::jsonb[])
-      AS u(id, attachment_id, attempt, percent, text, extra)
+    INSERT INTO offstage.job_progress AS p (job_id, revision, percent, text, extra, heartbeat_data, heartbeat_type)
+    SELECT u.id, CASE WHEN u.percent IS NULL THEN 0 ELSE 1 END, coalesce(u.percent, 0), coalesce(u.text, ''), u.extra,
+      u.heartbeat_data, u.heartbeat_type
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::float8[], $5::text[], $6::jsonb[], $7::bytea[], $8::text[])
+      AS u(id, attachment_id, attempt, percent, text, extra, heartbeat_data, heartbeat_type)
     JOIN offstage.jobs j ON ${HELD}
     FOR KEY SHARE OF j
-    ON CONFLICT (job_id) DO UPDATE SET revision = p.revision + 1, percent = excluded.percent,
-      text = excluded.text, extra = excluded.extra, record_time = now()`,
+    ON CONFLICT (job_id) DO UPDATE SET revision = p.revision + excluded.revision,
+      percent = CASE excluded.revision WHEN 0 THEN p.percent ELSE excluded.percent END,
+      text = CASE excluded.revision WHEN 0 THEN p.text ELSE excluded.text END,
+      extra = CASE excluded.revision WHEN 0 THEN p.extra ELSE excluded.extra END,
+      record_time = CASE excluded.revision WHEN 0 THEN p.record_time ELSE now() END,
+      heartbeat_data = coalesce(excluded.heartbeat_data, p.heartbeat_data),
+      heartbeat_type = CASE WHEN excluded.heartbeat_data IS NULL THEN p.heartbeat_type ELSE excluded.heartbeat_type END`,
 }
 
 /** The newest of each job; a statement may touch a row once. */
@@ -29,13 +36,30 @@ export async function recordProgress(
   database: Queryable,
   records: readonly ProgressRecord[],
 ): Promise<void> {
-  const newest = [...new Map(records.map((record) => [record.jobId, record])).values()]
+  const newest = newestOf(records)
   await database.query(RECORD_PROGRESS, [
     ...keyColumns(newest),
-    newest.map((record) => record.progress.percent),
-    newest.map((record) => record.progress.text),
-    newest.map((record) => jsonOf(record.progress.extra)),
+    newest.map(({ progress }) => progress?.percent ?? null),
+    newest.map(({ progress }) => progress?.text ?? null),
+    newest.map(({ progress }) => jsonOf(progress?.extra)),
+    newest.map(({ heartbeatData }) => heartbeatData?.inline ?? null),
+    newest.map(({ heartbeatData }) => heartbeatData?.type || null),
   ])
+}
+
+/** Progress and data are told apart, each by the newest word of it. */
+function newestOf(records: readonly ProgressRecord[]): ProgressRecord[] {
+  const newest = new Map<string, ProgressRecord>()
+  for (const record of records) {
+    const before = newest.get(record.jobId)
+    const isSame = before?.attempt === record.attempt
+    newest.set(record.jobId, {
+      ...record,
+      progress: record.progress ?? (isSame ? before.progress : undefined),
+      heartbeatData: record.heartbeatData ?? (isSame ? before.heartbeatData : undefined),
+    })
+  }
+  return [...newest.values()]
 }
 
 /**
@@ -82,7 +106,9 @@ export async function recordMessages(
 
 const READ_PROGRESS = {
   name: 'read_progress',
-  text: 'SELECT job_id, revision, percent, text, extra FROM offstage.job_progress WHERE job_id = ANY ($1::uuid[])',
+  text: `
+    SELECT job_id, revision, percent, text, extra FROM offstage.job_progress
+    WHERE job_id = ANY ($1::uuid[]) AND revision > 0`,
 }
 
 interface ProgressRow {
@@ -102,6 +128,31 @@ export async function readProgress(
     rows.map(({ job_id, revision, percent, text, extra }) => [
       job_id,
       { revision, percent, text, extra: extra ?? undefined },
+    ]),
+  )
+}
+
+const READ_HEARTBEATS = {
+  name: 'read_heartbeats',
+  text: `
+    SELECT job_id, heartbeat_data, heartbeat_type FROM offstage.job_progress
+    WHERE job_id = ANY ($1::uuid[]) AND heartbeat_data IS NOT NULL`,
+}
+
+/** What the attempts of each job said last for the next one. */
+export async function readHeartbeats(
+  database: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, Payload>> {
+  const { rows } = await database.query<{
+    job_id: string
+    heartbeat_data: Uint8Array
+    heartbeat_type: string | null
+  }>(READ_HEARTBEATS, [ids])
+  return new Map(
+    rows.map(({ job_id, heartbeat_data, heartbeat_type }) => [
+      job_id,
+      { inline: heartbeat_data, type: heartbeat_type ?? '' },
     ]),
   )
 }

@@ -29,6 +29,8 @@ const OPTIONS: Required<StartOptions> = {
   },
   attemptDeadlineMs: 60_000,
   queueDeadlineMs: 3_600_000,
+  totalDeadlineMs: 7_200_000,
+  heartbeatDeadlineMs: 5_000,
   tracestate: 'a=b',
   paramsOwned: true,
   privileged: true,

@@ -69,7 +69,13 @@ export const RARE = {
 } as const satisfies Readonly<Record<string, RareColumn>>
 
 /** What the statement itself goes by, in the same object. */
-type Direction = 'admin' | 'startTime' | 'delayMs' | 'queueDeadlineMs' | 'behind'
+type Direction =
+  | 'admin'
+  | 'startTime'
+  | 'delayMs'
+  | 'queueDeadlineMs'
+  | 'totalDeadlineMs'
+  | 'behind'
 
 type Rest = Readonly<Record<keyof typeof RARE | Direction, unknown>>
 
@@ -92,6 +98,7 @@ export function restOf({ id, command }: NewJob, behind: boolean): string | null 
     startTime: command.startTime,
     delayMs: command.delayMs || undefined,
     queueDeadlineMs: options?.queueDeadlineMs,
+    totalDeadlineMs: options?.totalDeadlineMs,
     behind: behind || undefined,
   }
   for (const name in rest) {

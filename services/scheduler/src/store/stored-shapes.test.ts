@@ -33,6 +33,8 @@ const OPTIONS: Required<StartOptions> = {
   retry: RETRY,
   attemptDeadlineMs: 60000,
   queueDeadlineMs: 1000,
+  totalDeadlineMs: 90000,
+  heartbeatDeadlineMs: 2000,
   tracestate: 'a=b',
   paramsOwned: true,
   privileged: true,
@@ -40,7 +42,7 @@ const OPTIONS: Required<StartOptions> = {
 }
 const STORED_OPTIONS = `{"v":1,"displayName":"Nightly report","scope":"s-1","resultAddress":"ost://a/1",\
 "wantAdditionalResult":true,"additionalResultAddress":"ost://a/2","cancelWithParent":true,"retry":${STORED_RETRY},\
-"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"tracestate":"a=b","paramsOwned":true,"privileged":true,"misfits":["a"]}`
+"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"totalDeadlineMs":90000,"heartbeatDeadlineMs":2000,"tracestate":"a=b","paramsOwned":true,"privileged":true,"misfits":["a"]}`
 
 const DEFINITION: MethodDefinition = {
   name: 'report.build',
@@ -48,6 +50,8 @@ const DEFINITION: MethodDefinition = {
   retry: RETRY,
   queueDeadlineMs: 1000,
   attemptDeadlineMs: 60000,
+  totalDeadlineMs: 90000,
+  heartbeatDeadlineMs: 2000,
   startableBy: { roles: ['operator'], users: ['build-*'] },
   privileged: true,
   paramsSchema: '{}',
@@ -56,7 +60,7 @@ const DEFINITION: MethodDefinition = {
   resultSchema: '',
 }
 const STORED_TERMS = `{"v":1,"name":"report.build","lane":3,"retry":${STORED_RETRY},"queueDeadlineMs":1000,\
-"attemptDeadlineMs":60000,"startableBy":{"roles":["operator"],"users":["build-*"]},"privileged":true,\
+"attemptDeadlineMs":60000,"totalDeadlineMs":90000,"heartbeatDeadlineMs":2000,"startableBy":{"roles":["operator"],"users":["build-*"]},"privileged":true,\
 "paramsSchema":"{}","earlierParamsSchemas":["true"]`
 const STORED_DEFINITION = `${STORED_TERMS},"description":"Builds","resultSchema":""}`
 

@@ -2,6 +2,7 @@
 
 import { type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import { DEADLINE_REASONS } from '../domain/deadline.ts'
 import type { AttemptKey, ChangedJob } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
@@ -25,16 +26,30 @@ const PROMOTE_DUE = sweep(
   `state = ${TRANSITIONS.promote.to}`,
 )
 
-/** Only before the first assignment: what waits for another attempt has been started in time. */
+/** Only before the first assignment, or the first since it was started anew: what waits for another attempt has been started in time. */
 const EXPIRE_QUEUED = sweep(
   'expire_queued',
   `SELECT j.id FROM offstage.jobs j
-   WHERE ${leaving('expire', 'j.state')} AND j.attempt = 0 AND j.queue_deadline <= now()
+   WHERE ${leaving('expire', 'j.state')} AND (j.attempt = 0 OR j.attempt = j.renewed_attempt)
+     AND j.queue_deadline <= now()
    ORDER BY j.queue_deadline`,
   `state = ${TRANSITIONS.expire.to}, finish_time = now(), error = ${errorInSql(
     "'The job was not started within its queue deadline.'",
-    'DEADLINE_EXCEEDED',
+    DEADLINE_REASONS.queue,
   )}`,
+)
+
+const BRIEF_OF_TOTAL = `'The job was not done within its total deadline'
+  || coalesce('; its last attempt failed: ' || left(j.error->>'brief', 800), '.')`
+
+/** Also between two attempts; what runs is ended by its executor, or by who watches over that. */
+const EXPIRE_TOTAL = sweep(
+  'expire_total',
+  `SELECT j.id FROM offstage.jobs j
+   WHERE ${leaving('expire', 'j.state')} AND j.total_deadline <= now()
+   ORDER BY j.total_deadline`,
+  `state = ${TRANSITIONS.expire.to}, finish_time = now(),
+   error = ${errorInSql(BRIEF_OF_TOTAL, DEADLINE_REASONS.total)}`,
 )
 
 const FORCE_CANCELED = {
@@ -74,6 +89,9 @@ export const promoteDue = (database: Queryable, limit: number): Promise<ChangedJ
 
 export const expireQueued = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
   run(database, EXPIRE_QUEUED, [limit])
+
+export const expireTotal = (database: Queryable, limit: number): Promise<ChangedJob[]> =>
+  run(database, EXPIRE_TOTAL, [limit])
 
 export async function forceCanceled(database: Queryable, limit: number): Promise<ChangedJob[]> {
   await database.query(BRING_BACK_CANCELS, [limit])

@@ -2,7 +2,9 @@
 import type { Sweep } from '@offstage/kit/lifecycle'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { ChangedJob } from '../domain/held-job.ts'
+import { LOOK_MS } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
+import { endOverdue } from '../executors/end-overdue.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
@@ -24,7 +26,7 @@ export interface SweepsOptions {
   readonly namespaces: Pick<NamespaceStore, 'read'>
   readonly store: Pick<JobStore, 'readStandings'>
   readonly attachments: Attachments
-  readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'onKeyFreed'>
+  readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
   readonly methods: Methods
   readonly feed: JobFeed
 }
@@ -49,6 +51,12 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
   return [
     { name: 'due jobs', everyMs: dueSweepMs, run: untilDone(sweeps.promoteDue) },
     { name: 'queue deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireQueued) },
+    { name: 'total deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireTotal) },
+    {
+      name: 'overdue attempts',
+      everyMs: LOOK_MS,
+      run: () => endOverdue(attachments, dispatch, leaseMs),
+    },
     {
       name: 'free keys',
       everyMs: CANCELS_MS,

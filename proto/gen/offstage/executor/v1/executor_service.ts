@@ -206,7 +206,10 @@ export interface ProgressReport {
   progress:
     | Progress
     | undefined;
-  /** What the next attempt is to be given should this one end without a result, at most 64 KiB; the newest stands. */
+  /**
+   * What the next attempt is to be given should this one end without a result: inline, at most 64 KiB; the newest stands. One that is
+   * larger, or at an address, ends the stream with INVALID_FIELD.
+   */
   heartbeatData: Payload | undefined;
 }
 
@@ -312,7 +315,7 @@ export interface Assignment {
   wantAdditionalResult: boolean;
   /** Where the additional result must go. Empty: anywhere. */
   additionalResultAddress: string;
-  /** Time left for this attempt. */
+  /** Time left for this attempt: past it stop the handler and fail with ATTEMPT_DEADLINE_EXCEEDED, retryable. Not set: no limit. */
   attemptDeadline:
     | Duration
     | undefined;
@@ -327,7 +330,21 @@ export interface Assignment {
   /** The method that was asked for, when `method` is its fallback. */
   requestedMethod: string;
   /** What an earlier attempt of the job reported last as `heartbeat_data`; not set for none. */
-  heartbeatData: Payload | undefined;
+  heartbeatData:
+    | Payload
+    | undefined;
+  /**
+   * Time left of the total deadline of the job: past it stop the handler and fail with TOTAL_DEADLINE_EXCEEDED, not retryable. Not
+   * set: no limit.
+   */
+  totalDeadline:
+    | Duration
+    | undefined;
+  /**
+   * Longest silence of the handler, but for while it waits for children: past it stop the handler and fail with
+   * HEARTBEAT_DEADLINE_EXCEEDED, retryable. Not set: no limit.
+   */
+  heartbeatDeadline: Duration | undefined;
 }
 
 export interface Assignment_LabelsEntry {
@@ -2143,6 +2160,8 @@ function createBaseAssignment(): Assignment {
     displayName: "",
     requestedMethod: "",
     heartbeatData: undefined,
+    totalDeadline: undefined,
+    heartbeatDeadline: undefined,
   };
 }
 
@@ -2210,6 +2229,12 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.heartbeatData !== undefined) {
       Payload.encode(message.heartbeatData, writer.uint32(170).fork()).join();
+    }
+    if (message.totalDeadline !== undefined) {
+      Duration.encode(message.totalDeadline, writer.uint32(178).fork()).join();
+    }
+    if (message.heartbeatDeadline !== undefined) {
+      Duration.encode(message.heartbeatDeadline, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -2398,6 +2423,22 @@ export const Assignment: MessageFns<Assignment> = {
             message.heartbeatData = Payload.decode(reader, reader.uint32());
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.totalDeadline = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.heartbeatDeadline = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2449,6 +2490,12 @@ export const Assignment: MessageFns<Assignment> = {
     message.requestedMethod = object.requestedMethod ?? "";
     message.heartbeatData = (object.heartbeatData !== undefined && object.heartbeatData !== null)
       ? Payload.fromPartial(object.heartbeatData)
+      : undefined;
+    message.totalDeadline = (object.totalDeadline !== undefined && object.totalDeadline !== null)
+      ? Duration.fromPartial(object.totalDeadline)
+      : undefined;
+    message.heartbeatDeadline = (object.heartbeatDeadline !== undefined && object.heartbeatDeadline !== null)
+      ? Duration.fromPartial(object.heartbeatDeadline)
       : undefined;
     return message;
   },

@@ -228,21 +228,30 @@ export interface RetryPolicy {
 /** Time limits of a job (row J17); each unset one is taken from the method, else there is no limit. */
 export interface Deadlines {
   /**
-   * Longest time from the start to the first assignment to an executor; past it the job fails with DEADLINE_EXCEEDED without
+   * Longest time from the start to the first assignment to an executor; past it the job fails with QUEUE_DEADLINE_EXCEEDED without
    * having run. It no longer counts after that: not for retries, nor for a job handed back. At most 10 years.
    */
   queue:
     | Duration
     | undefined;
-  /** Longest run of one attempt; past it the attempt is stopped and fails, and may be retried. At most 24 days. */
+  /**
+   * Longest run of one attempt; past it the attempt is stopped and fails with ATTEMPT_DEADLINE_EXCEEDED, and may be retried. At most
+   * 24 days.
+   */
   attempt:
     | Duration
     | undefined;
-  /** Longest life from start to end over all attempts; past it the job fails and is not retried. */
+  /**
+   * Longest life from the start to the end over all attempts, waits in the queue and pauses between attempts included; past it the
+   * job fails with TOTAL_DEADLINE_EXCEEDED, wherever it stands, and is not retried. At most 10 years.
+   */
   total:
     | Duration
     | undefined;
-  /** Longest silence of the handler (no progress, message or heartbeat); past it the attempt fails. */
+  /**
+   * Longest silence of the handler (no progress, message or heartbeat); past it the attempt is stopped and fails with
+   * HEARTBEAT_DEADLINE_EXCEEDED, and may be retried. While it waits for children it need not speak. 1 s to 24 days.
+   */
   heartbeat: Duration | undefined;
 }
 
@@ -256,7 +265,7 @@ export interface JobError {
   /** Stack and causes, for the owner and administrators, at most 32 KiB; empty for others (`payload_hidden`). */
   detail: string;
   /**
-   * UPPER_SNAKE reason when Offstage itself ended the job (PARAMS_INVALID, DEADLINE_EXCEEDED, EXECUTOR_LOST, …);
+   * UPPER_SNAKE reason when Offstage itself ended the job (PARAMS_INVALID, TOTAL_DEADLINE_EXCEEDED, EXECUTOR_LOST, …);
    * else the error's class name as the handler's language gives it. At most 200 characters.
    */
   reason: string;
@@ -352,6 +361,8 @@ export interface JobAttempt {
   outcome: JobState;
   /** One sentence: why it failed, or how it stopped for a cancel. */
   errorBrief: string;
+  /** The reason of the error it failed with, such as HEARTBEAT_DEADLINE_EXCEEDED; empty for none. */
+  errorReason: string;
 }
 
 /** Who may start a method (row J5): whoever is named by either. Administrators always may. */
@@ -546,8 +557,8 @@ export interface Job {
   /** The pool it runs in; empty for the default one. */
   pool: string;
   /**
-   * The caller may see the job and not its payloads (row J23): parameters, results, the details of errors, and text and extra of
-   * the progress are left out.
+   * The caller may see the job and not its payloads (row J23): parameters, results, heartbeat data, the details of errors, and
+   * text and extra of the progress are left out.
    */
   payloadHidden?:
     | boolean
@@ -562,6 +573,10 @@ export interface Job {
    */
   unreadable?:
     | string
+    | undefined;
+  /** What its attempts reported last as `heartbeat_data`, which the next attempt is given; not set for none. In the view FULL. */
+  heartbeatData:
+    | Payload
     | undefined;
   /** It is kept whatever the retention says (row J12). Changed by PinJob and UnpinJob. */
   pinned?: boolean | undefined;
@@ -1332,6 +1347,7 @@ function createBaseJobAttempt(): JobAttempt {
     finishTime: undefined,
     outcome: 0,
     errorBrief: "",
+    errorReason: "",
   };
 }
 
@@ -1360,6 +1376,9 @@ export const JobAttempt: MessageFns<JobAttempt> = {
     }
     if (message.errorBrief !== "") {
       writer.uint32(66).string(message.errorBrief);
+    }
+    if (message.errorReason !== "") {
+      writer.uint32(74).string(message.errorReason);
     }
     return writer;
   },
@@ -1441,6 +1460,14 @@ export const JobAttempt: MessageFns<JobAttempt> = {
             message.errorBrief = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.errorReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1466,6 +1493,7 @@ export const JobAttempt: MessageFns<JobAttempt> = {
     message.finishTime = object.finishTime ?? undefined;
     message.outcome = object.outcome ?? 0;
     message.errorBrief = object.errorBrief ?? "";
+    message.errorReason = object.errorReason ?? "";
     return message;
   },
 };
@@ -2043,6 +2071,7 @@ function createBaseJob(): Job {
     payloadHidden: undefined,
     privileged: undefined,
     unreadable: undefined,
+    heartbeatData: undefined,
     pinned: undefined,
   };
 }
@@ -2159,6 +2188,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.unreadable !== undefined) {
       writer.uint32(290).string(message.unreadable);
+    }
+    if (message.heartbeatData !== undefined) {
+      Payload.encode(message.heartbeatData, writer.uint32(298).fork()).join();
     }
     if (message.pinned !== undefined) {
       writer.uint32(320).bool(message.pinned);
@@ -2470,6 +2502,14 @@ export const Job: MessageFns<Job> = {
             message.unreadable = reader.string();
             continue;
           }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.heartbeatData = Payload.decode(reader, reader.uint32());
+            continue;
+          }
           case 40: {
             if (tag !== 320) {
               break;
@@ -2551,6 +2591,9 @@ export const Job: MessageFns<Job> = {
     message.payloadHidden = object.payloadHidden ?? undefined;
     message.privileged = object.privileged ?? undefined;
     message.unreadable = object.unreadable ?? undefined;
+    message.heartbeatData = (object.heartbeatData !== undefined && object.heartbeatData !== null)
+      ? Payload.fromPartial(object.heartbeatData)
+      : undefined;
     message.pinned = object.pinned ?? undefined;
     return message;
   },
