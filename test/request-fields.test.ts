@@ -92,6 +92,7 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'JobService.WatchJobs': [[proto.WatchJobsRequest.fromPartial({ add: [{ jobId }] })]],
   'JobService.FollowJobs': [[proto.FollowJobsRequest.fromPartial({ targets: [{ jobId }] })]],
   'JobService.CancelJob': [[proto.CancelJobRequest.fromPartial({ jobId })]],
+  'JobService.RetryJob': [[proto.RetryJobRequest.fromPartial({ jobId })]],
   'JobService.ListJobMessages': [[proto.ListJobMessagesRequest.fromPartial({ jobId })]],
   'JobService.ExplainJob': [[proto.ExplainJobRequest.fromPartial({ jobId })]],
   'NamespaceService.GetNamespace': [[proto.GetNamespaceRequest.fromPartial({})]],

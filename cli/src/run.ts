@@ -18,6 +18,7 @@ import { addList } from './commands/list.ts'
 import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
 import { addRetention } from './commands/retention.ts'
+import { addRetry } from './commands/retry.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -67,6 +68,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addGet,
     addExplain,
     addCancel,
+    addRetry,
     addExecutors,
     addMethods,
     addPause,

@@ -104,6 +104,7 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'CancelJobRequest.grace': [`0 to ${LIMITS.graceMsMax / 3_600_000} h`],
   'CancelJobsRequest.reason': characters(LIMITS.cancelReasonCharactersMax),
   'ListJobMessagesRequest.page_size': pages,
+  'RetryJobRequest.request_id': characters(LIMITS.requestIdCharactersMax),
   'FollowJobsRequest.targets': [`1 to ${number(LIMITS.batchMax)}`],
   'CountJobsResponse.counts': [`t most ${number(LIMITS.countsMax)}`],
   'Hello.name': characters(LIMITS.executorNameCharactersMax),

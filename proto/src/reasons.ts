@@ -105,6 +105,16 @@ export const REASONS = {
     retry: false,
     about: 'The job has not ended, and what was asked for is for jobs that have.',
   },
+  JOB_NOT_RETRYABLE: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'Only failed and canceled jobs are started anew, and this one is neither.',
+  },
+  PARAMS_GONE: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The parameters of the job were in temp storage, and are there no more.',
+  },
   NAMESPACE_NOT_FOUND: {
     code: 'NOT_FOUND',
     retry: false,

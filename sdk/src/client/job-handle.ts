@@ -1,11 +1,7 @@
-import { durationFrom } from '@offstage/proto/durations'
-import type {
-  CancelJobResponse,
-  JobState,
-  Completion as WireCompletion,
-} from '@offstage/proto/jobs'
+import type { JobState, Completion as WireCompletion } from '@offstage/proto/jobs'
 import { JobState as State } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
+import { cancelJob } from './cancel-job.ts'
 import { whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import {
@@ -28,8 +24,9 @@ import {
   type UnfinishedStateName,
   unfinishedNameOf,
 } from './job-state.ts'
-import { CANCEL_RULES, COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
-import type { CancelOptions, CompletionOptions, WaitOptions } from './options.ts'
+import { COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
+import type { CancelOptions, CompletionOptions, RetryJobOptions, WaitOptions } from './options.ts'
+import { retryJob } from './retry-job.ts'
 import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
 import { heedOwnCancel, waitFor } from './wait-for.ts'
@@ -45,7 +42,8 @@ export interface Unfinished {
 /**
  * A job that was started or looked up (row A2). It belongs to no connection: its id is all that another
  * process needs for `client.job(id)` (row J7). It never moves by itself: what it tells of the job is as of its own last
- * answer or wait. A handle whose end is known never asks again.
+ * answer or wait. A handle whose end is known never asks again, unless
+ * it starts the job anew.
  */
 export class JobHandle<R = unknown> implements WaitedJob {
   /** The job's id. */
@@ -207,21 +205,21 @@ export class JobHandle<R = unknown> implements WaitedJob {
    * force. Answers at once with how it ended, if that is known; wait to see the end. Repeating it is harmless.
    */
   async cancel(options: CancelOptions = {}): Promise<CancelOutcomeName | undefined> {
-    checkOptions('cancel', options, CANCEL_RULES)
-    const { jobs } = this.#session.connection
-    const request = {
-      namespace: this.#session.identity.namespace,
-      jobId: this.id,
-      reason: options.reason ?? '',
-      grace: durationFrom(options.graceMs),
-      cascade: options.cascade ?? false,
-    }
-    const answer: CancelJobResponse = await this.#session.callScheduler(
-      jobs.cancelJob.bind(jobs),
-      request,
-    )
-    if (!isTerminal(answer.state)) this.#state = answer.state
-    return cancelOutcomeFrom(answer.outcome)
+    const { state, outcome } = await cancelJob(this.#session, this.id, options)
+    if (!isTerminal(state)) this.#state = state
+    return cancelOutcomeFrom(outcome)
+  }
+
+  /**
+   * Starts the job anew, if it has failed or was canceled (row J25): under its id, with new attempts and the same parameters; its
+   * retries and deadlines count from now. This handle forgets its end: wait for the next one.
+   *
+   * @throws OffstageError JOB_NOT_RETRYABLE, JOB_KEY_TAKEN, PARAMS_GONE, JOB_NOT_FOUND
+   */
+  async retry(options: RetryJobOptions = {}): Promise<void> {
+    const { method, state, completion } = await retryJob(this.#session, this.id, options)
+    this.#name = method
+    this[learnJob](state, completion)
   }
 
   /** Reads the job's record, its parameters and attempts too, and brings this handle up to date. */

@@ -44,14 +44,16 @@ test('canceling by filter ends though none of the rest can be canceled', async (
   expect(await it.offstage.cancelJobs({ methods: ['a'] })).toBe(3)
 })
 
-test('a job is retried and deleted once, though the scheduler is unavailable', async () => {
+test('a job is retried by one request id however often, and deleted once, though the scheduler is unavailable', async () => {
   await using it = await setUpClient()
   const { id } = it.scheduler.addJob()
   it.scheduler.end(id, failed('no'))
   const away = { code: 14, reason: 'SHUTTING_DOWN' } as const
   it.scheduler.refusals = [away]
-  await expect(it.offstage.retryJob(id)).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' })
   expect(await it.offstage.retryJob(id)).toMatchObject({ id, state: 'queued' })
+  expect(it.scheduler.retries).toMatchObject([
+    { jobId: id, requestId: expect.stringMatching(/^.{36}$/) },
+  ])
   it.scheduler.end(id, succeeded())
   it.scheduler.refusals = [away]
   await expect(it.offstage.deleteJob(id)).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' })
@@ -75,8 +77,8 @@ test('a handle forgets the end of a job that was started anew', async () => {
   it.scheduler.onStart = () => failed('no')
   const job = await it.offstage.startJob('a')
   expect(job.isFaulted).toBe(true)
-  await it.offstage.retryJob(job.id)
-  await job.refresh()
+  await job.retry({ requestId: 'again' })
+  expect(it.scheduler.retries).toMatchObject([{ jobId: job.id, requestId: 'again' }])
   expect(job).toMatchObject({ isCompleted: false, isFaulted: false, error: undefined })
   it.scheduler.end(job.id, succeeded('better'))
   await job.refresh()

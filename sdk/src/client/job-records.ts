@@ -3,7 +3,6 @@ import { WaitCause } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
 import type { Calls } from './calls.ts'
-import { jobNotFound } from './job-errors.ts'
 import {
   filterFrom,
   type JobFilter,
@@ -14,7 +13,8 @@ import {
   type PageOptions,
 } from './job-info.ts'
 import { CANCEL_RULES } from './option-rules.ts'
-import type { CancelOptions } from './options.ts'
+import type { CancelOptions, RetryJobOptions } from './options.ts'
+import { retryJob } from './retry-job.ts'
 
 /** What holds a job back. */
 export type WaitCauseName =
@@ -103,15 +103,9 @@ export class JobRecords {
     return { cause: CAUSES.get(cause) ?? 'none', text: answer.text, holders, ahead }
   }
 
-  async retry(jobId: string): Promise<JobInfo> {
+  async retry(jobId: string, options: RetryJobOptions): Promise<JobInfo> {
     text(jobId, 'the id')
-    const { jobs } = this.#calls.connection
-    const { namespace } = this.#calls.identity
-    const request = { namespace, jobId }
-    const once = { attempts: 1 }
-    const { job } = await this.#calls.callScheduler(jobs.retryJob.bind(jobs), request, once)
-    if (job === undefined) throw jobNotFound(jobId)
-    return jobInfoFrom(job)
+    return jobInfoFrom(await retryJob(this.#calls, jobId, options))
   }
 
   async delete(jobId: string): Promise<void> {

@@ -28,6 +28,7 @@ export type {
   CompletionOptions,
   JobKey,
   KeyConflict,
+  RetryJobOptions,
   RunAllOptions,
   RunAllProgress,
   RunOptions,

@@ -14,7 +14,7 @@ import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords, type WaitExplanation } from './job-records.ts'
 import { type ListMethodsOptions, type MethodInfo, NamespaceCalls } from './namespace-calls.ts'
 import { NamespaceSettingsCalls } from './namespace-settings.ts'
-import type { CancelOptions, StartOptions } from './options.ts'
+import type { CancelOptions, RetryJobOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
 import type { StorageCalls } from './storage-calls.ts'
@@ -151,11 +151,11 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   }
 
   /**
-   * Starts a failed or canceled job anew under its own id. Not repeated by itself.
-   * @throws OffstageError NOT_IMPLEMENTED: no scheduler does it so far.
+   * Starts a failed or canceled job anew under its own id (row J25); as {@link JobHandle.retry}. Tells where it stands.
+   * @throws OffstageError JOB_NOT_RETRYABLE, JOB_KEY_TAKEN, PARAMS_GONE, JOB_NOT_FOUND
    */
-  retryJob(id: string): Promise<JobInfo> {
-    return this.#records.retry(id)
+  retryJob(id: string, options: RetryJobOptions = {}): Promise<JobInfo> {
+    return this.#records.retry(id, options)
   }
 
   /**

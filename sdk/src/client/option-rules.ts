@@ -32,6 +32,7 @@ import {
 import type {
   CancelOptions,
   CompletionOptions,
+  RetryJobOptions,
   RunAllOptions,
   RunOptions,
   StartManyOptions,
@@ -101,6 +102,7 @@ export const COMPLETION_RULES: Rules<CompletionOptions> = {
   onMessage: callback,
   messages: flag,
 }
+export const RETRY_JOB_RULES: Rules<RetryJobOptions> = { requestId, signal: abortSignal }
 export const CANCEL_RULES: Rules<CancelOptions> = {
   reason: textUpTo(LIMITS.cancelReasonCharactersMax),
   graceMs: millisWithin(0, LIMITS.graceMsMax),

@@ -117,6 +117,17 @@ export interface RunAllOptions<I = unknown> extends StartManyOptions<I> {
   readonly onProgress?: (progress: RunAllProgress) => void
 }
 
+/** What a retry of an ended job may say (row J25). */
+export interface RetryJobOptions {
+  /**
+   * The same id never starts the job anew twice, at most 100 characters. Default: a new one for each call, so that a call whose answer
+   * was lost is repeated safely.
+   */
+  readonly requestId?: string
+  /** Gives up the call, not the job. */
+  readonly signal?: AbortSignal
+}
+
 /** What a cancel may say (row J10). */
 export interface CancelOptions {
   /** Why, for the record and the handler, at most 1,000 characters. */

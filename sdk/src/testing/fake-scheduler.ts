@@ -22,6 +22,7 @@ import {
   JobState,
   type ListJobsRequest,
   NamespaceServiceService,
+  type RetryJobRequest,
   type StartJobOutcome,
   type StartJobRequest,
   type StartJobResponse,
@@ -44,6 +45,7 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
   readonly bulkStarts: StartJobsRequest[] = []
   readonly waits: WaitJobsRequest[] = []
   readonly cancels: { jobId: string; reason: string; cascade: boolean }[] = []
+  readonly retries: RetryJobRequest[] = []
   readonly filters: (JobFilter | undefined)[] = []
   readonly metadata: Metadata[] = []
   /** How many each CancelJobs takes; more is told while there are any left. */
@@ -220,7 +222,9 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
     return { canceledCount, more: this.cancelCounts.length > 0 }
   }
 
-  #retryJob({ jobId }: { jobId: string }) {
+  #retryJob(request: RetryJobRequest) {
+    this.retries.push(request)
+    const { jobId } = request
     const job = this.jobOf(jobId)
     job.completion = undefined
     job.state = JobState.JOB_STATE_QUEUED

@@ -15,6 +15,8 @@ import type {
   OpenCancel,
   ProgressRecord,
   QueueRef,
+  RetriedJob,
+  RetryRequest,
   TakenJobs,
 } from './domain/held-job.ts'
 import type { AttachmentId, JobId, SessionKey } from './domain/ids.ts'
@@ -95,6 +97,8 @@ export interface JobStore {
     owner: string | undefined,
   ): Promise<JobCircumstances | undefined>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
+  /** Starts one anew that has failed or was canceled. */
+  retry(request: RetryRequest): Promise<RetriedJob>
   recordProgress(records: readonly ProgressRecord[]): Promise<void>
   recordMessages(records: readonly MessageRecord[]): Promise<void>
   readProgress(ids: readonly string[]): Promise<Map<string, Progress>>

@@ -1,7 +1,8 @@
 /** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
-import type { ExistingJob } from './domain/held-job.ts'
+import type { KeyHolder } from './domain/held-job.ts'
+import { isTerminal, JobState } from './domain/job-state.ts'
 import type { AttemptRef } from './ports.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
@@ -106,7 +107,7 @@ export function methodUnreadable(method: string, fault: string): Refusal {
 }
 
 /** `holder`: the job that holds it, where it exists for the caller. */
-export function keyTaken(key: string, holder: ExistingJob | undefined): Refusal {
+export function keyTaken(key: string, holder: KeyHolder | undefined): Refusal {
   if (holder === undefined) {
     const message = `key "${key}" is held by a job of somebody else`
     return new Refusal({ reason: 'JOB_KEY_TAKEN', message })
@@ -116,6 +117,28 @@ export function keyTaken(key: string, holder: ExistingJob | undefined): Refusal 
     reason: 'JOB_KEY_TAKEN',
     message: `key "${key}" is held by job ${holder.id} of ${holder.owner}, started ${seconds} s ago`,
     metadata: { job_id: holder.id, owner: holder.owner, age_ms: String(Math.round(holder.ageMs)) },
+  })
+}
+
+const STATE_NAMES = new Map(Object.entries(JobState).map(([name, state]) => [state, name]))
+
+export function jobNotRetryable(jobId: string, state: JobState): Refusal {
+  const name = STATE_NAMES.get(state) ?? ''
+  const advice = isTerminal(state)
+    ? 'start another one to do it again'
+    : 'it goes on by itself, or can be canceled'
+  return new Refusal({
+    reason: 'JOB_NOT_RETRYABLE',
+    message: `job ${jobId} is ${name}, and only failed and canceled jobs are started anew; ${advice}`,
+    metadata: { job_id: jobId, state: name.toUpperCase() },
+  })
+}
+
+export function paramsGone(jobId: string): Refusal {
+  return new Refusal({
+    reason: 'PARAMS_GONE',
+    message: `the parameters of job ${jobId} were too large to be kept with it, and ended in temp storage when it did; start another job with them`,
+    metadata: { job_id: jobId },
   })
 }
 

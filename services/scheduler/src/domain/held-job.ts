@@ -100,6 +100,30 @@ export interface CancelRequest {
   readonly cascade: boolean
 }
 
+export interface RetryRequest {
+  readonly namespace: string
+  readonly jobId: string
+  /** Only a job of this owner; undefined: of any. */
+  readonly owner: string | undefined
+  /** Said again, it is the same retry; empty: none. */
+  readonly requestId: string
+  /** Recorded where the job is somebody else's. */
+  readonly by: ActBy
+}
+
+export type KeyHolder = Pick<ExistingJob, 'id' | 'owner' | 'key' | 'ageMs'>
+
+export type RetriedJob =
+  | { readonly kind: 'retried'; readonly job: ChangedJob }
+  /** It was by the same request id; nothing is changed. */
+  | { readonly kind: 'repeated' }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'not-retryable'; readonly state: JobState }
+  /** They were its own in temp storage, and ended with it. */
+  | { readonly kind: 'params-gone' }
+  /** `holder` is undefined where another look is to find out. */
+  | { readonly kind: 'key-taken'; readonly holder: KeyHolder | undefined }
+
 export interface CanceledJob extends ChangedJob {
   readonly attachmentId: AttachmentId | undefined
   readonly attempt: number
@@ -108,7 +132,7 @@ export interface CanceledJob extends ChangedJob {
 /** With neither it is a sign of life, which is not recorded. */
 export interface ProgressRecord extends AttemptKey {
   readonly progress: Progress | undefined
-  readonly heartbeatData: Payload | undefined
+  readonly heartbeatData?: Payload | undefined
 }
 
 export interface MessageRecord extends AttemptKey {

@@ -59,11 +59,13 @@ export const TRANSITIONS = {
   cancelUnstarted: { from: [scheduled, queued], to: canceled },
   /** Canceled while it ran, and stopped. */
   cancelRunning: { from: [running, waiting], to: canceled },
+  /** Somebody asked for it, by RetryJob: the one move that leaves an end. */
+  startAnew: { from: [failed, canceled], to: queued },
 } as const satisfies Record<string, { from: readonly JobState[]; to: JobState }>
 
 export type Transition = keyof typeof TRANSITIONS
 
-/** Whether a job in this state has ended and will never leave it. */
+/** Whether a job in this state has ended, and leaves it no more unless somebody starts it anew. */
 export function isTerminal(state: JobState): boolean {
   return state >= succeeded
 }

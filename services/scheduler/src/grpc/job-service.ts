@@ -21,6 +21,7 @@ import { historyCalls } from './history-calls.ts'
 import * as map from './job-mapping.ts'
 import { afterSequenceFrom, boundedMs, jobIdFrom, namespaceFor, pageSizeFrom } from './mapping.ts'
 import type { ReadingTurns } from './reading-turns.ts'
+import { retryCalls } from './retry-calls.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
 import { unimplemented } from './unimplemented.ts'
@@ -182,8 +183,8 @@ export function jobService(
     ),
 
     cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
-    retryJob: unimplemented('jobs.change', 'JobService.RetryJob'),
     ...historyCalls(use.changeHistory, reads),
+    ...retryCalls(use.retryJob, reads),
     explainJob: unary(
       'jobs.read',
       async (request: proto.ExplainJobRequest, { actor }) => {

@@ -16,6 +16,7 @@ import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createLimitRate } from './limit-rate.ts'
 import { createRecordReads } from './payload-reads.ts'
 import { createReadStandings } from './read-standings.ts'
+import { createRetryJob, type RetryJob } from './retry-job.ts'
 import { sightOf } from './sight.ts'
 import { createStartJobs, type StartJobs } from './start-jobs.ts'
 
@@ -38,6 +39,7 @@ export interface Jobs {
   readonly startJobs: StartJobs
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
+  readonly retryJob: RetryJob
   readonly explainJob: ExplainJob
   readonly changeHistory: ChangeHistory
   newWatch(caller: Caller, namespace: string): JobWatch
@@ -48,14 +50,16 @@ export function createJobs(options: JobsOptions): Jobs {
   const { starts, changed } = dispatch
   const readStandings = createReadStandings(store)
   const recordReads = createRecordReads(options.acts)
+  const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
   return {
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
       checks: new Checks(),
       limitRate: createLimitRate(options.startsPerSecond),
     }),
-    findJobs: createFindJobs({ store, feed, readStandings, recordReads }),
+    findJobs,
     cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
+    retryJob: createRetryJob({ store, methods, findJobs, changed }),
     explainJob: createExplainJob(store),
     changeHistory: createChangeHistory(options.history),
     newWatch: (caller, namespace) =>

@@ -17,6 +17,7 @@ import {
   recordProgress,
 } from './progress.ts'
 import { findExisting, hasParent, isBelow, isIdTaken, readJob, readStandings } from './read-jobs.ts'
+import { retryJob } from './retry-job.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
@@ -46,6 +47,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     readAttempts: (ids) => readAttempts(database, ids),
     readCircumstances: (namespace, id, owner) => readCircumstances(database, namespace, id, owner),
     cancel: (request) => cancelJobs(database, request),
+    retry: (request) => retryJob(database, request),
     recordProgress: (records) => recordProgress(database, records),
     recordMessages: (records) => recordMessages(database, records),
     readProgress: (ids) => readProgress(database, ids),

@@ -101,6 +101,7 @@ export interface JobClient {
     jobId: string,
     options?: { graceMs?: number; cascade?: boolean; reason?: string },
   ): Promise<proto.CancelJobResponse>
+  retry(jobId: string, options?: { requestId?: string; user?: string }): Promise<proto.Job>
   explain(jobId: string): Promise<proto.ExplainJobResponse>
   close(): void
 }
@@ -167,6 +168,15 @@ export function connectJobs(address: string, caller = 'dev'): JobClient {
         raw.cancelJob,
         complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs), cascade, reason }),
       ),
+    async retry(jobId, { requestId = '', user } = {}) {
+      const { job } = await call<proto.RetryJobRequest, proto.RetryJobResponse>(
+        raw.retryJob,
+        complete(proto.RetryJobRequest, { jobId, requestId }),
+        user,
+      )
+      if (job === undefined) throw new Error('no job in the answer')
+      return job
+    },
     explain: (jobId) => call(raw.explainJob, complete(proto.ExplainJobRequest, { jobId })),
     close: () => raw.close(),
   }

@@ -409,11 +409,16 @@ export interface RetryJobRequest {
   namespace: string;
   /** Required. */
   jobId: string;
+  /**
+   * Said again, it changes nothing and answers with the job as it stands: of a job the newest ten are known. At most 100 characters;
+   * empty: every call is new.
+   */
+  requestId: string;
 }
 
 /** Answers RetryJob. */
 export interface RetryJobResponse {
-  /** The job. */
+  /** The job, in the view BASIC. */
   job: Job | undefined;
 }
 
@@ -2601,7 +2606,7 @@ export const CancelJobsResponse: MessageFns<CancelJobsResponse> = {
 };
 
 function createBaseRetryJobRequest(): RetryJobRequest {
-  return { namespace: "", jobId: "" };
+  return { namespace: "", jobId: "", requestId: "" };
 }
 
 export const RetryJobRequest: MessageFns<RetryJobRequest> = {
@@ -2611,6 +2616,9 @@ export const RetryJobRequest: MessageFns<RetryJobRequest> = {
     }
     if (message.jobId !== "") {
       writer.uint32(18).string(message.jobId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
     }
     return writer;
   },
@@ -2644,6 +2652,14 @@ export const RetryJobRequest: MessageFns<RetryJobRequest> = {
             message.jobId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2663,6 +2679,7 @@ export const RetryJobRequest: MessageFns<RetryJobRequest> = {
     const message = createBaseRetryJobRequest();
     message.namespace = object.namespace ?? "";
     message.jobId = object.jobId ?? "";
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
@@ -3744,7 +3761,11 @@ export const JobServiceService = {
     responseSerialize: (value: CancelJobsResponse): Buffer => Buffer.from(CancelJobsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelJobsResponse => CancelJobsResponse.decode(value),
   },
-  /** Starts a failed or canceled job anew under its own id. */
+  /**
+   * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
+   * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
+   * JOB_KEY_TAKEN: another unfinished job holds its key. PARAMS_GONE: they were in temp storage. Its children stay as they are.
+   */
   retryJob: {
     path: "/offstage.jobs.v1.JobService/RetryJob" as const,
     requestStream: false as const,
@@ -3851,7 +3872,11 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
   /** Cancels the jobs a filter selects, at most 10,000 a call. */
   cancelJobs: handleUnaryCall<CancelJobsRequest, CancelJobsResponse>;
-  /** Starts a failed or canceled job anew under its own id. */
+  /**
+   * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
+   * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
+   * JOB_KEY_TAKEN: another unfinished job holds its key. PARAMS_GONE: they were in temp storage. Its children stay as they are.
+   */
   retryJob: handleUnaryCall<RetryJobRequest, RetryJobResponse>;
   /**
    * Removes a finished job and all that is its own: attempts, messages, progress, and parameters and results in temp storage.
@@ -4008,7 +4033,11 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobsResponse) => void,
   ): ClientUnaryCall;
-  /** Starts a failed or canceled job anew under its own id. */
+  /**
+   * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
+   * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
+   * JOB_KEY_TAKEN: another unfinished job holds its key. PARAMS_GONE: they were in temp storage. Its children stay as they are.
+   */
   retryJob(
     request: RetryJobRequest,
     callback: (error: ServiceError | null, response: RetryJobResponse) => void,

@@ -1,0 +1,117 @@
+/**
+ * Starting a job anew that has failed or was canceled (row J25): under its id, with new attempts, which are numbered on. What it was
+ * given and what its attempts have left stays; what its end was is forgotten.
+ *
+ * Invariants:
+ *  1. Of any number of calls at once one starts it anew: each locks its row first.
+ *  2. One that is said again by its request id changes nothing, however the job has ended since.
+ *  3. The key is taken in the same transaction (guarantee 3), and from nobody who waits for it.
+ */
+
+import { type Database, type Queryable, sqlStateOf } from '@offstage/kit/database'
+import { actOn } from '../domain/act.ts'
+import { CancelOutcome } from '../domain/cancel-outcome.ts'
+import type { KeyHolder, RetriedJob, RetryRequest } from '../domain/held-job.ts'
+import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
+import { recordAct } from './acts.ts'
+import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+
+/** Of a job so many of its newest are known again. */
+const REQUEST_IDS_MAX = 10
+
+const LOCK = {
+  name: 'lock_job_to_retry',
+  text: `
+    SELECT j.id, j.owner, j.state, j.method, j.key,
+      coalesce($4::text = ANY (j.retry_request_ids), false) AS repeated,
+      j.params_address IS NOT NULL AND j.attempt > 0 AND coalesce((j.options->>'paramsOwned')::boolean, false) AS params_gone
+    FROM offstage.jobs j
+    WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3)
+    FOR NO KEY UPDATE`,
+}
+
+interface LockedRow {
+  id: string
+  owner: string
+  state: JobState
+  method: string
+  key: string | null
+  /** By this request id it has been started anew before. */
+  repeated: boolean
+  /** They were the job's own, and ended with it. */
+  params_gone: boolean
+}
+
+/** Who holds a key, and first of all who is to have it next. */
+const HOLDER = {
+  name: 'read_key_holder',
+  text: `
+    SELECT j.id, j.owner, extract(epoch FROM now() - j.create_time)::float8 * 1000 AS age_ms
+    FROM offstage.jobs j
+    WHERE j.namespace = $1 AND j.method = $2 AND j.key = $3 AND j.state < ${JobState.succeeded}
+    ORDER BY j.behind_key, j.create_time, j.id LIMIT 1`,
+}
+
+const fromNow = (option: string) => `now() + (j.options->>'${option}')::float8 * interval '1 ms'`
+
+const RETRY = {
+  name: 'retry_job',
+  text: `
+    UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
+      failures = 0, crash_count = 0, crashed_sessions = NULL, renewed_attempt = j.attempt,
+      retry_request_ids = CASE WHEN $2::text IS NULL THEN j.retry_request_ids
+        ELSE (array_prepend($2, j.retry_request_ids))[1:${REQUEST_IDS_MAX}] END,
+      due_time = NULL, finish_time = NULL, behind_key = false,
+      queue_deadline = ${fromNow('queueDeadlineMs')}, total_deadline = ${fromNow('totalDeadlineMs')},
+      cancel_time = NULL, cancel_deadline = NULL, cancel_cascade = false, cancel_reason = NULL,
+      cancel_outcome = ${CancelOutcome.unknown},
+      result = NULL, result_address = NULL, result_type = NULL, result_sha256 = NULL, additional_result = NULL
+    WHERE j.id = $1::uuid AND ${leaving('startAnew', 'j.state')}
+    RETURNING ${CHANGED_COLUMNS}`,
+}
+
+export async function retryJob(database: Database, request: RetryRequest): Promise<RetriedJob> {
+  try {
+    return await database.transaction((tx) => retry(tx, request))
+  } catch (error) {
+    // Somebody took the key in the meantime: another look tells who.
+    if (sqlStateOf(error) === '23505') return { kind: 'key-taken', holder: undefined }
+    throw error
+  }
+}
+
+async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> {
+  const { namespace, jobId, owner = null, requestId, by } = request
+  const asked = requestId === '' ? null : requestId
+  const { rows } = await tx.query<LockedRow>(LOCK, [namespace, jobId, owner, asked])
+  const [locked] = rows
+  if (locked === undefined) return { kind: 'missing' }
+  const { state, method, key } = locked
+  if (locked.repeated) return { kind: 'repeated' }
+  if (!([JobState.failed, JobState.canceled] as JobState[]).includes(state)) {
+    return { kind: 'not-retryable', state }
+  }
+  if (locked.params_gone) return { kind: 'params-gone' }
+  if (key !== null) {
+    const holder = await readHolder(tx, namespace, method, key)
+    if (holder !== undefined) return { kind: 'key-taken', holder: { key, ...holder } }
+  }
+  const retried = await tx.query<ChangedRow>(RETRY, [jobId, asked])
+  if (locked.owner !== by.user) await recordAct(tx, actOn(by, namespace, [locked], 'OK'))
+  const [row] = retried.rows
+  return row === undefined ? { kind: 'missing' } : { kind: 'retried', job: changedFromRow(row) }
+}
+
+async function readHolder(
+  tx: Queryable,
+  namespace: string,
+  method: string,
+  key: string,
+): Promise<Omit<KeyHolder, 'key'> | undefined> {
+  const { rows } = await tx.query<{ id: string; owner: string; age_ms: number }>(HOLDER, [
+    namespace,
+    method,
+    key,
+  ])
+  return rows[0] && { id: rows[0].id, owner: rows[0].owner, ageMs: rows[0].age_ms }
+}
