@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { breaksOlder } from '@offstage/kit/database'
 import { expect, test } from 'vitest'
 
 /** SHA-256 of each migration. A new file adds its line here; the lines there are stay as they are. */
@@ -22,18 +23,61 @@ const FROZEN: Readonly<Record<string, string>> = {
     '697b1a6ff8029fe3d4acc2af9a11343207a6d8cfcfdbb2edc74143372cd6fc07',
 }
 
+/** What a release before may read or write by. */
+const TAKES_AWAY =
+  /\b(DROP\s+(TABLE|COLUMN|INDEX|CONSTRAINT|FUNCTION|VIEW|TYPE)|RENAME|SET\s+NOT\s+NULL|ALTER\s+COLUMN\s+\w+\s+(SET\s+DATA\s+)?TYPE|ADD\s+CONSTRAINT)\b|\bADD\s+COLUMN\s+\w+\s+(?:(?!,|;|\bDEFAULT\b)[\s\S])*\bNOT\s+NULL(?!\s+DEFAULT)/i
+/** Frozen before there was such a line; they drop indexes that others replace. */
+const BEFORE_THE_RULE = ['scheduler/0002-session-keys.sql', 'scheduler/0004-acts.sql']
+
 const SERVICES = ['scheduler', 'storage']
 
-test('migrations stay as they are: every change is a new one', async () => {
+async function readAll(): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const service of SERVICES) {
     const folder = new URL(`../services/${service}/src/store/migrations/`, import.meta.url)
     for (const file of (await readdir(folder)).sort()) {
-      const sql = (await readFile(new URL(file, folder), 'utf8')).replaceAll('\r\n', '\n')
-      found[`${service}/${file}`] = createHash('sha256').update(sql).digest('hex')
+      const sql = await readFile(new URL(file, folder), 'utf8')
+      found[`${service}/${file}`] = sql.replaceAll('\r\n', '\n')
     }
   }
-  expect(found, 'a new number for every change: databases refuse a migration that differs').toEqual(
-    FROZEN,
-  )
+  return found
+}
+
+test('migrations stay as they are: every change is a new one', async () => {
+  const found = Object.entries(await readAll()).map(([name, sql]) => [
+    name,
+    createHash('sha256').update(sql).digest('hex'),
+  ])
+  const hashes = Object.fromEntries(found)
+  expect(
+    hashes,
+    'a new number for every change: databases refuse a migration that differs',
+  ).toEqual(FROZEN)
+})
+
+test('a migration that takes something away says what it breaks, or that it breaks nothing', async () => {
+  for (const [name, sql] of Object.entries(await readAll())) {
+    if (BEFORE_THE_RULE.includes(name)) continue
+    const says = breaksOlder({ version: 1, name, sql }) || /^-- breaks nothing: \S/m.test(sql)
+    expect({ name, isTold: says || !TAKES_AWAY.test(sql) }).toEqual({ name, isTold: true })
+  }
+})
+
+test.each([
+  'DROP TABLE offstage.old;',
+  'ALTER TABLE offstage.jobs RENAME COLUMN lane TO queue;',
+  'ALTER TABLE offstage.jobs ALTER COLUMN lane SET NOT NULL;',
+  'ALTER TABLE offstage.jobs ALTER COLUMN lane TYPE bigint;',
+  'ALTER TABLE offstage.jobs ADD COLUMN pool text NOT NULL;',
+])('%s takes something away', (sql) => {
+  expect(sql).toMatch(TAKES_AWAY)
+})
+
+test.each([
+  'CREATE TABLE offstage.retention (kind smallint NOT NULL);',
+  'ALTER TABLE offstage.jobs ADD COLUMN pool text;',
+  "ALTER TABLE offstage.executors ADD COLUMN pools text[] NOT NULL DEFAULT '{default}';",
+  'ALTER TABLE offstage.jobs ADD COLUMN pool text, ADD COLUMN total integer; CREATE TABLE a (b text NOT NULL);',
+])('%s takes nothing away', (sql) => {
+  expect(sql).not.toMatch(TAKES_AWAY)
 })

@@ -71,18 +71,42 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
     expect(await rowsOf(database, 'SELECT count(*) AS n FROM jobs.job')).toEqual([{ n: 2 }])
   })
 
-  test('a changed migration and a newer database are refused', async () => {
+  test('a changed migration is refused, and a newer database that breaks older programs', async () => {
     await using database = await open()
-    await migrate(database, { schema, migrations })
+    const breaking = { ...second, sql: `-- breaks: readers of notes\n${second.sql}` }
+    await migrate(database, { schema, migrations: [first, breaking] })
     const changed = { ...first, sql: `${first.sql} ` }
-    await expect(migrate(database, { schema, migrations: [changed, second] })).rejects.toThrow(
+    await expect(migrate(database, { schema, migrations: [changed, breaking] })).rejects.toThrow(
       'migration 1 (job) of schema jobs has been changed since it was applied',
     )
     await expect(migrate(database, { schema, migrations: [first] })).rejects.toThrow(
-      /schema jobs is at version 2 \(more\), newer than this program, which knows 1/,
+      /schema jobs is at version 2 \(more\), newer than this program, which knows 1, and breaks it/,
     )
     const windows = { ...first, sql: first.sql.replaceAll('\n', '\r\n') }
-    await migrate(database, { schema, migrations: [windows, second] })
+    await migrate(database, { schema, migrations: [windows, breaking] })
+  })
+
+  test('a newer database that breaks nothing is taken, and told of', async () => {
+    await using database = await open()
+    const told: string[] = []
+    const onNewer = (text: string) => told.push(text)
+    await migrate(database, { schema, migrations, onNewer })
+    expect(told).toEqual([])
+    await migrate(database, { schema, migrations: [first], onNewer })
+    expect(told).toEqual([expect.stringContaining('at version 2 (more), newer than this program')])
+    await migrate(database, { schema, migrations })
+    expect(await rowsOf(database, 'SELECT count(*) AS n FROM jobs.job')).toEqual([{ n: 2 }])
+  })
+
+  test('a newer database is refused where nothing says whether it breaks anything', async () => {
+    await using database = await open()
+    await migrate(database, { schema, migrations })
+    await rowsOf(database, 'ALTER TABLE jobs.offstage_migrations DROP COLUMN breaks')
+    await migrate(database, { schema, migrations })
+    await expect(migrate(database, { schema, migrations: [first] })).rejects.toThrow('breaks it')
+    const third = { version: 3, name: 'third', sql: 'SELECT 1' }
+    await migrate(database, { schema, migrations: [...migrations, third] })
+    await migrate(database, { schema, migrations })
   })
 
   test('schemas of one database are migrated apart', async () => {

@@ -1,11 +1,26 @@
 import type { Database, Queryable } from './database.ts'
 import { sqlStateOf } from './errors.ts'
-import { checksumOf, type Migration, MigrationError, refuseGaps } from './migrations.ts'
+import {
+  breaksOlder,
+  checksumOf,
+  type Migration,
+  MigrationError,
+  refuseGaps,
+} from './migrations.ts'
 
 interface AppliedMigration {
   version: number
   name: string
   checksum: string
+  /** Null where it was applied by a release that recorded no such thing. */
+  breaks: boolean | null
+}
+
+export interface MigrateOptions {
+  readonly schema: string
+  readonly migrations: readonly Migration[]
+  /** Told where the database is newer than the code, and the code may work with it all the same. */
+  onNewer?(text: string): void
 }
 
 /** 'offstage' in hex, the first half of the advisory lock; the second is the schema's hash. */
@@ -17,18 +32,16 @@ const lockSpace = 0x6f666673
  * in the schema's table `offstage_migrations`. Any number of processes may do this at once: one
  * transaction at a time holds the lock and looks anew at what is left. Where nothing is left it only
  * reads, so a role that may make no tables will do. Throws a MigrationError when an applied migration
- * is not the one given, the database is newer than the code, or the role may not do what is left.
+ * is not the one given, the role may not do what is left, or the database is newer than the code by a migration that
+ * breaks older releases.
  */
-export async function migrate(
-  database: Database,
-  options: { schema: string; migrations: readonly Migration[] },
-): Promise<void> {
+export async function migrate(database: Database, options: MigrateOptions): Promise<void> {
   const { schema, migrations } = options
   if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
     throw new MigrationError(`"${schema}" is not a plain schema name`)
   }
   refuseGaps(migrations)
-  if (await isComplete(database, schema, migrations)) return
+  if (await isComplete(database, options)) return
   try {
     let applied = true
     while (applied) applied = await database.transaction((tx) => applyNext(tx, schema, migrations))
@@ -49,12 +62,8 @@ function deniedText(schema: string, { message }: Error): string {
 }
 
 /** Whether all has been applied, as far as this role may see. */
-async function isComplete(
-  database: Database,
-  schema: string,
-  migrations: readonly Migration[],
-): Promise<boolean> {
-  const table = `${schema}.offstage_migrations`
+async function isComplete(database: Database, options: MigrateOptions): Promise<boolean> {
+  const { schema, migrations, onNewer } = options
   const { rows } = await database.query<{ readable: boolean | null }>({
     name: '',
     text: `SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS readable
@@ -62,12 +71,12 @@ async function isComplete(
       WHERE n.nspname = '${schema}' AND c.relname = 'offstage_migrations'`,
   })
   if (!rows[0]?.readable) return false
-  const { rows: applied } = await database.query<AppliedMigration>({
-    name: '',
-    text: `SELECT version, name, checksum FROM ${table} ORDER BY version`,
-  })
+  const applied = await readApplied(database, schema)
   verify(schema, applied, migrations)
-  return applied.length === migrations.length
+  const newest = applied.at(-1)
+  if (newest !== undefined && newest.version > migrations.length)
+    onNewer?.(`${newerText(schema, newest, migrations)}; it may work with it all the same`)
+  return applied.length >= migrations.length
 }
 
 /** Applies the first migration that is left; false when there was none. */
@@ -77,12 +86,9 @@ async function applyNext(
   migrations: readonly Migration[],
 ): Promise<boolean> {
   await prepare(tx, schema)
-  const { rows } = await tx.query<AppliedMigration>({
-    name: '',
-    text: 'SELECT version, name, checksum FROM offstage_migrations ORDER BY version',
-  })
-  verify(schema, rows, migrations)
-  const next = migrations[rows.length]
+  const applied = await readApplied(tx, schema)
+  verify(schema, applied, migrations)
+  const next = migrations[applied.length]
   if (next === undefined) return false
   try {
     await tx.query({ name: '', text: next.sql })
@@ -94,11 +100,21 @@ async function applyNext(
   await tx.query(
     {
       name: '',
-      text: `INSERT INTO ${schema}.offstage_migrations (version, name, checksum) VALUES ($1, $2, $3)`,
+      text: `INSERT INTO ${schema}.offstage_migrations (version, name, checksum, breaks) VALUES ($1, $2, $3, $4)`,
     },
-    [next.version, next.name, checksumOf(next)],
+    [next.version, next.name, checksumOf(next), breaksOlder(next)],
   )
   return true
+}
+
+/** Reads a table without the column `breaks` too, for which a role that only reads can do nothing. */
+async function readApplied(database: Queryable, schema: string): Promise<AppliedMigration[]> {
+  const { rows } = await database.query<AppliedMigration>({
+    name: '',
+    text: `SELECT version, name, checksum, (to_jsonb(applied) ->> 'breaks')::boolean AS breaks
+      FROM ${schema}.offstage_migrations applied ORDER BY version`,
+  })
+  return rows
 }
 
 /** The lock comes first: CREATE … IF NOT EXISTS fails when two do it at the same moment. */
@@ -118,8 +134,10 @@ async function prepare(tx: Queryable, schema: string): Promise<void> {
         version integer PRIMARY KEY,
         name text NOT NULL,
         checksum text NOT NULL,
-        applied_at timestamptz NOT NULL DEFAULT now()
-      )`,
+        applied_at timestamptz NOT NULL DEFAULT now(),
+        breaks boolean
+      );
+      ALTER TABLE ${schema}.offstage_migrations ADD COLUMN IF NOT EXISTS breaks boolean`,
   })
 }
 
@@ -128,17 +146,27 @@ function verify(
   applied: readonly AppliedMigration[],
   migrations: readonly Migration[],
 ): void {
-  const newest = applied.at(-1)
-  if (newest !== undefined && newest.version > migrations.length) {
+  const breaking = applied.slice(migrations.length).find(({ breaks }) => breaks !== false)
+  if (breaking !== undefined) {
     throw new MigrationError(
-      `schema ${schema} is at version ${newest.version} (${newest.name}), newer than this program, which knows ${migrations.length}`,
+      `${newerText(schema, breaking, migrations)}, and breaks it: run the release that brought it, or a later one`,
     )
   }
-  for (const [index, { version, name, checksum }] of applied.entries()) {
+  for (const [index, { version, name, checksum }] of applied
+    .slice(0, migrations.length)
+    .entries()) {
     const known = migrations[index]
     if (known?.version === version && checksumOf(known) === checksum) continue
     throw new MigrationError(
       `migration ${version} (${name}) of schema ${schema} has been changed since it was applied`,
     )
   }
+}
+
+function newerText(
+  schema: string,
+  { version, name }: AppliedMigration,
+  migrations: readonly Migration[],
+): string {
+  return `schema ${schema} is at version ${version} (${name}), newer than this program, which knows ${migrations.length}`
 }

@@ -44,6 +44,14 @@ export function refuseGaps(migrations: readonly Migration[]): void {
   }
 }
 
+/**
+ * Whether releases before it cannot work with what it leaves: it says so in a line `-- breaks: <what they would miss>`. All others
+ * leave them what they read and write, so that a release can be taken back without its migrations.
+ */
+export function breaksOlder(migration: Migration): boolean {
+  return /^-- breaks: \S/m.test(migration.sql)
+}
+
 /** SHA-256 in hex; the same whatever line ends the checkout has. */
 export function checksumOf(migration: Migration): string {
   return createHash('sha256').update(migration.sql.replaceAll('\r\n', '\n')).digest('hex')

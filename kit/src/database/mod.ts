@@ -12,9 +12,14 @@ export {
   isTransientError,
   sqlStateOf,
 } from './errors.ts'
-export { migrate } from './migrate.ts'
-export { loadMigrations, type Migration, MigrationError } from './migrations.ts'
-export { namingDatabase, openConfiguredPostgres } from './open-configured.ts'
+export { type MigrateOptions, migrate } from './migrate.ts'
+export { breaksOlder, loadMigrations, type Migration, MigrationError } from './migrations.ts'
+export {
+  namingDatabase,
+  openConfiguredPostgres,
+  type Patience,
+  waitingFor,
+} from './open-configured.ts'
 export { openPglite, type PgliteOptions } from './pglite.ts'
 export { openPostgres, type PostgresOptions } from './postgres.ts'
 export { parsePostgresUrl, saysSslMode } from './postgres-url.ts'

@@ -112,7 +112,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   })
   const tables = createService({
     name: 'job tables',
-    start: () => migrateJobs(databases.calls),
+    start: () => migrateJobs(databases.calls, (text) => log.warn(text)),
     stop: async () => {},
   })
   const service = composeServices('scheduler', [

@@ -57,7 +57,7 @@ export function createStorage(options: StorageOptions): Storage {
   const service = createService({
     name: 'storage',
     async start(signal) {
-      await migrateStorage(database)
+      await migrateStorage(database, (text) => log.warn(text))
       const blobs = await openBoundBlobs(openBlobs, stores.sweeps, config.dataDir)
       signal.throwIfAborted()
       serving = compose(options, stores, blobs)

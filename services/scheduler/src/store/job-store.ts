@@ -21,9 +21,12 @@ import { retryJob } from './retry-job.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
-export async function migrateJobs(database: Database): Promise<void> {
+export async function migrateJobs(
+  database: Database,
+  onNewer?: (text: string) => void,
+): Promise<void> {
   const migrations = await loadMigrations(new URL('./migrations', import.meta.url))
-  await migrate(database, { schema: 'offstage', migrations })
+  await migrate(database, { schema: 'offstage', migrations, onNewer })
 }
 
 export function createJobStore(database: Database, listings = database): JobStore {

@@ -7,9 +7,12 @@ import { findValue, listValues, readUsage, readValue } from './read-values.ts'
 import { putValue, reserveAddress } from './write-values.ts'
 
 /** Brings the database to the shape this code works with. */
-export async function migrateStorage(database: Database): Promise<void> {
+export async function migrateStorage(
+  database: Database,
+  onNewer?: (text: string) => void,
+): Promise<void> {
   const migrations = await loadMigrations(new URL('./migrations/', import.meta.url))
-  await migrate(database, { schema: 'offstage_storage', migrations })
+  await migrate(database, { schema: 'offstage_storage', migrations, onNewer })
 }
 
 const DELETE = {
