@@ -59,6 +59,9 @@ export const schedulerFields = {
     description:
       'Connections to the database for calls; thirteen more are kept for listings, leases, results, claims and sweeps',
   }),
+  databaseWaitMs: variable('OFFSTAGE_SCHEDULER_DATABASE_WAIT', millis.default(0), {
+    description: 'How long a start waits for a database that is away',
+  }),
   natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.default('nats://127.0.0.1:4222'), {
     description: 'NATS server for events; jobs go on while it is away',
   }),
@@ -115,6 +118,7 @@ const {
   databaseUrl: _url,
   databasePasswordFile: _password,
   databasePoolSize: _pool,
+  databaseWaitMs: _wait,
   natsUrl: _nats,
   ...embedded
 } = schedulerFields

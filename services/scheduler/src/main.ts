@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
-import { namingDatabase } from '@offstage/kit/database'
+import { namingDatabase, waitingFor } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
@@ -25,7 +25,7 @@ await runMain('scheduler', async () => {
   const metrics = createMetrics({ service: 'scheduler', unready })
   const service: Service = createService({
     name: 'scheduler process',
-    async start() {
+    async start(signal) {
       const probes = { service: 'SCHEDULER', config, log, metrics, unready }
       await resources.use(probesOf(probes)).start()
       const { otlpEndpoint } = config
@@ -34,7 +34,8 @@ await runMain('scheduler', async () => {
       const bus = resources.use(
         await openConfiguredNats(config, { name: 'offstage-scheduler', onError }),
       )
-      const database = resources.use(await openDatabases(config, onError))
+      const patience = waitingFor(config.databaseWaitMs, log, signal)
+      const database = resources.use(await openDatabases(config, onError, patience))
       const tls = serverTls(config, log)
       const identity = resources.use(openSchedulerIdentity(config, database, log))
       const parts = { config, database, bus, log, tls, ...identity }

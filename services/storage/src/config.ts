@@ -110,6 +110,9 @@ export const storageFields = {
   databasePoolSize: variable('OFFSTAGE_STORAGE_DATABASE_POOL', positiveInteger.default(10), {
     description: 'connections to PostgreSQL',
   }),
+  databaseWaitMs: variable('OFFSTAGE_STORAGE_DATABASE_WAIT', millis.default(0), {
+    description: 'how long a start waits for a database that is away',
+  }),
   natsUrl: variable('OFFSTAGE_NATS_URL', natsUrl.optional(), {
     description: 'NATS for events; without it events stay in the process',
   }),
@@ -129,6 +132,7 @@ const {
   databaseUrl: _url,
   databasePasswordFile: _password,
   databasePoolSize: _pool,
+  databaseWaitMs: _wait,
   natsUrl: _nats,
   scheduler: _scheduler,
   ...embedded

@@ -2,7 +2,7 @@
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import { createInProcessBus, openConfiguredNats } from '@offstage/kit/bus'
 import { renderConfig, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
-import { namingDatabase, openConfiguredPostgres } from '@offstage/kit/database'
+import { namingDatabase, openConfiguredPostgres, waitingFor } from '@offstage/kit/database'
 import { namingPort } from '@offstage/kit/grpc'
 import { probesOf } from '@offstage/kit/health'
 import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
@@ -24,7 +24,7 @@ await runMain('storage', async () => {
   const unready = () => (storage === undefined ? 'not started' : storage.unready)
   const service: Service = createService({
     name: 'storage process',
-    async start() {
+    async start(signal) {
       const metrics = createMetrics({ service: 'storage', unready })
       await resources.use(probesOf({ service: 'STORAGE', config, log, metrics, unready })).start()
       const { otlpEndpoint, databaseUrl, databasePasswordFile, databasePoolSize, natsUrl } = config
@@ -36,13 +36,17 @@ await runMain('storage', async () => {
           : await openConfiguredNats({ ...config, natsUrl }, { name: 'offstage-storage', onError }),
       )
       const database = resources.use(
-        await openConfiguredPostgres('OFFSTAGE_STORAGE_DATABASE_URL', {
-          url: databaseUrl,
-          passwordFile: databasePasswordFile,
-          poolSize: databasePoolSize,
-          applicationName: 'offstage-storage',
-          onError,
-        }),
+        await openConfiguredPostgres(
+          'OFFSTAGE_STORAGE_DATABASE_URL',
+          {
+            url: databaseUrl,
+            passwordFile: databasePasswordFile,
+            poolSize: databasePoolSize,
+            applicationName: 'offstage-storage',
+            onError,
+          },
+          waitingFor(config.databaseWaitMs, log, signal),
+        ),
       )
       const tls = serverTls(config, log)
       const attempts = resources.use(askScheduler(config.scheduler, clientTls(config, log)))

@@ -1,4 +1,4 @@
-import { type Database, openConfiguredPostgres } from '@offstage/kit/database'
+import { type Database, openConfiguredPostgres, type Patience } from '@offstage/kit/database'
 import { Resources } from '@offstage/kit/lifecycle'
 
 /** One database by four sets of connections, so that no flood of calls keeps executors from being heard. */
@@ -33,17 +33,22 @@ export interface DatabaseConfig {
 export async function openDatabases(
   { databaseUrl, databasePasswordFile, databasePoolSize }: DatabaseConfig,
   onError: (error: unknown) => void,
+  patience: Patience = {},
 ): Promise<SchedulerDatabases & AsyncDisposable> {
   await using opened = new Resources()
   const open = async (poolSize: number, name: string) =>
     opened.use(
-      await openConfiguredPostgres('OFFSTAGE_SCHEDULER_DATABASE_URL', {
-        url: databaseUrl,
-        passwordFile: databasePasswordFile,
-        poolSize,
-        applicationName: `offstage-scheduler${name}`,
-        onError,
-      }),
+      await openConfiguredPostgres(
+        'OFFSTAGE_SCHEDULER_DATABASE_URL',
+        {
+          url: databaseUrl,
+          passwordFile: databasePasswordFile,
+          poolSize,
+          applicationName: `offstage-scheduler${name}`,
+          onError,
+        },
+        patience,
+      ),
     )
   const calls = await open(databasePoolSize, '')
   const listings = await open(LISTING_CONNECTIONS, '-listings')
