@@ -5,13 +5,13 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run turmoil rehearse fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
 
 help: ## Show this help
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: kit/dist/.made ## Install the packages, Node 24 among them (done by the others when needed)
 	@:
@@ -71,6 +71,9 @@ k8s: setup kustomize ## Render the overlays of deploy/k8s (or OVERLAYS=…), and
 
 k8s-dry-run: setup kustomize ## Have a real API server look at every overlay (KUBECTL is the command that asks it)
 	@node scripts/k8s/dry-run.ts
+
+k8s-e2e: setup kustomize ## Try the images of make images and the overlay local on a real cluster (KUBECONFIG, KUBECTL, K8S_IMPORT, NODE)
+	@NODE="$(NODE)" node scripts/k8s-e2e/main.ts
 
 turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
 	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts

@@ -139,7 +139,7 @@ function secretsMade(script: string): ReadonlyMap<string, string[]> {
   // A kubectl of ours that tells what it is asked.
   const told = execFileSync(
     'sh',
-    ['-euc', `kubectl() { printf '%s\\n' "$*"; }; make() { :; }\n${script}`],
+    ['-euc', `kubectl() { printf '%s\\n' "$*"; }; make() { :; }; kind() { :; }\n${script}`],
     {
       encoding: 'utf8',
     },
