@@ -3,13 +3,13 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { guardedFiles } from './test/guarded/files.ts'
 import { LongOnesFirst } from './test/long-ones-first.ts'
-import { unitFiles } from './test/unit/files.ts'
+import { togetherFiles } from './test/together/files.ts'
 
 // The processes that tests start, and their threads, inherit it. Half of what a start costs is
 // stripping types and compiling, which Node then does once for each file.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.offstage/compiled', import.meta.url))
 
-const unit = unitFiles()
+const together = togetherFiles()
 
 export default defineConfig({
   test: {
@@ -17,14 +17,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: unit, isolate: false },
+        test: { name: 'together', include: together, isolate: false },
       },
       {
         extends: true,
         test: {
           name: 'open',
           include: ['**/*.test.ts'],
-          exclude: ['test/guarded/**', ...unit],
+          exclude: ['test/guarded/**', ...together],
         },
       },
       {

@@ -1,0 +1,35 @@
+/**
+ * Which test files share a process with others, one after the other: to start one for each, and to load there what all of them
+ * load, takes longer than most of them. Not those that need a process to themselves, or that start others.
+ */
+import { globSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Servers, processes, threads, and modules that keep one of them for as long as their file runs. */
+const STARTS =
+  /\b(?:spawnProcess|startPostgres|startNats|startTestIssuer)\b|'node:(?:child_process|worker_threads|tls|http2?)'|'[^']*\/(?:cluster\/|guarded\/|scripts\/|on-postgres\.ts)[^']*'/
+
+/** What one would leave to the next, or see of the last. */
+const LEAVES =
+  /\bvi\.(?:mock|doMock|stub\w+|resetModules)\b|\bglobalThis\b|\bglobal\.gc\b|\bsetGlobal|\bprocess\.(?:env|on|exit|chdir|memoryUsage)\b|\bimport\(/
+
+/** Fixtures that may do the same, except where they are of one process and gone with their test. */
+const FIXTURES = /'[^']*\/testing\/[^']*'/
+const IN_PROCESS = /^(?:sdk|services\/(?:scheduler|storage))\//
+
+/** A test is one of them by its own text, so that nobody has to remember a list. */
+export function runsTogether(path: string, text: string): boolean {
+  if (STARTS.test(text) || LEAVES.test(text)) return false
+  return IN_PROCESS.test(path) || !FIXTURES.test(text)
+}
+
+/** Paths from the root, as a configuration of Vitest has them. */
+export function togetherFiles(): string[] {
+  const exclude = (name: string) => /(^|\/)(node_modules|dist)$|^\./.test(name)
+  const files = globSync('**/*.test.ts', { cwd: ROOT, exclude })
+  return files
+    .filter((file) => runsTogether(file, readFileSync(`${ROOT}${file}`, 'utf8')))
+    .toSorted()
+}
