@@ -7,7 +7,7 @@ import { Offstage } from '@offstage/sdk'
 import { callUnary, createChannel } from '@offstage/sdk/grpc'
 import { startTestIssuer, type TestIssuer, until } from '@offstage/testkit'
 import { Client } from 'pg'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { callAnyRpc } from './cluster/any-rpc.ts'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
 import { caller, deputy, family, holder, turnRound } from './cluster/token-jobs.ts'
@@ -57,6 +57,13 @@ async function setup(options: { schedulers: number; executors: number; life?: st
 
 type Setup = Awaited<ReturnType<typeof setup>>
 
+/** Shared by all but the last: starting it takes longer than they do. */
+let it: Setup
+beforeAll(async () => {
+  it = await setup({ schedulers: 2, executors: 1 })
+})
+afterAll(() => it[Symbol.asyncDispose]())
+
 const reasonOf = (call: Promise<unknown>) =>
   call.then(
     () => 'OK',
@@ -64,7 +71,6 @@ const reasonOf = (call: Promise<unknown>) =>
   )
 
 test('the children and values of a handler are the user’s whose job it runs, and nobody else’s', async () => {
-  await using it = await setup({ schedulers: 2, executors: 1 })
   const { alice, bob } = it
   const handle = await alice.startJob(family, undefined)
   const { result } = await handle.waitForCompletion()
@@ -83,13 +89,13 @@ test('the children and values of a handler are the user’s whose job it runs, a
 })
 
 test('large parameters go as soon as their job has ended, also where everybody needs a token', async () => {
-  await using it = await setup({ schedulers: 1, executors: 1 })
-  const { alice } = it
-  const handle = await alice.startJob(turnRound, { text: 'large '.repeat(50_000) })
+  // Who has no values yet.
+  const carol = await it.as('carol')
+  const handle = await carol.startJob(turnRound, { text: 'large '.repeat(50_000) })
   await handle.waitForCompletion()
   const left = async () => {
     const addresses: string[] = []
-    for await (const { address } of alice.storage.list()) addresses.push(address)
+    for await (const { address } of carol.storage.list()) addresses.push(address)
     return addresses
   }
   // Of parameters and result the result is left.
@@ -99,7 +105,6 @@ test('large parameters go as soon as their job has ended, also where everybody n
 })
 
 test('what the caller of a privileged job names is touched with the rights of the caller, what its handler touches with its own', async () => {
-  await using it = await setup({ schedulers: 1, executors: 1 })
   const { alice, bob } = it
   const { address } = await alice.storage.put({ of: 'alice' })
   const reserved = await alice.storage.reserve()
@@ -166,7 +171,6 @@ async function answersTo({ cluster }: Setup, token: string) {
 test('an attempt that lost its lease in a freeze is refused by every scheduler and by storage', {
   timeout: 120_000,
 }, async () => {
-  await using it = await setup({ schedulers: 2, executors: 1 })
   const operator = await it.as('olga', ['operator'])
   const handle = await it.alice.startJob(holder, undefined)
   await until(async () => (await handle.refresh()).attempt === 1)
@@ -191,11 +195,11 @@ test('an attempt that lost its lease in a freeze is refused by every scheduler a
 test('signing keys rotate while jobs flow, and no call fails', {
   timeout: 120_000,
 }, async () => {
-  await using it = await setup({ schedulers: 2, executors: 2, life: '2s' })
-  const client = new Client({ connectionString: it.cluster.databaseUrl })
+  await using own = await setup({ schedulers: 2, executors: 2, life: '2s' })
+  const client = new Client({ connectionString: own.cluster.databaseUrl })
   await client.connect()
   const keys = async () => (await client.query('SELECT id FROM offstage.signing_keys')).rows.length
-  const long = it.alice.runAll(
+  const long = own.alice.runAll(
     caller,
     Array.from({ length: 4 }, () => ({ calls: 50, everyMs: 400 })),
   )
@@ -206,7 +210,7 @@ test('signing keys rotate while jobs flow, and no call fails', {
   let flowed = 0
   const flow = async () => {
     while (!over) {
-      await it.alice.run(family, undefined)
+      await own.alice.run(family, undefined)
       flowed += 1
     }
   }
