@@ -69,6 +69,11 @@ export const LIMITS = {
    */
   extraDepthMax: 32,
 
+  // What is set for methods
+  methodLimitsMax: 1_000,
+  keyExpressionCharactersMax: 1_000,
+  limitKeyCharactersMax: 255,
+
   // What executors say of themselves
   executorNameCharactersMax: 200,
   softwareCharactersMax: 200,

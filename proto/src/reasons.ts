@@ -46,6 +46,11 @@ export const REASONS = {
     retry: false,
     about: 'The parameters do not fit the schema of the method; the violations name the fields.',
   },
+  LIMIT_KEY_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'The key expression of the limits of the method has no value for this start.',
+  },
   PARAMS_TOO_LARGE: {
     code: 'INVALID_ARGUMENT',
     retry: false,

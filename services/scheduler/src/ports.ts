@@ -10,6 +10,8 @@ import type {
   CancelRequest,
   ChangedJob,
   ExistingJob,
+  LimitedClaim,
+  LimitedClaimRequest,
   MessageRecord,
   NewJob,
   OpenCancel,
@@ -39,6 +41,7 @@ import type { JobState } from './domain/job-state.ts'
 import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
 import type { Load } from './domain/load.ts'
 import type { MethodDefinition } from './domain/method-definition.ts'
+import type { LimitsOfMethod, MethodLimit } from './domain/method-limit.ts'
 import type { Retention } from './domain/retention.ts'
 import type { Payload, StartCommand } from './domain/start-command.ts'
 
@@ -69,6 +72,8 @@ export interface JobStore {
     queues: readonly QueueRef[],
     attachmentIds: readonly AttachmentId[],
   ): Promise<TakenJobs>
+  /** The same of a method that has limits, as far as they go. */
+  claimLimited(request: LimitedClaimRequest): Promise<LimitedClaim>
   succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, Completion>>
   end(ends: readonly AttemptEnd[]): Promise<ChangedJob[]>
   /** Puts attempts back into the queue at no charge. */
@@ -174,6 +179,8 @@ export interface ClosedGates {
   readonly epoch: number
   readonly namespaces: readonly string[]
   readonly methods: readonly { readonly namespace: string; readonly method: string }[]
+  /** Of all methods that have some. */
+  readonly limits: readonly LimitsOfMethod[]
 }
 
 /**
@@ -195,6 +202,7 @@ export interface NamespaceSettings {
   readonly paused: boolean
   /** What was set, which may say less than is in force. */
   readonly retention: readonly Retention[]
+  readonly limits: readonly MethodLimit[]
 }
 
 /** What is to change; undefined is left as it is. */
@@ -202,6 +210,7 @@ export interface NamespaceChange {
   /** What the revision must be. */
   readonly etag: string | undefined
   readonly retention: readonly Retention[] | undefined
+  readonly limits: readonly MethodLimit[] | undefined
 }
 
 /** Finished jobs of one kind that ended alike. */

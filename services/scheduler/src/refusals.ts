@@ -31,6 +31,26 @@ export function paramsInvalid(method: string, violations: readonly Violation[]):
   })
 }
 
+/** Which of the parameters is wrong is the expression's to say. */
+export function limitKeyInvalid(method: string, expression: string, fault: string): Refusal {
+  return new Refusal({
+    reason: 'LIMIT_KEY_INVALID',
+    message: `the limits of ${method} go by ${expression}, which has no value here: ${fault}`,
+    metadata: { method, key_expression: expression },
+    violations: [{ field: 'params', description: `give ${expression} no value: ${fault}` }],
+  })
+}
+
+export function queueFull(method: string, max: number, key: string | undefined): Refusal {
+  const of = key === undefined ? method : `${method} with the key "${key}"`
+  return new Refusal({
+    reason: 'QUEUE_FULL',
+    message: `${max} jobs of ${of} are queued, which is as many as its limits allow; start it again later`,
+    metadata: { method, max: String(max), ...(key === undefined ? {} : { key }) },
+    retryDelayMs: 1_000,
+  })
+}
+
 export function notImplemented(what: string): Refusal {
   return new Refusal({ reason: 'NOT_IMPLEMENTED', message: `${what} is not implemented yet` })
 }

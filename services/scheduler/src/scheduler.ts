@@ -88,7 +88,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts, history })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
-    settings: createSettings(stores.namespaces),
+    settings: createSettings(stores.namespaces, dispatch.gatesChanged),
     previewRetention: previewRetention(
       createPreviewRetention(stores.namespaces, stores.retention),
       turns.listings,

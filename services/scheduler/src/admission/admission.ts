@@ -8,11 +8,12 @@
  * Invariants:
  *  1. What is known is all of one epoch.
  *  2. While no gate is closed, asking costs a comparison.
- *  3. Whatever opens is told once to `opened`, so that what waited behind it is claimed.
+ *  3. Whatever opens, or may have, is told once to `opened`, so that what waited behind it is claimed.
  */
 import type { Subscription } from '@offstage/kit/bus'
 import { createLoop, createService, type Service } from '@offstage/kit/lifecycle'
 import type { Gate } from '../domain/gate.ts'
+import type { LimitsOfMethod } from '../domain/method-limit.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { ClosedGates, GateStore } from '../ports.ts'
@@ -31,8 +32,12 @@ export interface Admission extends Service {
   readonly epoch: number
   /** What holds back the jobs of a method; undefined where nothing is known to. */
   pauseOf(namespace: string, method: string): Extract<Gate, { cause: 'paused' }> | undefined
+  /** The limits of a method; undefined where it is known to have none. */
+  limitsOf(namespace: string, method: string): LimitsOfMethod | undefined
   /** The gates are known to have changed: they are read at once. */
   refresh(): void
+  /** Resolves when they have been read anew, or could not be. */
+  reread(): Promise<void>
 }
 
 const PAUSED = { cause: 'paused', pause: undefined } as const
@@ -41,18 +46,22 @@ interface Known {
   readonly epoch: number
   readonly namespaces: ReadonlySet<string>
   readonly methods: ReadonlySet<string>
+  readonly limits: ReadonlyMap<string, LimitsOfMethod>
   readonly closed: ClosedGates
 }
 
 /** Before the first reading: no epoch is this one, so nothing begins by it. */
-const NOTHING_KNOWN = knownFrom({ epoch: 0, namespaces: [], methods: [] })
+const NOTHING_KNOWN = knownFrom({ epoch: 0, namespaces: [], methods: [], limits: [] })
 
 export function createAdmission(options: AdmissionOptions): Admission {
   let known = NOTHING_KNOWN
   let subscription: Subscription | undefined
   const read = async () => {
     const before = known
-    known = knownFrom(await options.gates.read())
+    const now = knownFrom(await options.gates.read())
+    // Two may read at a time, and the later one come first.
+    if (now.epoch < known.epoch) return
+    known = now
     if (known.epoch !== before.epoch) tellOpened(before, known, options.opened)
   }
   const loop = createLoop({
@@ -80,14 +89,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return known.epoch
     },
     pauseOf: (namespace, method) => (isClosed(known, namespace, method) ? PAUSED : undefined),
+    limitsOf: (namespace, method) =>
+      known.limits.size === 0 ? undefined : known.limits.get(queueKey(namespace, method)),
     refresh: loop.wake,
+    reread: () => read().catch(options.onError),
   }
 }
 
 function knownFrom(closed: ClosedGates): Known {
   const { epoch, namespaces, methods } = closed
   const keys = methods.map(({ namespace, method }) => queueKey(namespace, method))
-  return { epoch, namespaces: new Set(namespaces), methods: new Set(keys), closed }
+  const limits = new Map(
+    closed.limits.map((of) => [queueKey(of.namespace, of.method), of] as const),
+  )
+  return { epoch, namespaces: new Set(namespaces), methods: new Set(keys), limits, closed }
 }
 
 function isClosed({ namespaces, methods }: Known, namespace: string, method: string): boolean {
@@ -104,4 +119,6 @@ function tellOpened(before: Known, now: Known, opened: AdmissionOptions['opened'
   for (const { namespace, method } of before.closed.methods) {
     if (!isClosed(now, namespace, method)) opened(namespace, method)
   }
+  // A limit may have been raised, or taken away.
+  for (const { namespace, method } of before.closed.limits) opened(namespace, method)
 }

@@ -2,7 +2,7 @@
 
 import { type Actor, may, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { laneNameOf } from '@offstage/proto/lanes'
-import { type Gate, gateOf, type Holders, type WaitCause } from '../domain/gate.ts'
+import { type FullLimit, type Gate, gateOf, type Holders, type WaitCause } from '../domain/gate.ts'
 import type { JobId } from '../domain/ids.ts'
 import type { JobCircumstances } from '../domain/job-query.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
@@ -60,6 +60,8 @@ function textOf(gate: Gate, { namespace, method, lane, pool }: JobCircumstances)
       const { owner = 'somebody', time } = gate.pause ?? {}
       return `The ${what} was paused by ${owner} at ${time?.toISOString()}.`
     }
+    case 'limit':
+      return limitText(method, gate.limit)
     case 'no-executor':
       return `No executor that runs ${method}${inPool(pool)} is attached to namespace ${namespace}.`
     case 'no-slot':
@@ -67,6 +69,21 @@ function textOf(gate: Gate, { namespace, method, lane, pool }: JobCircumstances)
         ? `No executor that runs ${method}${inPool(pool)} has the lane ${laneNameOf(lane)}.`
         : `Of ${gate.slots} slots ${pool && `of the pool ${pool} `}for ${method} in the lane ${laneNameOf(lane)} none is free for it.`
   }
+}
+
+function limitText(method: string, full: FullLimit | undefined): string {
+  if (full === undefined) return `The limits of ${method} have no room for it.`
+  const { limit, key, nextTime } = full
+  const { concurrencyMax = 0, rate, keyExpression } = limit
+  const what = key === undefined ? method : `${method} whose ${keyExpression} is "${key}"`
+  if (nextTime === undefined || rate === undefined) {
+    return `Of ${what} ${jobs(concurrencyMax)} may run at once, and ${concurrencyMax === 1 ? 'one does' : 'as many do'}.`
+  }
+  return `Of ${what} ${jobs(rate.count)} may begin in ${rate.periodMs / 1_000} s, and the next may at ${nextTime.toISOString()}.`
+}
+
+function jobs(count: number): string {
+  return count === 1 ? 'one job' : `${count} jobs`
 }
 
 function inPool(pool: string): string {
@@ -90,6 +107,7 @@ function holdersOf(
   switch (gate.cause) {
     case 'children':
     case 'key':
+    case 'limit':
       return gate.jobIds
     case 'no-slot':
       // Executors exist for those who may list them.

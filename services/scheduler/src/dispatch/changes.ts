@@ -8,13 +8,15 @@ export interface ChangesOptions {
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly backlog: Backlog
+  /** Whether a job of the method that ends may let another one begin. */
+  isLimited(namespace: string, method: string): boolean
   /** A key has become free. */
   keyFreed(): void
 }
 
 /** What follows from jobs having changed their state, whoever changed it: told once, here. */
 export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJob[]) => void {
-  const { feed, events } = options
+  const { feed, events, isLimited } = options
   return (jobs) => {
     const queued: ChangedJob[] = []
     for (const job of jobs) {
@@ -26,6 +28,7 @@ export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJ
         feed.tell(job.id, 'state')
         if (job.state === JobState.queued) queued.push(job)
       }
+      if (job.state !== JobState.queued && isLimited(job.namespace, job.method)) queued.push(job)
     }
     options.backlog.announce(queued)
   }

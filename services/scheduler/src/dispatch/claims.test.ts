@@ -25,10 +25,12 @@ async function setup(claim: JobStore['claim']) {
         return claim(namespace, queues, ids)
       },
     } as JobStore,
+    limited: undefined as never,
     attachments,
     admission: {
       pauseOf: (_, method) =>
         paused.has(method) ? { cause: 'paused', pause: undefined } : undefined,
+      limitsOf: () => undefined,
     },
     backlog,
     methods: { peek: () => undefined },

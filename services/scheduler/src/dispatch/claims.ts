@@ -26,11 +26,13 @@ import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
+import type { LimitedClaims } from './limited-claims.ts'
 
 export interface ClaimsOptions {
   readonly store: JobStore
+  readonly limited: LimitedClaims
   readonly attachments: Attachments
-  readonly admission: Pick<Admission, 'pauseOf'>
+  readonly admission: Pick<Admission, 'pauseOf' | 'limitsOf'>
   readonly backlog: Backlog
   readonly methods: Pick<Methods, 'peek'>
   readonly sweepMs: number
@@ -54,6 +56,7 @@ interface Group {
 
 export function createClaims(options: ClaimsOptions): Loop {
   let sweepDueMs = 0
+  let rounds = 0
   const loop = createLoop({
     name: 'claims',
     everyMs: options.sweepMs,
@@ -68,8 +71,14 @@ export function createClaims(options: ClaimsOptions): Loop {
           group,
           options,
         )
-        while (queues.length > 0 && !signal.aborted) {
-          if (!(await claimOnce(options, group, queues))) break
+        const parts = partsOf(queues, group, options)
+        // Each comes first at times: what it takes is gone for the others.
+        rounds += 1
+        for (let turn = 0; turn < parts.length; turn++) {
+          const part = parts[(turn + rounds) % parts.length]
+          while (part !== undefined && !signal.aborted) {
+            if (!(await claimOnce(options, group, part))) break
+          }
         }
       }
     },
@@ -131,11 +140,28 @@ function withSchemas(
   })
 }
 
+/** Queues that are claimed by one statement: of one method that has limits, or of all that have none. */
+interface Part {
+  readonly limitedMethod: string | undefined
+  readonly queues: readonly QueueRef[]
+}
+
+function partsOf(
+  queues: readonly QueueRef[],
+  { namespace }: Group,
+  { admission }: ClaimsOptions,
+): Part[] {
+  const byMethod = Map.groupBy(queues, ({ method }) =>
+    admission.limitsOf(namespace, method) === undefined ? undefined : method,
+  )
+  return [...byMethod].map(([limitedMethod, of]) => ({ limitedMethod, queues: of }))
+}
+
 /** Claims once for all free slots of a group; whether there may be more to claim. */
 async function claimOnce(
   options: ClaimsOptions,
   { namespace, lane, members }: Group,
-  queues: readonly QueueRef[],
+  { limitedMethod, queues }: Part,
 ): Promise<boolean> {
   const slots = reserveSlots(members, lane)
   if (slots.length === 0) {
@@ -145,7 +171,10 @@ async function claimOnce(
   const ids = slots.map((attachment) => attachment.id)
   let claimed: TakenJobs = { jobs: [], unreadable: [] }
   try {
-    claimed = await options.store.claim(namespace, queues, ids)
+    claimed =
+      limitedMethod === undefined
+        ? await options.store.claim(namespace, queues, ids)
+        : (await options.limited.claim(namespace, limitedMethod, queues, ids)).taken
   } catch (error) {
     if (isConnectionError(error)) for (const attachment of slots) attachment.doubt()
     throw error

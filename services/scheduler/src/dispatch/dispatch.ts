@@ -6,9 +6,9 @@
  *      └─ queued ─► backlog ─announces─► claims ─► deliver      │
  *   results ─► ends ─► changes ─► backlog, feed, events ◄───────┘
  */
-import { composeServices, type Service } from '@offstage/kit/lifecycle'
+import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import { createAdmission } from '../admission/admission.ts'
+import { type Admission, createAdmission } from '../admission/admission.ts'
 import type { AttemptKey, UnreadableJob } from '../domain/held-job.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import { createQueueHints } from '../events/queue-hints.ts'
@@ -22,6 +22,7 @@ import { createChanges } from './changes.ts'
 import { createClaims } from './claims.ts'
 import { createDeliver } from './deliver.ts'
 import { createEnds } from './ends.ts'
+import { LimitedClaims } from './limited-claims.ts'
 import { createStarts, type Starts } from './starts.ts'
 
 export interface DispatchOptions {
@@ -39,6 +40,10 @@ export interface DispatchOptions {
 /** Started and stopped, it claims queued jobs. */
 export interface Dispatch extends Service, Intake {
   readonly starts: Starts
+  /** Gates were changed by a call to this replica: tells the others, and resolves when this one goes by them. */
+  gatesChanged(namespace: string): Promise<void>
+  /** The limits of a method; undefined where it is known to have none. */
+  readonly limitsOf: Admission['limitsOf']
   /** Calls the listener whenever a key has become free. */
   onKeyFreed(listener: () => void): void
 }
@@ -56,7 +61,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const keyFreed = () => {
     for (const listener of keyListeners) listener()
   }
-  const changed = createChanges({ feed, events, backlog, keyFreed })
+  const isLimited = (namespace: string, method: string) =>
+    admission.limitsOf(namespace, method) !== undefined
+  const changed = createChanges({ feed, events, backlog, isLimited, keyFreed })
   const ends = createEnds({ store: stores.work, changed, onError })
   const requeue = (attempts: readonly AttemptKey[]) => ends.requeue(attempts).catch(onError)
   const failUnreadable = (jobs: readonly UnreadableJob[]) => {
@@ -66,14 +73,23 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     gates: stores.workGates,
     events,
     everyMs: options.claimSweepMs,
-    opened: (namespace, method) =>
-      lookFor(namespace, method === undefined ? attachments.methodsIn(namespace) : [method]),
+    opened(namespace, method) {
+      if (method !== undefined) limited.changed(namespace, method)
+      lookFor(namespace, method === undefined ? attachments.methodsIn(namespace) : [method])
+    },
     onError,
+  })
+  const limited = new LimitedClaims({ store: stores.work, backlog })
+  const timers = createService({
+    name: 'looks at limited methods',
+    start: async () => {},
+    stop: async () => limited.stop(),
   })
   const deliver = createDeliver({ attachments, log })
   const shared = { attachments, admission, backlog, deliver, unsent: requeue, onError }
   const claims = createClaims({
     ...shared,
+    limited,
     failUnreadable,
     methods: options.methods,
     store: stores.work,
@@ -84,7 +100,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     // Of others there may be any number, true or forged; whoever attaches with one looks for its jobs.
     if (attachments.serves(namespace, method)) lookFor(namespace, [method])
   })
-  const service = composeServices('dispatch', [hints, admission, claims])
+  const service = composeServices('dispatch', [hints, admission, timers, claims])
   return {
     ...service,
     starts,
@@ -93,6 +109,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     failUnreadable,
     changed,
     lookFor,
+    limitsOf: admission.limitsOf,
+    gatesChanged(namespace) {
+      events.gatesChanged(namespace)
+      return admission.reread()
+    },
     slotsFreed(credits) {
       if (credits.some(({ lane }) => backlog.fills(lane))) claims.wake()
     },

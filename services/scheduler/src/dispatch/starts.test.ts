@@ -43,7 +43,7 @@ async function setup(store: Partial<JobStore> = {}) {
   const starts = createStarts({
     store: { insert, ...store } as JobStore,
     attachments,
-    admission: { epoch: 1, pauseOf: () => undefined, refresh: () => {} },
+    admission: { epoch: 1, pauseOf: () => undefined, limitsOf: () => undefined, refresh: () => {} },
     backlog: new Backlog({ events: createJobEvents(bus), poolsOf: () => [''] }),
     newId: randomUUID,
     deliver: createDeliver({ attachments, log }),

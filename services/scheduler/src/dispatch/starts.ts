@@ -48,7 +48,7 @@ export type StartOutcome =
 export interface StartsOptions {
   readonly store: JobStore
   readonly attachments: Attachments
-  readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'refresh'>
+  readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'limitsOf' | 'refresh'>
   readonly backlog: Backlog
   readonly newId: () => string
   readonly deliver: Deliver
@@ -153,6 +153,8 @@ function tellStarted({ onError }: StartsOptions, { item, id }: Placed): void {
 }
 
 const NOT_DUE = { cause: 'not-due', dueTime: undefined, isRetry: false } as const
+/** Whether there is room is found out by who claims. */
+const LIMITED = { cause: 'limit', limit: undefined, jobIds: [] } as const
 const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [], slots: 0 } as const
 
 /** Keys, and cancels that go for children, are the database's to find. */
@@ -165,6 +167,7 @@ function place(options: StartsOptions, item: StartItem): Placed {
   const gate = gateOf({
     due: later ? NOT_DUE : undefined,
     paused: admission.pauseOf(namespace, method),
+    limit: admission.limitsOf(namespace, method) ? LIMITED : undefined,
     room: backlog.has(command) ? QUEUED_AHEAD : undefined,
   })
   const reservation =

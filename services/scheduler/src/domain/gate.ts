@@ -3,7 +3,9 @@
  * (store/gates.ts), about the same gates.
  */
 
-/** What can hold a job back, by the names of offstage.jobs.v1.WaitCause. `limit` and `exclusive-mode` are to come. */
+import type { MethodLimit } from './method-limit.ts'
+
+/** What can hold a job back, by the names of offstage.jobs.v1.WaitCause. `exclusive-mode` is to come. */
 export const WAIT_CAUSES = [
   'not-due',
   'key',
@@ -36,9 +38,19 @@ export type Gate =
   | ({ readonly cause: 'key' } & Holders)
   | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
   | { readonly cause: 'paused'; readonly pause: Pause | undefined }
+  | ({ readonly cause: 'limit'; readonly limit: FullLimit | undefined } & Holders)
   | { readonly cause: 'no-executor' }
   /** `slots`: how many there are, all of them taken. */
   | { readonly cause: 'no-slot'; readonly sessionIds: readonly string[]; readonly slots: number }
+
+/** A limit that has no room for a job. */
+export interface FullLimit {
+  readonly limit: MethodLimit
+  /** The value of its key expression; undefined where it has none. */
+  readonly key: string | undefined
+  /** Set where it is the rate, and only the number of jobs that run else. */
+  readonly nextTime: Date | undefined
+}
 
 /** All that may hold a job back; undefined where it does not. */
 export interface Circumstances {
@@ -46,11 +58,19 @@ export interface Circumstances {
   readonly key?: Extract<Gate, { cause: 'key' }> | undefined
   readonly due?: Extract<Gate, { cause: 'not-due' }> | undefined
   readonly paused?: Extract<Gate, { cause: 'paused' }> | undefined
+  readonly limit?: Extract<Gate, { cause: 'limit' }> | undefined
   /** Last, and the only one that passes by itself. */
   readonly room?: Extract<Gate, { cause: 'no-executor' | 'no-slot' }> | undefined
 }
 
 /** The first thing that has to pass before the job can run; undefined where it may run now. */
-export function gateOf({ children, key, due, paused, room }: Circumstances): Gate | undefined {
-  return children ?? key ?? due ?? paused ?? room
+export function gateOf({
+  children,
+  key,
+  due,
+  paused,
+  limit,
+  room,
+}: Circumstances): Gate | undefined {
+  return children ?? key ?? due ?? paused ?? limit ?? room
 }

@@ -151,6 +151,30 @@ export interface QueueRef {
   readonly schema?: string | undefined
 }
 
+/** Asks for jobs of a method that has limits. */
+export interface LimitedClaimRequest {
+  readonly namespace: string
+  readonly method: string
+  /** All of this method. */
+  readonly queues: readonly QueueRef[]
+  /** One for each free slot. */
+  readonly attachmentIds: readonly AttachmentId[]
+  /** The value of its key that had the last turn; undefined: none. */
+  readonly afterKey?: string | undefined
+  /** Look for jobs that were started before the method had a key. */
+  readonly giveKeys: boolean
+}
+
+export interface LimitedClaim {
+  readonly taken: TakenJobs
+  /** Somebody else claims of the method just now: nothing was taken. */
+  readonly busy: boolean
+  /** When a rate has room again for jobs that are queued; undefined where it is not that. */
+  readonly againMs: number | undefined
+  /** The value of the key that had the last turn of these; undefined where none had one. */
+  readonly lastKey?: string
+}
+
 export interface OpenCancel extends AttemptKey {
   readonly reason: string
   readonly graceMs: number

@@ -79,6 +79,8 @@ export interface StartCommand extends JobContent {
   /** Empty: the default one. */
   readonly pool: string
   readonly keyConflict: KeyConflict
+  /** What the key expression of its method says of it; undefined where there is none. */
+  readonly limitKey?: string
   readonly requestId: string
   readonly startTime: Date | undefined
   readonly delayMs: number

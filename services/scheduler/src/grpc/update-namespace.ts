@@ -3,8 +3,9 @@ import { type Guarded, unary } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import type { Settings } from '../namespaces/settings.ts'
 import type { NamespaceSettings } from '../ports.ts'
-import { invalidField, notImplemented } from '../refusals.ts'
+import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
+import { limitsFrom, limitTo } from './limits-mapping.ts'
 import { namespaceFor } from './mapping.ts'
 import { retentionFrom, retentionTo } from './retention-mapping.ts'
 
@@ -21,10 +22,10 @@ export function updateNamespace(
     if (asked === undefined) throw invalidField('namespace', 'is required')
     const name = namespaceFor(context.actor, asked.name)
     const fields = fieldsFrom(asked, updateMask)
-    if (fields.has('limits')) throw notImplemented('namespace.limits')
     const change = {
       etag: asked.etag || undefined,
       retention: fields.has('retention') ? retentionFrom(asked.retention) : undefined,
+      limits: fields.has('limits') ? limitsFrom(asked.limits) : undefined,
     }
     const updated = await settings.update(name, change, callerOf(context))
     return { namespace: namespaceTo(name, updated) }
@@ -32,13 +33,14 @@ export function updateNamespace(
 }
 
 export function namespaceTo(name: string, settings: NamespaceSettings): proto.Namespace {
-  const { revision, paused, retention } = settings
-  const unset = { limits: [], exclusiveOwner: '', exclusiveTime: undefined }
+  const { revision, paused, retention, limits } = settings
+  const unset = { exclusiveOwner: '', exclusiveTime: undefined }
   return {
     ...unset,
     name,
     paused,
     retention: retention.map(retentionTo),
+    limits: limits.map(limitTo),
     etag: String(revision),
   }
 }

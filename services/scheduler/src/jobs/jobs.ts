@@ -24,7 +24,7 @@ export interface JobsOptions {
   readonly store: JobStore
   readonly attachments: Attachments
   readonly methods: Methods
-  readonly dispatch: Pick<Dispatch, 'starts' | 'changed'>
+  readonly dispatch: Pick<Dispatch, 'starts' | 'changed' | 'limitsOf'>
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly leaseMs: number
@@ -47,7 +47,7 @@ export interface Jobs {
 
 export function createJobs(options: JobsOptions): Jobs {
   const { store, attachments, methods, dispatch, feed, events, leaseMs, reads } = options
-  const { starts, changed } = dispatch
+  const { starts, changed, limitsOf } = dispatch
   const readStandings = createReadStandings(store)
   const recordReads = createRecordReads(options.acts)
   const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
@@ -55,6 +55,7 @@ export function createJobs(options: JobsOptions): Jobs {
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
       checks: new Checks(),
+      limitsOf,
       limitRate: createLimitRate(options.startsPerSecond),
     }),
     findJobs,

@@ -1,6 +1,8 @@
 /** Starting jobs and, when asked, waiting inline for their end (rows J1, J4, J19, L1). */
 import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
+import type { Admission } from '../admission/admission.ts'
+import { limitKeyOf } from '../admission/limit-keys.ts'
 import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
@@ -16,6 +18,7 @@ import type { Methods } from '../executors/methods.ts'
 import type { JobStore } from '../ports.ts'
 import {
   invalidFields,
+  limitKeyInvalid,
   methodNotStartable,
   methodUnknown,
   methodUnreadable,
@@ -41,6 +44,7 @@ export interface StartJobsOptions {
   readonly limitRate?: LimitRate | undefined
   readonly store: Pick<JobStore, 'isBelow' | 'findExisting'>
   readonly checks: Checks
+  readonly limitsOf: Admission['limitsOf']
   readonly recordReads: RecordReads
 }
 
@@ -166,9 +170,7 @@ function check(
   if (definition === undefined) return lookUp(options, actor, command)
   const checked = withTerms(options, actor, command, definition)
   // Others may have announced another schema, elsewhere and just now.
-  return 'refusal' in checked && checked.refusal.reason === 'PARAMS_INVALID'
-    ? lookUp(options, actor, command)
-    : checked
+  return isMisfit(checked) ? lookUp(options, actor, command) : checked
 }
 
 /** A handler starts children of its own job, and of those below it. */
@@ -196,11 +198,17 @@ async function lookUp(
   if (found !== undefined) {
     if ('unreadable' in found) return { refusal: methodUnreadable(method, found.unreadable) }
     const checked = withTerms(options, actor, command, found)
-    const isMisfit = 'refusal' in checked && checked.refusal.reason === 'PARAMS_INVALID'
-    return isMisfit && (await isKnown(options, command)) ? command : checked
+    return isMisfit(checked) && (await isKnown(options, command)) ? command : checked
   }
   return { refusal: methodUnknown(namespace, method, await methods.names(namespace)) }
 }
+
+/** The parameters are wrong by what is said of the method now. */
+function isMisfit(checked: Checked): boolean {
+  return 'refusal' in checked && MISFITS.has(checked.refusal.reason)
+}
+
+const MISFITS: ReadonlySet<string> = new Set(['PARAMS_INVALID', 'LIMIT_KEY_INVALID'])
 
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 
@@ -218,7 +226,7 @@ async function isKnown({ store }: StartJobsOptions, command: StartCommand): Prom
  * the executor.
  */
 function withTerms(
-  { checks }: StartJobsOptions,
+  options: StartJobsOptions,
   actor: Actor,
   command: StartCommand,
   definition: MethodTerms,
@@ -227,13 +235,16 @@ function withTerms(
     const { name, startableBy } = definition
     return { refusal: methodNotStartable(name, startableBy?.roles ?? []) }
   }
-  const fit = checkParams(checks, command.params, definition)
+  const fit = checkParams(options.checks, command.params, definition)
   if ('violations' in fit) return { refusal: paramsInvalid(command.method, fit.violations) }
   const { misfits } = fit
   const { privileged } = definition
   const limits = limitsOf(definition)
-  if (limits === undefined && misfits === undefined && !privileged) return command
-  return { ...command, options: { ...limits, ...command.options, privileged, misfits } }
+  if (limits === undefined && misfits === undefined && !privileged) {
+    return withLimitKey(options, command)
+  }
+  const asked = { ...limits, ...command.options, privileged, misfits }
+  return withLimitKey(options, { ...command, options: asked })
 }
 
 /** Undefined where there are none, as of most methods. */
@@ -245,4 +256,16 @@ function limitsOf(definition: MethodTerms): StartOptions | undefined {
     limits[name] = definition[name]
   }
   return limits
+}
+
+/** With its value among those that are limited one by one, where its method has them. */
+function withLimitKey(options: StartJobsOptions, command: StartCommand): Checked {
+  const { namespace, method } = command
+  const limit = options.limitsOf(namespace, method)?.perKey
+  if (limit === undefined) return command
+  const { keyExpression } = limit
+  const found = limitKeyOf(keyExpression, command)
+  return 'key' in found
+    ? { ...command, limitKey: found.key }
+    : { refusal: limitKeyInvalid(method, keyExpression, found.fault) }
 }

@@ -11,13 +11,18 @@ export interface Settings {
   update(namespace: string, change: NamespaceChange, by: ActBy): Promise<NamespaceSettings>
 }
 
-export function createSettings(store: NamespaceStore): Settings {
+export function createSettings(
+  store: NamespaceStore,
+  /** Limits were set: resolves when this replica goes by them. */
+  gatesChanged: (namespace: string) => Promise<void>,
+): Settings {
   return {
     read: async (namespace) => inForce(await store.read(namespace)),
     async update(namespace, change, by) {
       const retention = change.retention && withoutDefaults(change.retention)
       const updated = await store.update(namespace, { ...change, retention }, by)
       if (updated === undefined) throw etagMismatch(namespace)
+      if (change.limits !== undefined) await gatesChanged(namespace)
       return inForce(updated)
     },
   }

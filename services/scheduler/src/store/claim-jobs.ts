@@ -3,7 +3,7 @@ import type { QueueRef, TakenJobs } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import { storedLane } from '../domain/lane.ts'
-import { GATES_HELD, isOpen } from './gates.ts'
+import { GATES_HELD, isOpenAndUnlimited } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 
 const headsWhere = (condition: string) => `
@@ -26,7 +26,7 @@ const claim = (name: string, columns: string, heads: string) => ({
       SELECT head.id
       FROM (
         SELECT u.* FROM unnest($2::text[], $3::smallint[]${columns}
-        WHERE ${isOpen('$1', 'u.method')} AND ${GATES_HELD}
+        WHERE ${isOpenAndUnlimited('$1', 'u.method')} AND ${GATES_HELD}
       ) queue
       CROSS JOIN LATERAL (${heads}) head
       ORDER BY head.priority DESC, head.create_time, head.id

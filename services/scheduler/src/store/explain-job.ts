@@ -5,6 +5,7 @@ import type { JobCircumstances } from '../domain/job-query.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
 import { spelledPool } from '../domain/pool.ts'
+import { readFullLimit } from './explain-limit.ts'
 import { readPause } from './gates.ts'
 import { LANE_OF_JOB } from './methods.ts'
 
@@ -89,7 +90,7 @@ export async function readCircumstances(
   const [row] = rows
   if (row === undefined) return undefined
   const { id, method, state, lane, ahead } = row
-  const circumstances = await circumstancesOf(database, row)
+  const circumstances = await circumstancesOf(database, row, owner)
   const pool = row.pool ?? ''
   return { id, namespace, owner: row.owner, method, state, lane, pool, ahead, circumstances }
 }
@@ -99,7 +100,11 @@ function holdersFrom(ids: readonly (string | null)[]): Holders {
   return { jobIds, hidden: jobIds.length < ids.length }
 }
 
-async function circumstancesOf(database: Queryable, row: Row): Promise<Circumstances> {
+async function circumstancesOf(
+  database: Queryable,
+  row: Row,
+  owner: string | undefined,
+): Promise<Circumstances> {
   const { namespace, method, state } = row
   switch (state) {
     case JobState.scheduled: {
@@ -112,7 +117,8 @@ async function circumstancesOf(database: Queryable, row: Row): Promise<Circumsta
     case JobState.queued: {
       const pause = await readPause(database, namespace, method)
       if (pause !== undefined) return { paused: { cause: 'paused', pause } }
-      return { room: await readRoom(database, row) }
+      const limit = await readFullLimit(database, row.id, owner)
+      return limit === undefined ? { room: await readRoom(database, row) } : { limit }
     }
     case JobState.waiting:
       return { children: { cause: 'children', ...holdersFrom(row.children ?? []) } }

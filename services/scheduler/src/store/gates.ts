@@ -11,6 +11,7 @@ import type { ActBy } from '../domain/act.ts'
 import type { Pause } from '../domain/gate.ts'
 import type { GateStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
+import { LIMITS_AS_JSON, type LimitRow, limitsOfMethods } from './method-limits.ts'
 
 /** SQL, true: takes the lock that the changes of gates wait for. `IS NULL` finds no row that would be locked. */
 export const GATES_HELD =
@@ -23,11 +24,17 @@ export const GATES_HELD =
 export const gatesMoved = (epoch: string) =>
   `EXISTS (SELECT FROM offstage.gate_epoch now WHERE now.epoch <> ${epoch}::bigint FOR KEY SHARE)`
 
-/** SQL: whether no gate holds back the jobs of a method. */
-export const isOpen = (namespace: string, method: string) => `
-  NOT EXISTS (SELECT FROM offstage.namespaces gate WHERE gate.name = ${namespace} AND gate.pause_time IS NOT NULL)
+const PAUSED = 'gate.pause_time IS NOT NULL'
+
+/** SQL: whether no gate holds back the jobs of a method; by `closed` those of methods alone. */
+export const isOpen = (namespace: string, method: string, closed = PAUSED) => `
+  NOT EXISTS (SELECT FROM offstage.namespaces gate WHERE gate.name = ${namespace} AND ${PAUSED})
   AND NOT EXISTS (SELECT FROM offstage.method_gates gate
-    WHERE gate.namespace = ${namespace} AND gate.method = ${method} AND gate.pause_time IS NOT NULL)`
+    WHERE gate.namespace = ${namespace} AND gate.method = ${method} AND (${closed}))`
+
+/** SQL: the same, and whether the method has no limits: what has is claimed apart (claim-limited.ts). */
+export const isOpenAndUnlimited = (namespace: string, method: string) =>
+  isOpen(namespace, method, `${PAUSED} OR gate.limited`)
 
 /** In one snapshot: the closed gates belong to the epoch. */
 const READ_GATES = {
@@ -35,7 +42,7 @@ const READ_GATES = {
   text: `
     SELECT now.epoch,
       ARRAY(SELECT name FROM offstage.namespaces WHERE pause_time IS NOT NULL) AS namespaces,
-      closed.namespaces AS method_namespaces, closed.methods
+      closed.namespaces AS method_namespaces, closed.methods, ${LIMITS_AS_JSON} AS limits
     FROM offstage.gate_epoch now CROSS JOIN (
       SELECT array_agg(namespace) AS namespaces, array_agg(method) AS methods
       FROM offstage.method_gates WHERE pause_time IS NOT NULL) closed`,
@@ -56,7 +63,7 @@ const READ_PAUSE = {
  * process that changes a gate may freeze in between.
  */
 const LOCK_MS = 2_000
-const LIMIT_LOCK = {
+const LIMIT_LOCK_TIME = {
   name: 'limit_gate_lock',
   text: `
     SELECT set_config('lock_timeout', '${LOCK_MS}', true),
@@ -66,6 +73,17 @@ const LOCK = { name: '', text: 'LOCK TABLE offstage.gate_epoch IN EXCLUSIVE MODE
 const NEXT_EPOCH = {
   name: 'next_gate_epoch',
   text: 'UPDATE offstage.gate_epoch SET epoch = epoch + 1',
+}
+
+/** Nothing begins on any replica until the transaction is over: to be taken before any other lock. */
+export async function lockGates(tx: Queryable): Promise<void> {
+  await tx.query(LIMIT_LOCK_TIME)
+  await tx.query(LOCK)
+}
+
+/** What replicas know of the gates is old from now on. */
+export async function beginEpoch(tx: Queryable): Promise<void> {
+  await tx.query(NEXT_EPOCH)
 }
 
 /** Paused again, it stays paused by whom and since when it was. */
@@ -107,16 +125,16 @@ interface GatesRow {
   namespaces: string[]
   method_namespaces: string[] | null
   methods: string[] | null
+  limits: LimitRow[] | null
 }
 
 export function createGateStore(database: Database): GateStore {
   type Gate = readonly [namespace: string, method?: string]
   const change = (statement: Statement, gate: Gate, by: ActBy, owner: readonly string[] = []) =>
     database.transaction(async (tx) => {
-      await tx.query(LIMIT_LOCK)
-      await tx.query(LOCK)
+      await lockGates(tx)
       const { rowCount } = await tx.query(statement, [...gate, ...owner])
-      if (rowCount > 0) await tx.query(NEXT_EPOCH)
+      if (rowCount > 0) await beginEpoch(tx)
       const [namespace, target = namespace] = gate
       const outcome = rowCount > 0 ? 'OK' : 'UNCHANGED'
       await recordAct(tx, { by, namespace, targets: [target], owners: [], outcome })
@@ -127,12 +145,12 @@ export function createGateStore(database: Database): GateStore {
       const { rows } = await database.query<GatesRow>(READ_GATES)
       const [row] = rows
       if (row === undefined) throw new Error('offstage.gate_epoch has lost its row')
-      const { epoch, namespaces, method_namespaces, methods } = row
+      const { epoch, namespaces, method_namespaces, methods, limits } = row
       const closed = (methods ?? []).map((method, index) => ({
         namespace: method_namespaces?.[index] ?? '',
         method,
       }))
-      return { epoch, namespaces, methods: closed }
+      return { epoch, namespaces, methods: closed, limits: limitsOfMethods(limits ?? []) }
     },
     pauseNamespace: (namespace, by) => change(PAUSE_NAMESPACE, [namespace], by, [by.user]),
     resumeNamespace: (namespace, by) => change(RESUME_NAMESPACE, [namespace], by),

@@ -2,6 +2,7 @@ import { type Database, loadMigrations, migrate } from '@offstage/kit/database'
 import type { JobStore, SweepStore } from '../ports.ts'
 import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
+import { claimLimited } from './claim-limited.ts'
 import { countJobs } from './count-jobs.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
 import { readCircumstances } from './explain-job.ts'
@@ -39,6 +40,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     hasParent: (command) => hasParent(database, command),
     isBelow: (namespace, id, ancestor) => isBelow(database, namespace, id, ancestor),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
+    claimLimited: (request) => claimLimited(database, request),
     succeed: (successes) => succeedAttempts(database, successes),
     end: (ends) => endAttempts(database, ends),
     requeue: (attempts) => requeueAttempts(database, attempts),

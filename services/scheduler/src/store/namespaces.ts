@@ -3,6 +3,8 @@ import type { Database, Queryable } from '@offstage/kit/database'
 import type { Retention } from '../domain/retention.ts'
 import type { NamespaceSettings, NamespaceStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
+import { beginEpoch, lockGates } from './gates.ts'
+import { readLimits, setLimits } from './method-limits.ts'
 
 const READ = {
   name: 'read_namespace',
@@ -55,11 +57,16 @@ interface RetentionRow {
 export function createNamespaceStore(database: Database): NamespaceStore {
   return {
     read: (namespace) => readNamespace(database, namespace),
-    update: (namespace, { etag, retention }, by) =>
+    update: (namespace, { etag, retention, limits }, by) =>
       database.transaction(async (tx) => {
+        if (limits !== undefined) await lockGates(tx)
         const { rows } = await tx.query<{ revision: number }>(HOLD, [namespace])
         if (etag !== undefined && etag !== String(rows[0]?.revision)) return undefined
         if (retention !== undefined) await setRetention(tx, namespace, retention)
+        if (limits !== undefined) {
+          await setLimits(tx, namespace, limits)
+          await beginEpoch(tx)
+        }
         await tx.query(GROW, [namespace])
         await recordAct(tx, { by, namespace, targets: [namespace], owners: [], outcome: 'OK' })
         return readNamespace(tx, namespace)
@@ -71,7 +78,8 @@ async function readNamespace(database: Queryable, namespace: string): Promise<Na
   const { rows } = await database.query<{ revision: number; paused: boolean }>(READ, [namespace])
   const [row] = rows
   if (row === undefined) throw new Error('a query without conditions has answered no row')
-  return { ...row, retention: await readRetention(database, namespace) }
+  const retention = await readRetention(database, namespace)
+  return { ...row, retention, limits: await readLimits(database, namespace) }
 }
 
 async function readRetention(database: Queryable, namespace: string): Promise<Retention[]> {

@@ -41,18 +41,40 @@ export interface Retention {
   state: JobState;
 }
 
-/** Limits on the jobs of a method (row J20). */
+/**
+ * Limits on the jobs of a method (row J20). A method may have two: one without a `key_expression`, for the method as a whole, and one
+ * with it, for each of its values. Both hold.
+ */
 export interface MethodLimit {
-  /** The method. */
+  /** The method. Required; executors need not have announced it yet. */
   method: string;
-  /** How many may run at once; 0 for no limit. */
+  /**
+   * How many may run at once, those that wait for their children included; 0 for no limit. Never exceeded. A limit that is set
+   * below what runs ends nothing: no other begins until there is room.
+   */
   maxConcurrency: number;
-  /** Expression over the parameters whose values are limited one by one; empty: the method as a whole. */
+  /**
+   * A CEL expression whose values are limited one by one, such as `params.tenant`; empty: the method as a whole. At most 1,000
+   * characters. It may use `params` (JSON in place; else it has no fields), `labels`, `owner`, `key` and `pool`, and calls neither
+   * loops nor regular expressions. It is evaluated at the start and stored; a job has its value for good. Null is the empty value, which
+   * jobs have that were started before there was an expression. A start for which it cannot be evaluated, or whose value is longer than
+   * 255 characters, is refused (LIMIT_KEY_INVALID). The values take turns, so that none has to wait for the many jobs of another;
+   * where only turns are wanted, it may stand alone.
+   */
   keyExpression: string;
-  /** How many may start within `rate_period`; 0 for no limit. */
+  /** How many may begin within `rate_period`; 0 for no limit. Attempts count, also those after a lost executor. */
   rate: number;
-  /** Default 1 s. */
-  ratePeriod: Duration | undefined;
+  /** 1 ms to 10 years. Default 1 s. */
+  ratePeriod:
+    | Duration
+    | undefined;
+  /** How many may begin at once after a pause of the rate. Default: `rate`. */
+  burst: number;
+  /**
+   * How many may be queued: a start beyond it is refused (QUEUE_FULL). 0 for no limit. Jobs that are not due, and those that come
+   * back into the queue, are not refused. Starts on several replicas at the same moment may exceed it by what each has under way.
+   */
+  maxQueued: number;
 }
 
 /** A namespace's settings. */
@@ -61,7 +83,7 @@ export interface Namespace {
   name: string;
   /** What differs from the defaults; told as it is in force: one for each kind and end. */
   retention: Retention[];
-  /** Limits of methods. */
+  /** Limits of methods, at most 1,000. */
   limits: MethodLimit[];
   /** The user who holds it exclusively; empty when nobody does. Output only. */
   exclusiveOwner: string;
@@ -605,7 +627,7 @@ export const Retention: MessageFns<Retention> = {
 };
 
 function createBaseMethodLimit(): MethodLimit {
-  return { method: "", maxConcurrency: 0, keyExpression: "", rate: 0, ratePeriod: undefined };
+  return { method: "", maxConcurrency: 0, keyExpression: "", rate: 0, ratePeriod: undefined, burst: 0, maxQueued: 0 };
 }
 
 export const MethodLimit: MessageFns<MethodLimit> = {
@@ -624,6 +646,12 @@ export const MethodLimit: MessageFns<MethodLimit> = {
     }
     if (message.ratePeriod !== undefined) {
       Duration.encode(message.ratePeriod, writer.uint32(42).fork()).join();
+    }
+    if (message.burst !== 0) {
+      writer.uint32(48).int32(message.burst);
+    }
+    if (message.maxQueued !== 0) {
+      writer.uint32(56).int32(message.maxQueued);
     }
     return writer;
   },
@@ -681,6 +709,22 @@ export const MethodLimit: MessageFns<MethodLimit> = {
             message.ratePeriod = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.burst = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxQueued = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -705,6 +749,8 @@ export const MethodLimit: MessageFns<MethodLimit> = {
     message.ratePeriod = (object.ratePeriod !== undefined && object.ratePeriod !== null)
       ? Duration.fromPartial(object.ratePeriod)
       : undefined;
+    message.burst = object.burst ?? 0;
+    message.maxQueued = object.maxQueued ?? 0;
     return message;
   },
 };

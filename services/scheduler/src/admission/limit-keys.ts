@@ -1,0 +1,128 @@
+/**
+ * Key expressions of limits: CEL over what a start says, evaluated once, when the job is started. What they may say is bounded
+ * so that none takes long: no loops over lists, no regular expressions, so many operations at most.
+ */
+import { type ASTNode, Environment } from '@marcbachmann/cel-js'
+import { isLonger } from '@offstage/proto/field-rules'
+import { LIMITS } from '@offstage/proto/limits'
+import type { StartCommand } from '../domain/start-command.ts'
+
+const environment = new Environment({
+  enableOptionalTypes: true,
+  limits: {
+    maxAstNodes: 100,
+    maxDepth: 20,
+    maxListElements: 20,
+    maxMapEntries: 0,
+    maxCallArguments: 5,
+  },
+})
+  .registerVariable('params', 'dyn')
+  .registerVariable('labels', 'map<string, string>')
+  .registerVariable('owner', 'string')
+  .registerVariable('key', 'string')
+  .registerVariable('pool', 'string')
+
+/** None of them takes longer than its arguments are long. */
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  ...['has', 'string', 'int', 'double', 'bool', 'size', 'orValue', 'hasValue', 'value'],
+  ...['startsWith', 'endsWith', 'contains', 'indexOf', 'substring', 'lowerAscii', 'trim'],
+])
+
+type Expression = ReturnType<typeof environment.parse>
+
+/** Few are in use at a time: those that were set last. */
+const KEPT_MAX = 1_000
+const parsed = new Map<string, Expression>()
+
+/** What is wrong with an expression, in words that follow the name of its field; undefined where nothing is. */
+export function keyExpressionFault(text: string): string | undefined {
+  if (isLonger(text, LIMITS.keyExpressionCharactersMax)) {
+    return `must be at most ${LIMITS.keyExpressionCharactersMax} characters`
+  }
+  try {
+    const expression = parse(text)
+    const { valid, error, type } = expression.check()
+    if (!valid) return `is no expression that can be evaluated: ${firstLine(error)}`
+    const name = functionOf(expression.ast)
+    if (name !== undefined) {
+      return `calls ${name}, which it must not: it may call ${[...FUNCTIONS].join(', ')}`
+    }
+    if (!TYPES.has(String(type))) return `is a ${type}: it must be a text, a number or a bool`
+    return undefined
+  } catch (error) {
+    return `is no CEL expression: ${firstLine(error)}`
+  }
+}
+
+const TYPES: ReadonlySet<string> = new Set([
+  ...['dyn', 'string', 'int', 'uint', 'double', 'bool', 'null'],
+])
+
+/** The value of the expression for a start, or why there is none. Where it is null, the value is empty. */
+export function limitKeyOf(
+  expression: string,
+  command: Pick<StartCommand, 'params' | 'labels' | 'owner' | 'key' | 'pool'>,
+): { readonly key: string } | { readonly fault: string } {
+  const { labels = {}, owner, key, pool } = command
+  let value: unknown
+  try {
+    value = parse(expression)({ params: fieldsOf(command), labels, owner, key, pool })
+  } catch (error) {
+    return { fault: firstLine(error) }
+  }
+  const text = textOf(value)
+  if (text === undefined) return { fault: 'it is neither a text, a number nor a bool' }
+  if (isLonger(text, LIMITS.limitKeyCharactersMax)) {
+    return { fault: `it has more than ${LIMITS.limitKeyCharactersMax} characters` }
+  }
+  return text.includes('\0') ? { fault: 'it has a NUL character' } : { key: text }
+}
+
+function textOf(value: unknown): string | undefined {
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'string') return value
+  const isPlain =
+    typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+  return isPlain ? String(value) : undefined
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** What is not JSON in its place has no fields. */
+function fieldsOf({ params }: Pick<StartCommand, 'params'>): unknown {
+  const { inline, address, type } = params
+  if (address !== undefined || inline === undefined || inline.length === 0) return {}
+  return type === '' || /^application\/json *(;|$)/.test(type)
+    ? JSON.parse(utf8.decode(inline))
+    : {}
+}
+
+function parse(text: string): Expression {
+  const known = parsed.get(text)
+  if (known !== undefined) return known
+  const expression = environment.parse(text)
+  if (parsed.size >= KEPT_MAX) parsed.clear()
+  parsed.set(text, expression)
+  return expression
+}
+
+/** The first function it calls that it must not; undefined where there is none. */
+function functionOf({ op, args }: ASTNode): string | undefined {
+  if ((op === 'call' || op === 'rcall') && !FUNCTIONS.has(String(args[0]))) return String(args[0])
+  const within: unknown[] = Array.isArray(args) ? args.flat() : [args]
+  for (const each of within) {
+    const name = isNode(each) ? functionOf(each) : undefined
+    if (name !== undefined) return name
+  }
+  return undefined
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value
+}
+
+/** The library shows the place in lines of its own. */
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''
+}

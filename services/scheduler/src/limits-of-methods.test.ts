@@ -1,0 +1,210 @@
+/** Limits on the jobs of a method: kept whatever happens, changed while jobs run, and told to who asks (row J20). */
+import { WaitCause } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import { start } from './testing/on-postgres.ts'
+import { attachExecutor, type ScriptOptions } from './testing/scripted-executor.ts'
+import { setup } from './testing/setup.ts'
+import { updateNamespace } from './testing/update-namespace.ts'
+
+const job = { method: 'test.job' }
+const json = (value: unknown) => ({
+  source: { $case: 'inline' as const, value: Buffer.from(JSON.stringify(value)) },
+})
+const ofTenant = (tenant: string) => ({ ...job, params: json({ tenant }) })
+const perTenant = { method: 'test.job', keyExpression: 'params.tenant' }
+
+async function begin(options: ScriptOptions = {}) {
+  const it = await start()
+  const executor = await attachExecutor(it.address, { slots: 100, ...options })
+  return {
+    ...it,
+    executor,
+    limit: (...limits: Parameters<typeof limited>[1][]) => limited(it.address, ...limits),
+    async [Symbol.asyncDispose]() {
+      await executor[Symbol.asyncDispose]()
+      await it[Symbol.asyncDispose]()
+    },
+  }
+}
+
+interface Limit {
+  readonly method?: string
+  readonly maxConcurrency?: number
+  readonly keyExpression?: string
+  readonly rate?: number
+  readonly burst?: number
+  readonly maxQueued?: number
+  readonly ratePeriod?: { readonly seconds: bigint; readonly nanos: number }
+}
+
+const limited = (address: string, ...limits: Limit[]) =>
+  updateNamespace(
+    address,
+    { limits: limits.map((limit) => ({ method: 'test.job', ...limit })) },
+    { mask: ['limits'] },
+  )
+
+test.for([
+  ['PGlite', setup],
+  ['PostgreSQL', start],
+] as const)(
+  'no more run at once than the limit of their method says, and each end lets one begin, on %s',
+  async ([, open]) => {
+    await using it = await open()
+    const { address } = it.scheduler
+    await using executor = await attachExecutor(address, { slots: 100 })
+    await limited(address, { maxConcurrency: 3 })
+    const started = await it.jobs.startMany(Array.from({ length: 10 }, () => job))
+    const ids = started.map(({ outcome }) =>
+      outcome?.$case === 'started' ? outcome.value.jobId : '',
+    )
+    for (let ended = 0; ended < 10; ended++) {
+      const running = Math.min(ended + 3, 10)
+      const assigned = await executor.assigned(running)
+      expect(assigned).toHaveLength(running)
+      const next = assigned[ended]
+      if (next) executor.succeed(next)
+    }
+    expect(await it.jobs.wait(ids)).toMatchObject({ satisfied: true })
+    expect(executor.assignments.map(({ jobId }) => jobId)).toEqual(ids.toSorted())
+  },
+)
+
+test('each value of the key has a limit of its own, and the values take turns', async () => {
+  await using it = await begin()
+  await it.limit({ ...perTenant, maxConcurrency: 2 })
+  await it.jobs.startMany(Array.from({ length: 20 }, () => ofTenant('noisy')))
+  await it.executor.assigned(2)
+  const [first] = [await it.jobs.start(ofTenant('quiet'))]
+  const assigned = await it.executor.assigned(3)
+  expect(assigned.map(({ jobId }) => jobId).at(-1)).toBe(first.jobId)
+  it.executor.succeed(...assigned.slice(0, 2))
+  expect((await it.executor.assigned(5)).length).toBe(5)
+})
+
+test('the limits of the method and of the key both hold', async () => {
+  await using it = await begin()
+  await it.limit({ maxConcurrency: 3 }, { ...perTenant, maxConcurrency: 2 })
+  await it.jobs.startMany(['a', 'a', 'a', 'b', 'b', 'b'].map(ofTenant))
+  await it.executor.assigned(3)
+  const tenants = () =>
+    it.executor.assignments.map(({ params }) => JSON.parse(`${params?.source?.value}`).tenant)
+  expect(tenants().toSorted().join('')).toMatch(/^(aab|abb)$/)
+})
+
+test('a limit set while jobs are queued and run counts what runs, ends none, and is raised and taken away', async () => {
+  await using it = await begin({ slots: 5 })
+  await it.jobs.startMany(Array.from({ length: 9 }, () => job))
+  await it.executor.assigned(5)
+  await it.limit({ maxConcurrency: 3 })
+  it.executor.succeed(...it.executor.assignments.slice(0, 2))
+  const { jobId } = await it.jobs.start(job)
+  await expect
+    .poll(() => it.jobs.explain(jobId))
+    .toMatchObject({
+      cause: WaitCause.WAIT_CAUSE_LIMIT,
+      text: 'Of test.job 3 jobs may run at once, and as many do.',
+      holders: it.executor.assignments
+        .slice(2, 5)
+        .map((assignment) => assignment.jobId)
+        .toSorted(),
+    })
+  expect(it.executor.assignments).toHaveLength(5)
+  await it.limit({ maxConcurrency: 4 })
+  await it.executor.assigned(6)
+  await it.limit()
+  await it.executor.assigned(7)
+})
+
+test('a job that waits for its children counts on', async () => {
+  await using it = await begin()
+  await it.limit({ maxConcurrency: 1 })
+  const { jobId } = await it.jobs.start(job)
+  const next = await it.jobs.start(job)
+  await it.executor.assigned(1)
+  it.executor.say({
+    waiting: [{ jobId, attempt: 1, waiting: true }],
+    credits: [{ lane: 1, slots: 0 }],
+  })
+  await until(async () => (await it.jobs.get(jobId)).state === 4, { what: 'that it waits' })
+  expect(await it.jobs.explain(next.jobId)).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_LIMIT,
+    text: 'Of test.job one job may run at once, and one does.',
+    holders: [jobId],
+  })
+  it.executor.succeed(...it.executor.assignments)
+  await it.executor.assigned(2)
+})
+
+test('a job that is lost with its executor gives its place to another', async () => {
+  await using it = await begin({ silent: true })
+  await it.limit({ maxConcurrency: 1 })
+  const first = await it.jobs.start(job)
+  await it.jobs.start(job)
+  await it.executor.assigned(1)
+  it.executor.cut()
+  await using next = await attachExecutor(it.address, { auto: true, slots: 10 })
+  await next.assigned(2)
+  expect(next.assignments.map(({ jobId }) => jobId)).toContain(first.jobId)
+})
+
+test('a rate lets so many begin at once, and the next when its time has come', async () => {
+  await using it = await begin({ auto: true })
+  await it.limit({ rate: 1, burst: 3, ratePeriod: { seconds: 3_600n, nanos: 0 } })
+  const ids = (await it.jobs.startMany(Array.from({ length: 5 }, () => job))).map(({ outcome }) =>
+    outcome?.$case === 'started' ? outcome.value.jobId : '',
+  )
+  const begun = (await it.executor.assigned(3)).map(({ jobId }) => jobId)
+  await it.jobs.wait(begun)
+  const explained = await it.jobs.explain(ids.find((id) => !begun.includes(id)) ?? '')
+  expect(explained).toMatchObject({ cause: WaitCause.WAIT_CAUSE_LIMIT, holders: [] })
+  expect(explained.text).toMatch(
+    /^Of test\.job one job may begin in 3600 s, and the next may at 2\d{3}-.*Z\.$/,
+  )
+  expect(it.executor.assignments).toHaveLength(3)
+  await it.limit({ rate: 20, burst: 1 })
+  await it.jobs.wait(ids)
+})
+
+test('a start for which the key has no value is refused, naming the parameters, and null is a value', async () => {
+  await using it = await begin()
+  await it.limit({ ...perTenant, maxConcurrency: 1 })
+  await expect(it.jobs.start({ ...job, params: json({}) })).rejects.toThrow(
+    /the limits of test\.job go by params\.tenant, which has no value here: No such key: tenant/,
+  )
+  await expect(it.jobs.start(ofTenant('x'.repeat(256)))).rejects.toThrow(/more than 255 characters/)
+  await it.limit({ keyExpression: 'labels[?"tenant"].orValue("")', maxConcurrency: 1 })
+  await until(
+    () =>
+      it.jobs.start({ ...job, params: json({}) }).then(
+        () => true,
+        () => false,
+      ),
+    {
+      what: 'the new expression',
+    },
+  )
+  await it.executor.assigned(1)
+})
+
+test('limits that cannot be are refused, naming each field', async () => {
+  await using it = await begin()
+  const wrong = async (...limits: Limit[]) => {
+    const error = await it.limit(...limits).catch((refusal: Error) => refusal)
+    return (error as Error).message
+  }
+  expect(await wrong({})).toContain('limits[0] limits nothing')
+  expect(await wrong({ method: 'a b', maxConcurrency: 1 })).toContain('limits[0].method must be')
+  expect(await wrong({ maxConcurrency: -1 })).toContain('limits[0].max_concurrency must not be')
+  expect(await wrong({ keyExpression: 'params.(' })).toContain('limits[0].key_expression is no CEL')
+  expect(await wrong({ keyExpression: 'tenant' })).toContain('Unknown variable: tenant')
+  expect(await wrong({ keyExpression: 'params.a.matches("b")' })).toContain('calls matches, which')
+  expect(await wrong({ keyExpression: '[params.a]' })).toContain('must be a text, a number or')
+  expect(await wrong({ burst: 3, maxConcurrency: 1 })).toContain('limits[0].rate must be given')
+  expect(await wrong({ rate: 1, ratePeriod: { seconds: 0n, nanos: 1 } })).toContain('at least 1 ms')
+  expect(await wrong({ maxConcurrency: 1 }, { maxQueued: 1 })).toContain('limits[1] has no key')
+  expect((await it.limit({ maxConcurrency: 2, rate: 5 }))?.limits).toMatchObject([
+    { maxConcurrency: 2, rate: 5, burst: 5, ratePeriod: { seconds: 1n }, maxQueued: 0 },
+  ])
+})

@@ -1,0 +1,124 @@
+/** Limits of methods as they are stored. They are gates: set under the lock of the gates, so that nothing begins by others. */
+import type { Queryable } from '@offstage/kit/database'
+import { JobState } from '../domain/job-state.ts'
+import type { LimitsOfMethod, MethodLimit } from '../domain/method-limit.ts'
+
+export const LIMIT_COLUMNS =
+  'l.namespace, l.method, l.key_expression, l.max_concurrency, l.rate, l.rate_period_ms, l.burst, l.max_queued'
+
+const READ = {
+  name: 'read_method_limits',
+  text: `
+    SELECT ${LIMIT_COLUMNS} FROM offstage.method_limits l WHERE l.namespace = $1 ORDER BY l.method, l.keyed`,
+}
+
+/** SQL: all limits of all methods as JSON, or null where there are none. */
+export const LIMITS_AS_JSON = `(
+  SELECT json_agg(l ORDER BY l.namespace, l.method) FROM (SELECT ${LIMIT_COLUMNS} FROM offstage.method_limits l) l)`
+
+const CLEAR = {
+  name: 'clear_method_limits',
+  text: `
+    WITH cleared AS (DELETE FROM offstage.method_limits WHERE namespace = $1)
+    UPDATE offstage.method_gates SET limited = false
+    WHERE namespace = $1 AND limited AND method <> ALL ($2::text[])`,
+}
+
+const SET = {
+  name: 'set_method_limits',
+  text: `
+    INSERT INTO offstage.method_limits
+      (namespace, method, keyed, key_expression, max_concurrency, rate, rate_period_ms, burst, max_queued)
+    SELECT $1, u.method, u.key_expression <> '', u.key_expression, u.max_concurrency, u.rate, u.rate_period_ms, u.burst, u.max_queued
+    FROM unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::float8[], $7::int[], $8::int[])
+      AS u(method, key_expression, max_concurrency, rate, rate_period_ms, burst, max_queued)`,
+}
+
+const CLOSE = {
+  name: 'close_limited_methods',
+  text: `
+    INSERT INTO offstage.method_gates (namespace, method, limited)
+    SELECT DISTINCT $1, u.method, true FROM unnest($2::text[]) AS u(method)
+    ON CONFLICT (namespace, method) DO UPDATE SET limited = true`,
+}
+
+/** What runs by then counts as well: all of it is with attachments. Those without a value of the key have the empty one. */
+const COUNT_RUNNING = {
+  name: 'count_running_as_limited',
+  text: `
+    UPDATE offstage.jobs SET limited = true, limit_key = coalesce(limit_key, '')
+    WHERE id IN (
+      SELECT j.id FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
+      WHERE a.namespace = $1 AND j.state IN (${JobState.running}, ${JobState.waiting}) AND j.method = ANY ($2::text[])
+        AND (j.limited IS NOT TRUE OR j.limit_key IS NULL)
+      ORDER BY j.id FOR NO KEY UPDATE OF j)`,
+}
+
+export interface LimitRow {
+  namespace: string
+  method: string
+  key_expression: string
+  max_concurrency: number | null
+  rate: number | null
+  rate_period_ms: number | null
+  burst: number | null
+  max_queued: number | null
+}
+
+export async function readLimits(database: Queryable, namespace: string): Promise<MethodLimit[]> {
+  const { rows } = await database.query<LimitRow>(READ, [namespace])
+  return rows.map(limitFromRow)
+}
+
+/** Within a transaction that has the lock of the gates; all limits of the namespace are these then. */
+export async function setLimits(
+  tx: Queryable,
+  namespace: string,
+  limits: readonly MethodLimit[],
+): Promise<void> {
+  const methods = limits.map(({ method }) => method)
+  await tx.query(CLEAR, [namespace, methods])
+  if (methods.length === 0) return
+  await tx.query(SET, [
+    namespace,
+    methods,
+    limits.map(({ keyExpression }) => keyExpression),
+    limits.map(({ concurrencyMax }) => concurrencyMax ?? null),
+    limits.map(({ rate }) => rate?.count ?? null),
+    limits.map(({ rate }) => rate?.periodMs ?? null),
+    limits.map(({ rate }) => rate?.burst ?? null),
+    limits.map(({ queuedMax }) => queuedMax ?? null),
+  ])
+  await tx.query(CLOSE, [namespace, methods])
+  await tx.query(COUNT_RUNNING, [namespace, methods])
+}
+
+export function limitsOfMethods(rows: readonly LimitRow[]): LimitsOfMethod[] {
+  const byMethod = Map.groupBy(rows, ({ namespace, method }) => `${namespace} ${method}`)
+  return [...byMethod.values()].flatMap((of) => {
+    const [row] = of
+    if (row === undefined) return []
+    const { namespace, method } = row
+    const limits = of.map(limitFromRow)
+    return {
+      namespace,
+      method,
+      whole: limits.find(({ keyExpression }) => keyExpression === ''),
+      perKey: limits.find(({ keyExpression }) => keyExpression !== ''),
+    }
+  })
+}
+
+export function limitFromRow(row: LimitRow): MethodLimit {
+  const { rate, rate_period_ms: periodMs, burst } = row
+  return {
+    method: row.method,
+    keyExpression: row.key_expression,
+    concurrencyMax: row.max_concurrency ?? undefined,
+    rate:
+      rate === null || periodMs === null
+        ? undefined
+        : { count: rate, periodMs, burst: burst ?? rate },
+    queuedMax: row.max_queued ?? undefined,
+  }
+}
