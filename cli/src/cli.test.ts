@@ -47,6 +47,23 @@ describe('running services', () => {
     expect(cut).toMatchObject({ code: 64, stderr: expect.stringContaining('It is not JSON') })
   })
 
+  test('limits of a method are set, shown, kept beside others, and taken away', async () => {
+    const set = await it.offstage('limits', 'set', 'reports.build', '--max', '5', '--rate', '10/s')
+    expect(set).toMatchObject({ code: 0, stderr: '' })
+    const per = ['--per', 'params.tenant', '--max', '2', '--max-queued', '100']
+    await it.offstage('limits', 'set', 'reports.build', ...per)
+    const { stdout } = await it.offstage('limits')
+    expect(stdout).toMatch(/^METHOD +PER +MAX +RATE +BURST +MAX QUEUED\n/)
+    expect(stdout).toMatch(/^reports\.build +- +5 +10\/s +10 +-$/m)
+    expect(stdout).toMatch(/^reports\.build +params\.tenant +2 +- +- +100$/m)
+    const wrong = await it.offstage('limits', 'set', 'reports.build', '--per', 'tenant')
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('Unknown variable') })
+    const nothing = await it.offstage('limits', 'set', 'reports.build')
+    expect(nothing).toMatchObject({ code: 64, stderr: expect.stringContaining('--max') })
+    const cleared = await it.offstage('limits', 'clear', 'reports.build', '--json')
+    expect(JSON.parse(cleared.stdout)).toEqual([])
+  })
+
   test('how long finished jobs are kept is set for those that are named, and told as the flags take it', async () => {
     const set = await it.offstage('retention', 'set', '--kind', 'scheduled', '--max-age', '36h')
     expect(set).toMatchObject({ code: 0, stderr: '' })

@@ -14,6 +14,7 @@ import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addHelp } from './commands/help.ts'
 import { addKeep } from './commands/keep.ts'
+import { addLimits } from './commands/limits.ts'
 import { addList } from './commands/list.ts'
 import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
@@ -73,6 +74,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addMethods,
     addPause,
     addKeep,
+    addLimits,
     addRetention,
     addHelp,
   ])

@@ -58,6 +58,43 @@ test('rules of retention are sent as they are meant, and told as they are in for
   expect(retention[1]?.countMax).toBe(Number.POSITIVE_INFINITY)
 })
 
+test('limits of methods are sent as they are meant, and told as they are in force', async () => {
+  await using it = await setup()
+  const { limits } = await it.settings.update({
+    limits: [
+      { method: 'a', concurrencyMax: 5, queuedMax: 9 },
+      { method: 'a', per: 'params.tenant', rate: { count: 10, periodMs: 500, burst: 20 } },
+      { method: 'b', rate: { count: 1 } },
+    ],
+  })
+  const unset = { keyExpression: '', maxConcurrency: 0, rate: 0, burst: 0, maxQueued: 0 }
+  expect(it.asked).toMatchObject([
+    {
+      updateMask: ['limits'],
+      namespace: {
+        limits: [
+          { ...unset, method: 'a', maxConcurrency: 5, maxQueued: 9, ratePeriod: undefined },
+          {
+            ...unset,
+            method: 'a',
+            keyExpression: 'params.tenant',
+            rate: 10,
+            ratePeriod: { seconds: 0n, nanos: 500_000_000 },
+            burst: 20,
+          },
+          { ...unset, method: 'b', rate: 1, ratePeriod: undefined },
+        ],
+      },
+    },
+  ])
+  expect(limits[0]).toEqual({ method: 'a', concurrencyMax: 5, queuedMax: 9 })
+  expect(limits[1]).toEqual({
+    method: 'a',
+    per: 'params.tenant',
+    rate: { count: 10, periodMs: 500, burst: 20 },
+  })
+})
+
 test('no rules at all are the defaults, and no change of rules leaves them as they are', async () => {
   await using it = await setup()
   await it.settings.update({ retention: [] })
@@ -70,6 +107,9 @@ test.each([
   ['a kind', { retention: [{}] }],
   ['countMax', { retention: [{ kind: 'program', countMax: 0 }] }],
   ['ageMaxMs', { retention: [{ kind: 'program', ageMaxMs: 5 }] }],
+  ['method', { limits: [{ concurrencyMax: 1 }] }],
+  ['concurrencyMax', { limits: [{ method: 'a', concurrencyMax: 0 }] }],
+  ['a count', { limits: [{ method: 'a', rate: {} }] }],
   ['retentions', { retentions: [] }],
 ])('%s is named before any call where it is wrong', async (name, change) => {
   await using it = await setup()

@@ -2,6 +2,7 @@ import type { Namespace } from '@offstage/proto/jobs'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
 import type { Calls } from './calls.ts'
+import { type MethodLimit, methodLimitFrom, methodLimits, wireLimitFrom } from './method-limits.ts'
 import {
   type ExpiredJobs,
   expiredFrom,
@@ -20,17 +21,25 @@ export interface NamespaceSettings {
   readonly isPaused: boolean
   /** One for each kind and end (row J12). */
   readonly retention: readonly RetentionInForce[]
+  /** By method (row J20). */
+  readonly limits: readonly MethodLimit[]
 }
 
 /** What is to change; each is replaced as a whole, and what is not given stays as it is. */
 export interface SettingsChange {
   /** Kinds and ends that no rule names have their defaults. */
   readonly retention?: readonly RetentionRule[]
+  /** Methods that none names have no limits. */
+  readonly limits?: readonly MethodLimit[]
   /** Of the settings as they were read: changes nothing where they are others by now. */
   readonly etag?: string
 }
 
-const CHANGE_RULES: Rules<SettingsChange> = { retention: retentionRules, etag: text }
+const CHANGE_RULES: Rules<SettingsChange> = {
+  retention: retentionRules,
+  limits: methodLimits,
+  etag: text,
+}
 
 /** What administrators set for the client's namespace; whoever may see it reads. */
 export class NamespaceSettingsCalls {
@@ -56,12 +65,19 @@ export class NamespaceSettingsCalls {
    */
   async update(change: SettingsChange): Promise<NamespaceSettings> {
     checkOptions('settings.update', change, CHANGE_RULES)
-    const { retention = [], etag = '' } = change
+    const { retention = [], limits = [], etag = '' } = change
     const { namespaces } = this.#calls.connection
     const { namespace: name } = this.#calls.identity
-    const updateMask = change.retention === undefined ? [] : ['retention']
+    const updateMask = (['retention', 'limits'] as const).filter(
+      (name) => change[name] !== undefined,
+    )
     const call = namespaces.updateNamespace.bind(namespaces)
-    const settings = { ...NOTHING, name, etag, retention: retentionFrom(retention) }
+    const settings = {
+      ...NOTHING,
+      ...{ name, etag },
+      retention: retentionFrom(retention),
+      limits: limits.map(wireLimitFrom),
+    }
     const request = { namespace: settings, updateMask }
     const { namespace } = await this.#calls.callScheduler(call, request, { attempts: 1 })
     return settingsFrom(namespace)
@@ -94,6 +110,10 @@ const NOTHING: Namespace = {
 }
 
 function settingsFrom(namespace: Namespace = NOTHING): NamespaceSettings {
-  const { name, etag, paused: isPaused, retention } = namespace
-  return { name, etag, isPaused, retention: retention.map(retentionInForceFrom) }
+  const { name, etag, paused: isPaused, retention, limits } = namespace
+  return {
+    ...{ name, etag, isPaused },
+    retention: retention.map(retentionInForceFrom),
+    limits: limits.map(methodLimitFrom),
+  }
 }

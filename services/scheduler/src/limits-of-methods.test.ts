@@ -175,16 +175,7 @@ test('a start for which the key has no value is refused, naming the parameters, 
   )
   await expect(it.jobs.start(ofTenant('x'.repeat(256)))).rejects.toThrow(/more than 255 characters/)
   await it.limit({ keyExpression: 'labels[?"tenant"].orValue("")', maxConcurrency: 1 })
-  await until(
-    () =>
-      it.jobs.start({ ...job, params: json({}) }).then(
-        () => true,
-        () => false,
-      ),
-    {
-      what: 'the new expression',
-    },
-  )
+  await it.jobs.start({ ...job, params: json({}) })
   await it.executor.assigned(1)
 })
 
@@ -207,4 +198,63 @@ test('limits that cannot be are refused, naming each field', async () => {
   expect((await it.limit({ maxConcurrency: 2, rate: 5 }))?.limits).toMatchObject([
     { maxConcurrency: 2, rate: 5, burst: 5, ratePeriod: { seconds: 1n }, maxQueued: 0 },
   ])
+})
+
+test('a hundred thousand jobs that somebody has queued delay the first one of somebody else by a handful', async () => {
+  await using it = await begin({ slots: 2, auto: true })
+  await it.limit({ keyExpression: 'owner' })
+  await it.limit({ keyExpression: 'owner' }, { maxConcurrency: 100 })
+  await it.database.query({
+    name: '',
+    text: `INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, limit_key)
+      SELECT gen_random_uuid(), 'default', 'test.job', 2, 0, 1, 0, 0, 'noisy', 'noisy' FROM generate_series(1, 100000)`,
+  })
+  await it.database.query({ name: '', text: 'ANALYZE offstage.jobs' })
+  await it.executor.assigned(20)
+  const { jobId } = await it.as('quiet').start(job)
+  // By then so many had begun; nobody else's does before but what had been claimed, and one turn.
+  const before = it.executor.assignments.length
+  await it.jobs.wait([jobId], { timeoutMs: 20_000 })
+  const place = it.executor.assignments.findIndex((assignment) => assignment.jobId === jobId)
+  expect(place).toBeGreaterThan(0)
+  expect(place - before).toBeLessThan(10)
+})
+
+test('a start beyond the limit of a queue is refused with its number, and one that is known is not', async () => {
+  await using it = await begin({ slots: 0 })
+  await it.limit({ maxQueued: 3 }, { ...perTenant, maxQueued: 2 })
+  const requestId = 'again'
+  const known = await it.jobs.start({ ...ofTenant('a'), requestId })
+  const outcomes = await it.jobs.startMany(['a', 'a', 'b', 'c'].map(ofTenant))
+  const told = outcomes.map(({ outcome }) => outcome?.$case)
+  expect(told).toEqual(['started', 'error', 'started', 'error'])
+  await expect(it.jobs.start(ofTenant('a'))).rejects.toThrow(
+    '3 jobs of test.job are queued, as many as its limits allow',
+  )
+  expect(await it.jobs.start({ ...ofTenant('a'), requestId })).toMatchObject({
+    jobId: known.jobId,
+    existing: true,
+  })
+  it.executor.say({ credits: [{ lane: 1, slots: 1 }] })
+  await it.executor.assigned(1)
+  await it.jobs.start(ofTenant('d'))
+})
+
+test('of starts that come at once through one replica no more are queued than the limit says', async () => {
+  await using it = await begin({ slots: 0 })
+  await it.limit({ maxQueued: 20 })
+  const starts = await Promise.allSettled(Array.from({ length: 100 }, () => it.jobs.start(job)))
+  expect(starts.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
+})
+
+test('what was queued before its method had a key takes its turn with the others', async () => {
+  await using it = await begin({ slots: 0 })
+  await it.jobs.startMany([job, job, job])
+  await it.limit({ keyExpression: 'owner', maxConcurrency: 1 })
+  await it.jobs.start(job)
+  it.executor.say({ credits: [{ lane: 1, slots: 10 }] })
+  await it.executor.assigned(2)
+  it.executor.succeed(...it.executor.assignments)
+  await it.executor.assigned(3)
+  expect(it.executor.assignments).toHaveLength(3)
 })

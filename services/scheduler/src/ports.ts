@@ -41,7 +41,7 @@ import type { JobState } from './domain/job-state.ts'
 import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
 import type { Load } from './domain/load.ts'
 import type { MethodDefinition } from './domain/method-definition.ts'
-import type { LimitsOfMethod, MethodLimit } from './domain/method-limit.ts'
+import type { LimitedQueue, LimitsOfMethod, MethodLimit } from './domain/method-limit.ts'
 import type { Retention } from './domain/retention.ts'
 import type { Payload, StartCommand } from './domain/start-command.ts'
 
@@ -74,6 +74,8 @@ export interface JobStore {
   ): Promise<TakenJobs>
   /** The same of a method that has limits, as far as they go. */
   claimLimited(request: LimitedClaimRequest): Promise<LimitedClaim>
+  /** How many jobs are queued in each, counted up to its limit. */
+  countQueued(queues: readonly LimitedQueue[]): Promise<number[]>
   succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, Completion>>
   end(ends: readonly AttemptEnd[]): Promise<ChangedJob[]>
   /** Puts attempts back into the queue at no charge. */

@@ -3,6 +3,7 @@ import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { KeyHolder } from './domain/held-job.ts'
 import { isTerminal, JobState } from './domain/job-state.ts'
+import type { LimitedQueue } from './domain/method-limit.ts'
 import type { AttemptRef } from './ports.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
@@ -41,12 +42,12 @@ export function limitKeyInvalid(method: string, expression: string, fault: strin
   })
 }
 
-export function queueFull(method: string, max: number, key: string | undefined): Refusal {
-  const of = key === undefined ? method : `${method} with the key "${key}"`
+export function queueFull({ method, key, queuedMax }: LimitedQueue): Refusal {
+  const of = key === undefined ? method : `${method} with the limit key "${key}"`
   return new Refusal({
     reason: 'QUEUE_FULL',
-    message: `${max} jobs of ${of} are queued, which is as many as its limits allow; start it again later`,
-    metadata: { method, max: String(max), ...(key === undefined ? {} : { key }) },
+    message: `${queuedMax} jobs of ${of} are queued, as many as its limits allow; start it again later`,
+    metadata: { method, max: String(queuedMax), ...(key === undefined ? {} : { key }) },
     retryDelayMs: 1_000,
   })
 }

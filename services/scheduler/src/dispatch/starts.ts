@@ -32,6 +32,7 @@ import { isDataError } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
+import { QueueLimits } from './queue-limits.ts'
 import { isSameStart } from './same-start.ts'
 
 export type StartOutcome =
@@ -73,13 +74,32 @@ interface Placed extends NewJob {
 const CONFLICT_ROUNDS = 3
 
 export function createStarts(options: StartsOptions): Starts {
+  const queueLimits = new QueueLimits(options)
   return createBatcher<StartItem, StartOutcome>({
-    run: (items) => startBatch(options, items),
+    run(items) {
+      if (!queueLimits.concern(items)) return startBatch(options, items)
+      const commands = items.map(({ command }) => command)
+      return queueLimits.inTurn(commands, (refusals) => startAllowed(options, items, refusals))
+    },
     maxItems: 1_000,
     maxQueued: 50_000,
     concurrency: 3,
     isDataError,
     overflow: () => overloaded('starts'),
+  })
+}
+
+async function startAllowed(
+  options: StartsOptions,
+  items: readonly StartItem[],
+  refusals: readonly (Refusal | undefined)[],
+): Promise<StartOutcome[]> {
+  const allowed = items.filter((_, index) => refusals[index] === undefined)
+  const started = allowed.length === 0 ? [] : await startBatch(options, allowed)
+  let next = 0
+  return refusals.flatMap((refusal) => {
+    const outcome = refusal === undefined ? started[next++] : { kind: 'refused' as const, refusal }
+    return outcome === undefined ? [] : [outcome]
   })
 }
 

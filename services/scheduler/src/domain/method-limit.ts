@@ -27,3 +27,12 @@ export interface LimitsOfMethod {
   /** For each value of its expression. */
   readonly perKey: MethodLimit | undefined
 }
+
+/** Of a method, or of one value of its key, so many jobs may be queued. */
+export interface LimitedQueue {
+  readonly namespace: string
+  readonly method: string
+  /** Undefined: the method as a whole. */
+  readonly key: string | undefined
+  readonly queuedMax: number
+}

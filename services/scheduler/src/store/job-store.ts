@@ -4,6 +4,7 @@ import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { claimLimited } from './claim-limited.ts'
 import { countJobs } from './count-jobs.ts'
+import { countQueued } from './count-queued.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
 import { readCircumstances } from './explain-job.ts'
 import { insertJobs } from './insert-jobs.ts'
@@ -41,6 +42,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     isBelow: (namespace, id, ancestor) => isBelow(database, namespace, id, ancestor),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
     claimLimited: (request) => claimLimited(database, request),
+    countQueued: (queues) => countQueued(database, queues),
     succeed: (successes) => succeedAttempts(database, successes),
     end: (ends) => endAttempts(database, ends),
     requeue: (attempts) => requeueAttempts(database, attempts),

@@ -1,0 +1,98 @@
+/**
+ * Limits on how many jobs of a method are queued (row J20): starts beyond them are refused.
+ *
+ * What is queued is counted once for all starts of a batch, and batches that such limits concern follow each other. So one replica
+ * keeps the limits; several that start at the same moment may exceed them by what each has under way.
+ */
+import type { Refusal } from '@offstage/kit/grpc'
+import type { Admission } from '../admission/admission.ts'
+import type { LimitedQueue } from '../domain/method-limit.ts'
+import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
+import type { JobStore } from '../ports.ts'
+import { queueFull } from '../refusals.ts'
+
+export interface QueueLimitsOptions {
+  readonly store: Pick<JobStore, 'countQueued' | 'findExisting'>
+  readonly admission: Pick<Admission, 'limitsOf'>
+}
+
+export class QueueLimits {
+  readonly #options: QueueLimitsOptions
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(options: QueueLimitsOptions) {
+    this.#options = options
+  }
+
+  /** Whether one of the starts goes into a queue that has a limit. */
+  concern(items: Iterable<{ readonly command: StartCommand }>): boolean {
+    for (const { command } of items) if (this.#queuesOf(command).length > 0) return true
+    return false
+  }
+
+  /** Runs `start` after all others of its kind, with the refusals of those that there is no room for, each at its place. */
+  inTurn<T>(
+    commands: readonly StartCommand[],
+    start: (refusals: readonly (Refusal | undefined)[]) => Promise<T>,
+  ): Promise<T> {
+    const run = async () => start(await this.#refusals(commands))
+    const done = this.#last.then(run, run)
+    this.#last = done
+    return done
+  }
+
+  async #refusals(commands: readonly StartCommand[]): Promise<(Refusal | undefined)[]> {
+    const queues = new Map<string, LimitedQueue>()
+    for (const command of commands) {
+      for (const queue of this.#queuesOf(command)) queues.set(nameOf(queue), queue)
+    }
+    const counts = await this.#options.store.countQueued([...queues.values()])
+    const queued = new Map([...queues.keys()].map((name, index) => [name, counts[index] ?? 0]))
+    const refusals: (Refusal | undefined)[] = []
+    for (const command of commands) {
+      const own = this.#queuesOf(command)
+      const full = own.find((queue) => (queued.get(nameOf(queue)) ?? 0) >= queue.queuedMax)
+      if (full !== undefined && !(await this.#isKnown(command))) {
+        refusals.push(queueFull(full))
+        continue
+      }
+      refusals.push(undefined)
+      for (const queue of own) queued.set(nameOf(queue), (queued.get(nameOf(queue)) ?? 0) + 1)
+    }
+    return refusals
+  }
+
+  /** What is not due is not queued yet. */
+  #queuesOf(command: StartCommand): readonly LimitedQueue[] {
+    const { namespace, method, startTime, delayMs, limitKey: key } = command
+    const limits = this.#options.admission.limitsOf(namespace, method)
+    if (limits === undefined || startTime !== undefined || delayMs !== 0) return NONE
+    const queues: LimitedQueue[] = []
+    const { whole, perKey } = limits
+    if (whole?.queuedMax)
+      queues.push({ namespace, method, key: undefined, queuedMax: whole.queuedMax })
+    if (perKey?.queuedMax && key !== undefined) {
+      queues.push({ namespace, method, key, queuedMax: perKey.queuedMax })
+    }
+    return queues
+  }
+
+  /** It is answered with a job that there is, and queues none. */
+  async #isKnown(command: StartCommand): Promise<boolean> {
+    const { requestId, key, lane, keyConflict } = command
+    if (requestId === '' && key === '') return false
+    const id = canBeJobId(requestId) ? requestId : NO_ID
+    const job = { id, command, lane, attachmentId: undefined }
+    const existing = await this.#options.store.findExisting(job)
+    if (existing === undefined) return false
+    return existing.by === 'request-id' || keyConflict !== 'queue-behind'
+  }
+}
+
+const NONE: readonly LimitedQueue[] = []
+const NO_ID = '00000000-0000-0000-0000-000000000000'
+
+/** Neither namespaces nor methods have blanks. */
+function nameOf({ namespace, method, key }: LimitedQueue): string {
+  return key === undefined ? `${namespace} ${method}` : `${namespace} ${method} ${key}`
+}

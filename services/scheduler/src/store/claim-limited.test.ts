@@ -1,0 +1,137 @@
+/** Who is claimed next, whatever is queued, runs and ends: compared with a small model (row J20). */
+import { type Database, openPglite } from '@offstage/kit/database'
+import * as fc from 'fast-check'
+import { v7 } from 'uuid'
+import { expect, test } from 'vitest'
+import { Lane } from '../domain/lane.ts'
+import type { MethodLimit } from '../domain/method-limit.ts'
+import { attachmentId } from '../testing/session.ts'
+import { startCommand } from '../testing/start-command.ts'
+import { createJobStore, migrateJobs } from './job-store.ts'
+import { createNamespaceStore } from './namespaces.ts'
+
+const METHOD = 'test.job'
+const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
+const QUEUES = [{ method: METHOD, lane: Lane.inline, pool: '' }]
+const attachment = attachmentId()
+
+interface Queued {
+  readonly id: string
+  readonly key: string
+  readonly priority: number
+}
+
+type Step =
+  | { readonly kind: 'queue'; readonly key: string; readonly priority: number }
+  | { readonly kind: 'claim'; readonly slots: number }
+  | { readonly kind: 'end'; readonly nth: number }
+
+const keys = ['', 'a', 'b', 'ß', 'z'] as const
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('queue' as const),
+        key: fc.constantFrom(...keys),
+        priority: fc.integer({ min: -1, max: 1 }),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('claim' as const),
+        slots: fc.integer({ min: 1, max: 4 }),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('end' as const), nth: fc.nat(9) }) },
+  ),
+  { maxLength: 40 },
+)
+
+/** As PostgreSQL orders them: by their bytes. */
+const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+/** In the order of turns after `last`, each of those that have room as many as its share. */
+function expected(
+  queued: readonly Queued[],
+  running: readonly Queued[],
+  { whole, perKey, slots, last }: { whole: number; perKey: number; slots: number; last: string },
+): Queued[] {
+  const room = Math.max(0, Math.min(slots, whole - running.length))
+  const inTurn = [...new Set(queued.map(({ key }) => key))].toSorted(byBytes)
+  const after = inTurn.filter((key) => byBytes(key, last) > 0)
+  const turns = [...after, ...inTurn.filter((key) => !after.includes(key))]
+    .map((key) => ({ key, room: perKey - running.filter((job) => job.key === key).length }))
+    .filter((turn) => turn.room > 0)
+    .slice(0, room)
+  const share = Math.ceil(room / Math.max(turns.length, 1))
+  const rounds = turns.map((turn) =>
+    queued
+      .filter(({ key }) => key === turn.key)
+      .toSorted((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1))
+      .slice(0, Math.min(share, turn.room)),
+  )
+  const taken: Queued[] = []
+  for (let round = 0; taken.length < room && round < share; round++) {
+    for (const jobs of rounds) {
+      const job = jobs[round]
+      if (job !== undefined && taken.length < room) taken.push(job)
+    }
+  }
+  return taken
+}
+
+async function setLimits(database: Database, limits: readonly MethodLimit[]): Promise<void> {
+  const change = { etag: undefined, retention: undefined, limits }
+  await createNamespaceStore(database).update('default', change, BY)
+}
+
+test('whatever is queued and ends, the values of the key take turns within both limits, each best first', async () => {
+  await using database = await openPglite({})
+  await migrateJobs(database)
+  const store = createJobStore(database)
+  const limits = fc.record({
+    whole: fc.integer({ min: 1, max: 6 }),
+    perKey: fc.integer({ min: 1, max: 3 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(limits, steps, async ({ whole, perKey }, plan) => {
+      await database.query({ name: '', text: 'DELETE FROM offstage.jobs' })
+      await setLimits(database, [
+        { method: METHOD, keyExpression: '', concurrencyMax: whole },
+        { method: METHOD, keyExpression: 'params.k', concurrencyMax: perKey },
+      ])
+      let queued: Queued[] = []
+      let running: Queued[] = []
+      let last = ''
+      for (const step of plan) {
+        if (step.kind === 'queue') {
+          const job = { id: v7(), key: step.key, priority: step.priority }
+          const command = startCommand({ limitKey: job.key, priority: job.priority })
+          await store.insert([{ id: job.id, command, lane: Lane.inline, attachmentId: undefined }])
+          queued.push(job)
+        } else if (step.kind === 'end') {
+          const job = running[step.nth]
+          if (job === undefined) continue
+          const key = { jobId: job.id, attachmentId: attachment, attempt: 1 }
+          expect((await store.succeed([{ ...key, result: undefined }])).size).toBe(1)
+          running = running.filter((each) => each !== job)
+        } else {
+          const claim = await store.claimLimited({
+            ...{ namespace: 'default', method: METHOD, queues: QUEUES, afterKey: last },
+            attachmentIds: Array.from({ length: step.slots }, () => attachment),
+            giveKeys: false,
+          })
+          const taken = expected(queued, running, { whole, perKey, slots: step.slots, last })
+          const ids = claim.taken.jobs.map(({ id }) => id)
+          expect(ids.toSorted()).toEqual(taken.map(({ id }) => id).toSorted())
+          if (claim.lastKey !== undefined) last = claim.lastKey
+          running = [...running, ...taken]
+          queued = queued.filter((job) => !taken.includes(job))
+        }
+      }
+    }),
+    { numRuns: 40 },
+  )
+})
