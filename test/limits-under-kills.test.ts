@@ -12,7 +12,7 @@ import { type Cluster, type ClusterMember, startCluster } from './cluster/cluste
 import { double } from './cluster/jobs.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
-const KILLS = 12
+const KILLS = 8
 const LIMIT = 5
 const LIMIT_PER_KEY = 2
 const BATCH = 100
