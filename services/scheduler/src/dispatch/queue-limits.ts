@@ -16,6 +16,15 @@ export interface QueueLimitsOptions {
   readonly admission: Pick<Admission, 'limitsOf'>
 }
 
+interface Item {
+  readonly command: StartCommand
+}
+
+interface Refused {
+  readonly kind: 'refused'
+  readonly refusal: Refusal
+}
+
 export class QueueLimits {
   readonly #options: QueueLimitsOptions
   #last: Promise<unknown> = Promise.resolve()
@@ -25,17 +34,25 @@ export class QueueLimits {
   }
 
   /** Whether one of the starts goes into a queue that has a limit. */
-  concern(items: Iterable<{ readonly command: StartCommand }>): boolean {
+  concern(items: Iterable<Item>): boolean {
     for (const { command } of items) if (this.#queuesOf(command).length > 0) return true
     return false
   }
 
-  /** Runs `start` after all others of its kind, with the refusals of those that there is no room for, each at its place. */
-  inTurn<T>(
-    commands: readonly StartCommand[],
-    start: (refusals: readonly (Refusal | undefined)[]) => Promise<T>,
-  ): Promise<T> {
-    const run = async () => start(await this.#refusals(commands))
+  /** Starts, after all others of their kind, those that there is room for, and refuses the rest. */
+  inTurn<T extends Item, O>(
+    items: readonly T[],
+    start: (allowed: readonly T[]) => Promise<readonly O[]>,
+  ): Promise<(O | Refused)[]> {
+    const run = async () => {
+      const refusals = await this.#refusals(items.map(({ command }) => command))
+      const allowed = items.filter((_, index) => refusals[index] === undefined)
+      const started = allowed.length === 0 ? [] : await start(allowed)
+      let next = 0
+      return refusals.map((refusal): O | Refused =>
+        refusal === undefined ? (started[next++] as O) : { kind: 'refused', refusal },
+      )
+    }
     const done = this.#last.then(run, run)
     this.#last = done
     return done

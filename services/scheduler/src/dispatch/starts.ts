@@ -76,30 +76,15 @@ const CONFLICT_ROUNDS = 3
 export function createStarts(options: StartsOptions): Starts {
   const queueLimits = new QueueLimits(options)
   return createBatcher<StartItem, StartOutcome>({
-    run(items) {
-      if (!queueLimits.concern(items)) return startBatch(options, items)
-      const commands = items.map(({ command }) => command)
-      return queueLimits.inTurn(commands, (refusals) => startAllowed(options, items, refusals))
-    },
+    run: (items) =>
+      queueLimits.concern(items)
+        ? queueLimits.inTurn(items, (allowed) => startBatch(options, allowed))
+        : startBatch(options, items),
     maxItems: 1_000,
     maxQueued: 50_000,
     concurrency: 3,
     isDataError,
     overflow: () => overloaded('starts'),
-  })
-}
-
-async function startAllowed(
-  options: StartsOptions,
-  items: readonly StartItem[],
-  refusals: readonly (Refusal | undefined)[],
-): Promise<StartOutcome[]> {
-  const allowed = items.filter((_, index) => refusals[index] === undefined)
-  const started = allowed.length === 0 ? [] : await startBatch(options, allowed)
-  let next = 0
-  return refusals.flatMap((refusal) => {
-    const outcome = refusal === undefined ? started[next++] : { kind: 'refused' as const, refusal }
-    return outcome === undefined ? [] : [outcome]
   })
 }
 
