@@ -16,7 +16,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0006-retention.sql':
     'db57631fb662f1ba33664b740c181405a6891a8bf8983774ca192417d63bee1c',
   'scheduler/0007-pools.sql': '6fa1d35461555476b6a669d7aae412baee38fde02db468c7a653a6e3c22898a1',
-  'scheduler/0008-history.sql': '7fbfdcc30f71f0c76f8ddf91bacfa0d97bb381c54955eb08759f3564e8dcaca2',
+  'scheduler/0008-history.sql': '0ab9ff6dadce47c0d18408a11db3c299d82c2805384fc04913939d9ee3d5b0bd',
   'scheduler/0009-limits.sql': 'de9bb97890fde2b9d004ed57b6eb8e17755d2a1f0ea2fe9ad3d62158429ca3f0',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',

@@ -1,4 +1,5 @@
 -- Row J12: finished jobs are removed by retention, and by hand. What is pinned is kept.
+-- breaks nothing: what goes is a constraint that only removals needed, and releases before remove no job.
 ALTER TABLE offstage.jobs ADD COLUMN pin_time timestamptz;
 
 -- What sweeps of retention and previews go by. A job enters it once, when it ends.
