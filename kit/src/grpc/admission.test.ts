@@ -1,11 +1,12 @@
 /** What callers send is read once it is known who they are, and what they do not send on is not held for ever. */
 import { once } from 'node:events'
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { gzipSync } from 'node:zlib'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { Authenticate } from '../auth/mod.ts'
 import { type EchoServer, serveEcho } from './echo-fixture.ts'
+import { openRaw, type RawHeaders, rawHeadersOf } from './raw-http2-fixture.ts'
 import { Refusal } from './refusal.ts'
 import { unary } from './unary.ts'
 
@@ -57,6 +58,12 @@ function framed(message: Buffer, compressed = false): Buffer {
 /** The beginning of a message of 15 MiB. */
 function half(bytes: number): Buffer {
   return framed(Buffer.alloc(15 * MIB)).subarray(0, bytes)
+}
+
+const bytesOf = (message: Buffer) => Array.from(message, (byte) => Buffer.from([byte]))
+
+function rawHeaders(name: string): RawHeaders {
+  return rawHeadersOf(`/offstage.test.Echo/${name}`, ['name', 'ann'])
 }
 
 const isOver = ({ closed }: ClientHttp2Stream) => closed
@@ -153,6 +160,42 @@ test('a stream whose messages are whole may wait between them as long as it like
   await until(() => quiet.statuses.length > 0, { what: 'the answer' })
   expect(quiet.statuses).toEqual(['0'])
   session.destroy()
+})
+
+test.each(['One', 'Up', 'Both'])(
+  'a message of %s that comes byte by byte is cut off, and who goes on so loses the connection',
+  async (name) => {
+    await using echo = await serveEcho({}, { authenticate: named(false) })
+    using client = await openRaw(echo.server.address)
+    const headers = rawHeaders(name)
+    const bytes = bytesOf(half(2_000))
+    const first = client.headers(headers)
+    client.data(first, ...bytes)
+    await until(() => client.resets.has(first), { what: 'the reset' })
+    expect(client.resets.get(first)).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    expect(client.closed).toBe(false)
+    for (let i = 0; i < 2; i += 1) client.data(client.headers(headers), ...bytes)
+    await until(() => client.closed, { what: 'the end of the connection' })
+  },
+)
+
+test('a message in many pieces that are large enough is taken', async () => {
+  await using echo = await serveEcho({}, { authenticate: named(false) })
+  using client = await openRaw(echo.server.address)
+  const stream = client.headers(rawHeaders('Up'))
+  const message = framed(Buffer.from(JSON.stringify({ text: 'x'.repeat(60_000) })))
+  const piecesOf = (bytes: number) =>
+    Array.from({ length: Math.ceil(message.length / bytes) }, (_, i) =>
+      message.subarray(i * bytes, (i + 1) * bytes),
+    )
+  // In all of what may be sent without being told to go on.
+  client.data(stream, ...piecesOf(64))
+  client.data(stream, ...Array.from({ length: 300 }, () => framed(Buffer.from('{}'))))
+  const done = client.headers(rawHeaders('One'))
+  client.data(done, ...bytesOf(framed(Buffer.from('{"text":"a"}'))))
+  client.end(done)
+  await until(() => client.answered.has(done), { what: 'the answer' })
+  expect([client.resets.size, client.closed]).toEqual([0, false])
 })
 
 test('where memory is short messages that are not whole soon are let go', async () => {

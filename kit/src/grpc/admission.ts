@@ -22,7 +22,7 @@ import { Refusal } from './refusal.ts'
 import { resetLater } from './slow-readers.ts'
 import { statusFromError } from './status-from-error.ts'
 import type { Strangers } from './strangers.ts'
-import type { Unfinished, UnfinishedRequests } from './unfinished-requests.ts'
+import { crumbledMessage, type Unfinished, type UnfinishedRequests } from './unfinished-requests.ts'
 
 /** Whom health, reflection and the siblings' services answer: whoever asks. */
 const ANYBODY = ''
@@ -68,6 +68,11 @@ export function admission(
     }
     const watch = new Watch(call.stream, unfinished, {
       refuse,
+      cutOff(error) {
+        refuse(error)
+        call.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+        strangers.visitOf(call.stream)?.misused()
+      },
       bytesMax: right === undefined ? ANYBODYS_BYTES_MAX : Number.POSITIVE_INFINITY,
       manyMessages: requestStream,
     })
@@ -158,6 +163,8 @@ function checkRight(actor: Actor, right: Right, path: string): void {
 
 interface Watched {
   readonly refuse: (error: unknown) => void
+  /** As that, and nothing more of it is read. */
+  readonly cutOff: (error: unknown) => void
   readonly bytesMax: number
   /** Then a message begins with its first byte, else with the call. */
   readonly manyMessages: boolean
@@ -197,7 +204,11 @@ class Watch {
 
   #receive(bytes: number): void {
     const one = this.#one ?? this.#open()
-    this.#requests.receive(one, bytes)
+    if (!this.#requests.receive(one, bytes)) {
+      this.finish()
+      this.#watched.cutOff(crumbledMessage())
+      return
+    }
     if (one.bytes <= this.#watched.bytesMax) return
     this.finish()
     const message = `this takes messages of ${ANYBODYS_BYTES_MAX} bytes at most`

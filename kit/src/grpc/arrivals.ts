@@ -65,12 +65,12 @@ export class Arrivals {
   }
 
   /** A call of nobody known; false once the address has spent what it may. */
-  spend(group: string): boolean {
+  spend(group: string, cost = 1): boolean {
     const address = this.#of(group)
     this.#sink(address)
     const max = SPENT_MAX * factorOf(address)
     // What is spent beyond is not for ever to be made up for: others may come from there.
-    address.spent = Math.min(address.spent + 1, 2 * max)
+    address.spent = Math.min(address.spent + cost, 2 * max)
     return address.spent < max
   }
 

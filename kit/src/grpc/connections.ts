@@ -34,9 +34,8 @@ export class Connections {
       this.#closing.delete(socket)
     })
     setImmediate(() => {
-      if (session.destroyed) return
-      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-      setImmediate(() => session.destroy())
+      // Without an error, which would be one of the server.
+      session.destroy(null as never, constants.NGHTTP2_ENHANCE_YOUR_CALM)
     })
   }
 

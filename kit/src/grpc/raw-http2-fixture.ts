@@ -18,7 +18,23 @@ export interface RawClient extends Disposable {
   data(stream: number, ...pieces: readonly Buffer[]): void
   /** By which code each stream was reset. */
   readonly resets: ReadonlyMap<number, number>
+  /** Streams of which something was heard. */
+  readonly answered: ReadonlySet<number>
   readonly closed: boolean
+  end(stream: number): void
+}
+
+/** Of a call. */
+export function rawHeadersOf(path: string, ...more: RawHeaders): RawHeaders {
+  return [
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':authority', 'localhost'],
+    [':path', path],
+    ['content-type', 'application/grpc'],
+    ['te', 'trailers'],
+    ...more,
+  ]
 }
 
 export async function openRaw(address: string): Promise<RawClient> {
@@ -27,6 +43,7 @@ export async function openRaw(address: string): Promise<RawClient> {
   await once(socket, 'connect')
   const state = { closed: false, last: -1, rest: Buffer.alloc(0) }
   const resets = new Map<number, number>()
+  const answered = new Set<number>()
   socket
     .on('error', () => {})
     .on('close', () => {
@@ -38,6 +55,7 @@ export async function openRaw(address: string): Promise<RawClient> {
       const [length, type, flags] = [state.rest.readUIntBE(0, 3), state.rest[3], state.rest[4]]
       if (type === SETTINGS && flags === 0) socket.write(frame(SETTINGS, ACK, 0))
       if (type === RST_STREAM) resets.set(state.rest.readUInt32BE(5), state.rest.readUInt32BE(9))
+      if (type === HEADERS) answered.add(state.rest.readUInt32BE(5))
       state.rest = state.rest.subarray(9 + length)
     }
   })
@@ -46,6 +64,7 @@ export async function openRaw(address: string): Promise<RawClient> {
   )
   return {
     resets,
+    answered,
     get closed() {
       return state.closed
     },
@@ -57,6 +76,7 @@ export async function openRaw(address: string): Promise<RawClient> {
     },
     data: (stream, ...pieces) =>
       void socket.write(Buffer.concat(pieces.map((piece) => frame(DATA, 0, stream, piece)))),
+    end: (stream) => void socket.write(frame(DATA, END_STREAM, stream)),
     [Symbol.dispose]: () => void socket.destroy(),
   }
 }

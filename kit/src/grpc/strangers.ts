@@ -5,7 +5,8 @@
  *    own if the connection is closed by then. Once somebody is known the connection is theirs: calls pay one look at this and no more.
  * 2. A connection is closed after {@link REFUSALS_MAX} calls within {@link WITHIN_MS} whose callers were not taken, and after
  *    {@link OTHERS_MAX} of those that anybody may make, or fewer where its address has spent what it may ({@link Arrivals}).
- * 3. What waited on it was not begun, and is told so, so that clients may call again elsewhere.
+ * 3. Who is known loses a connection by {@link MISUSES_MAX} calls that cost more than what they are for, and pays for those.
+ * 4. What waited on it was not begun, and is told so, so that clients may call again elsewhere.
  */
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { addressGroup } from './address-group.ts'
@@ -14,6 +15,9 @@ import type { Arrivals } from './arrivals.ts'
 const REFUSALS_MAX = 20
 const OTHERS_MAX = 1_000
 const WITHIN_MS = 10_000
+const MISUSES_MAX = 3
+/** In calls of nobody known. */
+const MISUSE_COST = 50
 
 /** Looks who calls; resolves when that is known or refused. */
 type Look = () => Promise<void> | void
@@ -72,6 +76,7 @@ export class Visit {
   #sinceMs = performance.now()
   #refusals = 0
   #others = 0
+  #misuses = 0
 
   constructor(session: ServerHttp2Session, arrivals: Arrivals, told: Told) {
     this.#session = session
@@ -82,8 +87,8 @@ export class Visit {
 
   /** Looks who makes a call, in its turn where nobody is known yet. */
   enter(stream: ServerHttp2Stream, look: Look): void {
-    if (this.isKnown) void look()
-    else if (this.#isClosed) refuseUnbegun(stream)
+    if (this.#isClosed) refuseUnbegun(stream)
+    else if (this.isKnown) void look()
     else if (this.#isLooking) this.#waiting.push({ stream, look })
     else void this.#lookInTurn(look)
   }
@@ -113,6 +118,13 @@ export class Visit {
     this.#others += 1
     const max = this.#arrivals.spend(this.#address) ? OTHERS_MAX : REFUSALS_MAX
     if (this.#others >= max) this.#close()
+  }
+
+  /** A call of whoever it is that took much time to no end. */
+  misused(): void {
+    this.#arrivals.spend(this.#address, MISUSE_COST)
+    this.#misuses += 1
+    if (this.#misuses >= MISUSES_MAX) this.#close()
   }
 
   async #lookInTurn(first: Look): Promise<void> {

@@ -3,16 +3,7 @@ import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { Authenticate } from '../auth/mod.ts'
 import { serveEcho } from './echo-fixture.ts'
-import { openRaw, type RawHeaders } from './raw-http2-fixture.ts'
-
-const HEADERS: RawHeaders = [
-  [':method', 'POST'],
-  [':scheme', 'http'],
-  [':authority', 'localhost'],
-  [':path', '/offstage.test.Echo/One'],
-  ['content-type', 'application/grpc'],
-  ['te', 'trailers'],
-]
+import { openRaw, rawHeadersOf } from './raw-http2-fixture.ts'
 
 test('who sends two tokens is seen to have sent two', async () => {
   const seen: number[] = []
@@ -24,7 +15,8 @@ test('who sends two tokens is seen to have sent two', async () => {
   using client = await openRaw(echo.server.address)
   for (const tokens of [[], ['a'], ['a', 'b'], ['authorization', 'a']]) {
     const count = seen.length + 1
-    client.headers([...HEADERS, ...tokens.map((token) => ['authorization', token] as const)], true)
+    const entries = tokens.map((token) => ['authorization', token] as const)
+    client.headers(rawHeadersOf('/offstage.test.Echo/One', ...entries), true)
     await until(() => seen.length === count, { what: 'the call' })
   }
   expect(seen).toEqual([0, 1, 2, 2])

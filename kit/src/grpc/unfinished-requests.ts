@@ -4,7 +4,9 @@
  *
  * 1. A message is whole in `patienceMs`, and in a second where memory is short, or its call ends with SLOW_SENDER.
  * 2. Where more than {@link BYTES_MAX} are held, so are in a second the messages of each caller who has more than an equal share.
- * 3. One timer serves all, and runs only while something is unfinished.
+ * 3. A message that comes in more than {@link PIECES_MAX} pieces of less than {@link BYTES_OF_PIECE_MIN} bytes each on average is not
+ *    waited for.
+ * 4. One timer serves all, and runs only while something is unfinished.
  */
 import { Tallies } from '../fairness/mod.ts'
 import { Refusal } from './refusal.ts'
@@ -15,11 +17,16 @@ const BYTES_MAX = 256 * 1024 * 1024
 /** What holding a piece costs beside its bytes: a message may come in pieces of one byte. */
 const BYTES_OF_PIECE = 256
 
+/** Who sends so many pieces of a message has to send larger ones: reading one takes its time, however small it is. */
+const PIECES_MAX = 1_024
+const BYTES_OF_PIECE_MIN = 64
+
 /** One message that is on its way. */
 export interface Unfinished {
   readonly caller: string
   readonly sinceMs: number
   bytes: number
+  pieces: number
   readonly end: (reason: Refusal) => void
 }
 
@@ -40,15 +47,20 @@ export class UnfinishedRequests {
   }
 
   begin(caller: string, end: (reason: Refusal) => void): Unfinished {
-    const one = { caller, sinceMs: performance.now(), bytes: 0, end }
+    const one = { caller, sinceMs: performance.now(), bytes: 0, pieces: 0, end }
     this.#all.add(one)
     this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
     return one
   }
 
-  /** A piece of it has come. */
-  receive(one: Unfinished, bytes: number): void {
-    if (this.#all.has(one)) this.#hold(one, bytes + BYTES_OF_PIECE)
+  /** A piece of it has come; false where those are too many and too small. */
+  receive(one: Unfinished, bytes: number): boolean {
+    if (!this.#all.has(one)) return true
+    this.#hold(one, bytes + BYTES_OF_PIECE)
+    one.pieces += 1
+    return (
+      one.pieces < PIECES_MAX || one.bytes >= one.pieces * (BYTES_OF_PIECE_MIN + BYTES_OF_PIECE)
+    )
   }
 
   /** It is whole, or will never be. */
@@ -85,6 +97,15 @@ export class UnfinishedRequests {
       this.#bytesOf.of(caller) > this.#bytesMax / this.#bytesOf.callers
     )
   }
+}
+
+export function crumbledMessage(): Refusal {
+  return new Refusal({
+    reason: 'SLOW_SENDER',
+    message: `the message came in more than ${PIECES_MAX} pieces of less than ${BYTES_OF_PIECE_MIN} bytes; send larger ones`,
+    metadata: { limit: 'pieces', max: String(PIECES_MAX) },
+    retryDelayMs: 1_000,
+  })
 }
 
 function slowSender(patienceMs: number): Refusal {
