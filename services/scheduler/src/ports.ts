@@ -82,7 +82,8 @@ export interface JobStore {
   requeue(attempts: readonly AttemptKey[]): Promise<ChangedJob[]>
   setWaiting(attempts: readonly AttemptKey[], waiting: boolean): Promise<void>
   readStandings(ids: readonly string[]): Promise<JobStanding[]>
-  readJob(namespace: string, id: JobId): Promise<Job | undefined>
+  /** @param owner whose it has to be: of what is somebody else's nothing is read, which would take a time that can be measured */
+  readJob(namespace: string, id: JobId, owner?: string): Promise<Job | undefined>
   /** Newest first; undefined when the filter matches so little that it took too long. */
   listJobs(namespace: string, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
   /** At most `limit` counts, none of them 0; undefined when it took too long. */

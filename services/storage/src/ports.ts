@@ -93,7 +93,11 @@ export class BlobStoreError extends Error {
 /** The metadata of values. What has ended is not there, whether swept or not. */
 export interface ValueStore {
   find(address: Address): Promise<TempValue | undefined>
-  read(address: Address): Promise<({ readonly value: TempValue } & StoredBytes) | undefined>
+  /** @param owner whose it has to be: of what is somebody else's nothing is read, which would take a time that can be measured */
+  read(
+    address: Address,
+    owner?: string,
+  ): Promise<({ readonly value: TempValue } & StoredBytes) | undefined>
   /** The address that lives for its request id, perhaps with a value by now, or a new one. */
   reserve(command: ReserveCommand): Promise<TempValue | WriteFault>
   /** One transaction: visible whole, or not at all. */

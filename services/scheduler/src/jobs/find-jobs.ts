@@ -78,7 +78,8 @@ export function createFindJobs(options: {
   }
 
   const find = async (actor: Actor, namespace: string, jobId: JobId): Promise<Job> => {
-    const job = await store.readJob(namespace, jobId)
+    const owner = mayForOthers(actor, 'jobs.read') ? undefined : actor.user
+    const job = await store.readJob(namespace, jobId, owner)
     if (job === undefined || sightOf(actor, job) === 'nothing') throw jobNotFound(jobId)
     return job
   }

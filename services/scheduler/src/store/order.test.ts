@@ -83,6 +83,15 @@ test('a start never takes a key from under a job that waits for it', async () =>
   expect((await it.store.insert(others)).size).toBe(2)
 })
 
+test('of a job of somebody else nothing is read', async () => {
+  await using it = await setup()
+  const job = it.job({ owner: 'ann' })
+  await it.store.insert([job])
+  const read = (owner?: string) => it.store.readJob('default', job.id as JobId, owner)
+  expect([await read(), await read('ann')]).toMatchObject([{ owner: 'ann' }, { owner: 'ann' }])
+  expect(await read('bob')).toBeUndefined()
+})
+
 test('a job that waits for its key has not been assigned to anybody', async () => {
   await using it = await setup()
   await it.store.insert([it.job({ key: 'k' })])

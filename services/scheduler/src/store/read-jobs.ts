@@ -27,15 +27,17 @@ export async function readStandings(
 
 const JOB = {
   name: 'read_job',
-  text: `SELECT ${FULL_JOB_COLUMNS} FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1`,
+  text: `SELECT ${FULL_JOB_COLUMNS} FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1
+    AND ($3::text IS NULL OR j.owner = $3)`,
 }
 
 export async function readJob(
   database: Queryable,
   namespace: string,
   id: string,
+  owner?: string,
 ): Promise<Job | undefined> {
-  const { rows } = await database.query<JobRow>(JOB, [namespace, id])
+  const { rows } = await database.query<JobRow>(JOB, [namespace, id, owner ?? null])
   return rows[0] && jobFromRow(rows[0])
 }
 

@@ -21,7 +21,7 @@ const FIND = {
 const READ = {
   name: 'storage_read',
   text: `SELECT ${VALUE_COLUMNS}, inline_bytes, part_sums
-    FROM offstage_storage.live_values WHERE address = $1`,
+    FROM offstage_storage.live_values WHERE address = $1 AND ($2::text IS NULL OR owner = $2)`,
 }
 
 /** Microseconds, because a Date would lose them and with them the place in the list. One more row tells whether there is a next page. */
@@ -55,8 +55,9 @@ export async function findValue(
 export async function readValue(
   database: Queryable,
   address: Address,
+  owner?: string,
 ): ReturnType<ValueStore['read']> {
-  const { rows } = await database.query<ValueRow & BytesRow>(READ, [address])
+  const { rows } = await database.query<ValueRow & BytesRow>(READ, [address, owner ?? null])
   return rows[0] && { value: valueFromRow(rows[0]), ...bytesFromRow(rows[0]) }
 }
 

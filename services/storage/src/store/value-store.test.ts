@@ -170,6 +170,12 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
     expect(kinds.filter((kind) => kind === 'busy')).toHaveLength(7)
   })
 
+  test('of a value of somebody else nothing is read', async () => {
+    const { address, owner } = await stored(putOf('x'))
+    expect((await values.read(address, owner))?.value.address).toBe(address)
+    expect(await values.read(address, `not-${owner}`)).toBeUndefined()
+  })
+
   test('a claim whose reader died is over after its lease', async () => {
     const { address } = await stored(putOf('x'))
     await values.claim(address, 'dead', HOUR_MS)

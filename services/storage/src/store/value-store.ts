@@ -23,7 +23,7 @@ const DELETE = {
 export function createValueStore(database: Database, quotas: Quotas): ValueStore {
   return {
     find: (address) => findValue(database, address),
-    read: (address) => readValue(database, address),
+    read: (address, owner) => readValue(database, address, owner),
     reserve: (command) => reserveAddress(database, quotas, command),
     put: (command) => putValue(database, quotas, command),
     finishedPut: (request) => findFinishedPut(database, request),

@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '@offstage/kit/auth'
+import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart, StoredValue, TempValue } from '../domain/temp-value.ts'
 import type { StorageParts } from '../ports.ts'
@@ -56,9 +56,10 @@ async function openValue(
   query: ReadQuery,
 ): Promise<{ value: StoredValue; body: ValueBody }> {
   const { address } = query
+  const owner = mayForOthers(actor, 'values.read') ? undefined : actor.user
   let missing: string | undefined
   for (let look = 0; look < LOOKS_MAX; look++) {
-    const found = await storage.values.read(address)
+    const found = await storage.values.read(address, owner)
     if (found === undefined || !mayTouch(actor, 'values.read', found.value))
       throw valueNotFound(address)
     const { value } = found
