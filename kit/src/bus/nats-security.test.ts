@@ -224,3 +224,21 @@ test('that a login is not taken any more is reported', async () => {
   await until(() => /authorization/i.test(it.told.join()), { timeoutMs: 20_000, what: 'a report' })
   expect(it.told.join()).not.toMatch(/right|wrong/)
 }, 60_000)
+
+test('an nkey that is replaced holds from the next connection on, and one that is half written is waited for', async () => {
+  const [old, next] = [nkeys.createUser(), nkeys.createUser()]
+  const seedOf = (key: typeof old) => new TextDecoder().decode(key.getSeed())
+  const { rotating } = await folder.write({ rotating: seedOf(old) })
+  const users = [old, next].map((key) => `{ nkey: ${key.getPublicKey()} }`)
+  await using nats = await login(`users: [${users.join(', ')}]`)
+  await using it = await connected(nats, { OFFSTAGE_NATS_NKEY_FILE: rotating })
+  for (const half of ['', seedOf(next).slice(0, 20)]) {
+    await folder.write({ rotating: half })
+    await it.backAgain()
+    await until(() => it.told.length > 0, { timeoutMs: 20_000, what: 'a report' })
+    expect(it.told.join()).not.toContain(seedOf(next).slice(0, 20))
+    await folder.write({ rotating: seedOf(next) })
+    await until(() => it.bus.status === 'connected', { timeoutMs: 20_000 })
+    it.told.length = 0
+  }
+})
