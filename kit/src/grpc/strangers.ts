@@ -87,7 +87,7 @@ export class Visit {
 
   /** Looks who makes a call, in its turn where nobody is known yet. */
   enter(stream: ServerHttp2Stream, look: Look): void {
-    if (this.#isClosed) refuseUnbegun(stream)
+    if (this.#isClosed) this.#refuseUnbegun(stream)
     else if (this.isKnown) void look()
     else if (this.#isLooking) this.#waiting.push({ stream, look })
     else void this.#lookInTurn(look)
@@ -134,7 +134,7 @@ export class Visit {
     let next = this.#waiting.shift()
     while (next !== undefined) {
       const { stream, look } = next
-      if (this.#isClosed) refuseUnbegun(stream)
+      if (this.#isClosed) this.#refuseUnbegun(stream)
       else if (stream.closed) this.passed()
       // Who waits behind somebody known is looked at with everybody else.
       else if (this.isKnown) void look()
@@ -142,6 +142,12 @@ export class Visit {
       next = this.#waiting.shift()
     }
     this.#isLooking = false
+  }
+
+  /** By this code a client knows that it may call again, whatever the call does. It has cost about as much as one that is looked at. */
+  #refuseUnbegun(stream: ServerHttp2Stream): void {
+    this.#arrivals.spend(this.#address)
+    if (!stream.closed) stream.close(constants.NGHTTP2_REFUSED_STREAM)
   }
 
   #beginAgainLater(): void {
@@ -158,9 +164,4 @@ export class Visit {
     this.#told.counts.closed += 1
     this.#told.onClose(this.#session, this.#address)
   }
-}
-
-/** By this code a client knows that it may call again, whatever the call does. */
-function refuseUnbegun(stream: ServerHttp2Stream): void {
-  if (!stream.closed) stream.close(constants.NGHTTP2_REFUSED_STREAM)
 }
