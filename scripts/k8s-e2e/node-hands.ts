@@ -8,13 +8,15 @@ const HEALTH_PORTS: Partial<Record<Workload, number>> = {
 }
 
 /** A process is told by the name of its pod, which is its host's. */
-const SIGNAL = `
+const FIND = `
   import { readdirSync, readFileSync } from 'node:fs'
-  const [pod, signal] = process.argv.slice(1)
+  const [pod] = process.argv.slice(1)
   const read = (pid, file) => { try { return readFileSync('/proc/' + pid + '/' + file, 'utf8').split('\\0') } catch { return [] } }
   const pids = readdirSync('/proc').filter((pid) => /^\\d+$/.test(pid)
-    && read(pid, 'environ').includes('HOSTNAME=' + pod) && /(^|\\/)node$/.test(read(pid, 'cmdline')[0] ?? ''))
-  for (const pid of pids) process.kill(Number(pid), signal)
+    && read(pid, 'environ').includes('HOSTNAME=' + pod) && /(^|\\/)node$/.test(read(pid, 'cmdline')[0] ?? ''))`
+
+const SIGNAL = `${FIND}
+  for (const pid of pids) process.kill(Number(pid), process.argv[2])
   console.log(JSON.stringify(pids.length))`
 
 export async function signalPod(stage: Stage, pod: Pod, signal: NodeJS.Signals): Promise<void> {
@@ -39,26 +41,28 @@ export async function askHealth(stage: Stage, workload: Workload, pod: Pod): Pro
   return await stage.onNode<Health>(pod.node, ASK, originOf(workload, pod))
 }
 
-const WATCH = `
-  const seen = []
-  let silent = 0
-  while (silent < 5) {
-    const status = await fetch(process.argv[1], { signal: AbortSignal.timeout(2_000) })
-      .then(async (answer) => (await answer.text(), answer.status), () => 'silent')
-    if (status === 'silent') silent += 1
-    if (seen.at(-1) !== status) seen.push(status)
-    await new Promise((next) => setTimeout(next, 20))
+const END = `${FIND}
+  const [, signal, url] = process.argv.slice(1)
+  const ask = () => fetch(url, { signal: AbortSignal.timeout(2_000) })
+    .then(async (answer) => (await answer.text(), answer.status), () => 'silent')
+  const seen = [await ask()]
+  for (const pid of pids) process.kill(Number(pid), signal)
+  while (seen.at(-1) !== 'silent') {
+    await new Promise((next) => setTimeout(next, 10))
+    const answer = await ask()
+    if (answer !== seen.at(-1)) seen.push(answer)
   }
   console.log(JSON.stringify(seen))`
 
-/** What it answers, each once in order, until it is silent. */
-export async function watchPath(
+/** Has it end, and resolves to what it answers, each once in order, until it is silent. */
+export async function endPod(
   stage: Stage,
   workload: Workload,
   pod: Pod,
   path: '/livez' | '/readyz',
 ): Promise<(number | 'silent')[]> {
-  return await stage.onNode(pod.node, WATCH, originOf(workload, pod) + path)
+  const url = originOf(workload, pod) + path
+  return await stage.onNode(pod.node, END, pod.name, 'SIGTERM', url)
 }
 
 function originOf(workload: Workload, { ip }: Pod): string {

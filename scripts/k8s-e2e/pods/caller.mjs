@@ -56,12 +56,15 @@ function startLoad(run) {
   const startsMs = []
   const failures = []
   let ended = 0
+  let calledAgain = 0
   let isOver = false
   const one = async (text, ms) => {
     const begunMs = performance.now()
     const job = await offstage.startJob(echo, { text, ms }, { labels: { run } })
     startsMs.push(performance.now() - begunMs)
-    if ((await job.value()) !== text) throw new Error(`${job.id} came to another value`)
+    const { state, result, messages } = await job.waitForCompletion()
+    if (result !== text) throw new Error(`${job.id} ${state} with another value`)
+    if (messages.length > 1) calledAgain += 1
     ended += 1
   }
   const caller = async (at) => {
@@ -86,6 +89,7 @@ function startLoad(run) {
       return {
         starts: startsMs.length,
         ended,
+        calledAgain,
         failures,
         ...spread(startsMs),
         ...(await counted(run)),
@@ -94,18 +98,18 @@ function startLoad(run) {
   }
 }
 
-/** As the scheduler has them: how many there are, succeeded, and were begun more than once. */
+/** As the scheduler has them: how many there are, succeeded, and were assigned more than once. */
 async function counted(run) {
-  let [rows, succeeded, again] = [0, 0, 0]
+  let [rows, succeeded, assignedAgain] = [0, 0, 0]
   for await (const { state, attempt } of offstage.listJobs(
     { labels: { run } },
     { pageSize: 1_000 },
   )) {
     rows += 1
     if (state === 'succeeded') succeeded += 1
-    if (attempt > 1) again += 1
+    if (attempt > 1) assignedAgain += 1
   }
-  return { rows, succeeded, again }
+  return { rows, succeeded, assignedAgain }
 }
 
 function spread(times) {

@@ -1,18 +1,22 @@
 /** Processes that end or hang under load, and a node that is emptied. */
-import { underLoad } from '../caller.ts'
+import { type Allowances, underLoad } from '../caller.ts'
 import { signalPod } from '../node-hands.ts'
 import { type Stage, until, type Workload } from '../stage.ts'
 import type { Scenario } from '../verdicts.ts'
 
 export const killExecutor = kill('executor')
 export const killScheduler = kill('scheduler')
-export const killStorage = kill('storage')
+/** There is no other one; who asks it meanwhile is told so, once the SDK has repeated the call. */
+export const killStorage = kill('storage', { mayFailWith: 'SERVICE_UNREACHABLE' })
 
-function kill(workload: Workload): Scenario {
+function kill(workload: Workload, allowances: Allowances = {}): Scenario {
   return {
     name: `kill-${workload}`,
     run: (stage) =>
-      underLoad(stage, () => restartedBy(stage, workload, 'SIGKILL'), { mayBeginAnew: true }),
+      underLoad(stage, () => restartedBy(stage, workload, 'SIGKILL'), {
+        mayCallAgain: true,
+        ...allowances,
+      }),
   }
 }
 
@@ -28,7 +32,7 @@ export const liveness: Scenario = {
         await restartedBy(stage, 'scheduler', 'SIGSTOP')
         seconds = (performance.now() - begunMs) / 1_000
       },
-      { mayBeginAnew: true },
+      { mayCallAgain: true },
     )
     return `started again and ready after ${seconds.toFixed(0)} s; ${figure}`
   },
@@ -51,7 +55,7 @@ async function restartedBy(
 /** No node takes what is evicted, so the budgets hold back the rest. */
 export const drain: Scenario = {
   name: 'drain',
-  run: (stage) => underLoad(stage, () => drainAll(stage), { mayBeginAnew: true }),
+  run: (stage) => underLoad(stage, () => drainAll(stage), { mayCallAgain: true }),
 }
 
 async function drainAll(stage: Stage): Promise<void> {

@@ -1,4 +1,4 @@
-import { askHealth, type Health, signalPod, watchPath } from '../node-hands.ts'
+import { askHealth, endPod, type Health } from '../node-hands.ts'
 import { type Stage, until, type Workload } from '../stage.ts'
 import type { Scenario } from '../verdicts.ts'
 
@@ -24,9 +24,7 @@ async function one(stage: Stage, workload: Workload): Promise<Health> {
 /** Ready, then not, and gone. */
 async function endOne(stage: Stage, workload: Workload): Promise<(number | 'silent')[]> {
   const pod = await stage.readyPod(workload)
-  const watched = watchPath(stage, workload, pod, '/readyz')
-  await signalPod(stage, pod, 'SIGTERM')
-  const seen = await watched
+  const seen = await endPod(stage, workload, pod, '/readyz')
   if (seen.includes(503) && seen.at(-1) === 'silent') return seen
   throw new Error(`a ${workload} that ends answered ${seen.join(', ')}`)
 }

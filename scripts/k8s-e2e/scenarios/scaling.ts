@@ -5,6 +5,8 @@ import { inPython, startPython } from './callers.ts'
 
 const JOBS = 30
 const TARGET = 10
+/** Longer than executors take to be ready. */
+const JOB_MS = 20_000
 
 interface Told {
   readonly active: boolean
@@ -21,7 +23,7 @@ export const scaling: Scenario = {
     await stage.scale('executor', 0)
     try {
       const run = `scaling-${process.pid}`
-      await ask(stage, 'start', { count: JOBS, ms: 4_000, run })
+      await ask(stage, 'start', { count: JOBS, ms: JOB_MS, run })
       await until(async () => (await scaler(stage)).active, 30, 'the scaler to see work')
       const queued = await scaler(stage)
       const wanted = Math.ceil(queued.jobs / queued.target)
