@@ -5,7 +5,7 @@
  * is done here. Both endings are of one length: the maps hold.
  */
 import { execFileSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 
@@ -19,6 +19,28 @@ export interface Compiled {
 export async function compile(root: string, { entries, folder }: Compiled): Promise<void> {
   await mkdir(folder, { recursive: true })
   const config = join(folder, 'tsconfig.json')
+  const tell = (files: readonly string[]) => writeFile(config, settingsOf(root, files, folder))
+  await tell(entries.map((entry) => join(root, entry)))
+  const files = sourcesOf(root, config)
+  await tell(files)
+  tsc(root, ['--project', config])
+  const missing = files
+    .map((file) => relative(root, file).replace(/\.ts$/, '.js'))
+    .filter((file) => !existsSync(join(folder, file)))
+  if (missing.length > 0) throw new Error(`TypeScript has not compiled ${missing.join(', ')}`)
+}
+
+/**
+ * All that the entries lead to, by name. What is only led to is left out by TypeScript 7 at times: a module that is reached by the link
+ * in node_modules before it is reached by its path counts as somebody else's, and which comes first is up to its threads.
+ */
+function sourcesOf(root: string, config: string): string[] {
+  return tsc(root, ['--project', config, '--listFilesOnly'])
+    .split('\n')
+    .filter((file) => /\.ts$/.test(file) && !/\.d\.ts$|\/node_modules\//.test(file))
+}
+
+function settingsOf(root: string, files: readonly string[], folder: string): string {
   const compilerOptions = {
     noEmit: false,
     rewriteRelativeImportExtensions: true,
@@ -29,11 +51,19 @@ export async function compile(root: string, { entries, folder }: Compiled): Prom
     typeRoots: [join(root, 'node_modules/@types')],
     outDir: folder,
   }
-  const files = entries.map((entry) => join(root, entry))
-  const settings = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }
-  await writeFile(config, JSON.stringify(settings))
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  execFileSync(process.execPath, [tsc, '--project', config], { stdio: 'inherit' })
+  const base = join(root, 'tsconfig.json')
+  return JSON.stringify({ extends: base, compilerOptions, files, include: [] })
+}
+
+function tsc(root: string, arguments_: readonly string[]): string {
+  const program = join(root, 'node_modules/typescript/bin/tsc')
+  try {
+    return execFileSync(process.execPath, [program, ...arguments_], { encoding: 'utf8' })
+  } catch (error) {
+    // What is wrong with the sources is told there.
+    process.stderr.write((error as { stdout?: string }).stdout ?? '')
+    throw error
+  }
 }
 
 /** Takes what was compiled of the package in `from` to `to`, as it is to be published. */
