@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { startPostgres, type TestPostgres } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ConfigError, UnavailableError } from '../config/mod.ts'
@@ -25,6 +26,7 @@ test('a start waits for a server that is away, says so once, and goes on when it
     { waitMs: FOR_LONG_MS, onWait },
   )
   await waits.promise
+  await pause(1_500) // some more tries, of which nothing is said
   await server.start()
   await using database = await opening
   const { rows } = await database.query({ name: '', text: 'SELECT 1 AS one' })
