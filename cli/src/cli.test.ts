@@ -244,6 +244,34 @@ describe('running services', () => {
     expect(job).toMatchObject({ state: 'canceled', completion: { cancelOutcome: 'stopped' } })
   })
 
+  test('a job is started with deadlines, and one that has failed anew, under its id', async () => {
+    const flags = [
+      '--total-deadline',
+      '5m',
+      '--heartbeat-deadline',
+      '30s',
+      '--queue-deadline',
+      '60s',
+    ]
+    const started = await it.offstage('start', 'test.fail', '{}', ...flags)
+    const jobId = started.stdout.trim()
+    await it.offstage('wait', jobId)
+    const again = await it.offstage('retry', jobId, '--wait')
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('no more paper') })
+    const record = JSON.parse((await it.offstage('get', jobId)).stdout)
+    expect(record).toMatchObject({
+      attempt: 2,
+      deadlines: { total: '300s', heartbeat: '30s', queue: '60s' },
+      attempts: [{ errorReason: 'RangeError' }, { errorReason: 'RangeError' }],
+    })
+    const done = await it.offstage('start', 'test.greet', '{"name":"Cy"}', '--wait')
+    const [, other = ''] = /^job (\S+)$/m.exec(done.stderr) ?? []
+    const refused = await it.offstage('retry', other)
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('JOB_NOT_RETRYABLE') })
+    const short = await it.offstage('start', 'test.greet', '{}', '--heartbeat-deadline', '10ms')
+    expect(short.stderr).toContain('deadlines.heartbeatMs must be at least 1000')
+  })
+
   test('a job that fails says why and gives exit code 1', async () => {
     const done = await it.offstage('start', 'test.fail', '--wait')
     expect(done).toMatchObject({ code: 1, stdout: '' })

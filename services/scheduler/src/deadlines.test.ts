@@ -188,9 +188,10 @@ test('a total deadline outlives the scheduler: the next one ends what is past it
 
 test('an executor that is frozen keeps no job beyond its heartbeat deadline', async () => {
   await using it = await start({ config: { sessionLeaseMs: 30_000 } })
-  await using frozen = await attachExecutor(it.address, { slots: 1, silent: true })
+  await using frozen = await attachExecutor(it.address, { slots: 2, silent: true })
   const { jobId } = await it.jobs.start({ ...silent, ...retrying(2) })
   await frozen.assigned(1)
+  // Its other slot is not for what it has just failed to end.
   await using other = await attachExecutor(it.address)
   const [again] = await other.assigned(1)
   expect(again).toMatchObject({ jobId, attempt: 2 })

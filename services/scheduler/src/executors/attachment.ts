@@ -105,6 +105,7 @@ export class Attachment {
   /** Frames that are being taken in: meanwhile no other is read. */
   #taken = 0
   #taking = true
+  #isSetAside = false
   #attached = true
   #doubtedUntilMs = 0
 
@@ -142,6 +143,7 @@ export class Attachment {
   async hear(take: () => Promise<void>): Promise<void> {
     this.#words += 1
     this.#taken += 1
+    this.#isSetAside = false
     try {
       await take()
     } finally {
@@ -160,7 +162,12 @@ export class Attachment {
   }
 
   credits(lane: number): number {
-    return this.#taking ? (this.#credits[lane] ?? 0) : 0
+    return this.#taking && !this.#isSetAside ? (this.#credits[lane] ?? 0) : 0
+  }
+
+  /** It is given nothing until it is heard again: it did not end what it should have. */
+  setAside(): void {
+    this.#isSetAside = true
   }
 
   /** Why an executor cannot have slots free that it gives credits for (guarantee 6); undefined where it can. */

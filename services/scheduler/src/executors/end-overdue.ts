@@ -15,6 +15,7 @@ export async function endOverdue(
   const ended = attachments.all().map(async (attachment) => {
     const overdue = attachment.overdue(slackMs)
     if (overdue.length === 0) return
+    attachment.setAside()
     const refs = overdue.map(({ job }) => ({ jobId: job.id, attempt: job.attempt }))
     const results = overdue.map(({ job, deadline }) => ({
       jobId: job.id,
