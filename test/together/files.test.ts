@@ -4,7 +4,6 @@ import { runsTogether, togetherFiles } from './files.ts'
 test.each([
   "import { startPostgres } from '@offstage/testkit'",
   "import { execFile } from 'node:child_process'",
-  "import { start } from './testing/on-postgres.ts'",
   "vi.mock('./clock.ts')",
   "vi.stubGlobal('performance', clock)",
   "process.env.OFFSTAGE_TLS = 'off'",

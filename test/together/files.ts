@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Servers, processes, threads, and modules that keep one of them for as long as their file runs. */
+/** What starts servers, processes or threads for its own file. */
 const STARTS =
-  /\b(?:spawnProcess|startPostgres|startNats|startTestIssuer)\b|'node:(?:child_process|worker_threads|tls|http2?)'|'[^']*\/(?:cluster\/|guarded\/|scripts\/|on-postgres\.ts)[^']*'/
+  /\b(?:spawnProcess|startPostgres|startNats|startTestIssuer)\b|'node:(?:child_process|worker_threads|tls|http2?)'|'[^']*\/(?:cluster|guarded|scripts)\/[^']*'/
 
 /** What one would leave to the next, or see of the last. */
 const LEAVES =
