@@ -87,8 +87,9 @@ fuzz: setup servers ## A thousand calls of any bytes to each RPC, without and wi
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts
 
-bench-history: setup servers ## Measure the hot path beside a million finished and a million queued jobs
+bench-history: setup servers ## Measure the hot path beside a million finished and a million queued jobs, and beside retention
 	@node bench/hot-path/history.ts
+	@node bench/hot-path/retention.ts
 
 bench-floods: setup servers ## Measure an ordinary job beside the floods of another caller
 	@node bench/floods/main.ts

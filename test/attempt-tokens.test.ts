@@ -20,6 +20,7 @@ async function setup(options: { schedulers: number; executors: number; life?: st
   const { life = '5m', ...counts } = options
   const issuer: TestIssuer = stack.use(await startTestIssuer())
   const runner = await issuer.sign({ user: RUNNER, roles: ['executor'] })
+  const storage = await issuer.sign({ user: 'storage', roles: ['service'], namespaces: 'all' })
   const identity = await issuer.identityFile()
   const env = {
     OFFSTAGE_IDENTITY: identity,
@@ -32,7 +33,10 @@ async function setup(options: { schedulers: number; executors: number; life?: st
       jobs,
       storage: true,
       env,
-      envOf: (service) => (service === 'executor' ? { OFFSTAGE_TOKEN: runner } : {}),
+      envOf: (service) =>
+        service === 'scheduler'
+          ? {}
+          : { OFFSTAGE_TOKEN: service === 'executor' ? runner : storage },
     }),
   )
   const as = async (user: string, roles = ['user']) =>
@@ -88,7 +92,7 @@ test('the children and values of a handler are the user’s whose job it runs, a
   expect((await alice.run(turnRound, { text })).text).toBe([...text].reverse().join(''))
 })
 
-test('large parameters go as soon as their job has ended, also where everybody needs a token', async () => {
+test('large parameters and results go with their job, also where everybody needs a token', async () => {
   // Who has no values yet.
   const carol = await it.as('carol')
   const handle = await carol.startJob(turnRound, { text: 'large '.repeat(50_000) })
@@ -98,10 +102,10 @@ test('large parameters go as soon as their job has ended, also where everybody n
     for await (const { address } of carol.storage.list()) addresses.push(address)
     return addresses
   }
-  // Of parameters and result the result is left.
-  await until(async () => (await left()).length === 1)
-  await handle.takeResult()
-  expect(await left()).toEqual([])
+  expect(await left()).toHaveLength(2)
+  expect(await reasonOf(it.bob.deleteJob(handle.id))).toBe('JOB_NOT_FOUND')
+  await carol.deleteJob(handle.id)
+  await until(async () => (await left()).length === 0)
 })
 
 test('what the caller of a privileged job names is touched with the rights of the caller, what its handler touches with its own', async () => {

@@ -18,10 +18,13 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0007-pools.sql': '6fa1d35461555476b6a669d7aae412baee38fde02db468c7a653a6e3c22898a1',
   'scheduler/0008-history.sql': '0ab9ff6dadce47c0d18408a11db3c299d82c2805384fc04913939d9ee3d5b0bd',
   'scheduler/0009-limits.sql': 'de9bb97890fde2b9d004ed57b6eb8e17755d2a1f0ea2fe9ad3d62158429ca3f0',
+  'scheduler/0010-remove-jobs.sql':
+    '0c31727861748c3516caac1c0ea3710d3ef4f6a1c7bcb66ca1366dc21f74c6a1',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':
     '697b1a6ff8029fe3d4acc2af9a11343207a6d8cfcfdbb2edc74143372cd6fc07',
+  'storage/0004-job-values.sql': '19d1d9fba71d33464f8dfaa00163ce4fb38d2f986c7cee1d136b4a43d0af7ede',
 }
 
 /** What a release before may read or write by. */

@@ -16,24 +16,28 @@ test('large parameters and results travel through temp storage, and the caller d
   const answer = await offstage.run(turnRound, { text })
   expect(answer.text).toBe([...text].reverse().join(''))
 
-  // The parameters went with the job; the result is the caller's to take.
+  // They are the job's own: they stay as long as it does, whatever else ends, and go with it, though storage is away then.
   const left = async () => {
     let count = 0
     for await (const _ of offstage.storage.list()) count += 1
     return count
   }
-  await until(async () => (await left()) === 1, { what: 'the parameters to be deleted' })
-  const large = await offstage.startJob(turnRound, { text })
-  expect((await large.takeResult()).text).toBe(answer.text)
-  await until(async () => (await left()) === 1, {
-    what: 'the second parameters to be deleted',
-  })
-  // A failed job has no more use of them.
+  const [first] = (await offstage.listJobsPage()).jobs
   const failed = await offstage.startJob('cluster.turn-round', { wrong: text })
   expect((await failed.waitForCompletion()).state).toBe('failed')
-  await until(async () => (await left()) === 1, {
-    what: 'those of a failed job to be deleted',
-  })
+  const scope = await offstage.storage.openScope()
+  const large = await offstage.startJob(turnRound, { text }, { scope: scope.id })
+  expect((await large.value()).text).toBe(answer.text)
+  await scope.close()
+  expect((await large.value()).text).toBe(answer.text)
+  expect(await left()).toBe(5)
+  await cluster.storages[0]?.process.kill('SIGKILL')
+  await offstage.deleteJob(first?.id ?? '')
+  await cluster.storages[0]?.restart()
+  await until(async () => (await left()) === 3, { what: 'those of the removed job to be deleted' })
+  await offstage.deleteJob(failed.id)
+  await offstage.deleteJob(large.id)
+  await until(async () => (await left()) === 0, { what: 'all of them to be deleted' })
 
   // The same result at a place of the caller's own, twice over.
   const { address } = await offstage.storage.reserve()

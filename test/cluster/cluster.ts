@@ -136,11 +136,11 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
       OFFSTAGE_SCHEDULER: target(),
       OFFSTAGE_STORAGE_DATABASE_URL: databaseUrl,
       OFFSTAGE_STORAGE_DATA_DIR: data,
+      ...tokenOf('service'),
     }),
   )
   const [first, ...others] = storages.map(({ address }) => address)
   const storage = others.length === 0 ? (first ?? '') : `ipv4:${[first, ...others].join(',')}`
-  const { token } = callingAs('executor')
   const executors = await members(options.executors, (index) =>
     member('executor', {
       OFFSTAGE_SCHEDULER: target(index % schedulers.length),
@@ -148,7 +148,7 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
       OFFSTAGE_JOBS: options.jobs.pathname,
       OFFSTAGE_EXECUTOR_PORT: '0',
       // Not who starts the jobs.
-      ...(token !== undefined && { OFFSTAGE_TOKEN: token }),
+      ...tokenOf('executor'),
     }),
   )
   // Methods are known once an executor has announced them.
@@ -168,6 +168,12 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     target,
   }
   return { ...parts, [Symbol.asyncDispose]: dispose }
+}
+
+/** Of who runs a service, where the test is guarded. */
+function tokenOf(role: 'executor' | 'service'): { readonly OFFSTAGE_TOKEN?: string } {
+  const { token } = callingAs(role)
+  return token === undefined ? {} : { OFFSTAGE_TOKEN: token }
 }
 
 function members<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {

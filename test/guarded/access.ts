@@ -7,7 +7,7 @@ import {
   channelSecurity,
 } from '@offstage/proto/channel-credentials'
 
-const ROLES = ['executor', 'operator', 'admin'] as const
+const ROLES = ['executor', 'operator', 'admin', 'service'] as const
 type OtherRole = (typeof ROLES)[number]
 
 /** The variable that a token of somebody else is in; a service knows none of them. */

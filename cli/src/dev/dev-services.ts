@@ -18,7 +18,7 @@ import { ListenError } from '@offstage/kit/grpc'
 import { createService, Resources, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, startTelemetry } from '@offstage/kit/telemetry'
 import { createScheduler } from '@offstage/scheduler'
-import { createStorage } from '@offstage/storage'
+import { createJobValues, createStorage } from '@offstage/storage'
 import { type DevConfig, type DevFlags, readDevConfig } from './dev-config.ts'
 
 export interface DevOptions extends DevFlags {
@@ -76,8 +76,9 @@ export function createDevServices(options: DevOptions): DevServices {
       createScheduler({ ...shared, config: config.scheduler, log: log('scheduler') }),
     )
     await scheduler.start().catch(refusal('--port-base'))
+    const jobs = resources.use(createJobValues({ address: scheduler.address, tls: undefined }))
     const storage = resources.use(
-      createStorage({ ...shared, config: config.storage, log: log('storage') }),
+      createStorage({ ...shared, jobs, config: config.storage, log: log('storage') }),
     )
     await storage.start().catch(refusal('--port-base'))
     addresses = { scheduler: scheduler.address, storage: storage.address }

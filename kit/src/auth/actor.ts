@@ -16,8 +16,6 @@ export interface Actor {
   readonly namespaces: readonly string[] | 'all'
   /** What an executor may attach with. Undefined: with everything. */
   readonly attach?: AttachGrant
-  /** The address of the one value that a `discarder` may delete. */
-  readonly discards?: string
   /** The attempt in whose name its handler acts; absent for everybody else. */
   readonly attempt?: AttemptRef
 }

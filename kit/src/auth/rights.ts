@@ -7,8 +7,7 @@
  */
 import { ROLES, type RoleName } from '@offstage/proto/roles'
 
-/** `discarder`: who deletes one value that nobody needs any more. The scheduler alone gives it, no issuer and no grant can. */
-export type Role = RoleName | 'discarder'
+export type Role = RoleName
 export { ROLES }
 
 interface Holders {
@@ -21,7 +20,7 @@ interface Holders {
 /** Administrators have every right and are not listed. */
 export const RIGHTS = {
   /** Whoever is known. */
-  identified: { own: [...ROLES, 'discarder'], others: [] },
+  identified: { own: ROLES, others: [] },
 
   'jobs.start': { own: ['user', 'service', 'operator'], others: [] },
   'jobs.read': { own: ['user', 'service', 'operator', 'reader'], others: ['operator', 'reader'] },
@@ -52,7 +51,7 @@ export const RIGHTS = {
   'values.read': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },
   'values.write': { own: ['user', 'service', 'operator', 'executor'], others: ['service'] },
   'values.delete': {
-    own: ['user', 'service', 'operator', 'executor', 'discarder'],
+    own: ['user', 'service', 'operator', 'executor'],
     others: ['service'],
   },
   /** What temp storage has to know of jobs: which values they need, and which they have left. */
@@ -70,7 +69,7 @@ export function rolesWith(right: Right): readonly Role[] {
 // Asked for every call, so worked out once.
 const AT_THE_DOOR = {} as Record<Right, readonly Role[]>
 for (const [right, { own, others }] of Object.entries<Holders>(RIGHTS)) {
-  AT_THE_DOOR[right as Right] = [...ROLES, 'discarder' as const].filter(
+  AT_THE_DOOR[right as Right] = ROLES.filter(
     (role) => role === 'admin' || own.includes(role) || others.includes(role),
   )
 }

@@ -5,6 +5,7 @@ export { redact } from './redact.ts'
 export { renderConfig } from './render-config.ts'
 export {
   address,
+  bearerToken,
   bytes,
   directory,
   file,

@@ -76,6 +76,11 @@ export const file = parsed('the path of a file', (text) =>
   text === '' || text.includes('\0') ? undefined : resolve(text),
 )
 
+/** A bearer token; told in its own words, since what sends a wrong one would show it in an error. */
+export const bearerToken = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, 'has characters that no token has, such as spaces or line breaks')
+
 /** A folder, made absolute; whether it exists is for its user to see. */
 export const directory = parsed('the path of a folder', (text) =>
   text === '' || text.includes('\0') ? undefined : resolve(text),

@@ -152,7 +152,7 @@ function payloadFrom(
   session: Session,
   target: StartTarget,
   params: unknown,
-  { scope, signal }: StartOptions,
+  { signal }: StartOptions,
 ): Payload | undefined | Promise<Payload> {
   const encoded = encodeParams(target, params)
   if (encoded === undefined) return undefined
@@ -162,7 +162,7 @@ function payloadFrom(
   }
   if (bytes.byteLength > INLINE_BYTES_MAX) {
     return session.storage
-      .putBytes(bytes, { contentType: contentType || JSON_TYPE, scope, signal })
+      .putBytes(bytes, { contentType: contentType || JSON_TYPE, forJob: true, signal })
       .then(({ address, sha256 }) => ({
         source: { $case: 'address', value: address },
         contentType,

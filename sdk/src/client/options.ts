@@ -54,7 +54,7 @@ export interface StartOptions {
   readonly lane?: LaneName
   /** Called with the same parameters where no executor knows the method (row A4). Refused so far, NOT_IMPLEMENTED. */
   readonly fallbackMethod?: string
-  /** The caller's scope in temp storage; large results live there. Default: the client's scope. */
+  /** The caller's scope in temp storage, where the handler may put values. Default: the client's scope. */
   readonly scope?: string
   /**
    * A reserved address the result goes to, whatever its size (row L4). This, the scope and an address for the additional result are

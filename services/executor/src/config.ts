@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { checkIdentity, identityFields } from '@offstage/kit/auth/tokens'
 import {
   address,
+  bearerToken,
   bytes,
   type ConfigFault,
   type ConfigOf,
@@ -48,11 +49,6 @@ const pools = z
     else if (twice !== undefined) context.addIssue(`names ${twice} twice`)
     else if (list.length > LIMITS.poolsMax) context.addIssue(`must be at most ${LIMITS.poolsMax}`)
   })
-
-/** Caught here: what sends it would show it in an error. */
-const bearerToken = z
-  .string()
-  .regex(/^[\x21-\x7e]+$/, 'has characters that no token has, such as spaces or line breaks')
 
 /** Everything the executor is told by its environment. */
 export const executorFields = {

@@ -67,7 +67,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
   const onAttached = (attached: boolean) =>
     serveOr(draining ? 'draining' : attached ? undefined : NOT_ATTACHED)
   const parts = createAttaching({ config: attachingConfig(config, log), log, journal, onAttached })
-  const { session, dispatcher, supervisor, lanes, discarded, tokens } = parts
+  const { session, dispatcher, supervisor, lanes, tokens } = parts
 
   const drained = async (graceMs: number, by?: DrainedBy): Promise<DrainReport> => {
     log.info({ graceMs, by: by?.user }, 'draining')
@@ -87,7 +87,6 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     async stop() {
       await executor.drain()
       await session.stop()
-      await discarded.stop()
       await Promise.all(lanes.map((lane) => lane.stop()))
       tokens.close()
       await server.stop()

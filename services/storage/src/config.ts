@@ -2,6 +2,7 @@ import { checkIdentity, identityFields, identityFileOf } from '@offstage/kit/aut
 import { checkNats, natsFields } from '@offstage/kit/bus'
 import {
   address,
+  bearerToken,
   bytes,
   type ConfigFault,
   type ConfigOf,
@@ -58,7 +59,15 @@ export const storageFields = {
   ...clientTlsFields,
   scheduler: variable('OFFSTAGE_SCHEDULER', address.default('127.0.0.1:7701'), {
     description:
-      'address of the scheduler, host:port; asked about the tokens of attempts, where there is identity',
+      'address of the scheduler, host:port; asked which values jobs need, and about the tokens of attempts, where there is identity',
+  }),
+  token: variable('OFFSTAGE_TOKEN', bearerToken.optional(), {
+    description:
+      'the bearer token it asks the scheduler with, of the role service; absent in development',
+    secret: true,
+  }),
+  tokenFile: variable('OFFSTAGE_TOKEN_FILE', file.optional(), {
+    description: 'a file that has that token, in its place; read for each question',
   }),
   dataDir: variable('OFFSTAGE_STORAGE_DATA_DIR', directory, {
     description: 'folder for the bytes of values over 64 KiB, of this database alone',
@@ -135,6 +144,8 @@ const {
   databaseWaitMs: _wait,
   natsUrl: _nats,
   scheduler: _scheduler,
+  token: _token,
+  tokenFile: _tokenFile,
   ...embedded
 } = storageFields
 
@@ -156,11 +167,10 @@ export function readEmbeddedStorageConfig(env?: NodeJS.ProcessEnv): EmbeddedStor
   return readConfig(embedded, withoutTls(env ?? process.env), check)
 }
 
-/** Without identity it calls nobody. */
 function checkCalls(config: StorageConfig): ConfigFault[] {
   const { name } = storageFields.scheduler
-  const isCalling = identityFileOf(config) !== undefined
-  return checkClientTls(config, { [name]: isCalling ? config.scheduler : undefined })
+  const isGuarded = identityFileOf(config) !== undefined
+  return checkClientTls(config, { [name]: isGuarded ? config.scheduler : undefined })
 }
 
 function check(config: Parameters<typeof checkServerTls>[0] & Parameters<typeof checkIdentity>[0]) {

@@ -8,6 +8,7 @@ import { probesOf } from '@offstage/kit/health'
 import { createService, Resources, runMain, type Service } from '@offstage/kit/lifecycle'
 import { createLogger, createMetrics, startTelemetry } from '@offstage/kit/telemetry'
 import { clientTls, serverTls } from '@offstage/kit/tls'
+import { createJobValues } from './asking/job-values.ts'
 import { askScheduler } from './attempts/ask-scheduler.ts'
 import { readStorageConfig, storageFields } from './config.ts'
 import { createStorage, type Storage } from './storage.ts'
@@ -49,12 +50,15 @@ await runMain('storage', async () => {
         ),
       )
       const tls = serverTls(config, log)
-      const attempts = resources.use(askScheduler(config.scheduler, clientTls(config, log)))
+      const channelTls = clientTls(config, log)
+      const attempts = resources.use(askScheduler(config.scheduler, channelTls))
+      const { scheduler: address, token, tokenFile } = config
+      const jobs = resources.use(createJobValues({ address, tls: channelTls, token, tokenFile }))
       const { authenticate } = resources.use(openIdentity(config, { log, ...attempts }))
       // The others are for puts, reads of values, sweeps and leases.
       const callsAtOnce = Math.max(1, config.databasePoolSize - 4)
       storage = resources.use(
-        createStorage({ config, database, bus, log, tls, authenticate, callsAtOnce }),
+        createStorage({ config, database, bus, log, tls, authenticate, jobs, callsAtOnce }),
       )
       await storage
         .start()

@@ -1,3 +1,4 @@
+export { createJobValues } from './asking/job-values.ts'
 export {
   type EmbeddedStorageConfig,
   readEmbeddedStorageConfig,

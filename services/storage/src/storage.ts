@@ -16,7 +16,7 @@ import type { EmbeddedStorageConfig } from './config.ts'
 import { createHints } from './events.ts'
 import { createHandlers } from './grpc/handlers.ts'
 import { openBoundBlobs } from './open-blobs.ts'
-import type { BlobStore, ValueStore } from './ports.ts'
+import type { BlobStore, JobValues, ValueStore } from './ports.ts'
 import { overloaded } from './refusals.ts'
 import { createStores, type StorageStores } from './store/stores.ts'
 import { migrateStorage } from './store/value-store.ts'
@@ -35,6 +35,8 @@ export interface StorageOptions {
   readonly tls?: ServerTls
   /** Calls that use the database at once, of all callers in turn; fewer than it has connections. Default 4. */
   readonly callsAtOnce?: number
+  /** Whom to ask which values jobs need. Absent: nobody, and those that are the own of jobs stay. */
+  readonly jobs?: JobValues
   /** Where large values go. Default: files in `config.dataDir`. */
   readonly openBlobs?: () => Promise<BlobStore>
 }
@@ -87,7 +89,7 @@ const CALLS_WAITING_MAX = 10_000
 
 /** The server is the last to start and the first to stop. */
 function compose(
-  { config, database, bus, log, authenticate, tls, callsAtOnce = 4 }: StorageOptions,
+  { config, database, bus, log, authenticate, tls, jobs, callsAtOnce = 4 }: StorageOptions,
   stores: StorageStores,
   blobs: BlobStore,
 ) {
@@ -97,7 +99,7 @@ function compose(
   const onLease = createTroubleLog(log, 'a lease on blobs was not renewed; it is tried again')
   const onSweep = createTroubleLog(log, 'a sweep failed; it will run again')
   const writers = createBlobWriters({ store: stores.writers, blobs, leaseMs, onError: onLease })
-  const parts = { ...config, ...stores, store: stores.sweeps, blobs, writers, hints, log }
+  const parts = { ...config, ...stores, store: stores.sweeps, blobs, writers, hints, jobs, log }
   const { sweeps, garbageMade } = createSweeps(parts)
   const turns = new Turns({
     atOnce: callsAtOnce,

@@ -1,10 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { may } from '../actor.ts'
-import { RIGHTS, type Right } from '../rights.ts'
 import { createAttemptVerifier } from './attempt-verifier.ts'
-import { signAttemptToken, signDiscardToken } from './sign-attempt-token.ts'
+import { signAttemptToken } from './sign-attempt-token.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 const stranger = generateKeyPairSync('ed25519')
@@ -82,31 +80,6 @@ test('a key that is withdrawn verifies nothing after a minute, whatever a token 
   await verify(token)
   nowMs += 60_000
   await expect(verify(token)).rejects.toMatchObject({ reason: 'TOKEN_INVALID' })
-})
-
-describe('a token for what is discarded', () => {
-  const value = { user: 'alice', namespace: 'apps', address: 'val_1' }
-
-  test('says which value its bearer may delete, and makes nobody of them otherwise', async () => {
-    const { token } = await signDiscardToken(value, terms)
-    const { actor, holdsForMs } = await setup({ goesOn: async () => false })(token)
-    expect(actor).toEqual({
-      user: 'alice',
-      roles: ['discarder'],
-      namespaces: ['apps'],
-      discards: 'val_1',
-    })
-    expect(holdsForMs).toBeGreaterThan(60_000)
-    const rights = (Object.keys(RIGHTS) as Right[]).filter((right) => may(actor, right))
-    expect(rights).toEqual(['identified', 'values.delete'])
-  })
-
-  test('is none for an attempt, and that of an attempt is none for it', async () => {
-    const asDiscard = await signed({ ...claims, ...value }, { typ: 'attempt+jwt' })
-    expect((await setup()(asDiscard)).actor).not.toHaveProperty('discards')
-    const asAttempt = await signed({ ...claims, address: undefined }, { typ: 'discard+jwt' })
-    await expect(setup()(asAttempt)).rejects.toMatchObject({ reason: 'TOKEN_INVALID' })
-  })
 })
 
 const claims = {

@@ -1,6 +1,6 @@
 /**
- * Verifies the tokens that the scheduler makes. Those of attempts: by their signature, once in a while, and by whether the attempt
- * goes on, again and again. Those for what is discarded, after an attempt: by their signature alone.
+ * Verifies the tokens that the scheduler makes for attempts: by their signature, once in a while, and by whether the attempt goes on,
+ * again and again.
  *
  * 1. What was found holds for `keptMs` and no longer: whoever made the answer is asked anew after it, so that a token is refused
  *    that long after its attempt has ended at the latest.
@@ -10,15 +10,14 @@ import { hash, type KeyObject } from 'node:crypto'
 import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { Refusal } from '../../grpc/refusal.ts'
-import type { Actor, AttemptRef } from '../actor.ts'
+import type { AttemptRef } from '../actor.ts'
 import { ATTEMPT_ISSUER, refusalFromJose, tokenRefusal, type VerifyToken } from '../tokens/mod.ts'
 import {
   ATTEMPT_ALGORITHM,
   ATTEMPT_AUDIENCE,
   ATTEMPT_TYPE,
+  type AttemptActor,
   actorFromClaims,
-  DISCARD_TYPE,
-  discarderFromClaims,
 } from './attempt-claims.ts'
 
 export interface AttemptVerifierOptions {
@@ -42,7 +41,7 @@ const LOOK_AGAIN_MS = 60_000
 const TOLERANCE_MS = 30_000
 
 interface Signed {
-  readonly actor: Actor
+  readonly actor: AttemptActor
   /** By the clock that is never put back. */
   readonly endsAtMs: number
   readonly knownUntilMs: number
@@ -57,11 +56,11 @@ export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyTo
     const digest = hash('sha256', token, 'base64')
     const known = signed.get(digest)
     if (known !== undefined && now() < known.knownUntilMs) return known
-    const { key, typ } = await keyOf(token, findKey)
+    const key = await keyOf(token, findKey)
     const currentDate = date()
     const atMs = now()
-    const payload = await verified(token, key, { typ, currentDate })
-    const actor = typ === DISCARD_TYPE ? discarderFromClaims(payload) : actorFromClaims(payload)
+    const payload = await verified(token, key, { typ: ATTEMPT_TYPE, currentDate })
+    const actor = actorFromClaims(payload)
     if (actor === undefined) throw tokenRefusal('TOKEN_INVALID', new Error('claims are missing'))
     const leftMs = (payload.exp ?? 0) * 1_000 + TOLERANCE_MS - currentDate.getTime()
     const knownUntilMs = atMs + Math.min(leftMs, LOOK_AGAIN_MS)
@@ -73,7 +72,6 @@ export function createAttemptVerifier(options: AttemptVerifierOptions): VerifyTo
   return async (token) => {
     const { actor, endsAtMs } = await signedBy(token)
     const askedAtMs = now()
-    if (actor.attempt === undefined) return { actor, holdsForMs: endsAtMs - askedAtMs }
     if (!(await goesOn(actor.attempt, token))) throw attemptTokenEnded()
     return { actor, holdsForMs: Math.min(endsAtMs - askedAtMs, keptMs) }
   }
@@ -89,13 +87,12 @@ export function attemptTokenEnded(): Refusal {
 
 async function keyOf(token: string, findKey: AttemptVerifierOptions['findKey']) {
   const { kid, alg, typ } = headerOf(token)
-  const isOurs = typ === ATTEMPT_TYPE || typ === DISCARD_TYPE
-  if (typeof kid !== 'string' || alg !== ATTEMPT_ALGORITHM || !isOurs) {
+  if (typeof kid !== 'string' || alg !== ATTEMPT_ALGORITHM || typ !== ATTEMPT_TYPE) {
     throw tokenRefusal('TOKEN_INVALID', new Error('not the header of an attempt token'))
   }
   const key = await findKey(kid, token)
   if (key === undefined) throw tokenRefusal('TOKEN_INVALID', new Error(`unknown key ${kid}`))
-  return { key, typ }
+  return key
 }
 
 function headerOf(token: string) {

@@ -1,4 +1,4 @@
-export type { AttemptGrant, DiscardGrant } from './attempt-claims.ts'
+export type { AttemptGrant } from './attempt-claims.ts'
 export { attemptTokenEnded, createAttemptVerifier } from './attempt-verifier.ts'
 export { publicKeysIn } from './public-keys.ts'
-export { type SigningTerms, signAttemptToken, signDiscardToken } from './sign-attempt-token.ts'
+export { type SigningTerms, signAttemptToken } from './sign-attempt-token.ts'

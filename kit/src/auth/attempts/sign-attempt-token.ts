@@ -7,9 +7,6 @@ import {
   ATTEMPT_TYPE,
   type AttemptGrant,
   claimsOf,
-  DISCARD_TYPE,
-  type DiscardGrant,
-  discardClaimsOf,
 } from './attempt-claims.ts'
 
 export interface SigningTerms {
@@ -24,22 +21,17 @@ export interface SignedToken {
 }
 
 export function signAttemptToken(grant: AttemptGrant, terms: SigningTerms): Promise<SignedToken> {
-  return sign(claimsOf(grant), ATTEMPT_TYPE, terms)
-}
-
-export function signDiscardToken(grant: DiscardGrant, terms: SigningTerms): Promise<SignedToken> {
-  return sign(discardClaimsOf(grant), DISCARD_TYPE, terms)
+  return sign(claimsOf(grant), terms)
 }
 
 async function sign(
   claims: JWTPayload,
-  typ: string,
   { keyId, privateKey, lifeMs }: SigningTerms,
 ): Promise<SignedToken> {
   const nowS = Math.floor(Date.now() / 1_000)
   const expS = nowS + Math.ceil(lifeMs / 1_000)
   const token = await new SignJWT(claims)
-    .setProtectedHeader({ alg: ATTEMPT_ALGORITHM, typ, kid: keyId })
+    .setProtectedHeader({ alg: ATTEMPT_ALGORITHM, typ: ATTEMPT_TYPE, kid: keyId })
     .setIssuer(ATTEMPT_ISSUER)
     .setAudience(ATTEMPT_AUDIENCE)
     .setIssuedAt(nowS)

@@ -7,7 +7,6 @@ import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
 import type { ThreadJournal } from '../lanes/thread-journal.ts'
 import { attachStreamOpener } from './attach-stream.ts'
 import { AttemptTokens } from './attempt-tokens.ts'
-import { DiscardedValues } from './discarded-values.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Outbox } from './outbox.ts'
 import { Session } from './session.ts'
@@ -39,7 +38,6 @@ export interface Attaching {
   readonly outbox: Outbox
   readonly supervisor: Supervisor
   readonly lanes: Lanes
-  readonly discarded: DiscardedValues
   readonly tokens: AttemptTokens
 }
 
@@ -50,7 +48,7 @@ export function createAttaching(options: AttachingOptions): Attaching {
     ({ jobId, attempt }, err) =>
       log.warn({ job: jobId, attempt, err }, 'a report cannot be encoded; dropped'),
   )
-  const { namespace, name, pools, scheduler, storage, token, tokenFile, tls } = config
+  const { namespace, name, pools, scheduler, token, tokenFile } = config
   const credential = new Credential({ token, tokenFile })
   const tokens = new AttemptTokens({
     address: scheduler,
@@ -62,9 +60,8 @@ export function createAttaching(options: AttachingOptions): Attaching {
   const supervisor = new Supervisor(outbox, tokens.issue, journal)
   // Whoever attaches without a token is in development mode, where handlers have none either.
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
-  const discarded = new DiscardedValues({ scheduler, storage, tls, log })
   const dispatcher = new Dispatcher({
-    ...{ namespace, name, pools, lanes, supervisor, outbox, discarded },
+    ...{ namespace, name, pools, lanes, supervisor, outbox },
   })
   const session: Session = new Session({
     open: attachStreamOpener({ address: scheduler, credential, tls: config.channelTls }),
@@ -82,5 +79,5 @@ export function createAttaching(options: AttachingOptions): Attaching {
       onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
     },
   })
-  return { session, dispatcher, outbox, supervisor, lanes, discarded, tokens }
+  return { session, dispatcher, outbox, supervisor, lanes, tokens }
 }

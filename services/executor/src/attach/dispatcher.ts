@@ -12,7 +12,6 @@ import type { MethodAnnouncement } from '../domain/method.ts'
 import { attemptRefMessage, methodDefinition, orderFromAssignment } from '../grpc/mapping.ts'
 import type { Lane } from '../lanes/lane.ts'
 import { STOP_GRACE_MS, type Supervisor } from '../lanes/supervisor.ts'
-import type { DiscardedValues } from './discarded-values.ts'
 import type { Outbox } from './outbox.ts'
 
 const SOFTWARE = 'offstage-executor/0.1.0'
@@ -26,7 +25,6 @@ export interface DispatcherOptions {
   readonly pools: readonly string[]
   readonly supervisor: Supervisor
   readonly outbox: Outbox
-  readonly discarded: DiscardedValues
 }
 
 /** Turns what the scheduler says into orders to the supervisor, and free slots into credits. */
@@ -94,7 +92,6 @@ export class Dispatcher {
       outbox.forgotten(ref)
     }
     for (const ref of frame.acknowledged) outbox.forgotten(ref)
-    if (frame.discarded.length > 0) this.#options.discarded.add(frame.discarded)
   }
 
   #assign(assignment: Assignment): void {

@@ -84,7 +84,9 @@ function putBytes(
   contentType: string,
   { signal, ownersClient }: AttemptContext,
 ): Promise<StoredValue> {
-  return ownersClient.storage.put(source, { address, contentType, signal })
+  // Where the caller named no address it is the job's own.
+  const forJob = address === undefined
+  return ownersClient.storage.put(source, { address, contentType, forJob, signal })
 }
 
 function addressOf({ address, contentType, sha256 }: StoredValue): ResultValue {

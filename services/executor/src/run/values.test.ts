@@ -28,12 +28,14 @@ async function addressOfResult(it: Awaited<ReturnType<typeof setup>>, jobId: str
   return source.value
 }
 
-test('a result over 64 KiB goes to temp storage, as the owner and in the scope of the job', async () => {
+test('a result over 64 KiB goes to temp storage, as the owner and the own of the job', async () => {
   await using it = await setupWithStorage()
   it.attachment.assign('a', 'test.large', { chars: 3_000_000 }, { scope: 'form-1' })
   const stored = it.storage.values.get(await addressOfResult(it, 'a'))
   expect(stored?.user).toBe('ann')
-  expect(stored?.header).toMatchObject({ scope: 'form-1', contentType: 'application/json' })
+  expect(stored?.header).toMatchObject({
+    ...{ scope: '', forJob: true, contentType: 'application/json' },
+  })
   expect(JSON.parse(stored?.bytes.toString() ?? '')).toBe('x'.repeat(3_000_000))
 })
 

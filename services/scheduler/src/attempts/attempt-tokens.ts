@@ -7,12 +7,7 @@
  *    asked for, it acts as a service there; the user is still the owner (row J5).
  * 3. It is worth nothing once the attempt has ended, found out within `KEPT_MS`.
  */
-import {
-  createAttemptVerifier,
-  type DiscardGrant,
-  signAttemptToken,
-  signDiscardToken,
-} from '@offstage/kit/auth/attempts'
+import { createAttemptVerifier, signAttemptToken } from '@offstage/kit/auth/attempts'
 import type { VerifyToken } from '@offstage/kit/auth/tokens'
 import type { SessionKey } from '../domain/ids.ts'
 import type { AttemptRef, HeldAttemptStore } from '../ports.ts'
@@ -23,9 +18,6 @@ import { jwksOf } from './signing-key.ts'
 
 /** For so long it is believed that an attempt goes on; storage adds as much (docs/security.md says the sum). */
 export const KEPT_MS = 500
-
-/** Long enough for an executor that has much to delete, or whose storage is away for a moment. */
-const DISCARD_MS = 5 * 60_000
 
 export interface AttemptTokensOptions {
   readonly keys: KeyRing
@@ -46,8 +38,6 @@ export interface AttemptTokens {
     sessionKey: SessionKey,
     asked?: { readonly privileged: boolean },
   ): Promise<IssuedToken>
-  /** By which the executor of a job deletes one value that the job leaves behind, and nothing else. */
-  discard(grant: DiscardGrant): Promise<string>
   readonly verify: VerifyToken
   /** The public keys. */
   jwks(): Promise<string>
@@ -70,11 +60,6 @@ export function createAttemptTokens(options: AttemptTokensOptions): AttemptToken
       const grant = { ...attempt, user, namespace, roles }
       const { id, privateKey } = await keys.signer()
       return signAttemptToken(grant, { keyId: id, privateKey, lifeMs: tokenMs })
-    },
-    async discard(grant) {
-      const { id, privateKey } = await keys.signer()
-      const terms = { keyId: id, privateKey, lifeMs: DISCARD_MS }
-      return (await signDiscardToken(grant, terms)).token
     },
     verify: createAttemptVerifier({
       keptMs,

@@ -22,7 +22,7 @@ import type {
   UnreadableJob,
 } from '../domain/held-job.ts'
 import type { JobError, JobStanding } from '../domain/job.ts'
-import { isTerminal, JobState } from '../domain/job-state.ts'
+import { JobState } from '../domain/job-state.ts'
 import { backoffMs } from '../domain/retry-policy.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type { JobStore } from '../ports.ts'
@@ -79,13 +79,12 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
 
   const settle = (attachment: Attachment, pending: readonly Pending[], ended: Ended) => {
     const done: ChangedJob[] = []
-    for (const [index, { key, job: ran }] of pending.entries()) {
+    for (const [index, { key }] of pending.entries()) {
       const job = ended[index]
       if (job === undefined) attachment.fence(key)
       else {
         attachment.end(key)
         attachment.acknowledge(key)
-        if (ran.options?.paramsOwned && isTerminal(job.state)) attachment.discard(ran)
         done.push(job)
       }
     }

@@ -45,8 +45,6 @@ export interface Outgoing {
   fenced: AttemptRef[]
   acknowledged: AttemptRef[]
   drain: boolean
-  /** Jobs whose parameters nobody needs any more. */
-  discarded: RunningJob[]
 }
 
 export interface AttachmentOptions {
@@ -233,11 +231,6 @@ export class Attachment {
     this.#frame().acknowledged.push(attempt)
   }
 
-  /** The job has ended, and what it had in temp storage with it. */
-  discard(job: RunningJob): void {
-    this.#frame().discarded.push(job)
-  }
-
   /** The executor's own word, or the scheduler's: no new work from now on. */
   stopTaking(): void {
     this.#taking = false
@@ -299,7 +292,7 @@ function schemasOf(methods: readonly MethodDefinition[]): Map<string, string> {
 }
 
 function emptyFrame(): Outgoing {
-  return { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false, discarded: [] }
+  return { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false }
 }
 
 /** How many of the jobs, from the first on, fit into one frame; at least one. */

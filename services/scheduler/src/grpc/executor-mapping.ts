@@ -7,7 +7,6 @@ import { isDeeper } from '@offstage/proto/extra'
 import { contentTypeFault, isLonger } from '@offstage/proto/field-rules'
 import type { Payload as PayloadMessage, Progress } from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
-import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { RunningJob } from '../domain/held-job.ts'
@@ -141,6 +140,9 @@ function resultFrom(result: proto.AttemptResult): AttemptResult {
   }
 }
 
+/** What executors deleted before storage did it by itself. */
+const NONE: proto.DiscardedValue[] = []
+
 export function outgoingTo(frame: Outgoing): proto.AttachResponse {
   return {
     welcome: undefined,
@@ -154,22 +156,8 @@ export function outgoingTo(frame: Outgoing): proto.AttachResponse {
     fenced: frame.fenced,
     acknowledged: frame.acknowledged,
     drain: frame.drain,
-    discarded: frame.discarded.map(nobodysValue),
+    discarded: NONE,
   }
-}
-
-function nobodysValue({ params, namespace, owner }: RunningJob): proto.DiscardedValue {
-  return { address: params.address ?? '', namespace, owner, token: '' }
-}
-
-/** With the token to delete it by. */
-export async function discardedTo(
-  job: RunningJob,
-  tokens: Pick<AttemptTokens, 'discard'>,
-): Promise<proto.DiscardedValue> {
-  const value = nobodysValue(job)
-  const { address, namespace, owner: user } = value
-  return { ...value, token: await tokens.discard({ address, namespace, user }) }
 }
 
 const NOTHING_SAID: proto.AttachResponse = {
@@ -179,11 +167,7 @@ const NOTHING_SAID: proto.AttachResponse = {
   fenced: [],
   acknowledged: [],
   drain: false,
-  discarded: [],
-}
-
-export function discardedFrame(discarded: proto.DiscardedValue[]): proto.AttachResponse {
-  return { ...NOTHING_SAID, discarded }
+  discarded: NONE,
 }
 
 const NO_LABELS = {}

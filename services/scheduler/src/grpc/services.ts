@@ -43,7 +43,7 @@ export function grpcServices(
     {
       definition: ExecutorServiceService,
       implementation: {
-        ...executorService(executors, attempts, log),
+        ...executorService(executors),
         ...attemptCalls(attempts),
         ...valueCalls(jobValues),
       },

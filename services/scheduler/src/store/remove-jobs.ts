@@ -1,41 +1,13 @@
-/**
- * Removing finished jobs, with all that is their own.
- *
- * Their rows are locked first, and what hangs on them is looked up by a statement that begins after that: so nothing can be
- * recorded of a job between the two and stay behind.
- */
+/** What callers do to single jobs of the history. How a job is removed stands in the migration `remove-jobs`. */
 import type { Database, Queryable } from '@offstage/kit/database'
 import { actOn } from '../domain/act.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { HistoryChange, HistoryStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
-import { isNamedBy } from './job-values.ts'
 
-/** Values that no other job names go the way of the outbox: storage takes them from there (row S6). */
 const REMOVE = {
   name: 'remove_jobs',
-  text: `
-    WITH removed AS (
-      DELETE FROM offstage.jobs WHERE id = ANY ($1::uuid[])
-      RETURNING id, namespace, owner, params_address, result_address, additional_result->>'address' AS additional_address
-    ), attempts AS (
-      DELETE FROM offstage.job_attempts WHERE job_id = ANY ($1::uuid[])
-    ), progress AS (
-      DELETE FROM offstage.job_progress WHERE job_id = ANY ($1::uuid[])
-    ), messages AS (
-      DELETE FROM offstage.job_messages WHERE job_id = ANY ($1::uuid[])
-    )
-    INSERT INTO offstage.discarded_values (namespace, owner, address)
-    SELECT r.namespace, r.owner, v.address
-    FROM removed r CROSS JOIN LATERAL
-      (VALUES (r.params_address), (r.result_address), (r.additional_address)) AS v(address)
-    WHERE v.address IS NOT NULL AND NOT EXISTS (
-      SELECT FROM offstage.jobs k WHERE k.id <> ALL ($1::uuid[]) AND ${isNamedBy('v.address')})`,
-}
-
-/** Of jobs whose rows the transaction has locked. */
-export async function removeLocked(tx: Queryable, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await tx.query(REMOVE, [ids])
+  text: 'SELECT offstage.remove_jobs(ARRAY[$1::uuid])',
 }
 
 const HOLD = {
@@ -76,7 +48,7 @@ export function createHistoryStore(database: Database): HistoryStore {
     async remove(asked) {
       const removed = await change(asked, async (tx, { state }) => {
         if (!isTerminal(state)) return { done: 'unfinished' as const, changed: false }
-        await removeLocked(tx, [asked.jobId])
+        await tx.query(REMOVE, [asked.jobId])
         return { done: 'removed' as const, changed: true }
       })
       return removed ?? 'absent'

@@ -3,7 +3,6 @@ import type { Database } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import type { ExpiredJobs, FinishedGroup, RetentionStore } from '../ports.ts'
 import { withinTime } from './job-filter.ts'
-import { removeLocked } from './remove-jobs.ts'
 
 /** What is in the index `jobs_finished`. */
 const FINISHED = `j.state >= ${JobState.succeeded} AND j.pin_time IS NULL`
@@ -30,21 +29,12 @@ const COUNT = {
   text: `SELECT count(*) AS count FROM offstage.jobs j WHERE ${OF_GROUP}`,
 }
 
-/** Children of a job that goes on stay: it may still ask what came of them. */
-const holdOldest = (name: string, where: string, limit: string) => ({
-  name,
+const REMOVE = {
+  name: 'remove_finished',
   text: `
-    SELECT j.id FROM offstage.jobs j
-    WHERE ${OF_GROUP} ${where} AND (j.parent_id IS NULL OR NOT EXISTS (
-      SELECT FROM offstage.jobs p WHERE p.id = j.parent_id AND p.state < ${JobState.succeeded}))
-    ORDER BY j.finish_time LIMIT ${limit}::int FOR UPDATE OF j SKIP LOCKED`,
-})
-const HOLD_OLDEST = holdOldest('hold_oldest_jobs', '', '$4')
-const HOLD_OLDER = holdOldest(
-  'hold_older_jobs',
-  "AND j.finish_time < now() - $5::float8 * interval '1 ms'",
-  '$4',
-)
+    SELECT offstage.remove_finished($1, $2::smallint, $3::smallint,
+      coalesce(now() - $5::float8 * interval '1 ms', 'infinity'), $4::int) AS removed`,
+}
 
 const PREVIEW = {
   name: '',
@@ -80,15 +70,11 @@ interface PreviewRow {
 
 /** `listings`: for what looks at many jobs. */
 export function createRetentionStore(work: Database, listings: Database): RetentionStore {
-  const remove = (statement: typeof HOLD_OLDEST, values: readonly unknown[]) =>
-    work.transaction(async (tx) => {
-      const { rows } = await tx.query<{ id: string }>(statement, [...values])
-      await removeLocked(
-        tx,
-        rows.map(({ id }) => id),
-      )
-      return rows.length
-    })
+  const remove = async (group: FinishedGroup, limit: number, olderMs?: number) => {
+    const { namespace, kind, state } = group
+    const values = [namespace, kind, state, limit, olderMs ?? null]
+    return (await work.query<{ removed: number }>(REMOVE, values)).rows[0]?.removed ?? 0
+  }
   return {
     async beginSweep(everyMs) {
       return (await work.query(BEGIN_SWEEP, ['retention', everyMs])).rowCount > 0
@@ -100,10 +86,8 @@ export function createRetentionStore(work: Database, listings: Database): Retent
       const { rows } = await listings.query<{ count: number }>(COUNT, [namespace, kind, state])
       return rows[0]?.count ?? 0
     },
-    removeOldest: ({ namespace, kind, state }, limit) =>
-      remove(HOLD_OLDEST, [namespace, kind, state, limit]),
-    removeOlder: ({ namespace, kind, state }, ageMs, limit) =>
-      remove(HOLD_OLDER, [namespace, kind, state, limit, ageMs]),
+    removeOldest: (group, limit) => remove(group, limit),
+    removeOlder: (group, ageMs, limit) => remove(group, limit, ageMs),
     preview: (namespace, rules, limitMs) =>
       withinTime(listings, limitMs, async (tx) => {
         const { rows } = await tx.query<PreviewRow>(PREVIEW, [

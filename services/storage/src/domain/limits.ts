@@ -10,6 +10,8 @@ export const PUT_CHUNK_BYTES_MAX = LIMITS.putChunkBytesMax
 /** One chunk of a read. */
 export const READ_CHUNK_BYTES_MAX = LIMITS.readChunkBytesMax
 
+/** How often the scheduler is asked whether a job needs a value, and how long one may be there before a job names it. */
+export const JOB_VALUE_LOOK_MS = 24 * 60 * 60 * 1000
 export const TIME_TO_LIVE_MS_DEFAULT = 24 * 3600 * SECOND_MS
 export const SCOPE_LEASE_MS_DEFAULT = 60 * SECOND_MS
 export const CONTENT_TYPE_DEFAULT = 'application/octet-stream'

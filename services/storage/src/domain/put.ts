@@ -29,6 +29,8 @@ export interface PutCommand {
   readonly scope: ScopeId | undefined
   /** Undefined: that of the address, or a day. */
   readonly timeToLiveMs: number | undefined
+  /** It is to be the own of a job, at a new address. */
+  readonly forJob: boolean
   readonly contentType: string
   readonly version: string
   readonly body: Body

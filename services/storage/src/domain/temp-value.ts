@@ -8,7 +8,7 @@ interface Standing {
   readonly scope: ScopeId | undefined
   /** When it was reserved, put or replaced, by the database's clock. */
   readonly createTime: Date
-  /** When it ends; undefined in a scope. */
+  /** When it ends; undefined in a scope, and for the own of a job. */
   readonly expireTime: Date | undefined
 }
 
@@ -37,6 +37,8 @@ export interface PutHeader {
   readonly contentType: string
   readonly scope: ScopeId | undefined
   readonly timeToLiveMs: number | undefined
+  /** It is to be the own of a job. */
+  readonly forJob: boolean
   /** Checked when set. */
   readonly sha256: Buffer | undefined
   /** Checked when set. */

@@ -119,19 +119,28 @@ export function uploadHeaderFromRequest({ header }: StartUploadRequest): PutHead
 }
 
 function headerFrom(header: PutValueHeader, check: FieldCheck): PutHeader {
-  const { contentType, owner, size, requestId } = header
+  const { contentType, owner, size, requestId, forJob } = header
+  if (forJob) refusePlaces(header, check)
   return {
     namespace: check.id('header.namespace', header.namespace, parseNamespace),
     address: check.id('header.address', header.address, parseAddress),
     contentType: check.contentType('header.content_type', contentType) || CONTENT_TYPE_DEFAULT,
     scope: check.id('header.scope', header.scope, parseScopeId),
     timeToLiveMs: check.durationMs('header.time_to_live', header.timeToLive, TIME_TO_LIVE),
+    forJob,
     sha256: check.sha256('header.sha256', header.sha256),
     size: size === undefined ? undefined : check.count('header.size', size),
     owner: check.text('header.owner', owner, LIMITS.ownerCharactersMax) || undefined,
     requestId:
       check.text('header.request_id', requestId, LIMITS.requestIdCharactersMax) || undefined,
   }
+}
+
+/** A job decides when its own ends. */
+function refusePlaces({ address, scope, timeToLive }: PutValueHeader, check: FieldCheck): void {
+  if (address !== '') check.fault('header.address', 'must be empty with for_job')
+  if (scope !== '') check.fault('header.scope', 'must be empty with for_job')
+  if (timeToLive !== undefined) check.fault('header.time_to_live', 'must not be set with for_job')
 }
 
 export function readQueryFromRequest(request: GetValueRequest): ReadQuery {

@@ -1,4 +1,5 @@
 import type { Database, Statement } from '@offstage/kit/database'
+import { JOB_VALUE_LOOK_MS } from '../domain/limits.ts'
 import { LEASE_MS } from '../keep-lease.ts'
 import type { ClockStore } from '../ports.ts'
 
@@ -28,6 +29,7 @@ function bringingBack(table: string, key: string, due: string, length: string): 
 
 const BRING_BACK = [
   bringingBack('temp_values', 'address', 'expire_time', 'ttl_ms'),
+  bringingBack('temp_values', 'address', 'look_time', String(JOB_VALUE_LOOK_MS)),
   bringingBack('scopes', 'id', 'expire_time', 'lease_ms'),
   bringingBack('uploads', 'id', 'expire_time', 'idle_ms'),
   bringingBack('uploads', 'id', 'writer_until', String(LEASE_MS)),

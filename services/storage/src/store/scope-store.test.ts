@@ -46,7 +46,7 @@ function put(scope: ScopeId) {
   const sha256 = createHash('sha256').update(bytes).digest()
   return values.put({
     ...{ address: undefined, newAddress: newAddress(), namespace, owner, scope },
-    ...{ timeToLiveMs: undefined, contentType: 'text/plain', version: newVersion() },
+    ...{ timeToLiveMs: undefined, forJob: false, contentType: 'text/plain', version: newVersion() },
     ...{ body: { kind: 'inline', bytes, sha256 }, request: undefined, upload: undefined },
   })
 }

@@ -3,6 +3,7 @@ import type { OpenLimits, Quotas } from '../domain/limits.ts'
 import type {
   ActStore,
   ClockStore,
+  JobValueStore,
   ScopeStore,
   SweepStore,
   UploadStore,
@@ -11,6 +12,7 @@ import type {
 } from '../ports.ts'
 import { createActStore } from './act-store.ts'
 import { createClockStore } from './clock-store.ts'
+import { createJobValueStore } from './job-value-store.ts'
 import { createScopeStore } from './scope-store.ts'
 import { createSweepStore } from './sweep-store.ts'
 import { createUploadStore } from './upload-store.ts'
@@ -25,6 +27,7 @@ export interface StorageStores {
   readonly writers: WriterStore
   readonly sweeps: SweepStore
   readonly clock: ClockStore
+  readonly jobValues: JobValueStore
   readonly acts: ActStore
 }
 
@@ -36,6 +39,7 @@ export function createStores(database: Database, limits: Quotas & OpenLimits): S
     writers: createWriterStore(database),
     sweeps: createSweepStore(database),
     clock: createClockStore(database),
+    jobValues: createJobValueStore(database),
     acts: createActStore(database),
   }
 }

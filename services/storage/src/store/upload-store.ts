@@ -9,9 +9,9 @@ const START = {
   name: 'storage_start_upload',
   text: `INSERT INTO offstage_storage.uploads
       (id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
-       idle_ms, expire_time)
+       idle_ms, expire_time, for_job)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9,
-      offstage_storage.held_blob($10, $12), $11, now() + $11::bigint * interval '1 millisecond'
+      offstage_storage.held_blob($10, $12), $11, now() + $11::bigint * interval '1 millisecond', $14
     WHERE $13 > (SELECT count(*) FROM (
       SELECT FROM offstage_storage.uploads WHERE owner = $3 AND expire_time > now() LIMIT $13) AS counted)
     RETURNING expire_time`,
@@ -20,7 +20,7 @@ const START = {
 const FIND = {
   name: 'storage_find_upload',
   text: `SELECT id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
-      received, part_sums, expire_time
+      received, part_sums, expire_time, for_job
     FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now()`,
 }
 
@@ -80,18 +80,20 @@ interface UploadRow {
   received: number
   part_sums: Buffer
   expire_time: Date
+  for_job: boolean
 }
 
 export function createUploadStore(database: Database, ownerUploadsMax: number): UploadStore {
   return {
     async start({ id, namespace, owner, header, blobId, idleMsMax }) {
-      const { address, scope, timeToLiveMs, contentType, sha256, size } = header
+      const { address, scope, timeToLiveMs, forJob, contentType, sha256, size } = header
       const wanted = [address, scope, timeToLiveMs, contentType, sha256, size]
       const given = [id, namespace, owner, ...wanted, blobId, idleMsMax, writerIdOf(blobId)]
       try {
         const { rows } = await database.query<{ expire_time: Date }>(START, [
           ...given,
           ownerUploadsMax,
+          forJob,
         ])
         const quota = `${ownerUploadsMax} unfinished uploads for an owner`
         return rows[0]?.expire_time ?? { kind: 'over-quota', quota }
@@ -139,6 +141,7 @@ function uploadFromRow(row: UploadRow): Upload {
       address: row.address ?? undefined,
       scope: row.scope ?? undefined,
       timeToLiveMs: row.ttl_ms ?? undefined,
+      forJob: row.for_job,
       contentType: row.content_type,
       sha256: row.sha256 ?? undefined,
       size: row.size ?? undefined,

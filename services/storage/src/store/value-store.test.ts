@@ -35,6 +35,7 @@ function putOf(text: string, fields: Partial<PutCommand> = {}): PutCommand {
     owner,
     scope: undefined,
     timeToLiveMs: undefined,
+    forJob: false,
     contentType: 'text/plain',
     version: newVersion(),
     body: { kind: 'inline', bytes, sha256 },

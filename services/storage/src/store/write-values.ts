@@ -1,7 +1,12 @@
 /** Puts and reservations: one transaction each, in which a closing scope and a quota have their say. */
 import type { Database, Queryable, Statement } from '@offstage/kit/database'
 import type { ScopeId } from '../domain/identifier.ts'
-import { type Quotas, quotaPassed, TIME_TO_LIVE_MS_DEFAULT } from '../domain/limits.ts'
+import {
+  JOB_VALUE_LOOK_MS,
+  type Quotas,
+  quotaPassed,
+  TIME_TO_LIVE_MS_DEFAULT,
+} from '../domain/limits.ts'
 import type { PutCommand, ReserveCommand, WriteFault } from '../domain/put.ts'
 import type { StoredValue, TempValue } from '../domain/temp-value.ts'
 import { Fault, orFault } from './fault.ts'
@@ -43,15 +48,16 @@ const RESERVE: Once = {
 const PUT_NEW = {
   name: 'storage_put_new',
   text: `INSERT INTO offstage_storage.temp_values
-      (address, namespace, owner, scope, ttl_ms, expire_time, fixed,
+      (address, namespace, owner, scope, ttl_ms, expire_time, look_time, fixed,
        version, size, content_type, sha256, inline_bytes, blob_id, part_sums)
     VALUES ($1, $2, $3, $4, $5,
-      CASE WHEN $4::text IS NULL THEN now() + $5::bigint * interval '1 millisecond' END, false,
-      $6, $7, $8, $9, $10, offstage_storage.held_blob($11, $12), $13)
+      CASE WHEN $4::text IS NULL AND NOT $6::boolean THEN now() + $5::bigint * interval '1 millisecond' END,
+      CASE WHEN $6::boolean THEN now() + ${JOB_VALUE_LOOK_MS} * interval '1 millisecond' END, false,
+      $7, $8, $9, $10, $11, offstage_storage.held_blob($12, $13), $14)
     RETURNING ${VALUE_COLUMNS}`,
 }
 
-const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 13)
+const PUT_NEW_REMEMBERED = remembering(PUT_NEW, 14)
 
 const LOCK = {
   name: 'storage_lock_value',
@@ -59,12 +65,13 @@ const LOCK = {
     WHERE address = $1 AND (expire_time IS NULL OR expire_time > clock_timestamp()) FOR UPDATE`,
 }
 
-/** A read-and-delete of the value before loses its claim, and so deletes nothing. */
+/** A read-and-delete of the value before loses its claim, and so deletes nothing. The own of a job stays that, but in a scope. */
 const REPLACE = {
   name: 'storage_replace',
   text: `UPDATE offstage_storage.temp_values SET
       scope = $2, ttl_ms = coalesce($3, ttl_ms), create_time = now(),
-      expire_time = CASE WHEN $2::text IS NULL
+      look_time = CASE WHEN $2::text IS NULL THEN look_time END,
+      expire_time = CASE WHEN $2::text IS NULL AND look_time IS NULL
         THEN now() + coalesce($3, ttl_ms) * interval '1 millisecond' END,
       version = $4, size = $5, content_type = $6, sha256 = $7, inline_bytes = $8,
       blob_id = offstage_storage.held_blob($9, $10), part_sums = $11,
@@ -123,9 +130,9 @@ interface Written {
 }
 
 async function insert(tx: Queryable, command: PutCommand): Promise<Written> {
-  const { newAddress, namespace, owner, scope } = command
+  const { newAddress, namespace, owner, scope, forJob } = command
   const { timeToLiveMs = TIME_TO_LIVE_MS_DEFAULT } = command
-  const head = [newAddress, namespace, owner, scope, timeToLiveMs]
+  const head = [newAddress, namespace, owner, scope, timeToLiveMs, forJob]
   return { row: await write(tx, [PUT_NEW, PUT_NEW_REMEMBERED], head, command), growth: 1 }
 }
 

@@ -30,7 +30,7 @@ function putOf(writerId: string, fields: Partial<PutCommand> = {}): PutCommand {
   const [sha256, partSums] = [Buffer.alloc(32, 1), Buffer.alloc(4)]
   return {
     ...{ address: undefined, newAddress: newAddress(), namespace, owner, scope: undefined },
-    ...{ timeToLiveMs: undefined, contentType: 'text/plain', version: newVersion() },
+    ...{ timeToLiveMs: undefined, forJob: false, contentType: 'text/plain', version: newVersion() },
     body: { kind: 'blob', blobId, size: 100_000, sha256, partSums, writerId },
     request: undefined,
     upload: undefined,
@@ -75,7 +75,13 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
         ...{ id: newUploadId(), namespace, owner, blobId: newBlobId(writerId), idleMsMax: HOUR_MS },
         header: {
           ...{ namespace, owner, contentType: '', address: undefined, scope: undefined },
-          ...{ timeToLiveMs: undefined, sha256: undefined, size: undefined, requestId: undefined },
+          ...{
+            timeToLiveMs: undefined,
+            forJob: false,
+            sha256: undefined,
+            size: undefined,
+            requestId: undefined,
+          },
         },
       })
     const writerId = newWriterId()

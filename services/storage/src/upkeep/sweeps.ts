@@ -4,8 +4,9 @@ import type { Logger } from '@offstage/kit/telemetry'
 import type { ActStore, ClockStore } from '../ports.ts'
 import { sweepClock } from './sweep-clock.ts'
 import { BATCH, type SweepParts, sweepEnded, sweepGarbage, sweepOrphans } from './sweep-ended.ts'
+import { type JobValueParts, sweepDiscarded, sweepUnnamed } from './sweep-job-values.ts'
 
-export interface SweepsOptions extends SweepParts {
+export interface SweepsOptions extends SweepParts, JobValueParts {
   readonly clock: ClockStore
   readonly sweepEveryMs: number
   readonly acts: Pick<ActStore, 'forget'>
@@ -16,6 +17,7 @@ export interface SweepsOptions extends SweepParts {
 
 const TIMEOUT_MS = 60_000
 const ACTS_EVERY_MS = 60_000
+const UNNAMED_EVERY_MS = 60_000
 const ORPHANS_TIMEOUT_MS = 30 * 60_000
 
 /** What the process before left is looked for at once. */
@@ -47,6 +49,22 @@ export function createSweeps(options: SweepsOptions): {
       timeoutMs: TIMEOUT_MS,
       run: (signal) => sweepGarbage(options, signal),
       onHint: (wake) => listeners.push(wake),
+    },
+    {
+      name: 'sweep of what removed jobs have left',
+      everyMs,
+      timeoutMs: TIMEOUT_MS,
+      async run(signal) {
+        await sweepDiscarded(options, signal)
+        garbageMade()
+      },
+    },
+    {
+      name: 'sweep of what no job names',
+      everyMs: UNNAMED_EVERY_MS,
+      timeoutMs: TIMEOUT_MS,
+      atStart: true,
+      run: (signal) => sweepUnnamed(options, signal),
     },
     {
       name: 'sweep of old acts',

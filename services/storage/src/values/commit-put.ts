@@ -10,10 +10,10 @@ export async function commitPut(
   storage: StorageParts,
   put: { header: PutHeader; place: Place; body: Body } & Pick<PutCommand, 'request' | 'upload'>,
 ): ReturnType<StorageParts['values']['put']> {
-  const { address, scope, timeToLiveMs, contentType } = put.header
+  const { address, scope, timeToLiveMs, forJob, contentType } = put.header
   const stored = await storage.values.put({
     ...put.place,
-    ...{ address, scope, timeToLiveMs, contentType },
+    ...{ address, scope, timeToLiveMs, forJob, contentType },
     newAddress: newAddress(),
     version: newVersion(),
     body: put.body,
