@@ -127,7 +127,9 @@ test('a scheduler that has just started knows the schema from the database', asy
 })
 
 // Until what was announced is forgotten these two only wait.
-test.concurrent('a start that is said again is answered as the first, whatever was announced since', async () => {
+test.concurrent('a start that is said again is answered as the first, whatever was announced since', async ({
+  expect,
+}) => {
   await using it = await start()
   const old = await attachExecutor(it.address, announcing(true))
   const first = await it.jobs.start({ ...job({ rows: [] }), requestId: 'once' })
@@ -144,7 +146,9 @@ test.concurrent('a start that is said again is answered as the first, whatever w
 const OLD = { type: 'object', required: ['old'] }
 const NEW = { type: 'object', required: ['new'] }
 
-test.concurrent('what only an executor that is gone could run goes to those that are left', async () => {
+test.concurrent('what only an executor that is gone could run goes to those that are left', async ({
+  expect,
+}) => {
   await using it = await start()
   const old = await attachExecutor(it.address, { ...announcing(OLD), slots: 1 })
   await using fresh = await attachExecutor(it.address, { ...announcing(NEW), slots: 5 })
