@@ -63,7 +63,9 @@ const take = ({ keyedSpent = '', keyedWaits = '', lastKey = 'NULL::text' }) => `
         SELECT min(wait.ms) FROM (
           SELECT (1 - paid.left) * paid.rate_period_ms / paid.rate AS ms FROM paid WHERE paid.left < 1 ${keyedWaits}
         ) wait
-        WHERE EXISTS (SELECT FROM offstage.jobs j WHERE ${QUEUED} AND j.id NOT IN (SELECT id FROM claimed))
+        WHERE CASE WHEN EXISTS (
+            SELECT FROM offstage.method_limits l WHERE l.namespace = $1 AND l.method = $2 AND l.rate IS NOT NULL)
+          THEN EXISTS (SELECT FROM offstage.jobs j WHERE ${QUEUED} AND j.id NOT IN (SELECT id FROM claimed)) END
       ) AS again_ms
     ) info LEFT JOIN claimed ON true`
 

@@ -14,6 +14,20 @@ import { CLAIM_KEYED, CLAIM_WHOLE } from './claim-limited-sql.ts'
 import { GATES_HELD, isOpen } from './gates.ts'
 import { type ClaimedRow, takenFromRows } from './job-rows.ts'
 
+/**
+ * SQL that answers nothing of interest: what follows in the transaction is planned once for each connection, for planning takes several
+ * times as long as running it; and it reads the heads of queues in the order of their index, where the planner, which does not
+ * know how few they are, would gather and sort whole queues, and compile the plan for that.
+ */
+const PLANNED = [
+  ['plan_cache_mode', 'force_generic_plan'],
+  ['enable_bitmapscan', 'off'],
+  ['enable_seqscan', 'off'],
+  ['jit', 'off'],
+]
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(', ')
+
 /** Waits for nobody: who holds it claims, and is done soon. */
 const HOLD = {
   name: 'hold_limited_method',
@@ -23,7 +37,7 @@ const HOLD = {
       WHERE g.namespace = $1 AND g.method = $2 AND g.limited AND ${isOpen('$1', '$2')} AND ${GATES_HELD}
       FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT EXISTS (SELECT FROM held) AS held,
+    SELECT ${PLANNED}, EXISTS (SELECT FROM held) AS held,
       EXISTS (SELECT FROM offstage.method_gates g
         WHERE g.namespace = $1 AND g.method = $2 AND g.limited AND ${isOpen('$1', '$2')}) AS limited,
       EXISTS (SELECT FROM offstage.method_limits l WHERE l.namespace = $1 AND l.method = $2 AND l.keyed) AS keyed`,
