@@ -96,6 +96,16 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'JobService.ListJobMessages': [[proto.ListJobMessagesRequest.fromPartial({ jobId })]],
   'JobService.ExplainJob': [[proto.ExplainJobRequest.fromPartial({ jobId })]],
   'NamespaceService.GetNamespace': [[proto.GetNamespaceRequest.fromPartial({})]],
+  'NamespaceService.UpdateNamespace': [
+    [
+      proto.UpdateNamespaceRequest.fromPartial({
+        namespace: {
+          retention: [{ kind: 1, maxAge: seconds(1) }],
+          limits: [{ method: 'a', rate: 1, ratePeriod: seconds(1) }],
+        },
+      }),
+    ],
+  ],
   'NamespaceService.PauseNamespace': [[proto.PauseNamespaceRequest.fromPartial({})]],
   'NamespaceService.ResumeNamespace': [[proto.ResumeNamespaceRequest.fromPartial({})]],
   'NamespaceService.PauseMethod': [[proto.PauseMethodRequest.fromPartial({})]],
@@ -138,8 +148,13 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'StorageService.CloseScope': [[storage.CloseScopeRequest.fromPartial({ scope })]],
 }
 
+const OUTPUT_ONLY = 'told only; what is read and written back is not refused for it'
+
 /** Fields that are without effect on purpose, and why. */
 const UNREAD: Readonly<Record<string, string>> = {
+  'Namespace.exclusive_owner': OUTPUT_ONLY,
+  'Namespace.exclusive_time': OUTPUT_ONLY,
+  'Namespace.paused': OUTPUT_ONLY,
   'AttachRequest.heartbeat':
     'any message is a sign of life; it gives an empty one something to say',
 }

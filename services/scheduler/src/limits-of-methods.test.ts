@@ -1,7 +1,9 @@
 /** Limits on the jobs of a method: kept whatever happens, changed while jobs run, and told to who asks (row J20). */
+import { createInProcessBus } from '@offstage/kit/bus'
 import { WaitCause } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor, type ScriptOptions } from './testing/scripted-executor.ts'
 import { setup } from './testing/setup.ts'
@@ -257,4 +259,95 @@ test('what was queued before its method had a key takes its turn with the others
   it.executor.succeed(...it.executor.assignments)
   await it.executor.assigned(3)
   expect(it.executor.assignments).toHaveLength(3)
+})
+
+test('a place that becomes free on one replica is taken on another, by the word of it alone', async () => {
+  await using bus = createInProcessBus()
+  const config = { claimSweepMs: 600_000 }
+  await using it = await start({ bus, config })
+  await using second = await setup({ database: it.database, bus, config })
+  await limited(it.address, { maxConcurrency: 1 })
+  await using first = await attachExecutor(it.address, { slots: 1 })
+  await it.jobs.start(job)
+  await first.assigned(1)
+  await using other = await attachExecutor(second.scheduler.address, { slots: 1 })
+  await it.jobs.start(job)
+  // This one gives no slot back with its end.
+  const [{ jobId = '', attempt = 0 } = {}] = first.assignments
+  first.say({ results: [{ jobId, attempt, outcome: { $case: 'succeeded', value: {} } }] })
+  await other.assigned(1)
+})
+
+test('a rate is that of all replicas together', async () => {
+  await using bus = createInProcessBus()
+  await using it = await start({ bus })
+  await using second = await setup({ database: it.database, bus, config: { claimSweepMs: 100 } })
+  await limited(it.address, { rate: 1, burst: 7, ratePeriod: { seconds: 3_600n, nanos: 0 } })
+  await using first = await attachExecutor(it.address, { slots: 10, auto: true })
+  await using other = await attachExecutor(second.scheduler.address, { slots: 10, auto: true })
+  await Promise.all(
+    [it.jobs, it.as('ann')].map((jobs) => jobs.startMany(Array.from({ length: 20 }, () => job))),
+  )
+  const begun = () => first.assignments.length + other.assignments.length
+  await until(() => begun() >= 7, { what: 'the burst' })
+  const text = "SELECT tokens < 1 AS empty FROM offstage.rate_tokens WHERE method = 'test.job'"
+  expect((await it.database.query({ name: '', text })).rows).toEqual([{ empty: true }])
+  // Both have looked again since.
+  const sweeps = await it.jobs.start(job)
+  await expect
+    .poll(async () => (await it.jobs.explain(sweeps.jobId)).text)
+    .toContain('and the next may at')
+  expect(begun()).toBe(7)
+})
+
+test('a clock that is put back neither adds to a rate nor stops it', async () => {
+  await using it = await begin({ auto: true })
+  await it.limit({ rate: 50, burst: 2 })
+  await it.jobs.startMany([job, job])
+  await it.executor.assigned(2)
+  // As if what has been taken had been taken in an hour.
+  const text = "UPDATE offstage.rate_tokens SET tokens = 0, refill_time = now() + interval '1 h'"
+  await it.database.query({ name: '', text })
+  const { jobId } = await it.jobs.start(job)
+  await it.jobs.wait([jobId], { timeoutMs: 20_000 })
+})
+
+test('of a method with limits, too, a job runs on executors of its pool alone', async () => {
+  await using it = await begin()
+  await using gpus = await attachExecutor(it.address, { hello: { pools: ['gpu'] }, slots: 10 })
+  await it.limit({ ...perTenant, maxConcurrency: 1 }, { maxConcurrency: 2 })
+  const gpu = await it.jobs.start({ ...ofTenant('a'), pool: 'gpu' })
+  const plain = await it.jobs.start(ofTenant('b'))
+  await it.jobs.start({ ...ofTenant('c'), pool: 'gpu' })
+  await gpus.assigned(1)
+  await it.executor.assigned(1)
+  expect(gpus.assignments.map(({ jobId }) => jobId)).toEqual([gpu.jobId])
+  expect(it.executor.assignments.map(({ jobId }) => jobId)).toEqual([plain.jobId])
+  it.executor.succeed(...it.executor.assignments)
+  await gpus.assigned(2)
+})
+
+test('a method that is paused and has limits begins nothing until it goes on', async () => {
+  await using it = await begin()
+  using namespaces = connectNamespaces(it.address)
+  await it.limit({ maxConcurrency: 2 })
+  await namespaces.pauseMethod('test.job')
+  const { jobId } = await it.jobs.start(job)
+  expect(await it.jobs.explain(jobId)).toMatchObject({ cause: WaitCause.WAIT_CAUSE_PAUSED })
+  await it.limit({ maxConcurrency: 3 })
+  expect(it.executor.assignments).toEqual([])
+  await namespaces.resumeMethod('test.job')
+  await it.executor.assigned(1)
+})
+
+test('what holds the places of somebody else is not named', async () => {
+  await using it = await begin()
+  await it.limit({ maxConcurrency: 1 })
+  await it.as('ann').start(job)
+  await it.executor.assigned(1)
+  const { jobId } = await it.as('bob').start(job)
+  expect(await it.as('bob').explain(jobId)).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_LIMIT,
+    holders: [],
+  })
 })

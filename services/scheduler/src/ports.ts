@@ -128,6 +128,8 @@ export interface SweepStore {
   forceCanceled(limit: number): Promise<ChangedJob[]>
   /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */
   openCancels(attachmentIds: readonly AttachmentId[], leaseMs: number): Promise<OpenCancel[]>
+  /** Forgets the buckets of rates that are full again: one that is not there is full. */
+  forgetFullBuckets(): Promise<void>
   /** What these attachments hold, running or waiting. */
   heldBy(attachmentIds: readonly AttachmentId[]): Promise<AttemptKey[]>
 }

@@ -76,3 +76,11 @@ test('only the end of a job that held a key frees one', async () => {
   it.changed([changedJob('c', { state: JobState.succeeded, completion, key: 'k' })])
   expect(it.freed()).toBe(1)
 })
+
+test('an end of a job whose method has limits lets the queues of the method be looked at, everywhere', async () => {
+  await using it = setup()
+  it.changed([changedJob('a', { method: 'test.limited', state: JobState.succeeded, completion })])
+  await expect.poll(() => it.subjects).toContain('offstage.v1.default.queues.test.limited.ready')
+  const queue = { namespace: 'default', method: 'test.limited', lane: 1, pool: '' } as const
+  expect(it.backlog.has(queue)).toBe(true)
+})

@@ -7,6 +7,7 @@ import { countJobs } from './count-jobs.ts'
 import { countQueued } from './count-queued.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
 import { readCircumstances } from './explain-job.ts'
+import { forgetFullBuckets } from './forget-full-buckets.ts'
 import { insertJobs } from './insert-jobs.ts'
 import { readAttempts } from './job-attempts.ts'
 import { listJobs } from './list-jobs.ts'
@@ -72,6 +73,7 @@ export function createSweepStore(database: Database): SweepStore {
     expireTotal: (limit) => sweeps.expireTotal(database, limit),
     forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
     openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
+    forgetFullBuckets: () => forgetFullBuckets(database),
     heldBy: (ids) => sweeps.heldBy(database, ids),
   }
 }

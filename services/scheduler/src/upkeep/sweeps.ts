@@ -36,6 +36,7 @@ const CANCELS_MS = 2_000
 const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
+const BUCKETS_MS = 60_000
 /** After a change of rules there may be millions to remove. */
 const RETENTION_TIMEOUT_MS = 10 * 60_000
 
@@ -88,6 +89,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       everyMs: SCHEMAS_MS,
       run: () => methods.forgetEarlier(),
     },
+    { name: 'full buckets of rates', everyMs: BUCKETS_MS, run: () => sweeps.forgetFullBuckets() },
     {
       name: 'old acts',
       everyMs: ACTS_MS,
