@@ -1,3 +1,4 @@
+import type { PauseOptions } from '@offstage/sdk/client'
 import type { Command } from 'commander'
 import { answered, connect } from './client.ts'
 
@@ -9,10 +10,11 @@ export function addPause(program: Command): void {
       'hold back the queued jobs of a method, or of the whole namespace; what runs goes on',
     )
     .argument('[method]', 'its name (default: all methods of the namespace)')
-    .action(async (method: string | undefined, _flags: object, command: Command) => {
+    .option('--cancel-running', 'cancel what runs, with a grace of 10 s')
+    .action(async (method: string | undefined, flags: PauseOptions, command: Command) => {
       await using offstage = await answered(connect(command))
       await answered(
-        method === undefined ? offstage.pauseNamespace() : offstage.pauseMethod(method),
+        method === undefined ? offstage.pauseNamespace(flags) : offstage.pauseMethod(method, flags),
       )
       process.stdout.write('paused\n')
     })

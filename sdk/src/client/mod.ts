@@ -17,7 +17,7 @@ export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { WaitCauseName, WaitExplanation } from './job-records.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export type { MethodLimit, RateLimit } from './method-limits.ts'
-export type { ListMethodsOptions, MethodInfo } from './namespace-calls.ts'
+export type { ListMethodsOptions, MethodInfo, PauseOptions } from './namespace-calls.ts'
 export type {
   NamespaceSettings,
   NamespaceSettingsCalls,

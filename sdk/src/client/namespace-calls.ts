@@ -2,7 +2,7 @@ import { methodFault } from '@offstage/proto/field-rules'
 import type { Method as WireMethod } from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { abortSignal, rule } from '../arguments/rules.ts'
+import { abortSignal, flag, rule } from '../arguments/rules.ts'
 import type { LaneName } from '../jobs/method.ts'
 import { laneNameFrom } from '../jobs/policies.ts'
 import type { Calls } from './calls.ts'
@@ -32,6 +32,14 @@ export interface MethodInfo {
   readonly unreadable?: string
 }
 
+/** How something is paused. */
+export interface PauseOptions {
+  /** Cancel what runs, with a grace of 10 s. Default false: it goes on. */
+  readonly cancelRunning?: boolean
+}
+
+const PAUSE_RULES: Rules<PauseOptions> = { cancelRunning: flag }
+
 /** How methods are listed. */
 export interface ListMethodsOptions {
   /** Read at once, 1 to 1,000. Default 50. */
@@ -57,10 +65,11 @@ export class NamespaceCalls {
     this.#calls = calls
   }
 
-  async pauseMethod(method: string): Promise<void> {
+  async pauseMethod(method: string, options: PauseOptions): Promise<void> {
     methodName(method, 'the method')
+    const { cancelRunning = false } = checkOptions('pauseMethod', options, PAUSE_RULES)
     const { namespaces } = this.#calls.connection
-    const request = { namespace: this.#namespace, method }
+    const request = { namespace: this.#namespace, method, cancelRunning }
     await this.#calls.callScheduler(namespaces.pauseMethod.bind(namespaces), request)
   }
 
@@ -71,9 +80,10 @@ export class NamespaceCalls {
     await this.#calls.callScheduler(namespaces.resumeMethod.bind(namespaces), request)
   }
 
-  async pauseNamespace(): Promise<void> {
+  async pauseNamespace(options: PauseOptions): Promise<void> {
+    const { cancelRunning = false } = checkOptions('pauseNamespace', options, PAUSE_RULES)
     const { namespaces } = this.#calls.connection
-    const request = { namespace: this.#namespace }
+    const request = { namespace: this.#namespace, cancelRunning }
     await this.#calls.callScheduler(namespaces.pauseNamespace.bind(namespaces), request)
   }
 

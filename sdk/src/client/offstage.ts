@@ -12,7 +12,12 @@ import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords, type WaitExplanation } from './job-records.ts'
-import { type ListMethodsOptions, type MethodInfo, NamespaceCalls } from './namespace-calls.ts'
+import {
+  type ListMethodsOptions,
+  type MethodInfo,
+  NamespaceCalls,
+  type PauseOptions,
+} from './namespace-calls.ts'
 import { NamespaceSettingsCalls } from './namespace-settings.ts'
 import type { CancelOptions, RetryJobOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
@@ -179,11 +184,11 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
 
   /**
    * Holds back the queued jobs of a method (row J20): once it resolves no job of it begins, on whichever scheduler. Starts are
-   * accepted and wait; what runs goes on. Idempotent.
+   * accepted and wait; what runs goes on, unless it is to be canceled. Idempotent.
    * @throws OffstageError METHOD_UNKNOWN; PERMISSION_DENIED to who is neither operator nor administrator.
    */
-  pauseMethod(method: string): Promise<void> {
-    return this.#namespace.pauseMethod(method)
+  pauseMethod(method: string, options: PauseOptions = {}): Promise<void> {
+    return this.#namespace.pauseMethod(method, options)
   }
 
   /** Lets the jobs of a method go on. Idempotent; throws as {@link pauseMethod}. */
@@ -192,8 +197,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   }
 
   /** Holds back the queued jobs of the client's namespace, as {@link pauseMethod} does those of a method. */
-  pauseNamespace(): Promise<void> {
-    return this.#namespace.pauseNamespace()
+  pauseNamespace(options: PauseOptions = {}): Promise<void> {
+    return this.#namespace.pauseNamespace(options)
   }
 
   /** Lets the jobs of the namespace go on, but those of methods that are paused themselves. Idempotent. */

@@ -104,6 +104,12 @@ export interface JobStore {
     id: JobId,
     owner: string | undefined,
   ): Promise<JobCircumstances | undefined>
+  /** What runs or waits and is not canceled, by id; `method` undefined: of all. */
+  listHeld(
+    namespace: string,
+    method: string | undefined,
+    page: { readonly size: number; readonly after: string | undefined },
+  ): Promise<JobId[]>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
   /** Starts one anew that has failed or was canceled. */
   retry(request: RetryRequest): Promise<RetriedJob>

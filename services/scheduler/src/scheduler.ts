@@ -88,6 +88,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts, history })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
+    cancelRunning: jobs.cancelRunning,
     settings: createSettings(stores.namespaces, dispatch.gatesChanged),
     previewRetention: previewRetention(
       createPreviewRetention(stores.namespaces, stores.retention),

@@ -1,6 +1,7 @@
 import { type GuardedService, unary } from '@offstage/kit/grpc'
 import { methodFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
+import type { CancelRunning } from '../jobs/cancel-running.ts'
 import type { Pauses } from '../namespaces/pause.ts'
 import type { Settings } from '../namespaces/settings.ts'
 import { invalidField } from '../refusals.ts'
@@ -11,6 +12,7 @@ import { namespaceTo, updateNamespace } from './update-namespace.ts'
 
 export interface NamespaceUseCases {
   readonly pauses: Pauses
+  readonly cancelRunning: CancelRunning
   readonly settings: Settings
   readonly previewRetention: GuardedService<proto.NamespaceServiceServer>['previewRetention']
   readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
@@ -44,6 +46,7 @@ export function namespaceService(
       async (request: proto.PauseNamespaceRequest, context) => {
         const namespace = namespaceFor(context.actor, request.namespace)
         await pauses.pauseNamespace(namespace, callerOf(context))
+        if (request.cancelRunning) await use.cancelRunning(callerOf(context), namespace, undefined)
         return {}
       },
     ),
@@ -59,7 +62,9 @@ export function namespaceService(
 
     pauseMethod: unary('namespaces.operate', async (request: proto.PauseMethodRequest, context) => {
       const namespace = namespaceFor(context.actor, request.namespace)
-      await pauses.pauseMethod(namespace, methodNameFrom(request.method), callerOf(context))
+      const method = methodNameFrom(request.method)
+      await pauses.pauseMethod(namespace, method, callerOf(context))
+      if (request.cancelRunning) await use.cancelRunning(callerOf(context), namespace, method)
       return {}
     }),
 

@@ -11,6 +11,7 @@ import type { JobFeed } from '../waits/job-feed.ts'
 import { JobWatch } from '../waits/job-watch.ts'
 import type { Caller } from './caller.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
+import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
 import { type ChangeHistory, createChangeHistory } from './change-history.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createLimitRate } from './limit-rate.ts'
@@ -39,6 +40,7 @@ export interface Jobs {
   readonly startJobs: StartJobs
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
+  readonly cancelRunning: CancelRunning
   readonly retryJob: RetryJob
   readonly explainJob: ExplainJob
   readonly changeHistory: ChangeHistory
@@ -51,6 +53,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const readStandings = createReadStandings(store)
   const recordReads = createRecordReads(options.acts)
   const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
+  const cancelJob = createCancelJob({ store, attachments, events, leaseMs, changed })
   return {
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
@@ -59,7 +62,8 @@ export function createJobs(options: JobsOptions): Jobs {
       limitRate: createLimitRate(options.startsPerSecond),
     }),
     findJobs,
-    cancelJob: createCancelJob({ store, attachments, events, leaseMs, changed }),
+    cancelJob,
+    cancelRunning: createCancelRunning(store, cancelJob),
     retryJob: createRetryJob({ store, methods, findJobs, changed }),
     explainJob: createExplainJob(store),
     changeHistory: createChangeHistory(options.history),

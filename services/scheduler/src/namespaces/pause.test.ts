@@ -153,3 +153,25 @@ test('no job begins after a pause was acknowledged, however many start on two re
   const { satisfied } = await it.jobs.wait(ids.slice(-1_000), { timeoutMs: 20_000 })
   expect(satisfied).toBe(true)
 })
+
+test('a pause that is to cancel what runs cancels that of its method, or of its namespace, and no more', async () => {
+  await using it = await begin()
+  const methods = ['test.job', 'test.other']
+  await using executor = await attachExecutor(it.address, { methods })
+  await using elsewhere = await attachExecutor(it.address, { namespace: 'elsewhere' })
+  const started = [await it.jobs.start(job), await it.as('ann').start(job)]
+  const other = await it.jobs.start({ method: 'test.other' })
+  await it.jobs.start(job, { namespace: 'elsewhere' })
+  await executor.assigned(3)
+  await elsewhere.assigned(1)
+  await it.namespaces.pauseMethod('test.job', '', true)
+  const canceled = () => executor.cancels.map(({ jobId }) => jobId).toSorted()
+  const own = started.map(({ jobId }) => jobId).toSorted()
+  await until(() => canceled().length >= 2, { what: 'the cancels' })
+  expect(canceled()).toEqual(own)
+  expect(executor.cancels[0]?.reason).toBe('the method was paused, and what ran was to end')
+  await it.namespaces.pauseNamespace('', true)
+  await until(() => canceled().length >= 3, { what: 'the cancel of the other' })
+  expect(canceled()).toEqual([...own, other.jobId].toSorted())
+  expect(elsewhere.cancels).toEqual([])
+})

@@ -10,6 +10,7 @@ import { readCircumstances } from './explain-job.ts'
 import { forgetFullBuckets } from './forget-full-buckets.ts'
 import { insertJobs } from './insert-jobs.ts'
 import { readAttempts } from './job-attempts.ts'
+import { listHeld } from './list-held.ts'
 import { listJobs } from './list-jobs.ts'
 import {
   readHeartbeats,
@@ -54,6 +55,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     countJobs: (namespace, filter, by, limit) => countJobs(listings, namespace, filter, by, limit),
     readAttempts: (ids) => readAttempts(database, ids),
     readCircumstances: (namespace, id, owner) => readCircumstances(database, namespace, id, owner),
+    listHeld: (namespace, method, page) => listHeld(database, namespace, method, page),
     cancel: (request) => cancelJobs(database, request),
     retry: (request) => retryJob(database, request),
     recordProgress: (records) => recordProgress(database, records),

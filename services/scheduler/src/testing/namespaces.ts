@@ -5,9 +5,9 @@ import { complete, type Draft } from './draft.ts'
 /** Calls of the namespace service with promises; as `dev`, in the namespace `default` where none is given. */
 export interface NamespaceClient extends Disposable {
   readonly raw: proto.NamespaceServiceClient
-  pauseMethod(method: string, namespace?: string): Promise<unknown>
+  pauseMethod(method: string, namespace?: string, cancelRunning?: boolean): Promise<unknown>
   resumeMethod(method: string, namespace?: string): Promise<unknown>
-  pauseNamespace(namespace?: string): Promise<unknown>
+  pauseNamespace(namespace?: string, cancelRunning?: boolean): Promise<unknown>
   resumeNamespace(namespace?: string): Promise<unknown>
   get(namespace?: string): Promise<proto.Namespace | undefined>
   listMethods(request?: Draft<proto.ListMethodsRequest>): Promise<proto.ListMethodsResponse>
@@ -31,9 +31,11 @@ export function connectNamespaces(address: string, user = 'dev'): NamespaceClien
     })
   return {
     raw,
-    pauseMethod: (method, namespace = '') => call(raw.pauseMethod, { namespace, method }),
+    pauseMethod: (method, namespace = '', cancelRunning = false) =>
+      call(raw.pauseMethod, { namespace, method, cancelRunning }),
     resumeMethod: (method, namespace = '') => call(raw.resumeMethod, { namespace, method }),
-    pauseNamespace: (namespace = '') => call(raw.pauseNamespace, { namespace }),
+    pauseNamespace: (namespace = '', cancelRunning = false) =>
+      call(raw.pauseNamespace, { namespace, cancelRunning }),
     resumeNamespace: (namespace = '') => call(raw.resumeNamespace, { namespace }),
     async get(namespace = '') {
       const request: proto.GetNamespaceRequest = { namespace }

@@ -490,6 +490,8 @@ export interface ListActsResponse {
 export interface PauseNamespaceRequest {
   /** Default "default". */
   namespace: string;
+  /** Cancels what runs, with a grace of 10 s, before it answers; the ends may come later. Default: what runs goes on. */
+  cancelRunning: boolean;
 }
 
 /** Answers PauseNamespace. */
@@ -512,6 +514,8 @@ export interface PauseMethodRequest {
   namespace: string;
   /** Required. */
   method: string;
+  /** As in PauseNamespaceRequest. */
+  cancelRunning: boolean;
 }
 
 /** Answers PauseMethod. */
@@ -3790,13 +3794,16 @@ export const ListActsResponse: MessageFns<ListActsResponse> = {
 };
 
 function createBasePauseNamespaceRequest(): PauseNamespaceRequest {
-  return { namespace: "" };
+  return { namespace: "", cancelRunning: false };
 }
 
 export const PauseNamespaceRequest: MessageFns<PauseNamespaceRequest> = {
   encode(message: PauseNamespaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.namespace !== "") {
       writer.uint32(10).string(message.namespace);
+    }
+    if (message.cancelRunning !== false) {
+      writer.uint32(16).bool(message.cancelRunning);
     }
     return writer;
   },
@@ -3822,6 +3829,14 @@ export const PauseNamespaceRequest: MessageFns<PauseNamespaceRequest> = {
             message.namespace = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cancelRunning = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3840,6 +3855,7 @@ export const PauseNamespaceRequest: MessageFns<PauseNamespaceRequest> = {
   fromPartial<I extends Exact<DeepPartial<PauseNamespaceRequest>, I>>(object: I): PauseNamespaceRequest {
     const message = createBasePauseNamespaceRequest();
     message.namespace = object.namespace ?? "";
+    message.cancelRunning = object.cancelRunning ?? false;
     return message;
   },
 };
@@ -3986,7 +4002,7 @@ export const ResumeNamespaceResponse: MessageFns<ResumeNamespaceResponse> = {
 };
 
 function createBasePauseMethodRequest(): PauseMethodRequest {
-  return { namespace: "", method: "" };
+  return { namespace: "", method: "", cancelRunning: false };
 }
 
 export const PauseMethodRequest: MessageFns<PauseMethodRequest> = {
@@ -3996,6 +4012,9 @@ export const PauseMethodRequest: MessageFns<PauseMethodRequest> = {
     }
     if (message.method !== "") {
       writer.uint32(18).string(message.method);
+    }
+    if (message.cancelRunning !== false) {
+      writer.uint32(24).bool(message.cancelRunning);
     }
     return writer;
   },
@@ -4029,6 +4048,14 @@ export const PauseMethodRequest: MessageFns<PauseMethodRequest> = {
             message.method = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cancelRunning = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4048,6 +4075,7 @@ export const PauseMethodRequest: MessageFns<PauseMethodRequest> = {
     const message = createBasePauseMethodRequest();
     message.namespace = object.namespace ?? "";
     message.method = object.method ?? "";
+    message.cancelRunning = object.cancelRunning ?? false;
     return message;
   },
 };
@@ -4360,7 +4388,7 @@ export const NamespaceServiceService = {
   },
   /**
    * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
-   * accepted and wait; what runs goes on. Idempotent.
+   * accepted and wait; what runs goes on, unless it is to be canceled. Idempotent.
    */
   pauseNamespace: {
     path: "/offstage.jobs.v1.NamespaceService/PauseNamespace" as const,
@@ -4442,7 +4470,7 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   listActs: handleUnaryCall<ListActsRequest, ListActsResponse>;
   /**
    * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
-   * accepted and wait; what runs goes on. Idempotent.
+   * accepted and wait; what runs goes on, unless it is to be canceled. Idempotent.
    */
   pauseNamespace: handleUnaryCall<PauseNamespaceRequest, PauseNamespaceResponse>;
   /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
@@ -4683,7 +4711,7 @@ export interface NamespaceServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Holds back queued jobs of a whole namespace (row J20): once it answers none begins, whichever replica is asked. Starts are
-   * accepted and wait; what runs goes on. Idempotent.
+   * accepted and wait; what runs goes on, unless it is to be canceled. Idempotent.
    */
   pauseNamespace(
     request: PauseNamespaceRequest,
