@@ -52,3 +52,15 @@ test('methods of two namespaces are not taken for each other', () => {
   backlog.add({ namespace: 'ns', method: 'a' })
   expect(backlog.has({ namespace: 'other', method: 'a', lane: 0, pool: '' })).toBe(false)
 })
+
+test('what was queued while the queue was read is not forgotten with its end', () => {
+  const backlog = new Backlog({ events: { queueReady: () => {} }, poolsOf: () => [''] })
+  const queue = { namespace: 'ns', method: 'a', lane: 1, pool: '' } as const
+  backlog.add(queue)
+  const { words } = backlog
+  backlog.add(queue)
+  backlog.clear(queue, words)
+  expect(backlog.has(queue)).toBe(true)
+  backlog.clear(queue, backlog.words)
+  expect(backlog.has(queue)).toBe(false)
+})

@@ -24,7 +24,9 @@ export interface BacklogOptions {
  */
 export class Backlog {
   /** The methods, in a pool, with jobs in each lane. */
-  readonly #methods = JOB_LANES.map(() => new Set<string>())
+  readonly #methods = JOB_LANES.map(() => new Map<string, number>())
+  /** Grows with each word of queued jobs; each entry has that of its newest. */
+  #words = 0
   readonly #options: BacklogOptions
   readonly #listeners: (() => void)[] = []
 
@@ -45,16 +47,26 @@ export class Backlog {
 
   /** There may be more in this queue than there were slots for: the next free one is to look. */
   note({ namespace, method, lane, pool }: Queued): void {
+    this.#words += 1
     const pools = pool === undefined ? this.#options.poolsOf(namespace, method) : [pool]
     for (const one of pools) {
       const key = poolKey(namespace, method, one)
-      for (const each of lane === undefined ? JOB_LANES : [lane]) this.#methods[each]?.add(key)
+      for (const each of lane === undefined ? JOB_LANES : [lane]) {
+        this.#methods[each]?.set(key, this.#words)
+      }
     }
   }
 
-  /** The queue has been read to its end. */
-  clear({ namespace, method, lane, pool }: Queue): void {
-    this.#methods[lane]?.delete(poolKey(namespace, method, pool))
+  /** To be told to {@link clear} by who begins to read queues now. */
+  get words(): number {
+    return this.#words
+  }
+
+  /** The queue has been read to its end, as it was by this word: what has come since may not have been seen. */
+  clear({ namespace, method, lane, pool }: Queue, words = this.#words): void {
+    const key = poolKey(namespace, method, pool)
+    const newest = this.#methods[lane]?.get(key)
+    if (newest !== undefined && newest <= words) this.#methods[lane]?.delete(key)
   }
 
   has({ namespace, method, lane, pool }: Queue): boolean {

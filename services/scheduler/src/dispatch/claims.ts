@@ -169,6 +169,7 @@ async function claimOnce(
     return false
   }
   const ids = slots.map((attachment) => attachment.id)
+  const { words } = options.backlog
   let claimed: TakenJobs = { jobs: [], unreadable: [] }
   try {
     claimed =
@@ -187,7 +188,7 @@ async function claimOnce(
   options.failUnreadable(unreadable)
   const full = jobs.length + unreadable.length === slots.length
   if (full) note(options.backlog, namespace, queues)
-  else forget(options.backlog, namespace, queues)
+  else forget(options.backlog, namespace, queues, words)
   return full
 }
 
@@ -197,9 +198,14 @@ function note(backlog: Backlog, namespace: string, queues: readonly QueueRef[]):
 }
 
 /** Read to their end: but what does not fit these executors may be there for others. */
-function forget(backlog: Backlog, namespace: string, queues: readonly QueueRef[]): void {
+function forget(
+  backlog: Backlog,
+  namespace: string,
+  queues: readonly QueueRef[],
+  words: number,
+): void {
   for (const queue of queues) {
-    if (queue.schema === undefined) backlog.clear({ namespace, ...queue })
+    if (queue.schema === undefined) backlog.clear({ namespace, ...queue }, words)
   }
 }
 

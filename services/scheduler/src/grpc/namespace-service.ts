@@ -61,10 +61,11 @@ export function namespaceService(
     ),
 
     pauseMethod: unary('namespaces.operate', async (request: proto.PauseMethodRequest, context) => {
+      const { cancelRunning } = request
       const namespace = namespaceFor(context.actor, request.namespace)
       const method = methodNameFrom(request.method)
       await pauses.pauseMethod(namespace, method, callerOf(context))
-      if (request.cancelRunning) await use.cancelRunning(callerOf(context), namespace, method)
+      if (cancelRunning) await use.cancelRunning(callerOf(context), namespace, method)
       return {}
     }),
 
