@@ -20,6 +20,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0009-limits.sql': 'de9bb97890fde2b9d004ed57b6eb8e17755d2a1f0ea2fe9ad3d62158429ca3f0',
   'scheduler/0010-remove-jobs.sql':
     '0c31727861748c3516caac1c0ea3710d3ef4f6a1c7bcb66ca1366dc21f74c6a1',
+  'scheduler/0011-removal-plans.sql':
+    'f500f7d3f65771c4ada8a32306dd969f76048c18e2aede5e7aea6e9170f6b5fe',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':
