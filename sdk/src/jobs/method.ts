@@ -14,7 +14,7 @@ export interface RetryOptions {
   readonly backoffMultiplier?: number
   /** Longest pause, in milliseconds. Default 300,000 (5 min). */
   readonly backoffMsMax?: number
-  /** Share of each pause that is random: 0 to 1. Default 0.2. */
+  /** Share of each pause that is random: 0 to 1, 0 for none. Default 0.2. */
   readonly jitter?: number
 }
 

@@ -5,7 +5,7 @@ import * as proto from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { ask } from './testing/ask.ts'
-import { complete, type Draft } from './testing/draft.ts'
+import { complete, type Draft, millis } from './testing/draft.ts'
 import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
@@ -146,4 +146,32 @@ test('a jitter of 0 is none, and one that is not given is the default', async ()
   }
   expect(await jitterOf({ maxAttempts: 2, jitter: 0 })).toBe(0)
   expect(await jitterOf({ maxAttempts: 2 })).toBe(0.2)
+})
+
+test('what a definition says of retries and deadlines holds where a start says nothing, each deadline for itself', async () => {
+  await using it = await start()
+  const retryPolicy = {
+    maxAttempts: 4,
+    initialBackoff: millis(10),
+    maxBackoff: millis(40),
+    jitter: 0,
+  }
+  const deadlines = { total: millis(60_000), heartbeat: millis(5_000), attempt: millis(9_000) }
+  await using _executor = await attachExecutor(it.address, {
+    definitions: [{ name: 'test.job', retryPolicy, deadlines }],
+  })
+  const inForce = async (spec: Draft<proto.JobSpec>) => {
+    const { jobId } = await it.jobs.start({ method: 'test.job', ...spec })
+    return await it.jobs.get(jobId)
+  }
+  expect(await inForce({})).toMatchObject({ retryPolicy, deadlines })
+  const own = { maxAttempts: 2, jitter: 0.5 }
+  expect(await inForce({ retryPolicy: own, deadlines: { total: millis(7_000) } })).toMatchObject({
+    retryPolicy: { ...own, initialBackoff: millis(1_000) },
+    deadlines: { ...deadlines, total: millis(7_000) },
+  })
+  using namespaces = connectNamespaces(it.address)
+  const { raw } = namespaces
+  const { methods } = await ask(raw, raw.listMethods, proto.ListMethodsRequest, {})
+  expect(methods).toMatchObject([{ name: 'test.job', retryPolicy, deadlines }])
 })

@@ -20,7 +20,11 @@ async function jobsWithSecrets(it: Awaited<ReturnType<typeof start>>) {
     const { jobId } = await it.as('ann').start(spec)
     await executor.assigned(ids.push(jobId))
     const of = { jobId, attempt: 1 }
-    const progress = { ...of, progress: { percent: 50, text: 'secret', extra: { a: 'secret' } } }
+    const progress = {
+      ...of,
+      progress: { percent: 50, text: 'secret', extra: { a: 'secret' } },
+      heartbeatData: inline('secret'),
+    }
     const message = { ...of, number: 1, text: 'secret', extra: { a: 'secret' } }
     const good = {
       outcome: { $case: 'succeeded' as const, value: inline('secret') },

@@ -24,7 +24,7 @@ const LOCK = {
   text: `
     SELECT j.id, j.owner, j.state, j.method, j.key,
       coalesce($4::text = ANY (j.retry_request_ids), false) AS repeated,
-      j.params_address IS NOT NULL AND j.attempt > 0 AND coalesce((j.options->>'paramsOwned')::boolean, false) AS params_gone
+      j.params_address IS NOT NULL AND j.attempt > 0 AND coalesce(j.options->'paramsOwned' = 'true', false) AS params_gone
     FROM offstage.jobs j
     WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3)
     FOR NO KEY UPDATE`,
@@ -52,7 +52,10 @@ const HOLDER = {
     ORDER BY j.behind_key, j.create_time, j.id LIMIT 1`,
 }
 
-const fromNow = (option: string) => `now() + (j.options->>'${option}')::float8 * interval '1 ms'`
+/** None where what is stored is no number: who takes the job finds that out. */
+const fromNow = (option: string) => `
+        CASE jsonb_typeof(j.options->'${option}') WHEN 'number'
+          THEN now() + (j.options->>'${option}')::float8 * interval '1 ms' END`
 
 const RETRY = {
   name: 'retry_job',
