@@ -115,11 +115,6 @@ export const REASONS = {
     retry: false,
     about: 'Only failed and canceled jobs are started anew, and this one is neither.',
   },
-  PARAMS_GONE: {
-    code: 'FAILED_PRECONDITION',
-    retry: false,
-    about: 'The parameters of the job were in temp storage, and are there no more.',
-  },
   NAMESPACE_NOT_FOUND: {
     code: 'NOT_FOUND',
     retry: false,

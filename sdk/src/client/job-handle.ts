@@ -214,7 +214,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
    * Starts the job anew, if it has failed or was canceled (row J25): under its id, with new attempts and the same parameters; its
    * retries and deadlines count from now. This handle forgets its end: wait for the next one.
    *
-   * @throws OffstageError JOB_NOT_RETRYABLE, JOB_KEY_TAKEN, PARAMS_GONE, JOB_NOT_FOUND
+   * @throws OffstageError JOB_NOT_RETRYABLE, JOB_KEY_TAKEN, JOB_NOT_FOUND
    */
   async retry(options: RetryJobOptions = {}): Promise<void> {
     const { method, state, completion } = await retryJob(this.#session, this.id, options)

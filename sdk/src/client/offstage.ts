@@ -157,7 +157,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
 
   /**
    * Starts a failed or canceled job anew under its own id (row J25); as {@link JobHandle.retry}. Tells where it stands.
-   * @throws OffstageError JOB_NOT_RETRYABLE, JOB_KEY_TAKEN, PARAMS_GONE, JOB_NOT_FOUND
+   * @throws OffstageError JOB_NOT_RETRYABLE, JOB_KEY_TAKEN, JOB_NOT_FOUND
    */
   retryJob(id: string, options: RetryJobOptions = {}): Promise<JobInfo> {
     return this.#records.retry(id, options)

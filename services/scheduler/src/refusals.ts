@@ -155,14 +155,6 @@ export function jobNotRetryable(jobId: string, state: JobState): Refusal {
   })
 }
 
-export function paramsGone(jobId: string): Refusal {
-  return new Refusal({
-    reason: 'PARAMS_GONE',
-    message: `the parameters of job ${jobId} were too large to be kept with it, and ended in temp storage when it did; start another job with them`,
-    metadata: { job_id: jobId },
-  })
-}
-
 /** Also the answer for an attempt of somebody else's session. */
 export function attemptNotHeld(attempt: AttemptRef): Refusal {
   const { jobId } = attempt

@@ -247,16 +247,14 @@ test('the word of an attempt of before changes nothing', async () => {
   expect((await it.jobs.get(jobId)).state).toBe(JobState.JOB_STATE_RUNNING)
 })
 
-test('parameters that were its own in temp storage are gone with its end: it is refused, saying so', async () => {
+test('parameters in temp storage are the job’s as long as it is there: the next attempt is told where they are', async () => {
   await using it = await start()
   await using executor = await attachExecutor(it.address)
   const source = { $case: 'address' as const, value: `val_${'0'.repeat(32)}` }
-  const owned = await failedJob(it, executor, { params: { source }, paramsOwned: true })
-  await expect(it.jobs.retry(owned)).rejects.toThrow(/parameters of job .* ended in temp storage/)
-  // Those of the caller are the caller's to keep.
-  const lent = await failedJob(it, executor, { params: { source } })
-  await it.jobs.retry(lent)
-  await executor.assigned(3)
+  const jobId = await failedJob(it, executor, { params: { source }, paramsOwned: true })
+  await it.jobs.retry(jobId)
+  const [, again] = await executor.assigned(2)
+  expect(again).toMatchObject({ jobId, attempt: 2, params: { source } })
 })
 
 test('one of which this scheduler cannot read all is started anew, and fails as before', async () => {

@@ -119,8 +119,6 @@ export type RetriedJob =
   | { readonly kind: 'repeated' }
   | { readonly kind: 'missing' }
   | { readonly kind: 'not-retryable'; readonly state: JobState }
-  /** They were its own in temp storage, and ended with it. */
-  | { readonly kind: 'params-gone' }
   /** `holder` is undefined where another look is to find out. */
   | { readonly kind: 'key-taken'; readonly holder: KeyHolder | undefined }
 

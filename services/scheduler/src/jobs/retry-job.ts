@@ -12,7 +12,6 @@ import {
   keyTaken,
   methodNotStartable,
   overloaded,
-  paramsGone,
 } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Caller } from './caller.ts'
@@ -52,8 +51,6 @@ export function createRetryJob(options: RetryJobOptions): RetryJob {
           throw jobNotFound(jobId)
         case 'not-retryable':
           throw jobNotRetryable(jobId, retried.state)
-        case 'params-gone':
-          throw paramsGone(jobId)
         case 'key-taken': {
           const { holder } = retried
           if (holder === undefined) continue

@@ -1,4 +1,4 @@
-/** What `jobs.options` holds. SQL reads `paramsOwned` and deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts) and `misfits` (claim-jobs.ts) of it. */
+/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts) and `misfits` (claim-jobs.ts) of it. */
 import type { StartOptions } from '../domain/start-command.ts'
 import { retry } from './retry-codec.ts'
 import { createShape, flag, number, text, texts } from './stored-shape.ts'

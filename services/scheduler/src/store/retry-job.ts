@@ -23,8 +23,7 @@ const LOCK = {
   name: 'lock_job_to_retry',
   text: `
     SELECT j.id, j.owner, j.state, j.method, j.key,
-      coalesce($4::text = ANY (j.retry_request_ids), false) AS repeated,
-      j.params_address IS NOT NULL AND j.attempt > 0 AND coalesce(j.options->'paramsOwned' = 'true', false) AS params_gone
+      coalesce($4::text = ANY (j.retry_request_ids), false) AS repeated
     FROM offstage.jobs j
     WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3)
     FOR NO KEY UPDATE`,
@@ -38,8 +37,6 @@ interface LockedRow {
   key: string | null
   /** By this request id it has been started anew before. */
   repeated: boolean
-  /** They were the job's own, and ended with it. */
-  params_gone: boolean
 }
 
 /** Who holds a key, and first of all who is to have it next. */
@@ -94,7 +91,6 @@ async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> 
   if (!([JobState.failed, JobState.canceled] as JobState[]).includes(state)) {
     return { kind: 'not-retryable', state }
   }
-  if (locked.params_gone) return { kind: 'params-gone' }
   if (key !== null) {
     const holder = await readHolder(tx, namespace, method, key)
     if (holder !== undefined) return { kind: 'key-taken', holder: { key, ...holder } }

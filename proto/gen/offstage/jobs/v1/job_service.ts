@@ -3764,7 +3764,7 @@ export const JobServiceService = {
   /**
    * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
    * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
-   * JOB_KEY_TAKEN: another unfinished job holds its key. PARAMS_GONE: they were in temp storage. Its children stay as they are.
+   * JOB_KEY_TAKEN: another unfinished job holds its key. Its children stay as they are.
    */
   retryJob: {
     path: "/offstage.jobs.v1.JobService/RetryJob" as const,
@@ -3875,7 +3875,7 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   /**
    * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
    * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
-   * JOB_KEY_TAKEN: another unfinished job holds its key. PARAMS_GONE: they were in temp storage. Its children stay as they are.
+   * JOB_KEY_TAKEN: another unfinished job holds its key. Its children stay as they are.
    */
   retryJob: handleUnaryCall<RetryJobRequest, RetryJobResponse>;
   /**
@@ -4036,7 +4036,7 @@ export interface JobServiceClient extends Client {
   /**
    * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
    * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
-   * JOB_KEY_TAKEN: another unfinished job holds its key. PARAMS_GONE: they were in temp storage. Its children stay as they are.
+   * JOB_KEY_TAKEN: another unfinished job holds its key. Its children stay as they are.
    */
   retryJob(
     request: RetryJobRequest,
