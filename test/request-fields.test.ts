@@ -21,8 +21,10 @@ import {
   DrainRequest,
   ExecutorControlServiceService,
   ExecutorServiceService,
+  FindNeededValuesRequest,
   GetAttemptKeysRequest,
   IssueAttemptTokenRequest,
+  ListDiscardedValuesRequest,
 } from '@offstage/proto/executor'
 import * as proto from '@offstage/proto/jobs'
 import * as storage from '@offstage/proto/storage'
@@ -93,6 +95,9 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'JobService.FollowJobs': [[proto.FollowJobsRequest.fromPartial({ targets: [{ jobId }] })]],
   'JobService.CancelJob': [[proto.CancelJobRequest.fromPartial({ jobId })]],
   'JobService.RetryJob': [[proto.RetryJobRequest.fromPartial({ jobId })]],
+  'JobService.DeleteJob': [[proto.DeleteJobRequest.fromPartial({ jobId })]],
+  'JobService.PinJob': [[proto.PinJobRequest.fromPartial({ jobId })]],
+  'JobService.UnpinJob': [[proto.UnpinJobRequest.fromPartial({ jobId })]],
   'JobService.ListJobMessages': [[proto.ListJobMessagesRequest.fromPartial({ jobId })]],
   'JobService.ExplainJob': [[proto.ExplainJobRequest.fromPartial({ jobId })]],
   'NamespaceService.GetNamespace': [[proto.GetNamespaceRequest.fromPartial({})]],
@@ -106,6 +111,9 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
       }),
     ],
   ],
+  'NamespaceService.PreviewRetention': [
+    [proto.PreviewRetentionRequest.fromPartial({ retention: [{ kind: 1, maxAge: seconds(1) }] })],
+  ],
   'NamespaceService.PauseNamespace': [[proto.PauseNamespaceRequest.fromPartial({})]],
   'NamespaceService.ResumeNamespace': [[proto.ResumeNamespaceRequest.fromPartial({})]],
   'NamespaceService.PauseMethod': [[proto.PauseMethodRequest.fromPartial({})]],
@@ -116,6 +124,8 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'ExecutorService.IssueAttemptToken': [
     [IssueAttemptTokenRequest.fromPartial({ sessionId: randomUUID(), jobId, attempt: 1 })],
   ],
+  'ExecutorService.FindNeededValues': [[FindNeededValuesRequest.fromPartial({})]],
+  'ExecutorService.ListDiscardedValues': [[ListDiscardedValuesRequest.fromPartial({})]],
   'ExecutorService.CheckAttempt': [[CheckAttemptRequest.fromPartial({})]],
   'ExecutorService.GetAttemptKeys': [[GetAttemptKeysRequest.fromPartial({})]],
   'ExecutorService.Attach': [
