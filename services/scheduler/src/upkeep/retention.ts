@@ -39,11 +39,12 @@ export function createRetentionSweep({ retention, namespaces, everyMs }: Retenti
     const { ageMsMax, countMax } = rule
     await removeAll(signal, (limit) => retention.removeOlder(group, ageMsMax, limit))
     if (countMax === undefined) return
-    // More have ended meanwhile: it is not behind by all of them when it looks the next time.
-    for (let more = true; more && !signal.aborted; ) {
+    // What has ended during a long removal is not left to the next sweep; after a short one a count costs more than it finds.
+    for (let again = true; again && !signal.aborted; ) {
       const beyond = (await retention.count(group)) - countMax
       if (beyond <= 0) return
-      more = await removeAll(signal, (limit) => retention.removeOldest(group, limit), beyond)
+      const done = await removeAll(signal, (limit) => retention.removeOldest(group, limit), beyond)
+      again = done && beyond > 4 * BATCH
     }
   }
 
