@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { startPostgres, type TestPostgres } from '@offstage/testkit'
+import { startPostgres, type TestPostgres, until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
 import { sqlStateOf } from './errors.ts'
@@ -89,10 +89,10 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
   test('a newer database that breaks nothing is taken, and told of', async () => {
     await using database = await open()
     const told: string[] = []
-    const onNewer = (text: string) => told.push(text)
-    await migrate(database, { schema, migrations, onNewer })
+    const warn = (text: string) => told.push(text)
+    await migrate(database, { schema, migrations, warn })
     expect(told).toEqual([])
-    await migrate(database, { schema, migrations: [first], onNewer })
+    await migrate(database, { schema, migrations: [first], warn })
     expect(told).toEqual([expect.stringContaining('at version 2 (more), newer than this program')])
     await migrate(database, { schema, migrations })
     expect(await rowsOf(database, 'SELECT count(*) AS n FROM jobs.job')).toEqual([{ n: 2 }])
@@ -138,6 +138,25 @@ test('a migration may take longer than the statement timeout', async () => {
   await migrate(database, { schema, migrations: [slow] })
   const text = 'SELECT version FROM jobs.offstage_migrations'
   expect(await rowsOf(database, text)).toEqual([{ version: 1 }])
+})
+
+test('a migration that cannot lock its table lets others use it meanwhile, and is applied later', async () => {
+  const url = await server.createDatabase()
+  await using database = await openPostgres({ url })
+  await using reader = await openPostgres({ url, transactionIdleMs: 0 })
+  await migrate(database, { schema, migrations: [first] })
+  const wider = { ...second, sql: 'ALTER TABLE jobs.job ADD COLUMN more int' }
+  let migrated: Promise<void> | undefined
+  // Such as a backup: it reads for as long as it takes, and whoever wants to write to the table as a whole waits for it.
+  await reader.transaction(async (tx) => {
+    await tx.query({ name: '', text: 'SELECT FROM jobs.job' })
+    migrated = migrate(database, { schema, migrations: [first, wider] })
+    const waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'jobs.job'::regclass"
+    await until(async () => (await rowsOf(reader, waiting)).length > 0)
+    expect(await rowsOf(database, 'SELECT id FROM jobs.job')).toEqual([{ id: 1 }])
+  })
+  await migrated
+  expect(await rowsOf(database, 'SELECT more FROM jobs.job')).toEqual([{ more: null }])
 })
 
 test('versions with a gap and odd schema names are refused before anything happens', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Database, Queryable } from './database.ts'
 import { sqlStateOf } from './errors.ts'
 import {
@@ -16,21 +17,32 @@ interface AppliedMigration {
   breaks: boolean | null
 }
 
-export interface MigrateOptions {
+/** How whoever starts a migration follows it. */
+export interface MigrationWatch {
+  /** Told where the database is newer than the code, and the code may work with it all the same; and what is waited for. */
+  warn?(text: string): void
+  /** Ends the wait. */
+  readonly signal?: AbortSignal
+}
+
+export interface MigrateOptions extends MigrationWatch {
   readonly schema: string
   readonly migrations: readonly Migration[]
-  /** Told where the database is newer than the code, and the code may work with it all the same. */
-  onNewer?(text: string): void
 }
 
 /** 'offstage' in hex, the first half of the advisory lock; the second is the schema's hash. */
 const lockSpace = 0x6f666673
 
+/** Everybody else waits behind a migration that waits for its tables: so it gives way soon, and asks again. */
+const LOCK_WAIT_MS = 1_000
+const AGAIN_AFTER_MS = 2_000
+
 /**
  * Brings `schema` (created when missing) to the last of `migrations`, each in a transaction of its
  * own, with search_path set to the schema and no statement timeout. What has been applied is kept
  * in the schema's table `offstage_migrations`. Any number of processes may do this at once: one
- * transaction at a time holds the lock and looks anew at what is left. Where nothing is left it only
+ * transaction at a time holds the lock and looks anew at what is left. Tables that others hold for long, as a backup does, are
+ * waited for without keeping anybody else from them. Where nothing is left it only
  * reads, so a role that may make no tables will do. Throws a MigrationError when an applied migration
  * is not the one given, the role may not do what is left, or the database is newer than the code by a migration that
  * breaks older releases.
@@ -43,16 +55,34 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
   refuseGaps(migrations)
   if (await isComplete(database, options)) return
   try {
-    let applied = true
-    while (applied) applied = await database.transaction((tx) => applyNext(tx, schema, migrations))
+    await applyAll(database, options)
   } catch (cause) {
-    const denied = [cause, (cause as Error).cause].some((each) => sqlStateOf(each) === DENIED)
-    if (denied) throw new MigrationError(deniedText(schema, cause as Error), { cause })
+    if (isRefusedWith(DENIED, cause))
+      throw new MigrationError(deniedText(schema, cause as Error), { cause })
     throw cause
   }
 }
 
+async function applyAll(database: Database, options: MigrateOptions): Promise<void> {
+  const { schema, migrations, warn, signal } = options
+  for (let hasTold = false; ; ) {
+    try {
+      if (!(await database.transaction((tx) => applyNext(tx, schema, migrations)))) return
+    } catch (error) {
+      if (!isRefusedWith(LOCKED, error)) throw error
+      if (!hasTold) warn?.(`${(error as Error).message}: waiting for those who hold the table`)
+      hasTold = true
+      await pause(AGAIN_AFTER_MS, undefined, { signal })
+    }
+  }
+}
+
 const DENIED = '42501'
+const LOCKED = '55P03'
+
+function isRefusedWith(state: string, error: unknown): boolean {
+  return [error, (error as Error).cause].some((each) => sqlStateOf(each) === state)
+}
 
 function deniedText(schema: string, { message }: Error): string {
   return (
@@ -63,7 +93,7 @@ function deniedText(schema: string, { message }: Error): string {
 
 /** Whether all has been applied, as far as this role may see. */
 async function isComplete(database: Database, options: MigrateOptions): Promise<boolean> {
-  const { schema, migrations, onNewer } = options
+  const { schema, migrations, warn } = options
   const { rows } = await database.query<{ readable: boolean | null }>({
     name: '',
     text: `SELECT has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS readable
@@ -75,7 +105,7 @@ async function isComplete(database: Database, options: MigrateOptions): Promise<
   verify(schema, applied, migrations)
   const newest = applied.at(-1)
   if (newest !== undefined && newest.version > migrations.length)
-    onNewer?.(`${newerText(schema, newest, migrations)}; it may work with it all the same`)
+    warn?.(`${newerText(schema, newest, migrations)}; it may work with it all the same`)
   return applied.length >= migrations.length
 }
 
@@ -124,6 +154,7 @@ async function prepare(tx: Queryable, schema: string): Promise<void> {
     text: `
       SET LOCAL statement_timeout = 0;
       SELECT pg_advisory_xact_lock(${lockSpace}, hashtext('${schema}'));
+      SET LOCAL lock_timeout = ${LOCK_WAIT_MS};
       SET LOCAL client_min_messages = warning;
       DO $$ BEGIN
         -- IF NOT EXISTS would ask for the right to make schemas even where there is nothing to make.

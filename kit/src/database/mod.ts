@@ -12,7 +12,7 @@ export {
   isTransientError,
   sqlStateOf,
 } from './errors.ts'
-export { type MigrateOptions, migrate } from './migrate.ts'
+export { type MigrateOptions, type MigrationWatch, migrate } from './migrate.ts'
 export { breaksOlder, loadMigrations, type Migration, MigrationError } from './migrations.ts'
 export {
   namingDatabase,

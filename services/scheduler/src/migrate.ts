@@ -24,6 +24,8 @@ await runTask('scheduler migrations', async () => {
     },
     waitingFor(config.databaseWaitMs, log),
   )
-  await migrateJobs(database, (text) => log.warn(text)).catch(namingDatabase(databaseUrl.name))
+  await migrateJobs(database, { warn: (text) => log.warn(text) }).catch(
+    namingDatabase(databaseUrl.name),
+  )
   log.info('the database is at the version of this release')
 })

@@ -113,7 +113,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   })
   const tables = createService({
     name: 'job tables',
-    start: () => migrateJobs(databases.calls, (text) => log.warn(text)),
+    start: (signal) => migrateJobs(databases.calls, { warn: (text) => log.warn(text), signal }),
     stop: async () => {},
   })
   const service = composeServices('scheduler', [

@@ -24,6 +24,8 @@ await runTask('storage migrations', async () => {
     },
     waitingFor(config.databaseWaitMs, log),
   )
-  await migrateStorage(database, (text) => log.warn(text)).catch(namingDatabase(databaseUrl.name))
+  await migrateStorage(database, { warn: (text) => log.warn(text) }).catch(
+    namingDatabase(databaseUrl.name),
+  )
   log.info('the database is at the version of this release')
 })

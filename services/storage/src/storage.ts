@@ -59,7 +59,7 @@ export function createStorage(options: StorageOptions): Storage {
   const service = createService({
     name: 'storage',
     async start(signal) {
-      await migrateStorage(database, (text) => log.warn(text))
+      await migrateStorage(database, { warn: (text) => log.warn(text), signal })
       const blobs = await openBoundBlobs(openBlobs, stores.sweeps, config.dataDir)
       signal.throwIfAborted()
       serving = compose(options, stores, blobs)

@@ -1,4 +1,4 @@
-import { type Database, loadMigrations, migrate } from '@offstage/kit/database'
+import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
 import type { JobStore, SweepStore } from '../ports.ts'
 import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
@@ -25,12 +25,9 @@ import { retryJob } from './retry-job.ts'
 import * as sweeps from './sweeps.ts'
 
 /** Brings the database to the shape this code works with. */
-export async function migrateJobs(
-  database: Database,
-  onNewer?: (text: string) => void,
-): Promise<void> {
+export async function migrateJobs(database: Database, watch: MigrationWatch = {}): Promise<void> {
   const migrations = await loadMigrations(new URL('./migrations', import.meta.url))
-  await migrate(database, { schema: 'offstage', migrations, onNewer })
+  await migrate(database, { schema: 'offstage', migrations, ...watch })
 }
 
 export function createJobStore(database: Database, listings = database): JobStore {

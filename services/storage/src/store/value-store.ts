@@ -1,4 +1,4 @@
-import { type Database, loadMigrations, migrate } from '@offstage/kit/database'
+import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
 import type { Quotas } from '../domain/limits.ts'
 import type { ValueStore } from '../ports.ts'
 import { claimValue, consumeValue, releaseClaim, renewClaim } from './claim-values.ts'
@@ -9,10 +9,10 @@ import { putValue, reserveAddress } from './write-values.ts'
 /** Brings the database to the shape this code works with. */
 export async function migrateStorage(
   database: Database,
-  onNewer?: (text: string) => void,
+  watch: MigrationWatch = {},
 ): Promise<void> {
   const migrations = await loadMigrations(new URL('./migrations/', import.meta.url))
-  await migrate(database, { schema: 'offstage_storage', migrations, onNewer })
+  await migrate(database, { schema: 'offstage_storage', migrations, ...watch })
 }
 
 const DELETE = {
