@@ -38,6 +38,37 @@ test('a refusal keeps everything it says but its cause', () => {
   expect(unknown).toEqual([])
 })
 
+test('however much is wrong, a refusal fits into the trailers that clients take', () => {
+  const long = 'é'.repeat(10_000)
+  const wrong = (field: string) => ({ field, description: long })
+  const { fault, details } = translate(
+    new Refusal({
+      reason: 'INVALID_FIELD',
+      message: long,
+      metadata: { method: long },
+      violations: [wrong('first'), ...Array.from({ length: 100 }, () => wrong(long))],
+    }),
+  )
+  const [bytes] = fault.metadata.get(STATUS_DETAILS_KEY)
+  const size =
+    encodeURIComponent(fault.details).length + (bytes as Buffer).toString('base64').length
+  // gRPC's C core, and with it Python, takes 8 KiB of metadata.
+  expect(size).toBeLessThan(7_500)
+  expect(details.reason).toBe('INVALID_FIELD')
+  expect(details.helpUrl).toBe(helpUrlOf('INVALID_FIELD'))
+  expect(details.violations?.[0]?.field).toBe('first')
+  for (const text of [fault.details, details.message, details.metadata?.method])
+    expect(text).toMatch(/^é{100,}…$/)
+})
+
+test('a text that is cut is cut between characters', () => {
+  for (const pad of ['', 'x', 'xx', 'xxx']) {
+    const message = `${pad}${'😀'.repeat(1_000)}`
+    const { fault } = translate(new Refusal({ reason: 'INVALID_FIELD', message }))
+    expect(/^x*(😀)+…$/u.test(fault.details), pad).toBe(true)
+  }
+})
+
 test('a refusal may choose another code than the one listed with its reason', () => {
   const refusal = new Refusal({ reason: 'OVERLOADED', code: status.UNAVAILABLE, message: 'busy' })
   expect(translate(refusal).fault.code).toBe(status.UNAVAILABLE)

@@ -4,6 +4,7 @@ import { helpUrlOf } from '@offstage/proto/reasons'
 // Not by way of its mod.ts, which would load the database drivers into every server.
 import { isConnectionError, isTransientError } from '../database/errors.ts'
 import { CallAborted } from './call-context.ts'
+import { fitTrailers } from './fit-trailers.ts'
 import { Refusal } from './refusal.ts'
 
 /** What grpc-js sends for a failed call. */
@@ -33,12 +34,12 @@ export function statusFromError(error: unknown, onUnknown: (error: unknown) => v
 }
 
 function statusFromRefusal(refusal: Refusal): FaultStatus {
-  const { code, message, reason, violations, retryDelayMs } = refusal
-  const helpUrl = helpUrlOf(reason)
-  const facts = { code, message, reason, violations, retryDelayMs, helpUrl }
+  const { code, reason, retryDelayMs } = refusal
+  const told = fitTrailers(refusal)
+  const facts = { code, reason, retryDelayMs, helpUrl: helpUrlOf(reason), ...told }
   const metadata = new Metadata()
-  metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails({ ...facts, metadata: refusal.metadata }))
-  return { code, details: message, metadata }
+  metadata.set(STATUS_DETAILS_KEY, encodeErrorDetails(facts))
+  return { code, details: told.message, metadata }
 }
 
 function refusalFromAbort({ kind, message }: CallAborted): Refusal {

@@ -134,6 +134,10 @@ test('a trigger that is wrong is told what to change', async () => {
     expect(scaler.specs(terms)).rejects.toThrow(text)
   await refused({}, 'scalerMetadata.target must be there')
   await refused({ target: '0' }, 'scalerMetadata.target must be a number above 0')
+  for (const target of ['-1', '1e300', 'Infinity', '9223372036854775808', 'ten', ' '])
+    await refused({ target }, 'scalerMetadata.target must be a number above 0, and 1e12 at most')
+  const many = Array.from({ length: 5_000 }, (_, index) => [`key${index}`, 'x'])
+  await refused(Object.fromEntries(many), 'scalerMetadata.key0 is not known')
   await refused({ target: '1', oldestSeconds: 'x' }, 'scalerMetadata.oldestSeconds must be')
   await refused(
     { target: '1', method: 'a' },

@@ -17,6 +17,8 @@ const OURS = ['namespace', 'methods', 'target', 'oldestSeconds']
 const OF_KEDA =
   /^(scalerAddress|enableTLS|unsafeSsl|caCert|tlsCertFile|tlsClientCert|tlsClientKey|.*FromEnv)$/
 const METHODS_MAX = 100
+/** More than any target is, and within the integers of its messages. */
+const SIZE_MAX = 1e12
 
 /** The metadata of a trigger. A key that is none of ours is refused: misspelt, it would scale by something else. */
 export function scaleTermsFrom(
@@ -34,8 +36,8 @@ export function scaleTermsFrom(
     const text = metadata[key]
     if (text === undefined) return undefined
     const value = Number(text)
-    if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
-    note(key, 'must be a number above 0')
+    if (text.trim() !== '' && value > 0 && value <= SIZE_MAX) return value
+    note(key, 'must be a number above 0, and 1e12 at most')
     return undefined
   }
   const target = size('target')
