@@ -31,7 +31,9 @@ async function setup() {
   const hold = async () => {
     while (state.hangs) await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  const implementation: GuardedService<Omit<ExecutorServiceServer, 'attach'>> = {
+  const implementation: GuardedService<
+    Pick<ExecutorServiceServer, 'issueAttemptToken' | 'checkAttempt' | 'getAttemptKeys'>
+  > = {
     issueAttemptToken: unary('executors.attach', () => {
       throw attemptTokenEnded()
     }),
@@ -49,7 +51,8 @@ async function setup() {
       return { jwks: JSON.stringify({ keys: shown }) }
     }),
   }
-  const { attach: _, ...definition } = ExecutorServiceService
+  const { issueAttemptToken, checkAttempt, getAttemptKeys } = ExecutorServiceService
+  const definition = { issueAttemptToken, checkAttempt, getAttemptKeys }
   const server = it.use(
     createGrpcServer({
       name: 'scheduler',
