@@ -17,12 +17,15 @@ import { type ClaimedRow, takenFromRows } from './job-rows.ts'
 /**
  * SQL that answers nothing of interest: what follows in the transaction is planned once for each connection, for planning takes several
  * times as long as running it; and it reads the heads of queues in the order of their index, where the planner, which does not
- * know how few they are, would gather and sort whole queues, and compile the plan for that.
+ * know how few they are, would gather and sort whole queues, and compile the plan for that. A plan that was made while the table was
+ * small must be right when it has grown: rows are looked up one by one.
  */
 const PLANNED = [
   ['plan_cache_mode', 'force_generic_plan'],
   ['enable_bitmapscan', 'off'],
   ['enable_seqscan', 'off'],
+  ['enable_hashjoin', 'off'],
+  ['enable_mergejoin', 'off'],
   ['jit', 'off'],
 ]
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
