@@ -1,3 +1,4 @@
+import { underLoad } from '../caller.ts'
 import { askHealth, endPod, type Health } from '../node-hands.ts'
 import { type Stage, until, type Workload } from '../stage.ts'
 import type { Scenario } from '../verdicts.ts'
@@ -9,8 +10,7 @@ export const probes: Scenario = {
   name: 'probes',
   async run(stage) {
     for (const workload of SERVICES) expectHealth(await one(stage, workload), 200, 200, workload)
-    const ending = await endOne(stage, 'scheduler')
-    await stage.rolledOut('scheduler')
+    const ending = await endBusy(stage)
     await alone(stage)
     const restarts = await beginWithoutDatabase(stage)
     return `serving 200/200, ending ${ending.join(' → ')}, executor alone 200/503, beginning without a database 200/503 and ${restarts} restarts`
@@ -21,12 +21,16 @@ async function one(stage: Stage, workload: Workload): Promise<Health> {
   return await askHealth(stage, workload, await stage.readyPod(workload))
 }
 
-/** Ready, then not, and gone. */
-async function endOne(stage: Stage, workload: Workload): Promise<(number | 'silent')[]> {
-  const pod = await stage.readyPod(workload)
-  const seen = await endPod(stage, workload, pod, '/readyz')
-  if (seen.includes(503) && seen.at(-1) === 'silent') return seen
-  throw new Error(`a ${workload} that ends answered ${seen.join(', ')}`)
+/** Ready, then not, and gone: under load, as one that has nothing open is gone at once. */
+async function endBusy(stage: Stage): Promise<(number | 'silent')[]> {
+  let seen: (number | 'silent')[] = []
+  await underLoad(stage, async () => {
+    const pod = await stage.readyPod('scheduler')
+    seen = await endPod(stage, 'scheduler', pod, '/readyz')
+    await stage.rolledOut('scheduler')
+  })
+  if (seen.join() === '200,503,silent') return seen
+  throw new Error(`a scheduler that ends answered ${seen.join(', ')}`)
 }
 
 async function alone(stage: Stage): Promise<void> {

@@ -21,7 +21,12 @@ await runMain('scheduler', async () => {
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
   const resources = new Resources()
   let scheduler: Scheduler | undefined
-  const unready = () => (scheduler === undefined ? 'not started' : scheduler.unready)
+  let isStopping = false
+  const unready = () => {
+    // From the signal on, while what it has open ends.
+    if (isStopping) return 'stopping'
+    return scheduler === undefined ? 'not started' : scheduler.unready
+  }
   const metrics = createMetrics({ service: 'scheduler', unready })
   const service: Service = createService({
     name: 'scheduler process',
@@ -46,7 +51,10 @@ await runMain('scheduler', async () => {
         .catch(namingPort('OFFSTAGE_SCHEDULER_PORT'))
         .catch(namingDatabase('OFFSTAGE_SCHEDULER_DATABASE_URL'))
     },
-    stop: () => resources[Symbol.asyncDispose](),
+    stop() {
+      isStopping = true
+      return resources[Symbol.asyncDispose]()
+    },
   })
   return service
 })

@@ -22,7 +22,12 @@ await runMain('storage', async () => {
   const onError = (error: unknown) => log.warn({ err: error }, 'a connection failed')
   const resources = new Resources()
   let storage: Storage | undefined
-  const unready = () => (storage === undefined ? 'not started' : storage.unready)
+  let isStopping = false
+  const unready = () => {
+    // From the signal on, while what it has open ends.
+    if (isStopping) return 'stopping'
+    return storage === undefined ? 'not started' : storage.unready
+  }
   const service: Service = createService({
     name: 'storage process',
     async start(signal) {
@@ -66,7 +71,10 @@ await runMain('storage', async () => {
         .catch(namingDatabase('OFFSTAGE_STORAGE_DATABASE_URL'))
       for (const measures of storage.measures) metrics.add(measures)
     },
-    stop: () => resources[Symbol.asyncDispose](),
+    stop() {
+      isStopping = true
+      return resources[Symbol.asyncDispose]()
+    },
   })
   return service
 })
