@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startPostgres, type TestPostgres } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -60,4 +62,22 @@ test('what waiting does not mend is told at once', async () => {
   const url = server.url.replace('/postgres?', '/nowhere?').replace(/\/postgres$/, '/nowhere')
   const opening = openConfiguredPostgres('DATABASE_URL', { url }, { waitMs: FOR_LONG_MS })
   await expect(opening).rejects.toThrow(ConfigError)
+})
+
+test('a stop ends the wait for a server that takes the connection and says nothing', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const stop = new AbortController()
+  const reason = new Error('stopped')
+  const opening = openConfiguredPostgres(
+    'DATABASE_URL',
+    { url: `postgres://ann@127.0.0.1:${port}/jobs`, connectTimeoutMs: FOR_LONG_MS },
+    { waitMs: FOR_LONG_MS, signal: stop.signal },
+  )
+  const [socket] = await once(silent, 'connection')
+  stop.abort(reason)
+  await expect(opening).rejects.toBe(reason)
+  socket.destroy()
+  silent.close()
 })

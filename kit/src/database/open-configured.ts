@@ -46,7 +46,7 @@ export async function openConfiguredPostgres(
   const endMs = performance.now() + waitMs
   for (let hasTold = false; ; hasTold = true) {
     try {
-      return await open(variable, options)
+      return await openUntil(signal, () => open(variable, options))
     } catch (error) {
       const isOver = performance.now() + AGAIN_AFTER_MS > endMs
       if (!(error instanceof UnavailableError) || isOver) throw error
@@ -54,6 +54,25 @@ export async function openConfiguredPostgres(
     }
     await pause(AGAIN_AFTER_MS, undefined, { signal })
   }
+}
+
+/** A server that takes connections and says nothing holds up no stop; one that is opened too late is closed again. */
+async function openUntil(
+  signal: AbortSignal | undefined,
+  open: () => Promise<Database>,
+): Promise<Database> {
+  signal?.throwIfAborted()
+  const opening = open()
+  if (signal === undefined) return opening
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => {
+    aborted.reject(signal.reason)
+    opening.then((late) => late[Symbol.asyncDispose]()).catch(() => {})
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  return Promise.race([opening, aborted.promise]).finally(() =>
+    signal.removeEventListener('abort', abort),
+  )
 }
 
 async function open(variable: string, options: PostgresOptions): Promise<Database> {
