@@ -27,6 +27,7 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'JobService.FollowJobs': (namespace) => ({ namespace, targets: [{ jobId, afterSequence: 0 }] }),
   'JobService.CountJobs': (namespace) => ({ namespace }),
   'JobService.CancelJob': (namespace) => ({ namespace, jobId }),
+  'JobService.RetryJob': (namespace) => ({ namespace, jobId, requestId: randomUUID() }),
   'JobService.DeleteJob': (namespace) => ({ namespace, jobId }),
   'JobService.PinJob': (namespace) => ({ namespace, jobId }),
   'JobService.UnpinJob': (namespace) => ({ namespace, jobId }),

@@ -24,6 +24,8 @@ export interface Actor {
 export interface AttachGrant {
   /** Methods it may announce; `*` stands for any characters. */
   readonly methods: readonly string[]
+  /** Pools it may serve, `default` for that of jobs that name none; `*` as above. Undefined: any. */
+  readonly pools?: readonly string[]
 }
 
 /** Something that belongs to a user of a namespace. */

@@ -1,4 +1,4 @@
-/** An executor announces no method but those its grant names, in no namespace but its own. */
+/** An executor announces no method and serves no pool but those its grant names, in no namespace but its own. */
 import { createInProcessBus } from '@offstage/kit/bus'
 import { openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
@@ -12,7 +12,7 @@ const runner = {
   user: 'runner',
   roles: ['executor'],
   namespaces: ['default'],
-  attach: { methods: ['reports.*', 'mail'] },
+  attach: { methods: ['reports.*', 'mail'], pools: ['default', 'tenant-*'] },
 } as const
 
 /** A scheduler to which everybody is the runner. */
@@ -41,4 +41,17 @@ test('a hello with another method is refused, naming it, and announces nothing',
   })
   await using elsewhere = await attachExecutor(it.address, { methods, namespace: 'elsewhere' })
   expect(elsewhere.error && errorFromStatus(elsewhere.error).reason).toBe('NAMESPACE_NOT_FOUND')
+})
+
+test('a hello with another pool is refused, naming it; the pool of jobs that name none is one too', async () => {
+  await using it = await begin()
+  const methods = ['mail']
+  const hello = (pools: string[]) => attachExecutor(it.address, { methods, hello: { pools } })
+  await using granted = await hello(['tenant-a', 'default'])
+  expect(granted.error).toBeUndefined()
+  await using other = await hello(['tenant-a', 'other'])
+  expect(other.error && errorFromStatus(other.error)).toMatchObject({
+    reason: 'ATTACH_NOT_ALLOWED',
+    metadata: { pools: 'other' },
+  })
 })

@@ -1,7 +1,10 @@
 /** The history is kept as long as it is set, and what is removed leaves nothing of itself behind (rows J12, S6). */
 import { randomUUID } from 'node:crypto'
+import { credentials } from '@grpc/grpc-js'
 import { durationFrom } from '@offstage/proto/durations'
+import { ExecutorServiceClient, ListDiscardedValuesRequest } from '@offstage/proto/executor'
 import * as proto from '@offstage/proto/jobs'
+import { errorFromStatus } from '@offstage/sdk/grpc'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { AttemptKey } from './domain/held-job.ts'
@@ -255,3 +258,30 @@ test('nothing that is being recorded of a job stays behind when the job is remov
   expect(await retention.removeOldest(GROUP, 10)).toBe(1)
   expect(await leftOf(it)).toEqual(NOTHING)
 })
+
+test('an id that no list of discarded values had is refused, and its place named', async () => {
+  await using it = await start()
+  using service = new ClosedWith(it.address)
+  const list = (...done: bigint[]) =>
+    ask(service.client, service.client.listDiscardedValues, ListDiscardedValuesRequest, { done })
+  await expect(list(1n)).resolves.toMatchObject({ values: [] })
+  for (const id of [0n, -1n, 2n ** 63n - 1n]) {
+    const refusal = await list(1n, id).catch((error) => errorFromStatus(error))
+    expect(refusal).toMatchObject({
+      reason: 'INVALID_FIELD',
+      violations: [{ field: 'done[1]' }],
+    })
+  }
+})
+
+class ClosedWith {
+  readonly client: ExecutorServiceClient
+
+  constructor(address: string) {
+    this.client = new ExecutorServiceClient(address, credentials.createInsecure())
+  }
+
+  [Symbol.dispose](): void {
+    this.client.close()
+  }
+}

@@ -99,13 +99,13 @@ export function methodUnknown(
   })
 }
 
-export function attachNotAllowed(methods: readonly string[]): Refusal {
-  const named = methods.slice(0, 10).join(', ')
-  const more = methods.length > 10 ? ` and ${methods.length - 10} more` : ''
+export function attachNotAllowed(what: 'methods' | 'pools', names: readonly string[]): Refusal {
+  const named = names.slice(0, 10).join(', ')
+  const more = names.length > 10 ? ` and ${names.length - 10} more` : ''
   return new Refusal({
     reason: 'ATTACH_NOT_ALLOWED',
-    message: `you may not attach with the methods ${named}${more}: attach.methods of your grant names none that fits`,
-    metadata: { methods: named },
+    message: `you may not attach with the ${what} ${named}${more}: attach.${what} of your grant names none that fits`,
+    metadata: { [what]: named },
   })
 }
 

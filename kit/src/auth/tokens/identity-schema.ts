@@ -47,9 +47,13 @@ const grant = z
     roles: z.array(z.enum(ROLES, `must be one of ${ROLES.join(', ')}`)).optional(),
     /** Absent: what the namespaces claim says. */
     namespaces: z.union([z.literal('all'), z.array(text)], 'must be "all" or a list').optional(),
-    /** What an executor may attach with; in the names of methods `*` stands for any characters. Absent: with everything. */
+    /** What an executor may attach with; in the names `*` stands for any characters. Absent: with everything. */
     attach: z
-      .strictObject({ methods: z.array(text).min(1, 'must name at least one') })
+      .strictObject({
+        methods: z.array(text).min(1, 'must name at least one'),
+        /** Absent: any pool. */
+        pools: z.array(text).min(1, 'must name at least one').optional(),
+      })
       .readonly()
       .optional(),
   })

@@ -16,7 +16,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import { isJobId, isSessionId, type SessionId } from '../domain/ids.ts'
 import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
-import { poolFrom } from '../domain/pool.ts'
+import { poolFrom, spelledPool } from '../domain/pool.ts'
 import { noteLimits } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
@@ -41,7 +41,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   })
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   const namespace = namespaceFor(actor, hello.namespace)
-  refuseUngranted(actor, methods)
+  refuseUngranted(actor, methods, poolsFrom(hello))
   const { sessionId, lostSessionId } = hello
   const keyOf = (id: SessionId) => sessionKeyOf({ user: actor.user, namespace, sessionId: id })
   assert(isSessionId(sessionId), 'noted as a violation')
@@ -61,11 +61,20 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
 }
 
 /** Whoever announces a method gets its jobs, and says who may start it: so what may be announced can be held to names. */
-function refuseUngranted({ attach }: Actor, methods: readonly MethodDefinition[]): void {
+function refuseUngranted(
+  { attach }: Actor,
+  methods: readonly MethodDefinition[],
+  pools: readonly string[],
+): void {
   if (attach === undefined) return
-  const granted = (name: string) => attach.methods.some((pattern) => fits(pattern, name))
-  const others = methods.map(({ name }) => name).filter((name) => !granted(name))
-  if (others.length > 0) throw attachNotAllowed(others)
+  const ungranted = (names: readonly string[], patterns: readonly string[]) =>
+    names.filter((name) => !patterns.some((pattern) => fits(pattern, name)))
+  const names = methods.map(({ name }) => name)
+  const others = ungranted(names, attach.methods)
+  if (others.length > 0) throw attachNotAllowed('methods', others)
+  // Whoever serves a pool gets its jobs, whichever tenant it was made for.
+  const foreign = ungranted(pools.map(spelledPool), attach.pools ?? ['*'])
+  if (foreign.length > 0) throw attachNotAllowed('pools', foreign)
 }
 
 function noteSession(hello: proto.Hello, note: Note): void {

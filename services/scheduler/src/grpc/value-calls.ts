@@ -31,6 +31,7 @@ export function valueCalls(store: JobValueStore): ValueCalls {
       'values.keep',
       async (request: proto.ListDiscardedValuesRequest, { actor }) => {
         refuseTooMany('done', request.done)
+        refuseStrangeIds(request.done)
         const size = pageSizeFrom(request.pageSize, PAGE)
         const done = request.done.map(Number)
         const values = await store.discarded(actor.namespaces, done, size)
@@ -38,6 +39,11 @@ export function valueCalls(store: JobValueStore): ValueCalls {
       },
     ),
   }
+}
+
+function refuseStrangeIds(done: readonly bigint[]): void {
+  const index = done.findIndex((id) => id < 1n || id > Number.MAX_SAFE_INTEGER)
+  if (index !== -1) throw invalidField(`done[${index}]`, 'is no id of an earlier answer')
 }
 
 function refuseTooMany(field: string, list: readonly unknown[]): void {
