@@ -105,6 +105,9 @@ test('a data directory that cannot be written is named', async () => {
   }
 })
 
+const devWith = (data: string, jobs: string) =>
+  offstageProcess(['dev', '--port-base', '0', '--data-dir', data, '--jobs', jobs])
+
 test('job modules that are missing, broken or empty are named', async () => {
   await using folder = await emptyFolder()
   const broken = join(folder.path, 'broken.ts')
@@ -113,15 +116,7 @@ test('job modules that are missing, broken or empty are named', async () => {
   await writeFile(empty, 'export const job = 1')
   for (const path of [join(folder.path, 'missing.ts'), broken, empty]) {
     const data = join(folder.path, 'data')
-    const done = await offstageProcess([
-      'dev',
-      '--port-base',
-      '0',
-      '--data-dir',
-      data,
-      '--jobs',
-      path,
-    ])
+    const done = await devWith(data, path)
     expect(done.code).toBe(78)
     expect(done.stderr).toContain('--jobs: ')
     expect(done.stderr).toContain(path)
@@ -133,15 +128,7 @@ test('a job module that is missing is told before anything is made or started', 
   await using folder = await emptyFolder()
   const data = join(folder.path, 'data')
   const jobs = join(folder.path, 'missing.ts')
-  const done = await offstageProcess([
-    'dev',
-    '--port-base',
-    '0',
-    '--data-dir',
-    data,
-    '--jobs',
-    jobs,
-  ])
+  const done = await devWith(data, jobs)
   expect(done.code).toBe(78)
   expect(done.stderr).toContain(`--jobs: cannot find the job modules at ${jobs}`)
   expect(existsSync(data)).toBe(false)
@@ -152,15 +139,7 @@ test('a module that lacks the SDK is told how to get it', async () => {
   const path = join(folder.path, 'hello.ts')
   await writeFile(path, "import { defineJob } from '@offstage/sdk'")
   const data = join(folder.path, 'data')
-  const done = await offstageProcess([
-    'dev',
-    '--port-base',
-    '0',
-    '--data-dir',
-    data,
-    '--jobs',
-    path,
-  ])
+  const done = await devWith(data, path)
   expect(done.code).toBe(78)
   expect(done.stderr).toContain('In a project of your own')
   expect(done.stderr).not.toContain('    at ')

@@ -7,6 +7,7 @@
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
 import type { LimitedQueue } from '../domain/method-limit.ts'
+import { queueKey } from '../domain/queue-key.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { JobStore } from '../ports.ts'
 import { queueFull } from '../refusals.ts'
@@ -109,7 +110,8 @@ export class QueueLimits {
 const NONE: readonly LimitedQueue[] = []
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 
-/** Neither namespaces nor methods have blanks. */
+/** Methods have no blanks either. */
 function nameOf({ namespace, method, key }: LimitedQueue): string {
-  return key === undefined ? `${namespace} ${method}` : `${namespace} ${method} ${key}`
+  const name = queueKey(namespace, method)
+  return key === undefined ? name : `${name} ${key}`
 }

@@ -1,6 +1,6 @@
 /** What an executor announced about a method. */
 import type { SlotLane } from './lane.ts'
-import type { LimitName, StartOptions } from './start-command.ts'
+import type { MethodDefault, StartOptions } from './start-command.ts'
 
 /** Who may start a method: whoever is named by either. */
 export interface StartableBy {
@@ -10,7 +10,7 @@ export interface StartableBy {
 }
 
 /** What starts that say nothing else take from it. */
-export interface MethodTerms extends Pick<StartOptions, LimitName> {
+export interface MethodTerms extends Pick<StartOptions, MethodDefault> {
   readonly name: string
   readonly lane: SlotLane
   /** Undefined: whoever may start jobs. */

@@ -140,17 +140,17 @@ function noteTexts(command: StartCommand, note: Note): void {
 }
 
 /** What a start that leaves it open takes from the definition of its method. */
-export const LIMIT_NAMES = [
+export const METHOD_DEFAULTS = [
   'retry',
   'queueDeadlineMs',
   'attemptDeadlineMs',
   'totalDeadlineMs',
   'heartbeatDeadlineMs',
 ] as const satisfies readonly (keyof StartOptions)[]
-export type LimitName = (typeof LIMIT_NAMES)[number]
+export type MethodDefault = (typeof METHOD_DEFAULTS)[number]
 
 /** How often and how long; also what an executor announces for its methods keeps these. */
-export function noteLimits(limits: Pick<StartOptions, LimitName>, note: Note): void {
+export function noteLimits(limits: Pick<StartOptions, MethodDefault>, note: Note): void {
   const { attemptDeadlineMsMax, heartbeatDeadlineMsMin } = LIMITS
   const { queueDeadlineMs, attemptDeadlineMs = 1, totalDeadlineMs, heartbeatDeadlineMs } = limits
   note('deadlines.queue', deadlineFault(queueDeadlineMs))

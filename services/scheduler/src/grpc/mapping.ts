@@ -8,7 +8,7 @@ import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defau
 import type { Duration } from '@offstage/proto/rpc'
 import { isJobId, type JobId } from '../domain/ids.ts'
 import type { RetryPolicy } from '../domain/retry-policy.ts'
-import type { LimitName, Payload, StartOptions } from '../domain/start-command.ts'
+import type { MethodDefault, Payload, StartOptions } from '../domain/start-command.ts'
 import { invalidField, namespaceNotFound } from '../refusals.ts'
 
 /** The namespace a request names. One the actor may not enter looks like one that is not there (guarantee 8). */
@@ -90,7 +90,7 @@ export function retryTo(policy: RetryPolicy | undefined): proto.RetryPolicy | un
   )
 }
 
-export function deadlinesTo(limits: Pick<StartOptions, LimitName>): proto.Deadlines {
+export function deadlinesTo(limits: Pick<StartOptions, MethodDefault>): proto.Deadlines {
   return {
     queue: durationFrom(limits.queueDeadlineMs),
     attempt: durationFrom(limits.attemptDeadlineMs),

@@ -9,7 +9,7 @@ import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import {
   canBeJobId,
-  LIMIT_NAMES,
+  METHOD_DEFAULTS,
   type StartCommand,
   type StartOptions,
   violationsOf,
@@ -239,23 +239,23 @@ function withTerms(
   if ('violations' in fit) return { refusal: paramsInvalid(command.method, fit.violations) }
   const { misfits } = fit
   const { privileged } = definition
-  const limits = limitsOf(definition)
-  if (limits === undefined && misfits === undefined && !privileged) {
+  const defaults = defaultsOf(definition)
+  if (defaults === undefined && misfits === undefined && !privileged) {
     return withLimitKey(options, command)
   }
-  const asked = { ...limits, ...command.options, privileged, misfits }
+  const asked = { ...defaults, ...command.options, privileged, misfits }
   return withLimitKey(options, { ...command, options: asked })
 }
 
-/** Undefined where there are none, as of most methods. */
-function limitsOf(definition: MethodTerms): StartOptions | undefined {
-  let limits: Record<string, unknown> | undefined
-  for (const name of LIMIT_NAMES) {
+/** Its retries and deadlines; undefined where there are none, as of most methods. */
+function defaultsOf(definition: MethodTerms): StartOptions | undefined {
+  let defaults: Record<string, unknown> | undefined
+  for (const name of METHOD_DEFAULTS) {
     if (definition[name] === undefined) continue
-    limits ??= {}
-    limits[name] = definition[name]
+    defaults ??= {}
+    defaults[name] = definition[name]
   }
-  return limits
+  return defaults
 }
 
 /** With its value among those that are limited one by one, where its method has them. */
