@@ -20,7 +20,11 @@ test('the trigger is one that the scheduler answers, with a certificate that it 
   const [{ type, metadata, authenticationRef } = fail()] = triggers
   expect(type).toBe('external-push')
   const actor = { namespaces: 'all' } as unknown as Actor
-  expect(scaleTermsFrom(metadata, actor)).toMatchObject({ target: 10, methods: ['*'] })
+  expect(scaleTermsFrom(metadata, actor)).toMatchObject({
+    target: 10,
+    methods: ['*'],
+    pools: ['default'],
+  })
   expect(metadata.scalerAddress).toBe('scheduler.offstage.svc.cluster.local:7701')
 
   const { secretTargetRef } = specOf(

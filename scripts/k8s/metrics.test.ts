@@ -45,7 +45,7 @@ test.each(expressions)('%s asks for metrics and labels that are documented', (_w
 
 test('alerts and panels say whose a label is, so that what all schedulers tell is not summed', () => {
   const shared = [...documented.keys()].filter((name) =>
-    /^offstage_(jobs|queue|executors|slots|method)/.test(name),
+    /^offstage_(jobs|queue|executors|slots|pool|method)/.test(name),
   )
   expect(shared).toContain('offstage_jobs')
   for (const [who, expression] of expressions) {

@@ -112,6 +112,22 @@ test('jobs are counted for the methods and the namespace of a trigger, and not w
   expect(await scaler.value('jobs', terms('*', { namespace: 'elsewhere' }))).toBe(0)
 })
 
+test('jobs are counted for the pools of a trigger, the default one where it names none', async () => {
+  await using it = await begin()
+  using scaler = it.scaler
+  it.namespaces[Symbol.dispose]()
+  await using _ = await attachExecutor(it.address, { slots: 0 })
+  for (const pool of ['', 'gpu', 'gpu', 'eu-west', 'eu-east'])
+    await it.jobs.start({ method: 'test.job', pool })
+  const jobs = (pools: string) => scaler.value('jobs', { ...TARGET, pools })
+  expect(await scaler.value('jobs', TARGET)).toBe(1)
+  expect(await jobs('gpu')).toBe(2)
+  expect(await jobs('gpu, default')).toBe(3)
+  expect(await jobs('eu-*')).toBe(2)
+  expect(await jobs('*')).toBe(5)
+  expect(await scaler.isActive({ ...TARGET, pools: 'tpu' })).toBe(false)
+})
+
 test('what each executor is for becomes the target of a metric', async () => {
   await using it = await begin()
   using scaler = it.scaler
@@ -144,6 +160,7 @@ test('a trigger that is wrong is told what to change', async () => {
     'scalerMetadata.method is not known; there are namespace,',
   )
   await refused({ target: '1', methods: 'a,,b' }, 'scalerMetadata.methods must be')
+  await refused({ target: '1', pools: 'gpu,' }, 'scalerMetadata.pools must be')
   await expect(scaler.value('lag')).rejects.toThrow('metricName must be jobs or oldest_seconds')
   using user = connect(it.address, 'ann:user')
   await expect(user.isActive()).rejects.toThrow('needs one of the roles admin')

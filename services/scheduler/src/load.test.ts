@@ -25,8 +25,8 @@ async function scraped({ measures }: Scheduler) {
 }
 
 const place = { namespace: 'default' }
-const of = (method: string) => ({ ...place, method })
-const jobs = (method: string, state: string) => ({ ...of(method), state })
+const of = (method: string, pool = 'default') => ({ ...place, method, pool })
+const jobs = (method: string, state: string, pool?: string) => ({ ...of(method, pool), state })
 
 test('a scrape tells what is queued, running and free, and every replica the same', async () => {
   await using bus = createInProcessBus()
@@ -86,6 +86,38 @@ test('a scrape tells what is queued, running and free, and every replica the sam
     expect(told.value('offstage_scheduler_leases_lost_total')).toBe(0)
   }
   expect(elsewhere.ended).toBe(false)
+})
+
+test('what is queued, running and free is told for each pool', async () => {
+  await using it = await start({ config: { sessionLeaseMs: 10_000 } })
+  const inline = (slots: number) => ({ lanes: [{ lane: Lane.LANE_INLINE, slots }] })
+  await using both = await attachExecutor(it.address, {
+    slots: 2,
+    hello: { pools: ['gpu', 'default'], ...inline(2) },
+  })
+  await using _plain = await attachExecutor(it.address, { slots: 0, hello: inline(4) })
+  const ids: string[] = []
+  for (const pool of ['gpu', '', 'gpu', 'gpu', 'eu']) {
+    ids.push((await it.jobs.start({ method: 'test.job', pool, priority: ids.length })).jobId)
+  }
+  await both.assigned(2)
+  const told = await scraped(it.scheduler)
+  const queued = (pool: string) => told.value('offstage_jobs', jobs('test.job', 'queued', pool))
+  const running = (pool: string) => told.value('offstage_jobs', jobs('test.job', 'running', pool))
+  expect(['gpu', 'eu'].map(queued)).toEqual([2, 1])
+  expect(['gpu', 'default'].map(running)).toEqual([1, 1])
+  expect(told.count('offstage_jobs')).toBe(4)
+  expect(told.count('offstage_queue_oldest_seconds')).toBe(2)
+  expect(told.value('offstage_queue_oldest_seconds', of('test.job', 'eu'))).toBeGreaterThan(0)
+  const slots = (pool: string, used = '') =>
+    told.value(`offstage_pool_slots${used}`, { ...place, pool, lane: 'inline' })
+  // Who serves two pools is told with both.
+  expect(['gpu', 'default'].map((pool) => slots(pool))).toEqual([2, 6])
+  expect(['gpu', 'default'].map((pool) => slots(pool, '_used'))).toEqual([2, 2])
+  expect(told.value('offstage_slots', { ...place, lane: 'inline' })).toBe(6)
+  expect(told.value('offstage_method_slots', of('test.job', 'gpu'))).toBe(2)
+  expect(told.value('offstage_method_slots', of('test.job'))).toBe(6)
+  expect(told.value('offstage_method_slots_used', of('test.job', 'gpu'))).toBe(2)
 })
 
 test('the oldest is the one that has been due longest, whatever was created first', async () => {

@@ -25,6 +25,9 @@ export function storedLane(lane: Lane, pool: string): number {
 /** SQL for the lane of what {@link storedLane} made. */
 export const laneInSql = (column: string) => `(${column} & ${POOLED - 1})`
 
+/** SQL: whether it is that of a job in the default pool. */
+export const isUnpooledInSql = (column: string) => `${column} < ${POOLED}`
+
 export function laneFromStored(stored: number): Lane {
   return (stored & (POOLED - 1)) as Lane
 }

@@ -1,9 +1,11 @@
 import type { SlotLane } from './lane.ts'
 
-/** What there is to do of one method, and what is done of it now. */
+/** What there is to do of one method in one pool, and what is done of it now. */
 export interface QueueLoad {
   readonly namespace: string
   readonly method: string
+  /** Empty: the default one. */
+  readonly pool: string
   /** Due, and not running yet. */
   readonly queued: number
   readonly running: number
@@ -26,10 +28,16 @@ export interface LaneLoad extends Slots {
   readonly lane: SlotLane
 }
 
-/** The slots in which jobs of the method can run, whatever runs in them now. */
+/** Of the executors that serve the pool; one that serves two is told with both. */
+export interface PoolLoad extends LaneLoad {
+  readonly pool: string
+}
+
+/** The slots in which jobs of the method and the pool can run, whatever runs in them now. */
 export interface MethodSlots extends Slots {
   readonly namespace: string
   readonly method: string
+  readonly pool: string
 }
 
 /** What attached executors may be: taking work, taking none any more, or not heard of for a lease. */
@@ -43,10 +51,11 @@ export interface ExecutorCount {
 
 /** How busy the whole of all replicas is. */
 export interface Load {
-  /** Whether every queued job was counted; else, of long queues, only the first of each lane and priority. */
+  /** Whether every queued job was counted; else, of long queues, only the first of each pool, lane and priority. */
   readonly exact: boolean
   readonly queues: readonly QueueLoad[]
   readonly lanes: readonly LaneLoad[]
+  readonly pools: readonly PoolLoad[]
   readonly methods: readonly MethodSlots[]
   readonly executors: readonly ExecutorCount[]
 }

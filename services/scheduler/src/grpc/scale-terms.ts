@@ -1,5 +1,6 @@
 import type { Actor } from '@offstage/kit/auth'
 import type { Violation } from '@offstage/proto/field-rules'
+import { spelledPool } from '../domain/pool.ts'
 import type { Served } from '../load/demand.ts'
 import { invalidFields } from '../refusals.ts'
 import { namespaceFor } from './mapping.ts'
@@ -12,11 +13,11 @@ export interface ScaleTerms extends Served {
   readonly oldestSeconds: number | undefined
 }
 
-const OURS = ['namespace', 'methods', 'target', 'oldestSeconds']
+const OURS = ['namespace', 'methods', 'pools', 'target', 'oldestSeconds']
 /** KEDA hands on all that a trigger says, its own keys included. */
 const OF_KEDA =
   /^(scalerAddress|enableTLS|unsafeSsl|caCert|tlsCertFile|tlsClientCert|tlsClientKey|.*FromEnv)$/
-const METHODS_MAX = 100
+const NAMES_MAX = 100
 /** More than any target is, and within the integers of its messages. */
 const SIZE_MAX = 1e12
 
@@ -44,10 +45,16 @@ export function scaleTermsFrom(
   const oldestSeconds = size('oldestSeconds')
   if (metadata.target === undefined && metadata.oldestSeconds === undefined)
     note('target', 'must be there: how many jobs each executor is for; or oldestSeconds')
-  const methods = (metadata.methods ?? '*').split(',').map((method) => method.trim())
-  if (methods.includes('') || methods.length > METHODS_MAX)
-    note('methods', `must be 1 to ${METHODS_MAX} names or patterns with commas between`)
+  const names = (key: 'methods' | 'pools', unset: string) => {
+    const listed = (metadata[key] ?? unset).split(',').map((name) => name.trim())
+    if (listed.includes('') || listed.length > NAMES_MAX)
+      note(key, `must be 1 to ${NAMES_MAX} names or patterns with commas between`)
+    return listed
+  }
+  const methods = names('methods', '*')
+  // As executors that are told of no pools.
+  const pools = names('pools', spelledPool(''))
   if (violations.length > 0) throw invalidFields(violations)
   const namespace = namespaceFor(actor, metadata.namespace ?? '')
-  return { namespace, methods, target, oldestSeconds }
+  return { namespace, methods, pools, target, oldestSeconds }
 }

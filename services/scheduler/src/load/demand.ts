@@ -1,11 +1,14 @@
 import { fits } from '@offstage/kit/auth'
 import type { Load } from '../domain/load.ts'
+import { spelledPool } from '../domain/pool.ts'
 
-/** The methods that a set of executors runs. */
+/** The methods that a set of executors runs, and the pools it serves. */
 export interface Served {
   readonly namespace: string
   /** `*` stands for any characters. */
   readonly methods: readonly string[]
+  /** As they are spelled; `*` as above. */
+  readonly pools: readonly string[]
 }
 
 /** What there is to do for these executors. */
@@ -18,10 +21,14 @@ export interface Demand {
   readonly active: boolean
 }
 
-export function demandOf({ queues }: Load, { namespace, methods }: Served): Demand {
+export function demandOf({ queues }: Load, { namespace, methods, pools }: Served): Demand {
+  const isAmong = (patterns: readonly string[], name: string) =>
+    patterns.some((pattern) => fits(pattern, name))
   const ours = queues.filter(
     (queue) =>
-      queue.namespace === namespace && methods.some((pattern) => fits(pattern, queue.method)),
+      queue.namespace === namespace &&
+      isAmong(methods, queue.method) &&
+      isAmong(pools, spelledPool(queue.pool)),
   )
   const open = ours.filter(({ paused }) => !paused)
   const jobs = sum(open.map(({ queued }) => queued)) + sum(ours.map(({ running }) => running))

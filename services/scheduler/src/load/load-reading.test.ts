@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Load } from '../domain/load.ts'
 import { createLoadReading } from './load-reading.ts'
 
-const EMPTY: Load = { exact: true, queues: [], lanes: [], methods: [], executors: [] }
+const EMPTY: Load = { exact: true, queues: [], lanes: [], pools: [], methods: [], executors: [] }
 
 /** A store whose readings end when they are told to. */
 function scripted() {

@@ -1,12 +1,10 @@
 /** How busy the whole is, as metrics. Every replica tells the same, so whoever adds replicas up counts twice. */
 import type { Measures, Metric, Reading } from '@offstage/kit/telemetry'
 import { Lane, type SlotLane } from '../domain/lane.ts'
-import type { Load } from '../domain/load.ts'
+import type { Load, MethodSlots, Slots } from '../domain/load.ts'
+import { spelledPool } from '../domain/pool.ts'
+import { bounded } from './bounded.ts'
 import type { LoadReading } from './load-reading.ts'
-
-/** Names of methods come from executors. Those beyond are told together, as `other`. */
-const METHODS_MAX = 1_000
-const OTHER = 'other'
 
 /** A scrape is waited for; one that finds the database away tells what is known. */
 const PATIENCE_MS = 3_000
@@ -40,13 +38,13 @@ export function loadMeasures(reading: LoadReading, onError: (error: unknown) => 
       gauge(
         'jobs',
         'Unfinished jobs by state, of all replicas',
-        ['namespace', 'method', 'state'],
+        ['namespace', 'method', 'pool', 'state'],
         jobs,
       ),
       gauge(
         'queue_oldest_seconds',
         'How long the job that waits longest has been due; jobs held back by a pause are left out',
-        ['namespace', 'method'],
+        ['namespace', 'method', 'pool'],
         oldest,
       ),
       gauge('executors', 'Attached executors, of all replicas', ['namespace', 'state'], (load) =>
@@ -68,15 +66,27 @@ export function loadMeasures(reading: LoadReading, onError: (error: unknown) => 
         (load) => slots(load, 'used'),
       ),
       gauge(
+        'pool_slots',
+        'Slots in which jobs of the pool can run',
+        ['namespace', 'pool', 'lane'],
+        (load) => poolSlots(load, 'slots'),
+      ),
+      gauge(
+        'pool_slots_used',
+        'Slots in which jobs of the pool can run, in use by jobs of any pool',
+        ['namespace', 'pool', 'lane'],
+        (load) => poolSlots(load, 'used'),
+      ),
+      gauge(
         'method_slots',
-        'Slots in which jobs of the method can run',
-        ['namespace', 'method'],
+        'Slots in which jobs of the method and the pool can run',
+        ['namespace', 'method', 'pool'],
         (load) => methodSlots(load, 'slots'),
       ),
       gauge(
         'method_slots_used',
-        'Slots in which jobs of the method can run, in use by any method',
-        ['namespace', 'method'],
+        'Slots in which jobs of the method and the pool can run, in use by any job',
+        ['namespace', 'method', 'pool'],
         (load) => methodSlots(load, 'used'),
       ),
       gauge(
@@ -96,10 +106,10 @@ export function loadMeasures(reading: LoadReading, onError: (error: unknown) => 
 }
 
 function jobs({ queues }: Load): Reading[] {
-  const readings = queues.flatMap(({ namespace, method, queued, running, waiting }) =>
+  const readings = queues.flatMap(({ queued, running, waiting, ...queue }) =>
     Object.entries({ queued, running, waiting }).map(([state, value]) => ({
       value,
-      labels: { namespace, method, state },
+      labels: { ...ofMethod(queue), state },
     })),
   )
   return bounded(
@@ -110,8 +120,8 @@ function jobs({ queues }: Load): Reading[] {
 
 function oldest({ queues }: Load): Reading[] {
   const waiting = queues.filter(({ paused }) => !paused)
-  const readings = waiting.flatMap(({ namespace, method, oldestMs }) =>
-    oldestMs === undefined ? [] : [{ value: oldestMs / 1_000, labels: { namespace, method } }],
+  const readings = waiting.flatMap(({ oldestMs, ...queue }) =>
+    oldestMs === undefined ? [] : [{ value: oldestMs / 1_000, labels: ofMethod(queue) }],
   )
   return bounded(readings, Math.max)
 }
@@ -123,37 +133,19 @@ function slots({ lanes }: Load, which: 'slots' | 'used'): Reading[] {
   }))
 }
 
-function methodSlots({ methods }: Load, which: 'slots' | 'used'): Reading[] {
-  const readings = methods.map(({ namespace, method, ...rest }) => ({
+function poolSlots({ pools }: Load, which: 'slots' | 'used'): Reading[] {
+  const readings = pools.map(({ namespace, pool, lane, ...rest }) => ({
     value: rest[which],
-    labels: { namespace, method },
+    labels: { namespace, pool: spelledPool(pool), lane: LANE_NAMES[lane] },
   }))
   return bounded(readings, Math.max)
 }
 
-type OfMethod = Reading & {
-  readonly labels: Readonly<Record<string, string>> & { readonly method: string }
+function methodSlots({ methods }: Load, which: 'slots' | 'used'): Reading[] {
+  const readings = methods.map((each) => ({ value: each[which], labels: ofMethod(each) }))
+  return bounded(readings, Math.max)
 }
 
-/** The first methods by name of their own, and the others of each namespace as one. */
-function bounded(
-  readings: readonly OfMethod[],
-  join: (one: number, other: number) => number,
-): Reading[] {
-  const keyOf = ({ namespace, method }: OfMethod['labels']) => `${namespace} ${method}`
-  const names = [...new Set(readings.map(({ labels }) => keyOf(labels)))]
-  if (names.length <= METHODS_MAX) return [...readings]
-  const told = new Set(names.slice(0, METHODS_MAX))
-  const joined = new Map<string, { value: number; labels: OfMethod['labels'] }>()
-  const own: Reading[] = []
-  for (const { value, labels } of readings) {
-    if (told.has(keyOf(labels))) {
-      own.push({ value, labels })
-      continue
-    }
-    const others = { ...labels, method: OTHER }
-    const key = JSON.stringify(others)
-    joined.set(key, { value: join(joined.get(key)?.value ?? 0, value), labels: others })
-  }
-  return [...own, ...joined.values()]
+function ofMethod({ namespace, method, pool }: Omit<MethodSlots, keyof Slots>) {
+  return { namespace, method, pool: spelledPool(pool) }
 }

@@ -8,7 +8,7 @@ import { readSlotLoad } from './read-slot-load.ts'
 export interface LoadTerms {
   /** How long counting all that is queued may take. Default 1 s. */
   readonly exactMs?: number
-  /** Where it took longer, counting stops here in each lane and priority of a method. Default 1,000. */
+  /** Where it took longer, counting stops here in each pool, lane and priority of a method. Default 1,000. */
   readonly countMax?: number
 }
 

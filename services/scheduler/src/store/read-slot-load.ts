@@ -3,6 +3,7 @@ import type { Queryable } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import type { SlotLane } from '../domain/lane.ts'
 import type { ExecutorStanding, Load } from '../domain/load.ts'
+import { poolFrom } from '../domain/pool.ts'
 import { LANE_OF_JOB, LANE_OF_METHOD } from './methods.ts'
 
 /** Jobs are counted before anything is looked up for them. */
@@ -10,7 +11,7 @@ const READ = {
   name: 'read_slot_load',
   text: `
     WITH live AS (
-      SELECT a.id, a.namespace, a.in_doubt, e.draining, e.lanes, e.slots, e.methods
+      SELECT a.id, a.namespace, a.in_doubt, e.draining, e.lanes, e.slots, e.methods, e.pools
       FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
       WHERE a.end_round IS NULL
     ), taking AS (SELECT * FROM live WHERE NOT draining AND NOT in_doubt),
@@ -26,31 +27,38 @@ const READ = {
       FROM taking CROSS JOIN LATERAL unnest(taking.lanes, taking.slots) AS u(lane, slots)
       LEFT JOIN held ON held.attachment_id = taking.id AND held.lane = u.lane
     )
-    SELECT 'lane' AS what, namespace, lane::text AS name, sum(slots)::int AS count, sum(used)::int AS used
+    SELECT 'lane' AS what, namespace, lane::text AS name, '' AS pool, sum(slots)::int AS count, sum(used)::int AS used
     FROM slot GROUP BY namespace, lane
     UNION ALL
-    SELECT 'method', slot.namespace, u.method, sum(slot.slots)::int, sum(slot.used)::int
-    FROM taking CROSS JOIN LATERAL unnest(taking.methods) AS u(method)
-    JOIN slot ON slot.id = taking.id AND slot.lane = ${LANE_OF_METHOD('taking.namespace', 'u.method')}
-    GROUP BY slot.namespace, u.method
+    SELECT 'pool', slot.namespace, slot.lane::text, u.pool, sum(slot.slots)::int, sum(slot.used)::int
+    FROM taking CROSS JOIN LATERAL unnest(taking.pools) AS u(pool) JOIN slot ON slot.id = taking.id
+    GROUP BY slot.namespace, slot.lane, u.pool
+    UNION ALL
+    SELECT 'method', slot.namespace, slot.method, u.pool, sum(slot.slots)::int, sum(slot.used)::int
+    FROM (
+      SELECT slot.namespace, u.method, taking.pools, sum(slot.slots) AS slots, sum(slot.used) AS used
+      FROM taking CROSS JOIN LATERAL unnest(taking.methods) AS u(method)
+      JOIN slot ON slot.id = taking.id AND slot.lane = ${LANE_OF_METHOD('taking.namespace', 'u.method')}
+      GROUP BY slot.namespace, u.method, taking.pools
+    ) slot CROSS JOIN LATERAL unnest(slot.pools) AS u(pool)
+    GROUP BY slot.namespace, slot.method, u.pool
     UNION ALL
     SELECT 'executor', namespace,
-      CASE WHEN in_doubt THEN 'silent' WHEN draining THEN 'draining' ELSE 'attached' END, count(*)::int, 0
+      CASE WHEN in_doubt THEN 'silent' WHEN draining THEN 'draining' ELSE 'attached' END, '', count(*)::int, 0
     FROM live GROUP BY 2, 3
-    ORDER BY 1, 2, 3`,
+    ORDER BY 1, 2, 3, 4`,
 }
 
 interface Row {
-  what: 'lane' | 'method' | 'executor'
+  what: 'lane' | 'pool' | 'method' | 'executor'
   namespace: string
   name: string
+  pool: string
   count: number
   used: number
 }
 
-export async function readSlotLoad(
-  database: Queryable,
-): Promise<Pick<Load, 'lanes' | 'methods' | 'executors'>> {
+export async function readSlotLoad(database: Queryable): Promise<Omit<Load, 'exact' | 'queues'>> {
   const { rows } = await database.query<Row>(READ)
   const of = (what: Row['what']) => rows.filter((row) => row.what === what)
   return {
@@ -60,9 +68,17 @@ export async function readSlotLoad(
       slots: count,
       used,
     })),
-    methods: of('method').map(({ namespace, name, count, used }) => ({
+    pools: of('pool').map(({ namespace, name, pool, count, used }) => ({
+      namespace,
+      lane: Number(name) as SlotLane,
+      pool: poolFrom(pool),
+      slots: count,
+      used,
+    })),
+    methods: of('method').map(({ namespace, name, pool, count, used }) => ({
       namespace,
       method: name,
+      pool: poolFrom(pool),
       slots: count,
       used,
     })),
