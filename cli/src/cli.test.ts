@@ -162,6 +162,11 @@ describe('running services', () => {
     expect(lines[1]).toMatch(new RegExp(`^${jobId}  running  .*s +1 % +test.await-file .*waiting`))
     const none = await it.offstage('list', '--state', 'failed', '--method', 'test.await-file')
     expect(none).toMatchObject({ code: 0, stdout: '', stderr: 'no jobs\n' })
+    const said = await it.offstage('jobs', 'state:running method:test.* age:<1h')
+    expect(said.stdout).toContain(jobId)
+    const wrong = await it.offstage('jobs', 'state:running stat:x')
+    expect(wrong.code).not.toBe(0)
+    expect(wrong.stderr).toContain('at character 15: stat is no field')
 
     const early = await it.offstage('wait', jobId, '--timeout', '1ms')
     expect(early).toMatchObject({ code: 3, stdout: '' })

@@ -96,6 +96,7 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'StartJobsRequest.inline_wait': seconds(LIMITS.inlineWaitMsMax),
   'JobFilter.states': [`t most ${LIMITS.filterValuesMax}`],
   'JobFilter.owner': characters(LIMITS.ownerCharactersMax),
+  'JobFilter.text': [`t most ${number(LIMITS.filterTextCharactersMax)}`],
   'ListJobsRequest.page_size': pages,
   'WaitJobsRequest.job_ids': [`1 to ${number(LIMITS.batchMax)}`],
   'WaitJobsRequest.timeout': seconds(LIMITS.waitMsMax),

@@ -50,6 +50,7 @@ export const LIMITS = {
   batchMax: 1000,
   watchedMax: 10_000,
   filterValuesMax: 100,
+  filterTextCharactersMax: 10_000,
   pageSizeMax: 1000,
   /** Counts in one answer. */
   countsMax: 10_000,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { address } from '@offstage/kit/config'
 import { LIMITS } from '@offstage/proto/limits'
-import { InvalidArgumentError } from 'commander'
+import { Argument, InvalidArgumentError } from 'commander'
 
 /** Parses JSON given on the command line, or with `-` on standard input. */
 export function parseJson(text: string): unknown {
@@ -31,6 +31,12 @@ export function parseCount(text: string): number {
   const count = Number(text)
   if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count
   throw new InvalidArgumentError('It must be a whole number from 1.')
+}
+
+/** Which jobs are meant: its words stand side by side, quoted together or each for itself. */
+export function filterArgument(): Argument {
+  const example = "'state:failed method:reports.* age:<1h'"
+  return new Argument('[filter...]', `only those it selects, such as ${example}`)
 }
 
 /** Parses where a service is. */

@@ -1,5 +1,6 @@
 import type { CountBy, JobCount, JobStateName } from '@offstage/sdk/client'
 import { type Command, Option } from 'commander'
+import { filterArgument } from './arguments.ts'
 import { answered, connect } from './client.ts'
 import { STATES } from './list.ts'
 import { showValue } from './show-completion.ts'
@@ -24,6 +25,7 @@ export function addCount(program: Command): void {
   program
     .command('count')
     .description('count jobs; by state where nothing else is said')
+    .addArgument(filterArgument())
     .addOption(
       new Option('--by <what...>', 'one count for each combination of these').choices(
         Object.keys(DIMENSIONS),
@@ -32,9 +34,10 @@ export function addCount(program: Command): void {
     .addOption(new Option('--state <state...>', 'only those in these states').choices(STATES))
     .option('--method <method...>', 'only those of these methods')
     .option('--json', 'as JSON')
-    .action(async ({ by = ['state'], state, method, json }: Flags, command: Command) => {
+    .action(async (words: readonly string[], flags: Flags, command: Command) => {
+      const { by = ['state'], state, method, json } = flags
       await using offstage = await answered(connect(command))
-      const filter = { states: state, methods: method }
+      const filter = { states: state, methods: method, filter: words.join(' ') }
       const dimensions = [...new Set(by)].map((name) => DIMENSIONS[name])
       const counts = await answered(offstage.countJobs(filter, { by: dimensions }))
       if (json) showValue(counts)

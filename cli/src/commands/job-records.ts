@@ -34,10 +34,18 @@ export async function readMessages(
   })
 }
 
+/** Which jobs are read. */
+export interface ListedJobs {
+  readonly states: readonly JobStateName[]
+  readonly methods: readonly string[]
+  /** As text. */
+  readonly filter: string
+}
+
 /** The newest jobs, at most `limit`. Without results and details of errors, as ListJobs has it. */
 export async function readNewestJobs(
   options: ConnectOptions,
-  filter: { readonly states: readonly JobStateName[]; readonly methods: readonly string[] },
+  filter: ListedJobs,
   limit: number,
 ): Promise<readonly JobRecord[]> {
   const listing = {
@@ -52,6 +60,7 @@ export async function readNewestJobs(
       labels: {},
       createdFrom: undefined,
       createdBefore: undefined,
+      text: filter.filter,
     },
     view: JobView.JOB_VIEW_BASIC,
   }

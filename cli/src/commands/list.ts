@@ -1,6 +1,6 @@
 import type { JobStateName } from '@offstage/sdk'
 import { type Command, Option } from 'commander'
-import { parseCount } from './arguments.ts'
+import { filterArgument, parseCount } from './arguments.ts'
 import { answered, connect, connectOptions, tell } from './client.ts'
 import { readNewestJobs } from './job-records.ts'
 import { tableOf } from './job-table.ts'
@@ -28,7 +28,9 @@ export const STATES: readonly JobStateName[] = [
 export function addList(program: Command): void {
   program
     .command('list')
+    .alias('jobs')
     .description('list jobs, newest first')
+    .addArgument(filterArgument())
     .addOption(new Option('--state <state...>', 'only those in these states').choices(STATES))
     .option('--method <method...>', 'only those of these methods')
     .option('--limit <count>', 'how many at most', parseCount, 20)
@@ -36,9 +38,10 @@ export function addList(program: Command): void {
       '--json',
       'all that is known of each but results and details of errors, which get prints',
     )
-    .action(async ({ state = [], method = [], limit, json }: Flags, command: Command) => {
+    .action(async (words: readonly string[], flags: Flags, command: Command) => {
+      const { state = [], method = [], limit, json } = flags
       await using _reachable = await answered(connect(command))
-      const filter = { states: state, methods: method }
+      const filter = { states: state, methods: method, filter: words.join(' ') }
       const read = readNewestJobs(connectOptions(command), filter, limit)
       const jobs = await answered(read)
       if (json) showValue(jobs)

@@ -1,3 +1,4 @@
+import { isFilterFault, parseFilter } from '@offstage/proto/job-filter'
 import { type Job, JobKind, type JobFilter as WireFilter } from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rule, type Rules } from '../arguments/check-options.ts'
@@ -80,6 +81,7 @@ export interface JobInfo {
 /** Selects jobs (row J8): set fields must all hold, and of a list any value. */
 export interface JobFilter {
   readonly states?: readonly JobStateName[]
+  /** `*` stands for any characters. */
   readonly methods?: readonly string[]
   readonly key?: JobKey
   readonly owner?: string
@@ -91,6 +93,11 @@ export interface JobFilter {
   readonly createdFrom?: Date
   /** Created before. */
   readonly createdBefore?: Date
+  /**
+   * The same and more as text, such as `state:failed method:reports.* label.tenant:acme age:<1h`; see the guide on filters. It must hold
+   * beside what is set; a field is given in one of the two.
+   */
+  readonly filter?: string
 }
 
 /** A page of jobs (row J8). */
@@ -153,6 +160,14 @@ function unreadableFrom({ unreadable, completion }: Job): Pick<JobInfo, 'unreada
 
 const listOf = (each: Rule): Rule => listUpTo(LIMITS.filterValuesMax, each)
 
+/** Told where the caller stands, in the words of the scheduler. */
+const filterText: Rule = (value, name) => {
+  text(value, name)
+  const said = parseFilter(value as string)
+  if (!isFilterFault(said)) return
+  throw new TypeError(`${name} is wrong at character ${said.position}: ${said.description}`)
+}
+
 const FILTER_RULES: Rules<JobFilter> = {
   states: listOf(oneOf(stateNames)),
   methods: listOf(textUpTo(LIMITS.methodCharactersMax)),
@@ -163,6 +178,7 @@ const FILTER_RULES: Rules<JobFilter> = {
   labels: labelRule,
   createdFrom: date,
   createdBefore: date,
+  filter: filterText,
 }
 
 export const PAGE_RULES: Rules<PageOptions> = {
@@ -184,6 +200,7 @@ export function filterFrom(filter: JobFilter): WireFilter {
     labels: { ...filter.labels },
     createdFrom: filter.createdFrom,
     createdBefore: filter.createdBefore,
+    text: filter.filter ?? '',
   }
 }
 

@@ -31,6 +31,15 @@ test('a filter says what it selects', async () => {
   ])
 })
 
+test('a filter may be said as text, and what is wrong with it is told before anything is sent', async () => {
+  await using it = await setUpClient()
+  await it.offstage.listJobsPage({ filter: 'state:failed age:<1h', methods: ['a.*'] })
+  expect(it.scheduler.filters).toMatchObject([{ text: 'state:failed age:<1h', methods: ['a.*'] }])
+  const wrong = it.offstage.listJobsPage({ filter: 'state:failed stat:x' })
+  await expect(wrong).rejects.toThrow('filter is wrong at character 14: stat is no field')
+  expect(it.scheduler.filters).toHaveLength(1)
+})
+
 test('canceling by filter goes on until nothing is left, and tells how many', async () => {
   await using it = await setUpClient()
   it.scheduler.cancelCounts = [10_000, 10_000, 7]

@@ -36,6 +36,7 @@ import type {
   JobDimension,
   JobFilter,
   JobPage,
+  JobScope,
 } from './domain/job-query.ts'
 import type { JobState } from './domain/job-state.ts'
 import type { FoundMethod, KnownMethod } from './domain/known-method.ts'
@@ -85,10 +86,10 @@ export interface JobStore {
   /** @param owner whose it has to be: of what is somebody else's nothing is read, which would take a time that can be measured */
   readJob(namespace: string, id: JobId, owner?: string): Promise<Job | undefined>
   /** Newest first; undefined when the filter matches so little that it took too long. */
-  listJobs(namespace: string, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
+  listJobs(scope: JobScope, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
   /** At most `limit` counts, none of them 0; undefined when it took too long. */
   countJobs(
-    namespace: string,
+    scope: JobScope,
     filter: JobFilter,
     by: readonly JobDimension[],
     limit: number,

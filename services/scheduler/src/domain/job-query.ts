@@ -1,7 +1,7 @@
 /** What callers may ask about jobs, and what they are told. */
+import type { FilterTerm } from '@offstage/proto/job-filter'
 import type { Circumstances } from './gate.ts'
 import type { JobView } from './job.ts'
-import type { JobKind } from './job-kind.ts'
 import type { JobState } from './job-state.ts'
 import type { Lane } from './lane.ts'
 
@@ -21,16 +21,14 @@ export interface JobCircumstances {
   readonly circumstances: Circumstances
 }
 
-export interface JobFilter {
-  readonly states: readonly JobState[]
-  readonly methods: readonly string[]
-  readonly key: string
-  readonly owner: string
-  readonly kinds: readonly JobKind[]
-  readonly parentId: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly createdFrom: Date | undefined
-  readonly createdBefore: Date | undefined
+/** Of several terms of one field any has to hold, of different fields all; none selects every job. */
+export type JobFilter = readonly FilterTerm[]
+
+/** Where a filter looks. */
+export interface JobScope {
+  readonly namespace: string
+  /** Only at jobs of this owner; undefined: of any. */
+  readonly owner: string | undefined
 }
 
 /** What jobs are counted by. */

@@ -1,14 +1,6 @@
 /** Where jobs as the domain knows them become messages. */
 
-import {
-  checkLabels,
-  collectViolations,
-  type Note,
-  textFault,
-  timeFault,
-} from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
-import { LIMITS } from '@offstage/proto/limits'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Explanation } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
@@ -20,12 +12,10 @@ import type {
   JobStanding,
   Progress,
 } from '../domain/job.ts'
-import { isJobKind } from '../domain/job-kind.ts'
-import type { JobCount, JobDimension, JobFilter } from '../domain/job-query.ts'
-import { isJobState } from '../domain/job-state.ts'
+import type { JobCount, JobDimension } from '../domain/job-query.ts'
 import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
-import { invalidField, invalidFields } from '../refusals.ts'
+import { invalidField } from '../refusals.ts'
 import type { WatchEvent } from '../waits/job-watch.ts'
 import { deadlinesTo, payloadTo, retryTo } from './mapping.ts'
 
@@ -110,54 +100,6 @@ function eventTo(event: WatchEvent): proto.JobEvent['event'] {
     case 'completed':
       return { $case: 'completion', value: completionTo(event.completion) as proto.Completion }
   }
-}
-
-export function filterFrom(filter: proto.JobFilter | undefined): JobFilter {
-  const { states = [], kinds = [] } = filter ?? {}
-  const found: JobFilter = {
-    states: states.filter(isJobState),
-    methods: filter?.methods ?? [],
-    key: filter?.key ?? '',
-    owner: filter?.owner ?? '',
-    kinds: kinds.filter(isJobKind),
-    parentId: filter?.parentJobId ?? '',
-    labels: filter?.labels ?? {},
-    createdFrom: filter?.createdFrom,
-    createdBefore: filter?.createdBefore,
-  }
-  const violations = collectViolations((note) => {
-    noteValues('filter.states', states, isJobState, note)
-    noteValues('filter.kinds', kinds, isJobKind, note)
-    noteFilter(found, note)
-  })
-  if (violations.length > 0) throw invalidFields(violations)
-  return found
-}
-
-const { filterValuesMax } = LIMITS
-const TOO_MANY = `must be at most ${filterValuesMax}`
-
-function noteValues(
-  field: string,
-  values: readonly number[],
-  isKnown: (value: number) => boolean,
-  note: Note,
-): void {
-  if (values.length > filterValuesMax) note(field, TOO_MANY)
-  if (!values.every(isKnown)) note(field, 'must be known values')
-}
-
-function noteFilter(filter: JobFilter, note: Note): void {
-  const { methods } = filter
-  if (methods.length > filterValuesMax) note('filter.methods', TOO_MANY)
-  for (const [index, method] of methods.slice(0, filterValuesMax).entries()) {
-    note(`filter.methods[${index}]`, textFault(method, LIMITS.methodCharactersMax))
-  }
-  note('filter.key', textFault(filter.key, LIMITS.keyCharactersMax))
-  note('filter.owner', textFault(filter.owner, LIMITS.ownerCharactersMax))
-  checkLabels('filter.labels', filter.labels, note)
-  note('filter.created_from', timeFault(filter.createdFrom))
-  note('filter.created_before', timeFault(filter.createdBefore))
 }
 
 const DIMENSIONS: Readonly<Record<number, JobDimension>> = {

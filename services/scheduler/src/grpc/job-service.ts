@@ -17,6 +17,7 @@ import type { Jobs } from '../jobs/jobs.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
+import { filterFrom } from './filter-mapping.ts'
 import { historyCalls } from './history-calls.ts'
 import * as map from './job-mapping.ts'
 import { afterSequenceFrom, boundedMs, jobIdFrom, namespaceFor, pageSizeFrom } from './mapping.ts'
@@ -92,10 +93,9 @@ export function jobService(
     listJobs: unary(
       'jobs.read',
       async (request: proto.ListJobsRequest, context) => {
-        const filter = map.filterFrom(request.filter)
+        const filter = filterFrom(request.filter)
         const view = map.viewFrom(request.view, 'basic')
         const page = { size: pageSizeFrom(request.pageSize, 50), token: request.pageToken, view }
-        if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
         const namespace = namespaceFor(context.actor, request.namespace)
         const { jobs, nextPageToken } = await use.findJobs.list(
           callerOf(context),
@@ -172,9 +172,8 @@ export function jobService(
     countJobs: unary(
       'jobs.read',
       async (request: proto.CountJobsRequest, context) => {
-        const filter = map.filterFrom(request.filter)
+        const filter = filterFrom(request.filter)
         const by = map.dimensionsFrom(request.by)
-        if (filter.parentId !== '') jobIdFrom(filter.parentId, 'filter.parent_job_id')
         const namespace = namespaceFor(context.actor, request.namespace)
         const counts = await use.findJobs.count(callerOf(context), namespace, filter, by)
         return { counts: counts.map(map.countTo) }

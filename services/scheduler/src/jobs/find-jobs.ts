@@ -5,7 +5,7 @@ import { countFitting } from '../domain/answer-size.ts'
 import { jobSeen, messageSeen, standingSeen } from '../domain/hidden-payload.ts'
 import { isJobId, type JobId } from '../domain/ids.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
-import type { JobCount, JobDimension, JobFilter } from '../domain/job-query.ts'
+import type { JobCount, JobDimension, JobFilter, JobScope } from '../domain/job-query.ts'
 import { jobBytes, messageBytes } from '../domain/wire-size.ts'
 import type { JobStore } from '../ports.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
@@ -92,12 +92,11 @@ export function createFindJobs(options: {
       return told
     },
     async list(caller, namespace, filter, { size, token, view }) {
-      const visible = mayForOthers(caller, 'jobs.read') ? filter : ownOnly(caller, filter)
       const listing = ['jobs', namespace, filter]
       const before = positionFrom(token, listing)
       if (before !== undefined && !isJobId(before)) throw pageTokenInvalid()
-      if (visible === undefined) return { jobs: [], nextPageToken: '' }
-      const found = await store.listJobs(namespace, visible, { size: size + 1, before, view })
+      const scope = scopeOf(caller, namespace)
+      const found = await store.listJobs(scope, filter, { size: size + 1, before, view })
       if (found === undefined) throw listingTooSlow()
       const jobs = await withReports(caller, found, view)
       const page = jobs.slice(
@@ -112,9 +111,7 @@ export function createFindJobs(options: {
       return { jobs: page, nextPageToken: more ? pageTokenAt(page.at(-1)?.id ?? '', listing) : '' }
     },
     async count(caller, namespace, filter, by) {
-      const visible = mayForOthers(caller, 'jobs.read') ? filter : ownOnly(caller, filter)
-      if (visible === undefined) return []
-      const counts = await store.countJobs(namespace, visible, by, COUNTS_MAX + 1)
+      const counts = await store.countJobs(scopeOf(caller, namespace), filter, by, COUNTS_MAX + 1)
       if (counts === undefined) throw countingTooSlow()
       if (counts.length > COUNTS_MAX) throw tooManyCounts(COUNTS_MAX)
       return counts
@@ -170,8 +167,7 @@ export function createFindJobs(options: {
   }
 }
 
-/** The filter narrowed to the caller's own jobs; undefined when it asks for somebody else's. */
-function ownOnly(actor: Actor, filter: JobFilter): JobFilter | undefined {
-  if (filter.owner !== '' && filter.owner !== actor.user) return undefined
-  return { ...filter, owner: actor.user }
+/** Whose jobs exist for the actor. */
+function scopeOf(actor: Actor, namespace: string): JobScope {
+  return { namespace, owner: mayForOthers(actor, 'jobs.read') ? undefined : actor.user }
 }

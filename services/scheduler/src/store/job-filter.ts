@@ -1,36 +1,122 @@
 /** The jobs a filter selects, for statements that may have to look at very many: they are given up after a time limit. */
 import { type Database, type Queryable, sqlStateOf } from '@offstage/kit/database'
-import type { JobFilter } from '../domain/job-query.ts'
+import { JobKind } from '../domain/job-kind.ts'
+import type { JobFilter, JobScope } from '../domain/job-query.ts'
+import { JobState } from '../domain/job-state.ts'
+import { spelledPool } from '../domain/pool.ts'
 
 const LIMIT_MS = 5_000
 const QUERY_CANCELED = '57014'
 
-/** SQL over jobs `j`; its parameters are {@link filterValues}. */
-export const FILTER = `j.namespace = $1
-      AND ($2::smallint[] IS NULL OR j.state = ANY ($2::smallint[]))
-      AND ($3::text[] IS NULL OR j.method = ANY ($3::text[]))
-      AND ($4::text IS NULL OR j.key = $4)
-      AND ($5::text IS NULL OR j.owner = $5)
-      AND ($6::smallint[] IS NULL OR j.kind = ANY ($6::smallint[]))
-      AND ($7::uuid IS NULL OR j.parent_id = $7::uuid)
-      AND ($8::jsonb IS NULL OR j.labels @> $8::jsonb)
-      AND ($9::timestamptz IS NULL OR j.create_time >= $9::timestamptz)
-      AND ($10::timestamptz IS NULL OR j.create_time < $10::timestamptz)`
+/** A condition in SQL over jobs `j` with the values of its parameters, to which others may be added. */
+export interface Selection {
+  readonly where: string
+  /** Adds a parameter; its place. */
+  add(value: unknown): string
+  readonly values: readonly unknown[]
+}
 
-/** The first ten parameters. */
-export function filterValues(namespace: string, filter: JobFilter): unknown[] {
-  return [
-    namespace,
-    someOf(filter.states),
-    someOf(filter.methods),
-    filter.key || null,
-    filter.owner || null,
-    someOf(filter.kinds),
-    filter.parentId || null,
-    Object.keys(filter.labels).length === 0 ? null : JSON.stringify(filter.labels),
-    filter.createdFrom ?? null,
-    filter.createdBefore ?? null,
-  ]
+/**
+ * What is not asked for is not in the statement, so that it is planned for what it is about.
+ *
+ * @param asOf SQL for the time that ages count back from
+ */
+export function selecting(scope: JobScope, filter: JobFilter, asOf = 'now()'): Selection {
+  const values: unknown[] = []
+  const add = (value: unknown) => `$${values.push(value)}`
+  const conditions = [`j.namespace = ${add(scope.namespace)}`]
+  if (scope.owner !== undefined) conditions.push(`j.owner = ${add(scope.owner)}`)
+  const alike = Object.values(Object.groupBy(filter, kindOfTerm))
+  for (const terms of alike) {
+    if (terms !== undefined) conditions.push(conditionOf(terms, add, asOf))
+  }
+  return { where: conditions.join('\n      AND '), add, values }
+}
+
+/** Terms of one kind are alternatives; bounds all hold, so that each is of its own. */
+function kindOfTerm(term: JobFilter[number]): string {
+  if ('op' in term) return `${term.field}${term.op}${'ms' in term ? term.ms : term.time.getTime()}`
+  return `${term.not ? '-' : ''}${term.field}${term.field === 'label' ? `.${term.label}` : ''}`
+}
+
+type Add = (value: unknown) => string
+
+function conditionOf(terms: JobFilter, add: Add, asOf: string): string {
+  const [first] = terms
+  if (first === undefined) return 'true'
+  switch (first.field) {
+    case 'age':
+      return boundSql('j.create_time', first, add, asOf)
+    case 'ended':
+      return boundSql('j.finish_time', first, add, asOf)
+    case 'created':
+      return `j.create_time ${first.op} ${add(first.time)}::timestamptz`
+    default: {
+      const any = anySql(terms, add)
+      // What has no such column has not that value either.
+      return first.not ? `(${any}) IS NOT TRUE` : `(${any})`
+    }
+  }
+}
+
+/** Less than so long ago is after, more is before. */
+function boundSql(
+  column: string,
+  { op, ms }: { readonly op: '<' | '>'; readonly ms: number },
+  add: Add,
+  asOf: string,
+): string {
+  return `${column} ${op === '<' ? '>' : '<'} ${asOf} - ${add(ms)}::float8 * interval '1 ms'`
+}
+
+function anySql(terms: JobFilter, add: Add): string {
+  const values = terms.flatMap((term) => ('value' in term ? [term.value] : []))
+  const [first] = terms
+  switch (first?.field) {
+    case 'state':
+      return `j.state IN (${values.map((name) => JobState[name as keyof typeof JobState]).join(', ')})`
+    case 'kind':
+      return `j.kind IN (${values.map((name) => JobKind[name as keyof typeof JobKind]).join(', ')})`
+    case 'method':
+      return methodSql(values, add)
+    case 'key':
+      return equalSql('j.key', 'text', values, '', add)
+    case 'parent':
+      return equalSql('j.parent_id', 'uuid', values, '', add)
+    case 'pool':
+      return equalSql('j.pool', 'text', values, spelledPool(''), add)
+    case 'label': {
+      const { label } = first
+      const has = (value: string) => `j.labels @> ${add(JSON.stringify({ [label]: value }))}::jsonb`
+      return values.map(has).join(' OR ')
+    }
+    default:
+      return equalSql('j.owner', 'text', values, undefined, add)
+  }
+}
+
+/** `absent` stands for NULL. */
+function equalSql(
+  column: string,
+  type: string,
+  values: readonly string[],
+  absent: string | undefined,
+  add: Add,
+): string {
+  const present = values.filter((value) => value !== absent)
+  const parts = present.length > 0 ? [`${column} = ANY (${add(present)}::${type}[])`] : []
+  if (present.length < values.length) parts.push(`${column} IS NULL`)
+  return parts.join(' OR ')
+}
+
+function methodSql(values: readonly string[], add: Add): string {
+  const exact = values.filter((value) => !value.includes('*'))
+  const patterns = values.filter((value) => value.includes('*'))
+  const parts = exact.length > 0 ? [`j.method = ANY (${add(exact)}::text[])`] : []
+  for (const pattern of patterns) {
+    parts.push(`j.method LIKE ${add(pattern.replace(/_/g, '\\_').replace(/\*+/g, '%'))}`)
+  }
+  return parts.join(' OR ')
 }
 
 /** Undefined when it took longer than the limit. */
@@ -48,8 +134,4 @@ export async function withinTime<T>(
     if (sqlStateOf(error) === QUERY_CANCELED) return undefined
     throw error
   }
-}
-
-function someOf<T>(values: readonly T[]): readonly T[] | null {
-  return values.length === 0 ? null : values
 }

@@ -14,28 +14,16 @@ const HISTORY = `
     CASE WHEN i % 1000 = 0 THEN 'k' || i END, CASE WHEN i % 1000 = 0 THEN jsonb_build_object('n', i::text) END
   FROM generate_series(100000, 1, -1) i`
 
-const all: JobFilter = {
-  states: [],
-  methods: [],
-  key: '',
-  owner: '',
-  kinds: [],
-  parentId: '',
-  labels: {},
-  createdFrom: undefined,
-  createdBefore: undefined,
-}
-
 test('what has an index is found among very many; what has none is given up after the time limit', async () => {
   await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 1 })
   await migrateJobs(database)
   const run = (text: string) => database.query<{ seq: number }>({ name: '', text })
   for (const text of [HISTORY, 'VACUUM ANALYZE offstage.jobs']) await run(text)
-  const list = (filter: Partial<JobFilter>, limitMs?: number) =>
+  const list = (filter: JobFilter, limitMs?: number) =>
     listJobs(
       database,
-      'default',
-      { ...all, ...filter },
+      { namespace: 'default', owner: undefined },
+      filter,
       { size: 10, before: undefined, view: 'basic' },
       limitMs,
     )
@@ -47,12 +35,15 @@ test('what has an index is found among very many; what has none is given up afte
     return rows[0]?.seq ?? 0
   }
   const before = await read()
-  expect(await list({ key: 'k5000' })).toHaveLength(1)
-  expect(await list({ labels: { n: '7000' } })).toHaveLength(1)
-  expect(await list({ createdFrom: new Date(Date.now() + 3_600_000) })).toEqual([])
-  expect(await list({ states: [3] })).toEqual([])
+  expect(await list([{ field: 'key', value: 'k5000', not: false }])).toHaveLength(1)
+  expect(await list([{ field: 'label', label: 'n', value: '7000', not: false }])).toHaveLength(1)
+  expect(
+    await list([{ field: 'created', op: '>=', time: new Date(Date.now() + 3_600_000) }]),
+  ).toEqual([])
+  expect(await list([{ field: 'state', value: 'running', not: false }])).toEqual([])
   expect((await read()) - before).toBeLessThan(20_000)
-  expect(await list({ methods: ['rare'] }, 1)).toBeUndefined()
+  const rare: JobFilter = [{ field: 'method', value: 'rare', not: false }]
+  expect(await list(rare, 1)).toBeUndefined()
   // The limit was that listing's alone.
-  expect(await list({ methods: ['rare'] })).toEqual([])
+  expect(await list(rare)).toEqual([])
 })

@@ -10,32 +10,30 @@
  */
 import type { Database } from '@offstage/kit/database'
 import type { Job } from '../domain/job.ts'
-import type { JobFilter, JobPage } from '../domain/job-query.ts'
-import { FILTER, filterValues, withinTime } from './job-filter.ts'
+import type { JobFilter, JobPage, JobScope } from '../domain/job-query.ts'
+import { selecting, withinTime } from './job-filter.ts'
 import { FULL_JOB_COLUMNS, JOB_COLUMNS, type JobRow, jobFromRow } from './job-rows.ts'
 
-/** Not prepared: the plan depends on which filters are set. */
-const listing = (columns: string) => ({
-  name: '',
-  text: `
-    SELECT ${columns} FROM offstage.jobs j
-    WHERE ${FILTER} AND ($11::uuid IS NULL OR j.id < $11::uuid)
-    ORDER BY j.id DESC
-    LIMIT $12::int`,
-})
-const LISTINGS = { basic: listing(JOB_COLUMNS), full: listing(FULL_JOB_COLUMNS) }
+const COLUMNS = { basic: JOB_COLUMNS, full: FULL_JOB_COLUMNS }
 
 /** Undefined when it took longer than the time limit. */
 export async function listJobs(
   database: Database,
-  namespace: string,
+  scope: JobScope,
   filter: JobFilter,
   page: JobPage,
   limitMs?: number,
 ): Promise<Job[] | undefined> {
-  const values = [...filterValues(namespace, filter), page.before ?? null, page.size]
+  const { where, add, values } = selecting(scope, filter)
+  const below = page.before === undefined ? '' : `AND j.id < ${add(page.before)}::uuid`
+  // Not prepared: the plan depends on what is asked for.
+  const text = `
+    SELECT ${COLUMNS[page.view]} FROM offstage.jobs j
+    WHERE ${where} ${below}
+    ORDER BY j.id DESC
+    LIMIT ${add(page.size)}::int`
   return await withinTime(database, limitMs, async (tx) => {
-    const { rows } = await tx.query<JobRow>(LISTINGS[page.view], values)
+    const { rows } = await tx.query<JobRow>({ name: '', text }, values)
     return rows.map(jobFromRow)
   })
 }

@@ -201,7 +201,7 @@ export interface GetJobResponse {
 export interface JobFilter {
   /** In one of these states; at most 100, as for every list here. */
   states: JobState[];
-  /** Of one of these methods. */
+  /** Of one of these methods; "*" stands for any characters. */
   methods: string[];
   /** With this key. */
   key: string;
@@ -218,7 +218,14 @@ export interface JobFilter {
     | Date
     | undefined;
   /** Created before this time. */
-  createdBefore: Date | undefined;
+  createdBefore:
+    | Date
+    | undefined;
+  /**
+   * The same and more as text, such as `state:failed method:reports.* label.tenant:acme key:x age:<1h parent:<id>`, at most 10,000
+   * characters: docs/guides/filters.md. What is set here and said there must hold both; a field that is in both is refused.
+   */
+  text: string;
 }
 
 export interface JobFilter_LabelsEntry {
@@ -1128,6 +1135,7 @@ function createBaseJobFilter(): JobFilter {
     labels: {},
     createdFrom: undefined,
     createdBefore: undefined,
+    text: "",
   };
 }
 
@@ -1167,6 +1175,9 @@ export const JobFilter: MessageFns<JobFilter> = {
     }
     if (message.createdBefore !== undefined) {
       Timestamp.encode(toTimestamp(message.createdBefore), writer.uint32(74).fork()).join();
+    }
+    if (message.text !== "") {
+      writer.uint32(82).string(message.text);
     }
     return writer;
   },
@@ -1279,6 +1290,14 @@ export const JobFilter: MessageFns<JobFilter> = {
             message.createdBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1313,6 +1332,7 @@ export const JobFilter: MessageFns<JobFilter> = {
     );
     message.createdFrom = object.createdFrom ?? undefined;
     message.createdBefore = object.createdBefore ?? undefined;
+    message.text = object.text ?? "";
     return message;
   },
 };
