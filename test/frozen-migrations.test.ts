@@ -22,6 +22,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     '0c31727861748c3516caac1c0ea3710d3ef4f6a1c7bcb66ca1366dc21f74c6a1',
   'scheduler/0011-removal-plans.sql':
     'f500f7d3f65771c4ada8a32306dd969f76048c18e2aede5e7aea6e9170f6b5fe',
+  'scheduler/0012-pool-pauses.sql':
+    '0521dc1bbfaad9f247db4bb7d0e9f5338aa6390400037e23b1579294127d9d89',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -45,6 +45,8 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'NamespaceService.ListMethods': (namespace) => ({ namespace }),
   'NamespaceService.PauseMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.ResumeMethod': (namespace) => ({ namespace, method }),
+  'NamespaceService.PausePool': (namespace) => ({ namespace, pool: 'gpu' }),
+  'NamespaceService.ResumePool': (namespace) => ({ namespace, pool: 'gpu' }),
   'ExecutorService.Attach': (namespace) => ({
     hello: Hello.fromPartial({
       ...{ sessionId: randomUUID(), namespace, name: 'stranger' },

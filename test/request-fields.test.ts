@@ -118,6 +118,8 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'NamespaceService.ResumeNamespace': [[proto.ResumeNamespaceRequest.fromPartial({})]],
   'NamespaceService.PauseMethod': [[proto.PauseMethodRequest.fromPartial({})]],
   'NamespaceService.ResumeMethod': [[proto.ResumeMethodRequest.fromPartial({})]],
+  'NamespaceService.PausePool': [[proto.PausePoolRequest.fromPartial({})]],
+  'NamespaceService.ResumePool': [[proto.ResumePoolRequest.fromPartial({})]],
   'NamespaceService.ListMethods': [[proto.ListMethodsRequest.fromPartial({})]],
   'NamespaceService.ListExecutors': [[proto.ListExecutorsRequest.fromPartial({})]],
   'NamespaceService.ListActs': [[proto.ListActsRequest.fromPartial({})]],
@@ -165,6 +167,7 @@ const UNREAD: Readonly<Record<string, string>> = {
   'Namespace.exclusive_owner': OUTPUT_ONLY,
   'Namespace.exclusive_time': OUTPUT_ONLY,
   'Namespace.paused': OUTPUT_ONLY,
+  'Namespace.paused_pools': OUTPUT_ONLY,
   'AttachRequest.heartbeat':
     'any message is a sign of life; it gives an empty one something to say',
 }

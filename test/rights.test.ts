@@ -54,6 +54,8 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'NamespaceService.ListMethods': NAMESPACE,
   'NamespaceService.PauseMethod': ['admin', 'operator'],
   'NamespaceService.ResumeMethod': ['admin', 'operator'],
+  'NamespaceService.PausePool': ['admin', 'operator'],
+  'NamespaceService.ResumePool': ['admin', 'operator'],
   'ExecutorService.Attach': ['admin', 'executor'],
   'ExecutorService.IssueAttemptToken': ['admin', 'executor'],
   'ExecutorService.CheckAttempt': ROLES,

@@ -111,6 +111,20 @@ describe('running services', () => {
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('METHOD_UNKNOWN') })
   })
 
+  test('a pool is paused and resumed, whatever is in it, and told with the methods', async () => {
+    const paused = await it.offstage('pause', '--pool', 'default', '--cancel-running')
+    expect(paused).toMatchObject({ code: 0, stdout: 'paused\n' })
+    expect((await it.offstage('methods')).stderr).toContain('paused pools: default\n')
+    const jobId = (await it.offstage('start', 'test.greet', '{"name":"Ann"}')).stdout.trim()
+    const explained = await it.offstage('explain', jobId)
+    expect(explained.stdout).toMatch(/^The pool default was paused by .* at .*Z\.\n$/)
+    const resumed = await it.offstage('resume', '--pool', 'default')
+    expect(resumed).toMatchObject({ code: 0, stdout: 'resumed\n' })
+    expect(await it.offstage('wait', jobId)).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+    const both = await it.offstage('pause', 'test.greet', '--pool', 'gpu')
+    expect(both).toMatchObject({ code: 64, stderr: expect.stringContaining('not both') })
+  })
+
   test('jobs are counted, executors are listed, and a job tells its parameters and attempts', async () => {
     await it.offstage('start', 'test.bytes', '--wait')
     const started = await it.offstage('start', 'test.greet', '{"name":"Bob"}', '--wait')

@@ -1,4 +1,4 @@
-/** Runs the example of the guide, against services with the method that it speaks of. */
+/** Runs the examples of the guide as one program, against services with the method that it speaks of. */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,12 +22,12 @@ export const build = defineJob({
 })
 `
 
-test('the example of flow control does what it says', async () => {
+test('the examples of flow control do what they say', async () => {
   await mkdir(SCRATCH, { recursive: true })
   const cwd = await mkdtemp(`${SCRATCH}guide-`)
   await using _removed = { [Symbol.asyncDispose]: () => rm(cwd, { recursive: true }) }
   await writeFile(join(cwd, 'job.ts'), JOB)
-  const [example = ''] = await blocksOf('docs/guides/flow-control.md', 'ts')
+  const example = (await blocksOf('docs/guides/flow-control.md', 'ts')).join('\n')
   expect(example).toMatch(/assert\.\w+\(/)
   await writeFile(join(cwd, 'example.ts'), example)
   await using services = await spawnProcess({

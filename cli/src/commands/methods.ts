@@ -16,7 +16,9 @@ export function addMethods(program: Command): void {
       if (json) showValue(methods)
       else if (methods.length > 0) process.stdout.write(tableOf(methods))
       else tell('no methods: no executor has attached to this namespace yet')
-      if (await answered(offstage.isNamespacePaused())) tell('the namespace is paused')
+      const { isPaused, pausedPools } = await answered(offstage.settings.get())
+      if (isPaused) tell('the namespace is paused')
+      if (pausedPools.length > 0) tell(`paused pools: ${pausedPools.join(', ')}`)
     })
 }
 

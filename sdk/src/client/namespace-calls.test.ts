@@ -21,8 +21,8 @@ async function setup() {
     }
   const note =
     (name: string, paused = isPaused) =>
-    ({ namespace, method = '' }: { namespace: string; method?: string }) => {
-      calls.push(`${name} ${namespace} ${method}`.trim())
+    ({ namespace, method, pool }: { namespace: string; method?: string; pool?: string }) => {
+      calls.push([name, namespace, method, pool].filter(Boolean).join(' '))
       if (method === 'a.unknown') {
         throw refusalOf({ code: status.NOT_FOUND, reason: 'METHOD_UNKNOWN' })
       }
@@ -37,10 +37,13 @@ async function setup() {
     const nextPageToken = from + 2 < methods.length ? String(from + 2) : ''
     return { methods: methods.slice(from, from + 2), nextPageToken }
   }
-  const namespace = () => ({ namespace: Namespace.fromPartial({ paused: isPaused }) })
+  const pausedPools = ['gpu']
+  const namespace = () => ({ namespace: Namespace.fromPartial({ paused: isPaused, pausedPools }) })
   server.addService(NamespaceServiceService, {
     pauseMethod: answer(note('pauseMethod')),
     resumeMethod: answer(note('resumeMethod')),
+    pausePool: answer(note('pausePool')),
+    resumePool: answer(note('resumePool')),
     pauseNamespace: answer(note('pauseNamespace', true)),
     resumeNamespace: answer(note('resumeNamespace', false)),
     getNamespace: answer(namespace),
@@ -58,10 +61,13 @@ async function setup() {
   }
 }
 
-test("methods and the client's namespace are paused and resumed", async () => {
+test("methods, pools and the client's namespace are paused and resumed", async () => {
   await using it = await setup()
   await it.offstage.pauseMethod('reports.delays')
   await it.offstage.resumeMethod('reports.delays')
+  await it.offstage.pausePool('gpu', { cancelRunning: true })
+  await it.offstage.resumePool('gpu')
+  expect((await it.offstage.settings.get()).pausedPools).toEqual(['gpu'])
   await it.offstage.pauseNamespace()
   expect(await it.offstage.isNamespacePaused()).toBe(true)
   await it.offstage.resumeNamespace()
@@ -69,15 +75,19 @@ test("methods and the client's namespace are paused and resumed", async () => {
   expect(it.calls).toEqual([
     'pauseMethod space reports.delays',
     'resumeMethod space reports.delays',
+    'pausePool space gpu',
+    'resumePool space gpu',
     'pauseNamespace space',
     'resumeNamespace space',
   ])
 })
 
-test('a method that is none is refused before any call, and one nobody knows by the scheduler', async () => {
+test('a method or a pool that is none is refused before any call, and one nobody knows by the scheduler', async () => {
   await using it = await setup()
   await expect(it.offstage.pauseMethod('')).rejects.toThrow(TypeError)
   await expect(it.offstage.resumeMethod(7 as never)).rejects.toThrow('the method must be')
+  await expect(it.offstage.pausePool('')).rejects.toThrow('the pool must be')
+  await expect(it.offstage.resumePool('a b')).rejects.toThrow(TypeError)
   expect(it.calls).toEqual([])
   const unknown = it.offstage.pauseMethod('a.unknown')
   await expect(unknown).rejects.toMatchObject({ reason: 'METHOD_UNKNOWN' })

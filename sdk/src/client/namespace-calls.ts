@@ -1,4 +1,4 @@
-import { methodFault } from '@offstage/proto/field-rules'
+import { methodFault, poolFault } from '@offstage/proto/field-rules'
 import type { Method as WireMethod } from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
@@ -57,6 +57,11 @@ const methodName = rule(
   (value) => typeof value === 'string' && methodFault(value) === undefined,
 )
 
+const poolName = rule(
+  'the name of a pool',
+  (value) => typeof value === 'string' && value !== '' && poolFault(value) === undefined,
+)
+
 /** What holds for the client's namespace as a whole (row J20); told at the methods of the client that pass on to it. */
 export class NamespaceCalls {
   readonly #calls: Calls
@@ -78,6 +83,21 @@ export class NamespaceCalls {
     const { namespaces } = this.#calls.connection
     const request = { namespace: this.#namespace, method }
     await this.#calls.callScheduler(namespaces.resumeMethod.bind(namespaces), request)
+  }
+
+  async pausePool(pool: string, options: PauseOptions): Promise<void> {
+    poolName(pool, 'the pool')
+    const { cancelRunning = false } = checkOptions('pausePool', options, PAUSE_RULES)
+    const { namespaces } = this.#calls.connection
+    const request = { namespace: this.#namespace, pool, cancelRunning }
+    await this.#calls.callScheduler(namespaces.pausePool.bind(namespaces), request)
+  }
+
+  async resumePool(pool: string): Promise<void> {
+    poolName(pool, 'the pool')
+    const { namespaces } = this.#calls.connection
+    const request = { namespace: this.#namespace, pool }
+    await this.#calls.callScheduler(namespaces.resumePool.bind(namespaces), request)
   }
 
   async pauseNamespace(options: PauseOptions): Promise<void> {

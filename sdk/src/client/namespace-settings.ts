@@ -19,6 +19,8 @@ export interface NamespaceSettings {
   /** Changes with each change, of pauses too. */
   readonly etag: string
   readonly isPaused: boolean
+  /** The pools that are paused themselves, by name; `default` is that of jobs that name none. */
+  readonly pausedPools: readonly string[]
   /** One for each kind and end (row J12). */
   readonly retention: readonly RetentionInForce[]
   /** By method (row J20). */
@@ -107,12 +109,13 @@ const NOTHING: Namespace = {
   exclusiveTime: undefined,
   etag: '',
   paused: false,
+  pausedPools: [],
 }
 
 function settingsFrom(namespace: Namespace = NOTHING): NamespaceSettings {
-  const { name, etag, paused: isPaused, retention, limits } = namespace
+  const { name, etag, paused: isPaused, pausedPools, retention, limits } = namespace
   return {
-    ...{ name, etag, isPaused },
+    ...{ name, etag, isPaused, pausedPools },
     retention: retention.map(retentionInForceFrom),
     limits: limits.map(methodLimitFrom),
   }

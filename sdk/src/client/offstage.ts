@@ -196,17 +196,31 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     return this.#namespace.resumeMethod(method)
   }
 
+  /**
+   * Holds back the queued jobs of a pool, whatever their method, as {@link pauseMethod} does those of a method; `default` is the pool
+   * of jobs that name none. It needs no executor. Which are paused is told by `settings.get()`.
+   * @throws OffstageError PERMISSION_DENIED to who is neither operator nor administrator.
+   */
+  pausePool(pool: string, options: PauseOptions = {}): Promise<void> {
+    return this.#namespace.pausePool(pool, options)
+  }
+
+  /** Lets the jobs of a pool go on, but those of methods that are paused themselves. Idempotent; throws as {@link pausePool}. */
+  resumePool(pool: string): Promise<void> {
+    return this.#namespace.resumePool(pool)
+  }
+
   /** Holds back the queued jobs of the client's namespace, as {@link pauseMethod} does those of a method. */
   pauseNamespace(options: PauseOptions = {}): Promise<void> {
     return this.#namespace.pauseNamespace(options)
   }
 
-  /** Lets the jobs of the namespace go on, but those of methods that are paused themselves. Idempotent. */
+  /** Lets the jobs of the namespace go on, but those of methods and pools that are paused themselves. Idempotent. */
   resumeNamespace(): Promise<void> {
     return this.#namespace.resumeNamespace()
   }
 
-  /** Whether the client's namespace is paused; of its methods {@link listMethods} tells. */
+  /** Whether the client's namespace is paused; of its methods {@link listMethods} tells, of its pools `settings.get()`. */
   isNamespacePaused(): Promise<boolean> {
     return this.#namespace.isPaused()
   }

@@ -144,6 +144,8 @@ test('pauses and resumes are recorded, also those that change nothing', async ()
   await namespaces.pauseMethod('test.job')
   await namespaces.pauseMethod('test.job')
   await namespaces.resumeMethod('test.job')
+  await namespaces.pausePool('gpu')
+  await namespaces.resumePool('tpu')
   await namespaces.pauseNamespace()
   await namespaces.resumeNamespace()
   await expect(namespaces.pauseMethod('test.jbo')).rejects.toThrow()
@@ -152,6 +154,8 @@ test('pauses and resumes are recorded, also those that change nothing', async ()
     { call: 'NamespaceService.PauseMethod', targets: ['test.job'], outcome: 'OK' },
     { call: 'NamespaceService.PauseMethod', targets: ['test.job'], outcome: 'UNCHANGED' },
     { call: 'NamespaceService.ResumeMethod', targets: ['test.job'], owners: [] },
+    { call: 'NamespaceService.PausePool', targets: ['gpu'], outcome: 'OK' },
+    { call: 'NamespaceService.ResumePool', targets: ['tpu'], outcome: 'UNCHANGED' },
     { call: 'NamespaceService.PauseNamespace', targets: ['default'], user: 'olga' },
     { call: 'NamespaceService.ResumeNamespace', targets: ['default'], outcome: 'OK' },
   ])

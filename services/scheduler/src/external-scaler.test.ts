@@ -115,9 +115,10 @@ test('jobs are counted for the methods and the namespace of a trigger, and not w
 test('jobs are counted for the pools of a trigger, the default one where it names none', async () => {
   await using it = await begin()
   using scaler = it.scaler
-  it.namespaces[Symbol.dispose]()
+  using namespaces = it.namespaces
   await using _ = await attachExecutor(it.address, { slots: 0 })
-  for (const pool of ['', 'gpu', 'gpu', 'eu-west', 'eu-east'])
+  await namespaces.pausePool('tpu')
+  for (const pool of ['', 'gpu', 'gpu', 'eu-west', 'eu-east', 'tpu'])
     await it.jobs.start({ method: 'test.job', pool })
   const jobs = (pools: string) => scaler.value('jobs', { ...TARGET, pools })
   expect(await scaler.value('jobs', TARGET)).toBe(1)

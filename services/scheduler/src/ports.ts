@@ -105,10 +105,10 @@ export interface JobStore {
     id: JobId,
     owner: string | undefined,
   ): Promise<JobCircumstances | undefined>
-  /** What runs or waits and is not canceled, by id; `method` undefined: of all. */
+  /** What runs or waits and is not canceled, by id. */
   listHeld(
     namespace: string,
-    method: string | undefined,
+    which: HeldJobs,
     page: { readonly size: number; readonly after: string | undefined },
   ): Promise<JobId[]>
   cancel(request: CancelRequest): Promise<CanceledJob[]>
@@ -185,24 +185,33 @@ export interface LeaseStore {
   forgetEnded(rounds: number): Promise<void>
 }
 
+/** What runs or waits: of the method or the pool, where there is one, else of the whole namespace. */
+export interface HeldJobs {
+  readonly method?: string
+  readonly pool?: string
+}
+
 /** The gates that are closed, all of one moment. */
 export interface ClosedGates {
   /** Grows with each change. */
   readonly epoch: number
   readonly namespaces: readonly string[]
+  readonly pools: readonly { readonly namespace: string; readonly pool: string }[]
   readonly methods: readonly { readonly namespace: string; readonly method: string }[]
   /** Of all methods that have some. */
   readonly limits: readonly LimitsOfMethod[]
 }
 
 /**
- * What holds back the jobs of a method or of a namespace. A change resolves when every start and claim that went by the gates as they
+ * What holds back the jobs of a method, a pool or a namespace. A change resolves when every start and claim that went by the gates as they
  * were has been committed, on whichever replica; true: something was changed.
  */
 export interface GateStore {
   read(): Promise<ClosedGates>
   pauseNamespace(namespace: string, by: ActBy): Promise<boolean>
   resumeNamespace(namespace: string, by: ActBy): Promise<boolean>
+  pausePool(namespace: string, pool: string, by: ActBy): Promise<boolean>
+  resumePool(namespace: string, pool: string, by: ActBy): Promise<boolean>
   pauseMethod(namespace: string, method: string, by: ActBy): Promise<boolean>
   resumeMethod(namespace: string, method: string, by: ActBy): Promise<boolean>
 }
@@ -212,6 +221,8 @@ export interface NamespaceSettings {
   /** Grows with each change. */
   readonly revision: number
   readonly paused: boolean
+  /** As they are spelled, by name. */
+  readonly pausedPools: readonly string[]
   /** What was set, which may say less than is in force. */
   readonly retention: readonly Retention[]
   readonly limits: readonly MethodLimit[]

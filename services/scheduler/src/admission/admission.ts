@@ -22,7 +22,7 @@ export interface AdmissionOptions {
   readonly gates: GateStore
   readonly events: JobEvents
   readonly everyMs: number
-  /** Gates have opened: of a method, or of a whole namespace. */
+  /** Gates have opened: of a method, or of a whole namespace or one of its pools. */
   opened(namespace: string, method: string | undefined): void
   onError(error: unknown): void
 }
@@ -30,8 +30,12 @@ export interface AdmissionOptions {
 export interface Admission extends Service {
   /** Of the gates that are known. */
   readonly epoch: number
-  /** What holds back the jobs of a method; undefined where nothing is known to. */
-  pauseOf(namespace: string, method: string): Extract<Gate, { cause: 'paused' }> | undefined
+  /** What holds back the jobs of a method in a pool; undefined where nothing is known to. */
+  pauseOf(
+    namespace: string,
+    method: string,
+    pool: string,
+  ): Extract<Gate, { cause: 'paused' }> | undefined
   /** The limits of a method; undefined where it is known to have none. */
   limitsOf(namespace: string, method: string): LimitsOfMethod | undefined
   /** The gates are known to have changed: they are read at once. */
@@ -45,13 +49,14 @@ const PAUSED = { cause: 'paused', pause: undefined } as const
 interface Known {
   readonly epoch: number
   readonly namespaces: ReadonlySet<string>
+  readonly pools: ReadonlySet<string>
   readonly methods: ReadonlySet<string>
   readonly limits: ReadonlyMap<string, LimitsOfMethod>
   readonly closed: ClosedGates
 }
 
 /** Before the first reading: no epoch is this one, so nothing begins by it. */
-const NOTHING_KNOWN = knownFrom({ epoch: 0, namespaces: [], methods: [], limits: [] })
+const NOTHING_KNOWN = knownFrom({ epoch: 0, namespaces: [], pools: [], methods: [], limits: [] })
 
 export function createAdmission(options: AdmissionOptions): Admission {
   let known = NOTHING_KNOWN
@@ -88,7 +93,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
     get epoch() {
       return known.epoch
     },
-    pauseOf: (namespace, method) => (isClosed(known, namespace, method) ? PAUSED : undefined),
+    pauseOf: (namespace, method, pool) =>
+      isClosed(known, namespace, method) || isPoolClosed(known, namespace, pool)
+        ? PAUSED
+        : undefined,
     limitsOf: (namespace, method) =>
       known.limits.size === 0 ? undefined : known.limits.get(queueKey(namespace, method)),
     refresh: loop.wake,
@@ -97,12 +105,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
 }
 
 function knownFrom(closed: ClosedGates): Known {
-  const { epoch, namespaces, methods } = closed
-  const keys = methods.map(({ namespace, method }) => queueKey(namespace, method))
+  const { epoch, namespaces } = closed
+  const methods = closed.methods.map(({ namespace, method }) => queueKey(namespace, method))
+  const pools = closed.pools.map(({ namespace, pool }) => queueKey(namespace, pool))
   const limits = new Map(
     closed.limits.map((of) => [queueKey(of.namespace, of.method), of] as const),
   )
-  return { epoch, namespaces: new Set(namespaces), methods: new Set(keys), limits, closed }
+  return {
+    epoch,
+    namespaces: new Set(namespaces),
+    pools: new Set(pools),
+    methods: new Set(methods),
+    limits,
+    closed,
+  }
 }
 
 function isClosed({ namespaces, methods }: Known, namespace: string, method: string): boolean {
@@ -112,9 +128,16 @@ function isClosed({ namespaces, methods }: Known, namespace: string, method: str
   )
 }
 
+function isPoolClosed({ pools }: Known, namespace: string, pool: string): boolean {
+  return pools.size > 0 && pools.has(queueKey(namespace, pool))
+}
+
 function tellOpened(before: Known, now: Known, opened: AdmissionOptions['opened']): void {
   for (const namespace of before.namespaces) {
     if (!now.namespaces.has(namespace)) opened(namespace, undefined)
+  }
+  for (const { namespace, pool } of before.closed.pools) {
+    if (!isPoolClosed(now, namespace, pool)) opened(namespace, undefined)
   }
   for (const { namespace, method } of before.closed.methods) {
     if (!isClosed(now, namespace, method)) opened(namespace, method)

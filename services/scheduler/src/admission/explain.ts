@@ -6,6 +6,7 @@ import { type FullLimit, type Gate, gateOf, type Holders, type WaitCause } from 
 import type { JobId } from '../domain/ids.ts'
 import type { JobCircumstances } from '../domain/job-query.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
+import { spelledPool } from '../domain/pool.ts'
 import type { JobStore } from '../ports.ts'
 import { jobNotFound } from '../refusals.ts'
 
@@ -56,9 +57,9 @@ function textOf(gate: Gate, { namespace, method, lane, pool }: JobCircumstances)
         : `Its start time is ${time}.`
     }
     case 'paused': {
-      const what = gate.pause?.what === 'namespace' ? `namespace ${namespace}` : `method ${method}`
-      const { owner = 'somebody', time } = gate.pause ?? {}
-      return `The ${what} was paused by ${owner} at ${time?.toISOString()}.`
+      const { what = 'method', owner = 'somebody', time } = gate.pause ?? {}
+      const name = { namespace, method, pool: spelledPool(pool) }[what]
+      return `The ${what} ${name} was paused by ${owner} at ${time?.toISOString()}.`
     }
     case 'limit':
       return limitText(method, gate.limit)
@@ -102,7 +103,7 @@ function holderOf({ jobIds: [first] }: Holders): string {
 function holdersOf(
   actor: Actor,
   gate: Gate,
-  { namespace, method }: JobCircumstances,
+  { namespace, method, pool }: JobCircumstances,
 ): readonly string[] {
   switch (gate.cause) {
     case 'children':
@@ -113,7 +114,7 @@ function holdersOf(
       // Executors exist for those who may list them.
       return may(actor, 'executors.read') ? gate.sessionIds : []
     case 'paused':
-      return [gate.pause?.what === 'namespace' ? namespace : method]
+      return [{ namespace, method, pool: spelledPool(pool) }[gate.pause?.what ?? 'method']]
     case 'not-due':
     case 'no-executor':
       return []

@@ -122,7 +122,7 @@ function believedFull({ namespace, queues }: Group, options: ClaimsOptions): Que
   return queues.filter(
     (queue) =>
       options.backlog.has({ namespace, ...queue }) &&
-      options.admission.pauseOf(namespace, queue.method) === undefined,
+      options.admission.pauseOf(namespace, queue.method, queue.pool) === undefined,
   )
 }
 

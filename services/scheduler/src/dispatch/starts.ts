@@ -171,7 +171,7 @@ function place(options: StartsOptions, item: StartItem): Placed {
   const later = command.startTime !== undefined || command.delayMs !== 0
   const gate = gateOf({
     due: later ? NOT_DUE : undefined,
-    paused: admission.pauseOf(namespace, method),
+    paused: admission.pauseOf(namespace, method, pool),
     limit: admission.limitsOf(namespace, method) ? LIMITED : undefined,
     room: backlog.has(command) ? QUEUED_AHEAD : undefined,
   })

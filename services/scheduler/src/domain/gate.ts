@@ -20,7 +20,7 @@ export type WaitCause = (typeof WAIT_CAUSES)[number]
 
 /** Who paused something, and since when. */
 export interface Pause {
-  readonly what: 'namespace' | 'method'
+  readonly what: 'namespace' | 'pool' | 'method'
   readonly owner: string
   readonly time: Date
 }

@@ -8,3 +8,9 @@ export function poolFrom(spelled: string): string {
 export function spelledPool(pool: string): string {
   return pool || DEFAULT
 }
+
+/** SQL for the same, of a pool that is null or empty where it is the default one. */
+export const spelledPoolInSql = (pool: string) => `coalesce(nullif(${pool}, ''), '${DEFAULT}')`
+
+/** SQL for the default one, as it is spelled. */
+export const POOL_DEFAULT_IN_SQL = `'${DEFAULT}'`

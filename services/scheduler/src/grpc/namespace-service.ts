@@ -1,6 +1,7 @@
 import { type GuardedService, unary } from '@offstage/kit/grpc'
-import { methodFault } from '@offstage/proto/field-rules'
+import { methodFault, poolFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
+import { poolFrom } from '../domain/pool.ts'
 import type { CancelRunning } from '../jobs/cancel-running.ts'
 import type { Pauses } from '../namespaces/pause.ts'
 import type { Settings } from '../namespaces/settings.ts'
@@ -46,7 +47,7 @@ export function namespaceService(
       async (request: proto.PauseNamespaceRequest, context) => {
         const namespace = namespaceFor(context.actor, request.namespace)
         await pauses.pauseNamespace(namespace, callerOf(context))
-        if (request.cancelRunning) await use.cancelRunning(callerOf(context), namespace, undefined)
+        if (request.cancelRunning) await use.cancelRunning(callerOf(context), namespace, {})
         return {}
       },
     ),
@@ -65,7 +66,7 @@ export function namespaceService(
       const namespace = namespaceFor(context.actor, request.namespace)
       const method = methodNameFrom(request.method)
       await pauses.pauseMethod(namespace, method, callerOf(context))
-      if (cancelRunning) await use.cancelRunning(callerOf(context), namespace, method)
+      if (cancelRunning) await use.cancelRunning(callerOf(context), namespace, { method })
       return {}
     }),
 
@@ -77,6 +78,21 @@ export function namespaceService(
         return {}
       },
     ),
+
+    pausePool: unary('namespaces.operate', async (request: proto.PausePoolRequest, context) => {
+      const { cancelRunning } = request
+      const namespace = namespaceFor(context.actor, request.namespace)
+      const pool = poolNameFrom(request.pool)
+      await pauses.pausePool(namespace, pool, callerOf(context))
+      if (cancelRunning) await use.cancelRunning(callerOf(context), namespace, { pool })
+      return {}
+    }),
+
+    resumePool: unary('namespaces.operate', async (request: proto.ResumePoolRequest, context) => {
+      const namespace = namespaceFor(context.actor, request.namespace)
+      await pauses.resumePool(namespace, poolNameFrom(request.pool), callerOf(context))
+      return {}
+    }),
   }
 }
 
@@ -84,4 +100,12 @@ function methodNameFrom(method: string): string {
   const fault = methodFault(method)
   if (fault === undefined) return method
   throw invalidField('method', fault)
+}
+
+/** One that is not given is not taken for the default one: it may have been forgotten. */
+function poolNameFrom(pool: string): string {
+  const fault =
+    pool === '' ? 'must not be empty; default is that of jobs that name none' : poolFault(pool)
+  if (fault === undefined) return poolFrom(pool)
+  throw invalidField('pool', fault)
 }

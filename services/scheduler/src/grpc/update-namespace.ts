@@ -33,12 +33,13 @@ export function updateNamespace(
 }
 
 export function namespaceTo(name: string, settings: NamespaceSettings): proto.Namespace {
-  const { revision, paused, retention, limits } = settings
+  const { revision, paused, pausedPools, retention, limits } = settings
   const unset = { exclusiveOwner: '', exclusiveTime: undefined }
   return {
     ...unset,
     name,
     paused,
+    pausedPools: [...pausedPools],
     retention: retention.map(retentionTo),
     limits: limits.map(limitTo),
     etag: String(revision),

@@ -1,14 +1,10 @@
-/** Canceling all that runs of a method or a namespace, for who pauses it (row J20). */
-import type { JobStore } from '../ports.ts'
+/** Canceling all that runs of a method, a pool or a namespace, for who pauses it (row J20). */
+import type { HeldJobs, JobStore } from '../ports.ts'
 import type { Caller } from './caller.ts'
 import type { CancelJob } from './cancel-job.ts'
 
-/** Those that run or wait when it is called; `method` undefined: of the whole namespace. */
-export type CancelRunning = (
-  caller: Caller,
-  namespace: string,
-  method: string | undefined,
-) => Promise<void>
+/** Those that run or wait when it is called. */
+export type CancelRunning = (caller: Caller, namespace: string, which: HeldJobs) => Promise<void>
 
 const PAGE = 1_000
 /** As a cancel has that names none. */
@@ -18,10 +14,10 @@ export function createCancelRunning(
   store: Pick<JobStore, 'listHeld'>,
   cancelJob: CancelJob,
 ): CancelRunning {
-  return async (caller, namespace, method) => {
-    const reason = `${method === undefined ? 'the namespace' : 'the method'} was paused, and what ran was to end`
+  return async (caller, namespace, which) => {
+    const reason = `the ${whatOf(which)} was paused, and what ran was to end`
     for (let after: string | undefined; ; ) {
-      const ids = await store.listHeld(namespace, method, { size: PAGE, after })
+      const ids = await store.listHeld(namespace, which, { size: PAGE, after })
       for (const jobId of ids) {
         await cancelJob(caller, { namespace, jobId, reason, graceMs: GRACE_MS, cascade: false })
       }
@@ -29,4 +25,9 @@ export function createCancelRunning(
       after = ids.at(-1)
     }
   }
+}
+
+function whatOf({ method, pool }: HeldJobs): string {
+  if (method !== undefined) return 'method'
+  return pool === undefined ? 'namespace' : 'pool'
 }

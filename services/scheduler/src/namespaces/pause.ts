@@ -1,4 +1,4 @@
-/** Holding back queued jobs of a method or a namespace, and letting them go on (row J20). What runs goes on. */
+/** Holding back queued jobs of a method, a pool or a namespace, and letting them go on (row J20). What runs goes on. */
 import type { ActBy } from '../domain/act.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Methods } from '../executors/methods.ts'
@@ -9,6 +9,9 @@ export interface Pauses {
   /** Once it resolves, no replica lets a job of the namespace begin. */
   pauseNamespace(namespace: string, by: ActBy): Promise<void>
   resumeNamespace(namespace: string, by: ActBy): Promise<void>
+  /** Once it resolves, no replica lets a job of the pool begin; it needs no executor. */
+  pausePool(namespace: string, pool: string, by: ActBy): Promise<void>
+  resumePool(namespace: string, pool: string, by: ActBy): Promise<void>
   /** Once it resolves, no replica lets a job of the method begin. */
   pauseMethod(namespace: string, method: string, by: ActBy): Promise<void>
   resumeMethod(namespace: string, method: string, by: ActBy): Promise<void>
@@ -36,6 +39,12 @@ export function createPauses({ gates, methods, events }: PausesOptions): Pauses 
     },
     async resumeNamespace(namespace, by) {
       tell(namespace, await gates.resumeNamespace(namespace, by))
+    },
+    async pausePool(namespace, pool, by) {
+      tell(namespace, await gates.pausePool(namespace, pool, by))
+    },
+    async resumePool(namespace, pool, by) {
+      tell(namespace, await gates.resumePool(namespace, pool, by))
     },
     async pauseMethod(namespace, method, by) {
       await known(namespace, method)

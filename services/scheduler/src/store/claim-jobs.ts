@@ -3,6 +3,7 @@ import type { QueueRef, TakenJobs } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import { storedLane } from '../domain/lane.ts'
+import { POOL_DEFAULT_IN_SQL, spelledPoolInSql } from '../domain/pool.ts'
 import { GATES_HELD, isOpenAndUnlimited } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 
@@ -19,14 +20,14 @@ const headsWhere = (condition: string) => `
  * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
  * wanted, because replicas that claim at the same time skip what the others have locked.
  */
-const claim = (name: string, columns: string, heads: string) => ({
+const claim = (name: string, columns: string, pool: string, heads: string) => ({
   name,
   text: `
     WITH candidate AS (
       SELECT head.id
       FROM (
         SELECT u.* FROM unnest($2::text[], $3::smallint[]${columns}
-        WHERE ${isOpenAndUnlimited('$1', 'u.method')} AND ${GATES_HELD}
+        WHERE ${isOpenAndUnlimited('$1', 'u.method', pool)} AND ${GATES_HELD}
       ) queue
       CROSS JOIN LATERAL (${heads}) head
       ORDER BY head.priority DESC, head.create_time, head.id
@@ -50,7 +51,7 @@ const claim = (name: string, columns: string, heads: string) => ({
     RETURNING ${CLAIMED_COLUMNS}`,
 })
 
-const CLAIM = claim('claim_jobs', ') AS u(method, lane)', headsWhere(''))
+const CLAIM = claim('claim_jobs', ') AS u(method, lane)', POOL_DEFAULT_IN_SQL, headsWhere(''))
 
 /**
  * While executors differ in what they take of a method: not what is known not to fit. And of pools: of the two halves the one
@@ -60,6 +61,7 @@ const FITTING = `AND (queue.schema IS NULL OR j.options->'misfits' IS NULL OR NO
 const CLAIM_APART = claim(
   'claim_jobs_apart',
   ', $6::text[], $7::text[]) AS u(method, lane, pool, schema)',
+  spelledPoolInSql('u.pool'),
   `
         (${headsWhere(`AND queue.pool IS NULL ${FITTING}`)})
         UNION ALL

@@ -7,11 +7,12 @@
  * Jobs that wait for their children count: they go on without being asked.
  */
 import type { Database, Queryable } from '@offstage/kit/database'
-import type { LimitedClaim, LimitedClaimRequest } from '../domain/held-job.ts'
+import type { LimitedClaim, LimitedClaimRequest, QueueRef } from '../domain/held-job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { storedLane } from '../domain/lane.ts'
+import { spelledPool } from '../domain/pool.ts'
 import { CLAIM_KEYED, CLAIM_WHOLE } from './claim-limited-sql.ts'
-import { GATES_HELD, isOpen } from './gates.ts'
+import { GATES_HELD, isOpen, pausedPools } from './gates.ts'
 import { type ClaimedRow, takenFromRows } from './job-rows.ts'
 
 /**
@@ -31,19 +32,23 @@ const PLANNED = [
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(', ')
 
+/** Queues of pools that are paused are left out of what is claimed. */
+const ANY_POOL = 'NULL'
+
 /** Waits for nobody: who holds it claims, and is done soon. */
 const HOLD = {
   name: 'hold_limited_method',
   text: `
     WITH held AS (
       SELECT FROM offstage.method_gates g
-      WHERE g.namespace = $1 AND g.method = $2 AND g.limited AND ${isOpen('$1', '$2')} AND ${GATES_HELD}
+      WHERE g.namespace = $1 AND g.method = $2 AND g.limited AND ${isOpen('$1', '$2', ANY_POOL)} AND ${GATES_HELD}
       FOR NO KEY UPDATE SKIP LOCKED
     )
     SELECT ${PLANNED}, EXISTS (SELECT FROM held) AS held,
       EXISTS (SELECT FROM offstage.method_gates g
-        WHERE g.namespace = $1 AND g.method = $2 AND g.limited AND ${isOpen('$1', '$2')}) AS limited,
-      EXISTS (SELECT FROM offstage.method_limits l WHERE l.namespace = $1 AND l.method = $2 AND l.keyed) AS keyed`,
+        WHERE g.namespace = $1 AND g.method = $2 AND g.limited AND ${isOpen('$1', '$2', ANY_POOL)}) AS limited,
+      EXISTS (SELECT FROM offstage.method_limits l WHERE l.namespace = $1 AND l.method = $2 AND l.keyed) AS keyed,
+      ${pausedPools('$1')} AS paused_pools`,
 }
 
 /**
@@ -65,6 +70,7 @@ interface HoldRow {
   held: boolean
   limited: boolean
   keyed: boolean
+  paused_pools: string[]
 }
 
 type Row = (ClaimedRow | { id: null }) & { again_ms: number | null; last_key: string | null }
@@ -78,7 +84,10 @@ export function claimLimited(
     const { rows } = await tx.query<HoldRow>(HOLD, [namespace, method])
     const [row] = rows
     if (!row?.held) return { ...NOTHING, busy: row?.limited ?? false }
-    return row.keyed ? claimKeyed(tx, request) : claim(tx, request, CLAIM_WHOLE)
+    const isOpen = ({ pool }: QueueRef) => !row.paused_pools.includes(spelledPool(pool))
+    const open = { ...request, queues: request.queues.filter(isOpen) }
+    if (open.queues.length === 0) return NOTHING
+    return row.keyed ? claimKeyed(tx, open) : claim(tx, open, CLAIM_WHOLE)
   })
 }
 

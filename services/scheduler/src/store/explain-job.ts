@@ -115,7 +115,7 @@ async function circumstancesOf(
       }
     }
     case JobState.queued: {
-      const pause = await readPause(database, namespace, method)
+      const pause = await readPause(database, namespace, method, row.pool ?? '')
       if (pause !== undefined) return { paused: { cause: 'paused', pause } }
       const limit = await readFullLimit(database, row.id, owner)
       return limit === undefined ? { room: await readRoom(database, row) } : { limit }

@@ -9,6 +9,7 @@
 import type { Database, Queryable, Statement } from '@offstage/kit/database'
 import type { ActBy } from '../domain/act.ts'
 import type { Pause } from '../domain/gate.ts'
+import { poolFrom, spelledPool } from '../domain/pool.ts'
 import type { GateStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
 import { LIMITS_AS_JSON, type LimitRow, limitsOfMethods } from './method-limits.ts'
@@ -26,15 +27,21 @@ export const gatesMoved = (epoch: string) =>
 
 const PAUSED = 'gate.pause_time IS NOT NULL'
 
-/** SQL: whether no gate holds back the jobs of a method; by `closed` those of methods alone. */
-export const isOpen = (namespace: string, method: string, closed = PAUSED) => `
-  NOT EXISTS (SELECT FROM offstage.namespaces gate WHERE gate.name = ${namespace} AND ${PAUSED})
+/** SQL: whether no gate holds back the jobs of a method in a pool, as it is spelled; by `closed` those of methods alone. */
+export const isOpen = (namespace: string, method: string, pool: string, closed = PAUSED) => `
+  NOT EXISTS (SELECT FROM offstage.namespaces gate
+    WHERE gate.name = ${namespace} AND (${PAUSED} OR gate.pool_pauses ? ${pool}))
   AND NOT EXISTS (SELECT FROM offstage.method_gates gate
     WHERE gate.namespace = ${namespace} AND gate.method = ${method} AND (${closed}))`
 
 /** SQL: the same, and whether the method has no limits: what has is claimed apart (claim-limited.ts). */
-export const isOpenAndUnlimited = (namespace: string, method: string) =>
-  isOpen(namespace, method, `${PAUSED} OR gate.limited`)
+export const isOpenAndUnlimited = (namespace: string, method: string, pool: string) =>
+  isOpen(namespace, method, pool, `${PAUSED} OR gate.limited`)
+
+/** SQL for the names of the pools of a namespace that are paused, in order. */
+export const pausedPools = (namespace: string) => `ARRAY(
+      SELECT u.pool FROM offstage.namespaces gate CROSS JOIN LATERAL jsonb_object_keys(gate.pool_pauses) AS u(pool)
+      WHERE gate.name = ${namespace} ORDER BY u.pool)`
 
 /** In one snapshot: the closed gates belong to the epoch. */
 const READ_GATES = {
@@ -42,6 +49,9 @@ const READ_GATES = {
   text: `
     SELECT now.epoch,
       ARRAY(SELECT name FROM offstage.namespaces WHERE pause_time IS NOT NULL) AS namespaces,
+      (SELECT json_agg(json_build_object('namespace', gate.name, 'pool', u.pool))
+        FROM offstage.namespaces gate CROSS JOIN LATERAL jsonb_object_keys(gate.pool_pauses) AS u(pool)
+        WHERE gate.pool_pauses IS NOT NULL) AS pools,
       closed.namespaces AS method_namespaces, closed.methods, ${LIMITS_AS_JSON} AS limits
     FROM offstage.gate_epoch now CROSS JOIN (
       SELECT array_agg(namespace) AS namespaces, array_agg(method) AS methods
@@ -53,6 +63,9 @@ const READ_PAUSE = {
   text: `
     SELECT 'namespace' AS what, pause_owner AS owner, pause_time AS time
     FROM offstage.namespaces WHERE name = $1 AND pause_time IS NOT NULL
+    UNION ALL
+    SELECT 'pool', gate.pool_pauses->$3::text->>'owner', (gate.pool_pauses->$3::text->>'time')::timestamptz
+    FROM offstage.namespaces gate WHERE gate.name = $1 AND gate.pool_pauses ? $3::text
     UNION ALL
     SELECT 'method', pause_owner, pause_time
     FROM offstage.method_gates WHERE namespace = $1 AND method = $2::text AND pause_time IS NOT NULL`,
@@ -103,6 +116,23 @@ const RESUME_NAMESPACE = {
     WHERE name = $1 AND pause_time IS NOT NULL`,
 }
 
+const PAUSE_POOL = {
+  name: 'pause_pool',
+  text: `
+    INSERT INTO offstage.namespaces AS n (name, pool_pauses)
+    VALUES ($1, jsonb_build_object($2::text, jsonb_build_object('owner', $3::text, 'time', now())))
+    ON CONFLICT (name) DO UPDATE
+      SET pool_pauses = coalesce(n.pool_pauses, '{}') || excluded.pool_pauses, revision = n.revision + 1
+      WHERE NOT coalesce(n.pool_pauses ? $2::text, false)`,
+}
+
+const RESUME_POOL = {
+  name: 'resume_pool',
+  text: `
+    UPDATE offstage.namespaces SET pool_pauses = nullif(pool_pauses - $2::text, '{}'), revision = revision + 1
+    WHERE name = $1 AND pool_pauses ? $2::text`,
+}
+
 const PAUSE_METHOD = {
   name: 'pause_method',
   text: `
@@ -123,13 +153,14 @@ const RESUME_METHOD = {
 interface GatesRow {
   epoch: number
   namespaces: string[]
+  pools: { namespace: string; pool: string }[] | null
   method_namespaces: string[] | null
   methods: string[] | null
   limits: LimitRow[] | null
 }
 
 export function createGateStore(database: Database): GateStore {
-  type Gate = readonly [namespace: string, method?: string]
+  type Gate = readonly [namespace: string, methodOrPool?: string]
   const change = (statement: Statement, gate: Gate, by: ActBy, owner: readonly string[] = []) =>
     database.transaction(async (tx) => {
       await lockGates(tx)
@@ -145,27 +176,38 @@ export function createGateStore(database: Database): GateStore {
       const { rows } = await database.query<GatesRow>(READ_GATES)
       const [row] = rows
       if (row === undefined) throw new Error('offstage.gate_epoch has lost its row')
-      const { epoch, namespaces, method_namespaces, methods, limits } = row
+      const { epoch, namespaces, pools, method_namespaces, methods, limits } = row
       const closed = (methods ?? []).map((method, index) => ({
         namespace: method_namespaces?.[index] ?? '',
         method,
       }))
-      return { epoch, namespaces, methods: closed, limits: limitsOfMethods(limits ?? []) }
+      return {
+        epoch,
+        namespaces,
+        pools: (pools ?? []).map(({ namespace, pool }) => ({ namespace, pool: poolFrom(pool) })),
+        methods: closed,
+        limits: limitsOfMethods(limits ?? []),
+      }
     },
     pauseNamespace: (namespace, by) => change(PAUSE_NAMESPACE, [namespace], by, [by.user]),
     resumeNamespace: (namespace, by) => change(RESUME_NAMESPACE, [namespace], by),
+    pausePool: (namespace, pool, by) =>
+      change(PAUSE_POOL, [namespace, spelledPool(pool)], by, [by.user]),
+    resumePool: (namespace, pool, by) => change(RESUME_POOL, [namespace, spelledPool(pool)], by),
     pauseMethod: (namespace, method, by) =>
       change(PAUSE_METHOD, [namespace, method], by, [by.user]),
     resumeMethod: (namespace, method, by) => change(RESUME_METHOD, [namespace, method], by),
   }
 }
 
-/** What is paused, the namespace before the method. */
+/** What is paused, the namespace before the pool, and that before the method. */
 export async function readPause(
   database: Queryable,
   namespace: string,
   method: string,
+  pool: string,
 ): Promise<Pause | undefined> {
-  const { rows } = await database.query<Pause>(READ_PAUSE, [namespace, method])
+  const values = [namespace, method, spelledPool(pool)]
+  const { rows } = await database.query<Pause>(READ_PAUSE, values)
   return rows[0]
 }

@@ -3,13 +3,14 @@ import type { Database, Queryable } from '@offstage/kit/database'
 import type { Retention } from '../domain/retention.ts'
 import type { NamespaceSettings, NamespaceStore } from '../ports.ts'
 import { recordAct } from './acts.ts'
-import { beginEpoch, lockGates } from './gates.ts'
+import { beginEpoch, lockGates, pausedPools } from './gates.ts'
 import { readLimits, setLimits } from './method-limits.ts'
 
 const READ = {
   name: 'read_namespace',
   text: `
-    SELECT asked.name, coalesce(n.revision, 0) AS revision, n.pause_time IS NOT NULL AS paused
+    SELECT asked.name, coalesce(n.revision, 0) AS revision, n.pause_time IS NOT NULL AS paused,
+      ${pausedPools('$1')} AS paused_pools
     FROM (SELECT $1::text AS name) asked LEFT JOIN offstage.namespaces n USING (name)`,
 }
 
@@ -47,6 +48,12 @@ const SET_RETENTION = {
     FROM unnest($2::smallint[], $3::smallint[], $4::bigint[], $5::float8[]) AS u(kind, state, max_count, max_age_ms)`,
 }
 
+interface NamespaceRow {
+  revision: number
+  paused: boolean
+  paused_pools: string[]
+}
+
 interface RetentionRow {
   kind: Retention['kind']
   state: Retention['state']
@@ -75,11 +82,13 @@ export function createNamespaceStore(database: Database): NamespaceStore {
 }
 
 async function readNamespace(database: Queryable, namespace: string): Promise<NamespaceSettings> {
-  const { rows } = await database.query<{ revision: number; paused: boolean }>(READ, [namespace])
+  const { rows } = await database.query<NamespaceRow>(READ, [namespace])
   const [row] = rows
   if (row === undefined) throw new Error('a query without conditions has answered no row')
   const retention = await readRetention(database, namespace)
-  return { ...row, retention, limits: await readLimits(database, namespace) }
+  const { revision, paused, paused_pools: pausedPools } = row
+  const limits = await readLimits(database, namespace)
+  return { revision, paused, pausedPools, retention, limits }
 }
 
 async function readRetention(database: Queryable, namespace: string): Promise<Retention[]> {

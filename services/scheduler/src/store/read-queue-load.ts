@@ -7,6 +7,7 @@ import type { Queryable } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import { isUnpooledInSql } from '../domain/lane.ts'
 import type { QueueLoad } from '../domain/load.ts'
+import { spelledPoolInSql } from '../domain/pool.ts'
 import { isOpen } from './gates.ts'
 
 /** Created earlier is not always due earlier, so some are looked at. */
@@ -83,7 +84,7 @@ const READ = {
     SELECT queue.namespace, queue.method, queue.pool, coalesce(queue.queued, 0)::int AS queued,
       coalesce(queue.running, 0)::int AS running, coalesce(queue.waiting, 0)::int AS waiting,
       greatest(extract(epoch FROM queue.oldest)::float8 * 1000, 0) AS oldest_ms,
-      NOT (${isOpen('queue.namespace', 'queue.method')}) AS paused
+      NOT (${isOpen('queue.namespace', 'queue.method', spelledPoolInSql('queue.pool'))}) AS paused
     FROM (SELECT * FROM queued FULL JOIN held USING (namespace, method, pool)) queue
     ORDER BY coalesce(queue.queued, 0) + coalesce(queue.running, 0) DESC, queue.namespace, queue.method, queue.pool
     LIMIT ${QUEUES_MAX}`,

@@ -7,6 +7,8 @@ export interface NamespaceClient extends Disposable {
   readonly raw: proto.NamespaceServiceClient
   pauseMethod(method: string, namespace?: string, cancelRunning?: boolean): Promise<unknown>
   resumeMethod(method: string, namespace?: string): Promise<unknown>
+  pausePool(pool: string, namespace?: string, cancelRunning?: boolean): Promise<unknown>
+  resumePool(pool: string, namespace?: string): Promise<unknown>
   pauseNamespace(namespace?: string, cancelRunning?: boolean): Promise<unknown>
   resumeNamespace(namespace?: string): Promise<unknown>
   get(namespace?: string): Promise<proto.Namespace | undefined>
@@ -34,6 +36,9 @@ export function connectNamespaces(address: string, user = 'dev'): NamespaceClien
     pauseMethod: (method, namespace = '', cancelRunning = false) =>
       call(raw.pauseMethod, { namespace, method, cancelRunning }),
     resumeMethod: (method, namespace = '') => call(raw.resumeMethod, { namespace, method }),
+    pausePool: (pool, namespace = '', cancelRunning = false) =>
+      call(raw.pausePool, { namespace, pool, cancelRunning }),
+    resumePool: (pool, namespace = '') => call(raw.resumePool, { namespace, pool }),
     pauseNamespace: (namespace = '', cancelRunning = false) =>
       call(raw.pauseNamespace, { namespace, cancelRunning }),
     resumeNamespace: (namespace = '') => call(raw.resumeNamespace, { namespace }),

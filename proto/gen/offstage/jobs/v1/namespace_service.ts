@@ -95,6 +95,11 @@ export interface Namespace {
   etag: string;
   /** Whether queued jobs are held back. Changed by PauseNamespace and ResumeNamespace. Output only. */
   paused: boolean;
+  /**
+   * The pools whose queued jobs are held back, by name; `default` is that of jobs that name none. Changed by PausePool and ResumePool.
+   * Output only.
+   */
+  pausedPools: string[];
 }
 
 /** Asks for a namespace's settings. */
@@ -534,6 +539,32 @@ export interface ResumeMethodRequest {
 export interface ResumeMethodResponse {
 }
 
+/** Asks for a pool to be held back. */
+export interface PausePoolRequest {
+  /** Default "default". */
+  namespace: string;
+  /** As in JobSpec; `default` is the pool of jobs that name none. Required. */
+  pool: string;
+  /** As in PauseNamespaceRequest. */
+  cancelRunning: boolean;
+}
+
+/** Answers PausePool. */
+export interface PausePoolResponse {
+}
+
+/** Asks for a pool to go on. */
+export interface ResumePoolRequest {
+  /** Default "default". */
+  namespace: string;
+  /** As in PausePoolRequest. Required. */
+  pool: string;
+}
+
+/** Answers ResumePool. */
+export interface ResumePoolResponse {
+}
+
 function createBaseRetention(): Retention {
   return { kind: 0, maxCount: 0n, maxAge: undefined, state: 0 };
 }
@@ -760,7 +791,16 @@ export const MethodLimit: MessageFns<MethodLimit> = {
 };
 
 function createBaseNamespace(): Namespace {
-  return { name: "", retention: [], limits: [], exclusiveOwner: "", exclusiveTime: undefined, etag: "", paused: false };
+  return {
+    name: "",
+    retention: [],
+    limits: [],
+    exclusiveOwner: "",
+    exclusiveTime: undefined,
+    etag: "",
+    paused: false,
+    pausedPools: [],
+  };
 }
 
 export const Namespace: MessageFns<Namespace> = {
@@ -785,6 +825,9 @@ export const Namespace: MessageFns<Namespace> = {
     }
     if (message.paused !== false) {
       writer.uint32(56).bool(message.paused);
+    }
+    for (const v of message.pausedPools) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -858,6 +901,14 @@ export const Namespace: MessageFns<Namespace> = {
             message.paused = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.pausedPools.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -882,6 +933,7 @@ export const Namespace: MessageFns<Namespace> = {
     message.exclusiveTime = object.exclusiveTime ?? undefined;
     message.etag = object.etag ?? "";
     message.paused = object.paused ?? false;
+    message.pausedPools = object.pausedPools?.map((e) => e) || [];
     return message;
   },
 };
@@ -4233,6 +4285,238 @@ export const ResumeMethodResponse: MessageFns<ResumeMethodResponse> = {
   },
 };
 
+function createBasePausePoolRequest(): PausePoolRequest {
+  return { namespace: "", pool: "", cancelRunning: false };
+}
+
+export const PausePoolRequest: MessageFns<PausePoolRequest> = {
+  encode(message: PausePoolRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.cancelRunning !== false) {
+      writer.uint32(24).bool(message.cancelRunning);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PausePoolRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePausePoolRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cancelRunning = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PausePoolRequest>, I>>(base?: I): PausePoolRequest {
+    return PausePoolRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PausePoolRequest>, I>>(object: I): PausePoolRequest {
+    const message = createBasePausePoolRequest();
+    message.namespace = object.namespace ?? "";
+    message.pool = object.pool ?? "";
+    message.cancelRunning = object.cancelRunning ?? false;
+    return message;
+  },
+};
+
+function createBasePausePoolResponse(): PausePoolResponse {
+  return {};
+}
+
+export const PausePoolResponse: MessageFns<PausePoolResponse> = {
+  encode(_: PausePoolResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PausePoolResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePausePoolResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PausePoolResponse>, I>>(base?: I): PausePoolResponse {
+    return PausePoolResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PausePoolResponse>, I>>(_: I): PausePoolResponse {
+    const message = createBasePausePoolResponse();
+    return message;
+  },
+};
+
+function createBaseResumePoolRequest(): ResumePoolRequest {
+  return { namespace: "", pool: "" };
+}
+
+export const ResumePoolRequest: MessageFns<ResumePoolRequest> = {
+  encode(message: ResumePoolRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumePoolRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumePoolRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ResumePoolRequest>, I>>(base?: I): ResumePoolRequest {
+    return ResumePoolRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumePoolRequest>, I>>(object: I): ResumePoolRequest {
+    const message = createBaseResumePoolRequest();
+    message.namespace = object.namespace ?? "";
+    message.pool = object.pool ?? "";
+    return message;
+  },
+};
+
+function createBaseResumePoolResponse(): ResumePoolResponse {
+  return {};
+}
+
+export const ResumePoolResponse: MessageFns<ResumePoolResponse> = {
+  encode(_: ResumePoolResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumePoolResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumePoolResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ResumePoolResponse>, I>>(base?: I): ResumePoolResponse {
+    return ResumePoolResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumePoolResponse>, I>>(_: I): ResumePoolResponse {
+    const message = createBaseResumePoolResponse();
+    return message;
+  },
+};
+
 /** What holds for a namespace as a whole: exclusive mode, retention, limits, locks, methods. Served by the scheduler. */
 export type NamespaceServiceService = typeof NamespaceServiceService;
 export const NamespaceServiceService = {
@@ -4401,7 +4685,7 @@ export const NamespaceServiceService = {
       Buffer.from(PauseNamespaceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseNamespaceResponse => PauseNamespaceResponse.decode(value),
   },
-  /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
+  /** Lets queued jobs of a namespace run again, but those of methods and pools that are paused themselves. Idempotent. */
   resumeNamespace: {
     path: "/offstage.jobs.v1.NamespaceService/ResumeNamespace" as const,
     requestStream: false as const,
@@ -4436,6 +4720,29 @@ export const NamespaceServiceService = {
     responseSerialize: (value: ResumeMethodResponse): Buffer =>
       Buffer.from(ResumeMethodResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeMethodResponse => ResumeMethodResponse.decode(value),
+  },
+  /**
+   * Holds back queued jobs of a pool, whatever their method (row J20), as PauseNamespace does those of a namespace. The pool needs no
+   * executor. Idempotent.
+   */
+  pausePool: {
+    path: "/offstage.jobs.v1.NamespaceService/PausePool" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PausePoolRequest): Buffer => Buffer.from(PausePoolRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PausePoolRequest => PausePoolRequest.decode(value),
+    responseSerialize: (value: PausePoolResponse): Buffer => Buffer.from(PausePoolResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PausePoolResponse => PausePoolResponse.decode(value),
+  },
+  /** Lets queued jobs of a pool run again, but those of methods that are paused themselves. Idempotent. */
+  resumePool: {
+    path: "/offstage.jobs.v1.NamespaceService/ResumePool" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumePoolRequest): Buffer => Buffer.from(ResumePoolRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumePoolRequest => ResumePoolRequest.decode(value),
+    responseSerialize: (value: ResumePoolResponse): Buffer => Buffer.from(ResumePoolResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumePoolResponse => ResumePoolResponse.decode(value),
   },
 } as const;
 
@@ -4473,7 +4780,7 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
    * accepted and wait; what runs goes on, unless it is to be canceled. Idempotent.
    */
   pauseNamespace: handleUnaryCall<PauseNamespaceRequest, PauseNamespaceResponse>;
-  /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
+  /** Lets queued jobs of a namespace run again, but those of methods and pools that are paused themselves. Idempotent. */
   resumeNamespace: handleUnaryCall<ResumeNamespaceRequest, ResumeNamespaceResponse>;
   /**
    * Holds back queued jobs of a method (row J20), as PauseNamespace does those of a namespace. METHOD_UNKNOWN for one that no executor
@@ -4482,6 +4789,13 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   pauseMethod: handleUnaryCall<PauseMethodRequest, PauseMethodResponse>;
   /** Lets queued jobs of a method run again. METHOD_UNKNOWN as for PauseMethod. Idempotent. */
   resumeMethod: handleUnaryCall<ResumeMethodRequest, ResumeMethodResponse>;
+  /**
+   * Holds back queued jobs of a pool, whatever their method (row J20), as PauseNamespace does those of a namespace. The pool needs no
+   * executor. Idempotent.
+   */
+  pausePool: handleUnaryCall<PausePoolRequest, PausePoolResponse>;
+  /** Lets queued jobs of a pool run again, but those of methods that are paused themselves. Idempotent. */
+  resumePool: handleUnaryCall<ResumePoolRequest, ResumePoolResponse>;
 }
 
 export interface NamespaceServiceClient extends Client {
@@ -4728,7 +5042,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseNamespaceResponse) => void,
   ): ClientUnaryCall;
-  /** Lets queued jobs of a namespace run again, but those of methods that are paused themselves. Idempotent. */
+  /** Lets queued jobs of a namespace run again, but those of methods and pools that are paused themselves. Idempotent. */
   resumeNamespace(
     request: ResumeNamespaceRequest,
     callback: (error: ServiceError | null, response: ResumeNamespaceResponse) => void,
@@ -4778,6 +5092,41 @@ export interface NamespaceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeMethodResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Holds back queued jobs of a pool, whatever their method (row J20), as PauseNamespace does those of a namespace. The pool needs no
+   * executor. Idempotent.
+   */
+  pausePool(
+    request: PausePoolRequest,
+    callback: (error: ServiceError | null, response: PausePoolResponse) => void,
+  ): ClientUnaryCall;
+  pausePool(
+    request: PausePoolRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PausePoolResponse) => void,
+  ): ClientUnaryCall;
+  pausePool(
+    request: PausePoolRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PausePoolResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets queued jobs of a pool run again, but those of methods that are paused themselves. Idempotent. */
+  resumePool(
+    request: ResumePoolRequest,
+    callback: (error: ServiceError | null, response: ResumePoolResponse) => void,
+  ): ClientUnaryCall;
+  resumePool(
+    request: ResumePoolRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumePoolResponse) => void,
+  ): ClientUnaryCall;
+  resumePool(
+    request: ResumePoolRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumePoolResponse) => void,
   ): ClientUnaryCall;
 }
 
