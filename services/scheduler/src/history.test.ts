@@ -38,6 +38,7 @@ const leftOf = (it: It) =>
        (SELECT count(*) FROM offstage.job_messages) AS messages, (SELECT count(*) FROM offstage.job_progress) AS progress`,
   )
 const GROUP = { namespace: 'default', kind: 1, state: 5 } as const
+const ALL_PAGES = { fromPage: 0, toPage: 1_000 }
 const NOTHING = [{ jobs: 0, attempts: 0, messages: 0, progress: 0 }]
 
 test('a finished job is removed with its attempts, messages, progress, and its values are to be discarded', async () => {
@@ -236,6 +237,7 @@ test('nothing that is being recorded of a job stays behind when the job is remov
   const { rows } = await it.database.query<AttemptKey>({ name: '', text })
   const [first, second] = rows.map(({ jobId }) => jobId)
   const retention = createRetentionStore(it.database, it.database)
+  const removeAll = () => retention.remove(ALL_PAGES, GROUP, (Date.now() + HOUR_MS) * 1_000, 10)
   let deleted: Promise<unknown> | undefined
   await it.database.transaction(async (tx) => {
     const progress = { percent: 1, text: '', extra: undefined, revision: 0 }
@@ -251,11 +253,11 @@ test('nothing that is being recorded of a job stays behind when the job is remov
     executor.succeed(...executor.assignments)
     await it.as('ann').wait([first ?? '', second ?? ''])
     // A sweep goes around what is being recorded, a call waits for it.
-    expect(await retention.removeOldest(GROUP, 10)).toBe(0)
+    expect(await removeAll()).toBe(0)
     deleted = call(it, 'deleteJob', first ?? '')
   })
   await deleted
-  expect(await retention.removeOldest(GROUP, 10)).toBe(1)
+  expect(await removeAll()).toBe(1)
   expect(await leftOf(it)).toEqual(NOTHING)
 })
 

@@ -44,6 +44,7 @@ import type { Load } from './domain/load.ts'
 import type { MethodDefinition } from './domain/method-definition.ts'
 import type { LimitedQueue, LimitsOfMethod, MethodLimit } from './domain/method-limit.ts'
 import type { Retention } from './domain/retention.ts'
+import type { RetentionCut } from './domain/retention-cut.ts'
 import type { Payload, StartCommand } from './domain/start-command.ts'
 
 /**
@@ -252,17 +253,39 @@ export interface ExpiredJobs extends Omit<FinishedGroup, 'namespace'> {
   readonly oldest: Date
 }
 
-/** Finished jobs as retention looks at them. */
+/** Some pages of the table of jobs, the first and the one after the last. */
+export interface TablePart {
+  readonly fromPage: number
+  readonly toPage: number
+}
+
+/** What a part of the table has of a group, and the rule in force for it. Times are in microseconds since 1970. */
+export interface FoundPart extends FinishedGroup {
+  readonly count: number
+  /** When the oldest and the newest ended. */
+  readonly oldest: number
+  readonly newest: number
+  /** Undefined: any number. */
+  readonly countMax: number | undefined
+  /** What ended before is kept no longer. */
+  readonly expiredBefore: number
+}
+
+/** Finished jobs as retention looks at them; pinned ones it does not see. */
 export interface RetentionStore {
-  /** Whether this replica is to sweep now: none has begun to for so long. */
-  beginSweep(everyMs: number): Promise<boolean>
-  /** Those that have jobs. */
-  groups(): Promise<FinishedGroup[]>
-  count(group: FinishedGroup): Promise<number>
-  /** Removes at most `limit`, oldest first, but what somebody else is at; how many. */
-  removeOldest(group: FinishedGroup, limit: number): Promise<number>
-  /** The same of those that ended longer ago. */
-  removeOlder(group: FinishedGroup, ageMs: number, limit: number): Promise<number>
+  /** Whether this one is to sweep: it has before, or nobody has for so long. To be said again and again by who sweeps. */
+  beginSweep(sweeper: string, lapsedMs: number): Promise<boolean>
+  /** How many the table of jobs has. */
+  pages(): Promise<number>
+  count(part: TablePart): Promise<FoundPart[]>
+  /** How many jobs of the group are in each interval of the cut, by when that begins; none where it is empty. */
+  countIntervals(
+    part: TablePart,
+    group: FinishedGroup,
+    cut: RetentionCut,
+  ): Promise<Map<number, number>>
+  /** Removes at most `limit` that ended before, but what somebody else is at; how many. */
+  remove(part: TablePart, group: FinishedGroup, before: number, limit: number): Promise<number>
   /** Of each rule that has finished jobs; undefined when it took too long. */
   preview(
     namespace: string,

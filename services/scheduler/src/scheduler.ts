@@ -84,7 +84,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const scaling = createScaling(load, events)
   const turns = createReadingTurns(databases)
   const { retention, history } = stores
-  const swept = { sweeps, acts, retention, namespaces: stores.namespaces }
+  const swept = { sweeps, acts, retention }
   const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts, history })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),

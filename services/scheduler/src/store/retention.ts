@@ -1,109 +1,111 @@
-/** What retention goes by, and what it removes: a bounded part at a time, around whatever somebody else has locked. */
+/** How retention reads finished jobs, and removes them: a few pages of the table at a time, around whatever somebody else has locked. */
 import type { Database } from '@offstage/kit/database'
-import { JobState } from '../domain/job-state.ts'
-import type { ExpiredJobs, FinishedGroup, RetentionStore } from '../ports.ts'
-import { withinTime } from './job-filter.ts'
+import { RETENTION_DEFAULTS } from '../domain/retention.ts'
+import type { FinishedGroup, FoundPart, RetentionStore, TablePart } from '../ports.ts'
+import { FINISHED, previewRetention } from './preview-retention.ts'
 
-/** What is in the index `jobs_finished`. */
-const FINISHED = `j.state >= ${JobState.succeeded} AND j.pin_time IS NULL`
-const OF_GROUP = `j.namespace = $1 AND j.kind = $2::smallint AND j.state = $3::smallint AND ${FINISHED}`
+const IN_PART = 'j.ctid >= $1::tid AND j.ctid < $2::tid'
 
-/** Down the index from one group to the next, past all of their jobs. */
-const GROUPS = {
-  name: 'finished_groups',
-  text: `
-    WITH RECURSIVE groups AS (
-      (SELECT j.namespace, j.kind, j.state FROM offstage.jobs j WHERE ${FINISHED}
-       ORDER BY j.namespace, j.kind, j.state LIMIT 1)
-      UNION ALL
-      SELECT next.* FROM groups g CROSS JOIN LATERAL (
-        SELECT j.namespace, j.kind, j.state FROM offstage.jobs j
-        WHERE ${FINISHED} AND (j.namespace, j.kind, j.state) > (g.namespace, g.kind, g.state)
-        ORDER BY j.namespace, j.kind, j.state LIMIT 1) next
-    )
-    SELECT * FROM groups`,
+const PAGES = {
+  name: 'pages_of_jobs',
+  text: `SELECT pg_relation_size('offstage.jobs') / current_setting('block_size')::bigint AS pages`,
 }
 
+const MICROS = (time: string) => `round(date_part('epoch', ${time}) * 1e6)::bigint`
+
+/** The rules are joined with what is found, not with each job: that takes five times as long. */
 const COUNT = {
-  name: 'count_finished',
-  text: `SELECT count(*) AS count FROM offstage.jobs j WHERE ${OF_GROUP}`,
+  name: 'count_finished_in',
+  text: `
+    SELECT f.namespace, f.kind, f.state, f.count, ${MICROS('f.oldest')} AS oldest, ${MICROS('f.newest')} AS newest,
+      CASE WHEN r.namespace IS NULL THEN d.max_count ELSE r.max_count END AS count_max,
+      ${MICROS('now()')} - (coalesce(r.max_age_ms, d.max_age_ms) * 1000)::bigint AS expired_before
+    FROM (
+      SELECT j.namespace, j.kind, j.state, count(*) AS count, min(j.finish_time) AS oldest, max(j.finish_time) AS newest
+      FROM offstage.jobs j WHERE ${IN_PART} AND ${FINISHED}
+      GROUP BY j.namespace, j.kind, j.state) f
+    JOIN unnest($3::smallint[], $4::smallint[], $5::bigint[], $6::float8[]) AS d(kind, state, max_count, max_age_ms)
+      ON d.kind = f.kind AND d.state = f.state
+    LEFT JOIN offstage.retention r ON r.namespace = f.namespace AND r.kind = f.kind AND r.state = f.state`,
+}
+
+const DEFAULTS = [
+  RETENTION_DEFAULTS.map(({ kind }) => kind),
+  RETENTION_DEFAULTS.map(({ state }) => state),
+  RETENTION_DEFAULTS.map(({ countMax }) => countMax ?? null),
+  RETENTION_DEFAULTS.map(({ ageMsMax }) => ageMsMax),
+]
+
+const startOfInterval = (bits: string, atLeast: string) =>
+  `greatest((t.time >> ${bits}::int) << ${bits}::int, ${atLeast}::bigint)`
+
+const COUNT_INTERVALS = {
+  name: 'count_finished_intervals',
+  text: `
+    SELECT start, count(*) AS count
+    FROM (
+      SELECT CASE WHEN t.time < $8::bigint THEN ${startOfInterval('$9', '$6')} ELSE ${startOfInterval('$7', '$8')} END AS start
+      FROM (
+        SELECT ${MICROS('j.finish_time')} AS time FROM offstage.jobs j
+        WHERE ${IN_PART} AND j.namespace = $3 AND j.kind = $4::smallint AND j.state = $5::smallint AND ${FINISHED}) t
+      WHERE t.time >= $6::bigint) i
+    GROUP BY start`,
 }
 
 const REMOVE = {
-  name: 'remove_finished',
+  name: 'remove_finished_in',
   text: `
-    SELECT offstage.remove_finished($1, $2::smallint, $3::smallint,
-      coalesce(now() - $5::float8 * interval '1 ms', 'infinity'), $4::int) AS removed`,
-}
-
-const PREVIEW = {
-  name: '',
-  text: `
-    SELECT r.kind, r.state, found.count AS kept_count,
-      greatest(found.older, found.count - r.max_count, 0) AS expired_count, found.oldest
-    FROM unnest($2::smallint[], $3::smallint[], $4::bigint[], $5::float8[]) AS r(kind, state, max_count, max_age_ms)
-    CROSS JOIN LATERAL (
-      SELECT count(*) AS count, min(j.finish_time) AS oldest,
-        count(*) FILTER (WHERE j.finish_time < now() - r.max_age_ms * interval '1 ms') AS older
-      FROM offstage.jobs j
-      WHERE j.namespace = $1 AND j.kind = r.kind AND j.state = r.state AND ${FINISHED}) found
-    WHERE found.count > 0
-    ORDER BY r.kind, r.state`,
+    SELECT offstage.remove_finished_in($1::tid, $2::tid, $3, $4::smallint, $5::smallint, $6::bigint, $7::int) AS removed`,
 }
 
 /** One replica sweeps for all. A beginning that lies ahead was noted before the clock was put back. */
 const BEGIN_SWEEP = {
   name: 'begin_shared_sweep',
   text: `
-    INSERT INTO offstage.shared_sweeps AS s (name) VALUES ($1)
-    ON CONFLICT (name) DO UPDATE SET begin_time = now()
-      WHERE s.begin_time <= now() - $2::float8 * interval '1 ms' OR s.begin_time > now()`,
+    INSERT INTO offstage.shared_sweeps AS s (name, sweeper) VALUES ($1, $2::uuid)
+    ON CONFLICT (name) DO UPDATE SET begin_time = now(), sweeper = excluded.sweeper
+      WHERE s.sweeper = excluded.sweeper OR s.begin_time <= now() - $3::float8 * interval '1 ms' OR s.begin_time > now()`,
 }
 
-interface PreviewRow {
-  kind: ExpiredJobs['kind']
-  state: ExpiredJobs['state']
-  kept_count: number
-  expired_count: number
-  oldest: Date
+interface CountRow extends FinishedGroup {
+  count: number
+  oldest: number
+  newest: number
+  count_max: number | null
+  expired_before: number
 }
+
+const rowsOf = ({ fromPage, toPage }: TablePart) => [`(${fromPage},0)`, `(${toPage},0)`]
+const groupOf = ({ namespace, kind, state }: FinishedGroup) => [namespace, kind, state]
 
 /** `listings`: for what looks at many jobs. */
 export function createRetentionStore(work: Database, listings: Database): RetentionStore {
-  const remove = async (group: FinishedGroup, limit: number, olderMs?: number) => {
-    const { namespace, kind, state } = group
-    const values = [namespace, kind, state, limit, olderMs ?? null]
-    return (await work.query<{ removed: number }>(REMOVE, values)).rows[0]?.removed ?? 0
-  }
   return {
-    async beginSweep(everyMs) {
-      return (await work.query(BEGIN_SWEEP, ['retention', everyMs])).rowCount > 0
+    async beginSweep(sweeper, lapsedMs) {
+      return (await work.query(BEGIN_SWEEP, ['retention', sweeper, lapsedMs])).rowCount > 0
     },
-    async groups() {
-      return (await work.query<FinishedGroup>(GROUPS, [])).rows
+    async pages() {
+      return (await work.query<{ pages: number }>(PAGES)).rows[0]?.pages ?? 0
     },
-    async count({ namespace, kind, state }) {
-      const { rows } = await listings.query<{ count: number }>(COUNT, [namespace, kind, state])
-      return rows[0]?.count ?? 0
+    async count(part) {
+      const { rows } = await work.query<CountRow>(COUNT, [...rowsOf(part), ...DEFAULTS])
+      return rows.map(
+        ({ count_max, expired_before, ...row }): FoundPart => ({
+          ...row,
+          countMax: count_max ?? undefined,
+          expiredBefore: expired_before,
+        }),
+      )
     },
-    removeOldest: (group, limit) => remove(group, limit),
-    removeOlder: (group, ageMs, limit) => remove(group, limit, ageMs),
-    preview: (namespace, rules, limitMs) =>
-      withinTime(listings, limitMs, async (tx) => {
-        const { rows } = await tx.query<PreviewRow>(PREVIEW, [
-          namespace,
-          rules.map(({ kind }) => kind),
-          rules.map(({ state }) => state),
-          rules.map(({ countMax }) => countMax ?? null),
-          rules.map(({ ageMsMax }) => ageMsMax),
-        ])
-        return rows.map(({ kind, state, kept_count, expired_count, oldest }) => ({
-          kind,
-          state,
-          keptCount: kept_count,
-          expiredCount: expired_count,
-          oldest,
-        }))
-      }),
+    async countIntervals(part, group, { before, bits, fineTo, fineBits }) {
+      const values = [...rowsOf(part), ...groupOf(group), before, bits, fineTo, fineBits]
+      const { rows } = await work.query<{ start: number; count: number }>(COUNT_INTERVALS, values)
+      return new Map(rows.map(({ start, count }) => [start, count]))
+    },
+    async remove(part, group, before, limit) {
+      const values = [...rowsOf(part), ...groupOf(group), before, limit]
+      return (await work.query<{ removed: number }>(REMOVE, values)).rows[0]?.removed ?? 0
+    },
+    preview: (namespace, rules, limitMs) => previewRetention(listings, namespace, rules, limitMs),
   }
 }

@@ -1,64 +1,82 @@
 /**
- * Removes finished jobs that retention keeps no longer (row J12), behind all other work: a part at a time on one connection, with
- * pauses in between that grow with what the database has to do otherwise.
+ * Removes finished jobs that retention keeps no longer (row J12), behind all other work. No index leads to them, as every job would have
+ * to enter it when it ends: the table is read from its first page to its last, again and again (retention-pass.ts).
+ *
+ * Invariants:
+ *  1. One replica sweeps for all, and says so again and again. When it has not for two waits, another takes its place.
+ *  2. Reading takes a tenth of one core at most, the longer the table the more seldom; unless much has to go.
+ *  3. What was counted is gone by only while this replica is the one that sweeps.
  */
-import { setTimeout as pause } from 'node:timers/promises'
-import { type Retention, retentionInForce } from '../domain/retention.ts'
-import type { FinishedGroup, NamespaceStore, RetentionStore } from '../ports.ts'
+import { randomUUID } from 'node:crypto'
+import type { RetentionStore } from '../ports.ts'
+import {
+  type Cuts,
+  createRetentionPass,
+  type PassOutcome,
+  type RetentionPass,
+} from './retention-pass.ts'
 
 export interface RetentionSweepOptions {
   readonly retention: RetentionStore
-  readonly namespaces: Pick<NamespaceStore, 'read'>
   readonly everyMs: number
 }
 
-/** Some 20 ms of one connection. Fewer, and on a busy machine more is waited than removed, and jobs end faster than they go. */
-const BATCH = 2_000
-/** Pauses in parts of the work before them. */
-const REST = 0.5
+/** After so many waits without a word of the replica that sweeps. */
+const LAPSED_WAITS = 2
+/** A run gives way to the next one, which goes on with the same pass. */
+const RUN_MS_MAX = 60_000
+/** Between passes, in parts of what the last ones took (2). */
+const REST = 9
+/** So much beyond the counts of their groups is not left to the next sweep. */
+const MUCH = 0.05
+/** A pass this short, in parts of the wait, is repeated for any number. */
+const SHORT = 0.01
 
-export function createRetentionSweep({ retention, namespaces, everyMs }: RetentionSweepOptions) {
-  /** Until fewer are there than were asked for; whether it has removed as many as it was to. */
-  const removeAll = async (
-    signal: AbortSignal,
-    remove: (limit: number) => Promise<number>,
-    countMax = Number.POSITIVE_INFINITY,
-  ): Promise<boolean> => {
-    for (let left = countMax; left > 0; ) {
-      const limit = Math.min(BATCH, left)
-      const begin = performance.now()
-      const removed = await remove(limit)
-      if (removed < limit || signal.aborted) return false
-      left -= removed
-      await pause((performance.now() - begin) * REST)
-    }
-    return true
+export function createRetentionSweep({ retention, everyMs }: RetentionSweepOptions) {
+  const sweeper = randomUUID()
+  let cuts: Cuts = new Map()
+  let pass: RetentionPass | undefined
+  let restUntil = 0
+
+  const isOurs = () => retention.beginSweep(sweeper, everyMs * LAPSED_WAITS)
+  const forget = () => {
+    cuts = new Map()
+    pass = undefined
   }
+  const isLeft = ({ beyond, ofBeyond }: PassOutcome, readMs: number) =>
+    beyond > (readMs < everyMs * SHORT ? 0 : ofBeyond * MUCH)
 
-  const sweepGroup = async (group: FinishedGroup, rule: Retention, signal: AbortSignal) => {
-    const { ageMsMax, countMax } = rule
-    await removeAll(signal, (limit) => retention.removeOlder(group, ageMsMax, limit))
-    if (countMax === undefined) return
-    // What has ended during a long removal is not left to the next sweep; after a short one a count costs more than it finds.
-    for (let again = true; again && !signal.aborted; ) {
-      const beyond = (await retention.count(group)) - countMax
-      if (beyond <= 0) return
-      const done = await removeAll(signal, (limit) => retention.removeOldest(group, limit), beyond)
-      again = done && beyond > 4 * BATCH
+  const sweep = async (signal: AbortSignal): Promise<void> => {
+    const begin = performance.now()
+    let saidAt = begin
+    const may = async () => {
+      const now = performance.now()
+      if (signal.aborted || now - begin > RUN_MS_MAX) return false
+      if (now - saidAt < everyMs / 2) return true
+      saidAt = now
+      const ours = await isOurs()
+      if (!ours) forget()
+      return ours
+    }
+    for (let readMs = 0; ; ) {
+      pass ??= createRetentionPass(retention, cuts, await retention.pages())
+      const outcome = await pass.goOn(may, signal)
+      if (outcome === undefined) return
+      cuts = outcome.cuts
+      pass = undefined
+      readMs += outcome.readMs
+      restUntil = performance.now() + readMs * REST
+      if (!isLeft(outcome, readMs) || !(await may())) return
     }
   }
 
   return async (signal: AbortSignal): Promise<void> => {
-    if (!(await retention.beginSweep(everyMs / 2))) return
-    const groups = await retention.groups()
-    for (const [namespace, ofIt] of Map.groupBy(groups, (group) => group.namespace)) {
-      const rules = retentionInForce((await namespaces.read(namespace)).retention)
-      for (const group of ofIt) {
-        const isOf = ({ kind, state }: Retention) => kind === group.kind && state === group.state
-        const rule = rules.find(isOf)
-        if (rule !== undefined) await sweepGroup(group, rule, signal)
-        if (signal.aborted) return
-      }
+    try {
+      if (!(await isOurs())) forget()
+      else if (pass !== undefined || performance.now() >= restUntil) await sweep(signal)
+    } catch (error) {
+      forget()
+      throw error
     }
   }
 }

@@ -8,7 +8,7 @@ import { endOverdue } from '../executors/end-overdue.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
-import type { ActStore, JobStore, NamespaceStore, RetentionStore, SweepStore } from '../ports.ts'
+import type { ActStore, JobStore, RetentionStore, SweepStore } from '../ports.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { readAwaited } from '../waits/wait-sweep.ts'
 import { createRetentionSweep } from './retention.ts'
@@ -23,7 +23,6 @@ export interface SweepsOptions {
   readonly sweeps: SweepStore
   readonly acts: Pick<ActStore, 'forget'>
   readonly retention: RetentionStore
-  readonly namespaces: Pick<NamespaceStore, 'read'>
   readonly store: Pick<JobStore, 'readStandings'>
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
@@ -37,7 +36,7 @@ const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
 const BUCKETS_MS = 60_000
-/** After a change of rules there may be millions to remove. */
+/** A run may take minutes while there is much to remove. */
 const RETENTION_TIMEOUT_MS = 10 * 60_000
 
 export function sweepsOf(options: SweepsOptions): Sweep[] {
