@@ -133,6 +133,49 @@ test('each kind and end of each namespace is kept by its own count and age, and 
   expect(await stillThere(it.database, kept)).toEqual(kept)
 })
 
+test('exactly the newest of each group are kept, whatever shares their pages and ended at the same moment', async () => {
+  await using it = await start(SWEEPING)
+  const groups = [PROGRAM, SYSTEM].flatMap((kind) =>
+    [SUCCEEDED, FAILED].flatMap((state) =>
+      ['default', 'other'].map((namespace) => ({ kind, state, namespace })),
+    ),
+  )
+  for (const count of [1, 2, 40])
+    for (const group of groups) await pastJobs(it.database, { ...group, count })
+  const atOnce = `date_trunc('hour', finish_time) WHERE namespace = 'other'`
+  await rowsOf(it, `UPDATE offstage.jobs SET finish_time = ${atOnce}`)
+  const read = () =>
+    Promise.all(
+      groups.map(
+        ({ kind, state, namespace }) =>
+          rowsOf(
+            it,
+            `SELECT id, finish_time AS "finishTime" FROM offstage.jobs
+         WHERE kind = ${kind} AND state = ${state} AND namespace = '${namespace}' ORDER BY finish_time DESC, id`,
+          ) as Promise<{ id: string; finishTime: Date }[]>,
+      ),
+    )
+  const before = await read()
+  const countMax = groups.map(({ kind, state }) =>
+    kind === PROGRAM ? 3 : state === FAILED ? 1 : 43,
+  )
+  const retention = [
+    { kind: PROGRAM, maxCount: 3n },
+    { kind: SYSTEM, state: FAILED, maxCount: 1n },
+  ] as proto.Retention[]
+  for (const name of ['default', 'other']) await updateNamespace(it.address, { name, retention })
+  await until(async () =>
+    (await read()).every((left, index) => left.length <= (countMax[index] ?? 0)),
+  )
+  const after = await read()
+  expect(after.map(({ length }) => length)).toEqual(countMax)
+  for (const [index, left] of after.entries()) {
+    const newest = before[index]?.slice(0, left.length)
+    if (groups[index]?.namespace === 'default') expect(left).toEqual(newest)
+    else expect(left.map((job) => job.finishTime)).toEqual(newest?.map((job) => job.finishTime))
+  }
+})
+
 test('a pinned job is kept whatever the retention and not counted, until it is unpinned', async () => {
   await using it = await start(SWEEPING)
   const [pinned = '', ...others] = await pastJobs(it.database, { count: 3 })
@@ -153,14 +196,54 @@ test('children of a job that goes on are kept, since it may still ask for them',
   await using executor = await attachExecutor(it.address)
   const parent = await it.as('ann').start(job)
   await executor.assigned(1)
-  const [child = ''] = await pastJobs(it.database, { parentId: parent.jobId })
-  const [other = ''] = await pastJobs(it.database, { endedMsAgo: 1 })
+  const ofIt = { count: 3, parentId: parent.jobId }
+  const children = await pastJobs(it.database, { ...ofIt, endedMsAgo: HOUR_MS })
+  const others = await pastJobs(it.database, { count: 3, endedMsAgo: 1 })
   const retention = [{ kind: PROGRAM, maxAge: durationFrom(0), maxCount: 1n }] as proto.Retention[]
   await updateNamespace(it.address, { retention })
-  await until(async () => (await stillThere(it.database, [other])).length === 0)
-  expect(await stillThere(it.database, [child])).toEqual([child])
+  await until(async () => (await stillThere(it.database, others)).length === 0)
+  const [later = ''] = await pastJobs(it.database, {})
+  await until(async () => (await stillThere(it.database, [later])).length === 0)
+  expect(await stillThere(it.database, children)).toEqual(children)
   executor.succeed(...executor.assignments)
-  await until(async () => (await stillThere(it.database, [child, parent.jobId])).length === 0)
+  const all = [...children, parent.jobId]
+  await until(async () => (await stillThere(it.database, all)).length === 0)
+})
+
+test('children of a job that goes on push out no others, and are removed with the count once it has ended', async () => {
+  await using it = await start(SWEEPING)
+  await using executor = await attachExecutor(it.address)
+  const parent = await it.as('ann').start(job)
+  await executor.assigned(1)
+  const ofIt = { count: 3, parentId: parent.jobId }
+  const children = await pastJobs(it.database, { ...ofIt, endedMsAgo: HOUR_MS })
+  const others = await pastJobs(it.database, { count: 5 })
+  await updateNamespace(it.address, {
+    retention: [{ kind: PROGRAM, maxCount: 2n }] as proto.Retention[],
+  })
+  await until(async () => (await stillThere(it.database, others)).length <= 2)
+  const [later = ''] = await pastJobs(it.database, {})
+  const newest = [later, ...others.slice(0, 1)]
+  await until(async () => (await stillThere(it.database, others)).length <= 1)
+  expect(await stillThere(it.database, [...newest, ...children])).toEqual([...newest, ...children])
+  executor.succeed(...executor.assignments)
+  await until(async () => (await stillThere(it.database, children)).length === 0)
+})
+
+test('a job whose row moves while the table is read is removed by the next sweep', async () => {
+  await using it = await start()
+  const [jobId = '', ...others] = await pastJobs(it.database, { count: 3_000 })
+  const retention = createRetentionStore(it.database, it.database)
+  const [before, limit] = [(Date.now() + HOUR_MS) * 1_000, 5_000]
+  const pages = await retention.pages()
+  const half = Math.floor(pages / 2)
+  await retention.remove({ fromPage: half, toPage: pages }, GROUP, before, limit)
+  await call(it, 'pinJob', jobId, 'ann')
+  await call(it, 'unpinJob', jobId, 'ann')
+  await retention.remove({ fromPage: 0, toPage: half }, GROUP, before, limit)
+  expect(await stillThere(it.database, [jobId, ...others])).toEqual([jobId])
+  const all = { fromPage: 0, toPage: await retention.pages() }
+  expect(await retention.remove(all, GROUP, before, limit)).toBe(1)
 })
 
 test('what a job of the product itself starts is kept as the product’s own', async () => {
@@ -226,6 +309,23 @@ test('several replicas remove all there is, around what somebody has locked', as
   })
   await until(async () => (await stillThere(it.database, ids)).length === 0)
   expect(second.scheduler.unready).toBeUndefined()
+})
+
+test('one replica sweeps until it has not for a while, and a clock put back keeps nobody from it', async () => {
+  await using it = await start()
+  const { beginSweep } = createRetentionStore(it.database, it.database)
+  const [one, other] = [randomUUID(), randomUUID()]
+  const begun = (seconds: number) =>
+    rowsOf(it, `UPDATE offstage.shared_sweeps SET begin_time = now() - ${seconds} * interval '1 s'`)
+  expect(await beginSweep(one, 60_000)).toBe(true)
+  expect(await beginSweep(other, 60_000)).toBe(false)
+  expect(await beginSweep(one, 60_000)).toBe(true)
+  await begun(61)
+  expect(await beginSweep(other, 60_000)).toBe(true)
+  expect(await beginSweep(one, 60_000)).toBe(false)
+  await begun(-3_600)
+  expect(await beginSweep(one, 60_000)).toBe(true)
+  expect(await beginSweep(other, 60_000)).toBe(false)
 })
 
 test('nothing that is being recorded of a job stays behind when the job is removed meanwhile', async () => {

@@ -216,7 +216,9 @@ export function jobNotFinished(jobId: string): Refusal {
 }
 
 export function previewTooSlow(): Refusal {
-  const message = 'counting the finished jobs took too long; try again when less is going on'
+  const message =
+    'counting the finished jobs took too long, since the whole table is read for it; try again when less is going on. ' +
+    'The limits hold all the same'
   return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 5_000 })
 }
 

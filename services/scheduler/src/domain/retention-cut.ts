@@ -37,6 +37,7 @@ export function nextCut(found: FoundGroup, last: RetentionCut | undefined) {
   const { countMax, count, oldest, newest, intervals } = found
   // From half of the count on, so that what goes beyond it is found at once.
   if (countMax === undefined || count <= countMax / 2) return undefined
+  // Where all that is left is what cannot be removed, the newest ended before the oldest that may stay.
   const bits = dividing(newest - oldest + 1)
   const uncut: RetentionCut = { countMax, before: 0, ties: 0, bits, fineTo: 0, fineBits: 0 }
   if (last === undefined || intervals === undefined || count <= countMax) return uncut
@@ -62,4 +63,5 @@ function endOf(start: number, { bits, fineTo, fineBits }: RetentionCut): number 
   return start < fineTo ? Math.min(end, fineTo) : end
 }
 
-const dividing = (span: number) => Math.max(0, Math.ceil(Math.log2(span)) - DIVIDED_BITS)
+const dividing = (span: number) =>
+  Math.max(0, Math.ceil(Math.log2(Math.max(span, 1))) - DIVIDED_BITS)

@@ -27,20 +27,26 @@ export interface RetentionPass {
 const BATCH = 2_000
 /** A part of the table is made as large as is read within such a time. */
 const PART_MS = { min: 5, max: 20 } as const
-const PART_PAGES = { min: 16, first: 128, max: 4_096 } as const
-/** Pauses in parts of the work before them. What has to go must go faster than jobs end, what is only read can wait. */
-const REST = { removing: 0.5, reading: 3 } as const
+const PART_PAGES = { min: 16, first: 128, max: 1_024 } as const
+/** Pauses in parts of the work before them. What has to go must go faster than jobs end, what is only looked for can wait. */
+const REST = { removing: 0.5, looking: 3 } as const
 const REST_MS_MAX = 1_000
 
 interface Found extends FoundGroup {
   readonly intervals: Map<number, number> | undefined
 }
 
-/** @param pages that the table has at the beginning: what ends meanwhile beyond them is for the next one */
+export interface PassOptions {
+  readonly cuts: Cuts
+  /** That the table has at the beginning: what ends meanwhile beyond them is for the next pass. */
+  readonly pages: number
+  /** Much is known to have to go. */
+  readonly isUrgent: boolean
+}
+
 export function createRetentionPass(
-  store: RetentionStore,
-  cuts: Cuts,
-  pages: number,
+  store: Omit<RetentionStore, 'beginSweep' | 'pages' | 'preview'>,
+  { cuts, pages, isUrgent }: PassOptions,
 ): RetentionPass {
   const groups = new Map<string, Found>()
   const tiesLeft = new Map([...cuts].map(([key, { ties }]) => [key, ties]))
@@ -99,7 +105,8 @@ export function createRetentionPass(
         size = sizeAfter(size, readMs - readBefore)
         for (const group of found) await sweepGroup(part, group, signal)
         fromPage = part.toPage
-        if (fromPage < pages) await rest((readMs - readBefore) * REST.reading, signal)
+        if (fromPage < pages)
+          await rest((readMs - readBefore) * REST[isUrgent ? 'removing' : 'looking'], signal)
       }
       return outcomeOf(groups, cuts, readMs)
     },

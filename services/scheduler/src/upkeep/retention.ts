@@ -36,6 +36,7 @@ export function createRetentionSweep({ retention, everyMs }: RetentionSweepOptio
   const sweeper = randomUUID()
   let cuts: Cuts = new Map()
   let pass: RetentionPass | undefined
+  let isUrgent = false
   let restUntil = 0
 
   const isOurs = () => retention.beginSweep(sweeper, everyMs * LAPSED_WAITS)
@@ -43,7 +44,7 @@ export function createRetentionSweep({ retention, everyMs }: RetentionSweepOptio
     cuts = new Map()
     pass = undefined
   }
-  const isLeft = ({ beyond, ofBeyond }: PassOutcome, readMs: number) =>
+  const isMuch = ({ beyond, ofBeyond }: PassOutcome, readMs: number) =>
     beyond > (readMs < everyMs * SHORT ? 0 : ofBeyond * MUCH)
 
   const sweep = async (signal: AbortSignal): Promise<void> => {
@@ -59,21 +60,22 @@ export function createRetentionSweep({ retention, everyMs }: RetentionSweepOptio
       return ours
     }
     for (let readMs = 0; ; ) {
-      pass ??= createRetentionPass(retention, cuts, await retention.pages())
+      pass ??= createRetentionPass(retention, { cuts, pages: await retention.pages(), isUrgent })
       const outcome = await pass.goOn(may, signal)
       if (outcome === undefined) return
       cuts = outcome.cuts
       pass = undefined
       readMs += outcome.readMs
-      restUntil = performance.now() + readMs * REST
-      if (!isLeft(outcome, readMs) || !(await may())) return
+      isUrgent = isMuch(outcome, readMs)
+      restUntil = isUrgent ? 0 : performance.now() + readMs * REST
+      if (!isUrgent || !(await may())) return
     }
   }
 
   return async (signal: AbortSignal): Promise<void> => {
     try {
       if (!(await isOurs())) forget()
-      else if (pass !== undefined || performance.now() >= restUntil) await sweep(signal)
+      else if (performance.now() >= restUntil) await sweep(signal)
     } catch (error) {
       forget()
       throw error
