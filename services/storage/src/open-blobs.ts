@@ -1,8 +1,13 @@
 /** Where the bytes are: taken for this database alone. */
-import { ConfigError } from '@offstage/kit/config'
+import { ConfigError, UnavailableError } from '@offstage/kit/config'
 import { type BlobStore, BlobStoreError, type SweepStore } from './ports.ts'
 
-/** Throws a ConfigError when the directory cannot be used, or is another database's. */
+const VARIABLE = 'OFFSTAGE_STORAGE_DATA_DIR'
+
+/**
+ * Throws a ConfigError when the directory cannot be used, or is another database's, and an UnavailableError when there is no room yet
+ * to begin with.
+ */
 export async function openBoundBlobs(
   open: () => Promise<BlobStore>,
   sweeps: Pick<SweepStore, 'identity' | 'adoptStore'>,
@@ -28,10 +33,16 @@ async function bindBlobs(
       ? `${dataDir} holds the values of another database; a sweep would delete them`
       : `${dataDir} is not the folder with the values of this database: a mount is missing, or the path ` +
         'is another. What to do when they are lost for good: docs/guides/operations.md#upkeep'
-  throw new ConfigError([{ variable: 'OFFSTAGE_STORAGE_DATA_DIR', problem }])
+  throw new ConfigError([{ variable: VARIABLE, problem }])
 }
 
 function refuseDataDir(error: unknown): never {
   if (!(error instanceof BlobStoreError)) throw error
-  throw new ConfigError([{ variable: 'OFFSTAGE_STORAGE_DATA_DIR', problem: error.message }])
+  const { kind, message: problem } = error
+  if (kind === 'full') {
+    throw new UnavailableError(VARIABLE, `${problem}: start it again when there is room`, {
+      cause: error,
+    })
+  }
+  throw new ConfigError([{ variable: VARIABLE, problem }])
 }

@@ -50,7 +50,7 @@ export interface Storage extends Service {
   readonly measures: readonly Measures[]
 }
 
-/** A start fails with a ConfigError when the directory cannot be written or is another database's. */
+/** A start fails with a ConfigError when the directory cannot be written or is another database's, and an UnavailableError where it is full and new. */
 export function createStorage(options: StorageOptions): Storage {
   const { config, database, log } = options
   const { openBlobs = () => openDiskBlobs(config.dataDir) } = options

@@ -34,6 +34,32 @@ test("a device without space is told from one that does not work, by the device'
   expect(errorFromDisk(eisdir, 'cannot write')).toMatchObject({ kind: 'unavailable' })
 })
 
+/** What the operating system says where there is no room. */
+async function noRoom(): Promise<void> {
+  await using full = await open('/dev/full', 'w')
+  await full.write('x')
+}
+
+test('a directory that has become full is opened all the same: what is in it is read and deleted', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'offstage-blobs-'))
+  await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }
+  const before = await openDiskBlobs(directory)
+  await before.bind(fresh('one'))
+  await using writer = await before.create('0123456789abcdef')
+  await writer.write(Buffer.from('bytes'))
+  await writer.sync()
+  const store = await openDiskBlobs(directory, noRoom)
+  expect(await store.bind(fresh('one'))).toMatchObject({ kind: 'bound' })
+  {
+    await using reader = await store.open(writer.blobId)
+    expect(reader?.size).toBe(5)
+  }
+  await store.delete(writer.blobId)
+  expect(await store.open(writer.blobId)).toBeUndefined()
+  const broken = openDiskBlobs(directory, () => Promise.reject(new Error('EROFS: read-only')))
+  await expect(broken).rejects.toMatchObject({ kind: 'unavailable' })
+})
+
 test("a directory whose first start died, or had no room, is still nobody's", async () => {
   const directory = await mkdtemp(join(tmpdir(), 'offstage-blobs-'))
   await using _removed = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) }

@@ -19,12 +19,20 @@ import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
 import { newBlobId } from '../new-ids.ts'
 import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
 import { bindDirectory, markOf } from './bind-directory.ts'
-import { codeOf, errorFromDisk } from './disk-error.ts'
+import { codeOf, errorFromDisk, isFull } from './disk-error.ts'
 
 const LIST_BATCH = 500
 
-/** Prepares the directory. Throws a BlobStoreError naming it when it cannot be written. */
-export async function openDiskBlobs(directory: string): Promise<BlobStore> {
+/**
+ * Prepares the directory. Throws a BlobStoreError naming it when it cannot be written; one that is only full is taken, for what is
+ * in it can be read, and deleted.
+ *
+ * @param tryToWrite makes a file, and leaves none
+ */
+export async function openDiskBlobs(
+  directory: string,
+  tryToWrite: (path: string) => Promise<void> = makeAndUnlink,
+): Promise<BlobStore> {
   const root = resolve(directory)
   const blobs = join(root, 'blobs')
   const folderOf = (blobId: string) => join(blobs, blobId.slice(0, 2))
@@ -34,7 +42,7 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
   }
   const markPath = join(root, 'database-id')
   let mark: string | undefined
-  await prepare(root).catch(fault('cannot write'))
+  await prepare(root, tryToWrite).catch(fault('cannot write'))
 
   function writerOf(blobId: string, file: FileHandle, offset: number): BlobWriter {
     const [folder, path] = [folderOf(blobId), pathOf(blobId)]
@@ -113,11 +121,19 @@ export async function openDiskBlobs(directory: string): Promise<BlobStore> {
 }
 
 /** Leaves nothing behind: the directory may turn out to be a wrong one. */
-async function prepare(root: string): Promise<void> {
+async function prepare(root: string, tryToWrite: (path: string) => Promise<void>): Promise<void> {
   makeFolder(root)
-  const probe = join(root, `probe-${process.pid}`)
-  await (await open(probe, 'w')).close()
-  await unlink(probe)
+  try {
+    await tryToWrite(join(root, `probe-${process.pid}`))
+  } catch (error) {
+    // Nothing has to be made in a directory that is bound already; where something has, `bind` tells.
+    if (!isFull(error)) throw error
+  }
+}
+
+async function makeAndUnlink(path: string): Promise<void> {
+  await (await open(path, 'w')).close()
+  await unlink(path)
 }
 
 async function makeShards(blobs: string): Promise<void> {
