@@ -18,7 +18,7 @@ export interface Told {
   readonly stderr: string
 }
 
-/** Nothing was tried, and why. */
+/** Nothing could be tried, as a whole or in a scenario, and why. */
 export class NotRun extends Error {}
 
 const IMPORTS = "'kind load image-archive', 'ctr -n k8s.io images import'"

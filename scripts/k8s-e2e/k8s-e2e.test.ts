@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { NotRun } from './cluster.ts'
 import { SCENARIOS } from './scenarios/mod.ts'
 import type { Stage } from './stage.ts'
-import { closingLine, NotShown, runScenarios, type Scenario } from './verdicts.ts'
+import { closingLine, runScenarios, type Scenario } from './verdicts.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 const guide = new URL('../../docs/guides/deploy-kubernetes.md', import.meta.url)
@@ -56,7 +57,7 @@ test('a cluster that does not answer is no success, and what kubectl said is tol
 const stage = {} as Stage
 const good: Scenario = { name: 'good', run: async () => '7 starts' }
 const bad: Scenario = { name: 'bad', run: () => Promise.reject(new Error('3 lost')) }
-const cannot: Scenario = { name: 'cannot', run: () => Promise.reject(new NotShown('no network')) }
+const cannot: Scenario = { name: 'cannot', run: () => Promise.reject(new NotRun('no network')) }
 
 test('a failed scenario is counted, and one that cannot be shown is no success', async () => {
   const lines: string[] = []
@@ -64,9 +65,9 @@ test('a failed scenario is counted, and one that cannot be shown is no success',
   expect(lines.map((line) => line.replace(/ +/g, ' '))).toEqual([
     expect.stringMatching(/^ok good .* 7 starts$/),
     expect.stringMatching(/^FAILED bad .* 3 lost$/),
-    expect.stringMatching(/^not shown cannot .* no network$/),
+    expect.stringMatching(/^not run cannot .* no network$/),
   ])
-  expect(closingLine(verdicts)).toBe('3 scenarios, 1 failed, 1 not shown')
+  expect(closingLine(verdicts)).toBe('3 scenarios, 1 failed, 1 not run')
   expect(closingLine(await runScenarios([good], stage, () => {}))).toBe('1 scenarios, 0 failed')
 })
 

@@ -1,6 +1,7 @@
+import { NotRun } from '../cluster.ts'
 import { callerPod } from '../manifests.ts'
 import type { Stage } from '../stage.ts'
-import { NotShown, type Scenario } from '../verdicts.ts'
+import type { Scenario } from '../verdicts.ts'
 
 const PORTS = { scheduler: 7701, storage: 7702, postgres: 5432, nats: 4222 } as const
 type Dialled = keyof typeof PORTS
@@ -56,9 +57,7 @@ function judge(allowed: number, denied: number, closed: string[], through: strin
   const let_ = `${allowed} dials that are allowed came through`
   if (through.length === 0) return `${let_}, ${denied} that are not were held back`
   if (through.length === denied)
-    throw new NotShown(
-      `this cluster enforces no NetworkPolicy: ${let_}, and all ${denied} others, too`,
-    )
+    throw new NotRun(`nobody enforces policies here: ${let_}, and all ${denied} others, too`)
   throw new Error(`not allowed, and let through: ${through.join(', ')}`)
 }
 
