@@ -111,6 +111,12 @@ describe('an import across the layers is refused', () => {
       'domain may not import pg',
     ],
     [
+      'interfaces with more than the domain in them',
+      'services/scheduler/src/ports/a.ts',
+      "import { createLoop } from '@offstage/kit/lifecycle'",
+      'ports may not import kit/lifecycle',
+    ],
+    [
       'a room that stands in no table',
       'services/scheduler/src/lottery/a.ts',
       "import type { Job } from '../domain/job.ts'",
@@ -130,7 +136,7 @@ describe('an import across the layers is refused', () => {
 
   test('while what the tables allow, and tests, pass', async () => {
     const allowed =
-      "import { job } from '../domain/job.ts'\nimport type { JobStore } from '../ports.ts'"
+      "import { job } from '../domain/job.ts'\nimport type { StartStore } from '../ports/starts.ts'"
     expect(await violationsOf('services/scheduler/src/jobs/a.ts', allowed)).toEqual([])
     const test = "import { createStorage } from '@offstage/storage'"
     expect(await violationsOf('services/scheduler/src/a.test.ts', test)).toEqual([])

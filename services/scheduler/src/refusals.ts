@@ -4,7 +4,7 @@ import type { Violation } from '@offstage/proto/field-rules'
 import type { KeyHolder } from './domain/held-job.ts'
 import { isTerminal, JobState } from './domain/job-state.ts'
 import type { LimitedQueue } from './domain/method-limit.ts'
-import type { AttemptRef } from './ports.ts'
+import type { AttemptRef } from './ports/attempt-tokens.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
   const [first] = violations

@@ -16,7 +16,7 @@ import type { Gate } from '../domain/gate.ts'
 import type { LimitsOfMethod } from '../domain/method-limit.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type { ClosedGates, GateStore } from '../ports.ts'
+import type { ClosedGates, GateStore } from '../ports/namespaces.ts'
 
 export interface AdmissionOptions {
   readonly gates: GateStore

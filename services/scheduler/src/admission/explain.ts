@@ -7,7 +7,7 @@ import type { JobId } from '../domain/ids.ts'
 import type { JobCircumstances } from '../domain/job-query.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import { spelledPool } from '../domain/pool.ts'
-import type { JobStore } from '../ports.ts'
+import type { JobReads } from '../ports/job-reads.ts'
 import { jobNotFound } from '../refusals.ts'
 
 export interface Explanation {
@@ -19,7 +19,7 @@ export interface Explanation {
 
 export type ExplainJob = (actor: Actor, namespace: string, jobId: JobId) => Promise<Explanation>
 
-export function createExplainJob(store: Pick<JobStore, 'readCircumstances'>): ExplainJob {
+export function createExplainJob(store: Pick<JobReads, 'readCircumstances'>): ExplainJob {
   return async (actor, namespace, jobId) => {
     const owner = mayForOthers(actor, 'jobs.read') ? undefined : actor.user
     const job = await store.readCircumstances(namespace, jobId, owner)

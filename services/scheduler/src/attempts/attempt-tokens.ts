@@ -10,7 +10,7 @@
 import { createAttemptVerifier, signAttemptToken } from '@offstage/kit/auth/attempts'
 import type { VerifyToken } from '@offstage/kit/auth/tokens'
 import type { SessionKey } from '../domain/ids.ts'
-import type { AttemptRef, HeldAttemptStore } from '../ports.ts'
+import type { AttemptRef, HeldAttemptStore } from '../ports/attempt-tokens.ts'
 import { attemptNotHeld, overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import type { KeyRing } from './key-ring.ts'

@@ -1,4 +1,4 @@
-import type { SigningKeyStore } from '../ports.ts'
+import type { SigningKeyStore } from '../ports/attempt-tokens.ts'
 import { newStoredKey, type SigningKey, signingKeyFromPem } from './signing-key.ts'
 
 export interface KeyTerms {

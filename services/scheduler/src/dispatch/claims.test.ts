@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { AttemptKey, ClaimedJob } from '../domain/held-job.ts'
 import { Attachments } from '../executors/attachments.ts'
-import type { JobStore } from '../ports.ts'
+import type { ClaimStore } from '../ports/attempts.ts'
 import { attach, claimedJob, silentLog } from '../testing/attachment.ts'
 import { Backlog } from './backlog.ts'
 import { createClaims } from './claims.ts'
@@ -11,7 +11,7 @@ import { createDeliver } from './deliver.ts'
 /** Longer than any test: claims come from wake-ups alone, after the sweep of the first run. */
 const NEVER_MS = 3_600_000
 
-async function setup(claim: JobStore['claim']) {
+async function setup(claim: ClaimStore['claim']) {
   const attachments = new Attachments()
   const backlog = new Backlog({ events: { queueReady: () => {} }, poolsOf: () => [''] })
   const unsent: AttemptKey[] = []
@@ -24,7 +24,7 @@ async function setup(claim: JobStore['claim']) {
         asked.push({ methods: [...new Set(queues.map(({ method }) => method))], ids })
         return claim(namespace, queues, ids)
       },
-    } as JobStore,
+    } as ClaimStore,
     limited: undefined as never,
     attachments,
     admission: {
@@ -54,7 +54,7 @@ async function setup(claim: JobStore['claim']) {
 /** A queue with so many jobs in it. */
 function queueOf(count: number) {
   let next = 0
-  const claim: JobStore['claim'] = async (_, __, ids) => {
+  const claim: ClaimStore['claim'] = async (_, __, ids) => {
     const jobs: ClaimedJob[] = []
     for (const id of ids) if (next < count) jobs.push(claimedJob(`job-${next++}`, id))
     return { jobs, unreadable: [] }

@@ -23,13 +23,13 @@ import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { Attachment } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { JobStore } from '../ports.ts'
+import type { ClaimStore } from '../ports/attempts.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 import type { LimitedClaims } from './limited-claims.ts'
 
 export interface ClaimsOptions {
-  readonly store: JobStore
+  readonly store: ClaimStore
   readonly limited: LimitedClaims
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'pauseOf' | 'limitsOf'>

@@ -7,7 +7,7 @@ import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../domain/held-job.ts'
 import type { Completion } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
-import type { JobStore } from '../ports.ts'
+import type { EndStore } from '../ports/attempts.ts'
 import { attach, changedJob, runningJob } from '../testing/attachment.ts'
 import { createEnds } from './ends.ts'
 
@@ -37,11 +37,11 @@ const recordAll = async (items: readonly AttemptSuccess[]) =>
 const endAll = async (items: readonly AttemptEnd[]) =>
   items.map(({ jobId, state }) => changedJob(jobId, { state }))
 
-function setup(store: Partial<JobStore> = {}) {
+function setup(store: Partial<EndStore> = {}) {
   const told: ChangedJob[] = []
   const errors: unknown[] = []
   const ends = createEnds({
-    store: { succeed: recordAll, end: endAll, ...store } as JobStore,
+    store: { succeed: recordAll, end: endAll, ...store } as EndStore,
     changed: (jobs) => told.push(...jobs),
     onError: (error) => errors.push(error),
   })

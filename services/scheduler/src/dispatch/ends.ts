@@ -25,14 +25,14 @@ import type { JobError, JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { backoffMs } from '../domain/retry-policy.ts'
 import type { Attachment } from '../executors/attachment.ts'
-import type { JobStore } from '../ports.ts'
+import type { EndStore } from '../ports/attempts.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import { isDataError, persist } from '../statements/persist.ts'
 import { checkedResult } from './check-result.ts'
 
 export interface EndsOptions {
-  readonly store: JobStore
+  readonly store: EndStore
   /** Told of every job whose state a write changed. */
   changed(jobs: readonly ChangedJob[]): void
   onError(error: unknown): void

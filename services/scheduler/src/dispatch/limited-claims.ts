@@ -4,11 +4,11 @@
  */
 import type { LimitedClaim, QueueRef } from '../domain/held-job.ts'
 import { queueKey } from '../domain/queue-key.ts'
-import type { JobStore } from '../ports.ts'
+import type { ClaimStore } from '../ports/attempts.ts'
 import type { Backlog } from './backlog.ts'
 
 export interface LimitedClaimsOptions {
-  readonly store: Pick<JobStore, 'claimLimited'>
+  readonly store: Pick<ClaimStore, 'claimLimited'>
   readonly backlog: Pick<Backlog, 'add'>
 }
 
@@ -82,6 +82,6 @@ export class LimitedClaims {
   }
 }
 
-type LimitedRequest = Parameters<JobStore['claimLimited']>[0]
+type LimitedRequest = Parameters<ClaimStore['claimLimited']>[0]
 /** The longest timer there is. */
 const MAX_DELAY_MS = 2 ** 31 - 1

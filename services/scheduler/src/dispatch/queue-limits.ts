@@ -9,11 +9,11 @@ import type { Admission } from '../admission/admission.ts'
 import type { LimitedQueue } from '../domain/method-limit.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
-import type { JobStore } from '../ports.ts'
+import type { StartStore } from '../ports/starts.ts'
 import { queueFull } from '../refusals.ts'
 
 export interface QueueLimitsOptions {
-  readonly store: Pick<JobStore, 'countQueued' | 'findExisting'>
+  readonly store: Pick<StartStore, 'countQueued' | 'findExisting'>
   readonly admission: Pick<Admission, 'limitsOf'>
 }
 

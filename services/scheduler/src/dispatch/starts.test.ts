@@ -8,7 +8,7 @@ import { JobState } from '../domain/job-state.ts'
 import { createJobEvents } from '../events/job-events.ts'
 import { Attachment, type Outgoing } from '../executors/attachment.ts'
 import { Attachments } from '../executors/attachments.ts'
-import type { JobStore } from '../ports.ts'
+import type { StartStore } from '../ports/starts.ts'
 import { attachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { Backlog } from './backlog.ts'
@@ -19,7 +19,7 @@ const method = { name: 'test.job', lane: 1 } as ConstructorParameters<
   typeof Attachment
 >[0]['methods'][number]
 
-async function setup(store: Partial<JobStore> = {}) {
+async function setup(store: Partial<StartStore> = {}) {
   const frames: Outgoing[] = []
   const errors: unknown[] = []
   const attachments = new Attachments()
@@ -41,7 +41,7 @@ async function setup(store: Partial<JobStore> = {}) {
     new Map(jobs.map(({ id }) => [id, JobState.running] as const))
   const log = createLogger({ name: 'test', level: 'silent' })
   const starts = createStarts({
-    store: { insert, ...store } as JobStore,
+    store: { insert, ...store } as StartStore,
     attachments,
     admission: { epoch: 1, pauseOf: () => undefined, limitsOf: () => undefined, refresh: () => {} },
     backlog: new Backlog({ events: createJobEvents(bus), poolsOf: () => [''] }),

@@ -19,7 +19,7 @@ import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { Attachments, Reservation } from '../executors/attachments.ts'
-import type { JobStore } from '../ports.ts'
+import type { StartStore } from '../ports/starts.ts'
 import {
   conflictUnresolved,
   keyTaken,
@@ -47,7 +47,7 @@ export type StartOutcome =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
 export interface StartsOptions {
-  readonly store: JobStore
+  readonly store: StartStore
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'limitsOf' | 'refresh'>
   readonly backlog: Backlog

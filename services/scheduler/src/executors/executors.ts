@@ -2,7 +2,7 @@
 import { composeServices, createService, type Service } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
 import type { JobEvents } from '../events/job-events.ts'
-import type { SchedulerStores } from '../ports.ts'
+import type { SchedulerStores } from '../ports/stores.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachments } from './attachments.ts'
 import type { Intake } from './intake.ts'

@@ -11,7 +11,7 @@
 
 import { createLoop, type Loop } from '@offstage/kit/lifecycle'
 import type { AttachmentId } from '../domain/ids.ts'
-import type { LeaseStore } from '../ports.ts'
+import type { LeaseStore } from '../ports/executors.ts'
 
 export interface LeaseTerms {
   readonly roundMs: number

@@ -15,7 +15,7 @@ import { composeServices, createLoop, type Service } from '@offstage/kit/lifecyc
 import type { Logger } from '@offstage/kit/telemetry'
 import type { ChangedJob } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
-import type { AttachmentStore, LeaseStore } from '../ports.ts'
+import type { AttachmentStore, LeaseStore } from '../ports/executors.ts'
 import type { Attachments } from './attachments.ts'
 import { createLeaseRounds, leaseTerms } from './lease-rounds.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Lane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
-import type { MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports/executors.ts'
 import { Methods } from './methods.ts'
 
 const definition = (name: string): MethodDefinition => ({

@@ -11,7 +11,7 @@
 
 import type { FoundMethod } from '../domain/known-method.ts'
 import type { MethodDefinition, MethodTerms } from '../domain/method-definition.ts'
-import type { MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports/executors.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { MessageRecord } from '../domain/held-job.ts'
 import { Severity } from '../domain/severity.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type { JobStore } from '../ports.ts'
+import type { ReportStore } from '../ports/attempts.ts'
 import { attach, runningJob } from '../testing/attachment.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { createReports } from './reports.ts'
@@ -14,7 +14,7 @@ test('an executor that has much to say holds up another for no longer than a sta
     statements.push(records.map(({ text }) => text))
   }
   const reports = createReports({
-    store: { recordMessages } as JobStore,
+    store: { recordMessages } as ReportStore,
     feed: { tell() {} } as unknown as JobFeed,
     events: { job() {} } as unknown as JobEvents,
     onError(error) {

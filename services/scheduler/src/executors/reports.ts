@@ -5,7 +5,7 @@
 
 import type { AttemptKey, MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import type { JobStore } from '../ports.ts'
+import type { ReportStore } from '../ports/attempts.ts'
 import { overloaded } from '../refusals.ts'
 import { type Batcher, createBatcher } from '../statements/batcher.ts'
 import { isDataError, persist } from '../statements/persist.ts'
@@ -13,7 +13,7 @@ import type { JobFeed } from '../waits/job-feed.ts'
 import type { Attachment } from './attachment.ts'
 
 export interface ReportsOptions {
-  readonly store: JobStore
+  readonly store: ReportStore
   readonly feed: JobFeed
   readonly events: JobEvents
   onError(error: unknown): void

@@ -1,5 +1,5 @@
 import type { AttachmentId } from '../domain/ids.ts'
-import type { SweepStore } from '../ports.ts'
+import type { SweepStore } from '../ports/sweeps.ts'
 import type { Attachments } from './attachments.ts'
 
 /** Tells executors attached here what they are to stop; telling twice does no harm. */

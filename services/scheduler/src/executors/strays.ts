@@ -10,7 +10,7 @@
  *  2. After a loss the looks go on for longer than a statement can run.
  */
 import type { AttemptKey } from '../domain/held-job.ts'
-import type { SweepStore } from '../ports.ts'
+import type { SweepStore } from '../ports/sweeps.ts'
 import type { Attachments } from './attachments.ts'
 
 export interface StraysOptions {

@@ -11,7 +11,7 @@ import { collectViolations, textFault, timeFault } from '@offstage/proto/field-r
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { countFitting } from '../domain/answer-size.ts'
-import type { ActStore, RecordedAct } from '../ports.ts'
+import type { ActStore, RecordedAct } from '../ports/acts.ts'
 import { invalidFields } from '../refusals.ts'
 import { namespaceFor, pageSizeFrom } from './mapping.ts'
 

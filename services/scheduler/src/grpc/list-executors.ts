@@ -11,7 +11,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
 import type { AttachedExecutor } from '../domain/attached-executor.ts'
 import { isSessionKey } from '../domain/ids.ts'
-import type { AttachmentStore } from '../ports.ts'
+import type { AttachmentStore } from '../ports/executors.ts'
 import { namespaceFor, pageSizeFrom } from './mapping.ts'
 
 /** The executors of all replicas: they are stored with their attachments. */

@@ -13,7 +13,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { countFitting } from '../domain/answer-size.ts'
 import type { KnownMethod } from '../domain/known-method.ts'
 import { mayStart } from '../jobs/may-start.ts'
-import type { MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports/executors.ts'
 import { deadlinesTo, namespaceFor, pageSizeFrom, retryTo } from './mapping.ts'
 
 /** The methods executors have announced, those of executors that are gone too. */

@@ -3,7 +3,7 @@ import type { Turns } from '@offstage/kit/fairness'
 import { type Guarded, unary } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import type { PreviewRetention } from '../namespaces/preview-retention.ts'
-import type { ExpiredJobs } from '../ports.ts'
+import type { ExpiredJobs } from '../ports/retention.ts'
 import { namespaceFor } from './mapping.ts'
 import { retentionFrom } from './retention-mapping.ts'
 

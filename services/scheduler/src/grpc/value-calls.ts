@@ -3,7 +3,7 @@ import { type GuardedService, unary } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/executor'
 import { addressFault, collectViolations } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
-import type { JobValueStore } from '../ports.ts'
+import type { JobValueStore } from '../ports/values.ts'
 import { invalidField, invalidFields } from '../refusals.ts'
 import { pageSizeFrom } from './mapping.ts'
 

@@ -7,13 +7,13 @@ import type { JobId } from '../domain/ids.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
-import type { JobStore } from '../ports.ts'
+import type { JobChanges } from '../ports/job-changes.ts'
 import { jobNotFound } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Caller } from './caller.ts'
 
 export interface CancelJobOptions {
-  readonly store: JobStore
+  readonly store: JobChanges
   readonly attachments: Attachments
   readonly events: JobEvents
   readonly leaseMs: number

@@ -1,5 +1,5 @@
 /** Canceling all that runs of a method, a pool or a namespace, for who pauses it (row J20). */
-import type { HeldJobs, JobStore } from '../ports.ts'
+import type { HeldJobs, JobReads } from '../ports/job-reads.ts'
 import type { Caller } from './caller.ts'
 import type { CancelJob } from './cancel-job.ts'
 
@@ -11,7 +11,7 @@ const PAGE = 1_000
 const GRACE_MS = 10_000
 
 export function createCancelRunning(
-  store: Pick<JobStore, 'listHeld'>,
+  store: Pick<JobReads, 'listHeld'>,
   cancelJob: CancelJob,
 ): CancelRunning {
   return async (caller, namespace, which) => {

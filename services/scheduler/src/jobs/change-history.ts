@@ -1,7 +1,7 @@
 /** What callers do to single jobs of the history: remove them, and keep them whatever the retention (row J12). */
 import { mayForOthers } from '@offstage/kit/auth'
 import type { JobId } from '../domain/ids.ts'
-import type { HistoryStore } from '../ports.ts'
+import type { HistoryStore } from '../ports/job-changes.ts'
 import { jobNotFinished, jobNotFound } from '../refusals.ts'
 import type { Caller } from './caller.ts'
 

@@ -7,7 +7,7 @@ import { isJobId, type JobId } from '../domain/ids.ts'
 import type { Job, JobMessage, JobStanding, JobView } from '../domain/job.ts'
 import type { JobCount, JobDimension, JobFilter, JobScope } from '../domain/job-query.ts'
 import { jobBytes, messageBytes } from '../domain/wire-size.ts'
-import type { JobStore } from '../ports.ts'
+import type { JobReads } from '../ports/job-reads.ts'
 import { countingTooSlow, jobNotFound, listingTooSlow, tooManyCounts } from '../refusals.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
@@ -52,7 +52,7 @@ const DIGITS = /^\d+$/
 const COUNTS_MAX = 10_000
 
 export function createFindJobs(options: {
-  readonly store: JobStore
+  readonly store: JobReads
   readonly feed: JobFeed
   readonly readStandings: ReadStandingsFor
   readonly recordReads: RecordReads

@@ -1,7 +1,7 @@
 /** Whoever reads what is in the jobs of others is recorded before it is told (row P7). */
 import { actOn } from '../domain/act.ts'
 import type { JobStanding } from '../domain/job.ts'
-import type { ActStore } from '../ports.ts'
+import type { ActStore } from '../ports/acts.ts'
 import type { Caller } from './caller.ts'
 import { sightOf } from './sight.ts'
 

@@ -1,5 +1,5 @@
 import type { JobStanding } from '../domain/job.ts'
-import type { JobStore } from '../ports.ts'
+import type { JobReads } from '../ports/job-reads.ts'
 import { overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import type { ReadStandings } from '../waits/waiter.ts'
@@ -8,7 +8,7 @@ import type { ReadStandings } from '../waits/waiter.ts'
 export type ReadStandingsFor = (caller: string) => ReadStandings
 
 /** Reads that come while a statement is in flight share the next one. */
-export function createReadStandings(store: Pick<JobStore, 'readStandings'>): ReadStandingsFor {
+export function createReadStandings(store: Pick<JobReads, 'readStandings'>): ReadStandingsFor {
   const reads = createBatcher<string, JobStanding | undefined>({
     async run(ids) {
       const standings = await store.readStandings(ids)

@@ -5,7 +5,8 @@ import type { ChangedJob } from '../domain/held-job.ts'
 import type { JobId } from '../domain/ids.ts'
 import type { Job } from '../domain/job.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { JobStore } from '../ports.ts'
+import type { JobChanges } from '../ports/job-changes.ts'
+import type { JobReads } from '../ports/job-reads.ts'
 import {
   jobNotFound,
   jobNotRetryable,
@@ -19,7 +20,7 @@ import type { FindJobs } from './find-jobs.ts'
 import { mayStart } from './may-start.ts'
 
 export interface RetryJobOptions {
-  readonly store: Pick<JobStore, 'retry' | 'readJob'>
+  readonly store: Pick<JobChanges & JobReads, 'retry' | 'readJob'>
   readonly methods: Pick<Methods, 'find'>
   readonly findJobs: Pick<FindJobs, 'get'>
   changed(jobs: readonly ChangedJob[]): void

@@ -15,7 +15,7 @@ import {
   violationsOf,
 } from '../domain/start-command.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { JobStore } from '../ports.ts'
+import type { StartStore } from '../ports/starts.ts'
 import {
   invalidFields,
   limitKeyInvalid,
@@ -42,7 +42,7 @@ export interface StartJobsOptions {
   readonly readStandings: ReadStandingsFor
   /** Throws where these are more than their owner may start now. */
   readonly limitRate?: LimitRate | undefined
-  readonly store: Pick<JobStore, 'isBelow' | 'findExisting'>
+  readonly store: Pick<StartStore, 'isBelow' | 'findExisting'>
   readonly checks: Checks
   readonly limitsOf: Admission['limitsOf']
   readonly recordReads: RecordReads

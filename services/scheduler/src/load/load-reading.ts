@@ -8,7 +8,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Load } from '../domain/load.ts'
-import type { LoadStore } from '../ports.ts'
+import type { LoadStore } from '../ports/load.ts'
 import { loadUnknown } from '../refusals.ts'
 
 export interface LoadReading {

@@ -2,7 +2,7 @@
 import type { ActBy } from '../domain/act.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { GateStore } from '../ports.ts'
+import type { GateStore } from '../ports/namespaces.ts'
 import { methodUnknown } from '../refusals.ts'
 
 export interface Pauses {

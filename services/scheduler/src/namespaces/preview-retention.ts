@@ -1,6 +1,7 @@
 /** What the next sweep of retention would remove, by the rules in force or by others that are thought of. */
 import { type Retention, retentionInForce } from '../domain/retention.ts'
-import type { ExpiredJobs, NamespaceStore, RetentionStore } from '../ports.ts'
+import type { NamespaceStore } from '../ports/namespaces.ts'
+import type { ExpiredJobs, RetentionStore } from '../ports/retention.ts'
 import { previewTooSlow } from '../refusals.ts'
 
 export type PreviewRetention = (

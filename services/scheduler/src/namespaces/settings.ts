@@ -1,7 +1,7 @@
 /** What administrators set for a namespace. */
 import type { ActBy } from '../domain/act.ts'
 import { type Retention, retentionInForce, withoutDefaults } from '../domain/retention.ts'
-import type { NamespaceChange, NamespaceSettings, NamespaceStore } from '../ports.ts'
+import type { NamespaceChange, NamespaceSettings, NamespaceStore } from '../ports/namespaces.ts'
 import { etagMismatch } from '../refusals.ts'
 
 export interface Settings {

@@ -1,7 +1,7 @@
 /** The record of acts: written with what they change, read by administrators, swept when old. */
 import type { Database, Queryable } from '@offstage/kit/database'
 import type { Act } from '../domain/act.ts'
-import type { ActStore, RecordedAct } from '../ports.ts'
+import type { ActStore, RecordedAct } from '../ports/acts.ts'
 
 const RECORD = {
   name: 'record_act',

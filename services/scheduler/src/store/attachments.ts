@@ -3,7 +3,7 @@ import type { Attachment } from '../domain/attached-executor.ts'
 import type { ChangedJob, TakenJobs } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { AttachmentStore } from '../ports.ts'
+import type { AttachmentStore } from '../ports/executors.ts'
 import { recordAct } from './acts.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import {

@@ -10,7 +10,7 @@ import type { Database, Queryable, Statement } from '@offstage/kit/database'
 import type { ActBy } from '../domain/act.ts'
 import type { Pause } from '../domain/gate.ts'
 import { poolFrom, spelledPool } from '../domain/pool.ts'
-import type { GateStore } from '../ports.ts'
+import type { GateStore } from '../ports/namespaces.ts'
 import { recordAct } from './acts.ts'
 import { LIMITS_AS_JSON, type LimitRow, limitsOfMethods } from './method-limits.ts'
 

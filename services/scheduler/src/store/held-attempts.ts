@@ -3,7 +3,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { SessionKey } from '../domain/ids.ts'
 import { leaving } from '../domain/job-state.ts'
-import type { AttemptRef, HeldAttemptStore, JobOfAttempt } from '../ports.ts'
+import type { AttemptRef, HeldAttemptStore, JobOfAttempt } from '../ports/attempt-tokens.ts'
 
 const HELD = `
     FROM offstage.jobs j JOIN offstage.attachments a ON a.id = j.attachment_id

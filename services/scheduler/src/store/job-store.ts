@@ -1,5 +1,6 @@
 import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
-import type { JobStore, SweepStore } from '../ports.ts'
+import type { JobStore } from '../ports/stores.ts'
+import type { SweepStore } from '../ports/sweeps.ts'
 import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { claimLimited } from './claim-limited.ts'

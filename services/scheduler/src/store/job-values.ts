@@ -1,6 +1,6 @@
 /** Values in temp storage that are the own of jobs: which are still needed, and which are to be discarded. */
 import type { Database } from '@offstage/kit/database'
-import type { DiscardedValue, JobValueStore } from '../ports.ts'
+import type { DiscardedValue, JobValueStore } from '../ports/values.ts'
 
 /** SQL: whether a job `k` names this value as its parameters or results. */
 export const isNamedBy = (address: string) => `

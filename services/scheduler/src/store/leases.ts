@@ -12,7 +12,7 @@
 import type { Database } from '@offstage/kit/database'
 import type { AttachmentId } from '../domain/ids.ts'
 import { leaving, TRANSITIONS } from '../domain/job-state.ts'
-import type { LeaseStore } from '../ports.ts'
+import type { LeaseStore } from '../ports/executors.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
 import { errorInSql } from './job-error-codec.ts'
 import { type ChangedRow, changedFromRow } from './job-rows.ts'

@@ -2,7 +2,7 @@ import type { Queryable } from '@offstage/kit/database'
 import type { JobId } from '../domain/ids.ts'
 import { leaving } from '../domain/job-state.ts'
 import { spelledPool, spelledPoolInSql } from '../domain/pool.ts'
-import type { HeldJobs } from '../ports.ts'
+import type { HeldJobs } from '../ports/job-reads.ts'
 
 /** What runs or waits is with an attachment: of those there are few. */
 const LIST = {

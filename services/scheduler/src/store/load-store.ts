@@ -1,6 +1,6 @@
 import type { Database } from '@offstage/kit/database'
 import type { Load } from '../domain/load.ts'
-import type { LoadStore } from '../ports.ts'
+import type { LoadStore } from '../ports/load.ts'
 import { withinTime } from './job-filter.ts'
 import { readQueueLoad } from './read-queue-load.ts'
 import { readSlotLoad } from './read-slot-load.ts'

@@ -1,7 +1,7 @@
 import type { Database } from '@offstage/kit/database'
 import type { FoundMethod } from '../domain/known-method.ts'
 import { LANE_DEFAULT, laneInSql, SLOT_LANES } from '../domain/lane.ts'
-import type { MethodStore } from '../ports.ts'
+import type { MethodStore } from '../ports/executors.ts'
 import { listMethods } from './list-methods.ts'
 import { definitionToJson, TERMS_OF, termsFromStored } from './method-definition-codec.ts'
 import { readWhatCan } from './stored-shape.ts'

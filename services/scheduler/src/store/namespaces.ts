@@ -1,7 +1,7 @@
 /** What is set for a namespace as a whole. Pauses, which are gates, are set in gates.ts. */
 import type { Database, Queryable } from '@offstage/kit/database'
 import type { Retention } from '../domain/retention.ts'
-import type { NamespaceSettings, NamespaceStore } from '../ports.ts'
+import type { NamespaceSettings, NamespaceStore } from '../ports/namespaces.ts'
 import { recordAct } from './acts.ts'
 import { beginEpoch, lockGates, pausedPools } from './gates.ts'
 import { readLimits, setLimits } from './method-limits.ts'

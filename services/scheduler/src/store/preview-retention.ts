@@ -2,7 +2,7 @@
 import type { Database } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import type { Retention } from '../domain/retention.ts'
-import type { ExpiredJobs } from '../ports.ts'
+import type { ExpiredJobs } from '../ports/retention.ts'
 import { withinTime } from './job-filter.ts'
 
 /** What retention looks at: what has ended and is not pinned. */

@@ -2,7 +2,7 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import { actOn } from '../domain/act.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
-import type { HistoryChange, HistoryStore } from '../ports.ts'
+import type { HistoryChange, HistoryStore } from '../ports/job-changes.ts'
 import { recordAct } from './acts.ts'
 
 const REMOVE = {

@@ -1,7 +1,7 @@
 /** How retention reads finished jobs, and removes them: a few pages of the table at a time, around whatever somebody else has locked. */
 import type { Database } from '@offstage/kit/database'
 import { RETENTION_DEFAULTS } from '../domain/retention.ts'
-import type { FinishedGroup, FoundPart, RetentionStore, TablePart } from '../ports.ts'
+import type { FinishedGroup, FoundPart, RetentionStore, TablePart } from '../ports/retention.ts'
 import { FINISHED, previewRetention } from './preview-retention.ts'
 
 const IN_PART = 'j.ctid >= $1::tid AND j.ctid < $2::tid'

@@ -1,5 +1,5 @@
 import type { Database } from '@offstage/kit/database'
-import type { SigningKeyStore, StoredSigningKey } from '../ports.ts'
+import type { SigningKeyStore, StoredSigningKey } from '../ports/attempt-tokens.ts'
 
 const READ = {
   name: 'read_signing_keys',

@@ -1,4 +1,4 @@
-import type { SchedulerStores } from '../ports.ts'
+import type { SchedulerStores } from '../ports/stores.ts'
 import { createActStore } from './acts.ts'
 import { createAttachmentStore } from './attachments.ts'
 import type { SchedulerDatabases } from './databases.ts'

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FoundGroup, nextCut, type RetentionCut } from '../domain/retention-cut.ts'
-import type { FinishedGroup, FoundPart, RetentionStore, TablePart } from '../ports.ts'
+import type { FinishedGroup, FoundPart, RetentionStore, TablePart } from '../ports/retention.ts'
 
 /** By group; see {@link keyOf}. */
 export type Cuts = ReadonlyMap<string, RetentionCut>

@@ -1,6 +1,6 @@
 /** The rhythm of the sweep, over a table that is only made up. What it removes of a real one: history.test.ts. */
 import { expect, test } from 'vitest'
-import type { FoundPart, RetentionStore, TablePart } from '../ports.ts'
+import type { FoundPart, RetentionStore, TablePart } from '../ports/retention.ts'
 import { createRetentionSweep } from './retention.ts'
 
 const EVERY_MS = 60_000

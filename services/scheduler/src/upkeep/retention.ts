@@ -8,7 +8,7 @@
  *  3. What was counted is gone by only while this replica is the one that sweeps.
  */
 import { randomUUID } from 'node:crypto'
-import type { RetentionStore } from '../ports.ts'
+import type { RetentionStore } from '../ports/retention.ts'
 import {
   type Cuts,
   createRetentionPass,

@@ -8,7 +8,10 @@ import { endOverdue } from '../executors/end-overdue.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
-import type { ActStore, JobStore, RetentionStore, SweepStore } from '../ports.ts'
+import type { ActStore } from '../ports/acts.ts'
+import type { JobReads } from '../ports/job-reads.ts'
+import type { RetentionStore } from '../ports/retention.ts'
+import type { SweepStore } from '../ports/sweeps.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { readAwaited } from '../waits/wait-sweep.ts'
 import { createRetentionSweep } from './retention.ts'
@@ -23,7 +26,7 @@ export interface SweepsOptions {
   readonly sweeps: SweepStore
   readonly acts: Pick<ActStore, 'forget'>
   readonly retention: RetentionStore
-  readonly store: Pick<JobStore, 'readStandings'>
+  readonly store: Pick<JobReads, 'readStandings'>
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
   readonly methods: Methods

@@ -13,7 +13,7 @@ import { completionSeen, messageSeen, progressSeen, type Sight } from '../domain
 import type { JobId } from '../domain/ids.ts'
 import type { Completion, JobMessage, JobStanding, Progress } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
-import type { JobStore } from '../ports.ts'
+import type { JobReads } from '../ports/job-reads.ts'
 import type { JobFeed } from './job-feed.ts'
 
 export type WatchEvent = { readonly jobId: string; readonly payloadHidden?: true | undefined } & (
@@ -40,7 +40,7 @@ const MESSAGES_PER_READ_MAX = 1_000
 
 export class JobWatch implements Disposable {
   readonly #feed: JobFeed
-  readonly #store: JobStore
+  readonly #store: JobReads
   readonly #namespace: string
   readonly #sightOf: (owner: string) => Sight
   readonly #inTurn: InTurn
@@ -52,7 +52,7 @@ export class JobWatch implements Disposable {
 
   constructor(options: {
     readonly feed: JobFeed
-    readonly store: JobStore
+    readonly store: JobReads
     readonly namespace: string
     sightOf(owner: string): Sight
     readonly caller: string

@@ -1,4 +1,4 @@
-import type { JobStore } from '../ports.ts'
+import type { JobReads } from '../ports/job-reads.ts'
 import type { JobFeed } from './job-feed.ts'
 
 const CHUNK = 2_000
@@ -6,7 +6,7 @@ const CHUNK = 2_000
 /** Reads every job somebody waits for, so that a lost hint costs one period and never an answer (guarantee 4). */
 export async function readAwaited(
   feed: JobFeed,
-  store: Pick<JobStore, 'readStandings'>,
+  store: Pick<JobReads, 'readStandings'>,
   signal: AbortSignal,
 ): Promise<void> {
   const ids = feed.jobIds()

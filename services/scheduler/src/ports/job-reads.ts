@@ -1,0 +1,56 @@
+/** Jobs as they are read: for callers, and for those who wait. */
+import type { JobId } from '../domain/ids.ts'
+import type { Job, JobAttempt, JobMessage, JobStanding, Progress } from '../domain/job.ts'
+import type {
+  JobCircumstances,
+  JobCount,
+  JobDimension,
+  JobFilter,
+  JobPage,
+  JobScope,
+} from '../domain/job-query.ts'
+import type { Payload } from '../domain/start-command.ts'
+
+/** What runs or waits: of the method or the pool, where there is one, else of the whole namespace. */
+export interface HeldJobs {
+  readonly method?: string
+  readonly pool?: string
+}
+
+export interface JobReads {
+  readStandings(ids: readonly string[]): Promise<JobStanding[]>
+  /** @param owner whose it has to be: of what is somebody else's nothing is read, which would take a time that can be measured */
+  readJob(namespace: string, id: JobId, owner?: string): Promise<Job | undefined>
+  /** Newest first; undefined when the filter matches so little that it took too long. */
+  listJobs(scope: JobScope, filter: JobFilter, page: JobPage): Promise<Job[] | undefined>
+  /** At most `limit` counts, none of them 0; undefined when it took too long. */
+  countJobs(
+    scope: JobScope,
+    filter: JobFilter,
+    by: readonly JobDimension[],
+    limit: number,
+  ): Promise<JobCount[] | undefined>
+  /** Of each job the newest hundred, oldest first. */
+  readAttempts(ids: readonly string[]): Promise<Map<string, JobAttempt[]>>
+  /**
+   * All that may hold a job back; undefined where there is no such job. Of the jobs among it those of `owner` are named;
+   * undefined: all.
+   */
+  readCircumstances(
+    namespace: string,
+    id: JobId,
+    owner: string | undefined,
+  ): Promise<JobCircumstances | undefined>
+  /** What runs or waits and is not canceled, by id. */
+  listHeld(
+    namespace: string,
+    which: HeldJobs,
+    page: { readonly size: number; readonly after: string | undefined },
+  ): Promise<JobId[]>
+  readProgress(ids: readonly string[]): Promise<Map<string, Progress>>
+  /** What the attempts of each job said last for the next one; of those that said something. */
+  readHeartbeats(ids: readonly string[]): Promise<Map<string, Payload>>
+  /** The highest message sequence of each job that has messages. */
+  readMessageHeads(ids: readonly string[]): Promise<Map<string, number>>
+  readMessages(id: JobId, afterSequence: number, limit: number): Promise<JobMessage[]>
+}
