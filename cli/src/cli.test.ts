@@ -379,7 +379,7 @@ test('a job is shown whatever lies in it, such as a result that is not the JSON 
 
   const waited = await it.offstage('wait', jobId)
   expect(waited).toMatchObject({ code: 4, stdout: '{not json' })
-  expect(waited.stderr).toContain(`job ${jobId} succeeded, but its result is not the JSON`)
+  expect(waited.stderr).toContain(`job ${jobId} succeeded, but its result is not what it says`)
   const shown = await it.offstage('get', jobId)
   expect(shown.code).toBe(0)
   expect(JSON.parse(shown.stdout)).toMatchObject({

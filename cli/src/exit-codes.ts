@@ -9,7 +9,7 @@ export const EXIT = {
   canceled: 2,
   /** The time of --timeout was up before the end of the job. */
   unfinished: 3,
-  /** The job succeeded, but its result is not the JSON it says it is; it was printed as it is. */
+  /** The job succeeded, but its result is not what it says it is; it was printed as it is. */
   unreadable: 4,
   usage: 64,
   unreachable: 69,

@@ -34,7 +34,7 @@ const HELP = `
 Services in development mode believe --user, and whoever it names sees and cancels the jobs of all; elsewhere OFFSTAGE_TOKEN says who calls.
 
 Exit codes: ${EXIT.done} done, ${EXIT.failed} the job failed or a call was refused, ${EXIT.canceled} the job was canceled,
-${EXIT.unfinished} the time was up, ${EXIT.unreadable} the result is not the JSON it says it is and was printed as it is, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service or its database cannot be reached,
+${EXIT.unfinished} the time was up, ${EXIT.unreadable} the result is not what it says it is and was printed as it is, ${EXIT.usage} wrong usage, ${EXIT.unreachable} a service or its database cannot be reached,
 ${EXIT.config} the configuration is not valid, ${EXIT.interrupted} Ctrl-C while waiting: the job goes on.`
 
 /** Runs one command line; resolves to the exit code. */

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { allBlocksOf, blocksOf } from '../code-blocks.ts'
+import { hasProgram } from './has-program.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE = 'docs/guides/plain-grpc.md'
@@ -18,15 +19,6 @@ const SAVED_AS: Readonly<Record<string, string>> = { python: 'client.py', go: 'm
 
 /** Where CI is set a missing program fails the run; elsewhere nobody needs Go to work on Offstage. */
 const canRun = process.env.CI !== undefined || ['go', 'python3'].every(hasProgram)
-
-function hasProgram(name: string): boolean {
-  try {
-    execFileSync('sh', ['-c', `command -v ${name}`])
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** The page as one shell script: what is to be saved is saved where the page says so. */
 async function scriptOf(page: string): Promise<string> {

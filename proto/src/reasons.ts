@@ -227,7 +227,17 @@ export const REASONS = {
   RESULT_UNREADABLE: {
     code: 'DATA_LOSS',
     retry: false,
-    about: 'What the job left is not the JSON it says it is. Set by the client.',
+    about: 'What the job left is not the JSON or CBOR it says it is. Set by the client.',
+  },
+  CODEC_UNKNOWN: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The value was wrapped by a codec that is not known where it is read.',
+  },
+  CODEC_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'A wrapper of the codec cannot wrap or unwrap the value.',
   },
   SCOPE_NOT_FOUND: { code: 'NOT_FOUND', retry: false, about: 'There is no such scope.' },
   SCOPE_CLOSED: {

@@ -96,7 +96,7 @@ function knownFor(name: string, world: World): readonly string[] {
   if (/scope/.test(name)) return ['', ...world.scopes, ...none('scp')]
   if (/upload/.test(name)) return ['', ...world.uploads, ...none('upl')]
   if (/page_token/.test(name)) return ['', ...world.pageTokens]
-  if (/content_type/.test(name)) return ['', 'application/json', 'text/plain']
+  if (/content_type/.test(name)) return ['', 'application/json', 'application/cbor', 'text/plain']
   if (/schema/.test(name)) return ['', '{}', 'true', '{"$ref":"#"}', '[]', '{"type":"object"}']
   if (/traceparent/.test(name)) return ['', `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`]
   return NAMES

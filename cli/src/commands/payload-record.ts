@@ -11,7 +11,8 @@ export function valueFrom(payload: Payload | undefined): unknown {
   const { source, contentType } = payload
   if (source.$case === 'address') return { address: source.value, contentType }
   if (!isReadable(source.value, contentType)) {
-    return { problem: 'it is not the JSON it says it is', contentType, ...asItIs(source.value) }
+    const problem = `it is not the ${contentType || 'JSON'} it says it is`
+    return { problem, contentType, ...asItIs(source.value) }
   }
   const value = decodeValue(source.value, contentType)
   return value instanceof Uint8Array ? { base64: base64Of(value), contentType } : value

@@ -1,5 +1,6 @@
 import type { ConnectOptions, JobHandle, Offstage } from '@offstage/sdk'
 import { EXIT } from '../exit-codes.ts'
+import { asJson } from './as-json.ts'
 import { tell } from './client.ts'
 import { helpLine } from './error-texts.ts'
 import { readUnreadableResult } from './unreadable-result.ts'
@@ -37,9 +38,7 @@ export async function showCompletion(
     }
     const result = await readUnreadableResult(offstage, options.connect, job.id)
     if (result === undefined) throw error
-    tell(
-      `job ${job.id} succeeded, but its result is not the JSON it says it is; here it is as it is`,
-    )
+    tell(`job ${job.id} succeeded, but its result is not what it says it is; here it is as it is`)
     process.stdout.write(result)
     return EXIT.unreadable
   } finally {
@@ -103,11 +102,5 @@ async function tellIfQueued(offstage: Offstage, jobId: string): Promise<void> {
 /** Prints a value as JSON; bytes go out as they are. */
 export function showValue(value: unknown): void {
   if (value instanceof Uint8Array) process.stdout.write(value)
-  else process.stdout.write(`${jsonOf(value)}\n`)
-}
-
-/** Revisions are 64 bits wide. */
-function jsonOf(value: unknown): string {
-  const plain = (_key: string, each: unknown) => (typeof each === 'bigint' ? each.toString() : each)
-  return JSON.stringify(value, plain, 2)
+  else process.stdout.write(`${asJson(value)}\n`)
 }

@@ -16,6 +16,8 @@ circular.self = circular
 // biome-ignore lint/suspicious/noExplicitAny: plain JavaScript may pass anything
 type Loose = any
 
+const SOMEWHERE = `val_${'0'.repeat(32)}`
+
 describe('a wrong argument rejects before any call, and says what it must be', () => {
   test.each<[string, (client: Offstage) => Promise<unknown>]>([
     ['inlineWaitMs must be milliseconds from 0 to 60000, not NaN', start({ inlineWaitMs: NaN })],
@@ -66,6 +68,9 @@ describe('a wrong argument rejects before any call, and says what it must be', (
     ['address must be a text that is not empty', ({ storage }) => storage.get('')],
     ['address must be an address', ({ storage }) => storage.readAndDelete('here')],
     ['scope must be a scope', () => Offstage.connect({ scope: 'mine' })],
+    ['codec must be "json", "cbor" or an', () => Offstage.connect({ codec: 'xml' as never })],
+    ['codec.format must be', ({ storage }) => storage.put(1, { codec: { format: 1 as never } })],
+    ['contentType must be a media', ({ storage }) => storage.get(SOMEWHERE, { contentType: 'x' })],
   ])('%s', async (message, call) => {
     await using it = await setUpClient()
     const error = await call(it.offstage).then(

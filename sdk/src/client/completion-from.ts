@@ -5,8 +5,11 @@ import {
   type Completion as WireCompletion,
 } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
+import type { KnownCodecs } from '../jobs/codec.ts'
 import { decodeValue, JSON_TYPE } from '../jobs/payload.ts'
+import { isWrappedType } from '../jobs/wrapped-type.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
+import { decodeRead } from './decode.ts'
 import type { JobMessage } from './events.ts'
 import { resultReplaced, resultUnreadable } from './job-errors.ts'
 import type { Session } from './session.ts'
@@ -14,30 +17,52 @@ import type { Session } from './session.ts'
 /** What a failed job without a recorded error says; a scheduler always records one. */
 const NO_FAULT: JobFault = { brief: 'the job failed', detail: '', reason: '' }
 
-/**
- * Whether the value of a payload came along; else it is in temp storage.
- */
+/** Whether the value of a payload came along; else it is in temp storage. */
 export function isInline(payload: Payload | undefined): boolean {
   return payload?.source?.$case !== 'address'
 }
 
+/** Whether the value of a payload came along and takes nothing to be read but its content type. */
+export function isPlain(payload: Payload | undefined): boolean {
+  return isInline(payload) && !isWrappedType(payload?.contentType ?? '')
+}
+
 /**
- * A value that came along; `null` for none (row A4). Not to be asked for one in temp storage.
- * @throws OffstageError RESULT_UNREADABLE where it is not JSON.
+ * A value that came along as it is; `null` for none (row A4). Only for one that is plain.
+ * @throws OffstageError RESULT_UNREADABLE where it is not what it says it is.
  */
-export function inlineValue(jobId: string, payload: Payload | undefined): unknown {
+export function plainValue(jobId: string, payload: Payload | undefined): unknown {
   if (payload?.source?.$case !== 'inline') return null
-  return decoded(jobId, payload.source.value, payload.contentType)
+  const { contentType } = payload
+  try {
+    return decodeValue(payload.source.value, contentType) ?? null
+  } catch (error) {
+    return unreadable(jobId, contentType, error)
+  }
 }
 
 /** Whatever an executor in another language has put there: what cannot be read is told with the job's name. */
-function decoded(jobId: string, bytes: Uint8Array, contentType: string): unknown {
+async function decoded(
+  { jobId, codecs }: ReadResult,
+  bytes: Uint8Array,
+  contentType: string,
+): Promise<unknown> {
   try {
-    return decodeValue(bytes, contentType) ?? null
+    return (await decodeRead(codecs, bytes, contentType)) ?? null
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    throw resultUnreadable(jobId, contentType || JSON_TYPE, error)
+    return unreadable(jobId, contentType, error)
   }
+}
+
+function unreadable(jobId: string, contentType: string, error: unknown): never {
+  if (!(error instanceof SyntaxError)) throw error
+  throw resultUnreadable(jobId, contentType || JSON_TYPE, error)
+}
+
+/** Whose result is read, and what may have wrapped it. */
+export interface ReadResult {
+  readonly jobId: string
+  readonly codecs: KnownCodecs
 }
 
 /** Where a value lies in temp storage; undefined where it came along, or there is none. */
@@ -48,23 +73,27 @@ export function addressOf(payload: Payload | undefined): string | undefined {
 /**
  * A value of a job's end wherever it is; the caller does not notice (rows J3, L4). Where it is to be taken, it is deleted
  * by being read.
- * @throws OffstageError RESULT_REPLACED where something else was put in its place, RESULT_UNREADABLE where it is not JSON.
+ * @throws OffstageError RESULT_REPLACED where something else was put in its place, RESULT_UNREADABLE where it is not what it says it
+ *   is, CODEC_UNKNOWN, CODEC_FAILED.
  */
 export async function fetchedValue(
   session: Session,
-  jobId: string,
+  of: ReadResult,
   payload: Payload | undefined,
   taken = false,
 ): Promise<unknown> {
-  const address = addressOf(payload)
-  if (payload === undefined || address === undefined) return inlineValue(jobId, payload)
+  const { jobId } = of
+  const source = payload?.source
+  if (payload === undefined || source === undefined) return null
+  if (source.$case === 'inline') return decoded(of, source.value, payload.contentType)
+  const address = source.value
   try {
     // The payload says what the bytes are; how they were labelled in storage is another matter.
     const { storage } = session
     const bytes = await (taken
       ? storage.takeBytes(address, payload.sha256)
       : storage.getBytes(address, payload.sha256))
-    return decoded(jobId, bytes, payload.contentType)
+    return await decoded(of, bytes, payload.contentType)
   } catch (error) {
     const isReplaced = error instanceof OffstageError && error.reason === 'ETAG_MISMATCH'
     throw isReplaced ? resultReplaced(jobId, address, error) : error

@@ -1,6 +1,8 @@
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { isObject, isText, rule, text } from '../arguments/rules.ts'
 import type { IdleClock } from '../idle/clock.ts'
+import type { Codec } from '../jobs/codec.ts'
+import { codecRule } from './codec-rule.ts'
 import { type ConnectTls, connectTls, isPlainTextMeant, refusePlainToken } from './connect-tls.ts'
 import { createConnection } from './connection.ts'
 import { Credential, type CredentialOptions } from './credential.ts'
@@ -37,6 +39,11 @@ export interface ConnectOptions {
    * unless OFFSTAGE_TLS is `off`.
    */
   readonly tls?: ConnectTls | false
+  /**
+   * How parameters become bytes where the definition says nothing or is not known, and what is put into storage (row J22). Its
+   * wrappers are known to all that the client reads. Default JSON.
+   */
+  readonly codec?: Codec
   /** Where waits take their time from; replaced in tests. */
   readonly clock?: IdleClock
 }
@@ -53,6 +60,7 @@ const CONNECT_RULES: Rules<ConnectOptions> = {
   user: text,
   scope,
   tls: rule('an object or false', (value) => value === false || isObject(value)),
+  codec: codecRule,
   clock: rule('a clock', (value) => typeof value === 'object'),
 }
 
@@ -74,7 +82,8 @@ export function sessionFrom(options: ConnectOptions): Session {
     parentJobId: '',
     credential,
   }
-  return new Session(connection, identity, options.clock)
+  const { clock, codec } = options
+  return new Session(connection, identity, { clock, codec, valueCodec: codec })
 }
 
 /** Who calls, by options and the environment. */

@@ -1,3 +1,4 @@
+import type { Codec } from '../jobs/codec.ts'
 import { Credential } from './credential.ts'
 import type { TokenSource } from './token-source.ts'
 
@@ -27,6 +28,8 @@ export interface JobIdentity {
   readonly scope: string
   /** W3C trace context of the attempt; empty for none. */
   readonly traceparent: string
+  /** That of the job's method: of what its handler puts into storage, and known to all that it reads. */
+  readonly codec?: Codec
   /** Told when the job begins to wait for others and when it goes on (row J11). */
   onWaiting(waiting: boolean): void
   /** Aborted when the job is to stop. Until then calls are repeated while a service is away. */

@@ -1,6 +1,7 @@
 import type { JobState, Completion as WireCompletion } from '@offstage/proto/jobs'
 import { JobState as State } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
+import type { Codec } from '../jobs/codec.ts'
 import { cancelJob } from './cancel-job.ts'
 import { whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
@@ -10,8 +11,10 @@ import {
   completionFrom,
   faultFrom,
   fetchedValue,
-  inlineValue,
   isInline,
+  isPlain,
+  plainValue,
+  type ReadResult,
 } from './completion-from.ts'
 import { type JobMessage, onceEach } from './events.ts'
 import { JobCanceledError, JobFailedError, jobNotFound, payloadHidden } from './job-errors.ts'
@@ -51,6 +54,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
   /** The method it calls; empty for a handle made from an id, until it was refreshed. */
   #name: string
   readonly #session: Session
+  readonly #codec: Codec | undefined
   #state: JobState
   #wire: WireCompletion | undefined
   #messages: readonly JobMessage[] | undefined
@@ -66,10 +70,12 @@ export class JobHandle<R = unknown> implements WaitedJob {
     name: string,
     state: JobState,
     completion: WireCompletion | undefined,
+    codec?: Codec,
   ) {
     this.id = id
     this.#name = name
     this.#session = session
+    this.#codec = codec
     // An end that was left out of an answer is known once it was read.
     const isLeftOut = isTerminal(state) && completion === undefined
     this.#state = isLeftOut ? State.JOB_STATE_RUNNING : state
@@ -110,13 +116,13 @@ export class JobHandle<R = unknown> implements WaitedJob {
 
   /**
    * The result of a succeeded job, `null` for a procedure (row A4). Undefined before the end, for other ends, and
-   * for a large result until {@link value} or {@link waitForCompletion} has fetched it (row L4), and for one the caller may not
+   * for a large or wrapped result until {@link value} or {@link waitForCompletion} has fetched it (row L4), and for one the caller may not
    * see (row J23).
    */
   get result(): R | null | undefined {
     if (!this.isSucceeded || this.#wire === undefined || this.#wire.payloadHidden) return undefined
-    if (this.#result === undefined && isInline(this.#wire.result)) {
-      this.#result = { value: inlineValue(this.id, this.#wire.result) }
+    if (this.#result === undefined && isPlain(this.#wire.result)) {
+      this.#result = { value: plainValue(this.id, this.#wire.result) }
     }
     return this.#result?.value as R | null | undefined
   }
@@ -141,7 +147,8 @@ export class JobHandle<R = unknown> implements WaitedJob {
    * scheduler. Never throws because of the job's own error (row A3): a failed job and a canceled one are answers.
    *
    * @throws OffstageError JOB_NOT_FOUND, or where the caller has no rights; RESULT_REPLACED where its result went to a fixed
-   *   address and was replaced since; RESULT_UNREADABLE where what it left is not the JSON it says it is; the signal's reason; what a callback threw.
+   *   address and was replaced since; RESULT_UNREADABLE where what it left is not what it says it is; CODEC_UNKNOWN or CODEC_FAILED where
+   *   it is wrapped and cannot be unwrapped here; the signal's reason; what a callback threw.
    */
   waitForCompletion(
     options?: CompletionOptions & { readonly timeoutMs?: undefined },
@@ -156,7 +163,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
     const messages = await this.#allMessages(options)
     for (const message of messages) onMessage?.(message)
     const result = this.isSucceeded ? await this.#fetchResult(wire) : null
-    const additional = await fetchedValue(this.#session, this.id, wire.additionalResult)
+    const additional = await fetchedValue(this.#session, this.#read, wire.additionalResult)
     return completionFrom<R>(wire, result, additional, messages)
   }
 
@@ -178,7 +185,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
     checkOptions('takeResult', options, VALUE_RULES)
     const wire = await this.#success(options)
     if (isInline(wire.result)) return this.#fetchResult(wire)
-    this.#taking ??= fetchedValue(this.#session, this.id, wire.result, true)
+    this.#taking ??= fetchedValue(this.#session, this.#read, wire.result, true)
     try {
       this.#result = { value: await this.#taking }
     } catch (error) {
@@ -234,7 +241,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
     if (job === undefined) throw jobNotFound(this.id)
     this.#name = job.method
     this[learnJob](job.state, job.completion)
-    return jobRecordFrom(job)
+    return jobRecordFrom(job, this.#read.codecs)
   }
 
   /** The messages so far after a sequence number, in order (row J15). Default: all. */
@@ -281,8 +288,12 @@ export class JobHandle<R = unknown> implements WaitedJob {
     return this.#messages
   }
 
+  get #read(): ReadResult {
+    return { jobId: this.id, codecs: [this.#codec, this.#session.valueCodec] }
+  }
+
   async #fetchResult(wire: WireCompletion): Promise<R> {
-    this.#result ??= { value: await fetchedValue(this.#session, this.id, wire.result) }
+    this.#result ??= { value: await fetchedValue(this.#session, this.#read, wire.result) }
     // What the job returns is the definition's to say; procedures give null (row A4).
     return this.#result.value as R
   }

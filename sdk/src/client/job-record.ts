@@ -1,6 +1,7 @@
 import type { Job, Payload, JobAttempt as WireAttempt } from '@offstage/proto/jobs'
+import { decodeBy, type KnownCodecs } from '../jobs/codec.ts'
+import { CodecError } from '../jobs/codec-error.ts'
 import type { LaneName } from '../jobs/method.ts'
-import { decodeValue } from '../jobs/payload.ts'
 import { laneNameFrom } from '../jobs/policies.ts'
 import { addressOf } from './completion-from.ts'
 import { type JobInfo, jobInfoFrom } from './job-info.ts'
@@ -31,7 +32,7 @@ export interface JobAttempt {
 
 /** All that is known of a job: what listings tell, its parameters and its attempts. */
 export interface JobRecord extends JobInfo {
-  /** What it was started with; undefined where that lies at {@link paramsAddress} or is hidden from the caller, bytes where it is not what it says it is. */
+  /** What it was started with; undefined where that lies at {@link paramsAddress} or is hidden from the caller, bytes where it is not what it says it is, or wrapped by what is not known here. */
   readonly params: unknown
   /** Where the parameters lie in temp storage, where they were too large to go along. */
   readonly paramsAddress?: string
@@ -41,29 +42,32 @@ export interface JobRecord extends JobInfo {
   readonly attempts: readonly JobAttempt[]
 }
 
-export function jobRecordFrom(job: Job): JobRecord {
+export async function jobRecordFrom(job: Job, codecs: KnownCodecs): Promise<JobRecord> {
   return {
     ...jobInfoFrom(job),
-    params: job.payloadHidden ? undefined : paramsValue(job.params),
+    params: job.payloadHidden ? undefined : await paramsValue(job.params, codecs),
     paramsAddress: addressOf(job.params),
-    heartbeatData: job.heartbeatData && inlineValueOf(job.heartbeatData),
+    heartbeatData: job.heartbeatData && (await inlineValueOf(job.heartbeatData, codecs)),
     attempts: job.attempts.map(attemptFrom),
   }
 }
 
-function paramsValue(params: Payload | undefined): unknown {
+function paramsValue(params: Payload | undefined, codecs: KnownCodecs): unknown {
   if (params?.source?.$case === 'address') return undefined
   // Nothing at all stands for the default.
-  return params?.source === undefined ? {} : inlineValueOf(params)
+  return params?.source === undefined ? {} : inlineValueOf(params, codecs)
 }
 
-function inlineValueOf({ source, contentType }: Payload): unknown {
+async function inlineValueOf(
+  { source, contentType }: Payload,
+  codecs: KnownCodecs,
+): Promise<unknown> {
   if (source?.$case !== 'inline') return undefined
   const bytes = source.value
   try {
-    return decodeValue(bytes, contentType)
+    return await decodeBy(codecs, bytes, contentType)
   } catch (error) {
-    if (error instanceof SyntaxError) return bytes
+    if (error instanceof SyntaxError || error instanceof CodecError) return bytes
     throw error
   }
 }

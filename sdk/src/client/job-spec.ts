@@ -3,16 +3,18 @@ import { durationFrom } from '@offstage/proto/durations'
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { checkValue } from '../jobs/check-value.ts'
+import { type Codec, encodeBy } from '../jobs/codec.ts'
+import { CodecError } from '../jobs/codec-error.ts'
 import type { JobMethod } from '../jobs/method.ts'
 import { NotEncodableError } from '../jobs/not-encodable.ts'
 import {
   type EncodedValue,
-  encodeValue,
   INLINE_BYTES_MAX,
   JSON_TYPE,
   PARAMS_BYTES_MAX,
 } from '../jobs/payload.ts'
 import { deadlinesFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
+import { codecRefused } from './decode.ts'
 import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
 import { keyText } from './job-key.ts'
 import { labelRule } from './limit-rules.ts'
@@ -34,6 +36,11 @@ export const keyConflicts: readonly string[] = Object.keys(POLICIES)
 /** The stable name of what is to be started (row J1). */
 export function methodOf(target: StartTarget): string {
   return typeof target === 'string' ? target : target.method
+}
+
+/** That of the definition, where it is known. */
+export function codecOf(target: StartTarget): Codec | undefined {
+  return typeof target === 'string' ? undefined : target.codec
 }
 
 /**
@@ -128,8 +135,8 @@ export async function dropRefused(
 
 /**
  * The parameters as they travel: checked against the definition's schema (row J2), inline up to 64 KiB, by way of
- * temp storage above (row J3). A promise only where the schema or the storage makes it one.
- * @throws OffstageError PARAMS_INVALID with the offending fields.
+ * temp storage above (row J3). A promise only where the schema, the storage or a wrapper makes it one.
+ * @throws OffstageError PARAMS_INVALID with the offending fields, CODEC_FAILED.
  */
 export function paramsFrom(
   session: Session,
@@ -152,11 +159,21 @@ function payloadFrom(
   session: Session,
   target: StartTarget,
   params: unknown,
-  { signal }: StartOptions,
+  options: StartOptions,
 ): Payload | undefined | Promise<Payload> {
-  const encoded = encodeParams(target, params)
+  const encoded = encodeParams(codecOf(target) ?? session.codec, target, params)
   if (encoded === undefined) return undefined
-  const { bytes, contentType } = encoded
+  return encoded instanceof Promise
+    ? encoded.then((wrapped) => payloadOf(session, target, wrapped, options))
+    : payloadOf(session, target, encoded, options)
+}
+
+function payloadOf(
+  session: Session,
+  target: StartTarget,
+  { bytes, contentType }: EncodedValue,
+  { signal }: StartOptions,
+): Payload | Promise<Payload> {
   if (bytes.byteLength > PARAMS_BYTES_MAX) {
     throw paramsTooLarge(methodOf(target), bytes.byteLength)
   }
@@ -172,12 +189,23 @@ function payloadFrom(
   return { source: { $case: 'inline', value: bytes }, contentType }
 }
 
-function encodeParams(target: StartTarget, params: unknown): EncodedValue | undefined {
+function encodeParams(
+  codec: Codec | undefined,
+  target: StartTarget,
+  params: unknown,
+): ReturnType<typeof encodeBy> {
   try {
-    return encodeValue(params)
+    const encoded = encodeBy(codec, params)
+    if (!(encoded instanceof Promise)) return encoded
+    return encoded.catch((error) => refuseParams(target, error))
   } catch (error) {
-    if (!(error instanceof NotEncodableError)) throw error
-    const field = error.path === '' ? 'params' : `params.${error.path}`
-    throw paramsInvalid(methodOf(target), [{ field, description: error.problem }])
+    return refuseParams(target, error)
   }
+}
+
+function refuseParams(target: StartTarget, error: unknown): never {
+  if (error instanceof CodecError) throw codecRefused(error)
+  if (!(error instanceof NotEncodableError)) throw error
+  const field = error.path === '' ? 'params' : `params.${error.path}`
+  throw paramsInvalid(methodOf(target), [{ field, description: error.problem }])
 }

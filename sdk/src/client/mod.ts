@@ -42,6 +42,7 @@ export { StartJobsError, type StartOutcome } from './start-outcome.ts'
 export type {
   PutOptions,
   PutSource,
+  ReadOptions,
   Scope,
   StorageCalls,
   StoredValue,

@@ -1,7 +1,9 @@
 import { JobState } from '@offstage/proto/jobs'
 import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
+import type { JobMethod } from '../jobs/method.ts'
 import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
+import { checkTarget } from './check-arguments.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { type ConnectOptions, sessionFrom } from './connect-options.ts'
 import { checkReachable } from './connection.ts'
@@ -94,7 +96,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    */
   forJob(job: JobIdentity): Offstage {
     const { connection, clock } = this.#session
-    return new Offstage(new Session(connection, identityOfJob(job), clock), false)
+    const options = { clock, valueCodec: job.codec }
+    return new Offstage(new Session(connection, identityOfJob(job), options), false)
   }
 
   /**
@@ -108,10 +111,17 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     return new PlaceChecks(this.#session).check(places, signal)
   }
 
-  /** A handle for a job started elsewhere (row J7). Asks nothing: a job that does not exist shows at the first call. */
-  job<R = unknown>(id: string): JobHandle<R> {
+  /**
+   * A handle for a job started elsewhere (row J7). Asks nothing: a job that does not exist shows at the first call. With its method
+   * the type of the result is known, and so are the wrappers of its codec (row J22).
+   */
+  job<P, R, I>(id: string, method: JobMethod<P, R, I>): JobHandle<R>
+  job<R = unknown>(id: string): JobHandle<R>
+  job<R>(id: string, method?: JobMethod): JobHandle<R> {
     text(id, 'the id')
-    return new JobHandle<R>(this.#session, id, '', JobState.JOB_STATE_UNSPECIFIED, undefined)
+    if (method !== undefined) checkTarget(method)
+    const unknown = JobState.JOB_STATE_UNSPECIFIED
+    return new JobHandle<R>(this.#session, id, '', unknown, undefined, method?.codec)
   }
 
   /** Cancels a job by its id (row J10); as {@link JobHandle.cancel}. */

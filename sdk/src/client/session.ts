@@ -3,21 +3,34 @@
  * its watch stream only when something waits.
  */
 import type { IdleClock } from '../idle/clock.ts'
+import type { Codec } from '../jobs/codec.ts'
 import { Calls } from './calls.ts'
 import type { Connection } from './connection.ts'
 import type { Identity } from './identity.ts'
 import { JobWatcher } from './job-watcher.ts'
 import { TempStorage } from './temp-storage.ts'
 
+export interface SessionOptions {
+  readonly clock?: IdleClock
+  /** That of starts whose definition names none. */
+  readonly codec?: Codec
+  /** That of what is put into storage; its wrappers are known to all that is read. */
+  readonly valueCodec?: Codec
+}
+
 export class Session extends Calls {
+  readonly codec: Codec | undefined
+  readonly valueCodec: Codec | undefined
   readonly watcher: JobWatcher
   readonly storage: TempStorage
   #waits = 0
 
-  constructor(connection: Connection, identity: Identity, clock?: IdleClock) {
-    super(connection, identity, clock)
+  constructor(connection: Connection, identity: Identity, options: SessionOptions = {}) {
+    super(connection, identity, options.clock)
+    this.codec = options.codec
+    this.valueCodec = options.valueCodec
     this.watcher = new JobWatcher(this)
-    this.storage = new TempStorage(this)
+    this.storage = new TempStorage(this, options.valueCodec)
   }
 
   /** Says that the job waits while `work` goes on; several waits at a time count as one (row J11). */

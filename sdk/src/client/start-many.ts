@@ -14,6 +14,7 @@ import { checkParamsList, checkTarget } from './check-arguments.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import {
+  codecOf,
   dropRefused,
   isMoved,
   labelsFor,
@@ -218,11 +219,10 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
   const leftOut: JobHandle[] = []
   try {
     const answer = await (inlineWaitMs > 0 ? session.waiting(start) : start())
-    const method = methodOf(bulk.target)
     for (let at = 0; at < positions.length; at += 1) {
       const position = positions[at]
       if (position === undefined) continue
-      const outcome = outcomeFrom<R>(session, method, answer.outcomes[at])
+      const outcome = outcomeFrom<R>(session, bulk.target, answer.outcomes[at])
       outcomes[position] = outcome
       if (outcome.error !== null) await dropRefused(session, specs[at]?.params, outcome.error)
       if (outcome.job !== null && isEndLeftOut(answer.outcomes[at])) leftOut.push(outcome.job)
@@ -244,13 +244,15 @@ function isEndLeftOut(answer: StartJobOutcome | undefined): boolean {
 
 function outcomeFrom<R>(
   session: Session,
-  method: string,
+  target: StartTarget,
   answer: StartJobOutcome | undefined,
 ): StartOutcome<R> {
   const outcome = answer?.outcome
   if (outcome?.$case === 'started') {
     const { jobId, state, completion } = outcome.value
-    return { job: new JobHandle(session, jobId, method, state, completion), error: null }
+    const method = methodOf(target)
+    const job = new JobHandle<R>(session, jobId, method, state, completion, codecOf(target))
+    return { job, error: null }
   }
   if (outcome === undefined) throw new Error('the scheduler left out the outcome of a start')
   return { job: null, error: errorFromOutcome(outcome.value) }

@@ -4,6 +4,7 @@ import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
 import {
+  codecOf,
   dropRefused,
   labelsFor,
   methodOf,
@@ -58,7 +59,8 @@ async function start<R>(
   }
   const { job } = await call.catch(refused)
   if (job === undefined) throw new Error('the scheduler answered a start without a job')
-  return new JobHandle(session, job.jobId, methodOf(target), job.state, job.completion)
+  const { jobId, state, completion } = job
+  return new JobHandle(session, jobId, methodOf(target), state, completion, codecOf(target))
 }
 
 /** Starts one job and waits for its result, inline first (row L1). */

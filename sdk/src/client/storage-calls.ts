@@ -1,3 +1,5 @@
+import type { Codec } from '../jobs/codec.ts'
+
 /** A value in temp storage as it is described (row S1). */
 export interface StoredValue {
   /** Opaque; what every other call takes. */
@@ -22,7 +24,7 @@ export interface StoredValue {
 /**
  * What can be put: JSON for most values; the bytes themselves for an ArrayBuffer, its views, and a stream of them; a text as it
  * is where `contentType` is `text/…`. What JSON would lose (a Map, a NaN, bytes within, …) is refused with a TypeError that
- * names where it is.
+ * names where it is, unless the codec is CBOR. A stream passes no wrapper.
  */
 export type PutSource = AsyncIterable<Uint8Array> | unknown
 
@@ -35,6 +37,11 @@ export interface PutOptions {
    * is, not as JSON.
    */
   readonly contentType?: string
+  /**
+   * How the value becomes bytes (row J22), those under a content type too, which the wrapped value then tells. Default that of the
+   * client, in a handler that of its method.
+   */
+  readonly codec?: Codec
   /** Default: the client's scope; an empty text for none. */
   readonly scope?: string
   /** Default 1 day, at most 30 days; not used in a scope. In milliseconds. */
@@ -74,6 +81,14 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+/** What calls take that read a value whole. */
+export interface ReadOptions extends CallOptions {
+  /** What the value is, whatever it was put as. Default: what it was put as. */
+  readonly contentType?: string
+  /** Whose wrappers may be undone besides those of the client (row J22). */
+  readonly codec?: Codec
+}
+
 /** Which values to list. */
 export interface ListOptions extends CallOptions {
   /** Only those of this scope. Default: all the caller may see. */
@@ -98,12 +113,15 @@ export interface StorageCalls {
    * they were; a stream cannot be, since it is read once. The checksum is compared.
    */
   put(source: PutSource, options?: PutOptions): Promise<StoredValue>
-  /** Reads a value: JSON parsed, text as a string, other types as bytes. Wholly in memory. */
-  get<T = unknown>(address: string, options?: CallOptions): Promise<T>
+  /**
+   * Reads a value: JSON and CBOR parsed, text as a string, other types as bytes. Wholly in memory. Of one that was wrapped by what is
+   * not known here CODEC_UNKNOWN tells; as a stream it can be read all the same.
+   */
+  get<T = unknown>(address: string, options?: ReadOptions): Promise<T>
   /** Reads a value as a stream, with flat memory (row S1). */
   getStream(address: string, options?: CallOptions): Promise<ValueStream>
   /** Reads a value and deletes it in one step; of two callers one gets it (row L4). Not repeated when it breaks. */
-  readAndDelete<T = unknown>(address: string, options?: CallOptions): Promise<T>
+  readAndDelete<T = unknown>(address: string, options?: ReadOptions): Promise<T>
   /** Describes a value or a reserved address. */
   describe(address: string, options?: CallOptions): Promise<StoredValue>
   /** Reserves an address before its value exists (row S3). */

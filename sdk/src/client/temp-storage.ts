@@ -4,8 +4,12 @@ import { LIMITS } from '@offstage/proto/limits'
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { abortSignal, flag, someText } from '../arguments/rules.ts'
-import { BYTES_TYPE, decodeValue, encodeValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
+import { type Codec, encodeBy, formatOf, isWrapping, wrapBy } from '../jobs/codec.ts'
+import { CodecError } from '../jobs/codec-error.ts'
+import { BYTES_TYPE, type EncodedValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
 import type { Calls } from './calls.ts'
+import { codecRule } from './codec-rule.ts'
+import { codecRefused, decodeRead } from './decode.ts'
 import { openDownload, readAll, takeDownload } from './download.ts'
 import {
   address as addressRule,
@@ -21,6 +25,7 @@ import type {
   ListOptions,
   PutOptions,
   PutSource,
+  ReadOptions,
   Scope,
   ScopeOptions,
   StorageCalls,
@@ -40,39 +45,40 @@ const PUT_RULES: Rules<PutOptions> = {
   ...RESERVE_RULES,
   address: addressRule,
   contentType,
+  codec: codecRule,
   owner: textUpTo(LIMITS.ownerCharactersMax),
   forJob: flag,
 }
+const READ_RULES: Rules<ReadOptions> = { ...CALL_RULES, contentType, codec: codecRule }
 const LIST_RULES: Rules<ListOptions> = { ...CALL_RULES, scope }
 const SCOPE_RULES: Rules<ScopeOptions> = { ...CALL_RULES, leaseMs, displayName }
 
-function checkRead(address: string, options: CallOptions): void {
+function checkRead<O extends CallOptions>(address: string, options: O, rules: Rules<O>): void {
   someText(address, 'address')
   addressRule(address, 'address')
-  checkOptions('the call', options, CALL_RULES)
+  checkOptions('the call', options, rules)
 }
 
 /** The storage service as one identity uses it. */
 export class TempStorage implements StorageCalls {
   readonly #calls: Calls
+  readonly #codec: Codec | undefined
 
-  constructor(calls: Calls) {
+  constructor(calls: Calls, codec?: Codec) {
     this.#calls = calls
+    this.#codec = codec
   }
 
   async put(source: PutSource, options: PutOptions = {}): Promise<StoredValue> {
     checkOptions('put', options, PUT_RULES)
+    const codec = options.codec ?? this.#codec
     if (isStream(source)) {
+      if (isWrapping(codec)) throw new TypeError(UNWRAPPABLE)
       const contentType = options.contentType ?? BYTES_TYPE
       return uploadStream(this.#calls, source, { ...options, contentType })
     }
-    const encoded =
-      typeof source === 'string' && isTextType(options.contentType)
-        ? { bytes: Buffer.from(source, 'utf8'), contentType: '' }
-        : encodeValue(source)
-    if (encoded === undefined) throw new TypeError('there is no value to put')
-    const contentType = options.contentType ?? (encoded.contentType || JSON_TYPE)
-    return this.putBytes(encoded.bytes, { ...options, contentType })
+    const { bytes, contentType } = await encoded(codec, source, options.contentType)
+    return this.putBytes(bytes, { ...options, contentType })
   }
 
   /** Stores bytes that are in memory. */
@@ -80,10 +86,9 @@ export class TempStorage implements StorageCalls {
     return uploadBytes(this.#calls, bytes, options)
   }
 
-  async get<T = unknown>(address: string, options: CallOptions = {}): Promise<T> {
-    const { value, chunks } = await this.getStream(address, options)
-    // The caller knows what it put; the wire does not.
-    return decodeValue(await readAll(value, chunks), value.contentType) as T
+  async get<T = unknown>(address: string, options: ReadOptions = {}): Promise<T> {
+    checkRead(address, options, READ_RULES)
+    return this.#decode<T>(await openDownload(this.#calls, address, options.signal), options)
   }
 
   /** Reads the bytes of a value, whatever they are; ETAG_MISMATCH where they have another SHA-256 than the one asked for. */
@@ -99,18 +104,24 @@ export class TempStorage implements StorageCalls {
   }
 
   async getStream(address: string, options: CallOptions = {}): Promise<ValueStream> {
-    checkRead(address, options)
+    checkRead(address, options, CALL_RULES)
     return openDownload(this.#calls, address, options.signal)
   }
 
-  async readAndDelete<T = unknown>(address: string, options: CallOptions = {}): Promise<T> {
-    checkRead(address, options)
-    const { value, chunks } = await takeDownload(this.#calls, address, options.signal)
-    return decodeValue(await readAll(value, chunks), value.contentType) as T
+  async readAndDelete<T = unknown>(address: string, options: ReadOptions = {}): Promise<T> {
+    checkRead(address, options, READ_RULES)
+    return this.#decode<T>(await takeDownload(this.#calls, address, options.signal), options)
+  }
+
+  async #decode<T>({ value, chunks }: ValueStream, options: ReadOptions): Promise<T> {
+    const bytes = await readAll(value, chunks)
+    const { contentType = value.contentType, codec } = options
+    // The caller knows what it put; the wire does not.
+    return (await decodeRead([codec, this.#codec], bytes, contentType)) as T
   }
 
   async describe(address: string, options: CallOptions = {}): Promise<StoredValue> {
-    checkRead(address, options)
+    checkRead(address, options, CALL_RULES)
     const { values } = this.#calls.connection
     const method = values.describeValue.bind(values)
     const { value } = await this.#calls.callStorage(method, { address }, options)
@@ -133,7 +144,7 @@ export class TempStorage implements StorageCalls {
   }
 
   async delete(address: string, options: CallOptions = {}): Promise<boolean> {
-    checkRead(address, options)
+    checkRead(address, options, CALL_RULES)
     const { values } = this.#calls.connection
     const method = values.deleteValue.bind(values)
     return (await this.#calls.callStorage(method, { address }, options)).deleted
@@ -156,6 +167,32 @@ export class TempStorage implements StorageCalls {
   async openScope(options: ScopeOptions = {}): Promise<Scope> {
     checkOptions('openScope', options, SCOPE_RULES)
     return openScope(this.#calls, options)
+  }
+}
+
+const UNWRAPPABLE =
+  'a stream cannot be wrapped: put its bytes, or with codec: "json" as it is, wrapped by yourself'
+
+/** A value as it is put: under its own type, or the one it is put under. */
+async function encoded(
+  codec: Codec | undefined,
+  source: unknown,
+  contentType: string | undefined,
+): Promise<EncodedValue> {
+  try {
+    if (contentType === undefined) {
+      const value = await encodeBy(codec, source)
+      if (value === undefined) throw new TypeError('there is no value to put')
+      return { ...value, contentType: value.contentType || JSON_TYPE }
+    }
+    const isText = typeof source === 'string' && isTextType(contentType)
+    const bytes = isText
+      ? Buffer.from(source, 'utf8')
+      : (await encodeBy(formatOf(codec), source))?.bytes
+    if (bytes === undefined) throw new TypeError('there is no value to put')
+    return await wrapBy(codec, { bytes, contentType })
+  } catch (error) {
+    throw error instanceof CodecError ? codecRefused(error) : error
   }
 }
 

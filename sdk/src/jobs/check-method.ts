@@ -4,6 +4,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import { ROLES } from '@offstage/proto/roles'
 import { shown } from '../arguments/shown.ts'
+import { codecFault } from './check-codec.ts'
 import type { DeadlineOptions, JobMethod, RetryOptions, StartableBy } from './method.ts'
 
 /** Ten years. */
@@ -46,7 +47,9 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   checkRetry(definition.retry, refuse)
   checkDeadlines(definition.deadlines, refuse)
   checkStarters(definition.startableBy, refuse)
-  const { privileged = false, labels } = definition
+  const { privileged = false, labels, codec } = definition
+  const fault = codec === undefined ? undefined : codecFault(codec)
+  if (fault !== undefined) refuse(...fault)
   if (labels !== undefined && typeof labels !== 'function') refuse('labels', 'must be a function')
   if (typeof privileged !== 'boolean') refuse('privileged', 'must be true or false')
 }

@@ -71,12 +71,12 @@ function lossInProperties(value: object): Loss | undefined {
 }
 
 /** Asks a `toJSON` once more, since what it said was not kept. `key` is where the value stands: a number in a list. */
-function lossInJsonOf(value: object, key: string | number): Loss | undefined {
+function lossInJsonOf(value: Jsonable, key: string | number): Loss | undefined {
   if (ArrayBuffer.isView(value)) return lost(BYTES_WITHIN)
   if (types.isDate(value)) {
     return Number.isNaN(value.getTime()) ? lost('an invalid Date would become null') : undefined
   }
-  const json: unknown = (value as { toJSON(key: string): unknown }).toJSON(String(key))
+  const json = value.toJSON(String(key))
   // A property that says so is left out, as one that is undefined is.
   if (json === undefined) return typeof key === 'number' ? lossIn(json) : undefined
   return typeof json === 'object' && json !== null ? lossInContents(json) : lossIn(json)
@@ -98,7 +98,7 @@ const BYTES_WITHIN =
   'JSON has no bytes: pass them alone, as a base64 text, or put them and pass the address'
 
 /** What to pass instead of an object of the language or the platform, by its tag; other tags need no advice. */
-const INSTEAD: Readonly<Record<string, string>> = {
+export const INSTEAD: Readonly<Record<string, string>> = {
   Map: 'pass its entries, as in [...map]',
   Set: 'pass its values, as in [...set]',
   Blob: 'pass its bytes, await blob.arrayBuffer(), or put blob.stream()',
@@ -107,19 +107,23 @@ const INSTEAD: Readonly<Record<string, string>> = {
   Error: 'pass its message, and what else is wanted of it',
 }
 
-function tagOf(value: object): string {
+export function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
-function hasToJson(value: unknown): value is object {
+interface Jsonable {
+  toJSON(key: string): unknown
+}
+
+export function hasToJson(value: unknown): value is Jsonable {
   return typeof (value as { toJSON?: unknown }).toJSON === 'function'
 }
 
-function lost(problem: string): Loss {
+export function lost(problem: string): Loss {
   return { keys: [], problem }
 }
 
-function under(key: string | number, loss: Loss): Loss {
+export function under(key: string | number, loss: Loss): Loss {
   loss.keys.push(key)
   return loss
 }

@@ -1,6 +1,7 @@
 import type { LaneName } from '@offstage/proto/lanes'
 import type { RoleName } from '@offstage/proto/roles'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Codec } from './codec.ts'
 
 export type { LaneName, RoleName }
 
@@ -65,6 +66,11 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
   readonly params?: StandardSchemaV1<I, P>
   /** Checked by the executor before the result is recorded. It should check, not transform. */
   readonly result?: StandardSchemaV1<unknown, R>
+  /**
+   * How parameters and results become bytes (row J22): `'cbor'` for more than JSON, wrappers for compression or encryption. Callers and
+   * executors need the same wrappers; the format is told by each value. Default JSON, in starts that of the client.
+   */
+  readonly codec?: Codec
   /** The lane when a start names none. Default `inline`. */
   readonly lane?: LaneName
   /** The retry policy when a start names none. Default: one attempt. */

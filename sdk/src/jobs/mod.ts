@@ -1,6 +1,16 @@
 /** Authoring of jobs: definitions, what handlers see, how values and options look on the wire. No I/O. */
 export { isMethodName } from '@offstage/proto/field-rules'
 export { type CheckedValue, checkValue, type ValueViolation } from './check-value.ts'
+export {
+  type Codec,
+  type CodecOptions,
+  decodeBy,
+  encodeBy,
+  isWrapping,
+  type KnownCodecs,
+  wrapBy,
+} from './codec.ts'
+export { CodecError } from './codec-error.ts'
 export type { JobContext } from './context.ts'
 export { defineMethod } from './define-method.ts'
 export { defineJob, isJobDefinition, type JobDefinition } from './definition.ts'
@@ -29,3 +39,4 @@ export {
   jsonText,
 } from './payload.ts'
 export { deadlinesFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'
+export type { Wrapped, Wrapper } from './wrapper.ts'

@@ -1,10 +1,11 @@
 /**
- * How values become bytes and back, the same for parameters and results (row J3): JSON in UTF-8, or the
+ * How values become bytes and back, the same for parameters and results (row J3): JSON in UTF-8 or CBOR (row J22), or the
  * bytes themselves for an ArrayBuffer and its views. `undefined` is no value at all (row L6).
  */
 import { types } from 'node:util'
 import { LIMITS } from '@offstage/proto/limits'
 import { shown } from '../arguments/shown.ts'
+import { CBOR_TYPE, cborBytes, parseCbor } from './cbor.ts'
 import { lossIn } from './lossless.ts'
 import { NotEncodableError, notEncodable } from './not-encodable.ts'
 
@@ -39,6 +40,17 @@ export function encodeValue(value: unknown): EncodedValue | undefined {
 }
 
 /**
+ * The same in CBOR. Bytes alone travel as they are too, arrays of numbers do not.
+ * @throws NotEncodableError as {@link cborBytes} does.
+ */
+export function encodeCborValue(value: unknown): EncodedValue | undefined {
+  const isNumbers = types.isTypedArray(value) && !types.isUint8Array(value)
+  const bytes = isNumbers ? undefined : bytesOf(value)
+  if (bytes !== undefined) return { bytes, contentType: BYTES_TYPE }
+  return value === undefined ? undefined : { bytes: cborBytes(value), contentType: CBOR_TYPE }
+}
+
+/**
  * The bytes of an ArrayBuffer, a SharedArrayBuffer or a view of one, not copied; undefined for what is none.
  * @throws NotEncodableError for bytes that were transferred away.
  */
@@ -70,15 +82,20 @@ export function jsonText(value: unknown): string | undefined {
 }
 
 /**
- * Decodes what {@link encodeValue} made. JSON is parsed; `text/*` gives a string; any other type gives
+ * Decodes what {@link encodeValue} made. JSON and CBOR are parsed; `text/*` gives a string; any other type gives
  * the bytes.
- * @throws SyntaxError where bytes said to be JSON are not.
+ * @throws SyntaxError where bytes said to be JSON or CBOR are not.
  */
 export function decodeValue(bytes: Uint8Array, contentType: string): unknown {
   if (contentType === '' || contentType === JSON_TYPE || contentType.startsWith(`${JSON_TYPE};`)) {
     return bytes.byteLength === 0 ? undefined : JSON.parse(asBuffer(bytes).toString('utf8'))
   }
-  return isTextType(contentType) ? asBuffer(bytes).toString('utf8') : bytes
+  if (isTextType(contentType)) return asBuffer(bytes).toString('utf8')
+  return isCborType(contentType) ? parseCbor(bytes) : bytes
+}
+
+function isCborType(contentType: string): boolean {
+  return contentType === CBOR_TYPE || contentType.startsWith(`${CBOR_TYPE};`)
 }
 
 /** Whether a text of this media type travels as it is, not as JSON. */

@@ -172,6 +172,44 @@ describe('failures', () => {
     })
   })
 
+  const CBOR = 'application/cbor'
+  const inCbor = (hex: string, contentType = CBOR) => {
+    const value = Buffer.from(hex.replaceAll(' ', ''), 'hex')
+    return { params: { source: { $case: 'inline' as const, value }, contentType } }
+  }
+
+  test('CBOR arrives as its value, whatever the method says of itself', async () => {
+    await using it = await setup()
+    it.attachment.assign('a', 'test.echo', undefined, inCbor('a2 61 6e 01 61 74 63 c3a4 62'))
+    expect(await it.attachment.value('a')).toEqual({ n: 1, t: 'äb' })
+    it.attachment.assign('b', 'test.echo', undefined, inCbor('c2 41 01'))
+    const fault = await it.attachment.fault('b')
+    expect(fault.brief).toContain('result: JSON has no bigint')
+  })
+
+  test('a method whose codec is CBOR returns that, whatever it was given', async () => {
+    await using it = await setup()
+    it.attachment.assign('a', 'test.cbor', { n: 7 })
+    const { outcome } = await it.attachment.result('a')
+    expect(outcome?.value).toEqual({
+      source: { $case: 'inline', value: Buffer.from('c24107', 'hex') },
+      contentType: CBOR,
+    })
+  })
+
+  test.each([
+    ['that is cut off', inCbor('82 01'), 'PARAMS_INVALID'],
+    [
+      'that something unknown has wrapped',
+      inCbor('00', 'application/vnd.offstage.wrapped; of=cbor; by="seal:k1"'),
+      'CODEC_UNKNOWN',
+    ],
+  ])('CBOR %s fails the attempt', async (_, params, reason) => {
+    await using it = await setup()
+    it.attachment.assign('a', 'test.echo', undefined, params)
+    expect(await it.attachment.fault('a')).toMatchObject({ reason })
+  })
+
   test.each(['Zürich ☃', '', '{"n":1}'])('a text arrives as it was sent: %j', async (text) => {
     await using it = await setup()
     const value = Buffer.from(text, 'utf8')

@@ -51,6 +51,8 @@ export interface AttemptOrder extends KeyedAttempt {
   readonly heartbeatMs?: number
   /** What an earlier attempt said last for this one: JSON text or raw bytes. */
   readonly lastHeartbeat?: string | Uint8Array
+  /** Media type of parameters that are raw bytes. */
+  readonly paramsType?: string
 }
 
 /** What a handler's client acts by, or why there is nothing. */
@@ -75,8 +77,14 @@ export interface ValueAddress {
   readonly sha256?: string
 }
 
-/** A result: JSON text, raw bytes, or where it was put. */
-export type ResultValue = string | Uint8Array | ValueAddress
+/** Bytes that are more than bytes. */
+export interface TypedBytes {
+  readonly bytes: Uint8Array
+  readonly contentType: string
+}
+
+/** A result: JSON text, raw bytes, those of a codec, or where it was put. */
+export type ResultValue = string | Uint8Array | TypedBytes | ValueAddress
 
 /** Why an attempt failed (row J14). */
 export interface Fault {

@@ -13,6 +13,7 @@ import { type JobError, MessageSeverity, type Payload } from '@offstage/proto/jo
 import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
 import type { Duration } from '@offstage/proto/rpc'
 import {
+  BYTES_TYPE,
   deadlinesFrom,
   isTextType,
   JSON_TYPE,
@@ -60,6 +61,7 @@ export function orderFromAssignment(
     totalMs: wholeMsFrom(totalDeadline),
     heartbeatMs: wholeMsFrom(heartbeatDeadline),
     lastHeartbeat: inlineFromPayload(assignment.heartbeatData),
+    paramsType: bytesTypeOf(assignment.params),
   }
 }
 
@@ -77,6 +79,13 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
   if (payload === undefined || source === undefined) return undefined
   if (source.$case === 'address') return { address: source.value, contentType: payload.contentType }
   return inlineFromPayload(payload)
+}
+
+/** Of what crosses to the thread as bytes. */
+function bytesTypeOf(params: Payload | undefined): string | undefined {
+  const type = params?.contentType
+  if (type === undefined || isJson(type) || isTextType(type)) return undefined
+  return params?.source?.$case === 'inline' ? type : undefined
 }
 
 function inlineFromPayload(payload: Payload | undefined): string | Uint8Array | undefined {
@@ -124,13 +133,16 @@ function payloadFromValue(value: ResultValue | undefined): Payload {
   if (typeof value === 'string') {
     return { source: { $case: 'inline', value: Buffer.from(value, 'utf8') }, contentType: '' }
   }
-  if (value instanceof Uint8Array) {
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-    return { source: { $case: 'inline', value: bytes }, contentType: 'application/octet-stream' }
-  }
+  if (value instanceof Uint8Array) return inlineBytes(value, BYTES_TYPE)
+  if ('bytes' in value) return inlineBytes(value.bytes, value.contentType)
   const { address, contentType, sha256 } = value
   const checksum = sha256 === undefined ? undefined : Buffer.from(sha256, 'hex')
   return { source: { $case: 'address', value: address }, contentType, sha256: checksum }
+}
+
+function inlineBytes(bytes: Uint8Array, contentType: string): Payload {
+  const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return { source: { $case: 'inline', value }, contentType }
 }
 
 function optionalPayload(value: ResultValue | undefined): Payload | undefined {

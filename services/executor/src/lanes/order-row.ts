@@ -25,6 +25,7 @@ export type OrderRow = readonly [
   totalMs: AttemptOrder['totalMs'],
   heartbeatMs: AttemptOrder['heartbeatMs'],
   lastHeartbeat: AttemptOrder['lastHeartbeat'],
+  paramsType: AttemptOrder['paramsType'],
 ]
 
 export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
@@ -51,6 +52,7 @@ export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
     order.totalMs,
     order.heartbeatMs,
     order.lastHeartbeat,
+    order.paramsType,
   ]
 }
 
@@ -78,5 +80,6 @@ export function orderFromRow(row: OrderRow): Record<keyof AttemptOrder, unknown>
     totalMs: row[19],
     heartbeatMs: row[20],
     lastHeartbeat: row[21],
+    paramsType: row[22],
   }
 }

@@ -17,6 +17,7 @@ const WHOLE: ThreadReports = {
   successes: [
     ['e/1', '{}'],
     ['f/1', undefined],
+    ['g/1', { bytes: new Uint8Array(1), contentType: 'application/cbor' }],
   ],
 }
 

@@ -129,7 +129,8 @@ function isEnd(end: unknown): end is HandlerEnd {
 
 function isResult(value: unknown): value is ResultValue {
   if (isText(value) || value instanceof Uint8Array) return true
-  return isObject(value) && isText(value.address) && isText(value.contentType)
+  if (!isObject(value) || !isText(value.contentType)) return false
+  return isText(value.address) || value.bytes instanceof Uint8Array
 }
 
 function isFault(fault: unknown): fault is Fault {

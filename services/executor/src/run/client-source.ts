@@ -1,4 +1,5 @@
 import { type ConnectTls, Offstage } from '@offstage/sdk/client'
+import type { Codec } from '@offstage/sdk/jobs'
 import type { AttemptOrder } from '../domain/attempt.ts'
 import type { AttemptTokens } from './token-desk.ts'
 
@@ -18,6 +19,8 @@ export interface ClientOwner {
   onWaiting(waiting: boolean): void
   /** What it acts by; undefined in development mode: by the name of the owner. */
   readonly tokens: AttemptTokens | undefined
+  /** That of its method. */
+  readonly codec: Codec | undefined
 }
 
 /**
@@ -34,7 +37,7 @@ export class ClientSource {
   }
 
   /** A client that acts for the job's owner (row J5); its starts are child jobs (row J11). */
-  forJob(order: AttemptOrder, { signal, onWaiting, tokens }: ClientOwner): Offstage {
+  forJob(order: AttemptOrder, { signal, onWaiting, tokens, codec }: ClientOwner): Offstage {
     this.#root ??= this.#dial()
     const { jobId, namespace, owner = '', scope = '', traceparent = '' } = order
     return this.#root.forJob({
@@ -46,6 +49,7 @@ export class ClientSource {
       traceparent,
       signal,
       onWaiting,
+      codec,
     })
   }
 

@@ -167,6 +167,7 @@ export class AttemptContext implements JobContext {
       signal: this.signal,
       onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
       tokens,
+      codec: this.#jobs.get(this.method)?.codec,
     })
   }
 

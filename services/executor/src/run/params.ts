@@ -1,26 +1,55 @@
-import { checkValue, type JobDefinition } from '@offstage/sdk/jobs'
-import type { AttemptOrder } from '../domain/attempt.ts'
+import { OffstageError } from '@offstage/sdk/grpc'
+import {
+  BYTES_TYPE,
+  CodecError,
+  checkValue,
+  decodeBy,
+  type JobDefinition,
+} from '@offstage/sdk/jobs'
+import type { AttemptOrder, ValueAddress } from '../domain/attempt.ts'
 import { AttemptFault } from '../domain/fault.ts'
 import type { AttemptContext } from './job-context.ts'
 import { retryingStorage } from './retrying-storage.ts'
 
 /** The parameters as the caller gave them, fetched from temp storage where they are large (row J3). */
-export function readParams(order: AttemptOrder, context: AttemptContext): unknown {
-  const { params } = order
+export function readParams(
+  { codec }: JobDefinition,
+  order: AttemptOrder,
+  context: AttemptContext,
+): unknown {
+  const { params, paramsType = BYTES_TYPE } = order
   if (params === undefined || params === '') return {}
   if (typeof params === 'string') return parse(params)
   // A Buffer, as those that are fetched are; it was none after its way between threads.
   if (params instanceof Uint8Array) {
-    return Buffer.from(params.buffer, params.byteOffset, params.byteLength)
+    return decoded(
+      codec,
+      Buffer.from(params.buffer, params.byteOffset, params.byteLength),
+      paramsType,
+    )
   }
-  return fetch(params.address, context)
+  return fetch(params, context)
 }
 
-async function fetch(address: string, { signal, ownersClient }: AttemptContext): Promise<unknown> {
+function decoded(codec: JobDefinition['codec'], bytes: Buffer, contentType: string): unknown {
   try {
-    return await retryingStorage(signal, () => ownersClient.storage.get(address, { signal }))
+    const value = decodeBy([codec], bytes, contentType)
+    return value instanceof Promise ? value.catch(refuseUnreadable) : value
   } catch (error) {
-    throw error instanceof SyntaxError ? notJson(error) : error
+    return refuseUnreadable(error)
+  }
+}
+
+/** What the start says they are, else what they were put as. */
+async function fetch(
+  { address, contentType }: ValueAddress,
+  { signal, ownersClient }: AttemptContext,
+): Promise<unknown> {
+  const options = { signal, contentType: contentType || undefined }
+  try {
+    return await retryingStorage(signal, () => ownersClient.storage.get(address, options))
+  } catch (error) {
+    return refuseUnreadable(error)
   }
 }
 
@@ -41,12 +70,15 @@ function parse(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch (cause) {
-    throw notJson(cause)
+    return refuseUnreadable(cause)
   }
 }
 
-function notJson(cause: unknown): AttemptFault {
-  return invalid('The parameters are not valid JSON.', cause)
+function refuseUnreadable(error: unknown): never {
+  // Told as of parameters that came along.
+  if (error instanceof OffstageError && error.cause instanceof CodecError) throw error.cause
+  if (!(error instanceof SyntaxError)) throw error
+  throw invalid('The parameters are not what their content type says.', error)
 }
 
 function invalid(message: string, cause?: unknown): AttemptFault {

@@ -2,8 +2,12 @@ import type { StoredValue } from '@offstage/sdk/client'
 import {
   BYTES_TYPE,
   bytesOf,
+  type Codec,
   checkValue,
+  type EncodedValue,
+  encodeBy,
   INLINE_BYTES_MAX,
+  isWrapping,
   type JobDefinition,
   JSON_TYPE,
   jsonText,
@@ -22,9 +26,10 @@ export function placeResult(
   value: unknown,
 ): HandlerEnd | Promise<HandlerEnd> {
   const additional = context.additionalResult
-  const plain = additional === undefined && definition.result === undefined
+  const { result, codec } = definition
+  const plain = additional === undefined && result === undefined && codec === undefined
   if (plain && order.resultAddress === undefined && !isByteStream(value)) {
-    const encoded = encode(value, 'result')
+    const encoded = encodeJson(value, 'result')
     if (encoded === undefined) return { kind: 'succeeded' }
     if (isSmall(encoded)) return { kind: 'succeeded', result: inlineOf(encoded) }
   }
@@ -38,9 +43,10 @@ async function placeWithCare(
   value: unknown,
 ): Promise<HandlerEnd> {
   await checkResult(definition, value)
-  const result = await place('result', value, order.resultAddress, context)
+  const { codec } = definition
+  const result = await place({ what: 'result', codec }, value, order.resultAddress, context)
   const additional = await place(
-    'additionalResult',
+    { what: 'additionalResult', codec },
     context.additionalResult,
     order.additionalResultAddress,
     context,
@@ -62,20 +68,28 @@ async function checkResult(definition: JobDefinition, value: unknown): Promise<v
   })
 }
 
+interface Placed {
+  readonly what: 'result' | 'additionalResult'
+  readonly codec: JobDefinition['codec']
+}
+
 async function place(
-  what: string,
+  { what, codec }: Placed,
   value: unknown,
   address: string | undefined,
   context: AttemptContext,
 ): Promise<ResultValue | undefined> {
   // Read once, so it cannot be sent again.
-  if (isByteStream(value)) return addressOf(await putBytes(value, address, BYTES_TYPE, context))
-  const encoded = encode(value, what)
+  if (isByteStream(value)) {
+    if (isWrapping(codec)) throw unwrappable(what)
+    return addressOf(await putBytes(value, address, BYTES_TYPE, context))
+  }
+  const encoded = codec === undefined ? encodeJson(value, what) : await encode(codec, value, what)
   if (encoded === undefined) return undefined
   if (address === undefined && isSmall(encoded)) return inlineOf(encoded)
-  const [bytes, type] =
-    typeof encoded === 'string' ? [Buffer.from(encoded), JSON_TYPE] : [encoded, BYTES_TYPE]
-  return addressOf(await storingResult(context, () => putBytes(bytes, address, type, context)))
+  const { bytes, contentType } = storedOf(encoded)
+  const put = () => putBytes(bytes, address, contentType, context)
+  return addressOf(await storingResult(context, put))
 }
 
 function putBytes(
@@ -86,7 +100,9 @@ function putBytes(
 ): Promise<StoredValue> {
   // Where the caller named no address it is the job's own.
   const forJob = address === undefined
-  return ownersClient.storage.put(source, { address, contentType, forJob, signal })
+  // As it is: what the codec makes of a result has been made.
+  const codec = 'json'
+  return ownersClient.storage.put(source, { address, contentType, forJob, signal, codec })
 }
 
 function addressOf({ address, contentType, sha256 }: StoredValue): ResultValue {
@@ -98,31 +114,59 @@ function isByteStream(value: unknown): value is AsyncIterable<Uint8Array> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-function encode(value: unknown, what: string): string | Buffer | undefined {
+/** JSON text, bytes alone, or what a codec made. */
+type Encoded = string | Buffer | EncodedValue
+
+function encodeJson(value: unknown, what: string): string | Buffer | undefined {
   try {
     return bytesOf(value) ?? jsonText(value)
   } catch (cause) {
-    if (!(cause instanceof NotEncodableError)) throw cause
-    const { path, problem } = cause
-    const where = path === '' ? what : `${what}.${path}`
-    throw new AttemptFault(
-      'RESULT_NOT_SERIALIZABLE',
-      `The result cannot travel: ${where}: ${problem}`,
-      {
-        retryable: false,
-        cause,
-      },
-    )
+    return refuseLost(what, cause)
   }
 }
 
-/** What goes along to the main thread: a copy of its own, since posting a view would copy all it is a view of. */
-function inlineOf(encoded: string | Buffer): ResultValue {
-  return typeof encoded === 'string' ? encoded : new Uint8Array(encoded)
+async function encode(codec: Codec, value: unknown, what: string): Promise<Encoded | undefined> {
+  try {
+    const encoded = await encodeBy(codec, value)
+    if (encoded?.contentType === '') return encoded.bytes.toString()
+    return encoded?.contentType === BYTES_TYPE ? encoded.bytes : encoded
+  } catch (cause) {
+    return refuseLost(what, cause)
+  }
 }
 
-function isSmall(encoded: string | Buffer): boolean {
-  if (typeof encoded !== 'string') return encoded.byteLength <= INLINE_BYTES_MAX
+function refuseLost(what: string, cause: unknown): never {
+  if (!(cause instanceof NotEncodableError)) throw cause
+  const { path, problem } = cause
+  const where = path === '' ? what : `${what}.${path}`
+  throw notSerializable(`The result cannot travel: ${where}: ${problem}`, cause)
+}
+
+function unwrappable(what: string): AttemptFault {
+  const problem = 'a stream cannot be wrapped; return its bytes, or put what you have wrapped'
+  return notSerializable(`The result cannot travel: ${what}: ${problem}`)
+}
+
+function notSerializable(message: string, cause?: unknown): AttemptFault {
+  return new AttemptFault('RESULT_NOT_SERIALIZABLE', message, { retryable: false, cause })
+}
+
+function storedOf(encoded: Encoded): EncodedValue {
+  if (typeof encoded === 'string') return { bytes: Buffer.from(encoded), contentType: JSON_TYPE }
+  if (Buffer.isBuffer(encoded)) return { bytes: encoded, contentType: BYTES_TYPE }
+  return encoded
+}
+
+/** What goes along to the main thread: a copy of its own, since posting a view would copy all it is a view of. */
+function inlineOf(encoded: Encoded): ResultValue {
+  if (typeof encoded === 'string') return encoded
+  if (encoded instanceof Uint8Array) return new Uint8Array(encoded)
+  return { bytes: new Uint8Array(encoded.bytes), contentType: encoded.contentType }
+}
+
+function isSmall(encoded: Encoded): boolean {
+  if (encoded instanceof Uint8Array) return encoded.byteLength <= INLINE_BYTES_MAX
+  if (typeof encoded === 'object') return encoded.bytes.byteLength <= INLINE_BYTES_MAX
   if (encoded.length * 3 <= INLINE_BYTES_MAX) return true
   return encoded.length <= INLINE_BYTES_MAX && Buffer.byteLength(encoded) <= INLINE_BYTES_MAX
 }

@@ -72,7 +72,7 @@ export class Runner {
   ): Promise<HandlerEnd | undefined> {
     const { claims } = this.#options
     const definition = this.#find(order)
-    const read = readParams(order, context)
+    const read = readParams(definition, order, context)
     const places = this.#places.check(order, context)
     const isReady = places === undefined && !(read instanceof Promise)
     const given = isReady ? read : (await Promise.all([read, places]))[0]

@@ -8,6 +8,12 @@ import { z } from 'zod'
 
 export const echo = defineJob({ method: 'test.echo', run: (_job, params: unknown) => params })
 
+export const cbor = defineJob({
+  method: 'test.cbor',
+  codec: 'cbor',
+  run: (_job, { n }: { readonly n: number }) => BigInt(n),
+})
+
 export const nothing = defineJob({ method: 'test.nothing', run: () => {} })
 
 export const greet = defineJob({

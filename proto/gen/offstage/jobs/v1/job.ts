@@ -195,8 +195,9 @@ export interface Payload {
     { $case: "address"; value: string }
     | undefined;
   /**
-   * Media type of the bytes, at most 100 characters. Default: application/json. JSON reaches a handler as its value, `text/…` as a
-   * string, anything else as bytes.
+   * Media type of the bytes, at most 100 characters. Default: application/json. JSON and application/cbor reach a handler as
+   * their value, `text/…` as a string, what application/vnd.offstage.wrapped names is unwrapped first, anything else is bytes. Only JSON
+   * is checked against the schema of the method at the start; whatever it is, the executor checks the decoded value.
    */
   contentType: string;
   /**
