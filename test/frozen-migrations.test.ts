@@ -26,6 +26,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     '0521dc1bbfaad9f247db4bb7d0e9f5338aa6390400037e23b1579294127d9d89',
   'scheduler/0013-retention-without-index.sql':
     'c2c19008667580c862409b3ba91579e9815f1a6271ee1424e3572df76a6efedf',
+  'scheduler/0014-limited-claims.sql':
+    '415dd9c8627a6d7f149e9179104bdb59a72ac91242cccefab9cfa4826744c75d',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -76,6 +76,15 @@ export class Backlog {
     )
   }
 
+  /** Whether one of the queues of a method may hold jobs. */
+  hasAny(namespace: string, method: string): boolean {
+    for (const pool of this.#options.poolsOf(namespace, method)) {
+      const key = poolKey(namespace, method, pool)
+      if (this.#methods.some((methods) => methods.has(key))) return true
+    }
+    return false
+  }
+
   /** Whether a slot of this lane may find a job. */
   fills(lane: number): boolean {
     return [Lane.ofMethod, lane].some((one) => (this.#methods[one]?.size ?? 0) > 0)

@@ -25,12 +25,12 @@ function setup() {
   const events = createJobEvents(bus)
   const feed = new JobFeed(events)
   const backlog = new Backlog({ events, poolsOf: () => [''] })
-  const isLimited = (_: string, method: string) => method === 'test.limited'
+  const isAwaited = (_: string, method: string) => method === 'test.limited'
   let freed = 0
   const keyFreed = () => {
     freed += 1
   }
-  const changed = createChanges({ feed, events, backlog, isLimited, keyFreed })
+  const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed })
   const told: [string, boolean][] = []
   for (const id of ['a', 'b', 'c']) {
     feed.listen('default', id, (_, standing) => told.push([id, standing !== undefined]), {

@@ -9,14 +9,14 @@ export interface ChangesOptions {
   readonly events: JobEvents
   readonly backlog: Backlog
   /** Whether a job of the method that ends may let another one begin. */
-  isLimited(namespace: string, method: string): boolean
+  isAwaited(namespace: string, method: string): boolean
   /** A key has become free. */
   keyFreed(): void
 }
 
 /** What follows from jobs having changed their state, whoever changed it: told once, here. */
 export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJob[]) => void {
-  const { feed, events, isLimited } = options
+  const { feed, events, isAwaited } = options
   return (jobs) => {
     const queued: ChangedJob[] = []
     for (const job of jobs) {
@@ -28,7 +28,7 @@ export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJ
         feed.tell(job.id, 'state')
         if (job.state === JobState.queued) queued.push(job)
       }
-      if (job.state !== JobState.queued && isLimited(job.namespace, job.method)) queued.push(job)
+      if (job.state !== JobState.queued && isAwaited(job.namespace, job.method)) queued.push(job)
     }
     options.backlog.announce(queued)
   }

@@ -43,6 +43,8 @@ export interface ClaimsOptions {
 }
 
 const CLAIM_MAX = 500
+/** Where a queue is believed empty: starts would miss the slots meanwhile. */
+const LOOK_MAX = 20
 
 /** Executors of one namespace that serve the same queues: one claim serves them all. */
 interface Group {
@@ -163,7 +165,8 @@ async function claimOnce(
   { namespace, lane, members }: Group,
   { limitedMethod, queues }: Part,
 ): Promise<boolean> {
-  const slots = reserveSlots(members, lane)
+  const isLook = limitedMethod !== undefined && !options.backlog.hasAny(namespace, limitedMethod)
+  const slots = reserveSlots(members, lane, isLook ? LOOK_MAX : CLAIM_MAX)
   if (slots.length === 0) {
     note(options.backlog, namespace, queues)
     return false
@@ -171,11 +174,14 @@ async function claimOnce(
   const ids = slots.map((attachment) => attachment.id)
   const { words } = options.backlog
   let claimed: TakenJobs = { jobs: [], unreadable: [] }
+  let more = true
   try {
-    claimed =
-      limitedMethod === undefined
-        ? await options.store.claim(namespace, queues, ids)
-        : (await options.limited.claim(namespace, limitedMethod, queues, ids)).taken
+    if (limitedMethod === undefined) claimed = await options.store.claim(namespace, queues, ids)
+    else {
+      const claim = await options.limited.claim(namespace, limitedMethod, queues, ids)
+      claimed = claim.taken
+      more = claim.queued
+    }
   } catch (error) {
     if (isConnectionError(error)) for (const attachment of slots) attachment.doubt()
     throw error
@@ -186,7 +192,7 @@ async function claimOnce(
   const unsent = options.deliver(jobs.map((job) => ({ ...job, lane })))
   if (unsent.length > 0) options.unsent(unsent)
   options.failUnreadable(unreadable)
-  const full = jobs.length + unreadable.length === slots.length
+  const full = more && jobs.length + unreadable.length === slots.length
   if (full) note(options.backlog, namespace, queues)
   else forget(options.backlog, namespace, queues, words)
   return full
@@ -209,13 +215,13 @@ function forget(
   }
 }
 
-/** One slot from each member in turn, so that work spreads, up to the size of one claim. */
-function reserveSlots(members: readonly Attachment[], lane: SlotLane): Attachment[] {
+/** One slot from each member in turn, so that work spreads, up to so many. */
+function reserveSlots(members: readonly Attachment[], lane: SlotLane, max: number): Attachment[] {
   const slots: Attachment[] = []
-  for (let taken = true; taken && slots.length < CLAIM_MAX; ) {
+  for (let taken = true; taken && slots.length < max; ) {
     taken = false
     for (const member of members) {
-      if (member.credits(lane) === 0 || slots.length === CLAIM_MAX) continue
+      if (member.credits(lane) === 0 || slots.length === max) continue
       member.reserve(lane)
       slots.push(member)
       taken = true

@@ -61,9 +61,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const keyFreed = () => {
     for (const listener of keyListeners) listener()
   }
-  const isLimited = (namespace: string, method: string) =>
-    admission.limitsOf(namespace, method) !== undefined
-  const changed = createChanges({ feed, events, backlog, isLimited, keyFreed })
+  const isAwaited = (namespace: string, method: string) =>
+    admission.limitsOf(namespace, method) !== undefined && limited.isAwaited(namespace, method)
+  const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed })
   const ends = createEnds({ store: stores.work, changed, onError })
   const requeue = (attempts: readonly AttemptKey[]) => ends.requeue(attempts).catch(onError)
   const failUnreadable = (jobs: readonly UnreadableJob[]) => {
@@ -79,7 +79,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     onError,
   })
-  const limited = new LimitedClaims({ store: stores.work, backlog })
+  const limited = new LimitedClaims({
+    store: stores.work,
+    backlog,
+    serves: (namespace, method) => attachments.serves(namespace, method),
+  })
   const timers = createService({
     name: 'looks at limited methods',
     start: async () => {},

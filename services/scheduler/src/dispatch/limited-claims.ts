@@ -1,6 +1,7 @@
 /**
- * What claims of methods with limits keep from one to the next: whose turn it is, and when to look again where a rate has no
- * room, or somebody else was claiming. None of it is needed for the limits to be kept, nor is it shared by replicas.
+ * What claims of methods with limits keep from one to the next: whose turn it is, whether somebody waits for room, and when to look again
+ * where a rate has none, or somebody else was claiming. None of it is needed for the limits to be kept, nor is it shared by
+ * replicas.
  */
 import type { LimitedClaim, QueueRef } from '../domain/held-job.ts'
 import { queueKey } from '../domain/queue-key.ts'
@@ -9,7 +10,8 @@ import type { Backlog } from './backlog.ts'
 
 export interface LimitedClaimsOptions {
   readonly store: Pick<ClaimStore, 'claimLimited'>
-  readonly backlog: Pick<Backlog, 'add'>
+  readonly backlog: Pick<Backlog, 'add' | 'announce' | 'hasAny'>
+  serves(namespace: string, method: string): boolean
 }
 
 /** Longer than a claim takes. */
@@ -22,6 +24,12 @@ const GIVE_KEYS_MS = 10_000
 interface Turn {
   key: string
   keysGivenMs: number
+  /** Claims under way. */
+  claims: number
+  /** A job has ended meanwhile. */
+  placeFreed: boolean
+  /** The last one left jobs in the queue, or there was none. */
+  queued: boolean
 }
 
 export class LimitedClaims {
@@ -43,11 +51,33 @@ export class LimitedClaims {
     const giveKeys = performance.now() - turn.keysGivenMs >= GIVE_KEYS_MS
     if (giveKeys) turn.keysGivenMs = performance.now()
     const request = { namespace, method, queues, attachmentIds, afterKey: turn.key, giveKeys }
-    const claim = await this.#options.store.claimLimited(request)
-    if (claim.lastKey !== undefined) turn.key = claim.lastKey
-    const againMs = claim.busy ? BUSY_MS * (1 + Math.random()) : claim.againMs
-    if (againMs !== undefined) this.#lookAgain(namespace, method, againMs)
-    return claim
+    turn.claims += 1
+    try {
+      const claim = await this.#options.store.claimLimited(request)
+      turn.queued = claim.queued
+      if (claim.lastKey !== undefined) turn.key = claim.lastKey
+      if (claim.queued && turn.placeFreed) this.#options.backlog.announce([{ namespace, method }])
+      turn.placeFreed = false
+      const againMs = claim.busy ? BUSY_MS * (1 + Math.random()) : claim.againMs
+      if (againMs !== undefined) this.#lookAgain(namespace, method, againMs)
+      return claim
+    } finally {
+      turn.claims -= 1
+    }
+  }
+
+  /**
+   * A job of the method has ended: whether somebody may wait for its place, here or on another replica. What a claim under way
+   * finds out is told when it has.
+   */
+  isAwaited(namespace: string, method: string): boolean {
+    const turn = this.#turns.get(queueKey(namespace, method))
+    if (turn !== undefined && turn.claims > 0) {
+      turn.placeFreed = true
+      return false
+    }
+    const { backlog, serves } = this.#options
+    return turn?.queued || backlog.hasAny(namespace, method) || !serves(namespace, method)
   }
 
   /** Limits have changed: what was started before may have no key of theirs. */
@@ -64,7 +94,13 @@ export class LimitedClaims {
     const key = queueKey(namespace, method)
     let turn = this.#turns.get(key)
     if (turn === undefined) {
-      turn = { key: '', keysGivenMs: Number.NEGATIVE_INFINITY }
+      turn = {
+        key: '',
+        keysGivenMs: Number.NEGATIVE_INFINITY,
+        claims: 0,
+        placeFreed: false,
+        queued: true,
+      }
       this.#turns.set(key, turn)
     }
     return turn

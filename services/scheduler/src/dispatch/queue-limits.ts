@@ -1,8 +1,8 @@
 /**
  * Limits on how many jobs of a method are queued (row J20): starts beyond them are refused.
  *
- * What is queued is counted once for all starts of a batch, and batches that such limits concern follow each other. So one replica
- * keeps the limits; several that start at the same moment may exceed them by what each has under way.
+ * What is queued is counted once for all starts of a batch, and batches that limits concern follow each other (starts.ts). So one
+ * replica keeps the limits; several that start at the same moment may exceed them by what each has under way.
  */
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
@@ -28,35 +28,24 @@ interface Refused {
 
 export class QueueLimits {
   readonly #options: QueueLimitsOptions
-  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: QueueLimitsOptions) {
     this.#options = options
   }
 
-  /** Whether one of the starts goes into a queue that has a limit. */
-  concern(items: Iterable<Item>): boolean {
-    for (const { command } of items) if (this.#queuesOf(command).length > 0) return true
-    return false
-  }
-
-  /** Starts, after all others of their kind, those that there is room for, and refuses the rest. */
-  inTurn<T extends Item, O>(
+  /** Starts those that there is room for, and refuses the rest. */
+  async allow<T extends Item, O>(
     items: readonly T[],
     start: (allowed: readonly T[]) => Promise<readonly O[]>,
-  ): Promise<(O | Refused)[]> {
-    const run = async () => {
-      const refusals = await this.#refusals(items.map(({ command }) => command))
-      const allowed = items.filter((_, index) => refusals[index] === undefined)
-      const started = allowed.length === 0 ? [] : await start(allowed)
-      let next = 0
-      return refusals.map((refusal): O | Refused =>
-        refusal === undefined ? (started[next++] as O) : { kind: 'refused', refusal },
-      )
-    }
-    const done = this.#last.then(run, run)
-    this.#last = done
-    return done
+  ): Promise<readonly (O | Refused)[]> {
+    if (!items.some(({ command }) => this.#queuesOf(command).length > 0)) return start(items)
+    const refusals = await this.#refusals(items.map(({ command }) => command))
+    const allowed = items.filter((_, index) => refusals[index] === undefined)
+    const started = allowed.length === 0 ? [] : await start(allowed)
+    let next = 0
+    return refusals.map((refusal): O | Refused =>
+      refusal === undefined ? (started[next++] as O) : { kind: 'refused', refusal },
+    )
   }
 
   async #refusals(commands: readonly StartCommand[]): Promise<(Refusal | undefined)[]> {

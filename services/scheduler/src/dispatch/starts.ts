@@ -17,6 +17,7 @@ import { gateOf } from '../domain/gate.ts'
 import type { AttemptKey, ClaimedJob, NewJob } from '../domain/held-job.ts'
 import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
+import type { LimitsOfMethod } from '../domain/method-limit.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { Attachments, Reservation } from '../executors/attachments.ts'
 import type { StartStore } from '../ports/starts.ts'
@@ -73,19 +74,33 @@ interface Placed extends NewJob {
 
 const CONFLICT_ROUNDS = 3
 
+/** Starts of methods with limits follow each other, since they would wait for each other in the database; others are not held up by them. */
 export function createStarts(options: StartsOptions): Starts {
+  const { admission } = options
   const queueLimits = new QueueLimits(options)
-  return createBatcher<StartItem, StartOutcome>({
-    run: (items) =>
-      queueLimits.concern(items)
-        ? queueLimits.inTurn(items, (allowed) => startBatch(options, allowed))
-        : startBatch(options, items),
+  const line = {
     maxItems: 1_000,
     maxQueued: 50_000,
-    concurrency: 3,
     isDataError,
     overflow: () => overloaded('starts'),
+  }
+  const plain = createBatcher<StartItem, StartOutcome>({
+    ...line,
+    run: (items) => startBatch(options, items),
+    concurrency: 3,
   })
+  const limited = createBatcher<StartItem, StartOutcome>({
+    ...line,
+    run: (items) => queueLimits.allow(items, (allowed) => startBatch(options, allowed)),
+  })
+  const isLimited = ({ command: { namespace, method } }: StartItem) =>
+    admission.limitsOf(namespace, method) !== undefined
+  return {
+    add: (items, caller) => (items.some(isLimited) ? limited : plain).add(items, caller),
+    get size() {
+      return plain.size + limited.size
+    },
+  }
 }
 
 async function startBatch(
@@ -110,7 +125,7 @@ async function startBatch(
     tellStarted(options, job)
     if (state === JobState.queued) {
       queued.push(job.command)
-      if (job.reservation !== undefined) options.admission.refresh()
+      if (job.reservation !== undefined && !job.withinLimits) options.admission.refresh()
     }
     outcomes[index] = { kind: 'started', id: job.id, state, here: here.get(job.id) === job }
   }
@@ -169,11 +184,12 @@ function place(options: StartsOptions, item: StartItem): Placed {
   const { namespace, method, lane, pool, requestId, options: asked } = command
   const id = canBeJobId(requestId) ? requestId : newId()
   const later = command.startTime !== undefined || command.delayMs !== 0
+  const limits = admission.limitsOf(namespace, method)
   const gate = gateOf({
     due: later ? NOT_DUE : undefined,
     paused: admission.pauseOf(namespace, method, pool),
-    limit: admission.limitsOf(namespace, method) ? LIMITED : undefined,
-    room: backlog.has(command) ? QUEUED_AHEAD : undefined,
+    limit: limits && !isCounted(limits, command) ? LIMITED : undefined,
+    room: limits === undefined && backlog.has(command) ? QUEUED_AHEAD : undefined,
   })
   const reservation =
     gate === undefined
@@ -184,9 +200,19 @@ function place(options: StartsOptions, item: StartItem): Placed {
     command,
     lane: reservation?.lane ?? lane,
     attachmentId: reservation?.attachment.id,
+    ...(limits && reservation && { withinLimits: true }),
     item,
     reservation,
   }
+}
+
+/**
+ * Whether the statement that records it finds out if there is room, and if others are queued ahead. Rates are left to claims; and what was given no key, because its
+ * method had none a moment ago, gets it there.
+ */
+function isCounted({ whole, perKey }: LimitsOfMethod, { limitKey }: StartCommand): boolean {
+  if (whole?.rate !== undefined || perKey?.rate !== undefined) return false
+  return perKey === undefined || limitKey !== undefined
 }
 
 async function insertPlaced(

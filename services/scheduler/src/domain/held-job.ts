@@ -15,6 +15,8 @@ export interface NewJob {
   readonly lane: Lane
   /** Inserted as running here; undefined: queued. */
   readonly attachmentId: AttachmentId | undefined
+  /** Running only where the limits of its method have room for it, and no other of it is queued; else queued, too. */
+  readonly withinLimits?: boolean
 }
 
 /** The unfinished or remembered job a start ran into. */
@@ -167,6 +169,8 @@ export interface LimitedClaim {
   readonly taken: TakenJobs
   /** Somebody else claims of the method just now: nothing was taken. */
   readonly busy: boolean
+  /** Jobs of the method are left, in whichever queues. */
+  readonly queued: boolean
   /** When a rate has room again for jobs that are queued; undefined where it is not that. */
   readonly againMs: number | undefined
   /** The value of the key that had the last turn of these; undefined where none had one. */

@@ -3,6 +3,7 @@ import { type Database, openPglite } from '@offstage/kit/database'
 import * as fc from 'fast-check'
 import { v7 } from 'uuid'
 import { expect, test } from 'vitest'
+import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { MethodLimit } from '../domain/method-limit.ts'
 import { attachmentId } from '../testing/session.ts'
@@ -23,6 +24,7 @@ interface Queued {
 
 type Step =
   | { readonly kind: 'queue'; readonly key: string; readonly priority: number }
+  | { readonly kind: 'start'; readonly keys: readonly string[] }
   | { readonly kind: 'claim'; readonly slots: number }
   | { readonly kind: 'end'; readonly nth: number }
 
@@ -35,6 +37,13 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         kind: fc.constant('queue' as const),
         key: fc.constantFrom(...keys),
         priority: fc.integer({ min: -1, max: 1 }),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('start' as const),
+        keys: fc.array(fc.constantFrom(...keys), { minLength: 1, maxLength: 4 }),
       }),
     },
     {
@@ -82,12 +91,29 @@ function expected(
   return taken
 }
 
+/** Of those started together for free slots, the ones that begin at once. */
+function beginning(
+  started: readonly Queued[],
+  queued: readonly Queued[],
+  running: readonly Queued[],
+  { whole, perKey }: { whole: number; perKey: number },
+): Queued[] {
+  const begun: Queued[] = []
+  if (queued.length > 0) return begun
+  for (const job of started) {
+    const all = [...running, ...begun]
+    const ofKey = all.filter(({ key }) => key === job.key)
+    if (all.length < whole && ofKey.length < perKey) begun.push(job)
+  }
+  return begun
+}
+
 async function setLimits(database: Database, limits: readonly MethodLimit[]): Promise<void> {
   const change = { etag: undefined, retention: undefined, limits }
   await createNamespaceStore(database).update('default', change, BY)
 }
 
-test('whatever is queued and ends, the values of the key take turns within both limits, each best first', async () => {
+test('whatever is queued, starts and ends, the values of the key take turns within both limits, each best first', async () => {
   await using database = await openPglite({})
   await migrateJobs(database)
   const store = createJobStore(database)
@@ -111,6 +137,20 @@ test('whatever is queued and ends, the values of the key take turns within both 
           const command = startCommand({ limitKey: job.key, priority: job.priority })
           await store.insert([{ id: job.id, command, lane: Lane.inline, attachmentId: undefined }])
           queued.push(job)
+        } else if (step.kind === 'start') {
+          const started = step.keys.map((key) => ({ id: v7(), key, priority: 0 }))
+          const states = await store.insert(
+            started.map(({ id, key }) => ({
+              ...{ id, lane: Lane.inline, attachmentId: attachment, withinLimits: true },
+              command: startCommand({ limitKey: key }),
+            })),
+          )
+          const begun = beginning(started, queued, running, { whole, perKey })
+          const ids = started.flatMap(({ id }) => (states.get(id) === JobState.running ? [id] : []))
+          expect(ids).toEqual(begun.map(({ id }) => id))
+          expect(states.size).toBe(started.length)
+          running = [...running, ...begun]
+          queued = [...queued, ...started.filter((job) => !begun.includes(job))]
         } else if (step.kind === 'end') {
           const job = running[step.nth]
           if (job === undefined) continue

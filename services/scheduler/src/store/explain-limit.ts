@@ -2,7 +2,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Gate } from '../domain/gate.ts'
 import { JobState } from '../domain/job-state.ts'
-import { AVAILABLE } from './claim-limited-sql.ts'
 import { LIMIT_COLUMNS, type LimitRow, limitFromRow } from './method-limits.ts'
 
 /** The method as a whole first. $2: whose jobs are named; null: all. */
@@ -17,7 +16,7 @@ const READ = {
     LEFT JOIN offstage.rate_tokens t ON t.namespace = l.namespace AND t.method = l.method AND t.keyed = l.keyed
       AND t.limit_key = CASE WHEN l.keyed THEN coalesce(job.limit_key, '') ELSE '' END
     CROSS JOIN (SELECT clock_timestamp() AS time) moment
-    CROSS JOIN LATERAL (SELECT ${AVAILABLE('l', 't')} AS available) bucket
+    CROSS JOIN LATERAL (SELECT offstage.available_tokens(l, t, moment.time) AS available) bucket
     CROSS JOIN LATERAL (
       SELECT array_agg(h.id) AS ids FROM (
         SELECT CASE WHEN $2::text IS NULL OR j.owner = $2 THEN j.id::text END AS id
