@@ -14,6 +14,9 @@ export interface PassOutcome {
   /** How many are beyond the count of their group, and how many such groups have in all. */
   readonly beyond: number
   readonly ofBeyond: number
+  /** How many it removed, and how many of all groups it left. */
+  readonly removed: number
+  readonly left: number
   /** What reading took, without pauses. */
   readonly readMs: number
 }
@@ -53,6 +56,7 @@ export function createRetentionPass(
   let fromPage = 0
   let size: number = PART_PAGES.first
   let readMs = 0
+  let removedInAll = 0
 
   /** At most `countMax` of those that ended before; how many. */
   const removeAll = async (
@@ -64,6 +68,7 @@ export function createRetentionPass(
       const begin = performance.now()
       const done = await store.remove(part, group, before, limit)
       removed += done
+      removedInAll += done
       if (done < limit || removed >= countMax || signal.aborted) return removed
       await rest((performance.now() - begin) * REST.removing, signal)
     }
@@ -108,7 +113,7 @@ export function createRetentionPass(
         if (fromPage < pages)
           await rest((readMs - readBefore) * REST[isUrgent ? 'removing' : 'looking'], signal)
       }
-      return outcomeOf(groups, cuts, readMs)
+      return { ...outcomeOf(groups, cuts), removed: removedInAll, readMs }
     },
   }
 }
@@ -120,18 +125,19 @@ interface Removal {
   readonly countMax?: number
 }
 
-function outcomeOf(groups: ReadonlyMap<string, Found>, cuts: Cuts, readMs: number): PassOutcome {
+function outcomeOf(groups: ReadonlyMap<string, Found>, cuts: Cuts) {
   const next = new Map<string, RetentionCut>()
-  let [beyond, ofBeyond] = [0, 0]
+  let [beyond, ofBeyond, left] = [0, 0, 0]
   for (const [key, found] of groups) {
     const cut = nextCut(found, cuts.get(key))
     if (cut !== undefined) next.set(key, cut)
+    left += found.count
     const excess = found.count - (found.countMax ?? found.count)
     if (excess <= 0) continue
     beyond += excess
     ofBeyond += found.count
   }
-  return { cuts: next, beyond, ofBeyond, readMs }
+  return { cuts: next, beyond, ofBeyond, left }
 }
 
 function add(groups: Map<string, Found>, key: string, found: Found): void {

@@ -12,11 +12,18 @@ interface Made {
   /** What each part has; default: nothing. */
   readonly found?: Partial<FoundPart>
   readonly beginSweep?: () => boolean
+  readonly remove?: () => number
   readonly onCount?: (part: TablePart) => void
 }
 
 /** Of one group, with calls written down: where parts begin that were counted, by what was removed. */
-function table({ pages = 1, found, beginSweep = () => true, onCount }: Made = {}) {
+function table({
+  pages = 1,
+  found,
+  beginSweep = () => true,
+  remove = () => 0,
+  onCount,
+}: Made = {}) {
   const [counted, removed]: [TablePart[], number[]] = [[], []]
   const usual = { count: 1, oldest: NOW, newest: NOW, countMax: undefined, expiredBefore: 0 }
   const group = { namespace: 'default', kind: 1, state: 5 } as const
@@ -31,7 +38,7 @@ function table({ pages = 1, found, beginSweep = () => true, onCount }: Made = {}
     countIntervals: async () => new Map(),
     async remove(_part, _group, before) {
       removed.push(before)
-      return 0
+      return remove()
     },
     preview: async () => undefined,
   }
@@ -83,6 +90,17 @@ test('a pass that took long is followed by a rest that grows with it', async () 
   await sweep(NEVER)
   await sweep(NEVER)
   expect(counted.length).toBe(1)
+})
+
+test('it does not rest while much has to go, since the table would grow with the rest', async () => {
+  const { sweep, counted } = table({
+    found: { expiredBefore: NOW + 1, count: 100 },
+    remove: () => 50,
+    onCount: () => spin(20),
+  })
+  await sweep(NEVER)
+  await sweep(NEVER)
+  expect(counted.length).toBe(2)
 })
 
 test('where reading fails the next sweep begins anew', async () => {

@@ -4,7 +4,8 @@
  *
  * Invariants:
  *  1. One replica sweeps for all, and says so again and again. When it has not for two waits, another takes its place.
- *  2. Reading takes a tenth of one core at most, the longer the table the more seldom; unless much has to go.
+ *  2. Reading takes a tenth of one core at most, the longer the table the more seldom. Not so while much has to go: then jobs end fast, and
+ *     a rest that grows with the table would let the table grow with the rest.
  *  3. What was counted is gone by only while this replica is the one that sweeps.
  */
 import { randomUUID } from 'node:crypto'
@@ -27,7 +28,7 @@ const LAPSED_WAITS = 2
 const RUN_MS_MAX = 60_000
 /** Between passes, in parts of what the last ones took (2). */
 const REST = 9
-/** So much beyond the counts of their groups is not left to the next sweep. */
+/** So much beyond the counts of their groups is not left to the next sweep; after so much was removed that does not wait (2). */
 const MUCH = 0.05
 /** A pass this short, in parts of the wait, is repeated for any number. */
 const SHORT = 0.01
@@ -59,16 +60,18 @@ export function createRetentionSweep({ retention, everyMs }: RetentionSweepOptio
       if (!ours) forget()
       return ours
     }
-    for (let readMs = 0; ; ) {
+    for (let [readMs, removed] = [0, 0]; ; ) {
       pass ??= createRetentionPass(retention, { cuts, pages: await retention.pages(), isUrgent })
       const outcome = await pass.goOn(may, signal)
       if (outcome === undefined) return
       cuts = outcome.cuts
       pass = undefined
       readMs += outcome.readMs
-      isUrgent = isMuch(outcome, readMs)
+      removed += outcome.removed
+      const goesOn = isMuch(outcome, readMs)
+      isUrgent = goesOn || removed > outcome.left * MUCH
       restUntil = isUrgent ? 0 : performance.now() + readMs * REST
-      if (!isUrgent || !(await may())) return
+      if (!goesOn || !(await may())) return
     }
   }
 
