@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { developmentAuthenticate } from '@offstage/kit/auth'
+import { type Database, openPglite, type Statement } from '@offstage/kit/database'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { refusalOf, type TestClient } from './testing/storage-client.ts'
@@ -16,10 +17,28 @@ const authenticate: typeof developmentAuthenticate = (metadata) => {
   return { user: name, roles: ['user'], namespaces: [namespace] }
 }
 
+/** What the database was asked, with how many bytes it answered where it was asked for some. */
+const asked: string[] = []
+
+async function openRecording(): Promise<Database> {
+  const database = await openPglite()
+  const note = ({ name }: Statement, rows: readonly object[]) => {
+    const bytes = rows.flatMap((row) => Object.values(row)).filter(Buffer.isBuffer)
+    const heavy = bytes.filter(({ length }) => length > SHA256_BYTES)
+    asked.push(`${name} ${heavy.length}`)
+  }
+  const query: Database['query'] = async (statement, values) => {
+    const result = await database.query<never>(statement, values)
+    note(statement, result.rows)
+    return result
+  }
+  return { ...database, query }
+}
+
 let ground: Ground
 let service: Started
 beforeAll(async () => {
-  ground = await openGround()
+  ground = await openGround(openRecording)
   service = await ground.start({}, { authenticate })
 })
 afterAll(async () => {
@@ -27,7 +46,8 @@ afterAll(async () => {
   await ground[Symbol.asyncDispose]()
 })
 
-const bytes = Buffer.from('of ann')
+const SHA256_BYTES = 32
+const bytes = Buffer.from('of ann, and more than a checksum has bytes')
 const putParts = (client: TestClient, header: Partial<PutValueHeader>) =>
   client.putParts([
     { $case: 'header', value: PutValueHeader.fromPartial(header) },
@@ -70,6 +90,24 @@ const addressCalls = (client: TestClient, address: string) => [
   client.put(bytes, { address }),
   client.startUpload({ address }),
 ]
+
+const ONE_BY_ONE: Record<
+  'address' | 'uploadId',
+  Record<string, (client: TestClient, id: string) => Promise<unknown>>
+> = {
+  address: {
+    DescribeValue: (client, address) => client.describe(address),
+    GetValue: (client, address) => client.get(address),
+    ReadAndDeleteValue: (client, address) => client.readAndDelete(address),
+    DeleteValue: (client, address) => client.delete(address),
+    PutValue: (client, address) => client.put(bytes, { address }),
+    StartUpload: (client, address) => client.startUpload({ address }),
+  },
+  uploadId: {
+    GetUpload: (client, uploadId) => client.getUpload(uploadId),
+    PutValue: (client, uploadId) => putParts(client, { uploadId }),
+  },
+}
 
 /** Answers in full, the id that was named aside. */
 function answersTo(calls: readonly Promise<unknown>[], id: string): Promise<string[]> {
@@ -114,4 +152,23 @@ describe.each(['bob', 'ann@elsewhere'])('%s', (stranger) => {
     expect((await putParts(ann, { uploadId: its.uploadId })).owner).toBe('ann')
     expect((await ann.put(bytes, { address: its.reserved })).scope).toBe(its.scope)
   })
+})
+
+test('what is foreign has no other statement run, and no more bytes read, than what is missing', async () => {
+  const { ann: _ann, closed: _closed, ...its } = await things()
+  const client = service.client('bob')
+  const runs = async (calls: (id: string) => Promise<unknown>, id: string) => {
+    asked.length = 0
+    await calls(id).catch(() => undefined)
+    return [...asked]
+  }
+  for (const [what, calls] of Object.entries(ONE_BY_ONE)) {
+    for (const [name, call] of Object.entries(calls)) {
+      const missing = `${what === 'address' ? 'val' : 'upl'}_${'0'.repeat(32)}`
+      const ofNone = await runs((id) => call(client, id), missing)
+      const ofForeign = await runs((id) => call(client, id), its[what as 'address' | 'uploadId'])
+      expect(ofForeign, name).toEqual(ofNone)
+      expect(ofNone, name).not.toEqual([])
+    }
+  }
 })

@@ -174,9 +174,10 @@ export interface UploadStore {
     blobId: string
     idleMsMax: number
   }): Promise<Date | WriteFault>
-  find(id: UploadId): Promise<Upload | undefined>
+  /** @param owner whose it has to be, as of values */
+  find(id: UploadId, owner?: string): Promise<Upload | undefined>
   /** While it is remembered. */
-  finished(id: UploadId): Promise<FinishedUpload | undefined>
+  finished(id: UploadId, owner?: string): Promise<FinishedUpload | undefined>
   /** Makes `writer` the only one; false while another call that lives holds it. */
   acquire(id: UploadId, writer: string, leaseMs: number): Promise<boolean>
   /** Renews the lease and keeps how far it has come, which puts off its end if it is farther; false when it has ended or is not the writer's any more. */

@@ -23,7 +23,7 @@ const FIND_BY_REQUEST = {
 const FIND_BY_UPLOAD = {
   name: 'storage_find_finished_upload',
   text: `SELECT ${SNAPSHOT_COLUMNS}, NULL AS blob_id, forget_time
-    FROM offstage_storage.finished_puts WHERE upload = $1`,
+    FROM offstage_storage.finished_puts WHERE upload = $1 AND ($2::text IS NULL OR owner = $2)`,
 }
 
 /** `write` with `remembered`: false when a put of this request, or upload, was there before. Its row must be taken back then. */
@@ -63,9 +63,10 @@ export async function findFinishedPut(
 export async function findFinishedUpload(
   database: Queryable,
   id: UploadId,
+  owner: string | undefined,
 ): Promise<FinishedUpload | undefined> {
   type Row = ValueRow & { forget_time: Date }
-  const { rows } = await database.query<Row>(FIND_BY_UPLOAD, [id])
+  const { rows } = await database.query<Row>(FIND_BY_UPLOAD, [id, owner ?? null])
   const [row] = rows
   return row && { kind: 'finished', value: storedFrom(row), forgetTime: row.forget_time }
 }

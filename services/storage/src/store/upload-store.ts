@@ -21,7 +21,7 @@ const FIND = {
   name: 'storage_find_upload',
   text: `SELECT id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
       received, part_sums, expire_time, for_job
-    FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now()`,
+    FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now() AND ($2::text IS NULL OR owner = $2)`,
 }
 
 /**
@@ -102,11 +102,11 @@ export function createUploadStore(database: Database, ownerUploadsMax: number): 
         throw error
       }
     },
-    async find(id) {
-      const { rows } = await database.query<UploadRow>(FIND, [id])
+    async find(id, owner) {
+      const { rows } = await database.query<UploadRow>(FIND, [id, owner ?? null])
       return rows[0] && uploadFromRow(rows[0])
     },
-    finished: (id) => findFinishedUpload(database, id),
+    finished: (id, owner) => findFinishedUpload(database, id, owner),
     async acquire(id, writer, leaseMs) {
       const { rows } = await database.query<{ acquired: boolean }>(ACQUIRE, [id, writer, leaseMs])
       return rows[0]?.acquired === true

@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '@offstage/kit/auth'
+import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
 import { writerIdOf } from '../domain/blob-id.ts'
 import { faultOfBounds } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
@@ -37,7 +37,8 @@ export async function getUpload(
   actor: Actor,
   id: UploadId,
 ): Promise<Upload | FinishedUpload> {
-  const upload = (await uploads.find(id)) ?? (await uploads.finished(id))
+  const owner = mayForOthers(actor, 'values.write') ? undefined : actor.user
+  const upload = (await uploads.find(id, owner)) ?? (await uploads.finished(id, owner))
   if (upload === undefined) throw uploadNotFound(id)
   if (!mayTouch(actor, 'values.write', upload.kind === 'finished' ? upload.value : upload))
     throw uploadNotFound(id)
