@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz bench bench-history bench-floods bench-values bench-identity bench-idle test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -93,6 +93,9 @@ bench-history: setup servers ## Measure the hot path beside a million finished a
 
 bench-floods: setup servers ## Measure an ordinary job beside the floods of another caller
 	@node bench/floods/main.ts
+
+bench-waits: setup servers ## Measure 10,000 waits of 1,000 clients: statements while nothing changes, and the time until all are answered
+	@node bench/waits/main.ts
 
 bench-values: setup ## Measure reusable values
 	@node bench/values/main.ts

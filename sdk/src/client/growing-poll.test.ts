@@ -60,3 +60,17 @@ test('nothing is asked and no timer left when nobody waits', async () => {
   await clock.advance(60_000)
   expect(asked).toEqual([])
 })
+
+test('jobs that are looked after are not asked after, until they no longer are', async () => {
+  const clock = createManualClock()
+  const asked: string[] = []
+  const lookedAfter = new Set(['a', 'b'])
+  const ask = async (ids: string[]) => void asked.push(...ids)
+  const poll = new GrowingPoll(clock, ask, (id) => lookedAfter.has(id))
+  for (const id of ['a', 'b', 'c']) poll.add(id)
+  await clock.advance(1000)
+  expect(asked).toEqual(['c'])
+  lookedAfter.delete('a')
+  await clock.advance(1400)
+  expect(asked).toEqual(['c', 'a', 'c'])
+})

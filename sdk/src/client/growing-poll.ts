@@ -1,7 +1,8 @@
 /**
  * Asks after jobs at growing intervals: 1 s, then 1.4 times longer each time, up to 15 s (row L2). It is
  * the truth behind the watch stream: it runs whether or not events are pushed, so a lost event costs
- * time and never a job.
+ * time and never a job. It rests for those jobs alone of which the scheduler keeps saying that it compares what it pushed with
+ * what is true.
  *
  * 1. One timer for all jobs, at the earliest due time; none where nobody waits.
  * 2. Jobs due within {@link TOGETHER_MS} of each other are asked after in one call.
@@ -28,12 +29,18 @@ export class GrowingPoll {
   readonly #clock: IdleClock
   /** Asks after jobs; expected failures are its own to deal with, so it never rejects. */
   readonly #ask: (ids: string[]) => Promise<void>
+  readonly #isLookedAfter: (id: string) => boolean
   readonly #jobs = new Map<string, PolledJob>()
   #timer: { readonly timer: IdleTimer; readonly atMs: number } | undefined
 
-  constructor(clock: IdleClock, ask: (ids: string[]) => Promise<void>) {
+  constructor(
+    clock: IdleClock,
+    ask: (ids: string[]) => Promise<void>,
+    isLookedAfter: (id: string) => boolean = () => false,
+  ) {
     this.#clock = clock
     this.#ask = ask
+    this.#isLookedAfter = isLookedAfter
   }
 
   add(id: string): void {
@@ -71,7 +78,7 @@ export class GrowingPoll {
     let nextMs = Number.POSITIVE_INFINITY
     for (const job of this.#jobs.values()) {
       if (job.dueMs <= nowMs + TOGETHER_MS) {
-        if (!job.asking) due.push(job)
+        if (!job.asking && !this.#isLookedAfter(job.id)) due.push(job)
         job.intervalMs = Math.min(POLL_MS_MAX, job.intervalMs * POLL_GROWTH)
         job.dueMs = nowMs + job.intervalMs
       }

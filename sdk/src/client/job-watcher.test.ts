@@ -161,6 +161,30 @@ describe('the poll', () => {
     expect(it.scheduler.reads).toBe(0)
   })
 
+  test('rests while the scheduler says that it compares what it pushed, and goes on when it falls silent', async () => {
+    await using it = await setUpClient()
+    const job = await it.offstage.startJob('a')
+    const heard: number[] = []
+    const onProgress = ({ percent }: Progress) => heard.push(percent)
+    const done = job.waitForCompletion({ onProgress })
+    await until(() => it.scheduler.watches[0]?.targets.has(job.id) ?? false)
+    // What the client has heard of the job shows that the beat before it was heard, too.
+    const beat = async (revision: number) => {
+      it.scheduler.beat()
+      it.scheduler.report(job.id, revision, revision)
+      await until(() => heard.at(-1) === revision)
+    }
+    for (let round = 1; round <= 10; round += 1) {
+      await beat(round)
+      await it.clock.advance(5_000)
+    }
+    expect(it.scheduler.waits).toEqual([])
+    it.scheduler.pushes = false
+    it.scheduler.end(job.id, succeeded('end'))
+    await it.clock.advance(30_000)
+    expect(await done).toMatchObject({ result: 'end' })
+  })
+
   test('goes on while the scheduler is away', async () => {
     await using it = await setUpClient()
     it.scheduler.pushes = false

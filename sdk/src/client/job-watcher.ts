@@ -60,7 +60,11 @@ export class JobWatcher {
         for (const job of [...this.#jobs.values()]) job.lose(error)
       },
     })
-    this.#poll = new GrowingPoll(calls.clock, (ids) => this.#askAfter(ids))
+    this.#poll = new GrowingPoll(
+      calls.clock,
+      (ids) => this.#askAfter(ids),
+      (id) => this.#stream.looksAfter(id),
+    )
   }
 
   /**

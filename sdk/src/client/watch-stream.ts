@@ -11,6 +11,8 @@
  * 4. Targets added in one turn of the event loop go out in one message.
  * 5. Nothing here rejects or throws into the event loop: what is no matter of time is told by `onFault`.
  * 6. A stream without targets is ended in order after {@link IDLE_MS}.
+ * 7. A response without events is a beat: the scheduler has just compared what it told of the targets with its database. While they
+ *    come, nobody else need ask after these targets.
  */
 import type { JobEvent, WatchJobsRequest, WatchJobsResponse } from '@offstage/proto/jobs'
 import { type BidiCall, OffstageError } from '../grpc/mod.ts'
@@ -22,6 +24,8 @@ const TARGETS_MAX = 10_000
 const ADD_MAX = 1_000
 /** How many ids that have left are remembered; beyond it every id counts as one. */
 const LEFT_MAX = 10_000
+/** They come every 5 s or so. */
+const BEAT_VALID_MS = 15_000
 /** Short, since an open stream keeps the process running; waits one after another still share one. */
 const IDLE_MS = 500
 const REOPEN_FIRST_MS = 100
@@ -51,7 +55,7 @@ export class WatchStream {
   /** All that are wanted, in the order they came. */
   readonly #wanted = new Set<string>()
   /** Those of them that are on the stream. */
-  readonly #sent = new Set<string>()
+  readonly #sent = new Map<string, { readonly beats: number }>()
   readonly #unsent = new Set<string>()
   #removals: string[] = []
   /** Those taken out of this stream before their end. */
@@ -59,6 +63,8 @@ export class WatchStream {
   #phase: Phase = { kind: 'idle' }
   #failures = 0
   #heard = false
+  #beats = 0
+  #beatMs = Number.NEGATIVE_INFINITY
   #flushing = false
   #idleTimer: IdleTimer | undefined
 
@@ -69,6 +75,13 @@ export class WatchStream {
   /** Whether events come in: something was heard on the stream that is open. */
   get live(): boolean {
     return this.#phase.kind === 'open' && this.#heard
+  }
+
+  /** Whether the scheduler looks after this target, and lately has said so: then a poll would tell nothing new. */
+  looksAfter(jobId: string): boolean {
+    const sent = this.#sent.get(jobId)
+    if (sent === undefined || this.#phase.kind !== 'open' || this.#beats <= sent.beats) return false
+    return this.#options.clock.now() - this.#beatMs < BEAT_VALID_MS
   }
 
   /** Whether what is heard of this job may still be meant for a target that was taken out. */
@@ -132,7 +145,7 @@ export class WatchStream {
     for (const jobId of this.#unsent) {
       if (add.length === ADD_MAX || this.#sent.size === TARGETS_MAX) break
       this.#unsent.delete(jobId)
-      this.#sent.add(jobId)
+      this.#sent.set(jobId, { beats: this.#beats })
       add.push({ jobId, afterSequence: this.#options.sequenceOf(jobId) })
     }
     if (add.length === 0 && this.#removals.length === 0) return undefined
@@ -165,7 +178,8 @@ export class WatchStream {
         if (this.#phase !== phase) continue
         this.#heard = true
         this.#failures = 0
-        this.#options.onEvents(events)
+        if (events.length === 0) this.#noteBeat()
+        else this.#options.onEvents(events)
       }
     } catch (error) {
       if (this.#phase === phase) this.#break()
@@ -173,6 +187,11 @@ export class WatchStream {
       return
     }
     if (this.#phase === phase) this.#break()
+  }
+
+  #noteBeat(): void {
+    this.#beats += 1
+    this.#beatMs = this.#options.clock.now()
   }
 
   #break(): void {
@@ -197,7 +216,7 @@ export class WatchStream {
   }
 
   #end(call: WatchCall): void {
-    const removeJobIds = [...this.#sent, ...this.#removals]
+    const removeJobIds = [...this.#sent.keys(), ...this.#removals]
     const { namespace } = this.#options
     if (removeJobIds.length > 0) call.send({ namespace, add: [], removeJobIds })
     this.#sent.clear()

@@ -5,7 +5,7 @@ import type { Completion } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { createJobEvents } from '../events/job-events.ts'
 import { changedJob } from '../testing/attachment.ts'
-import { JobFeed } from '../waits/job-feed.ts'
+import { JobFeed, type JobListener } from '../waits/job-feed.ts'
 import { Backlog } from './backlog.ts'
 import { createChanges } from './changes.ts'
 
@@ -33,10 +33,11 @@ function setup() {
   const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed })
   const told: [string, boolean][] = []
   for (const id of ['a', 'b', 'c']) {
-    feed.listen('default', id, (_, standing) => told.push([id, standing !== undefined]), {
-      elsewhere: false,
-      caller: 'ann',
-    })
+    const listener: JobListener = {
+      hint: (_, standing) => told.push([id, standing !== undefined]),
+      found: () => {},
+    }
+    feed.listen('default', id, listener, { elsewhere: false, caller: 'ann' })
   }
   const dispose = () => bus[Symbol.asyncDispose]()
   return { changed, backlog, told, subjects, freed: () => freed, [Symbol.asyncDispose]: dispose }

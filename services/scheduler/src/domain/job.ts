@@ -27,6 +27,29 @@ export interface Completion {
   readonly payloadHidden?: true
 }
 
+/** A job, as it is asked for: of what does not exist for who asks nothing is read. */
+export interface AskedJob {
+  readonly id: string
+  readonly namespace: string
+  /** Whose it has to be; undefined: anybody's. */
+  readonly owner: string | undefined
+}
+
+/** A job as a watch reads it, all at one moment. */
+export interface WatchedJob extends JobStanding {
+  readonly progress: Progress | undefined
+  /** Of its newest message. */
+  readonly sequence: number
+}
+
+/** How far a job has come: what differs from it has something to tell. */
+export interface JobMark {
+  readonly state: JobState
+  readonly progressRevision: number
+  /** Of its newest message. */
+  readonly sequence: number
+}
+
 /** Where a job stands, as waiters need it. */
 export interface JobStanding {
   readonly id: string

@@ -48,6 +48,7 @@ export async function watchJobs(
         if (ending.aborted) return
         await call.write({ events: events.map(watchEventTo) })
       }
+      if (!ending.aborted && watch.takeBeat()) await call.write({ events: [] })
     }
   }
 
@@ -89,6 +90,7 @@ export async function* followJobs(
     for (const events of inParts(await watching.read(), eventBytes)) {
       yield { events: events.map(watchEventTo) }
     }
+    if (watching.takeBeat()) yield { events: [] }
   }
 }
 

@@ -13,8 +13,8 @@ import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
 import type { Caller } from './caller.ts'
 import type { RecordReads } from './payload-reads.ts'
-import type { ReadStandingsFor } from './read-standings.ts'
-import { sightOf } from './sight.ts'
+import type { ReadFor } from './shared-reads.ts'
+import { ownerSeen, sightOf } from './sight.ts'
 
 export interface FindJobs {
   get(caller: Caller, namespace: string, jobId: JobId, view: JobView): Promise<Job>
@@ -54,7 +54,7 @@ const COUNTS_MAX = 10_000
 export function createFindJobs(options: {
   readonly store: JobReads
   readonly feed: JobFeed
-  readonly readStandings: ReadStandingsFor
+  readonly readStandings: ReadFor<JobStanding>
   readonly recordReads: RecordReads
 }): FindJobs {
   const { store, feed, readStandings, recordReads } = options
@@ -78,8 +78,7 @@ export function createFindJobs(options: {
   }
 
   const find = async (actor: Actor, namespace: string, jobId: JobId): Promise<Job> => {
-    const owner = mayForOthers(actor, 'jobs.read') ? undefined : actor.user
-    const job = await store.readJob(namespace, jobId, owner)
+    const job = await store.readJob(namespace, jobId, ownerSeen(actor))
     if (job === undefined || sightOf(actor, job) === 'nothing') throw jobNotFound(jobId)
     return job
   }
@@ -119,7 +118,7 @@ export function createFindJobs(options: {
     async wait(caller, namespace, { ids, any, timeoutMs }, signal) {
       using waiter = new Waiter(
         feed,
-        readStandings(caller.user),
+        readStandings(caller, namespace),
         caller.user,
         (standing) => standing.namespace === namespace && sightOf(caller, standing) !== 'nothing',
       )

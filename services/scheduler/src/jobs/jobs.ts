@@ -10,7 +10,7 @@ import type { HistoryStore } from '../ports/job-changes.ts'
 import type { JobStore } from '../ports/stores.ts'
 import { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { JobWatch } from '../waits/job-watch.ts'
+import { JOBS_PER_READ_MAX, JobWatch } from '../waits/job-watch.ts'
 import type { Caller } from './caller.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
 import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
@@ -18,8 +18,8 @@ import { type ChangeHistory, createChangeHistory } from './change-history.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createLimitRate } from './limit-rate.ts'
 import { createRecordReads } from './payload-reads.ts'
-import { createReadStandings } from './read-standings.ts'
 import { createRetryJob, type RetryJob } from './retry-job.ts'
+import { createSharedReads } from './shared-reads.ts'
 import { sightOf } from './sight.ts'
 import { createStartJobs, type StartJobs } from './start-jobs.ts'
 
@@ -49,10 +49,14 @@ export interface Jobs {
   newWatch(caller: Caller, namespace: string): JobWatch
 }
 
+/** Of one statement. */
+const STANDINGS_MAX = 2_000
+
 export function createJobs(options: JobsOptions): Jobs {
   const { store, attachments, methods, dispatch, feed, events, leaseMs, reads } = options
   const { starts, changed, limitsOf } = dispatch
-  const readStandings = createReadStandings(store)
+  const readStandings = createSharedReads((asked) => store.readStandings(asked), STANDINGS_MAX)
+  const readWatched = createSharedReads((asked) => store.readWatched(asked), JOBS_PER_READ_MAX)
   const recordReads = createRecordReads(options.acts)
   const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
   const cancelJob = createCancelJob({ store, attachments, events, leaseMs, changed })
@@ -72,8 +76,9 @@ export function createJobs(options: JobsOptions): Jobs {
     newWatch: (caller, namespace) =>
       new JobWatch({
         feed,
-        store,
         namespace,
+        read: readWatched(caller, namespace),
+        readMessages: (id, after, limit) => store.readMessages(id, after, limit),
         caller: caller.user,
         inTurn: (read) => reads.take(caller.user, undefined, read),
         sightOf: (owner) => sightOf(caller, { namespace, owner }),

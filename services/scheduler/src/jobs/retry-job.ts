@@ -75,8 +75,8 @@ async function checkStarter(
   caller: Caller,
   { namespace, jobId }: RetryJobRequest,
 ): Promise<void> {
-  const job = await store.readJob(namespace, jobId)
-  if (job?.owner !== caller.user) throw jobNotFound(jobId)
+  const job = await store.readJob(namespace, jobId, caller.user)
+  if (job === undefined) throw jobNotFound(jobId)
   const definition = await methods.find(namespace, job.method)
   if (definition === undefined || 'unreadable' in definition) return
   if (mayStart(caller, definition)) return

@@ -33,13 +33,13 @@ import { checkParams } from './check-params.ts'
 import type { LimitRate } from './limit-rate.ts'
 import { mayStart } from './may-start.ts'
 import type { RecordReads } from './payload-reads.ts'
-import type { ReadStandingsFor } from './read-standings.ts'
+import type { ReadFor } from './shared-reads.ts'
 
 export interface StartJobsOptions {
   readonly starts: Starts
   readonly methods: Methods
   readonly feed: JobFeed
-  readonly readStandings: ReadStandingsFor
+  readonly readStandings: ReadFor<JobStanding>
   /** Throws where these are more than their owner may start now. */
   readonly limitRate?: LimitRate | undefined
   readonly store: Pick<StartStore, 'isBelow' | 'findExisting'>
@@ -72,9 +72,7 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length, caller.user)
     options.limitRate?.(commands)
     const checked = await Promise.all(commands.map((command) => check(options, caller, command)))
-    const { feed, readStandings } = options
-    using waiter =
-      inlineWaitMs > 0 ? new Waiter(feed, readStandings(caller.user), caller.user) : undefined
+    using waiter = inlineWaitMs > 0 ? newWaiter(options, caller, commands) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
       if ('refusal' in command) continue
@@ -93,6 +91,15 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
       return startedJob(outcomes[next++], waiter)
     })
   }
+}
+
+/** All commands of a call are for one namespace. */
+function newWaiter(
+  { feed, readStandings }: StartJobsOptions,
+  caller: Caller,
+  [command]: readonly StartCommand[],
+): Waiter {
+  return new Waiter(feed, readStandings(caller, command?.namespace ?? ''), caller.user)
 }
 
 async function waitInline(
@@ -180,10 +187,7 @@ async function checkParent(
   command: StartCommand,
   within: string,
 ): Promise<Checked> {
-  const { namespace, parentId } = command
-  if (!(await options.store.isBelow(namespace, parentId, within))) {
-    return { refusal: parentNotFound() }
-  }
+  if (!(await options.store.isBelow(command, within))) return { refusal: parentNotFound() }
   return lookUp(options, actor, command)
 }
 

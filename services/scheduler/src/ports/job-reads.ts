@@ -1,6 +1,15 @@
 /** Jobs as they are read: for callers, and for those who wait. */
 import type { JobId } from '../domain/ids.ts'
-import type { Job, JobAttempt, JobMessage, JobStanding, Progress } from '../domain/job.ts'
+import type {
+  AskedJob,
+  Job,
+  JobAttempt,
+  JobMark,
+  JobMessage,
+  JobStanding,
+  Progress,
+  WatchedJob,
+} from '../domain/job.ts'
 import type {
   JobCircumstances,
   JobCount,
@@ -17,8 +26,21 @@ export interface HeldJobs {
   readonly pool?: string
 }
 
+/** A job with how it was, or is; undefined where that is not known, or it is gone. */
+export interface MarkedJob {
+  readonly id: string
+  readonly mark: JobMark | undefined
+}
+
 export interface JobReads {
-  readStandings(ids: readonly string[]): Promise<JobStanding[]>
+  /** Of those that exist for who asks. */
+  readStandings(asked: readonly AskedJob[]): Promise<JobStanding[]>
+  /** The same, with what they have reported. */
+  readWatched(asked: readonly AskedJob[]): Promise<WatchedJob[]>
+  /**
+   * Those that are not as marked, and all that have ended; a job that is gone has no mark. Nothing large is read of any.
+   */
+  readNews(jobs: readonly MarkedJob[]): Promise<MarkedJob[]>
   /** @param owner whose it has to be: of what is somebody else's nothing is read, which would take a time that can be measured */
   readJob(namespace: string, id: JobId, owner?: string): Promise<Job | undefined>
   /** Newest first; undefined when the filter matches so little that it took too long. */
@@ -50,7 +72,5 @@ export interface JobReads {
   readProgress(ids: readonly string[]): Promise<Map<string, Progress>>
   /** What the attempts of each job said last for the next one; of those that said something. */
   readHeartbeats(ids: readonly string[]): Promise<Map<string, Payload>>
-  /** The highest message sequence of each job that has messages. */
-  readMessageHeads(ids: readonly string[]): Promise<Map<string, number>>
   readMessages(id: JobId, afterSequence: number, limit: number): Promise<JobMessage[]>
 }

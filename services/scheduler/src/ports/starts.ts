@@ -19,8 +19,8 @@ export interface StartStore {
   isIdTaken(id: string): Promise<boolean>
   /** Whether the parent of a start exists for who starts it. */
   hasParent(command: StartCommand): Promise<boolean>
-  /** Whether `ancestorId` is among the parents of the job, however far up. */
-  isBelow(namespace: string, id: string, ancestorId: string): Promise<boolean>
+  /** Whether the parent of a start exists for who starts it, and `ancestorId` is among its own parents, however far up. */
+  isBelow(command: StartCommand, ancestorId: string): Promise<boolean>
   /** How many jobs are queued in each, counted up to its limit. */
   countQueued(queues: readonly LimitedQueue[]): Promise<number[]>
 }

@@ -48,7 +48,8 @@ const READ = {
       CASE WHEN j.behind_key AND j.state = ${JobState.scheduled} THEN ARRAY(${KEY_HOLDERS}) END AS key_holders,
       CASE WHEN j.state = ${JobState.waiting} THEN ARRAY(${CHILDREN}) END AS children,
       CASE WHEN j.state = ${JobState.queued} THEN (${AHEAD}) ELSE 0 END AS ahead
-    FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1`,
+    FROM offstage.jobs j
+    WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3)`,
 }
 
 /** Executors that are not known to be gone, run the method and serve the pool, with their slots in the lane. */

@@ -88,9 +88,10 @@ const attachment = (limited: boolean) => `
 const insert = (name: string, limited: boolean) => ({
   name,
   text: `
-    WITH ${limited ? `${held(4, 5)}, ` : ''}parent AS (
+    WITH ${limited ? `${held(5, 6)}, ` : ''}parent AS (
       SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade, j.kind
-      FROM offstage.jobs j WHERE j.id = ANY (${parameter(2)}::uuid[])
+      FROM offstage.jobs j
+      WHERE j.id = ANY (${parameter(2)}::uuid[]) AND (${parameter(4)}::text[] IS NULL OR j.owner = ANY (${parameter(4)}))
       ORDER BY j.id FOR SHARE
     )
     INSERT INTO offstage.jobs (
@@ -109,7 +110,7 @@ const insert = (name: string, limited: boolean) => ({
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due
-      FROM unnest(${ARRAYS}, ${parameter(1)}::jsonb[]${limited ? `, ${parameter(4)}::boolean[]) WITH ORDINALITY` : ')'}
+      FROM unnest(${ARRAYS}, ${parameter(1)}::jsonb[]${limited ? `, ${parameter(5)}::boolean[]) WITH ORDINALITY` : ')'}
         AS p(${NAMES}, rest${limited ? ', within_limits, place' : ''})
       ${limited ? 'LEFT JOIN held USING (place)' : ''}
       LEFT JOIN parent ON parent.id = (p.rest->>'parentId')::uuid AND parent.namespace = p.namespace

@@ -27,7 +27,7 @@ export async function insertJobs(
     const rows = await insertPlain(database, INSERT_PLAIN, [...columns, gateEpoch])
     if (rows !== undefined) return new Map(jobs.map((job) => [job.id, firstState(job)]))
   }
-  const values = [...columns, rests, parentsOf(jobs), gateEpoch]
+  const values = [...columns, rests, parentsOf(jobs), gateEpoch, ownersOfParents(jobs)]
   const { rows } = await database.query<InsertedRow>(INSERT, values)
   return statesFrom(rows)
 }
@@ -48,7 +48,8 @@ async function insertLimited(
     if (rows !== undefined) return statesFrom(rows)
   }
   const rests = jobs.map((job) => restOf(job, behindKey))
-  const values = [...columns, rests, parentsOf(jobs), gateEpoch, within, keys]
+  const careful = [...columns, rests, parentsOf(jobs), gateEpoch, ownersOfParents(jobs)]
+  const values = [...careful, within, keys]
   const { rows } = await database.query<InsertedRow>(INSERT_WITHIN_LIMITS, values)
   return statesFrom(rows)
 }
@@ -83,6 +84,13 @@ function parentsOf(jobs: readonly NewJob[]): string[] {
   const parents = new Set(jobs.map(({ command }) => command.parentId))
   parents.delete('')
   return [...parents]
+}
+
+/** Of jobs of others nothing is read or locked; null where somebody may start children of anybody's. */
+function ownersOfParents(jobs: readonly NewJob[]): string[] | null {
+  const children = jobs.filter(({ command }) => command.parentId !== '')
+  if (children.some(({ command }) => command.admin)) return null
+  return [...new Set(children.map(({ command }) => command.owner))]
 }
 
 function statesFrom(rows: readonly InsertedRow[]): Map<string, JobState> {

@@ -15,13 +15,14 @@ import { listHeld } from './list-held.ts'
 import { listJobs } from './list-jobs.ts'
 import {
   readHeartbeats,
-  readMessageHeads,
   readMessages,
   readProgress,
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { findExisting, hasParent, isBelow, isIdTaken, readJob, readStandings } from './read-jobs.ts'
+import { findExisting, hasParent, isBelow, isIdTaken, readJob } from './read-jobs.ts'
+import { readNews } from './read-news.ts'
+import { readStandings, readWatched } from './read-standings.ts'
 import { retryJob } from './retry-job.ts'
 import * as sweeps from './sweeps.ts'
 
@@ -39,7 +40,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     findExisting: (job) => findExisting(database, job),
     isIdTaken: (id) => isIdTaken(database, id),
     hasParent: (command) => hasParent(database, command),
-    isBelow: (namespace, id, ancestor) => isBelow(database, namespace, id, ancestor),
+    isBelow: (command, ancestorId) => isBelow(database, command, ancestorId),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
     claimLimited: (request) => claimLimited(database, request),
     countQueued: (queues) => countQueued(database, queues),
@@ -47,7 +48,9 @@ export function createJobStore(database: Database, listings = database): JobStor
     end: (ends) => endAttempts(database, ends),
     requeue: (attempts) => requeueAttempts(database, attempts),
     setWaiting: (attempts, waiting) => setWaiting(database, attempts, waiting),
-    readStandings: (ids) => readStandings(database, ids),
+    readStandings: (asked) => readStandings(database, asked),
+    readWatched: (asked) => readWatched(database, asked),
+    readNews: (jobs) => readNews(database, jobs),
     readJob: (namespace, id, owner) => readJob(database, namespace, id, owner),
     listJobs: (scope, filter, page) => listJobs(listings, scope, filter, page),
     countJobs: (scope, filter, by, limit) => countJobs(listings, scope, filter, by, limit),
@@ -60,7 +63,6 @@ export function createJobStore(database: Database, listings = database): JobStor
     recordMessages: (records) => recordMessages(database, records),
     readProgress: (ids) => readProgress(database, ids),
     readHeartbeats: (ids) => readHeartbeats(database, ids),
-    readMessageHeads: (ids) => readMessageHeads(database, ids),
     readMessages: (id, after, limit) => readMessages(database, id, after, limit),
   }
 }

@@ -81,7 +81,9 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
       store.setWaiting(there, true),
       attachments.attach({ ...attachment, id: attachmentId() }, running),
     ])
-    const standings = await store.readStandings(children.map((child) => child.jobId))
+    const standings = await store.readStandings(
+      children.map((child) => ({ id: child.jobId, namespace: 'default', owner: undefined })),
+    )
     expect(standings).toHaveLength(COUNT)
   }
 })

@@ -157,23 +157,6 @@ export async function readHeartbeats(
   )
 }
 
-const READ_MESSAGE_HEADS = {
-  name: 'read_message_heads',
-  text: `
-    SELECT job_id, max(sequence) AS sequence FROM offstage.job_messages
-    WHERE job_id = ANY ($1::uuid[]) GROUP BY job_id`,
-}
-
-export async function readMessageHeads(
-  database: Queryable,
-  ids: readonly string[],
-): Promise<Map<string, number>> {
-  const { rows } = await database.query<{ job_id: string; sequence: number }>(READ_MESSAGE_HEADS, [
-    ids,
-  ])
-  return new Map(rows.map((row) => [row.job_id, row.sequence]))
-}
-
 const READ_MESSAGES = {
   name: 'read_messages',
   text: `

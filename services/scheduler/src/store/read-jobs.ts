@@ -1,6 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { ExistingJob, NewJob } from '../domain/held-job.ts'
-import type { Job, JobStanding } from '../domain/job.ts'
+import type { Job } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { Payload, StartCommand } from '../domain/start-command.ts'
 import {
@@ -11,19 +11,6 @@ import {
   type StandingRow,
   standingFromRow,
 } from './job-rows.ts'
-
-const STANDINGS = {
-  name: 'read_standings',
-  text: `SELECT ${STANDING_COLUMNS} FROM offstage.jobs j WHERE j.id = ANY ($1::uuid[])`,
-}
-
-export async function readStandings(
-  database: Queryable,
-  ids: readonly string[],
-): Promise<JobStanding[]> {
-  const { rows } = await database.query<StandingRow>(STANDINGS, [ids])
-  return rows.map(standingFromRow)
-}
 
 const JOB = {
   name: 'read_job',
@@ -139,7 +126,8 @@ const IS_BELOW = {
   name: 'is_below',
   text: `
     WITH RECURSIVE up AS (
-      SELECT j.parent_id FROM offstage.jobs j WHERE j.id = $2::uuid AND j.namespace = $1
+      SELECT j.parent_id FROM offstage.jobs j
+      WHERE j.id = $2::uuid AND j.namespace = $1 AND ($4::text IS NULL OR j.owner = $4)
       UNION ALL
       SELECT j.parent_id FROM up JOIN offstage.jobs j ON j.id = up.parent_id WHERE up.parent_id <> $3::uuid
     )
@@ -148,10 +136,10 @@ const IS_BELOW = {
 
 export async function isBelow(
   database: Queryable,
-  namespace: string,
-  id: string,
+  { parentId, namespace, owner, admin }: StartCommand,
   ancestorId: string,
 ): Promise<boolean> {
-  const { rows } = await database.query(IS_BELOW, [namespace, id, ancestorId])
+  const values = [namespace, parentId, ancestorId, admin ? null : owner]
+  const { rows } = await database.query(IS_BELOW, values)
   return rows.length > 0
 }

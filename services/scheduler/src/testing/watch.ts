@@ -1,4 +1,4 @@
-import type { ServiceError } from '@grpc/grpc-js'
+import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import type { JobServiceClient } from '@offstage/proto/jobs'
 import { type JobEvent, WatchJobsRequest, type WatchJobsResponse } from '@offstage/proto/jobs'
 import { complete, type Draft } from './draft.ts'
@@ -15,8 +15,10 @@ export interface OpenWatch extends Disposable {
   halfClose(): void
 }
 
-export function openWatch(client: JobServiceClient): OpenWatch {
-  const stream = client.watchJobs()
+export function openWatch(client: JobServiceClient, user = 'dev'): OpenWatch {
+  const metadata = new Metadata()
+  metadata.set('offstage-user', user)
+  const stream = client.watchJobs(metadata)
   const events: JobEvent[] = []
   const sizes: number[] = []
   let ended = false

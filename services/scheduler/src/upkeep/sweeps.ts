@@ -13,7 +13,7 @@ import type { JobReads } from '../ports/job-reads.ts'
 import type { RetentionStore } from '../ports/retention.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { readAwaited } from '../waits/wait-sweep.ts'
+import { compareAwaited } from '../waits/wait-sweep.ts'
 import { createRetentionSweep } from './retention.ts'
 
 export interface SweepsOptions {
@@ -26,7 +26,7 @@ export interface SweepsOptions {
   readonly sweeps: SweepStore
   readonly acts: Pick<ActStore, 'forget'>
   readonly retention: RetentionStore
-  readonly store: Pick<JobReads, 'readStandings'>
+  readonly store: Pick<JobReads, 'readNews'>
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
   readonly methods: Methods
@@ -83,7 +83,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
     {
       name: 'awaited jobs',
       everyMs: options.waitSweepMs,
-      run: (signal) => readAwaited(feed, store, signal),
+      run: (signal) => compareAwaited(feed, store, signal),
     },
     { name: 'methods announced elsewhere', everyMs: METHODS_MS, run: methods.refresh },
     {

@@ -4,11 +4,13 @@ import { expect, test } from 'vitest'
 import { createJobEvents } from '../events/job-events.ts'
 import { JobFeed } from './job-feed.ts'
 
+const DEAF = { hint: () => {}, found: () => {} }
+
 test('more waits than a replica can sweep are refused, and room comes back', async () => {
   await using bus = createInProcessBus()
   const feed = new JobFeed(createJobEvents(bus), 2)
   const listen = (jobId: string) =>
-    feed.listen('default', jobId, () => {}, { elsewhere: false, caller: 'ann' })
+    feed.listen('default', jobId, DEAF, { elsewhere: false, caller: 'ann' })
   const [first, second] = [randomUUID(), randomUUID()]
   const leave = listen(first)
   listen(second)
@@ -27,17 +29,27 @@ test('a job is subscribed to only while somebody listens who asked for it', asyn
   const feed = new JobFeed(events)
   const jobId = randomUUID()
   const heard: string[] = []
-  const quiet = feed.listen('default', jobId, () => heard.push('quiet'), {
-    elsewhere: false,
-    caller: 'ann',
-  })
+  const quiet = feed.listen(
+    'default',
+    jobId,
+    { ...DEAF, hint: () => heard.push('quiet') },
+    {
+      elsewhere: false,
+      caller: 'ann',
+    },
+  )
   events.job('default', jobId, 5)
   await bus.flush()
   expect(heard).toEqual([])
-  const wide = feed.listen('default', jobId, () => heard.push('wide'), {
-    elsewhere: true,
-    caller: 'ann',
-  })
+  const wide = feed.listen(
+    'default',
+    jobId,
+    { ...DEAF, hint: () => heard.push('wide') },
+    {
+      elsewhere: true,
+      caller: 'ann',
+    },
+  )
   events.job('default', jobId, 5)
   await bus.flush()
   expect(heard).toEqual(['quiet', 'wide'])
@@ -53,7 +65,7 @@ test('a caller with as many waits as may be is refused more, another is not, and
   await using bus = createInProcessBus()
   const feed = new JobFeed(createJobEvents(bus), 100, 2)
   const listen = (caller: string) =>
-    feed.listen('default', randomUUID(), () => {}, { elsewhere: false, caller })
+    feed.listen('default', randomUUID(), DEAF, { elsewhere: false, caller })
   const leave = listen('mallory')
   listen('mallory')
   expect(() => listen('mallory')).toThrow('more than 2 jobs are waited for by you')

@@ -2,7 +2,8 @@
  * Who waits for which job on this replica, and how they are told.
  *
  * A replica hears of a job in three ways: it ended the job itself (the completion comes along), another replica's event came
- * over the bus, or the sweep read the database. All three are told to the same listeners; only the first spares them a read.
+ * over the bus, or the sweep compared it with the database. All three are told to the same listeners; only the first spares them
+ * a read, and of the third nothing is told of a job that is as it was.
  *
  * Invariants:
  *  1. A job is subscribed to on the bus exactly while it has listeners, and only if some listener asked for it.
@@ -13,19 +14,26 @@
  */
 import type { Subscription } from '@offstage/kit/bus'
 import { Tallies } from '@offstage/kit/fairness'
-import type { JobStanding } from '../domain/job.ts'
+import type { JobMark, JobStanding } from '../domain/job.ts'
+import { isTerminal } from '../domain/job-state.ts'
 import type { JobEvents, JobHint } from '../events/job-events.ts'
 import { tooManyWaiters } from '../refusals.ts'
 
-/** `standing` is set when the teller knows that the job has ended, and how. */
-export type JobListener = (hint: JobHint, standing?: JobStanding) => void
+export interface JobListener {
+  /** `standing` is set when the teller knows that the job has ended, and how. */
+  hint(hint: JobHint, standing?: JobStanding): void
+  /** What the sweep has found, of a job that may have changed since; undefined: it is gone. */
+  found(mark: JobMark | undefined): void
+}
 
-/** The sweep reads them all each period. */
+/** The sweep compares them all each period. */
 export const WAITED_FOR_MAX = 200_000
 
 interface Entry {
   readonly listeners: Set<JobListener>
   subscription: Subscription | undefined
+  /** As the last sweep found it; undefined where somebody may have read it since, as something else. */
+  mark: JobMark | undefined
 }
 
 export class JobFeed {
@@ -35,6 +43,7 @@ export class JobFeed {
   readonly #callerMax: number
   /** A job counts as often as the caller listens to it. */
   readonly #ofCallers = new Tallies()
+  readonly #onSwept = new Set<() => void>()
 
   constructor(events: JobEvents, max = WAITED_FOR_MAX, callerMax = Number.POSITIVE_INFINITY) {
     this.#events = events
@@ -62,11 +71,12 @@ export class JobFeed {
     if (!entry?.listeners.has(listener)) this.#checkCaller(caller, 1)
     if (entry === undefined) {
       if (this.#entries.size >= this.#max) throw tooManyWaiters(this.#max)
-      entry = { listeners: new Set(), subscription: undefined }
+      entry = { listeners: new Set(), subscription: undefined, mark: undefined }
       this.#entries.set(jobId, entry)
     }
     if (!entry.listeners.has(listener)) {
       entry.listeners.add(listener)
+      entry.mark = undefined
       this.#ofCallers.add(caller, 1)
     }
     if (elsewhere) {
@@ -93,12 +103,32 @@ export class JobFeed {
   tell(jobId: string, hint: JobHint, standing?: JobStanding): void {
     const entry = this.#entries.get(jobId)
     if (entry === undefined) return
-    for (const listener of [...entry.listeners]) listener(hint, standing)
+    entry.mark = undefined
+    for (const listener of [...entry.listeners]) listener.hint(hint, standing)
   }
 
-  /** The jobs somebody waits for: what the sweep reads. */
-  jobIds(): string[] {
-    return [...this.#entries.keys()]
+  /** The jobs somebody waits for: what the sweep compares. */
+  awaited(): { readonly id: string; readonly mark: JobMark | undefined }[] {
+    return Array.from(this.#entries, ([id, { mark }]) => ({ id, mark }))
+  }
+
+  /** The sweep found a job otherwise than it was, or ended: that is told at each sweep, for a read of it may fail. */
+  found(jobId: string, mark: JobMark | undefined): void {
+    const entry = this.#entries.get(jobId)
+    if (entry === undefined) return
+    entry.mark = mark !== undefined && isTerminal(mark.state) ? undefined : mark
+    for (const listener of [...entry.listeners]) listener.found(mark)
+  }
+
+  /** The sweep has compared all jobs. */
+  swept(): void {
+    for (const tell of [...this.#onSwept]) tell()
+  }
+
+  /** Tells of each sweep that is done, until the returned function is called. */
+  onSwept(tell: () => void): () => void {
+    this.#onSwept.add(tell)
+    return () => void this.#onSwept.delete(tell)
   }
 
   get size(): number {

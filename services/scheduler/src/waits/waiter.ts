@@ -5,6 +5,7 @@
  * What the caller may not see is to a waiter as if it did not exist (guarantee 8): never read, never ended, never counted.
  */
 import type { JobStanding } from '../domain/job.ts'
+import { isTerminal } from '../domain/job-state.ts'
 import type { JobFeed, JobListener } from './job-feed.ts'
 
 /** Reads standings; concurrent reads share statements. */
@@ -55,9 +56,14 @@ export class Waiter implements Disposable {
   #onHint(jobId: string): JobListener {
     let listener = this.#listeners.get(jobId)
     if (listener === undefined) {
-      listener = (hint, standing) => {
-        if (standing?.completion !== undefined) this.end(standing)
-        else if (hint === 'state') this.#lookAt(jobId)
+      listener = {
+        hint: (hint, standing) => {
+          if (standing?.completion !== undefined) this.end(standing)
+          else if (hint === 'state') this.#lookAt(jobId)
+        },
+        found: (mark) => {
+          if (mark !== undefined && isTerminal(mark.state)) this.#lookAt(jobId)
+        },
       }
       this.#listeners.set(jobId, listener)
     }

@@ -313,7 +313,10 @@ export interface WatchTarget {
 
 /** Carries what happened since the last one. */
 export interface WatchJobsResponse {
-  /** In order for each job. About 1 MiB at most. */
+  /**
+   * In order for each job. About 1 MiB at most. None, every few seconds: all that was told of the watched jobs has been compared
+   * with the database, and nothing was missed.
+   */
   events: JobEvent[];
 }
 
@@ -327,7 +330,7 @@ export interface FollowJobsRequest {
 
 /** Carries what happened since the last one. */
 export interface FollowJobsResponse {
-  /** In order for each job. About 1 MiB at most. */
+  /** As in WatchJobsResponse. */
   events: JobEvent[];
 }
 

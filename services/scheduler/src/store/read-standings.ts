@@ -1,0 +1,66 @@
+/** Where jobs stand, of those that exist for who asks. They are looked up one by one, however small the table was when this was planned. */
+import type { Queryable } from '@offstage/kit/database'
+import type { AskedJob, JobStanding, WatchedJob } from '../domain/job.ts'
+import { STANDING_COLUMNS, type StandingRow, standingFromRow } from './job-rows.ts'
+
+const ASKED = `
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS asked(id, namespace, owner)
+    CROSS JOIN LATERAL (
+      SELECT * FROM offstage.jobs j
+      WHERE j.id = asked.id AND j.namespace = asked.namespace AND (asked.owner IS NULL OR j.owner = asked.owner)
+      LIMIT 1) j`
+
+const STANDINGS = { name: 'read_standings', text: `SELECT ${STANDING_COLUMNS} ${ASKED}` }
+
+export async function readStandings(
+  database: Queryable,
+  asked: readonly AskedJob[],
+): Promise<JobStanding[]> {
+  const { rows } = await database.query<StandingRow>(STANDINGS, valuesOf(asked))
+  return rows.map(standingFromRow)
+}
+
+/** Of one moment: what an ended job reported was recorded before its end. */
+const WATCHED = {
+  name: 'read_watched',
+  text: `
+    SELECT ${STANDING_COLUMNS}, p.revision AS progress_revision, p.percent, p.text, p.extra,
+      coalesce(m.sequence, 0) AS sequence
+    ${ASKED}
+    LEFT JOIN LATERAL (
+      SELECT p.revision, p.percent, p.text, p.extra FROM offstage.job_progress p
+      WHERE p.job_id = j.id AND p.revision > 0 LIMIT 1) p ON true
+    LEFT JOIN LATERAL (
+      SELECT m.sequence FROM offstage.job_messages m WHERE m.job_id = j.id
+      ORDER BY m.sequence DESC LIMIT 1) m ON true`,
+}
+
+interface WatchedRow extends StandingRow {
+  /** Null where it has reported no progress, and so are the three after it. */
+  progress_revision: number | null
+  percent: number
+  text: string
+  extra: Record<string, unknown> | null
+  sequence: number
+}
+
+export async function readWatched(
+  database: Queryable,
+  asked: readonly AskedJob[],
+): Promise<WatchedJob[]> {
+  const { rows } = await database.query<WatchedRow>(WATCHED, valuesOf(asked))
+  return rows.map((row) => {
+    const { progress_revision: revision, percent, text, extra, sequence } = row
+    const progress =
+      revision === null ? undefined : { revision, percent, text, extra: extra ?? undefined }
+    return { ...standingFromRow(row), progress, sequence }
+  })
+}
+
+function valuesOf(asked: readonly AskedJob[]): unknown[] {
+  return [
+    asked.map(({ id }) => id),
+    asked.map(({ namespace }) => namespace),
+    asked.map(({ owner }) => owner ?? null),
+  ]
+}
