@@ -28,6 +28,12 @@ const FROZEN: Readonly<Record<string, string>> = {
     'c2c19008667580c862409b3ba91579e9815f1a6271ee1424e3572df76a6efedf',
   'scheduler/0014-limited-claims.sql':
     '415dd9c8627a6d7f149e9179104bdb59a72ac91242cccefab9cfa4826744c75d',
+  'scheduler/0015-sql-start-options.sql':
+    '2a871963c3992258aeac3d3e2d4b038ce385066daf5b8b13842b00e5dbd5c095',
+  'scheduler/0016-sql-starters.sql':
+    '4339323bd05812c4ce3f4aa76067f578ba7fcf361ce1fa20e62501623d5f85c1',
+  'scheduler/0017-sql-starts.sql':
+    '8563649474bfcd80df500695dd4f0199422b661156392599c6b721eb665bde90',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -49,7 +49,7 @@ test('each subpath that is exported is there, and none for tests is', async () =
   const url = new URL('../package.json', import.meta.url)
   const { exports } = JSON.parse(await readFile(url, 'utf8'))
   const subpaths = Object.keys(exports)
-  expect(subpaths).toEqual(['.', './client', './grpc', './idle', './jobs', './values'])
+  expect(subpaths).toEqual(['.', './client', './grpc', './idle', './jobs', './sql', './values'])
   for (const path of Object.values<string>(exports)) {
     expect(await import(new URL(`../${path}`, import.meta.url).href)).toBeTypeOf('object')
   }

@@ -1,6 +1,7 @@
 /**
  * What people use daily of `@offstage/sdk`. All else is at its subpath: `@offstage/sdk/client` has the options and answers of
- * calls, `/jobs` how values and options travel, `/values` and `/idle` what goes with reusable values and idle handlers.
+ * calls, `/jobs` how values and options travel, `/values` and `/idle` what goes with reusable values and idle handlers, `/sql`
+ * starts inside a transaction of one's own.
  */
 export {
   type Completion,

@@ -14,6 +14,13 @@ export const double = defineJob({
   },
 })
 
+/** When its handler was called, by the clock of the machine. */
+export const beginning = defineJob({
+  method: 'cluster.beginning',
+  result: z.number(),
+  run: () => performance.timeOrigin + performance.now(),
+})
+
 /** A child job, and a value in temp storage: what one trace must hold together. */
 export const family = defineJob({
   method: 'cluster.family',

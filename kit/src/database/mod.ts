@@ -14,6 +14,7 @@ export {
 } from './errors.ts'
 export { type MigrateOptions, type MigrationWatch, migrate } from './migrate.ts'
 export { breaksOlder, loadMigrations, type Migration, MigrationError } from './migrations.ts'
+export { createNotifications, type NotificationsOptions } from './notifications.ts'
 export {
   namingDatabase,
   openConfiguredPostgres,

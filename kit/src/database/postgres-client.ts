@@ -15,8 +15,11 @@ export interface PostgresLogin {
   readonly passwordFile?: string
 }
 
-/** What a pool takes to make its clients. Throws where a file cannot be read now. */
-export function clientsOf({ url, passwordFile }: PostgresLogin): pg.PoolConfig {
+/** What a pool takes to make its clients, and whoever makes one. Throws where a file cannot be read now. */
+export function clientsOf({
+  url,
+  passwordFile,
+}: PostgresLogin): pg.PoolConfig & { readonly Client: typeof pg.Client } {
   const { url: plain, tls } = parsePostgresUrl(url)
   const readPassword = passwordFile === undefined ? undefined : passwordOf(passwordFile)
   const secure = tls && secureOptions(tls)

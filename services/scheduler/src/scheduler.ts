@@ -85,7 +85,15 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const turns = createReadingTurns(databases)
   const { retention, history } = stores
   const swept = { sweeps, acts, retention }
-  const jobs = createJobs({ ...known, store, dispatch, reads: turns.reads, acts, history })
+  const jobs = createJobs({
+    ...known,
+    store,
+    dispatch,
+    reads: turns.reads,
+    acts,
+    history,
+    sqlStarts: stores.sqlStarts,
+  })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
     cancelRunning: jobs.cancelRunning,
@@ -111,6 +119,16 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     tls,
     limits: config,
   })
+  let unchecked = () => {}
+  const onUncheckedStarts = (listener: () => void) => {
+    unchecked = listener
+  }
+  const sqlStarts = databases.listen?.({
+    queued: dispatch.heard,
+    unchecked: () => unchecked(),
+    onError: createTroubleLog(log, 'jobs started by SQL are found by the sweep alone'),
+  })
+  const { checkSqlStarts } = jobs
   const tables = createService({
     name: 'job tables',
     start: (signal) => migrateJobs(databases.calls, { warn: (text) => log.warn(text), signal }),
@@ -120,7 +138,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     tables,
     dispatch,
     executors,
-    createUpkeep(sweepsOf({ ...known, ...swept, store, dispatch }), onError),
+    createUpkeep(
+      sweepsOf({ ...known, ...swept, store, dispatch, checkSqlStarts, onUncheckedStarts }),
+      onError,
+    ),
+    ...(sqlStarts === undefined ? [] : [sqlStarts]),
     server,
     executors.streams,
   ])

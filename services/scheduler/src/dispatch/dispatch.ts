@@ -44,6 +44,8 @@ export interface Dispatch extends Service, Intake {
   gatesChanged(namespace: string): Promise<void>
   /** The limits of a method; undefined where it is known to have none. */
   readonly limitsOf: Admission['limitsOf']
+  /** Somebody says that jobs of a method were queued, true or not. */
+  heard(namespace: string, method: string): void
   /** Calls the listener whenever a key has become free. */
   onKeyFreed(listener: () => void): void
 }
@@ -100,10 +102,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     sweepMs: options.claimSweepMs,
   })
   const starts = createStarts({ ...shared, store: stores.calls, newId: options.newId })
-  const hints = createQueueHints(events, (namespace, method) => {
+  const heard = (namespace: string, method: string) => {
     // Of others there may be any number, true or forged; whoever attaches with one looks for its jobs.
     if (attachments.serves(namespace, method)) lookFor(namespace, [method])
-  })
+  }
+  const hints = createQueueHints(events, heard)
   const service = composeServices('dispatch', [hints, admission, timers, claims])
   return {
     ...service,
@@ -113,6 +116,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     failUnreadable,
     changed,
     lookFor,
+    heard,
     limitsOf: admission.limitsOf,
     gatesChanged(namespace) {
       events.gatesChanged(namespace)

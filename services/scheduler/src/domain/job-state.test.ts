@@ -11,7 +11,12 @@ import {
 
 /** The whole table, told a second time: from → moves allowed there. docs/job-states.md draws it. */
 const ALLOWED: Record<keyof typeof JobState, Partial<Record<Transition, keyof typeof JobState>>> = {
-  scheduled: { promote: 'queued', expire: 'failed', cancelUnstarted: 'canceled' },
+  scheduled: {
+    promote: 'queued',
+    expire: 'failed',
+    turnAway: 'failed',
+    cancelUnstarted: 'canceled',
+  },
   queued: { claim: 'running', expire: 'failed', cancelUnstarted: 'canceled' },
   running: {
     waitForChildren: 'waiting',

@@ -7,6 +7,7 @@ import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { ActStore } from '../ports/acts.ts'
 import type { HistoryStore } from '../ports/job-changes.ts'
+import type { SqlStartStore } from '../ports/sql-starts.ts'
 import type { JobStore } from '../ports/stores.ts'
 import { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
@@ -15,6 +16,7 @@ import type { Caller } from './caller.ts'
 import { type CancelJob, createCancelJob } from './cancel-job.ts'
 import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
 import { type ChangeHistory, createChangeHistory } from './change-history.ts'
+import { createCheckSqlStarts } from './check-sql-starts.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createLimitRate } from './limit-rate.ts'
 import { createRecordReads } from './payload-reads.ts'
@@ -36,6 +38,7 @@ export interface JobsOptions {
   readonly reads: Turns
   readonly acts: Pick<ActStore, 'record'>
   readonly history: HistoryStore
+  readonly sqlStarts: SqlStartStore
 }
 
 export interface Jobs {
@@ -46,6 +49,8 @@ export interface Jobs {
   readonly retryJob: RetryJob
   readonly explainJob: ExplainJob
   readonly changeHistory: ChangeHistory
+  /** Swept: queues what was started by SQL and had to be looked at. */
+  checkSqlStarts(signal: AbortSignal): Promise<void>
   newWatch(caller: Caller, namespace: string): JobWatch
 }
 
@@ -58,12 +63,13 @@ export function createJobs(options: JobsOptions): Jobs {
   const readStandings = createSharedReads((asked) => store.readStandings(asked), STANDINGS_MAX)
   const readWatched = createSharedReads((asked) => store.readWatched(asked), JOBS_PER_READ_MAX)
   const recordReads = createRecordReads(options.acts)
+  const checks = new Checks()
   const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
   const cancelJob = createCancelJob({ store, attachments, events, leaseMs, changed })
   return {
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
-      checks: new Checks(),
+      checks,
       limitsOf,
       limitRate: createLimitRate(options.startsPerSecond),
     }),
@@ -73,6 +79,10 @@ export function createJobs(options: JobsOptions): Jobs {
     retryJob: createRetryJob({ store, methods, findJobs, changed }),
     explainJob: createExplainJob(store),
     changeHistory: createChangeHistory(options.history),
+    checkSqlStarts: createCheckSqlStarts({
+      ...{ methods, checks, limitsOf, changed },
+      store: options.sqlStarts,
+    }),
     newWatch: (caller, namespace) =>
       new JobWatch({
         feed,

@@ -8,6 +8,7 @@ import type { JobReads } from './job-reads.ts'
 import type { LoadStore } from './load.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
 import type { RetentionStore } from './retention.ts'
+import type { SqlStartStore } from './sql-starts.ts'
 import type { StartStore } from './starts.ts'
 import type { SweepStore } from './sweeps.ts'
 import type { JobValueStore } from './values.ts'
@@ -31,6 +32,7 @@ export interface SchedulerStores {
   /** Jobs as results, reports and claims change them. */
   readonly work: JobStore
   readonly sweeps: SweepStore
+  readonly sqlStarts: SqlStartStore
   /** Gates as callers change them. */
   readonly gates: GateStore
   /** Gates as they are read for dispatch. */

@@ -1,5 +1,7 @@
 import { type Database, openConfiguredPostgres, type Patience } from '@offstage/kit/database'
-import { Resources } from '@offstage/kit/lifecycle'
+import { Resources, type Service } from '@offstage/kit/lifecycle'
+import type { SqlStartListener } from '../ports/sql-starts.ts'
+import { listenForSqlStarts } from './sql-start-notices.ts'
 
 /** One database by four sets of connections, so that no flood of calls keeps executors from being heard. */
 export interface SchedulerDatabases {
@@ -14,6 +16,8 @@ export interface SchedulerDatabases {
   /** Reads and cancels at once: what starts need of `calls` stays theirs. */
   readonly readsAtOnce: number
   readonly listingsAtOnce: number
+  /** Undefined where nobody but the scheduler comes to the database, as with PGlite. */
+  readonly listen?: (listener: SqlStartListener) => Service
 }
 
 /** Of `calls`: batches of starts and of reads for those who wait, and the sweep for them. */
@@ -59,6 +63,7 @@ export async function openDatabases(
     ...{ calls, listings, work, leases },
     readsAtOnce: Math.max(1, databasePoolSize - CONNECTIONS_FOR_STARTS),
     listingsAtOnce: LISTING_CONNECTIONS,
+    listen: (listener) => listenForSqlStarts({ databaseUrl, databasePasswordFile }, listener),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   }
 }

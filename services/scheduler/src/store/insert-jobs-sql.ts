@@ -76,9 +76,17 @@ const attachment = (limited: boolean) => `
           THEN NULL ELSE p.attachment_id END AS attachment_id`
 
 /**
+ * A transaction that is still open may have started a job with the key, by SQL (migrations/0017-sql-starts.sql): the index would let the
+ * whole batch wait for it, however long it takes. Taking its lock for a moment tells.
+ */
+const KEY_NOT_IN_HAND = `(
+            SELECT CASE WHEN pg_try_advisory_lock_shared(key.lock) THEN pg_advisory_unlock_shared(key.lock) ELSE false END
+            FROM (SELECT offstage.key_lock(p.namespace, p.method, p.rest->>'key') AS lock OFFSET 0) key)`
+
+/**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs no array element for any
  * of it. Ids, request ids and keys that exist already make a row vanish from the answer, and so do a key
- * somebody waits for, and a parent that does not exist for who starts it.
+ * somebody waits for or is about to take, and a parent that does not exist for who starts it.
  *
  * Jobs that were to begin by gates that have changed since are recorded as queued: claims ask the gates as they are.
  *
@@ -122,7 +130,8 @@ const insert = (name: string, limited: boolean) => ({
         AND (p.rest->>'key' IS NULL OR p.rest ? 'behind' OR NOT EXISTS (
           SELECT FROM offstage.jobs waiting
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method
-            AND waiting.key = p.rest->>'key' AND waiting.state = ${JobState.scheduled} AND waiting.behind_key))
+            AND waiting.key = p.rest->>'key' AND waiting.state = ${JobState.scheduled} AND waiting.behind_key)
+          AND ${KEY_NOT_IN_HAND})
     ) u
     ON CONFLICT DO NOTHING
     RETURNING id, state`,

@@ -13,6 +13,7 @@ import { createNamespaceStore } from './namespaces.ts'
 import { createHistoryStore } from './remove-jobs.ts'
 import { createRetentionStore } from './retention.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
+import { createSqlStartStore } from './sql-starts.ts'
 
 export function createStores({
   calls,
@@ -24,6 +25,7 @@ export function createStores({
     calls: createJobStore(calls, listings),
     work: createJobStore(work),
     sweeps: createSweepStore(work),
+    sqlStarts: createSqlStartStore(work),
     gates: createGateStore(calls),
     workGates: createGateStore(work),
     namespaces: createNamespaceStore(calls),

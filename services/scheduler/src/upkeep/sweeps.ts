@@ -31,6 +31,10 @@ export interface SweepsOptions {
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
   readonly methods: Methods
   readonly feed: JobFeed
+  /** Queues what was started by SQL and had to be looked at first. */
+  checkSqlStarts(signal: AbortSignal): Promise<void>
+  /** Calls the listener whenever there is such. */
+  onUncheckedStarts?(listener: () => void): void
 }
 
 const BATCH = 1_000
@@ -53,6 +57,12 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
   }
   return [
     { name: 'due jobs', everyMs: dueSweepMs, run: untilDone(sweeps.promoteDue) },
+    {
+      name: 'starts by SQL',
+      everyMs: dueSweepMs * 4,
+      run: options.checkSqlStarts,
+      onHint: options.onUncheckedStarts,
+    },
     { name: 'queue deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireQueued) },
     { name: 'total deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireTotal) },
     {

@@ -1,0 +1,123 @@
+/** Keys of jobs that are started by SQL: one unfinished job for each, and nobody but who wants the key waits for a transaction (row J24). */
+import { errorFromStatus } from '@offstage/sdk/grpc'
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import { beginSqlStarts, refusalOf, startBySql } from './testing/sql-starts.ts'
+
+const [QUEUED, SCHEDULED] = [2, 1]
+const KEYED = { method: 'test.job', key: 'nightly' }
+const options = { key: 'nightly' }
+
+test('a key that is held is refused, answered with the job that holds it, or waited for, as the start says', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 1 } })
+  const first = await it.start({ options })
+  const [holder] = await it.executor.assigned(1)
+  const refused = await refusalOf(it.start({ options }))
+  expect(refused.code).toBe('OS008')
+  expect(refused.message).toMatch(
+    /^key "nightly" is held by job .* of sql:postgres, started \d+ s ago$/,
+  )
+  expect(refused.hint).toMatch(/queue-behind/)
+  expect(JSON.parse(refused.detail)).toEqual({
+    ...{ reason: 'JOB_KEY_TAKEN', field: 'key', job_id: first, owner: 'sql:postgres' },
+  })
+  const onto = (policy: string, more: object = {}) =>
+    it.start({ options: { ...options, key_conflict_policy: policy, ...more } })
+  expect(await onto('return-running')).toBe(first)
+  const others = await refusalOf(onto('return-running', { owner: 'ann' }))
+  expect(others.message).toBe('key "nightly" is held by a job of somebody else')
+  expect(others.detail).not.toContain(first)
+  const next = await onto('queue-behind')
+  expect((await it.jobs.get(next)).state).toBe(SCHEDULED)
+  if (holder !== undefined) it.executor.succeed(holder)
+  const [, successor] = await it.executor.assigned(2)
+  expect(successor?.jobId).toBe(next)
+})
+
+test('a transaction that starts a job twice with one key is told of its own', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const refused = await it.application.transaction(async (tx) => {
+    const id = await startBySql(tx, { options })
+    const again = { ...options, key_conflict_policy: 'return-running' }
+    expect(await startBySql(tx, { options: again })).toBe(id)
+    await tx.query({ name: '', text: 'SAVEPOINT before' })
+    const refusal = await refusalOf(startBySql(tx, { options }))
+    await tx.query({ name: '', text: 'ROLLBACK TO before' })
+    return refusal
+  })
+  expect(refused.code).toBe('OS008')
+})
+
+test('of two transactions that want a key at once the later one learns what has become of the earlier', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  for (const ends of ['commit', 'rollback'] as const) {
+    const key = { key: ends }
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    const began = Promise.withResolvers<void>()
+    const first = it.application.transaction(async (tx) => {
+      const id = await startBySql(tx, { options: key })
+      began.resolve()
+      await ended
+      if (ends === 'rollback') throw new Error('no')
+      return id
+    })
+    await began.promise
+    const second = it.start({ options: key }).catch((error) => error)
+    await until(async () => {
+      const [row] = await it.ask<{ n: number }>(
+        "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+      )
+      return row?.n === 1
+    })
+    end()
+    if (ends === 'commit') {
+      await first
+      expect(await second).toMatchObject({ code: 'OS008' })
+    } else {
+      await expect(first).rejects.toThrow('no')
+      expect(typeof (await second)).toBe('string')
+    }
+  }
+})
+
+test('a transaction that stays open with a key keeps no other start from the scheduler', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const began = Promise.withResolvers<string>()
+  const open = it.application.transaction(async (tx) => {
+    began.resolve(await startBySql(tx, { options }))
+    await ended
+  })
+  const id = await began.promise
+  const wanting = () => it.jobs.start(KEYED).then(undefined, errorFromStatus)
+  // More than there are statements at once.
+  for (let round = 0; round < 3; round += 1) {
+    const [others, ...refused] = await Promise.all([
+      it.jobs.startMany(
+        Array.from({ length: 20 }, (_, n) => ({ method: 'test.job', key: `${n} ${round}` })),
+      ),
+      ...Array.from({ length: 5 }, wanting),
+    ])
+    expect(others.every(({ outcome }) => outcome?.$case === 'started')).toBe(true)
+    for (const refusal of refused) expect(refusal).toMatchObject({ reason: 'OVERLOADED' })
+  }
+  end()
+  await open
+  expect(await wanting()).toMatchObject({ reason: 'JOB_KEY_TAKEN', metadata: { job_id: id } })
+  expect((await it.jobs.get(id)).state).toBe(QUEUED)
+})
+
+test('nobody takes a key from under a job that has waited for it', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 1 }, config: { dueSweepMs: 600_000 } })
+  const held = await it.jobs.start(KEYED)
+  await it.executor.assigned(1)
+  const waiting = await it.jobs.start({ ...KEYED, keyConflictPolicy: 3 })
+  await it.ask(
+    'UPDATE offstage.jobs SET state = 5, finish_time = now(), attachment_id = NULL WHERE id = $1',
+    [held.jobId],
+  )
+  const refused = await refusalOf(it.start({ options, params: {} }))
+  const taker = JSON.parse(refused.detail)
+  expect(refused.code).toBe('OS008')
+  expect([undefined, waiting.jobId]).toContain(taker.job_id)
+})

@@ -1,0 +1,72 @@
+/** Starts by SQL through services as they are run: two schedulers, over PostgreSQL, with clients that die. */
+import { Offstage } from '@offstage/sdk'
+import { startJobIn } from '@offstage/sdk/sql'
+import { spawnProcess, until } from '@offstage/testkit'
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { startCluster } from './cluster/cluster.ts'
+import { beginning, double } from './cluster/jobs.ts'
+import { callingAs } from './guarded/access.ts'
+
+const jobs = new URL('./cluster/jobs.ts', import.meta.url)
+const SAMPLES = 200
+
+/** Those that are told of starts by SQL. */
+const LISTENING = `
+  SELECT count(*)::int AS n FROM pg_stat_activity
+  WHERE application_name = 'offstage-scheduler-starts' AND query = 'LISTEN "offstage_unchecked_starts"'`
+
+async function begin() {
+  await using resources = new AsyncDisposableStack()
+  const cluster = resources.use(await startCluster({ jobs, schedulers: 2, executors: 2 }))
+  const client = new pg.Client({ connectionString: cluster.databaseUrl })
+  await client.connect()
+  resources.defer(() => client.end())
+  const listening = async () => (await client.query<{ n: number }>(LISTENING)).rows[0]?.n
+  await until(async () => (await listening()) === 2)
+  const connect = { scheduler: cluster.target(), ...callingAs('admin') }
+  const offstage = resources.use(await Offstage.connect(connect))
+  const kept = resources.move()
+  return { cluster, client, offstage, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+test('each job that is started in a transaction begins once, soon after its commit, whichever scheduler its executor is at', {
+  timeout: 180_000,
+}, async () => {
+  await using it = await begin()
+  const { client, offstage } = it
+  const latenciesMs: number[] = []
+  for (let n = 0; n < SAMPLES; n += 1) {
+    await client.query('BEGIN')
+    const id = await startJobIn(client, beginning, undefined)
+    const committing = performance.timeOrigin + performance.now()
+    await client.query('COMMIT')
+    latenciesMs.push((await offstage.job<number>(id).value()) - committing)
+  }
+  const sorted = latenciesMs.toSorted((a, b) => a - b)
+  const at = (share: number) => (sorted[Math.floor(share * SAMPLES)] ?? Number.NaN).toFixed(1)
+  console.log(`commit to handler: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms`)
+  const { rows } = await client.query('SELECT DISTINCT attempt, state FROM offstage.jobs')
+  expect(rows).toEqual([{ attempt: 1, state: 5 }])
+})
+
+test('a client that is killed before it commits leaves nothing, neither a job nor its key', {
+  timeout: 180_000,
+}, async () => {
+  await using it = await begin()
+  const { client, cluster, offstage } = it
+  const child = await spawnProcess({
+    main: new URL('./cluster/left-open.ts', import.meta.url),
+    args: [cluster.databaseUrl],
+    ready: /^started (\S+)$/,
+  })
+  const [, id = ''] = child.ready
+  const exists = async () =>
+    (await client.query('SELECT FROM offstage.jobs WHERE id = $1', [id])).rowCount
+  expect(await exists()).toBe(0)
+  await child.kill('SIGKILL')
+  const again = await startJobIn(client, double, { n: 4 }, { key: 'left-open' })
+  expect(await offstage.job(again).value()).toBe(8)
+  expect(await exists()).toBe(0)
+  await expect(offstage.job(id).refresh()).rejects.toMatchObject({ reason: 'JOB_NOT_FOUND' })
+})
