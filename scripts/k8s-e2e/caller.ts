@@ -68,10 +68,10 @@ async function loadWhile(stage: Stage, work: () => Promise<unknown>): Promise<Fi
   await ask(stage, 'begin', { run: `load-${loads}-${process.pid}` })
   const ended = async () => (await ask<{ ended: number }>(stage, 'soFar')).ended
   try {
-    await until(async () => (await ended()) >= BEFORE, 60, 'callers to get on')
+    await until(async () => (await ended()) >= BEFORE, 'callers to get on')
     await work()
     const reached = await ended()
-    await until(async () => (await ended()) >= reached + BEFORE, 120, 'callers to get on after it')
+    await until(async () => (await ended()) >= reached + BEFORE, 'callers to get on after it')
   } catch (error) {
     await ask(stage, 'end').catch(() => {})
     throw error

@@ -56,7 +56,7 @@ async function tryAll(cluster: Cluster, scenarios: readonly Scenario[]): Promise
   for (const archive of archives) await cluster.load(archive)
   console.log(`${archives.length} images loaded`)
   await cluster.kubectl(['apply', '-f', '-'], asList(nodeHands(images.scheduler)))
-  const hands = ['rollout', 'status', 'daemonset/hands', '--timeout=120s']
+  const hands = ['rollout', 'status', 'daemonset/hands', '--timeout=600s']
   await cluster.kubectl(['-n', HANDS_NAMESPACE, ...hands])
   const stage = new Stage(cluster, images)
   const verdicts = await runScenarios(scenarios, stage, (line) => console.log(line))
@@ -68,7 +68,7 @@ async function tryAll(cluster: Cluster, scenarios: readonly Scenario[]): Promise
 }
 
 async function cleanUp(cluster: Cluster): Promise<void> {
-  const quickly = ['--ignore-not-found', '--wait=true', '--timeout=120s']
+  const quickly = ['--ignore-not-found', '--wait=true', '--timeout=600s']
   await cluster.tryKubectl(['delete', 'namespace', NAMESPACE, ...quickly])
   await cluster.tryKubectl(['delete', 'persistentvolume', '-l', 'offstage-e2e=true', ...quickly])
   await cluster.tryKubectl(['delete', 'namespace', HANDS_NAMESPACE, ...quickly])

@@ -27,7 +27,7 @@ export async function signalPod(stage: Stage, pod: Pod, signal: NodeJS.Signals):
 const ASK = `
   const answers = {}
   for (const path of ['/livez', '/readyz'])
-    answers[path] = await fetch(process.argv[1] + path, { signal: AbortSignal.timeout(2_000) })
+    answers[path] = await fetch(process.argv[1] + path, { signal: AbortSignal.timeout(10_000) })
       .then(async (answer) => (await answer.text(), answer.status), () => 'silent')
   console.log(JSON.stringify(answers))`
 

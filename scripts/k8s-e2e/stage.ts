@@ -23,7 +23,8 @@ export interface Pod {
   readonly waitsFor: string
 }
 
-const READY_WITHIN_S = 240
+/** What comes about is waited for no longer than it takes: so this is for a machine that has much else to do. */
+const PATIENCE_S = 600
 
 export class Stage {
   readonly cluster: Cluster
@@ -49,7 +50,7 @@ export class Stage {
 
   /** Waits until all of a workload is as it should be. */
   async rolledOut(workload: Workload): Promise<void> {
-    const timeout = `--timeout=${READY_WITHIN_S}s`
+    const timeout = `--timeout=${PATIENCE_S}s`
     await this.kubectl('rollout', 'status', WORKLOADS[workload], timeout)
   }
 
@@ -62,7 +63,7 @@ export class Stage {
   async scale(workload: Workload, replicas: number): Promise<void> {
     await this.kubectl('scale', WORKLOADS[workload], `--replicas=${replicas}`)
     if (replicas > 0) return await this.rolledOut(workload)
-    await until(async () => (await this.pods(workload)).length === 0, 120, `no ${workload}`)
+    await until(async () => (await this.pods(workload)).length === 0, `no ${workload}`)
   }
 
   async pods(workload: Workload): Promise<Pod[]> {
@@ -77,7 +78,7 @@ export class Stage {
   }
 
   async podReady(name: string): Promise<void> {
-    await this.kubectl('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=120s')
+    await this.kubectl('wait', '--for=condition=Ready', `pod/${name}`, `--timeout=${PATIENCE_S}s`)
   }
 
   /** Runs a module of Node, given as text, in a pod of ours; resolves to what it prints as JSON. */
@@ -117,14 +118,10 @@ function podFrom({ metadata, spec, status }: any): Pod {
 }
 
 /** Asks until it is so. @throws Error with `what` where it does not come about */
-export async function until(
-  holds: () => Promise<boolean>,
-  seconds: number,
-  what: string,
-): Promise<void> {
-  const endMs = performance.now() + seconds * 1_000
+export async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + PATIENCE_S * 1_000
   while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error(`waited ${seconds} s for ${what}`)
+    if (performance.now() > endMs) throw new Error(`waited ${PATIENCE_S} s for ${what}`)
     await pause(500)
   }
 }

@@ -67,7 +67,7 @@ export async function startPython(
   await stage.apply(callerPod({ name, image, command, account, isClient: true }))
   await stage.podReady(name)
   const isGenerated = async () => (await stage.kubectl('logs', name)).includes('generated')
-  await until(isGenerated, 60, 'the Python client to be generated')
+  await until(isGenerated, 'the Python client to be generated')
 }
 
 export function inPython(stage: Stage, pod: string, ...command: string[]): Promise<string> {
@@ -80,7 +80,7 @@ async function jobEnded(stage: Stage, name: string): Promise<void> {
     const path = '-o=jsonpath={.status.succeeded}/{.status.failed}'
     return (await stage.kubectl('get', 'job', name, path)).trim()
   }
-  await until(async () => (await status()) !== '/', 180, `the job ${name} to end`)
+  await until(async () => (await status()) !== '/', `the job ${name} to end`)
   if ((await status()).startsWith('1')) return
   const { stdout } = await stage.tryKubectl('logs', `job/${name}`)
   throw new Error(`${name} failed: ${stdout.slice(-1_000)}`)

@@ -49,7 +49,7 @@ async function restartedBy(
     const now = (await stage.pods(workload)).find(({ name }) => name === pod.name)
     return now !== undefined && now.restarts > pod.restarts && now.isReady
   }
-  await until(isBack, 300, `${pod.name} to be started again`)
+  await until(isBack, `${pod.name} to be started again`)
 }
 
 /** No node takes what is evicted, so the budgets hold back the rest. */

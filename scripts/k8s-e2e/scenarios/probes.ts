@@ -39,7 +39,7 @@ async function alone(stage: Stage): Promise<void> {
     const [executor] = await stage.pods('executor')
     if (executor === undefined) throw new Error('no executor')
     const isUnready = async () => (await askHealth(stage, 'executor', executor))['/readyz'] === 503
-    await until(isUnready, 60, 'an executor without a scheduler to be unready')
+    await until(isUnready, 'an executor without a scheduler to be unready')
     expectHealth(await askHealth(stage, 'executor', executor), 200, 503, 'an executor alone')
   } finally {
     await stage.scale('scheduler', 2)
@@ -57,7 +57,7 @@ async function beginWithoutDatabase(stage: Stage): Promise<number> {
       const told = await Promise.all(pods.map((pod) => askHealth(stage, 'scheduler', pod)))
       return told.length === 2 && told.every((health) => health['/livez'] === 200)
     }
-    await until(begins, 60, 'schedulers to be alive without their database')
+    await until(begins, 'schedulers to be alive without their database')
     const [pod] = await stage.pods('scheduler')
     if (pod === undefined) throw new Error('no scheduler')
     expectHealth(await askHealth(stage, 'scheduler', pod), 200, 503, 'a scheduler that begins')

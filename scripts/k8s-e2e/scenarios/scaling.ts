@@ -19,12 +19,12 @@ export const scaling: Scenario = {
   name: 'scaling',
   async run(stage) {
     await startPython(stage, 'python-admin', 'admin')
-    await until(async () => !(await scaler(stage)).active, 60, 'the scaler to see no work')
+    await until(async () => !(await scaler(stage)).active, 'the scaler to see no work')
     await stage.scale('executor', 0)
     try {
       const run = `scaling-${process.pid}`
       await ask(stage, 'start', { count: JOBS, ms: JOB_MS, run })
-      await until(async () => (await scaler(stage)).active, 30, 'the scaler to see work')
+      await until(async () => (await scaler(stage)).active, 'the scaler to see work')
       const queued = await scaler(stage)
       const wanted = Math.ceil(queued.jobs / queued.target)
       await stage.scale('executor', wanted)
@@ -35,8 +35,8 @@ export const scaling: Scenario = {
       }
       const left = await unfinished()
       if (busy.jobs < left) throw new Error(`${busy.jobs} told, ${left} were unfinished after it`)
-      await until(async () => (await unfinished()) === 0, 90, 'all jobs to end')
-      await until(async () => !(await scaler(stage)).active, 30, 'the scaler to see the end')
+      await until(async () => (await unfinished()) === 0, 'all jobs to end')
+      await until(async () => !(await scaler(stage)).active, 'the scaler to see the end')
       const told = `${queued.jobs} queued by a target of ${queued.target}: ${wanted} executors`
       return `${told}; ${busy.jobs} told while ${left} were left; all ${JOBS} succeeded, then idle`
     } finally {

@@ -28,7 +28,7 @@ export const wrongImage: Scenario = {
       try {
         const isMissed = async () =>
           (await stage.pods('scheduler')).some(({ waitsFor }) => /Image/.test(waitsFor))
-        await until(isMissed, 90, 'the image to be missed')
+        await until(isMissed, 'the image to be missed')
         const serving = (await stage.pods('scheduler')).filter(({ isReady }) => isReady)
         const left = serving.filter(({ name }) => before.includes(name))
         if (left.length !== before.length)
