@@ -225,6 +225,19 @@ describe.each(Object.entries(adapters))('%s', (kind, open) => {
     expect((await run(database, 'SELECT n FROM counter')).rows).toEqual([{ n: 20 }])
   })
 
+  test('what was set in a session ends with it, and it may do what no transaction may', async () => {
+    const told = await database.session(async (session) => {
+      await session.query({ name: '', text: "SET application_name = 'of the session'" })
+      await session.query({ name: '', text: 'VACUUM item' })
+      return (await run(session, 'SHOW application_name')).rows
+    })
+    expect(told).toEqual([{ application_name: 'of the session' }])
+    expect((await run(database, 'SHOW application_name')).rows).not.toEqual(told)
+    const failed = database.session((session) => run(session, 'SELECT nothing'))
+    await expect(failed).rejects.toThrow('nothing')
+    expect((await run(database, 'SELECT 1 AS n')).rows).toEqual([{ n: 1 }])
+  })
+
   test('queries at once all get their own answer', async () => {
     const echo = { name: 'echo', text: 'SELECT $1::int4 AS n' }
     const numbers = Array.from({ length: 100 }, (_, n) => n)

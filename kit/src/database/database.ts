@@ -53,6 +53,11 @@ export interface Database extends Queryable, AsyncDisposable {
    * with one connection (PGlite) that waits for ever.
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+  /**
+   * Runs `work` on a connection of its own, outside of transactions, and closes it: what was set or locked in it ends with it. For
+   * scripts, whose statements the server limits to its statement_timeout, unless one sets another.
+   */
+  session<T>(work: (session: Queryable) => Promise<T>): Promise<T>
   stats(): DatabaseStats
   /**
    * Tells the first statement that fails for want of the server (isConnectionError), and the first that succeeds after

@@ -159,6 +159,107 @@ test('a migration that cannot lock its table lets others use it meanwhile, and i
   expect(await rowsOf(database, 'SELECT more FROM jobs.job')).toEqual([{ more: null }])
 })
 
+describe('an index that is made while others write', () => {
+  const noted = {
+    version: 2,
+    name: 'noted',
+    sql: `-- concurrently: the table may be large
+      CREATE INDEX CONCURRENTLY IF NOT EXISTS job_note ON jobs.job (note);
+      CREATE INDEX CONCURRENTLY IF NOT EXISTS job_both ON jobs.job (id, note) WHERE note IS NOT NULL;`,
+  }
+  const indexes = `SELECT c.relname AS name, i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indrelid = 'jobs.job'::regclass AND NOT i.indisprimary ORDER BY 1`
+  const both = [
+    { name: 'job_both', valid: true },
+    { name: 'job_note', valid: true },
+  ]
+
+  test.each(Object.entries(adapters))(
+    'is there afterwards, and remembered, on %s',
+    async (_kind, open) => {
+      await using database = await open()
+      await migrate(database, { schema, migrations: [first, noted] })
+      await migrate(database, { schema, migrations: [first, noted] })
+      expect(await rowsOf(database, indexes)).toEqual(both)
+      const text = 'SELECT version FROM jobs.offstage_migrations ORDER BY version'
+      expect(await rowsOf(database, text)).toEqual([{ version: 1 }, { version: 2 }])
+    },
+  )
+
+  test('keeps nobody from writing, and replicas that start meanwhile wait for it', async () => {
+    const url = await server.createDatabase()
+    await using database = await openPostgres({ url, poolSize: 1 })
+    await using second = await openPostgres({ url, poolSize: 1 })
+    await using other = await openPostgres({ url, transactionIdleMs: 0 })
+    await migrate(database, { schema, migrations: [first] })
+    const migrated: Promise<void>[] = []
+    const told: string[] = []
+    // Somebody who has written and has not ended is waited for.
+    await other.transaction(async (tx) => {
+      await tx.query({ name: '', text: "UPDATE jobs.job SET note = 'held' WHERE id = 1" })
+      const options = {
+        schema,
+        migrations: [first, noted],
+        warn: (text: string) => told.push(text),
+      }
+      migrated.push(migrate(database, options))
+      const waits =
+        "SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'"
+      await until(async () => (await rowsOf(other, waits)).length === 1)
+      migrated.push(migrate(second, options))
+      await rowsOf(other, "INSERT INTO jobs.job VALUES (2, 'meanwhile')")
+      await until(async () => second.stats().idle === 1, { what: 'the other has looked' })
+      expect(await rowsOf(other, 'SELECT version FROM jobs.offstage_migrations')).toHaveLength(1)
+    })
+    await Promise.all(migrated)
+    expect(await rowsOf(other, indexes)).toEqual(both)
+    // By one of them, each once.
+    expect(told).toHaveLength(2)
+    expect(told[0]).toContain('jobs.job_note')
+  })
+
+  test('is made anew where a process died over it, and left an invalid one', async () => {
+    await using database = await openPostgres({ url: await server.createDatabase() })
+    await migrate(database, { schema, migrations: [first] })
+    await rowsOf(database, 'INSERT INTO jobs.job VALUES (2, NULL), (3, NULL)')
+    const text = 'CREATE UNIQUE INDEX CONCURRENTLY job_note ON jobs.job ((note IS NULL))'
+    await expect(rowsOf(database, text)).rejects.toThrow('could not create unique index')
+    expect(await rowsOf(database, indexes)).toEqual([{ name: 'job_note', valid: false }])
+    await migrate(database, { schema, migrations: [first, noted] })
+    expect(await rowsOf(database, indexes)).toEqual(both)
+    const definition = "SELECT pg_get_indexdef('jobs.job_note'::regclass) AS text"
+    expect(await rowsOf(database, definition)).toEqual([
+      { text: 'CREATE INDEX job_note ON jobs.job USING btree (note)' },
+    ])
+  })
+
+  test('that fails is not remembered, and goes on where it stopped once it can', async () => {
+    await using database = await openPostgres({ url: await server.createDatabase() })
+    const unique = {
+      ...noted,
+      sql: `${noted.sql} CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_unique ON jobs.job (note);`,
+    }
+    const all = { schema, migrations: [first, unique] }
+    await migrate(database, { schema, migrations: [first] })
+    await rowsOf(database, "INSERT INTO jobs.job VALUES (2, 'a;b')")
+    await expect(migrate(database, all)).rejects.toThrow(/migration 2 \(noted\).*job_unique/)
+    const made = [...both, { name: 'job_unique', valid: false }]
+    expect(await rowsOf(database, indexes)).toEqual(made)
+    await rowsOf(database, 'DELETE FROM jobs.job WHERE id = 2')
+    await migrate(database, all)
+    expect(await rowsOf(database, indexes)).toEqual([...both, { name: 'job_unique', valid: true }])
+  })
+
+  test('stands in no migration with anything else', async () => {
+    await using database = await openPostgres({ url: await server.createDatabase() })
+    const wrong = { ...noted, sql: `${noted.sql} ALTER TABLE jobs.job ADD COLUMN more text;` }
+    const migrations = [first, wrong]
+    await expect(migrate(database, { schema, migrations })).rejects.toThrow(
+      'nothing but CREATE INDEX',
+    )
+  })
+})
+
 test('versions with a gap and odd schema names are refused before anything happens', async () => {
   await using database = await openPglite()
   await expect(migrate(database, { schema, migrations: [second] })).rejects.toThrow(

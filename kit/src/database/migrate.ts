@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { buildIndex, concurrentIndexes, withoutConcurrently } from './concurrent-indexes.ts'
 import type { Database, Queryable } from './database.ts'
 import { sqlStateOf } from './errors.ts'
 import {
@@ -32,17 +33,21 @@ export interface MigrateOptions extends MigrationWatch {
 
 /** 'offstage' in hex, the first half of the advisory lock; the second is the schema's hash. */
 const lockSpace = 0x6f666673
+const lockOf = (schema: string) => `${lockSpace}, hashtext('${schema}')`
 
 /** Everybody else waits behind a migration that waits for its tables: so it gives way soon, and asks again. */
 const LOCK_WAIT_MS = 1_000
 const AGAIN_AFTER_MS = 2_000
+/** Between two looks whether somebody else has done with migrating. */
+const BUSY_MS = 200
 
 /**
  * Brings `schema` (created when missing) to the last of `migrations`, each in a transaction of its
  * own, with search_path set to the schema and no statement timeout. What has been applied is kept
  * in the schema's table `offstage_migrations`. Any number of processes may do this at once: one
- * transaction at a time holds the lock and looks anew at what is left. Tables that others hold for long, as a backup does, are
- * waited for without keeping anybody else from them. Where nothing is left it only
+ * at a time holds the lock and looks anew at what is left. Tables that others hold for long, as a backup does, are
+ * waited for without keeping anybody else from them, and indexes that are to be made while others write are (concurrent-indexes.ts).
+ * Where nothing is left it only
  * reads, so a role that may make no tables will do. Throws a MigrationError when an applied migration
  * is not the one given, the role may not do what is left, or the database is newer than the code by a migration that
  * breaks older releases.
@@ -63,11 +68,16 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
   }
 }
 
+/** `applied`: look for the next one; `busy`: somebody else migrates. */
+type Step = 'applied' | 'busy' | 'done'
+
 async function applyAll(database: Database, options: MigrateOptions): Promise<void> {
-  const { schema, migrations, warn, signal } = options
+  const { warn, signal } = options
   for (let hasTold = false; ; ) {
     try {
-      if (!(await database.transaction((tx) => applyNext(tx, schema, migrations)))) return
+      const step = await applyNext(database, options)
+      if (step === 'done') return
+      if (step === 'busy') await pause(BUSY_MS, undefined, { signal })
     } catch (error) {
       if (!isRefusedWith(LOCKED, error)) throw error
       if (!hasTold) warn?.(`${(error as Error).message}: waiting for those who hold the table`)
@@ -75,6 +85,88 @@ async function applyAll(database: Database, options: MigrateOptions): Promise<vo
       await pause(AGAIN_AFTER_MS, undefined, { signal })
     }
   }
+}
+
+/** Applies the first migration that is left. */
+async function applyNext(database: Database, options: MigrateOptions): Promise<Step> {
+  let apart: Apart | undefined
+  const step = await database.transaction(async (tx): Promise<Step> => {
+    if (!(await prepare(tx, options.schema))) return 'busy'
+    const next = await nextOf(tx, options)
+    if (next === undefined) return 'done'
+    const indexes = concurrentIndexes(next)
+    if (indexes !== undefined && database.kind === 'postgres') {
+      apart = { next, indexes }
+      return 'applied'
+    }
+    const sql = indexes?.map((index) => `${withoutConcurrently(index)};`).join('\n') ?? next.sql
+    await naming(next, options, () => tx.query({ name: '', text: sql }))
+    await note(tx, options.schema, next)
+    return 'applied'
+  })
+  return apart === undefined ? step : await applyApart(database, options, apart)
+}
+
+interface Apart {
+  readonly next: Migration
+  readonly indexes: NonNullable<ReturnType<typeof concurrentIndexes>>
+}
+
+async function applyApart(
+  database: Database,
+  options: MigrateOptions,
+  { next, indexes }: Apart,
+): Promise<Step> {
+  const { schema, warn } = options
+  return await database.session(async (session): Promise<Step> => {
+    const text = `SET statement_timeout = 0; SET search_path TO ${schema}, public;
+      SELECT pg_try_advisory_lock(${lockOf(schema)}) AS held`
+    const { rows } = await session.query<{ held: boolean }>({ name: '', text })
+    if (!rows[0]?.held) return 'busy'
+    // Somebody else may have been first.
+    if ((await nextOf(session, options))?.version !== next.version) return 'applied'
+    for (const index of indexes) {
+      warn?.(`making the index ${schema}.${index.name}, while others go on writing to its table`)
+      await naming(next, options, () => buildIndex(session, schema, index))
+    }
+    await note(session, schema, next)
+    return 'applied'
+  })
+}
+
+/** The first migration that is left. */
+async function nextOf(
+  database: Queryable,
+  { schema, migrations }: MigrateOptions,
+): Promise<Migration | undefined> {
+  const applied = await readApplied(database, schema)
+  verify(schema, applied, migrations)
+  return migrations[applied.length]
+}
+
+async function naming(
+  { version, name }: Migration,
+  { schema }: MigrateOptions,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const text = `migration ${version} (${name}) of schema ${schema} failed: ${reason}`
+    throw new MigrationError(text, { cause })
+  }
+}
+
+async function note(database: Queryable, schema: string, migration: Migration): Promise<void> {
+  const { version, name } = migration
+  await database.query(
+    {
+      name: '',
+      text: `INSERT INTO ${schema}.offstage_migrations (version, name, checksum, breaks) VALUES ($1, $2, $3, $4)`,
+    },
+    [version, name, checksumOf(migration), breaksOlder(migration)],
+  )
 }
 
 const DENIED = '42501'
@@ -109,34 +201,6 @@ async function isComplete(database: Database, options: MigrateOptions): Promise<
   return applied.length >= migrations.length
 }
 
-/** Applies the first migration that is left; false when there was none. */
-async function applyNext(
-  tx: Queryable,
-  schema: string,
-  migrations: readonly Migration[],
-): Promise<boolean> {
-  await prepare(tx, schema)
-  const applied = await readApplied(tx, schema)
-  verify(schema, applied, migrations)
-  const next = migrations[applied.length]
-  if (next === undefined) return false
-  try {
-    await tx.query({ name: '', text: next.sql })
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const text = `migration ${next.version} (${next.name}) of schema ${schema} failed: ${reason}`
-    throw new MigrationError(text, { cause })
-  }
-  await tx.query(
-    {
-      name: '',
-      text: `INSERT INTO ${schema}.offstage_migrations (version, name, checksum, breaks) VALUES ($1, $2, $3, $4)`,
-    },
-    [next.version, next.name, checksumOf(next), breaksOlder(next)],
-  )
-  return true
-}
-
 /** Reads a table without the column `breaks` too, for which a role that only reads can do nothing. */
 async function readApplied(database: Queryable, schema: string): Promise<AppliedMigration[]> {
   const { rows } = await database.query<AppliedMigration>({
@@ -147,13 +211,19 @@ async function readApplied(database: Queryable, schema: string): Promise<Applied
   return rows
 }
 
-/** The lock comes first: CREATE … IF NOT EXISTS fails when two do it at the same moment. */
-async function prepare(tx: Queryable, schema: string): Promise<void> {
+/**
+ * False where somebody else holds the lock. It comes first: CREATE … IF NOT EXISTS fails when two do it at the same moment. Nobody waits for
+ * it in a statement, whose snapshot would be waited for by who holds it and makes an index.
+ */
+async function prepare(tx: Queryable, schema: string): Promise<boolean> {
+  const { rows } = await tx.query<{ held: boolean }>({
+    name: '',
+    text: `SET LOCAL statement_timeout = 0; SELECT pg_try_advisory_xact_lock(${lockOf(schema)}) AS held`,
+  })
+  if (!rows[0]?.held) return false
   await tx.query({
     name: '',
     text: `
-      SET LOCAL statement_timeout = 0;
-      SELECT pg_advisory_xact_lock(${lockSpace}, hashtext('${schema}'));
       SET LOCAL lock_timeout = ${LOCK_WAIT_MS};
       SET LOCAL client_min_messages = warning;
       DO $$ BEGIN
@@ -170,6 +240,7 @@ async function prepare(tx: Queryable, schema: string): Promise<void> {
       );
       ALTER TABLE ${schema}.offstage_migrations ADD COLUMN IF NOT EXISTS breaks boolean`,
   })
+  return true
 }
 
 function verify(

@@ -6,7 +6,10 @@ export interface Migration {
   /** 1, 2, 3, … without gaps. */
   readonly version: number
   readonly name: string
-  /** One or more statements; must not begin or end transactions. */
+  /**
+   * One or more statements; must not begin or end transactions. What they lock is locked until they end: an index on a table that is
+   * large by now belongs into a migration of its own that says `-- concurrently` (concurrent-indexes.ts).
+   */
   readonly sql: string
 }
 

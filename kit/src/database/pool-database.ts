@@ -47,6 +47,7 @@ export function createPoolDatabase(init: {
     query: (statement, values) =>
       track(() => withClient(pool, (client) => send(client, statement, values))),
     transaction: (work) => track(() => withClient(pool, (client) => transact(client, work))),
+    session: (work) => track(() => onOwnClient(pool, work)),
     onReachableChange: reachable.listen,
     stats: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     [Symbol.asyncDispose]: () => (closed ??= close()),
@@ -82,6 +83,19 @@ async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pro
     throw error instanceof RollbackFailure ? error.cause : error
   } finally {
     client.release(inDoubt)
+  }
+}
+
+async function onOwnClient<T>(pool: pg.Pool, work: (session: Queryable) => Promise<T>) {
+  const client = await pool.connect()
+  const session = oneByOne(client)
+  try {
+    return await work(session.tx)
+  } finally {
+    await session.end()
+    // With PGlite the next connection is to the same session. One that is lost needs none of it.
+    await client.query('DISCARD ALL').catch(() => {})
+    client.release(true)
   }
 }
 
