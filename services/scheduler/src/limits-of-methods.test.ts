@@ -173,6 +173,28 @@ test('a job that waits for its children counts on', async () => {
   await it.executor.assigned(2)
 })
 
+test('a child for which its own ancestors hold the places is told so', async () => {
+  await using it = await begin()
+  await it.limit({ maxConcurrency: 2 })
+  const first = await it.jobs.start(job)
+  const second = await it.jobs.start({ ...job, parentJobId: first.jobId })
+  const third = await it.jobs.start({ ...job, parentJobId: second.jobId })
+  await it.executor.assigned(2)
+  const text = 'Of test.job 2 jobs may run at once, and as many do.'
+  expect(await it.jobs.explain(third.jobId)).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_LIMIT,
+    text: `${text} All of these are above it: where they wait for it, it begins only once the limit is raised.`,
+    holders: [first.jobId, second.jobId],
+  })
+  const sibling = await it.jobs.start({ ...job, parentJobId: first.jobId })
+  expect(await it.jobs.explain(sibling.jobId)).toMatchObject({
+    text: `${text} One of these is above it, and may wait for it.`,
+  })
+  await it.limit({ maxConcurrency: 3 })
+  const assigned = await it.executor.assigned(3)
+  expect(assigned.at(-1)?.jobId).toBe(third.jobId)
+})
+
 test('a job that is lost with its executor gives its place to another', async () => {
   await using it = await begin({ silent: true })
   await it.limit({ maxConcurrency: 1 })

@@ -9,6 +9,7 @@ import { isTerminal, JobState } from '../domain/job-state.ts'
 import { spelledPool } from '../domain/pool.ts'
 import type { JobReads } from '../ports/job-reads.ts'
 import { jobNotFound } from '../refusals.ts'
+import { heldByAncestors } from './held-by-ancestors.ts'
 
 export interface Explanation {
   readonly cause: WaitCause | 'none'
@@ -62,7 +63,7 @@ function textOf(gate: Gate, { namespace, method, lane, pool }: JobCircumstances)
       return `The ${what} ${name} was paused by ${owner} at ${time?.toISOString()}.`
     }
     case 'limit':
-      return limitText(method, gate.limit)
+      return limitText(method, gate.limit) + (gate.limit ? heldByAncestors(gate.limit) : '')
     case 'no-executor':
       return `No executor that runs ${method}${inPool(pool)} is attached to namespace ${namespace}.`
     case 'no-slot':

@@ -50,6 +50,8 @@ export interface FullLimit {
   readonly key: string | undefined
   /** Set where it is the rate, and only the number of jobs that run else. */
   readonly nextTime: Date | undefined
+  /** How many of the jobs that take its places wait for this one: as its parent, or above that. */
+  readonly ancestors?: number
 }
 
 /** All that may hold a job back; undefined where it does not. */

@@ -175,3 +175,31 @@ test('whatever is queued, starts and ends, the values of the key take turns with
     { numRuns: 40 },
   )
 })
+
+test('of a thousand values each has a turn before one has a second, whoever has queued how much', async () => {
+  await using database = await openPglite({})
+  await migrateJobs(database)
+  const store = createJobStore(database)
+  await setLimits(database, [{ method: METHOD, keyExpression: 'params.k', concurrencyMax: 5 }])
+  await database.query({
+    name: '',
+    text: `INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, limit_key)
+      SELECT gen_random_uuid(), 'default', '${METHOD}', 2, 0, 1, 0, 0, 'ann', 'k' || k
+      FROM generate_series(1, 1000) AS k CROSS JOIN LATERAL generate_series(1, CASE k WHEN 500 THEN 2000 ELSE 2 END)`,
+  })
+  const turns = new Map<string, number>()
+  let afterKey = ''
+  for (let claims = 0; claims < 20; claims++) {
+    const claim = await store.claimLimited({
+      ...{ namespace: 'default', method: METHOD, queues: QUEUES, afterKey, giveKeys: false },
+      attachmentIds: Array.from({ length: 50 }, () => attachment),
+    })
+    afterKey = claim.lastKey ?? afterKey
+    const ids = claim.taken.jobs.map(({ id }) => id)
+    const text = 'SELECT limit_key FROM offstage.jobs WHERE id = ANY ($1::uuid[])'
+    const { rows } = await database.query<{ limit_key: string }>({ name: 'keys', text }, [ids])
+    for (const { limit_key } of rows) turns.set(limit_key, (turns.get(limit_key) ?? 0) + 1)
+  }
+  expect(turns.size).toBe(1_000)
+  expect(new Set(turns.values())).toEqual(new Set([1]))
+})

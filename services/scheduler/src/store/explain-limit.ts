@@ -4,12 +4,20 @@ import type { Gate } from '../domain/gate.ts'
 import { JobState } from '../domain/job-state.ts'
 import { LIMIT_COLUMNS, type LimitRow, limitFromRow } from './method-limits.ts'
 
+/** How far up an ancestor is looked for. */
+const DEPTH_MAX = 100
+
 /** The method as a whole first. $2: whose jobs are named; null: all. */
 const READ = {
   name: 'explain_limits',
   text: `
+    WITH RECURSIVE above AS (
+      SELECT j.parent_id AS id, 1 AS height FROM offstage.jobs j WHERE j.id = $1::uuid
+      UNION ALL
+      SELECT p.parent_id, above.height + 1 FROM above JOIN offstage.jobs p ON p.id = above.id WHERE above.height < ${DEPTH_MAX}
+    )
     SELECT ${LIMIT_COLUMNS}, CASE WHEN l.keyed THEN coalesce(job.limit_key, '') END AS key,
-      held.ids, bucket.available,
+      held.ids, held.ancestors, bucket.available,
       moment.time + (1 - bucket.available) * l.rate_period_ms / l.rate * interval '1 ms' AS next_time
     FROM offstage.jobs job
     JOIN offstage.method_limits l ON l.namespace = job.namespace AND l.method = job.method
@@ -18,8 +26,9 @@ const READ = {
     CROSS JOIN (SELECT clock_timestamp() AS time) moment
     CROSS JOIN LATERAL (SELECT offstage.available_tokens(l, t, moment.time) AS available) bucket
     CROSS JOIN LATERAL (
-      SELECT array_agg(h.id) AS ids FROM (
-        SELECT CASE WHEN $2::text IS NULL OR j.owner = $2 THEN j.id::text END AS id
+      SELECT array_agg(h.id) AS ids, count(*) FILTER (WHERE h.is_ancestor)::int AS ancestors FROM (
+        SELECT CASE WHEN $2::text IS NULL OR j.owner = $2 THEN j.id::text END AS id,
+          j.id IN (SELECT above.id FROM above) AS is_ancestor
         FROM offstage.jobs j
         WHERE j.namespace = job.namespace AND j.method = job.method AND j.limited
           AND j.state IN (${JobState.running}, ${JobState.waiting})
@@ -33,6 +42,7 @@ const READ = {
 type Row = LimitRow & {
   key: string | null
   ids: (string | null)[] | null
+  ancestors: number
   available: number | null
   next_time: Date | null
 }
@@ -54,7 +64,7 @@ export async function readFullLimit(
       const hidden = jobIds.length < ids.length
       return {
         cause: 'limit',
-        limit: { ...full, nextTime: undefined },
+        limit: { ...full, nextTime: undefined, ancestors: row.ancestors },
         jobIds: jobIds.slice(0, HOLDERS_MAX),
         hidden,
       }
