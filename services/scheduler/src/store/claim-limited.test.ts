@@ -184,7 +184,7 @@ test('of a thousand values each has a turn before one has a second, whoever has 
   await database.query({
     name: '',
     text: `INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, limit_key)
-      SELECT gen_random_uuid(), 'default', '${METHOD}', 2, 0, 1, 0, 0, 'ann', 'k' || k
+      SELECT gen_random_uuid(), 'default', '${METHOD}', 2, ${Lane.inline}, 1, 0, 0, 'ann', 'k' || k
       FROM generate_series(1, 1000) AS k CROSS JOIN LATERAL generate_series(1, CASE k WHEN 500 THEN 2000 ELSE 2 END)`,
   })
   const turns = new Map<string, number>()
