@@ -108,25 +108,30 @@ test('an nkey logs in by its seed', async () => {
   expect(await outcome(nats.url, { OFFSTAGE_NATS_NKEY_FILE: otherSeed })).toMatch(/authorization/i)
 })
 
-test('a creds file logs in by the JWT in it', async () => {
-  const [operator, account, user] = [
-    nkeys.createOperator(),
-    nkeys.createAccount(),
-    nkeys.createUser(),
-  ]
+/** A server that takes users of one account, and what is in the creds file of a new one. */
+async function natsOfOperator() {
+  const [operator, account] = [nkeys.createOperator(), nkeys.createAccount()]
   const operatorJwt = jwt(operator, operator, { type: 'operator' })
   const accountJwt = jwt(operator, account, { type: 'account', limits: UNLIMITED })
-  const userJwt = jwt(account, user, { type: 'user', subs: -1, data: -1, payload: -1 })
-  const seed = new TextDecoder().decode(user.getSeed())
-  const { creds } = await folder.write({
-    creds: `-----BEGIN NATS USER JWT-----\n${userJwt}\n------END NATS USER JWT------\n
------BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`,
-  })
-  await using nats = await startNats({
+  const nats = await startNats({
     config: `operator: ${operatorJwt}\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: ${accountJwt} }`,
   })
-  expect(await outcome(nats.url, { OFFSTAGE_NATS_CREDS_FILE: creds })).toBe('through')
-  expect(await outcome(nats.url)).toMatch(/authorization/i)
+  const newUser = () => {
+    const user = nkeys.createUser()
+    const userJwt = jwt(account, user, { type: 'user', subs: -1, data: -1, payload: -1 })
+    const seed = new TextDecoder().decode(user.getSeed())
+    const creds = `-----BEGIN NATS USER JWT-----\n${userJwt}\n------END NATS USER JWT------\n
+-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`
+    return { userJwt, seed, creds }
+  }
+  return { nats, newUser, [Symbol.asyncDispose]: () => nats[Symbol.asyncDispose]() }
+}
+
+test('a creds file logs in by the JWT in it', async () => {
+  await using it = await natsOfOperator()
+  const { creds } = await folder.write({ creds: it.newUser().creds })
+  expect(await outcome(it.nats.url, { OFFSTAGE_NATS_CREDS_FILE: creds })).toBe('through')
+  expect(await outcome(it.nats.url)).toMatch(/authorization/i)
 })
 
 test('certificates that are replaced hold from the next connection on', async () => {
@@ -242,3 +247,21 @@ test('an nkey that is replaced holds from the next connection on, and one that i
     it.told.length = 0
   }
 })
+
+test('creds that are replaced hold from the next connection on, and such that are half written are waited for', async () => {
+  await using place = await natsOfOperator()
+  const { nats, newUser } = place
+  const { changing } = await folder.write({ changing: newUser().creds })
+  await using it = await connected(nats, { OFFSTAGE_NATS_CREDS_FILE: changing })
+  for (const part of [0, 0.3, 0.9]) {
+    const { creds, seed, userJwt } = newUser()
+    await folder.write({ changing: creds.slice(0, creds.length * part) })
+    await it.backAgain()
+    await until(() => it.told.length > 0, { timeoutMs: 20_000, what: 'a report' })
+    expect(it.told.join()).not.toContain(seed.slice(0, 12))
+    expect(it.told.join()).not.toContain(userJwt.slice(-20))
+    await folder.write({ changing: creds })
+    await until(() => it.bus.status === 'connected', { timeoutMs: 20_000 })
+    it.told.length = 0
+  }
+}, 60_000)

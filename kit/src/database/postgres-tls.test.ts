@@ -96,6 +96,17 @@ test('a server of an unknown authority is refused', async () => {
   expect(await outcome(url('known:sesame', 'sslmode=verify-full'))).toMatch(/certificate/)
 })
 
+test('a server whose certificate has ended is refused, and no refusal shows the password', async () => {
+  const ended = await authority.issue({ hosts: [], validUntil: new Date(Date.now() - 60_000) })
+  await using late = await startPostgres({ tls: { ...ended, clientCa: authority.cert } })
+  const target = `postgres://known:sesame@127.0.0.1:${late.port}/postgres?sslmode=verify-full&sslrootcert=${files.ca}`
+  const strangers = url('known:sesame', `sslmode=verify-full&sslrootcert=${files.stranger}`)
+  const elsewhere = url('known:sesame', `sslrootcert=${files.ca}`, 'localhost')
+  const faults = [await outcome(target), await outcome(strangers), await outcome(elsewhere)]
+  expect(faults[0]).toMatch(/^DATABASE_URL: .*certificate has expired/)
+  expect(faults.join()).not.toContain('sesame')
+})
+
 test('a certificate logs in, and one of a stranger does not', async () => {
   const ca = `sslrootcert=${files.ca}`
   const own = `sslcert=${files.cert}&sslkey=${files.key}`
