@@ -173,6 +173,23 @@ test('an address that keeps coming back is let in slowly, and others are served 
   }
 })
 
+test('an address is let in slowly once few of its connections were closed for refusals', async () => {
+  await using it = await setup()
+  const refused = Array.from({ length: 16 }, () => {
+    const { seen, session, call } = it.dial(ELSEWHERE)
+    session.once('connect', () => {
+      for (let i = 0; i < 20; i += 1) call()
+    })
+    return seen
+  })
+  await until(() => refused.every(({ closed }) => closed), { what: 'the ends of all' })
+  it.dial(ELSEWHERE)
+  await until(() => it.countOf('held_connections') === 1, { what: 'one that waits' })
+  const { session, seen, call } = it.dial(HERE)
+  session.once('connect', () => call('ann'))
+  await until(() => seen.statuses.length === 1, { what: 'the answer' })
+})
+
 test('known callers of an address that strangers come from as well get on', {
   timeout: 60_000,
 }, async () => {

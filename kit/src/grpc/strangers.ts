@@ -4,7 +4,8 @@
  * 1. There, one call after the other is looked at: what comes behind it waits, with nothing of it read, and pays for no look of its
  *    own if the connection is closed by then. Once somebody is known the connection is theirs: calls pay one look at this and no more.
  * 2. A connection is closed after {@link REFUSALS_MAX} calls within {@link WITHIN_MS} whose callers were not taken, and after
- *    {@link OTHERS_MAX} of those that anybody may make, or fewer where its address has spent what it may ({@link Arrivals}).
+ *    {@link OTHERS_MAX} of those that anybody may make, or fewer where its address has spent what it may ({@link Arrivals}). The first
+ *    kind is dear, since no honest client is told twenty times.
  * 3. Who is known loses a connection by {@link MISUSES_MAX} calls that cost more than what they are for, and pays for those.
  * 4. What waited on it was not begun, and is told so, so that clients may call again elsewhere.
  */
@@ -15,6 +16,8 @@ import type { Arrivals } from './arrivals.ts'
 const REFUSALS_MAX = 20
 const OTHERS_MAX = 1_000
 const WITHIN_MS = 10_000
+/** In calls of nobody known, beside those on it. Else the first seconds of a flood would be had for what honest clients need who come at once. */
+const REFUSED_CONNECTION_COST = 200
 const MISUSES_MAX = 3
 /** In calls of nobody known. */
 const MISUSE_COST = 50
@@ -108,7 +111,9 @@ export class Visit {
     this.#beginAgainLater()
     this.#arrivals.spend(this.#address)
     this.#refusals += 1
-    if (this.#refusals >= REFUSALS_MAX) this.#close()
+    if (this.#refusals < REFUSALS_MAX || this.#isClosed) return
+    this.#arrivals.spend(this.#address, REFUSED_CONNECTION_COST)
+    this.#close()
   }
 
   /** A call that nobody is asked about, or that has gone before anybody was. */
