@@ -6,7 +6,16 @@ import { Offstage } from '@offstage/sdk'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
-import { open, type Rich, rich, sealed, sealedStream, sealWith } from './cluster/codec-jobs.ts'
+import {
+  open,
+  openReports,
+  type Rich,
+  rich,
+  sealed,
+  sealedReports,
+  sealedStream,
+  sealWith,
+} from './cluster/codec-jobs.ts'
 
 const jobs = new URL('./cluster/codec-jobs.ts', import.meta.url)
 
@@ -139,6 +148,46 @@ test('what is sealed lies nowhere in plain text, and is read by whoever has the 
   await using knowing = await Offstage.connect({ ...it.services, codec: sealed.codec })
   expect(await knowing.job(id).value()).toMatchObject({ text: secret })
   expect(await knowing.run('codec.sealed', { secret, copies: 1 })).toMatchObject({ kept: secret })
+  expect(await it.kept()).not.toContain(secret)
+})
+
+test('where the codec says so, what a job tells of itself lies nowhere in plain text either', async () => {
+  await using it = await setup()
+  const { offstage } = it
+  const seen = `seen-${randomUUID()}`
+  await (await offstage.startJob(openReports, { secret: seen })).waitForCompletion()
+  expect((await it.kept()).split(seen).length).toBeGreaterThan(8)
+
+  const secret = `hidden-${randomUUID()}`
+  const heard: unknown[] = []
+  const handle = await offstage.startJob(sealedReports, { secret })
+  const done = await handle.waitForCompletion({
+    onMessage: ({ text, severity, extra }) => heard.push([text, severity, extra]),
+    onProgress: ({ percent, text, extra }) => heard.push([percent, text, extra]),
+  })
+  const messages = [
+    ['attempt 1, last undefined', undefined],
+    ['', { secret }],
+    [`attempt 2, last ${secret}`, undefined],
+    ['', { secret }],
+  ]
+  expect(done.messages.map(({ text, extra }) => [text, extra])).toEqual(messages)
+  expect(heard).toContainEqual(['', 'warning', { secret }])
+  expect(heard).toContainEqual([40, `at ${secret}`, { secret }])
+  const fault = { reason: 'Error', brief: `cannot find ${secret}` }
+  expect(done).toMatchObject({ state: 'failed', error: fault })
+  expect(done.error?.detail).toContain('codec-jobs.ts')
+  await expect(handle.value()).rejects.toMatchObject(fault)
+  const record = await handle.refresh()
+  expect(record).toMatchObject({ heartbeatData: { secret }, progress: { text: `at ${secret}` } })
+
+  const WRAPPED = 'What the job says here is wrapped by its codec.'
+  const stranger = offstage.job(handle.id)
+  expect(await stranger.waitForCompletion()).toMatchObject({
+    error: { reason: 'Error', brief: WRAPPED },
+  })
+  expect((await stranger.messages()).map(({ text }) => text)).toEqual(Array(4).fill(WRAPPED))
+  expect(record.attempts.map(({ errorBrief }) => errorBrief)).toEqual([WRAPPED, WRAPPED])
   expect(await it.kept()).not.toContain(secret)
 })
 

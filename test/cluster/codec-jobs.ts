@@ -39,7 +39,7 @@ export function sealWith(key: string): Wrapper {
       const sealed = Buffer.concat([cipher.update(bytes), cipher.final()])
       return { bytes: Buffer.concat([iv, cipher.getAuthTag(), sealed]), keyId: key }
     },
-    async unwrap(bytes, _type, keyId) {
+    unwrap(bytes, _type, keyId) {
       const opener = createDecipheriv('aes-256-gcm', keyOf(keyId), bytes.subarray(0, 12))
       opener.setAuthTag(bytes.subarray(12, 28))
       return Buffer.concat([opener.update(bytes.subarray(28)), opener.final()])
@@ -61,7 +61,10 @@ async function spread(job: JobContext, { secret, copies }: Secret, child: typeof
   return { text: again.repeat(copies), address, kept }
 }
 
-const sealing = { format: 'cbor', wrappers: [gzip, sealWith('k2')] } as const
+const seal = sealWith('k2')
+/** As one that has to ask for its key. */
+const slowSeal: Wrapper = { ...seal, unwrap: async (...sealed) => seal.unwrap(...sealed) }
+const sealing = { format: 'cbor', wrappers: [gzip, slowSeal] } as const
 
 export const sealedChild = defineJob({
   method: 'codec.sealed-child',
@@ -92,4 +95,25 @@ export const sealedStream = defineJob({
   async *run() {
     yield Buffer.from('a')
   },
+})
+
+/** Tells in every way there is, and fails twice. */
+function tellAll(job: JobContext, { secret }: { readonly secret: string }): void {
+  const last = job.lastHeartbeat as { readonly secret: string } | undefined
+  job.message(`attempt ${job.attempt}, last ${last?.secret}`)
+  job.message('', { severity: 'warning', extra: { secret } })
+  job.progress(40, `at ${secret}`, { secret })
+  job.heartbeat({ secret })
+  throw new Error(`cannot find ${secret}`)
+}
+
+const TWICE = { retry: { maxAttempts: 2, initialBackoffMs: 1 } } as const
+
+export const openReports = defineJob({ method: 'codec.open-reports', ...TWICE, run: tellAll })
+
+export const sealedReports = defineJob({
+  method: 'codec.sealed-reports',
+  codec: { wrappers: [seal], wrapReports: true },
+  ...TWICE,
+  run: tellAll,
 })

@@ -7,6 +7,7 @@ import {
 import { OffstageError } from '../grpc/mod.ts'
 import type { KnownCodecs } from '../jobs/codec.ts'
 import { decodeValue, JSON_TYPE } from '../jobs/payload.ts'
+import { unwrapCause } from '../jobs/wrapped-report.ts'
 import { isWrappedType } from '../jobs/wrapped-type.ts'
 import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
 import { decodeRead } from './decode.ts'
@@ -114,11 +115,11 @@ export function cancelOutcomeFrom(outcome: CancelOutcome): CancelOutcomeName | u
   }
 }
 
-/** Why the job failed; only for a failed one. */
-export function faultFrom({ error }: WireCompletion): JobFault {
-  return error === undefined
-    ? NO_FAULT
-    : { brief: error.brief, detail: error.detail, reason: error.reason }
+/** Why the job failed, unwrapped where that was wrapped by what is known; only for a failed one. */
+export function faultFrom({ error }: WireCompletion, codecs: KnownCodecs): JobFault {
+  if (error === undefined) return NO_FAULT
+  const { brief, detail, reason } = error
+  return unwrapCause(codecs, { brief, detail, reason })
 }
 
 /** What says that payloads were left out, where they were (row J23). */
@@ -132,6 +133,7 @@ export function completionFrom<R>(
   result: R | null,
   additionalResult: unknown,
   messages: readonly JobMessage[],
+  codecs: KnownCodecs,
 ): Completion<R> {
   const ended = {
     resultAddress: addressOf(wire.result),
@@ -150,6 +152,6 @@ export function completionFrom<R>(
     case JobState.JOB_STATE_CANCELED:
       return { ...ended, state: 'canceled', result, error: null }
     default:
-      return { ...ended, state: 'failed', result, error: faultFrom(wire) }
+      return { ...ended, state: 'failed', result, error: faultFrom(wire, codecs) }
   }
 }

@@ -1,4 +1,5 @@
 import type { JobMessage } from './events.ts'
+import type { UnfinishedStateName } from './job-state.ts'
 
 /** Why a job failed (row J14). */
 export interface JobFault {
@@ -42,3 +43,10 @@ export type Completion<R = unknown> =
   | (Ended<R> & { readonly state: 'succeeded'; readonly result: R; readonly error: null })
   | (Ended<R> & { readonly state: 'failed'; readonly error: JobFault })
   | (Ended<R> & { readonly state: 'canceled'; readonly error: null })
+
+/** A wait whose time was up before the job's end: an answer, not an error (row J9). */
+export interface Unfinished {
+  readonly isCompleted: false
+  /** Where the job stands now. */
+  readonly state: UnfinishedStateName
+}

@@ -1,3 +1,6 @@
+import type { KnownCodecs } from '../jobs/codec.ts'
+import { type Told, unwrapTold } from '../jobs/wrapped-report.ts'
+
 /** How a job message is meant. */
 export type MessageSeverity = 'info' | 'warning' | 'error'
 
@@ -38,4 +41,12 @@ export function onceEach(
     told = message.sequence
     onMessage(message)
   }
+}
+
+/** Passes on as it was told what a codec of these has wrapped. */
+export function unwrapping<T extends Told>(
+  codecs: KnownCodecs,
+  listener: ((told: T) => void) | undefined,
+): ((told: T) => void) | undefined {
+  return listener && ((told) => listener(unwrapTold(codecs, told)))
 }

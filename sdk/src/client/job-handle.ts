@@ -2,9 +2,10 @@ import type { JobState, Completion as WireCompletion } from '@offstage/proto/job
 import { JobState as State } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import type { Codec } from '../jobs/codec.ts'
+import { unwrapTold } from '../jobs/wrapped-report.ts'
 import { cancelJob } from './cancel-job.ts'
 import { whole } from './check-arguments.ts'
-import type { CancelOutcomeName, Completion, JobFault } from './completion.ts'
+import type { CancelOutcomeName, Completion, JobFault, Unfinished } from './completion.ts'
 import {
   addressOf,
   cancelOutcomeFrom,
@@ -16,7 +17,7 @@ import {
   plainValue,
   type ReadResult,
 } from './completion-from.ts'
-import { type JobMessage, onceEach } from './events.ts'
+import { type JobMessage, onceEach, unwrapping } from './events.ts'
 import { JobCanceledError, JobFailedError, jobNotFound, payloadHidden } from './job-errors.ts'
 import { type JobRecord, jobRecordFrom } from './job-record.ts'
 import {
@@ -24,7 +25,6 @@ import {
   type JobStateName,
   type JobStatusName,
   namesOf,
-  type UnfinishedStateName,
   unfinishedNameOf,
 } from './job-state.ts'
 import { COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
@@ -34,13 +34,6 @@ import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
 import { heedOwnCancel, waitFor } from './wait-for.ts'
 import { followJob, learnJob, type WaitedJob } from './waited-job.ts'
-
-/** A wait whose time was up before the job's end: an answer, not an error (row J9). */
-export interface Unfinished {
-  readonly isCompleted: false
-  /** Where the job stands now. */
-  readonly state: UnfinishedStateName
-}
 
 /**
  * A job that was started or looked up (row A2). It belongs to no connection: its id is all that another
@@ -139,7 +132,9 @@ export class JobHandle<R = unknown> implements WaitedJob {
 
   /** Why the job failed (row J14); undefined unless it did. */
   get error(): JobFault | undefined {
-    return this.isFaulted && this.#wire !== undefined ? faultFrom(this.#wire) : undefined
+    return this.isFaulted && this.#wire !== undefined
+      ? faultFrom(this.#wire, this.#read.codecs)
+      : undefined
   }
 
   /**
@@ -156,15 +151,18 @@ export class JobHandle<R = unknown> implements WaitedJob {
   waitForCompletion(options?: CompletionOptions): Promise<Completion<R> | Unfinished>
   async waitForCompletion(options: CompletionOptions = {}): Promise<Completion<R> | Unfinished> {
     checkOptions('waitForCompletion', options, COMPLETION_RULES)
-    const onMessage = onceEach(options.onMessage)
-    await waitFor(this.#session, [this], 1, { ...options, onMessage })
+    const { codecs } = this.#read
+    const onMessage = onceEach(unwrapping(codecs, options.onMessage))
+    const onProgress = unwrapping(codecs, options.onProgress)
+    await waitFor(this.#session, [this], 1, { ...options, onMessage, onProgress })
     const wire = this.#wire
     if (wire === undefined) return { isCompleted: false, state: unfinishedNameOf(this.#state) }
     const messages = await this.#allMessages(options)
     for (const message of messages) onMessage?.(message)
     const result = this.isSucceeded ? await this.#fetchResult(wire) : null
     const additional = await fetchedValue(this.#session, this.#read, wire.additionalResult)
-    return completionFrom<R>(wire, result, additional, messages)
+    const told = messages.map((message) => unwrapTold(codecs, message))
+    return completionFrom<R>(wire, result, additional, told, codecs)
   }
 
   /**
@@ -202,7 +200,8 @@ export class JobHandle<R = unknown> implements WaitedJob {
     if (wire === undefined) throw new Error(`job ${this.id} has no end`)
     if (this.isSucceeded && wire.payloadHidden) throw payloadHidden(this.id)
     if (this.isSucceeded) return wire
-    if (this.isFaulted) throw new JobFailedError(this.id, this.name, faultFrom(wire))
+    if (this.isFaulted)
+      throw new JobFailedError(this.id, this.name, faultFrom(wire, this.#read.codecs))
     await heedOwnCancel(this.#session, [this], options)
     throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(wire.cancelOutcome))
   }
@@ -247,8 +246,9 @@ export class JobHandle<R = unknown> implements WaitedJob {
   /** The messages so far after a sequence number, in order (row J15). Default: all. */
   async messages(afterSequence = 0, signal?: AbortSignal): Promise<readonly JobMessage[]> {
     whole(afterSequence, 'afterSequence')
+    const { codecs } = this.#read
     const messages: JobMessage[] = []
-    const take = (message: JobMessage) => void messages.push(message)
+    const take = (message: JobMessage) => void messages.push(unwrapTold(codecs, message))
     await this.#session.watcher.readMessages(this.id, afterSequence, take, signal)
     return messages
   }

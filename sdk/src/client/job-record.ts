@@ -3,6 +3,7 @@ import { decodeBy, type KnownCodecs } from '../jobs/codec.ts'
 import { CodecError } from '../jobs/codec-error.ts'
 import type { LaneName } from '../jobs/method.ts'
 import { laneNameFrom } from '../jobs/policies.ts'
+import { unwrapTold } from '../jobs/wrapped-report.ts'
 import { addressOf } from './completion-from.ts'
 import { type JobInfo, jobInfoFrom } from './job-info.ts'
 import { type JobStateName, namesOf } from './job-state.ts'
@@ -43,8 +44,10 @@ export interface JobRecord extends JobInfo {
 }
 
 export async function jobRecordFrom(job: Job, codecs: KnownCodecs): Promise<JobRecord> {
+  const info = jobInfoFrom(job)
   return {
-    ...jobInfoFrom(job),
+    ...info,
+    progress: info.progress && unwrapTold(codecs, info.progress),
     params: job.payloadHidden ? undefined : await paramsValue(job.params, codecs),
     paramsAddress: addressOf(job.params),
     heartbeatData: job.heartbeatData && (await inlineValueOf(job.heartbeatData, codecs)),

@@ -175,7 +175,7 @@ test('what the format would lose is refused with its path, wrapped or not', () =
 test.each([
   ['xml', 'codec must be "json", "cbor" or an object, not "xml"'],
   [{ format: 'xml' }, 'codec.format must be "json" or "cbor", not "xml"'],
-  [{ wrapper: [gzip] }, 'codec.wrapper is not one of format, wrappers'],
+  [{ wrapper: [gzip] }, 'codec.wrapper is not one of format, wrappers, wrapReports'],
   [{ wrappers: gzip }, 'codec.wrappers must be a list'],
   [{ wrappers: [gzip, { ...gzip, name: 'Gzip' }] }, 'codec.wrappers.1 must be an object with wrap'],
   [{ wrappers: [gzip, gzip] }, 'codec.wrappers has "gzip" twice'],

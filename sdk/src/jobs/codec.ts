@@ -26,6 +26,11 @@ export interface CodecOptions {
   readonly format?: 'json' | 'cbor'
   /** What the bytes go through, in this order; undone in the reverse. Default none. */
   readonly wrappers?: readonly Wrapper[]
+  /**
+   * Whether messages, progress, heartbeats and errors of handlers pass the wrappers too, which then have to answer at once and not
+   * with a promise. Who does not know them sees a fixed sentence, the percent, severities and reasons. Default false.
+   */
+  readonly wrapReports?: boolean
 }
 
 /** A format alone, or all that can be said. */

@@ -39,4 +39,13 @@ export {
   jsonText,
 } from './payload.ts'
 export { deadlinesFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'
+export {
+  type Cause,
+  type Told,
+  WRAPPED_TEXT,
+  wrapCause,
+  wrapReport,
+  wrapsReports,
+  wrapTold,
+} from './wrapped-report.ts'
 export type { Wrapped, Wrapper } from './wrapper.ts'

@@ -2,6 +2,7 @@ import type {
   AttemptOutcome,
   AttemptRef,
   AttemptToken,
+  HeartbeatData,
   KeyedAttempt,
   MessageNote,
   ProgressNote,
@@ -18,7 +19,7 @@ export interface AttemptReports {
   /** Only the newest of an attempt matters. */
   progressed(attempt: KeyedAttempt, note: ProgressNote): void
   /** The handler lives. With what the next attempt is to be given, as JSON text; the newest stands. */
-  lived(attempt: KeyedAttempt, data: string | undefined): void
+  lived(attempt: KeyedAttempt, data: HeartbeatData | undefined): void
   messaged(attempt: KeyedAttempt, note: MessageNote): void
   /** The attempt began or ended to wait for children. */
   waited(attempt: KeyedAttempt, waiting: boolean): void

@@ -24,6 +24,7 @@ import {
   type AttemptOutcome,
   type AttemptRef,
   attemptKey,
+  type HeartbeatData,
   type KeyedAttempt,
   type MessageNote,
   type ProgressNote,
@@ -124,7 +125,7 @@ export class Outbox implements AttemptReports {
     this.#wake()
   }
 
-  lived(ref: KeyedAttempt, data: string | undefined): void {
+  lived(ref: KeyedAttempt, data: HeartbeatData | undefined): void {
     const { key } = ref
     const report = this.#sized(ref, ProgressReport, () => heartbeatReport(ref, data))
     if (report === undefined) return

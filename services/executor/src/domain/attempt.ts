@@ -53,6 +53,8 @@ export interface AttemptOrder extends KeyedAttempt {
   readonly lastHeartbeat?: string | Uint8Array
   /** Media type of parameters that are raw bytes. */
   readonly paramsType?: string
+  /** The same of `lastHeartbeat`. */
+  readonly lastHeartbeatType?: string
 }
 
 /** What a handler's client acts by, or why there is nothing. */
@@ -82,6 +84,9 @@ export interface TypedBytes {
   readonly bytes: Uint8Array
   readonly contentType: string
 }
+
+/** What a heartbeat carries: JSON text, or that wrapped. */
+export type HeartbeatData = string | TypedBytes
 
 /** A result: JSON text, raw bytes, those of a codec, or where it was put. */
 export type ResultValue = string | Uint8Array | TypedBytes | ValueAddress

@@ -4,7 +4,8 @@ import { isRetryable, pathsOf, withoutOwnFrames } from '@offstage/sdk/jobs'
 import type { Fault } from './attempt.ts'
 
 const BRIEF_CHARS_MAX = 1_000
-const DETAIL_BYTES_MAX = 32 * 1024
+/** Of a fault's detail. */
+export const DETAIL_BYTES_MAX = 32 * 1024
 const REASON_CHARS_MAX = 200
 const CAUSES_MAX = 10
 

@@ -27,6 +27,7 @@ import {
   type AttemptRef,
   attemptKey,
   type Fault,
+  type HeartbeatData,
   type MessageNote,
   type ProgressNote,
   type ResultValue,
@@ -62,6 +63,7 @@ export function orderFromAssignment(
     heartbeatMs: wholeMsFrom(heartbeatDeadline),
     lastHeartbeat: inlineFromPayload(assignment.heartbeatData),
     paramsType: bytesTypeOf(assignment.params),
+    lastHeartbeatType: bytesTypeOf(assignment.heartbeatData),
   }
 }
 
@@ -82,10 +84,10 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
 }
 
 /** Of what crosses to the thread as bytes. */
-function bytesTypeOf(params: Payload | undefined): string | undefined {
-  const type = params?.contentType
+function bytesTypeOf(payload: Payload | undefined): string | undefined {
+  const type = payload?.contentType
   if (type === undefined || isJson(type) || isTextType(type)) return undefined
-  return params?.source?.$case === 'inline' ? type : undefined
+  return payload?.source?.$case === 'inline' ? type : undefined
 }
 
 function inlineFromPayload(payload: Payload | undefined): string | Uint8Array | undefined {
@@ -158,7 +160,7 @@ export function attemptRefMessage({ jobId, attempt }: AttemptRef): AttemptRefMes
 }
 
 /** Without data a bare sign of life (row J17). */
-export function heartbeatReport(ref: AttemptRef, data: string | undefined): ProgressReport {
+export function heartbeatReport(ref: AttemptRef, data: HeartbeatData | undefined): ProgressReport {
   const { jobId, attempt } = ref
   const heartbeatData = data === undefined ? undefined : payloadFromValue(data)
   return { jobId, attempt, progress: undefined, heartbeatData }

@@ -26,6 +26,7 @@ export type OrderRow = readonly [
   heartbeatMs: AttemptOrder['heartbeatMs'],
   lastHeartbeat: AttemptOrder['lastHeartbeat'],
   paramsType: AttemptOrder['paramsType'],
+  lastHeartbeatType: AttemptOrder['lastHeartbeatType'],
 ]
 
 export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
@@ -53,6 +54,7 @@ export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
     order.heartbeatMs,
     order.lastHeartbeat,
     order.paramsType,
+    order.lastHeartbeatType,
   ]
 }
 
@@ -81,5 +83,6 @@ export function orderFromRow(row: OrderRow): Record<keyof AttemptOrder, unknown>
     heartbeatMs: row[20],
     lastHeartbeat: row[21],
     paramsType: row[22],
+    lastHeartbeatType: row[23],
   }
 }

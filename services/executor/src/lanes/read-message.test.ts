@@ -7,7 +7,11 @@ const WHOLE: ThreadReports = {
   progress: [{ key: 'a/1', note: { percent: 5, text: 'x', extra: { n: 1 }, revision: 1 } }],
   messages: [{ key: 'a/1', note: { number: 1, severity: 'info', text: 'x' } }],
   waiting: [{ key: 'a/1', waiting: true }],
-  heartbeats: [{ key: 'a/1' }],
+  heartbeats: [
+    { key: 'a/1' },
+    { key: 'b/1', data: '1' },
+    { key: 'c/1', data: { bytes: new Uint8Array(1), contentType: 'application/cbor' } },
+  ],
   ends: [
     { key: 'a/1', end: { kind: 'succeeded', result: new Uint8Array(1), additional: '1' } },
     { key: 'b/1', end: { kind: 'succeeded', result: { address: 'a', contentType: '' } } },

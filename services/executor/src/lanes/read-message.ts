@@ -8,6 +8,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import type {
   Fault,
   HandlerEnd,
+  HeartbeatData,
   MessageNote,
   ProgressNote,
   ResultValue,
@@ -155,8 +156,10 @@ function isMessage(note: unknown): note is MessageNote {
   )
 }
 
-function isHeartbeat(data: unknown): data is string {
-  return isText(data) && Buffer.byteLength(data) <= LIMITS.inlineBytesMax
+function isHeartbeat(data: unknown): data is HeartbeatData {
+  if (isText(data)) return Buffer.byteLength(data) <= LIMITS.inlineBytesMax
+  if (!isObject(data) || !isText(data.contentType)) return false
+  return data.bytes instanceof Uint8Array && data.bytes.byteLength <= LIMITS.inlineBytesMax
 }
 
 function isAnnouncement(method: unknown): method is MethodAnnouncement {

@@ -16,7 +16,13 @@
 
 import assert from 'node:assert/strict'
 import type { LaneName } from '@offstage/proto/lanes'
-import type { AttemptKey, AttemptOrder, AttemptRef, HandlerEnd } from '../domain/attempt.ts'
+import type {
+  AttemptKey,
+  AttemptOrder,
+  AttemptRef,
+  HandlerEnd,
+  HeartbeatData,
+} from '../domain/attempt.ts'
 import type { PassedDeadline } from '../domain/deadline.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
@@ -176,7 +182,7 @@ export class Supervisor implements ThreadListener {
     } else this.stop(key, { kind: 'overdue', ...passed }, STOP_GRACE_MS)
   }
 
-  #beat(running: RunningAttempt, data: string | undefined): void {
+  #beat(running: RunningAttempt, data: HeartbeatData | undefined): void {
     const isAwaited = this.#deadlines.heard(running.key)
     if (isAwaited || data !== undefined) this.#reports.lived(running, data)
   }

@@ -10,6 +10,7 @@ import type {
   AttemptKey,
   AttemptToken,
   HandlerEnd,
+  HeartbeatData,
   MessageNote,
   ProgressNote,
   ResultValue,
@@ -87,8 +88,8 @@ export interface ThreadReports {
   progress?: { readonly key: AttemptKey; readonly note: ProgressNote }[]
   messages?: { readonly key: AttemptKey; readonly note: MessageNote }[]
   waiting?: { readonly key: AttemptKey; readonly waiting: boolean }[]
-  /** With what the next attempt is to be given, as JSON text. */
-  heartbeats?: { readonly key: AttemptKey; readonly data?: string }[]
+  /** With what the next attempt is to be given. */
+  heartbeats?: { readonly key: AttemptKey; readonly data?: HeartbeatData }[]
   /** Attempts whose clients need a token. */
   tokens?: TokenAsk[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]

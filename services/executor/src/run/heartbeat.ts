@@ -1,9 +1,10 @@
 // As in reporter.ts.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
-import type { AttemptKey } from '../domain/attempt.ts'
+import type { AttemptKey, HeartbeatData } from '../domain/attempt.ts'
 import { jsonOf } from './extra.ts'
 import type { Reporter } from './reporter.ts'
+import type { WrappedReports } from './wrapped-reports.ts'
 
 /** Between two heartbeats of one attempt. */
 const INTERVAL_MS = 100
@@ -15,18 +16,20 @@ const INTERVAL_MS = 100
 export class Heartbeat {
   readonly #key: AttemptKey
   readonly #reporter: Reporter
-  #data: string | undefined
+  readonly #reports: WrappedReports
+  #data: HeartbeatData | undefined
   #sentAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
 
-  constructor(key: AttemptKey, reporter: Reporter) {
+  constructor(key: AttemptKey, reporter: Reporter, reports: WrappedReports) {
     this.#key = key
     this.#reporter = reporter
+    this.#reports = reports
   }
 
   /** @throws TypeError that names `data`, when it is too large or JSON cannot hold it */
   beat(data: unknown): void {
-    if (data !== undefined) this.#data = textOf(data)
+    if (data !== undefined) this.#data = this.#reports.heartbeat(textOf(data))
     const waitMs = this.#sentAt + INTERVAL_MS - performance.now()
     if (waitMs <= 0) this.#send()
     else if (data !== undefined) this.#timer ??= setTimeout(() => this.#send(), waitMs).unref()

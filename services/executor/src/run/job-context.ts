@@ -7,7 +7,13 @@
 import { clearInterval, setInterval } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
 import type { Offstage } from '@offstage/sdk/client'
-import type { JobContext, JobDefinition } from '@offstage/sdk/jobs'
+import {
+  BYTES_TYPE,
+  type Codec,
+  decodeBy,
+  type JobContext,
+  type JobDefinition,
+} from '@offstage/sdk/jobs'
 import type { AttemptOrder } from '../domain/attempt.ts'
 import { traceIdFromTraceparent } from '../domain/trace-id.ts'
 import type { ClientSource } from './client-source.ts'
@@ -16,6 +22,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
 import type { AttemptTokens, TokenDesk } from './token-desk.ts'
+import { WrappedReports } from './wrapped-reports.ts'
 
 const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 /** Well within the shortest heartbeat deadline. */
@@ -43,6 +50,7 @@ export class AttemptContext implements JobContext {
   #abort: AbortController | undefined
   #client: Offstage | undefined
   #ownersClient: Offstage | undefined
+  #reports: WrappedReports | undefined
   #progress: Progress | undefined
   #messages = 0
   #heartbeat: Heartbeat | undefined
@@ -94,7 +102,7 @@ export class AttemptContext implements JobContext {
   }
 
   progress(percent: number, text?: string, extra?: Record<string, unknown>): void {
-    this.#progress ??= new Progress(this.#order.key, this.#reporter)
+    this.#progress ??= new Progress(this.#order.key, this.#reporter, this.reports)
     this.#progress.report(percent, text, extra)
   }
 
@@ -102,24 +110,25 @@ export class AttemptContext implements JobContext {
     const { severity = 'info', extra } = options
     if (!SEVERITIES.has(severity)) throw new TypeError('severity must be info, warning or error')
     const checked = extra === undefined ? {} : { extra: checkExtra(extra) }
+    const cut = text.slice(0, LIMITS.messageTextCharactersMax)
+    const told = this.reports.told({ text: cut, ...checked })
     this.#messages += 1
     this.#reporter.message(this.#order.key, {
       number: this.#messages,
       severity,
-      text: text.slice(0, LIMITS.messageTextCharactersMax),
-      ...checked,
+      ...told,
     })
   }
 
   heartbeat(data?: unknown): void {
-    this.#heartbeat ??= new Heartbeat(this.#order.key, this.#reporter)
+    this.#heartbeat ??= new Heartbeat(this.#order.key, this.#reporter, this.reports)
     this.#heartbeat.beat(data)
   }
 
   get lastHeartbeat(): unknown {
-    const { lastHeartbeat } = this.#order
+    const { lastHeartbeat, lastHeartbeatType = BYTES_TYPE } = this.#order
     if (typeof lastHeartbeat === 'string') return JSON.parse(lastHeartbeat)
-    return lastHeartbeat && Buffer.from(lastHeartbeat)
+    return lastHeartbeat && decodeBy([this.#codec], Buffer.from(lastHeartbeat), lastHeartbeatType)
   }
 
   /** The executor's own work on behalf of the handler is no silence of that. */
@@ -153,6 +162,16 @@ export class AttemptContext implements JobContext {
     return this.#ownersClient
   }
 
+  get #codec(): Codec | undefined {
+    return this.#jobs.get(this.method)?.codec
+  }
+
+  /** How what the attempt tells of itself is told. */
+  get reports(): WrappedReports {
+    this.#reports ??= new WrappedReports(this.#codec)
+    return this.#reports
+  }
+
   get #isPrivileged(): boolean {
     return this.#jobs.get(this.method)?.privileged === true
   }
@@ -167,7 +186,7 @@ export class AttemptContext implements JobContext {
       signal: this.signal,
       onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
       tokens,
-      codec: this.#jobs.get(this.method)?.codec,
+      codec: this.#codec,
     })
   }
 

@@ -1,9 +1,11 @@
 // As in reporter.ts.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
+import type { Told } from '@offstage/sdk/jobs'
 import type { AttemptKey } from '../domain/attempt.ts'
 import { checkExtra } from './extra.ts'
 import type { Reporter } from './reporter.ts'
+import type { WrappedReports } from './wrapped-reports.ts'
 
 /** Between two reports of one attempt. */
 const INTERVAL_MS = 100
@@ -15,20 +17,23 @@ const INTERVAL_MS = 100
 export class Progress {
   readonly #key: AttemptKey
   readonly #reporter: Reporter
-  #newest: { percent: number; text: string; extra?: Record<string, unknown> } | undefined
+  readonly #reports: WrappedReports
+  #newest: ({ readonly percent: number } & Told) | undefined
   #revision = 0
   #sentAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
 
-  constructor(key: AttemptKey, reporter: Reporter) {
+  constructor(key: AttemptKey, reporter: Reporter, reports: WrappedReports) {
     this.#key = key
     this.#reporter = reporter
+    this.#reports = reports
   }
 
   report(percent: number, text = '', extra?: Record<string, unknown>): void {
     const within = Number.isNaN(percent) ? 0 : Math.min(100, Math.max(0, percent))
-    this.#newest = { percent: within, text: text.slice(0, LIMITS.progressTextCharactersMax) }
-    if (extra !== undefined) this.#newest.extra = checkExtra(extra)
+    const cut = text.slice(0, LIMITS.progressTextCharactersMax)
+    const told = extra === undefined ? { text: cut } : { text: cut, extra: checkExtra(extra) }
+    this.#newest = { percent: within, ...this.#reports.told(told) }
     const waitMs = this.#sentAt + INTERVAL_MS - performance.now()
     if (waitMs <= 0) this.flush()
     else this.#timer ??= setTimeout(() => this.flush(), waitMs).unref()

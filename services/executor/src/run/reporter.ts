@@ -1,7 +1,13 @@
 // Not the global one: a handler may have put a clock of its own in its place.
 import { setImmediate } from 'node:timers'
 import type { MessagePort } from 'node:worker_threads'
-import type { AttemptKey, HandlerEnd, MessageNote, ProgressNote } from '../domain/attempt.ts'
+import type {
+  AttemptKey,
+  HandlerEnd,
+  HeartbeatData,
+  MessageNote,
+  ProgressNote,
+} from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown } from '../domain/fault.ts'
 import type { ThreadMessage, ThreadReports, TokenAsk } from '../lanes/thread-messages.ts'
 
@@ -42,7 +48,7 @@ export class Reporter {
     reports.waiting.push({ key, waiting })
   }
 
-  heartbeat(key: AttemptKey, data?: string): void {
+  heartbeat(key: AttemptKey, data?: HeartbeatData): void {
     const reports = this.#gather()
     reports.heartbeats ??= []
     reports.heartbeats.push(data === undefined ? { key } : { key, data })

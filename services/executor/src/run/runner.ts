@@ -99,5 +99,5 @@ export class Runner {
 function endFromThrown(thrown: unknown, context: AttemptContext): HandlerEnd {
   const { stopReason } = context
   if (stopReason !== undefined && isAbort(thrown, stopReason)) return { kind: 'stopped' }
-  return { kind: 'failed', fault: faultFromThrown(thrown) }
+  return { kind: 'failed', fault: context.reports.fault(faultFromThrown(thrown)) }
 }
