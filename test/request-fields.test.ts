@@ -94,6 +94,11 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'JobService.WatchJobs': [[proto.WatchJobsRequest.fromPartial({ add: [{ jobId }] })]],
   'JobService.FollowJobs': [[proto.FollowJobsRequest.fromPartial({ targets: [{ jobId }] })]],
   'JobService.CancelJob': [[proto.CancelJobRequest.fromPartial({ jobId })]],
+  'JobService.CancelJobs': [
+    [proto.CancelJobsRequest.fromPartial({ filter: { text: 'state:running' } })],
+  ],
+  'JobService.RetryJobs': [[proto.RetryJobsRequest.fromPartial({ filter: { text: 'key:x' } })]],
+  'JobService.DeleteJobs': [[proto.DeleteJobsRequest.fromPartial({ filter: { text: 'key:x' } })]],
   'JobService.RetryJob': [[proto.RetryJobRequest.fromPartial({ jobId })]],
   'JobService.DeleteJob': [[proto.DeleteJobRequest.fromPartial({ jobId })]],
   'JobService.PinJob': [[proto.PinJobRequest.fromPartial({ jobId })]],

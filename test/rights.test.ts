@@ -21,6 +21,8 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'JobService.CountJobs': LOOKERS,
   'JobService.CancelJob': OWNERS,
   'JobService.CancelJobs': OWNERS,
+  'JobService.RetryJobs': OWNERS,
+  'JobService.DeleteJobs': OWNERS,
   'JobService.RetryJob': OWNERS,
   'JobService.DeleteJob': OWNERS,
   'JobService.PinJob': OWNERS,

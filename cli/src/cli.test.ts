@@ -195,6 +195,29 @@ describe('running services', () => {
     expect(canceled.stderr).toContain(`job ${jobId} was canceled`)
   })
 
+  test('jobs that a filter selects are counted first, then canceled, started anew and deleted', async () => {
+    const start = ['--user', 'many', 'start', 'test.await-file']
+    const params = JSON.stringify({ path: join(it.folder, 'never') })
+    for (let n = 0; n < 3; n += 1) await it.offstage(...start, params)
+    const filter = ['--filter', 'owner:many']
+    const dry = await it.offstage('cancel', ...filter, '--dry-run')
+    expect(JSON.parse(dry.stdout)).toMatchObject({ count: 3, isMore: false })
+    const unasked = await it.offstage('cancel', ...filter)
+    expect(unasked).toMatchObject({ code: 64, stdout: '' })
+    expect(unasked.stderr).toContain('give --yes, after a look at --dry-run')
+    const canceled = await it.offstage('cancel', ...filter, '--yes', '--grace', '0s')
+    expect(JSON.parse(canceled.stdout)).toEqual({ matched: 3, done: 3, skipped: {} })
+    expect(canceled.stderr).toContain('3 of 3 asked to end')
+    const ended = async () =>
+      JSON.parse((await it.offstage('delete', ...filter, '--dry-run')).stdout).count === 3
+    await until(ended, { what: 'all to have ended', timeoutMs: 50_000 })
+    const deleted = await it.offstage('delete', ...filter, '-y')
+    expect(JSON.parse(deleted.stdout)).toMatchObject({ done: 3 })
+    expect(await it.offstage('retry', ...filter, '-y')).toMatchObject({ stderr: 'no jobs\n' })
+    const neither = await it.offstage('retry')
+    expect(neither.stderr).toContain("name a job, or give --filter '…', or --all")
+  })
+
   test('Ctrl-C ends a wait and not the job, and says how to wait again', async () => {
     const path = join(it.folder, 'after-ctrl-c')
     const args = ['test.await-file', JSON.stringify({ path })]

@@ -40,17 +40,30 @@ test('a filter may be said as text, and what is wrong with it is told before any
   expect(it.scheduler.filters).toHaveLength(1)
 })
 
-test('canceling by filter goes on until nothing is left, and tells how many', async () => {
+test('what is done to many jobs is a job, by one request id however often it is sent; before, it is counted', async () => {
   await using it = await setUpClient()
-  it.scheduler.cancelCounts = [10_000, 10_000, 7]
-  expect(await it.offstage.cancelJobs({ methods: ['a'] }, { reason: 'done with' })).toBe(20_007)
-  expect(it.scheduler.filters).toHaveLength(3)
-})
-
-test('canceling by filter ends though none of the rest can be canceled', async () => {
-  await using it = await setUpClient()
-  it.scheduler.cancelCounts = [3, 0, 5]
-  expect(await it.offstage.cancelJobs({ methods: ['a'] })).toBe(3)
+  it.scheduler.refusals = [{ code: 14, reason: 'SHUTTING_DOWN' }]
+  const filter = { filter: 'state:running' }
+  const canceling = await it.offstage.cancelJobs(filter, { reason: 'done with', graceMs: 1_500 })
+  expect(canceling).toMatchObject({ name: 'offstage.cancel_jobs', state: 'queued' })
+  const retrying = await it.offstage.retryJobs({ states: ['failed'] }, { requestId: 'again' })
+  const deleting = await it.offstage.deleteJobs({}, { all: true })
+  expect([retrying.name, deleting.name]).toEqual(['offstage.retry_jobs', 'offstage.delete_jobs'])
+  expect(it.scheduler.bulk).toMatchObject([
+    [
+      'cancel',
+      {
+        filter: { text: 'state:running' },
+        reason: 'done with',
+        grace: { seconds: 1n, nanos: 500_000_000 },
+        requestId: expect.stringMatching(/^.{36}$/),
+      },
+    ],
+    ['retry', { filter: { states: [6] }, requestId: 'again', all: false }],
+    ['delete', { all: true, validateOnly: false }],
+  ])
+  const selection = await it.offstage.deleteJobs(filter, { validateOnly: true })
+  expect(selection).toEqual({ count: 3, isMore: true, sampleIds: ['job-3'] })
 })
 
 test('a job is retried by one request id however often, and deleted once, though the scheduler is unavailable', async () => {

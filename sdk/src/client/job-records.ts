@@ -1,4 +1,3 @@
-import { durationFrom } from '@offstage/proto/durations'
 import { WaitCause } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
@@ -12,8 +11,7 @@ import {
   PAGE_RULES,
   type PageOptions,
 } from './job-info.ts'
-import { CANCEL_RULES } from './option-rules.ts'
-import type { CancelOptions, RetryJobOptions } from './options.ts'
+import type { RetryJobOptions } from './options.ts'
 import { retryJob } from './retry-job.ts'
 
 /** What holds a job back. */
@@ -51,7 +49,7 @@ const CAUSES = new Map<WaitCause, WaitCauseName>([
   [WaitCause.WAIT_CAUSE_CHILDREN, 'children'],
 ])
 
-/** The history as one identity sees it: listing, canceling by filter, retrying, deleting. */
+/** The history as one identity sees it: listing, retrying, deleting. */
 export class JobRecords {
   readonly #calls: Calls
 
@@ -75,21 +73,6 @@ export class JobRecords {
       yield* page.jobs
       pageToken = page.nextPageToken
       if (pageToken === '') return
-    }
-  }
-
-  async cancelAll(filter: JobFilter, options: CancelOptions): Promise<number> {
-    checkOptions('cancelJobs', options, CANCEL_RULES)
-    const { reason = '', graceMs } = options
-    const { jobs } = this.#calls.connection
-    const { namespace } = this.#calls.identity
-    const grace = durationFrom(graceMs)
-    const request = { namespace, filter: filterFrom(filter), reason, grace, validateOnly: false }
-    for (let canceled = 0; ; ) {
-      const answer = await this.#calls.callScheduler(jobs.cancelJobs.bind(jobs), request)
-      canceled += answer.canceledCount
-      // None canceled with more to come would go on for ever.
-      if (!answer.more || answer.canceledCount === 0) return canceled
     }
   }
 

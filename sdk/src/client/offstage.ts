@@ -3,6 +3,15 @@ import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
 import type { JobMethod } from '../jobs/method.ts'
 import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
+import {
+  type BulkOptions,
+  type BulkResult,
+  type CancelJobsOptions,
+  cancelJobs,
+  deleteJobs,
+  type JobSelection,
+  retryJobs,
+} from './bulk.ts'
 import { checkTarget } from './check-arguments.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { type ConnectOptions, sessionFrom } from './connect-options.ts'
@@ -130,11 +139,47 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   }
 
   /**
-   * Cancels all jobs a filter selects, however many calls it takes; an empty filter is refused. Tells how many.
-   * @throws OffstageError NOT_IMPLEMENTED: no scheduler does it so far.
+   * Cancels the unfinished jobs a filter selects, as {@link cancel} does each (row J25). It is a job itself, which schedulers carry
+   * out: wait for it, watch it, cancel it. With `validateOnly` it tells which jobs it would be, and does nothing. It concerns jobs
+   * that were started before, those of others only where each could be canceled.
+   * @throws OffstageError INVALID_FIELD for an empty filter without `all`.
    */
-  cancelJobs(filter: JobFilter, options: Omit<CancelOptions, 'cascade'> = {}): Promise<number> {
-    return this.#records.cancelAll(filter, options)
+  cancelJobs(
+    filter: JobFilter,
+    options: CancelJobsOptions & { readonly validateOnly: true },
+  ): Promise<JobSelection>
+  cancelJobs(
+    filter: JobFilter,
+    options?: CancelJobsOptions & { readonly validateOnly?: false },
+  ): Promise<JobHandle<BulkResult>>
+  cancelJobs(filter: JobFilter, options: CancelJobsOptions = {}) {
+    return cancelJobs(this.#session, filter, options)
+  }
+
+  /** Starts the failed and canceled jobs a filter selects anew, as {@link retryJob} does each and {@link cancelJobs} does all. */
+  retryJobs(
+    filter: JobFilter,
+    options: BulkOptions & { readonly validateOnly: true },
+  ): Promise<JobSelection>
+  retryJobs(
+    filter: JobFilter,
+    options?: BulkOptions & { readonly validateOnly?: false },
+  ): Promise<JobHandle<BulkResult>>
+  retryJobs(filter: JobFilter, options: BulkOptions = {}) {
+    return retryJobs(this.#session, filter, options)
+  }
+
+  /** Removes the finished jobs a filter selects but pinned ones, as {@link deleteJob} does each and {@link cancelJobs} does all. */
+  deleteJobs(
+    filter: JobFilter,
+    options: BulkOptions & { readonly validateOnly: true },
+  ): Promise<JobSelection>
+  deleteJobs(
+    filter: JobFilter,
+    options?: BulkOptions & { readonly validateOnly?: false },
+  ): Promise<JobHandle<BulkResult>>
+  deleteJobs(filter: JobFilter, options: BulkOptions = {}) {
+    return deleteJobs(this.#session, filter, options)
   }
 
   /** Lists jobs, newest first, page after page as they are iterated (row J8). */

@@ -10,8 +10,10 @@ import {
 } from '@grpc/grpc-js'
 import { encodeErrorDetails } from '@offstage/proto/error-details'
 import {
+  type CancelJobsRequest,
   type Completion,
   type CountJobsRequest,
+  type DeleteJobsRequest,
   type Executor,
   Job,
   type JobAttempt,
@@ -23,6 +25,7 @@ import {
   type ListJobsRequest,
   NamespaceServiceService,
   type RetryJobRequest,
+  type RetryJobsRequest,
   type StartJobOutcome,
   type StartJobRequest,
   type StartJobResponse,
@@ -48,8 +51,8 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
   readonly retries: RetryJobRequest[] = []
   readonly filters: (JobFilter | undefined)[] = []
   readonly metadata: Metadata[] = []
-  /** How many each CancelJobs takes; more is told while there are any left. */
-  cancelCounts: number[] = []
+  /** What is asked of many jobs at once, by the RPC; answered with a job, or a count of 3. */
+  readonly bulk: [string, CancelJobsRequest | RetryJobsRequest | DeleteJobsRequest][] = []
   /** By how much its clock is ahead. */
   skewMs = 0
   /** How often records and messages were read. */
@@ -91,7 +94,9 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
         return { counts: this.counts }
       }),
       cancelJob: this.#unary(this.#cancelJob),
-      cancelJobs: this.#unary(this.#cancelJobs),
+      cancelJobs: this.#unary((request: CancelJobsRequest) => this.#inBulk('cancel', request)),
+      retryJobs: this.#unary((request: RetryJobsRequest) => this.#inBulk('retry', request)),
+      deleteJobs: this.#unary((request: DeleteJobsRequest) => this.#inBulk('delete', request)),
       retryJob: this.#unary(this.#retryJob),
       pinJob: this.#unary(({ jobId }: { jobId: string }) => {
         this.pinned.add(jobId)
@@ -216,10 +221,16 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
     return { ...record, completion, progress, cancelRequested: this.toBeCanceled.has(id) }
   }
 
-  #cancelJobs({ filter }: { filter?: JobFilter }) {
-    this.filters.push(filter)
-    const canceledCount = this.cancelCounts.shift() ?? 0
-    return { canceledCount, more: this.cancelCounts.length > 0 }
+  #inBulk(verb: string, request: CancelJobsRequest | RetryJobsRequest | DeleteJobsRequest) {
+    this.bulk.push([verb, request])
+    const unused = { canceledCount: 0, more: false }
+    if (request.validateOnly) {
+      const selection = { count: 3n, more: true, sampleJobIds: ['job-3'] }
+      return { ...unused, job: undefined, selection }
+    }
+    const { id, state } = this.addJob(`offstage.${verb}_jobs`)
+    const job = { jobId: id, state, completion: undefined, existing: false }
+    return { ...unused, job, selection: undefined }
   }
 
   #retryJob(request: RetryJobRequest) {

@@ -155,6 +155,14 @@ export function jobNotRetryable(jobId: string, state: JobState): Refusal {
   })
 }
 
+export function bulkNotRetryable(jobId: string): Refusal {
+  return new Refusal({
+    reason: 'JOB_NOT_RETRYABLE',
+    message: `job ${jobId} was carried out by the scheduler itself, for what its filter selected then; ask for it again`,
+    metadata: { job_id: jobId },
+  })
+}
+
 /** Also the answer for an attempt of somebody else's session. */
 export function attemptNotHeld(attempt: AttemptRef): Refusal {
   const { jobId } = attempt

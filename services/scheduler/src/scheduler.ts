@@ -83,7 +83,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const load = createLoadReading({ store: stores.load })
   const scaling = createScaling(load, events)
   const turns = createReadingTurns(databases)
-  const { retention, history } = stores
+  const { retention, history, bulk } = stores
   const swept = { sweeps, acts, retention }
   const jobs = createJobs({
     ...known,
@@ -93,6 +93,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     acts,
     history,
     sqlStarts: stores.sqlStarts,
+    bulk,
+    newId: newJobId,
   })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
@@ -139,7 +141,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     dispatch,
     executors,
     createUpkeep(
-      sweepsOf({ ...known, ...swept, store, dispatch, checkSqlStarts, onUncheckedStarts }),
+      sweepsOf({ ...known, ...swept, store, dispatch, jobs, checkSqlStarts, onUncheckedStarts }),
       onError,
     ),
     ...(sqlStarts === undefined ? [] : [sqlStarts]),

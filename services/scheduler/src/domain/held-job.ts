@@ -120,6 +120,8 @@ export type RetriedJob =
   /** It was by the same request id; nothing is changed. */
   | { readonly kind: 'repeated' }
   | { readonly kind: 'missing' }
+  /** The schedulers carried it out themselves. */
+  | { readonly kind: 'bulk-job' }
   | { readonly kind: 'not-retryable'; readonly state: JobState }
   /** `holder` is undefined where another look is to find out. */
   | { readonly kind: 'key-taken'; readonly holder: KeyHolder | undefined }

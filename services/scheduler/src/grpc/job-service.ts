@@ -7,8 +7,8 @@ import {
   statusFromError,
   unary,
 } from '@offstage/kit/grpc'
-import { currentTraceparent, currentTracestate, type Logger } from '@offstage/kit/telemetry'
-import { isTraceparent, textFault } from '@offstage/proto/field-rules'
+import type { Logger } from '@offstage/kit/telemetry'
+import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { createRoom } from '../domain/answer-size.ts'
@@ -16,6 +16,7 @@ import type { StartCommand } from '../domain/start-command.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
+import { bulkCalls } from './bulk-calls.ts'
 import { callerOf } from './caller.ts'
 import { filterFrom } from './filter-mapping.ts'
 import { historyCalls } from './history-calls.ts'
@@ -25,7 +26,7 @@ import type { ReadingTurns } from './reading-turns.ts'
 import { retryCalls } from './retry-calls.ts'
 import { rpcStatusOf } from './rpc-status.ts'
 import { type StartOrigin, startCommandFrom } from './start-mapping.ts'
-import { unimplemented } from './unimplemented.ts'
+import { traceparentFor, tracestateFor } from './traceparent.ts'
 import { followJobs, watchJobs } from './watch-jobs.ts'
 
 const GRACE_MS = 10_000
@@ -144,8 +145,7 @@ export function jobService(
         const { state, outcome } = await use.cancelJob(callerOf(context), {
           namespace: namespaceFor(context.actor, request.namespace),
           jobId: jobIdFrom(request.jobId),
-          reason: cancelReasonFrom(request.reason),
-          graceMs: boundedMs('grace', request.grace, GRACE_MS, LIMITS.graceMsMax),
+          ...cancelTermsFrom(request),
           cascade: request.cascade,
         })
         return { state, outcome }
@@ -181,7 +181,7 @@ export function jobService(
       listings,
     ),
 
-    cancelJobs: unimplemented('jobs.cancel', 'JobService.CancelJobs'),
+    ...bulkCalls(use.bulk, listings, cancelTermsFrom),
     ...historyCalls(use.changeHistory, reads),
     ...retryCalls(use.retryJob, reads),
     explainJob: unary(
@@ -197,7 +197,7 @@ export function jobService(
 
 function originOf({ namespace }: { namespace: string }, context: CallContext): StartOrigin {
   const { actor } = context
-  const traceparent = currentTraceparent() ?? traceparentOf(context)
+  const traceparent = traceparentFor(context)
   return {
     namespace: namespaceFor(actor, namespace),
     owner: actor.user,
@@ -206,24 +206,14 @@ function originOf({ namespace }: { namespace: string }, context: CallContext): S
     // What a handler starts hangs on its job, also where it does not say so.
     parentId: actor.attempt?.jobId ?? '',
     traceparent,
-    tracestate: traceparent && (currentTracestate() ?? textOf(context, 'tracestate')),
+    tracestate: traceparent && tracestateFor(context),
   }
 }
 
-/** A header is not the caller's doing: a malformed one is left out, and what goes with it, as W3C has it. */
-function traceparentOf(context: CallContext): string {
-  const text = textOf(context, 'traceparent')
-  return isTraceparent(text) ? text : ''
-}
-
-function textOf({ metadata }: CallContext, key: string): string {
-  return String(metadata.get(key)[0] ?? '')
-}
-
-function cancelReasonFrom(reason: string): string {
+function cancelTermsFrom({ reason, grace }: Pick<proto.CancelJobRequest, 'reason' | 'grace'>) {
   const fault = textFault(reason, LIMITS.cancelReasonCharactersMax)
-  if (fault === undefined) return reason
-  throw invalidField('reason', fault)
+  if (fault !== undefined) throw invalidField('reason', fault)
+  return { reason, graceMs: boundedMs('grace', grace, GRACE_MS, LIMITS.graceMsMax) }
 }
 
 function inlineWaitOf({ inlineWait }: { inlineWait: proto.StartJobRequest['inlineWait'] }): number {

@@ -1,7 +1,7 @@
 /** Where the shapes that all proto messages share meet the domain's: names, times, payloads, policies. */
 import { type Actor, mayEnter } from '@offstage/kit/auth'
 import { durationFrom, msFrom } from '@offstage/proto/durations'
-import { namespaceFault } from '@offstage/proto/field-rules'
+import { namespaceFault, textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
@@ -102,6 +102,12 @@ export function deadlinesTo(limits: Pick<StartOptions, MethodDefault>): proto.De
 export function afterSequenceFrom(sequence: number, field: string): number {
   if (sequence >= 0) return sequence
   throw invalidField(field, 'must be 0 or more')
+}
+
+export function requestIdFrom(requestId: string): string {
+  const fault = textFault(requestId, LIMITS.requestIdCharactersMax)
+  if (fault === undefined) return requestId
+  throw invalidField('request_id', fault)
 }
 
 export function pageSizeFrom(size: number, fallback: number): number {

@@ -1,13 +1,10 @@
 import type { Turns } from '@offstage/kit/fairness'
 import { type GuardedService, unary } from '@offstage/kit/grpc'
-import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
-import { LIMITS } from '@offstage/proto/limits'
 import type { RetryJob } from '../jobs/retry-job.ts'
-import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { jobTo } from './job-mapping.ts'
-import { jobIdFrom, namespaceFor } from './mapping.ts'
+import { jobIdFrom, namespaceFor, requestIdFrom } from './mapping.ts'
 
 /** What starts ended jobs anew. */
 export function retryCalls(
@@ -28,10 +25,4 @@ export function retryCalls(
       turns,
     ),
   }
-}
-
-function requestIdFrom(requestId: string): string {
-  const fault = textFault(requestId, LIMITS.requestIdCharactersMax)
-  if (fault === undefined) return requestId
-  throw invalidField('request_id', fault)
 }

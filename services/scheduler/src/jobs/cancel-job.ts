@@ -2,7 +2,7 @@
 
 import { mayForOthers } from '@offstage/kit/auth'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
-import type { ChangedJob } from '../domain/held-job.ts'
+import type { CanceledJob, ChangedJob } from '../domain/held-job.ts'
 import type { JobId } from '../domain/ids.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { JobEvents } from '../events/job-events.ts'
@@ -33,15 +33,17 @@ export type CancelJob = (
   request: CancelJobRequest,
 ) => Promise<{ state: JobState; outcome: CancelOutcome }>
 
-export function createCancelJob(options: CancelJobOptions): CancelJob {
-  const { store, attachments, events, leaseMs, changed } = options
-  return async (caller, request) => {
-    const owner = mayForOthers(caller, 'jobs.cancel') ? undefined : caller.user
-    const asked = { ...request, owner, by: caller, leaseMs }
-    const { reason, graceMs } = request
-    const canceled = await retryConflicts(() => store.cancel(asked))
-    const target = canceled.find((job) => job.id === request.jobId)
-    if (target === undefined) throw jobNotFound(request.jobId)
+/** Tells executors, those of other replicas too, to stop what was canceled. */
+export type TellCanceled = (
+  canceled: readonly CanceledJob[],
+  terms: { readonly reason: string; readonly graceMs: number },
+) => void
+
+export function createTellCanceled({
+  attachments,
+  events,
+}: Pick<CancelJobOptions, 'attachments' | 'events'>): TellCanceled {
+  return (canceled, { reason, graceMs }) => {
     const elsewhere = new Set<string>()
     for (const { id: jobId, attempt, attachmentId, state } of canceled) {
       if (isTerminal(state) || attachmentId === undefined) continue
@@ -50,6 +52,19 @@ export function createCancelJob(options: CancelJobOptions): CancelJob {
       else attachment.cancel({ jobId, attempt, reason, graceMs })
     }
     for (const attachmentId of elsewhere) events.cancelRequested(attachmentId)
+  }
+}
+
+export function createCancelJob(options: CancelJobOptions): CancelJob {
+  const { store, leaseMs, changed } = options
+  const tellCanceled = createTellCanceled(options)
+  return async (caller, request) => {
+    const owner = mayForOthers(caller, 'jobs.cancel') ? undefined : caller.user
+    const asked = { ...request, owner, by: caller, leaseMs }
+    const canceled = await retryConflicts(() => store.cancel(asked))
+    const target = canceled.find((job) => job.id === request.jobId)
+    if (target === undefined) throw jobNotFound(request.jobId)
+    tellCanceled(canceled, request)
     changed(canceled)
     const { state, completion } = target
     const finishedBefore =

@@ -6,15 +6,18 @@ import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { ActStore } from '../ports/acts.ts'
+import type { BulkStore } from '../ports/bulk.ts'
 import type { HistoryStore } from '../ports/job-changes.ts'
 import type { SqlStartStore } from '../ports/sql-starts.ts'
 import type { JobStore } from '../ports/stores.ts'
 import { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { JOBS_PER_READ_MAX, JobWatch } from '../waits/job-watch.ts'
+import { type BulkJobs, createBulkJobs } from './bulk-jobs.ts'
 import type { Caller } from './caller.ts'
-import { type CancelJob, createCancelJob } from './cancel-job.ts'
+import { type CancelJob, createCancelJob, createTellCanceled } from './cancel-job.ts'
 import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
+import { createCarryBulk } from './carry-bulk.ts'
 import { type ChangeHistory, createChangeHistory } from './change-history.ts'
 import { createCheckSqlStarts } from './check-sql-starts.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
@@ -39,9 +42,16 @@ export interface JobsOptions {
   readonly acts: Pick<ActStore, 'record'>
   readonly history: HistoryStore
   readonly sqlStarts: SqlStartStore
+  readonly bulk: BulkStore
+  readonly newId: () => string
 }
 
 export interface Jobs {
+  readonly bulk: BulkJobs
+  /** Carries on what was asked for by {@link bulk}: a sweep. */
+  readonly carryBulk: (signal: AbortSignal) => Promise<void>
+  /** Is told when there is something for it. */
+  onBulk(wake: () => void): void
   readonly startJobs: StartJobs
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
@@ -66,12 +76,24 @@ export function createJobs(options: JobsOptions): Jobs {
   const checks = new Checks()
   const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
   const cancelJob = createCancelJob({ store, attachments, events, leaseMs, changed })
+  const limitRate = createLimitRate(options.startsPerSecond)
+  const { bulk, newId } = options
+  let wakeBulk = () => {}
+  const tellCanceled = createTellCanceled({ attachments, events })
   return {
+    bulk: createBulkJobs({
+      ...{ bulk, store, feed, readStandings, limitRate, newId },
+      onStarted: () => wakeBulk(),
+    }),
+    carryBulk: createCarryBulk({ bulk, methods, feed, events, leaseMs, changed, tellCanceled }),
+    onBulk(wake) {
+      wakeBulk = wake
+    },
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
       checks,
       limitsOf,
-      limitRate: createLimitRate(options.startsPerSecond),
+      limitRate,
     }),
     findJobs,
     cancelJob,

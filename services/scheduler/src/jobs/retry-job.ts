@@ -8,6 +8,7 @@ import type { Methods } from '../executors/methods.ts'
 import type { JobChanges } from '../ports/job-changes.ts'
 import type { JobReads } from '../ports/job-reads.ts'
 import {
+  bulkNotRetryable,
   jobNotFound,
   jobNotRetryable,
   keyTaken,
@@ -50,6 +51,8 @@ export function createRetryJob(options: RetryJobOptions): RetryJob {
       switch (retried.kind) {
         case 'missing':
           throw jobNotFound(jobId)
+        case 'bulk-job':
+          throw bulkNotRetryable(jobId)
         case 'not-retryable':
           throw jobNotRetryable(jobId, retried.state)
         case 'key-taken': {

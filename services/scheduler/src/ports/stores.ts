@@ -2,6 +2,7 @@
 import type { ActStore } from './acts.ts'
 import type { HeldAttemptStore, SigningKeyStore } from './attempt-tokens.ts'
 import type { ClaimStore, EndStore, ReportStore } from './attempts.ts'
+import type { BulkStore } from './bulk.ts'
 import type { AttachmentStore, LeaseStore, MethodStore } from './executors.ts'
 import type { HistoryStore, JobChanges } from './job-changes.ts'
 import type { JobReads } from './job-reads.ts'
@@ -40,6 +41,7 @@ export interface SchedulerStores {
   readonly namespaces: NamespaceStore
   readonly retention: RetentionStore
   readonly history: HistoryStore
+  readonly bulk: BulkStore
   readonly jobValues: JobValueStore
   readonly attachments: AttachmentStore
   readonly leases: LeaseStore

@@ -1,5 +1,5 @@
 /**
- * Canceling a job and what hangs on it, down the tree level by level in one transaction.
+ * Canceling jobs and what hangs on them, down the trees level by level in one transaction.
  *
  * Invariants:
  *  1. A cancel stays in its namespace and, unless an administrator asks, with the jobs of one owner (guarantee 8).
@@ -44,9 +44,9 @@ const CANCEL = {
     RETURNING ${CANCELED_COLUMNS}`,
 }
 
-const TARGET = {
-  name: 'read_cancel_target',
-  text: `SELECT ${CANCELED_COLUMNS} FROM offstage.jobs j WHERE j.id = $3::uuid AND ${ALLOWED}`,
+const TARGETS = {
+  name: 'read_cancel_targets',
+  text: `SELECT ${CANCELED_COLUMNS} FROM offstage.jobs j WHERE j.id = ANY ($3::uuid[]) AND ${ALLOWED}`,
 }
 
 /** Ended children too: theirs may still run. */
@@ -63,33 +63,48 @@ interface CanceledRow extends ChangedRow {
   attempt: number
 }
 
-/** What was ended or marked, and the job itself also when it was not; nothing when it may not be canceled. */
 export function cancelJobs(database: Database, request: CancelRequest): Promise<CanceledJob[]> {
-  const { namespace, owner = null, jobId, cascade, reason, graceMs, leaseMs } = request
-  const mark = async (tx: Queryable, ids: readonly string[]) => {
+  return database.transaction((tx) => cancelTrees(tx, { ...request, jobIds: [request.jobId] }))
+}
+
+export type CancelTreesRequest = Omit<CancelRequest, 'jobId'> & {
+  readonly jobIds: readonly string[]
+}
+
+/** What was ended or marked, and of the jobs named those too of which nothing was; nothing of what may not be canceled. */
+export async function cancelTrees(
+  tx: Queryable,
+  request: CancelTreesRequest,
+): Promise<CanceledJob[]> {
+  const { namespace, owner = null, jobIds, cascade, reason, graceMs, leaseMs } = request
+  const mark = async (ids: readonly string[]) => {
     const values = [namespace, owner, ids, cascade, reason, graceMs, leaseMs]
     return (await tx.query<CanceledRow>(CANCEL, values)).rows
   }
-  return database.transaction(async (tx) => {
-    let canceled = await mark(tx, [jobId])
-    let changed = canceled.length
-    if (canceled.length === 0) {
-      canceled = (await tx.query<CanceledRow>(TARGET, [namespace, owner, jobId])).rows
-    }
-    const seen = new Set(canceled.map(({ id }) => id))
-    for (let level = [...seen]; level.length > 0; ) {
-      const { rows } = await tx.query<{ id: string }>(CHILDREN, [namespace, owner, level, cascade])
-      level = rows.map(({ id }) => id).filter((id) => !seen.has(id))
-      for (const id of level) seen.add(id)
-      const marked = level.length > 0 ? await mark(tx, level) : []
-      changed += marked.length
-      canceled.push(...marked)
-    }
-    const foreign = canceled.filter((row) => row.owner !== request.by.user)
-    const outcome = changed > 0 ? 'OK' : 'UNCHANGED'
-    if (foreign.length > 0) await recordAct(tx, actOn(request.by, namespace, foreign, outcome))
-    return canceled.map(canceledFromRow)
-  })
+  const canceled = await mark(jobIds)
+  let changed = canceled.length
+  if (canceled.length < jobIds.length) {
+    const rest = without(jobIds, canceled)
+    canceled.push(...(await tx.query<CanceledRow>(TARGETS, [namespace, owner, rest])).rows)
+  }
+  const seen = new Set(canceled.map(({ id }) => id))
+  for (let level = [...seen]; level.length > 0; ) {
+    const { rows } = await tx.query<{ id: string }>(CHILDREN, [namespace, owner, level, cascade])
+    level = rows.map(({ id }) => id).filter((id) => !seen.has(id))
+    for (const id of level) seen.add(id)
+    const marked = level.length > 0 ? await mark(level) : []
+    changed += marked.length
+    canceled.push(...marked)
+  }
+  const foreign = canceled.filter((row) => row.owner !== request.by.user)
+  const outcome = changed > 0 ? 'OK' : 'UNCHANGED'
+  if (foreign.length > 0) await recordAct(tx, actOn(request.by, namespace, foreign, outcome))
+  return canceled.map(canceledFromRow)
+}
+
+function without(ids: readonly string[], rows: readonly { readonly id: string }[]): string[] {
+  const there = new Set(rows.map(({ id }) => id))
+  return ids.filter((id) => !there.has(id))
 }
 
 function canceledFromRow(row: CanceledRow): CanceledJob {

@@ -150,7 +150,7 @@ test('a filter selects what its terms say, whatever they are', async () => {
       const { where, values } = selecting(
         own ? { ...scope, owner: 'ann' } : scope,
         terms,
-        `timestamptz '${NOW.toISOString()}'`,
+        () => `timestamptz '${NOW.toISOString()}'`,
       )
       const text = `SELECT j.id FROM offstage.jobs j WHERE ${where}`
       const selected = await database.query<{ id: string }>({ name: '', text }, values)

@@ -16,12 +16,19 @@ export interface Selection {
   readonly values: readonly unknown[]
 }
 
+type Add = (value: unknown) => string
+const NOW = () => 'now()'
+
 /**
  * What is not asked for is not in the statement, so that it is planned for what it is about.
  *
  * @param asOf SQL for the time that ages count back from
  */
-export function selecting(scope: JobScope, filter: JobFilter, asOf = 'now()'): Selection {
+export function selecting(
+  scope: JobScope,
+  filter: JobFilter,
+  asOf: (add: Add) => string = NOW,
+): Selection {
   const values: unknown[] = []
   const add = (value: unknown) => `$${values.push(value)}`
   const conditions = [`j.namespace = ${add(scope.namespace)}`]
@@ -39,16 +46,14 @@ function kindOfTerm(term: JobFilter[number]): string {
   return `${term.not ? '-' : ''}${term.field}${term.field === 'label' ? `.${term.label}` : ''}`
 }
 
-type Add = (value: unknown) => string
-
-function conditionOf(terms: JobFilter, add: Add, asOf: string): string {
+function conditionOf(terms: JobFilter, add: Add, asOf: (add: Add) => string): string {
   const [first] = terms
   if (first === undefined) return 'true'
   switch (first.field) {
     case 'age':
-      return boundSql('j.create_time', first, add, asOf)
+      return boundSql('j.create_time', first, add, asOf(add))
     case 'ended':
-      return boundSql('j.finish_time', first, add, asOf)
+      return boundSql('j.finish_time', first, add, asOf(add))
     case 'created':
       return `j.create_time ${first.op} ${add(first.time)}::timestamptz`
     default: {

@@ -78,7 +78,7 @@ const READ = {
       SELECT j.namespace, j.method, coalesce(j.pool, '') AS pool,
         count(*) FILTER (WHERE j.state = ${JobState.running}) AS running,
         count(*) FILTER (WHERE j.state = ${JobState.waiting}) AS waiting
-      FROM offstage.jobs j WHERE j.state IN (${JobState.running}, ${JobState.waiting})
+      FROM offstage.jobs j WHERE j.state IN (${JobState.running}, ${JobState.waiting}) AND j.attachment_id IS NOT NULL
       GROUP BY j.namespace, j.method, j.pool
     )
     SELECT queue.namespace, queue.method, queue.pool, coalesce(queue.queued, 0)::int AS queued,

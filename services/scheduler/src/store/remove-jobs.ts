@@ -7,7 +7,7 @@ import { recordAct } from './acts.ts'
 
 const REMOVE = {
   name: 'remove_jobs',
-  text: 'SELECT offstage.remove_jobs(ARRAY[$1::uuid])',
+  text: 'SELECT offstage.remove_jobs($1::uuid[])',
 }
 
 const HOLD = {
@@ -29,6 +29,11 @@ interface HeldRow {
   pinned: boolean
 }
 
+/** Jobs whose rows are locked, and all that is their own. */
+export async function removeJobs(tx: Queryable, ids: readonly string[]): Promise<void> {
+  await tx.query(REMOVE, [ids])
+}
+
 export function createHistoryStore(database: Database): HistoryStore {
   /** The job, locked; undefined where there is none for who asks. What is done to that of somebody else is recorded. */
   const change = <T>(
@@ -48,7 +53,7 @@ export function createHistoryStore(database: Database): HistoryStore {
     async remove(asked) {
       const removed = await change(asked, async (tx, { state }) => {
         if (!isTerminal(state)) return { done: 'unfinished' as const, changed: false }
-        await tx.query(REMOVE, [asked.jobId])
+        await removeJobs(tx, [asked.jobId])
         return { done: 'removed' as const, changed: true }
       })
       return removed ?? 'absent'

@@ -10,8 +10,10 @@
 
 import { type Database, type Queryable, sqlStateOf } from '@offstage/kit/database'
 import { actOn } from '../domain/act.ts'
+import { isBulkJob } from '../domain/bulk-job.ts'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
-import type { KeyHolder, RetriedJob, RetryRequest } from '../domain/held-job.ts'
+import type { ChangedJob, KeyHolder, RetriedJob, RetryRequest } from '../domain/held-job.ts'
+import type { JobKind } from '../domain/job-kind.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { recordAct } from './acts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
@@ -22,7 +24,7 @@ const REQUEST_IDS_MAX = 10
 const LOCK = {
   name: 'lock_job_to_retry',
   text: `
-    SELECT j.id, j.owner, j.state, j.method, j.key,
+    SELECT j.id, j.owner, j.state, j.kind, j.method, j.key,
       coalesce($4::text = ANY (j.retry_request_ids), false) AS repeated
     FROM offstage.jobs j
     WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3)
@@ -33,6 +35,7 @@ interface LockedRow {
   id: string
   owner: string
   state: JobState
+  kind: JobKind
   method: string
   key: string | null
   /** By this request id it has been started anew before. */
@@ -55,7 +58,7 @@ const fromNow = (option: string) => `
           THEN now() + (j.options->>'${option}')::float8 * interval '1 ms' END`
 
 const RETRY = {
-  name: 'retry_job',
+  name: 'retry_jobs',
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
       failures = 0, crash_count = 0, crashed_sessions = NULL, renewed_attempt = j.attempt,
@@ -66,8 +69,18 @@ const RETRY = {
       cancel_time = NULL, cancel_deadline = NULL, cancel_cascade = false, cancel_reason = NULL,
       cancel_outcome = ${CancelOutcome.unknown},
       result = NULL, result_address = NULL, result_type = NULL, result_sha256 = NULL, additional_result = NULL
-    WHERE j.id = $1::uuid AND ${leaving('startAnew', 'j.state')}
+    WHERE j.id = ANY ($1::uuid[]) AND ${leaving('startAnew', 'j.state')}
     RETURNING ${CHANGED_COLUMNS}`,
+}
+
+/** Jobs whose rows are locked, and whose keys nobody holds. */
+export async function startAnew(
+  tx: Queryable,
+  ids: readonly string[],
+  requestId: string | null = null,
+): Promise<ChangedJob[]> {
+  if (ids.length === 0) return []
+  return (await tx.query<ChangedRow>(RETRY, [ids, requestId])).rows.map(changedFromRow)
 }
 
 export async function retryJob(database: Database, request: RetryRequest): Promise<RetriedJob> {
@@ -88,6 +101,7 @@ async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> 
   if (locked === undefined) return { kind: 'missing' }
   const { state, method, key } = locked
   if (locked.repeated) return { kind: 'repeated' }
+  if (isBulkJob(locked)) return { kind: 'bulk-job' }
   if (!([JobState.failed, JobState.canceled] as JobState[]).includes(state)) {
     return { kind: 'not-retryable', state }
   }
@@ -95,10 +109,9 @@ async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> 
     const holder = await readHolder(tx, namespace, method, key)
     if (holder !== undefined) return { kind: 'key-taken', holder: { key, ...holder } }
   }
-  const retried = await tx.query<ChangedRow>(RETRY, [jobId, asked])
+  const [job] = await startAnew(tx, [jobId], asked)
   if (locked.owner !== by.user) await recordAct(tx, actOn(by, namespace, [locked], 'OK'))
-  const [row] = retried.rows
-  return row === undefined ? { kind: 'missing' } : { kind: 'retried', job: changedFromRow(row) }
+  return job === undefined ? { kind: 'missing' } : { kind: 'retried', job }
 }
 
 async function readHolder(

@@ -1,6 +1,7 @@
 import type { SchedulerStores } from '../ports/stores.ts'
 import { createActStore } from './acts.ts'
 import { createAttachmentStore } from './attachments.ts'
+import { createBulkStore } from './bulk-jobs.ts'
 import type { SchedulerDatabases } from './databases.ts'
 import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
@@ -31,6 +32,7 @@ export function createStores({
     namespaces: createNamespaceStore(calls),
     retention: createRetentionStore(work, listings),
     history: createHistoryStore(calls),
+    bulk: createBulkStore(calls, work, listings),
     jobValues: createJobValueStore(calls),
     attachments: createAttachmentStore(leases),
     leases: createLeaseStore(leases),

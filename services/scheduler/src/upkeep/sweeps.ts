@@ -35,6 +35,11 @@ export interface SweepsOptions {
   checkSqlStarts(signal: AbortSignal): Promise<void>
   /** Calls the listener whenever there is such. */
   onUncheckedStarts?(listener: () => void): void
+  /** Bulk jobs are carried on by every replica. */
+  readonly jobs: {
+    carryBulk(signal: AbortSignal): Promise<void>
+    onBulk(wake: () => void): void
+  }
 }
 
 const BATCH = 1_000
@@ -45,6 +50,8 @@ const ACTS_MS = 60_000
 const BUCKETS_MS = 60_000
 /** A run may take minutes while there is much to remove. */
 const RETENTION_TIMEOUT_MS = 10 * 60_000
+/** As long as there is something to do, another run goes on. */
+const BULK_TIMEOUT_MS = 10 * 60_000
 
 export function sweepsOf(options: SweepsOptions): Sweep[] {
   const { sweeps, store, attachments, dispatch, methods, feed, leaseMs, dueSweepMs } = options
@@ -109,6 +116,13 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
         const { acts, actsKeptMs } = options
         while (!signal.aborted && (await acts.forget(actsKeptMs, BATCH)) === BATCH);
       },
+    },
+    {
+      name: 'bulk jobs',
+      everyMs: options.claimSweepMs,
+      timeoutMs: BULK_TIMEOUT_MS,
+      run: options.jobs.carryBulk,
+      onHint: options.jobs.onBulk,
     },
     {
       name: 'retention',

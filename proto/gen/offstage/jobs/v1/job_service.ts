@@ -391,7 +391,7 @@ export interface CancelJobResponse {
 export interface CancelJobsRequest {
   /** Default "default". */
   namespace: string;
-  /** Which. Required; an empty filter is refused. */
+  /** Which. Required, unless `all` is set: an empty filter is refused. */
   filter:
     | JobFilter
     | undefined;
@@ -403,14 +403,100 @@ export interface CancelJobsRequest {
     | undefined;
   /** Cancel nothing and tell how many it would be. */
   validateOnly: boolean;
+  /** All jobs of the namespace that the caller may cancel are meant. Excludes `filter`. */
+  all: boolean;
+  /** As of a start: said again, it is the same job. At most 100 characters; empty: every call is new. */
+  requestId: string;
+  /** How long to wait for the end before answering, as in StartJob, 0 to 60 s. Default 0. */
+  inlineWait: Duration | undefined;
 }
 
 /** Answers CancelJobs. */
 export interface CancelJobsResponse {
-  /** How many were asked to end. */
+  /**
+   * Always 0: `selection` and the result of the job count.
+   *
+   * @deprecated
+   */
   canceledCount: number;
-  /** Whether the filter selects more than one call takes. */
+  /**
+   * Always false.
+   *
+   * @deprecated
+   */
   more: boolean;
+  /** The job that does it; not set with `validate_only`. */
+  job:
+    | StartedJob
+    | undefined;
+  /** With `validate_only`: which jobs it would be. */
+  selection: JobSelection | undefined;
+}
+
+/** The jobs that are selected just now. */
+export interface JobSelection {
+  /** How many; counting ends at 1,000,000. */
+  count: bigint;
+  /** Whether there are more than were counted. */
+  more: boolean;
+  /** The newest 10 of them. */
+  sampleJobIds: string[];
+}
+
+/** Asks for jobs to be started anew. */
+export interface RetryJobsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Which. Required, unless `all` is set: an empty filter is refused. */
+  filter:
+    | JobFilter
+    | undefined;
+  /** All failed and canceled jobs of the namespace that the caller may change are meant. Excludes `filter`. */
+  all: boolean;
+  /** Start nothing and tell how many it would be. */
+  validateOnly: boolean;
+  /** As of a start: said again, it is the same job. At most 100 characters; empty: every call is new. */
+  requestId: string;
+  /** How long to wait for the end before answering, as in StartJob, 0 to 60 s. Default 0. */
+  inlineWait: Duration | undefined;
+}
+
+/** Answers RetryJobs. */
+export interface RetryJobsResponse {
+  /** The job that does it; not set with `validate_only`. */
+  job:
+    | StartedJob
+    | undefined;
+  /** With `validate_only`: which jobs it would be. */
+  selection: JobSelection | undefined;
+}
+
+/** Asks for finished jobs to be removed. */
+export interface DeleteJobsRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Which. Required, unless `all` is set: an empty filter is refused. */
+  filter:
+    | JobFilter
+    | undefined;
+  /** All finished jobs of the namespace that the caller may change are meant. Excludes `filter`. */
+  all: boolean;
+  /** Remove nothing and tell how many it would be. */
+  validateOnly: boolean;
+  /** As of a start: said again, it is the same job. At most 100 characters; empty: every call is new. */
+  requestId: string;
+  /** How long to wait for the end before answering, as in StartJob, 0 to 60 s. Default 0. */
+  inlineWait: Duration | undefined;
+}
+
+/** Answers DeleteJobs. */
+export interface DeleteJobsResponse {
+  /** The job that does it; not set with `validate_only`. */
+  job:
+    | StartedJob
+    | undefined;
+  /** With `validate_only`: which jobs it would be. */
+  selection: JobSelection | undefined;
 }
 
 /** Asks for a finished job to be started anew. */
@@ -2455,7 +2541,16 @@ export const CancelJobResponse: MessageFns<CancelJobResponse> = {
 };
 
 function createBaseCancelJobsRequest(): CancelJobsRequest {
-  return { namespace: "", filter: undefined, reason: "", grace: undefined, validateOnly: false };
+  return {
+    namespace: "",
+    filter: undefined,
+    reason: "",
+    grace: undefined,
+    validateOnly: false,
+    all: false,
+    requestId: "",
+    inlineWait: undefined,
+  };
 }
 
 export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
@@ -2474,6 +2569,15 @@ export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(40).bool(message.validateOnly);
+    }
+    if (message.all !== false) {
+      writer.uint32(48).bool(message.all);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(58).string(message.requestId);
+    }
+    if (message.inlineWait !== undefined) {
+      Duration.encode(message.inlineWait, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2531,6 +2635,30 @@ export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.inlineWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2557,12 +2685,17 @@ export const CancelJobsRequest: MessageFns<CancelJobsRequest> = {
       ? Duration.fromPartial(object.grace)
       : undefined;
     message.validateOnly = object.validateOnly ?? false;
+    message.all = object.all ?? false;
+    message.requestId = object.requestId ?? "";
+    message.inlineWait = (object.inlineWait !== undefined && object.inlineWait !== null)
+      ? Duration.fromPartial(object.inlineWait)
+      : undefined;
     return message;
   },
 };
 
 function createBaseCancelJobsResponse(): CancelJobsResponse {
-  return { canceledCount: 0, more: false };
+  return { canceledCount: 0, more: false, job: undefined, selection: undefined };
 }
 
 export const CancelJobsResponse: MessageFns<CancelJobsResponse> = {
@@ -2572,6 +2705,12 @@ export const CancelJobsResponse: MessageFns<CancelJobsResponse> = {
     }
     if (message.more !== false) {
       writer.uint32(16).bool(message.more);
+    }
+    if (message.job !== undefined) {
+      StartedJob.encode(message.job, writer.uint32(26).fork()).join();
+    }
+    if (message.selection !== undefined) {
+      JobSelection.encode(message.selection, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2605,6 +2744,22 @@ export const CancelJobsResponse: MessageFns<CancelJobsResponse> = {
             message.more = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.job = StartedJob.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.selection = JobSelection.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2624,6 +2779,468 @@ export const CancelJobsResponse: MessageFns<CancelJobsResponse> = {
     const message = createBaseCancelJobsResponse();
     message.canceledCount = object.canceledCount ?? 0;
     message.more = object.more ?? false;
+    message.job = (object.job !== undefined && object.job !== null) ? StartedJob.fromPartial(object.job) : undefined;
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? JobSelection.fromPartial(object.selection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseJobSelection(): JobSelection {
+  return { count: 0n, more: false, sampleJobIds: [] };
+}
+
+export const JobSelection: MessageFns<JobSelection> = {
+  encode(message: JobSelection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(8).int64(message.count);
+    }
+    if (message.more !== false) {
+      writer.uint32(16).bool(message.more);
+    }
+    for (const v of message.sampleJobIds) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobSelection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobSelection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sampleJobIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<JobSelection>, I>>(base?: I): JobSelection {
+    return JobSelection.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<JobSelection>, I>>(object: I): JobSelection {
+    const message = createBaseJobSelection();
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.more = object.more ?? false;
+    message.sampleJobIds = object.sampleJobIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRetryJobsRequest(): RetryJobsRequest {
+  return { namespace: "", filter: undefined, all: false, validateOnly: false, requestId: "", inlineWait: undefined };
+}
+
+export const RetryJobsRequest: MessageFns<RetryJobsRequest> = {
+  encode(message: RetryJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.filter !== undefined) {
+      JobFilter.encode(message.filter, writer.uint32(18).fork()).join();
+    }
+    if (message.all !== false) {
+      writer.uint32(24).bool(message.all);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    if (message.inlineWait !== undefined) {
+      Duration.encode(message.inlineWait, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.filter = JobFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inlineWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RetryJobsRequest>, I>>(base?: I): RetryJobsRequest {
+    return RetryJobsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RetryJobsRequest>, I>>(object: I): RetryJobsRequest {
+    const message = createBaseRetryJobsRequest();
+    message.namespace = object.namespace ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? JobFilter.fromPartial(object.filter)
+      : undefined;
+    message.all = object.all ?? false;
+    message.validateOnly = object.validateOnly ?? false;
+    message.requestId = object.requestId ?? "";
+    message.inlineWait = (object.inlineWait !== undefined && object.inlineWait !== null)
+      ? Duration.fromPartial(object.inlineWait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRetryJobsResponse(): RetryJobsResponse {
+  return { job: undefined, selection: undefined };
+}
+
+export const RetryJobsResponse: MessageFns<RetryJobsResponse> = {
+  encode(message: RetryJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      StartedJob.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.selection !== undefined) {
+      JobSelection.encode(message.selection, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = StartedJob.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.selection = JobSelection.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RetryJobsResponse>, I>>(base?: I): RetryJobsResponse {
+    return RetryJobsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RetryJobsResponse>, I>>(object: I): RetryJobsResponse {
+    const message = createBaseRetryJobsResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? StartedJob.fromPartial(object.job) : undefined;
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? JobSelection.fromPartial(object.selection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteJobsRequest(): DeleteJobsRequest {
+  return { namespace: "", filter: undefined, all: false, validateOnly: false, requestId: "", inlineWait: undefined };
+}
+
+export const DeleteJobsRequest: MessageFns<DeleteJobsRequest> = {
+  encode(message: DeleteJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.filter !== undefined) {
+      JobFilter.encode(message.filter, writer.uint32(18).fork()).join();
+    }
+    if (message.all !== false) {
+      writer.uint32(24).bool(message.all);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    if (message.inlineWait !== undefined) {
+      Duration.encode(message.inlineWait, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.filter = JobFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inlineWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DeleteJobsRequest>, I>>(base?: I): DeleteJobsRequest {
+    return DeleteJobsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteJobsRequest>, I>>(object: I): DeleteJobsRequest {
+    const message = createBaseDeleteJobsRequest();
+    message.namespace = object.namespace ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? JobFilter.fromPartial(object.filter)
+      : undefined;
+    message.all = object.all ?? false;
+    message.validateOnly = object.validateOnly ?? false;
+    message.requestId = object.requestId ?? "";
+    message.inlineWait = (object.inlineWait !== undefined && object.inlineWait !== null)
+      ? Duration.fromPartial(object.inlineWait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteJobsResponse(): DeleteJobsResponse {
+  return { job: undefined, selection: undefined };
+}
+
+export const DeleteJobsResponse: MessageFns<DeleteJobsResponse> = {
+  encode(message: DeleteJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      StartedJob.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.selection !== undefined) {
+      JobSelection.encode(message.selection, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = StartedJob.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.selection = JobSelection.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DeleteJobsResponse>, I>>(base?: I): DeleteJobsResponse {
+    return DeleteJobsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteJobsResponse>, I>>(object: I): DeleteJobsResponse {
+    const message = createBaseDeleteJobsResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? StartedJob.fromPartial(object.job) : undefined;
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? JobSelection.fromPartial(object.selection)
+      : undefined;
     return message;
   },
 };
@@ -3774,7 +4391,13 @@ export const JobServiceService = {
     responseSerialize: (value: CancelJobResponse): Buffer => Buffer.from(CancelJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelJobResponse => CancelJobResponse.decode(value),
   },
-  /** Cancels the jobs a filter selects, at most 10,000 a call. */
+  /**
+   * Cancels the unfinished jobs a filter selects, as CancelJob does each (row J25). It is a job itself, of the kind SYSTEM and the method
+   * "offstage.cancel_jobs", which schedulers carry out part by part: it is waited for, watched and canceled like any other, its progress
+   * counts, and its result is `{"matched": 3, "done": 2, "skipped": {"JOB_KEY_TAKEN": 1}}`. It concerns jobs that were created
+   * before the call and are selected when their turn comes, and among those of others only what the caller may cancel one by one.
+   * Idempotent when `request_id` is given.
+   */
   cancelJobs: {
     path: "/offstage.jobs.v1.JobService/CancelJobs" as const,
     requestStream: false as const,
@@ -3783,6 +4406,33 @@ export const JobServiceService = {
     requestDeserialize: (value: Buffer): CancelJobsRequest => CancelJobsRequest.decode(value),
     responseSerialize: (value: CancelJobsResponse): Buffer => Buffer.from(CancelJobsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelJobsResponse => CancelJobsResponse.decode(value),
+  },
+  /**
+   * Starts the failed and canceled jobs a filter selects anew, as RetryJob does each and CancelJobs does all: the method is
+   * "offstage.retry_jobs". Skipped are those whose key is held (JOB_KEY_TAKEN) and whose method the caller may not start
+   * (METHOD_NOT_STARTABLE).
+   */
+  retryJobs: {
+    path: "/offstage.jobs.v1.JobService/RetryJobs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryJobsRequest): Buffer => Buffer.from(RetryJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryJobsRequest => RetryJobsRequest.decode(value),
+    responseSerialize: (value: RetryJobsResponse): Buffer => Buffer.from(RetryJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryJobsResponse => RetryJobsResponse.decode(value),
+  },
+  /**
+   * Removes the finished jobs a filter selects, as DeleteJob does each and CancelJobs does all: the method is "offstage.delete_jobs".
+   * Pinned ones are skipped (PINNED).
+   */
+  deleteJobs: {
+    path: "/offstage.jobs.v1.JobService/DeleteJobs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteJobsRequest): Buffer => Buffer.from(DeleteJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteJobsRequest => DeleteJobsRequest.decode(value),
+    responseSerialize: (value: DeleteJobsResponse): Buffer => Buffer.from(DeleteJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteJobsResponse => DeleteJobsResponse.decode(value),
   },
   /**
    * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
@@ -3893,8 +4543,25 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   followJobs: handleServerStreamingCall<FollowJobsRequest, FollowJobsResponse>;
   /** Cancels one job (row J10). Answers at once; the end is seen by waiting. Idempotent. */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
-  /** Cancels the jobs a filter selects, at most 10,000 a call. */
+  /**
+   * Cancels the unfinished jobs a filter selects, as CancelJob does each (row J25). It is a job itself, of the kind SYSTEM and the method
+   * "offstage.cancel_jobs", which schedulers carry out part by part: it is waited for, watched and canceled like any other, its progress
+   * counts, and its result is `{"matched": 3, "done": 2, "skipped": {"JOB_KEY_TAKEN": 1}}`. It concerns jobs that were created
+   * before the call and are selected when their turn comes, and among those of others only what the caller may cancel one by one.
+   * Idempotent when `request_id` is given.
+   */
   cancelJobs: handleUnaryCall<CancelJobsRequest, CancelJobsResponse>;
+  /**
+   * Starts the failed and canceled jobs a filter selects anew, as RetryJob does each and CancelJobs does all: the method is
+   * "offstage.retry_jobs". Skipped are those whose key is held (JOB_KEY_TAKEN) and whose method the caller may not start
+   * (METHOD_NOT_STARTABLE).
+   */
+  retryJobs: handleUnaryCall<RetryJobsRequest, RetryJobsResponse>;
+  /**
+   * Removes the finished jobs a filter selects, as DeleteJob does each and CancelJobs does all: the method is "offstage.delete_jobs".
+   * Pinned ones are skipped (PINNED).
+   */
+  deleteJobs: handleUnaryCall<DeleteJobsRequest, DeleteJobsResponse>;
   /**
    * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
    * retries and deadlines count from now. Idempotent when `request_id` is given. JOB_NOT_RETRYABLE: it has succeeded, or has not ended.
@@ -4040,7 +4707,13 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobResponse) => void,
   ): ClientUnaryCall;
-  /** Cancels the jobs a filter selects, at most 10,000 a call. */
+  /**
+   * Cancels the unfinished jobs a filter selects, as CancelJob does each (row J25). It is a job itself, of the kind SYSTEM and the method
+   * "offstage.cancel_jobs", which schedulers carry out part by part: it is waited for, watched and canceled like any other, its progress
+   * counts, and its result is `{"matched": 3, "done": 2, "skipped": {"JOB_KEY_TAKEN": 1}}`. It concerns jobs that were created
+   * before the call and are selected when their turn comes, and among those of others only what the caller may cancel one by one.
+   * Idempotent when `request_id` is given.
+   */
   cancelJobs(
     request: CancelJobsRequest,
     callback: (error: ServiceError | null, response: CancelJobsResponse) => void,
@@ -4055,6 +4728,45 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Starts the failed and canceled jobs a filter selects anew, as RetryJob does each and CancelJobs does all: the method is
+   * "offstage.retry_jobs". Skipped are those whose key is held (JOB_KEY_TAKEN) and whose method the caller may not start
+   * (METHOD_NOT_STARTABLE).
+   */
+  retryJobs(
+    request: RetryJobsRequest,
+    callback: (error: ServiceError | null, response: RetryJobsResponse) => void,
+  ): ClientUnaryCall;
+  retryJobs(
+    request: RetryJobsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryJobsResponse) => void,
+  ): ClientUnaryCall;
+  retryJobs(
+    request: RetryJobsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryJobsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Removes the finished jobs a filter selects, as DeleteJob does each and CancelJobs does all: the method is "offstage.delete_jobs".
+   * Pinned ones are skipped (PINNED).
+   */
+  deleteJobs(
+    request: DeleteJobsRequest,
+    callback: (error: ServiceError | null, response: DeleteJobsResponse) => void,
+  ): ClientUnaryCall;
+  deleteJobs(
+    request: DeleteJobsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteJobsResponse) => void,
+  ): ClientUnaryCall;
+  deleteJobs(
+    request: DeleteJobsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteJobsResponse) => void,
   ): ClientUnaryCall;
   /**
    * Starts a failed or canceled job anew under its own id: it is QUEUED, its attempts are numbered on and told with those before, its
