@@ -17,8 +17,8 @@ function holding(isHeld: (text: string, values: readonly unknown[]) => boolean) 
   }
   const between = (database: Database): Database => ({
     ...database,
-    query: (statement, values = []) =>
-      isHeld(statement.text, values)
+    query: (statement, values) =>
+      isHeld(statement.text, values ?? [])
         ? database.transaction(async (tx) => {
             await hold()
             return tx.query(statement, values)
@@ -26,8 +26,8 @@ function holding(isHeld: (text: string, values: readonly unknown[]) => boolean) 
         : database.query(statement, values),
     transaction: (work) =>
       database.transaction((tx) => {
-        const query: Queryable['query'] = async (statement, values = []) => {
-          if (isHeld(statement.text, values)) await hold()
+        const query: Queryable['query'] = async (statement, values) => {
+          if (isHeld(statement.text, values ?? [])) await hold()
           return tx.query(statement, values)
         }
         return work({ query })

@@ -20,7 +20,7 @@ function recording() {
   const seen: string[] = []
   const note = async <T extends { rows: readonly unknown[]; rowCount: number }>(
     { name, text }: { name: string; text: string },
-    values: readonly unknown[],
+    values: readonly unknown[] | undefined,
     result: Promise<T>,
   ): Promise<T> => {
     const { rows, rowCount } = await result
@@ -29,14 +29,15 @@ function recording() {
     return result
   }
   let id = ''
-  const isOfCaller = (values: readonly unknown[]) => values.flat(2).some((value) => has(value, id))
+  const isOfCaller = (values: readonly unknown[] = []) =>
+    values.flat(2).some((value) => has(value, id))
   const between = (database: Database): Database => ({
     ...database,
-    query: (statement, values = []) => note(statement, values, database.query(statement, values)),
+    query: (statement, values) => note(statement, values, database.query(statement, values)),
     transaction: (work) =>
       database.transaction((tx) =>
         work({
-          query: (statement, values = []) => note(statement, values, tx.query(statement, values)),
+          query: (statement, values) => note(statement, values, tx.query(statement, values)),
         }),
       ),
   })

@@ -17,8 +17,7 @@ export function createSharedReads<Found extends JobStanding>(
 ): ReadFor<Found> {
   const reads = createBatcher<AskedJob, Found | undefined>({
     async run(asked) {
-      const unique = new Map(asked.map((one) => [nameOf(one), one]))
-      const found = new Map((await read([...unique.values()])).map((job) => [job.id, job]))
+      const found = new Map((await read(asked)).map((job) => [job.id, job]))
       return asked.map((one) => {
         const job = found.get(one.id)
         return job !== undefined && isFor(one, job) ? job : undefined
@@ -37,10 +36,6 @@ export function createSharedReads<Found extends JobStanding>(
         actor.user,
       )
   }
-}
-
-function nameOf({ id, namespace, owner }: AskedJob): string {
-  return owner === undefined ? `${id} ${namespace}` : `${id} ${namespace} ${owner}`
 }
 
 /** Another, whose it is, may have asked for it at the same time. */

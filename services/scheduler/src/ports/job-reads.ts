@@ -33,7 +33,7 @@ export interface MarkedJob {
 }
 
 export interface JobReads {
-  /** Of those that exist for who asks. */
+  /** Of those alone that exist for somebody who asks here. */
   readStandings(asked: readonly AskedJob[]): Promise<JobStanding[]>
   /** The same, with what they have reported. */
   readWatched(asked: readonly AskedJob[]): Promise<WatchedJob[]>
