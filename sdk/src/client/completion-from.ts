@@ -84,6 +84,7 @@ export async function fetchedValue(
   taken = false,
 ): Promise<unknown> {
   const { jobId } = of
+  if (isPlain(payload)) return plainValue(jobId, payload)
   const source = payload?.source
   if (payload === undefined || source === undefined) return null
   if (source.$case === 'inline') return decoded(of, source.value, payload.contentType)

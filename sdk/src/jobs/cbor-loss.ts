@@ -5,7 +5,7 @@
 import { types } from 'node:util'
 import { shown } from '../arguments/shown.ts'
 import { CBOR_DEPTH_MAX } from './cbor-reader.ts'
-import { TYPE_ENCODERS } from './cbor-tags.ts'
+import { isNumbersTag } from './cbor-tags.ts'
 import { hasToJson, INSTEAD, type Loss, lost, tagOf, under } from './lossless.ts'
 
 /** The first loss within a value, undefined where there is none. Circles are found by their depth. */
@@ -78,12 +78,12 @@ function lossInBytes(value: ArrayBufferView | ArrayBufferLike): Loss | undefined
   if (buffer instanceof ArrayBuffer && buffer.detached) {
     return lost(`the bytes of ${shown(value)} were transferred away`)
   }
-  const isKnown = value instanceof Uint8Array || tagOf(value) in BYTES || tagOf(value) in KNOWN
+  const isKnown =
+    value instanceof Uint8Array || BYTES.has(tagOf(value)) || isNumbersTag(tagOf(value))
   return isKnown ? undefined : lost(`CBOR has no ${tagOf(value)}: pass its bytes`)
 }
 
-const BYTES = { ArrayBuffer: true, DataView: true }
-const KNOWN: object = TYPE_ENCODERS ?? {}
+const BYTES: ReadonlySet<string> = new Set(['ArrayBuffer', 'SharedArrayBuffer', 'DataView'])
 
 /** Objects of classes are written as their properties; some keep their contents elsewhere. */
 function lossInInstance(value: object, levels: number): Loss | undefined {

@@ -2,7 +2,8 @@
  * Makes values of the tokens of CBOR. Input may be hostile: nothing is as large as it says it is before it was read, and nothing is
  * nested deeper than {@link CBOR_DEPTH_MAX}. A map whose keys are all texts becomes an object, another one a `Map`.
  */
-import { Tokenizer, Type } from 'cborg'
+import type { Tokenizer } from 'cborg'
+import { cborLibrary } from './cbor-library.ts'
 import { MAP_TAG, TAG_READERS } from './cbor-tags.ts'
 
 /** Levels of lists, maps and tags, itself the first. */
@@ -15,6 +16,7 @@ const BREAK = Symbol('break')
 export function readCbor(bytes: Uint8Array): unknown {
   // Buffers are sliced slower, and share what they are sliced from.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const { Tokenizer } = cborLibrary()
   const tokens = new Tokenizer(plain, { allowIndefinite: true, allowBigInt: true })
   const value = read(tokens, CBOR_DEPTH_MAX)
   if (value === BREAK) throw new SyntaxError('a break is in no list or map')
@@ -24,6 +26,7 @@ export function readCbor(bytes: Uint8Array): unknown {
 
 function read(tokens: Tokenizer, levels: number): unknown {
   if (tokens.done()) throw new SyntaxError('it ends before its end')
+  const { Type } = cborLibrary()
   const { type, value } = tokens.next()
   if (type.terminal) return type === Type.break ? BREAK : value
   if (levels === 0) throw new SyntaxError(`it is nested deeper than ${CBOR_DEPTH_MAX} levels`)
@@ -74,7 +77,7 @@ function readTagged(tokens: Tokenizer, tag: unknown, levels: number): unknown {
   if (tag === MAP_TAG) {
     if (levels === 0 || tokens.done()) throw new SyntaxError('a map is missing or too deep')
     const { type, value } = tokens.next()
-    if (type !== Type.map) throw new SyntaxError('what is tagged as a map is none')
+    if (type !== cborLibrary().Type.map) throw new SyntaxError('what is tagged as a map is none')
     return readEntries(tokens, value, levels - 1)
   }
   const readTag = TAG_READERS.get(tag)

@@ -2,46 +2,54 @@
  * What CBOR says by tags, written for values of JavaScript and read from anybody: dates 0 and 1, big integers 2 and 3 (RFC 8949,
  * 3.4), typed arrays 64 to 87 (RFC 8746), sets 258, maps 259 (both of the IANA registry), and the mark of CBOR itself, 55799.
  */
-import { type EncodeOptions, objectToTokens, Token, Type } from 'cborg'
-import {
-  bigInt64ArrayEncoder,
-  bigUint64ArrayEncoder,
-  float32ArrayEncoder,
-  float64ArrayEncoder,
-  int8ArrayEncoder,
-  int16ArrayEncoder,
-  int32ArrayEncoder,
-  mapEncoder,
-  setEncoder,
-  uint8ClampedArrayEncoder,
-  uint16ArrayEncoder,
-  uint32ArrayEncoder,
-} from 'cborg/taglib'
+import type { EncodeOptions } from 'cborg'
+import { cborLibrary } from './cbor-library.ts'
 import { hasToJson } from './lossless.ts'
 
+/** Arrays of numbers, by their tags in the language; with the function of the library that writes them. */
+const ARRAYS = {
+  Int8Array: 'int8ArrayEncoder',
+  Uint8ClampedArray: 'uint8ClampedArrayEncoder',
+  Int16Array: 'int16ArrayEncoder',
+  Uint16Array: 'uint16ArrayEncoder',
+  Int32Array: 'int32ArrayEncoder',
+  Uint32Array: 'uint32ArrayEncoder',
+  Float32Array: 'float32ArrayEncoder',
+  Float64Array: 'float64ArrayEncoder',
+  BigInt64Array: 'bigInt64ArrayEncoder',
+  BigUint64Array: 'bigUint64ArrayEncoder',
+} as const
+
+export function isNumbersTag(tag: string): boolean {
+  return Object.hasOwn(ARRAYS, tag)
+}
+
+let encoders: EncodeOptions['typeEncoders']
+
 /** How the values are written that are more than JSON, by their tags in the language. */
-export const TYPE_ENCODERS: EncodeOptions['typeEncoders'] = {
-  Object: jsonTokens,
-  URL: jsonTokens,
-  bigint: bigintTokens,
-  // Whole seconds are an integer, others a float.
-  Date: (date: Date, _type, options) => [
-    new Token(Type.tag, 1),
-    objectToTokens(date.getTime() / 1_000, options),
-  ],
-  Map: mapEncoder,
-  Set: setEncoder,
-  SharedArrayBuffer: (buffer: SharedArrayBuffer) => new Token(Type.bytes, new Uint8Array(buffer)),
-  Int8Array: int8ArrayEncoder,
-  Uint8ClampedArray: uint8ClampedArrayEncoder,
-  Int16Array: int16ArrayEncoder,
-  Uint16Array: uint16ArrayEncoder,
-  Int32Array: int32ArrayEncoder,
-  Uint32Array: uint32ArrayEncoder,
-  Float32Array: float32ArrayEncoder,
-  Float64Array: float64ArrayEncoder,
-  BigInt64Array: bigInt64ArrayEncoder,
-  BigUint64Array: bigUint64ArrayEncoder,
+export function typeEncoders(): EncodeOptions['typeEncoders'] {
+  encoders ??= createTypeEncoders()
+  return encoders
+}
+
+function createTypeEncoders(): EncodeOptions['typeEncoders'] {
+  const library = cborLibrary()
+  const { Token, Type, objectToTokens, mapEncoder, setEncoder } = library
+  const arrays = Object.entries(ARRAYS).map(([tag, name]) => [tag, library[name]] as const)
+  return {
+    ...Object.fromEntries(arrays),
+    Object: jsonTokens,
+    URL: jsonTokens,
+    bigint: bigintTokens,
+    // Whole seconds are an integer, others a float.
+    Date: (date: Date, _type, options) => [
+      new Token(Type.tag, 1),
+      objectToTokens(date.getTime() / 1_000, options),
+    ],
+    Map: mapEncoder,
+    Set: setEncoder,
+    SharedArrayBuffer: (buffer: SharedArrayBuffer) => new Token(Type.bytes, new Uint8Array(buffer)),
+  }
 }
 
 type TypeEncoder = NonNullable<EncodeOptions['typeEncoders']>[string]
@@ -50,11 +58,12 @@ type Tokens = ReturnType<TypeEncoder>
 /** An object with a `toJSON` is what that says, as in JSON. */
 function jsonTokens(...[value, , options, above]: Parameters<TypeEncoder>): Tokens {
   if (!hasToJson(value)) return null
-  return objectToTokens(value.toJSON(''), options, above)
+  return cborLibrary().objectToTokens(value.toJSON(''), options, above)
 }
 
 /** Always a big integer, however small, so that it is read as one. */
 function bigintTokens(value: bigint): Tokens {
+  const { Token, Type } = cborLibrary()
   const magnitude = (value < 0n ? -1n - value : value).toString(16)
   const bytes = Buffer.from(
     magnitude.padStart(magnitude.length + (magnitude.length % 2), '0'),

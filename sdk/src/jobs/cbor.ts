@@ -2,20 +2,14 @@
  * Values as CBOR (RFC 8949), for what JSON would lose: dates, bytes, arrays of numbers, big integers, maps, sets, `undefined`, NaN and
  * the infinities come back as they went; of -0 the sign is lost, and objects of classes arrive as plain ones.
  */
-import { encode } from 'cborg'
+import { cborLibrary } from './cbor-library.ts'
 import { cborLossIn } from './cbor-loss.ts'
 import { readCbor } from './cbor-reader.ts'
-import { TYPE_ENCODERS } from './cbor-tags.ts'
+import { typeEncoders } from './cbor-tags.ts'
 import { NotEncodableError } from './not-encodable.ts'
 
 /** Media type of a CBOR value. */
 export const CBOR_TYPE = 'application/cbor'
-
-const OPTIONS = {
-  typeEncoders: TYPE_ENCODERS,
-  // In the order they are in, which a Map keeps.
-  mapSorter: undefined,
-}
 
 /** The library writes into one buffer for all. */
 let isWriting = false
@@ -27,7 +21,9 @@ export function cborBytes(value: unknown): Buffer {
   if (isWriting) throw new NotEncodableError('', 'is written by a toJSON or getter of another one')
   isWriting = true
   try {
-    const bytes = encode(value, OPTIONS)
+    // Sorted by nobody: entries stay in the order they are in, which a Map keeps.
+    const options = { typeEncoders: typeEncoders(), mapSorter: undefined }
+    const bytes = cborLibrary().encode(value, options)
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause)
