@@ -36,6 +36,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     '8563649474bfcd80df500695dd4f0199422b661156392599c6b721eb665bde90',
   'scheduler/0018-bulk-jobs.sql':
     '937025dec1a653652714d92817234ad657ec7b0cb12b1430966a8ea2b771ff9e',
+  'scheduler/0019-explanations.sql':
+    '06e4226c3b05acff2980b75abf80a70c6f2afdc916c40d2851ed5857ea31d48c',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

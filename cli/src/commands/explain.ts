@@ -8,19 +8,11 @@ export function addExplain(program: Command): void {
     .command('explain')
     .description('say why a job waits, and who holds it back')
     .argument('<job>', 'its id')
-    .option('--json', 'with its cause, all holders and how many jobs are ahead of it')
+    .option('--json', 'with its cause, all holders, the executors of its method, and numbers')
     .action(async (jobId: string, { json }: { readonly json?: boolean }, command: Command) => {
       await using offstage = await answered(connect(command))
       const explanation = await answered(offstage.explainJob(jobId))
       if (json) return showValue(explanation)
-      const { text, ahead } = explanation
-      process.stdout.write(`${text}\n`)
-      if (ahead > 0) process.stdout.write(`${aheadText(ahead)} ahead of it in its queue.\n`)
+      process.stdout.write(`${explanation.text}\n`)
     })
-}
-
-/** Counted up to ten thousand. */
-function aheadText(ahead: number): string {
-  if (ahead === 1) return 'One job is'
-  return ahead < 10_000 ? `${ahead} jobs are` : '10,000 jobs or more are'
 }

@@ -12,8 +12,8 @@ export interface ShowOptions {
   readonly connect: ConnectOptions
 }
 
-/** A job that is queued for so long may be one that nobody runs. */
-const QUEUED_MS = 5_000
+/** After so long whoever waits is told why the job has not begun. */
+const UNBEGUN_MS = 1_000
 
 /**
  * Waits for a job and shows its end: the result on standard output, as JSON or as it is where it is bytes, so
@@ -28,7 +28,7 @@ export async function showCompletion(
   const interrupted = new AbortController()
   const onInterrupt = () => interrupted.abort()
   process.once('SIGINT', onInterrupt)
-  const queued = setTimeout(() => void tellIfQueued(offstage, job.id), QUEUED_MS)
+  const unbegun = setTimeout(() => void tellIfUnbegun(offstage, job.id), UNBEGUN_MS)
   try {
     return await showEnd(job, options.timeoutMs, interrupted.signal)
   } catch (error) {
@@ -42,7 +42,7 @@ export async function showCompletion(
     process.stdout.write(result)
     return EXIT.unreadable
   } finally {
-    clearTimeout(queued)
+    clearTimeout(unbegun)
     process.off('SIGINT', onInterrupt)
   }
 }
@@ -87,16 +87,11 @@ function saysMore({ brief, detail }: { readonly brief: string; readonly detail: 
   return detail.includes('\n') || !detail.endsWith(brief)
 }
 
-/** Reads through a handle of its own: that of the wait learns of the job from the wait alone. */
-async function tellIfQueued(offstage: Offstage, jobId: string): Promise<void> {
-  const found = await offstage
-    .job(jobId)
-    .refresh()
-    .catch(() => undefined)
-  if (found?.state !== 'queued') return
-  tell(
-    `job ${jobId} is still queued: perhaps no executor that is attached runs ${found.method}, or all are busy`,
-  )
+/** A parent that waits for its children has begun. */
+async function tellIfUnbegun(offstage: Offstage, jobId: string): Promise<void> {
+  const why = await offstage.explainJob(jobId).catch(() => undefined)
+  if (why === undefined || why.cause === 'none' || why.cause === 'children') return
+  tell(`job ${jobId} has not begun: ${why.text}`)
 }
 
 /** Prints a value as JSON; bytes go out as they are. */

@@ -115,5 +115,8 @@ test('why a job waits is told with what holds it', async () => {
     text: 'another job holds its key',
     holders: ['job-0'],
     ahead: 2,
+    aheadIsMinimum: false,
+    startEstimate: { earliestMs: 3_000, latestMs: 7_500 },
+    executors: [],
   })
 })

@@ -1,4 +1,3 @@
-import { WaitCause } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { text } from '../arguments/rules.ts'
 import type { Calls } from './calls.ts'
@@ -13,41 +12,7 @@ import {
 } from './job-info.ts'
 import type { RetryJobOptions } from './options.ts'
 import { retryJob } from './retry-job.ts'
-
-/** What holds a job back. */
-export type WaitCauseName =
-  | 'none'
-  | 'not-due'
-  | 'key'
-  | 'limit'
-  | 'no-executor'
-  | 'no-slot'
-  | 'paused'
-  | 'exclusive-mode'
-  | 'children'
-
-/** Why a job waits. */
-export interface WaitExplanation {
-  /** `none` where it runs or has ended. */
-  readonly cause: WaitCauseName
-  /** One sentence for a person. */
-  readonly text: string
-  /** The jobs, sessions or limits that hold it. */
-  readonly holders: readonly string[]
-  /** How many jobs are ahead of it in its queue, counted up to 10,000. */
-  readonly ahead: number
-}
-
-const CAUSES = new Map<WaitCause, WaitCauseName>([
-  [WaitCause.WAIT_CAUSE_NOT_DUE, 'not-due'],
-  [WaitCause.WAIT_CAUSE_KEY, 'key'],
-  [WaitCause.WAIT_CAUSE_LIMIT, 'limit'],
-  [WaitCause.WAIT_CAUSE_NO_EXECUTOR, 'no-executor'],
-  [WaitCause.WAIT_CAUSE_NO_SLOT, 'no-slot'],
-  [WaitCause.WAIT_CAUSE_PAUSED, 'paused'],
-  [WaitCause.WAIT_CAUSE_EXCLUSIVE_MODE, 'exclusive-mode'],
-  [WaitCause.WAIT_CAUSE_CHILDREN, 'children'],
-])
+import { explanationFrom, type WaitExplanation } from './wait-explanation.ts'
 
 /** The history as one identity sees it: listing, retrying, deleting. */
 export class JobRecords {
@@ -81,9 +46,7 @@ export class JobRecords {
     const { jobs } = this.#calls.connection
     const { namespace } = this.#calls.identity
     const request = { namespace, jobId }
-    const answer = await this.#calls.callScheduler(jobs.explainJob.bind(jobs), request)
-    const { cause, holders, ahead } = answer
-    return { cause: CAUSES.get(cause) ?? 'none', text: answer.text, holders, ahead }
+    return explanationFrom(await this.#calls.callScheduler(jobs.explainJob.bind(jobs), request))
   }
 
   async retry(jobId: string, options: RetryJobOptions): Promise<JobInfo> {

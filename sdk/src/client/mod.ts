@@ -15,7 +15,6 @@ export { JobCanceledError, JobFailedError } from './job-errors.ts'
 export { JobHandle } from './job-handle.ts'
 export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './job-info.ts'
 export type { JobAttempt, JobRecord } from './job-record.ts'
-export type { WaitCauseName, WaitExplanation } from './job-records.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export type { MethodLimit, RateLimit } from './method-limits.ts'
 export type { ListMethodsOptions, MethodInfo, PauseOptions } from './namespace-calls.ts'
@@ -50,4 +49,10 @@ export type {
   ValueStream,
 } from './storage-calls.ts'
 export type { TokenSource } from './token-source.ts'
+export type {
+  ExecutorSighting,
+  StartEstimate,
+  WaitCauseName,
+  WaitExplanation,
+} from './wait-explanation.ts'
 export type { WaitAnswer } from './waits.ts'

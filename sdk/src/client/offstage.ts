@@ -22,7 +22,7 @@ import { SessionCalls } from './job-calls.ts'
 import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
-import { JobRecords, type WaitExplanation } from './job-records.ts'
+import { JobRecords } from './job-records.ts'
 import {
   type ListMethodsOptions,
   type MethodInfo,
@@ -35,6 +35,7 @@ import { PlaceChecks } from './place-checks.ts'
 import { Session } from './session.ts'
 import type { StorageCalls } from './storage-calls.ts'
 import { warnOfUnreadToken } from './token-warning.ts'
+import type { WaitExplanation } from './wait-explanation.ts'
 
 /**
  * The client. One per process is enough: all calls share a connection to each service, and all waits

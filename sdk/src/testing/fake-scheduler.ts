@@ -115,6 +115,12 @@ export class FakeScheduler extends FakeWatches implements AsyncDisposable {
         text: 'another job holds its key',
         holders: ['job-0'],
         ahead: 2,
+        aheadIsMinimum: false,
+        startEstimate: {
+          earliest: { seconds: 3n, nanos: 0 },
+          latest: { seconds: 7n, nanos: 500_000_000 },
+        },
+        executors: [],
       })),
       listJobMessages: this.#unary(this.#listJobMessages),
       watchJobs: (call: ServerDuplexStream<WatchJobsRequest, WatchJobsResponse>) =>

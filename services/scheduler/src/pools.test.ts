@@ -1,5 +1,5 @@
 /** A job of a pool runs where its pool is served, and nowhere else (row J21). */
-import { WaitCause } from '@offstage/proto/jobs'
+import { Lane, WaitCause } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
@@ -83,21 +83,24 @@ test('a job whose pool nobody serves is told so, with the pool, and executors te
   await using it = await start()
   using namespaces = connectNamespaces(it.address)
   await using _plain = await attachExecutor(it.address)
-  await using _gpus = await attachExecutor(it.address, { ...serving('gpu', 'default'), slots: 0 })
+  const both = { pools: ['gpu', 'default'], lanes: [{ lane: Lane.LANE_INLINE, slots: 1 }] }
+  await using gpus = await attachExecutor(it.address, { slots: 1, hello: both })
   const tpu = await it.jobs.start({ ...job, pool: 'tpu' })
   expect(await it.jobs.explain(tpu.jobId)).toMatchObject({
     cause: WaitCause.WAIT_CAUSE_NO_EXECUTOR,
-    text: 'No executor that runs test.job and serves the pool tpu is attached to namespace default.',
+    text: 'No executor that runs test.job and serves the pool tpu is attached to namespace default: the 2 that run it serve other pools.',
   })
-  const { jobId } = await it.jobs.start(gpu)
+  await it.jobs.start(gpu)
+  await it.jobs.start(gpu)
   const other = await it.jobs.start(gpu)
   expect(await it.jobs.explain(other.jobId)).toMatchObject({
     cause: WaitCause.WAIT_CAUSE_NO_SLOT,
-    holders: [_gpus.sessionId],
-    text: expect.stringContaining('slots of the pool gpu for test.job in the lane inline none is'),
+    holders: [gpus.sessionId],
+    text: expect.stringMatching(
+      /^It waits behind 1 job of test\.job for the one slot in the lane inline of the pool gpu; /,
+    ),
     ahead: 1,
   })
-  expect(jobId).not.toBe('')
   const { executors } = await namespaces.listExecutors()
   expect(executors.map(({ pools }) => pools).toSorted()).toEqual([['default'], ['gpu', 'default']])
 })

@@ -230,6 +230,12 @@ export function previewTooSlow(): Refusal {
   return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 5_000 })
 }
 
+export function explainingTooSlow(): Refusal {
+  const message =
+    'finding out what holds the job back took too long; try again when less is going on'
+  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 5_000 })
+}
+
 export function loadUnknown(): Refusal {
   const message = 'counting the jobs took too long; it is tried again'
   return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 1_000 })

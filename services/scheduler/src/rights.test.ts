@@ -86,6 +86,11 @@ test('which executors hold a job up is told to those who may list them, and to n
   await alice.start(job)
   const { jobId } = await alice.start({ ...job, priority: -1 })
   const explained = await it.jobs.explain(jobId)
-  expect(explained).toMatchObject({ cause: WAIT_CAUSE_NO_SLOT, holders: [executor.sessionId] })
-  expect(await alice.explain(jobId)).toEqual({ ...explained, holders: [] })
+  const { sessionId } = executor
+  expect(explained).toMatchObject({ cause: WAIT_CAUSE_NO_SLOT, holders: [sessionId] })
+  expect(explained.executors).toMatchObject([{ sessionId }])
+  expect(await alice.explain(jobId)).toEqual({
+    ...explained,
+    ...{ holders: [], executors: [] },
+  })
 })

@@ -84,7 +84,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const scaling = createScaling(load, events)
   const turns = createReadingTurns(databases)
   const { retention, history, bulk } = stores
-  const swept = { sweeps, acts, retention }
+  const swept = { sweeps, acts, pace: stores.pace, retention }
   const jobs = createJobs({
     ...known,
     store,

@@ -1,9 +1,10 @@
 /** Whoever asks why a job waits is told what has to pass first, and who holds it (row J25). */
-import { WaitCause } from '@offstage/proto/jobs'
+import { Lane, WaitCause } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { connectNamespaces } from '../testing/namespaces.ts'
 import { start } from '../testing/on-postgres.ts'
 import { attachExecutor, type ScriptOptions } from '../testing/scripted-executor.ts'
+import { updateNamespace } from '../testing/update-namespace.ts'
 
 const job = { method: 'test.job' }
 
@@ -31,7 +32,7 @@ test('a job that runs or has ended is held back by nothing', async () => {
   await using it = await begin()
   const { jobId } = await it.jobs.start(job)
   const cause = WaitCause.WAIT_CAUSE_NONE
-  const nothing = { cause, holders: [], ahead: 0 }
+  const nothing = { cause, holders: [], ahead: 0, aheadIsMinimum: false, executors: [] }
   expect(await it.jobs.explain(jobId)).toEqual({ ...nothing, text: 'It runs.' })
   it.executor.succeed(...(await it.executor.assigned(1)))
   await it.jobs.wait([jobId])
@@ -70,8 +71,9 @@ test('a job behind a key names who holds it, and who takes it before', async () 
   ]
   expect(await it.jobs.explain(third.jobId)).toMatchObject({
     cause: WaitCause.WAIT_CAUSE_KEY,
-    text: `Its key is held by job ${holder.jobId}.`,
+    text: `Its key is held by job ${holder.jobId}, and another job takes it before.`,
     holders: [holder.jobId, second.jobId],
+    ahead: 2,
   })
 })
 
@@ -101,14 +103,14 @@ test('a queued job is told apart by whether there is an executor, and how many a
   expect(await it.jobs.explain(low.jobId)).toMatchObject({
     ...none,
     ahead: 2,
-    text: 'Of 1 slots for test.job in the lane inline none is free for it.',
+    text: 'It waits behind 2 jobs of test.job for the one slot in the lane inline; too few began lately to tell when it will.',
   })
   it.executor.say({ draining: true })
   await expect
     .poll(() => it.jobs.explain(third.jobId))
     .toMatchObject({
       cause: WaitCause.WAIT_CAUSE_NO_EXECUTOR,
-      text: 'No executor that runs test.job is attached to namespace default.',
+      text: 'No executor that runs test.job is attached to namespace default: the last one takes no more work.',
       holders: [],
     })
 })
@@ -152,4 +154,170 @@ test('a foreign job is explained as little as a missing one', async () => {
   await using it = await begin()
   const { jobId } = await it.jobs.start(job)
   await expect(it.as('bob').explain(jobId)).rejects.toThrow(`there is no job ${jobId}`)
+})
+
+test('whatever changes, the next to ask is told what holds the job back now', async () => {
+  await using it = await begin({ slots: 2 })
+  const holder = await it.jobs.start({ ...job, key: 'k' })
+  await it.jobs.start(job)
+  const { jobId } = await it.jobs.start({ ...job, key: 'k', keyConflictPolicy: 3 as const })
+  const limits = (...of: { readonly method: string; readonly maxConcurrency: number }[]) =>
+    updateNamespace(it.address, { limits: of }, { mask: ['limits'] })
+  const cause = async () => {
+    const { cause: told } = await it.jobs.explain(jobId)
+    return Object.entries(WaitCause)
+      .find(([, cause]) => cause === told)?.[0]
+      .slice(11)
+  }
+  expect(await cause()).toBe('KEY')
+  await it.namespaces.pauseMethod('test.job')
+  expect(await cause()).toBe('KEY')
+  const outcome = { $case: 'succeeded' as const, value: {} }
+  it.executor.say({ results: [{ jobId: holder.jobId, attempt: 1, outcome }] })
+  await expect.poll(cause, { timeout: 5_000 }).toBe('PAUSED')
+  // Takes the slot that is free by the word of the database.
+  await it.jobs.start({ ...job, priority: 1 })
+  await limits({ method: 'test.job', maxConcurrency: 1 })
+  await it.namespaces.resumeMethod('test.job')
+  expect(await cause()).toBe('LIMIT')
+  await limits()
+  expect(await cause()).toBe('NO_SLOT')
+  it.executor.say({ draining: true })
+  await expect.poll(cause).toBe('NO_EXECUTOR')
+  await using next = await attachExecutor(it.address)
+  await next.assigned(2)
+  expect(await cause()).toBe('NONE')
+})
+
+test('of executors that are there but take no such job it is told what they lack', async () => {
+  await using it = await begin({ hello: { pools: ['gpu'], lanes: [{ lane: 1, slots: 1 }] } })
+  const { jobId } = await it.jobs.start(job)
+  const elsewhere = await it.jobs.explain(jobId)
+  expect(elsewhere).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_NO_EXECUTOR,
+    text: 'No executor that runs test.job is attached to namespace default: the one that runs it serves other pools.',
+    executors: [
+      {
+        sessionId: it.executor.sessionId,
+        name: 'scripted',
+        pools: ['gpu'],
+        attached: true,
+        servesPool: false,
+        fits: true,
+        slots: 1,
+        used: 0,
+      },
+    ],
+  })
+  const seen = elsewhere.executors[0]?.seenTime
+  await expect
+    .poll(async () => (await it.jobs.explain(jobId)).executors[0]?.seenTime)
+    .not.toEqual(seen)
+})
+
+test('an executor that left is told of with when it was seen last, and one that is silent too', async () => {
+  await using it = await begin()
+  it.executor.leave()
+  const { jobId } = await it.jobs.start(job)
+  const explained = () => it.jobs.explain(jobId)
+  await expect
+    .poll(explained)
+    .toMatchObject({ executors: [{ attached: false, sessionId: it.executor.sessionId }] })
+  const { text, executors } = await explained()
+  const seen = executors[0]?.seenTime?.toISOString()
+  expect(text).toBe(
+    `No executor that runs test.job is attached to namespace default: the last one was seen at ${seen}.`,
+  )
+  await using _silent = await attachExecutor(it.address, { silent: true, slots: 0 })
+  await expect
+    .poll(async () => (await explained()).text, { timeout: 10_000, interval: 20 })
+    .toMatch(/: nothing has been heard of the last one since 2\S+Z\.$/)
+})
+
+test('parameters that fit none of the executors that are left are a cause of their own', async () => {
+  await using it = await start()
+  const announcing = (required: string) => ({
+    definitions: [
+      { name: 'test.job', paramsSchema: JSON.stringify({ type: 'object', required: [required] }) },
+    ],
+    hello: { lanes: [{ lane: Lane.LANE_INLINE, slots: 1 }] },
+    slots: 1,
+  })
+  await using old = await attachExecutor(it.address, announcing('old'))
+  const fresh = await attachExecutor(it.address, announcing('new'))
+  const params = { source: { $case: 'inline' as const, value: Buffer.from('{"new":1}') } }
+  await it.jobs.start({ ...job, params })
+  const { jobId } = await it.jobs.start({ ...job, params })
+  expect(await it.jobs.explain(jobId)).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_NO_SLOT,
+    holders: [fresh.sessionId],
+    executors: [{ fits: true, used: 1 }, { fits: false }],
+  })
+  await fresh[Symbol.asyncDispose]()
+  await expect
+    .poll(() => it.jobs.explain(jobId), { timeout: 5_000 })
+    .toMatchObject({
+      cause: WaitCause.WAIT_CAUSE_NO_FIT,
+      text: 'Its parameters do not fit the schema by which the one executor runs test.job.',
+      holders: [old.sessionId],
+    })
+})
+
+test('executors are named to those alone who may list them', async () => {
+  await using it = await begin()
+  await it.as('ann').start(job)
+  const { jobId } = await it.as('ann').start(job)
+  const own = await it.as('ann').explain(jobId)
+  expect(own).toMatchObject({
+    cause: WaitCause.WAIT_CAUSE_NO_SLOT,
+    holders: [],
+    executors: [],
+    text: 'It is the next to get the one slot for test.job in the lane inline, which is taken; too few began lately to tell when it will.',
+  })
+  const { executors } = await it.as('olga:operator').explain(jobId)
+  expect(executors.map(({ sessionId }) => sessionId)).toEqual([it.executor.sessionId])
+})
+
+test('when a job begins is told by how many began lately, and by nothing where something else holds it', async () => {
+  await using it = await begin()
+  await it.jobs.start(job)
+  await it.jobs.startMany(Array.from({ length: 9 }, () => job))
+  const { jobId } = await it.jobs.start(job)
+  expect((await it.jobs.explain(jobId)).startEstimate).toBeUndefined()
+  const sample = `
+    INSERT INTO offstage.pace_samples (namespace, method, lane, pool, scheduler, starts, period_ms)
+    SELECT 'default', 'test.job', 1, '', 'one', 5, 10000 FROM generate_series(1, 6)`
+  await it.database.query({ name: '', text: sample })
+  const { text, startEstimate, ahead } = await it.jobs.explain(jobId)
+  expect(ahead).toBe(9)
+  // Ten at one in two seconds.
+  const [earliest, latest] = [startEstimate?.earliest, startEstimate?.latest]
+  expect(Number(earliest?.seconds)).toBeGreaterThan(14)
+  expect(Number(earliest?.seconds)).toBeLessThan(20)
+  expect(Number(latest?.seconds)).toBeGreaterThanOrEqual(20)
+  expect(Number(latest?.seconds)).toBeLessThan(28)
+  expect(text).toMatch(
+    /^It waits behind 9 jobs of test\.job for the one slot in the lane inline; about 1\d–2\d s at the present rate\.$/,
+  )
+  await it.namespaces.pauseMethod('test.job')
+  expect((await it.jobs.explain(jobId)).startEstimate).toBeUndefined()
+})
+
+test('while a queue is worked off, when a job begins is known from what began before it', async () => {
+  await using it = await begin()
+  let done = 0
+  const working = setInterval(() => {
+    it.executor.succeed(...it.executor.assignments.slice(done))
+    done = it.executor.assignments.length
+  }, 20)
+  try {
+    await it.jobs.startMany(Array.from({ length: 450 }, () => job))
+    await it.jobs.startMany(Array.from({ length: 450 }, () => job))
+    const { jobId } = await it.jobs.start({ ...job, priority: -1 })
+    await expect
+      .poll(async () => (await it.jobs.explain(jobId)).text, { timeout: 30_000, interval: 200 })
+      .toMatch(/^It waits behind \d+ jobs of test\.job .* at the present rate\.$/)
+  } finally {
+    clearInterval(working)
+  }
 })

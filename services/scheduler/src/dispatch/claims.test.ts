@@ -36,6 +36,7 @@ async function setup(claim: ClaimStore['claim']) {
     methods: { peek: () => undefined },
     sweepMs: NEVER_MS,
     deliver: createDeliver({ attachments, log: silentLog }),
+    pace: { note: () => {} },
     unsent: (attempts) => unsent.push(...attempts),
     failUnreadable: (jobs) => expect(jobs).toEqual([]),
     onError: (error) => errors.push(error),

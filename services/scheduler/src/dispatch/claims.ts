@@ -27,6 +27,7 @@ import type { ClaimStore } from '../ports/attempts.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 import type { LimitedClaims } from './limited-claims.ts'
+import type { Pace } from './pace.ts'
 
 export interface ClaimsOptions {
   readonly store: ClaimStore
@@ -37,6 +38,7 @@ export interface ClaimsOptions {
   readonly methods: Pick<Methods, 'peek'>
   readonly sweepMs: number
   readonly deliver: Deliver
+  readonly pace: Pick<Pace, 'note'>
   unsent(attempts: readonly AttemptKey[]): void
   failUnreadable(jobs: readonly UnreadableJob[]): void
   onError(error: unknown): void
@@ -191,6 +193,7 @@ async function claimOnce(
   const { jobs, unreadable } = claimed
   const unsent = options.deliver(jobs.map((job) => ({ ...job, lane })))
   if (unsent.length > 0) options.unsent(unsent)
+  options.pace.note(namespace, lane, queues, jobs)
   options.failUnreadable(unreadable)
   const full = more && jobs.length + unreadable.length === slots.length
   if (full) note(options.backlog, namespace, queues)

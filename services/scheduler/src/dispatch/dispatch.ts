@@ -23,10 +23,11 @@ import { createClaims } from './claims.ts'
 import { createDeliver } from './deliver.ts'
 import { createEnds } from './ends.ts'
 import { LimitedClaims } from './limited-claims.ts'
+import { createPace } from './pace.ts'
 import { createStarts, type Starts } from './starts.ts'
 
 export interface DispatchOptions {
-  readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates'>
+  readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates' | 'pace'>
   readonly attachments: Attachments
   readonly methods: Pick<Methods, 'peek'>
   readonly feed: JobFeed
@@ -49,6 +50,9 @@ export interface Dispatch extends Service, Intake {
   /** Calls the listener whenever a key has become free. */
   onKeyFreed(listener: () => void): void
 }
+
+/** Shorter samples would tell of single jobs. */
+const PACE_MS = 2_500
 
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { stores, attachments, feed, events, log, onError } = options
@@ -93,10 +97,17 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   })
   const deliver = createDeliver({ attachments, log })
   const shared = { attachments, admission, backlog, deliver, unsent: requeue, onError }
+  const pace = createPace({
+    store: stores.pace,
+    scheduler: options.newId(),
+    everyMs: PACE_MS,
+    onError,
+  })
   const claims = createClaims({
     ...shared,
     limited,
     failUnreadable,
+    pace,
     methods: options.methods,
     store: stores.work,
     sweepMs: options.claimSweepMs,
@@ -107,7 +118,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     if (attachments.serves(namespace, method)) lookFor(namespace, [method])
   }
   const hints = createQueueHints(events, heard)
-  const service = composeServices('dispatch', [hints, admission, timers, claims])
+  const service = composeServices('dispatch', [hints, admission, timers, pace.loop, claims])
   return {
     ...service,
     starts,

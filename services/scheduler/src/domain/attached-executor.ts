@@ -20,6 +20,8 @@ export interface Attachment {
   readonly methods: readonly string[]
   /** As spelled, the default one by its name. */
   readonly pools: readonly string[]
+  /** By method the id of the schema it takes parameters by, of those that have one. */
+  readonly schemas: Readonly<Record<string, string>>
 }
 
 /** An executor session whose lease has not run out. */

@@ -7,7 +7,7 @@ const ALL = {
   key: { cause: 'key', jobIds: [] },
   due: { cause: 'not-due', dueTime: undefined, isRetry: false },
   paused: { cause: 'paused', pause: undefined },
-  room: { cause: 'no-executor' },
+  room: { cause: 'no-executor', executors: [] },
 } as const satisfies Circumstances
 
 test('a job nothing holds back may run now', () => {

@@ -4,6 +4,7 @@
  */
 
 import type { MethodLimit } from './method-limit.ts'
+import type { SeenExecutor } from './seen-executor.ts'
 
 /** What can hold a job back, by the names of offstage.jobs.v1.WaitCause. `exclusive-mode` is to come. */
 export const WAIT_CAUSES = [
@@ -11,6 +12,7 @@ export const WAIT_CAUSES = [
   'key',
   'limit',
   'no-executor',
+  'no-fit',
   'no-slot',
   'paused',
   'exclusive-mode',
@@ -39,9 +41,16 @@ export type Gate =
   | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
   | { readonly cause: 'paused'; readonly pause: Pause | undefined }
   | ({ readonly cause: 'limit'; readonly limit: FullLimit | undefined } & Holders)
-  | { readonly cause: 'no-executor' }
-  /** `slots`: how many there are, all of them taken. */
-  | { readonly cause: 'no-slot'; readonly sessionIds: readonly string[]; readonly slots: number }
+  /** `executors`: those that run the method, or did. */
+  | { readonly cause: 'no-executor'; readonly executors: readonly SeenExecutor[] }
+  | ({ readonly cause: 'no-fit' } & Slots)
+  | ({ readonly cause: 'no-slot' } & Slots)
+
+/** Those of the executors that could run the job, or could but for its parameters. */
+interface Slots {
+  readonly sessionIds: readonly string[]
+  readonly slots: number
+}
 
 /** A limit that has no room for a job. */
 export interface FullLimit {
@@ -62,7 +71,7 @@ export interface Circumstances {
   readonly paused?: Extract<Gate, { cause: 'paused' }> | undefined
   readonly limit?: Extract<Gate, { cause: 'limit' }> | undefined
   /** Last, and the only one that passes by itself. */
-  readonly room?: Extract<Gate, { cause: 'no-executor' | 'no-slot' }> | undefined
+  readonly room?: Extract<Gate, { cause: 'no-executor' | 'no-fit' | 'no-slot' }> | undefined
 }
 
 /** The first thing that has to pass before the job can run; undefined where it may run now. */

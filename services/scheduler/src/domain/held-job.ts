@@ -49,6 +49,8 @@ export interface RunningJob extends JobContent {
 
 export interface ClaimedJob extends RunningJob {
   readonly attachmentId: AttachmentId
+  /** Undefined: the default one. */
+  readonly pool?: string | undefined
 }
 
 /** A job of which this release cannot read what is stored. */

@@ -4,6 +4,8 @@ import type { Circumstances } from './gate.ts'
 import type { JobView } from './job.ts'
 import type { JobState } from './job-state.ts'
 import type { Lane } from './lane.ts'
+import type { StartEstimate } from './pace.ts'
+import type { SeenExecutor } from './seen-executor.ts'
 
 /** A job with what may be in its way. */
 export interface JobCircumstances {
@@ -16,9 +18,19 @@ export interface JobCircumstances {
   readonly lane: Lane
   /** Empty: the default one. */
   readonly pool: string
-  /** In its queue, counted up to 10,000. */
-  readonly ahead: number
+  readonly place: Place
+  /** Undefined where too little is known of how many began lately. */
+  readonly estimate: StartEstimate | undefined
+  /** Those that run its method, or did lately: first those that could take it. */
+  readonly executors: readonly SeenExecutor[]
   readonly circumstances: Circumstances
+}
+
+/** How many jobs begin before it. */
+export interface Place {
+  readonly ahead: number
+  /** Counting ended before all were counted. */
+  readonly isMinimum: boolean
 }
 
 /** Of several terms of one field any has to hold, of different fields all; none selects every job. */

@@ -40,8 +40,8 @@ export interface LeaseCounts {
 const RELEASE_BATCH = 1_000
 /** In one line of the log. */
 const JOBS_NAMED_MAX = 20
-/** Longer than a statement can be on its way that gives a job to an attachment that is over. */
-const FORGET_AFTER_MS = 120_000
+/** Longer than a statement can be on its way that gives a job to an attachment that is over; and explanations name who was there lately. */
+const FORGET_AFTER_MS = 600_000
 
 export function createLeases(options: LeasesOptions): Service {
   const { attachments, leases, leaseMs } = options

@@ -171,7 +171,8 @@ async function adopt(
   const { running } = hello
   const methods = hello.methods.map(({ name }) => name)
   const pools = hello.pools.map(spelledPool)
-  const record = { ...hello, id: attachment.id, methods, pools, scheduler: schedulerName }
+  const schemas = Object.fromEntries(attachment.schemaOf)
+  const record = { ...hello, id: attachment.id, methods, pools, schemas, scheduler: schedulerName }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
   for (const job of adopted.jobs) attachment.adopt(job)
   for (const { jobId, attempt } of running) {

@@ -1,5 +1,6 @@
 /** Where jobs as the domain knows them become messages. */
 
+import { durationFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Explanation } from '../admission/explain.ts'
@@ -32,6 +33,7 @@ const CAUSES: Readonly<Record<Explanation['cause'], proto.WaitCause>> = {
   key: 3,
   limit: 4,
   'no-executor': 5,
+  'no-fit': 10,
   'no-slot': 6,
   paused: 7,
   'exclusive-mode': 8,
@@ -39,8 +41,19 @@ const CAUSES: Readonly<Record<Explanation['cause'], proto.WaitCause>> = {
 }
 
 export function explanationTo(explanation: Explanation): proto.ExplainJobResponse {
-  const { cause, text, holders, ahead } = explanation
-  return { cause: CAUSES[cause], text, holders: [...holders], ahead }
+  const { cause, text, holders, place, estimate, executors } = explanation
+  return {
+    cause: CAUSES[cause],
+    text,
+    holders: [...holders],
+    ahead: place.ahead,
+    aheadIsMinimum: place.isMinimum,
+    startEstimate: estimate && {
+      earliest: durationFrom(estimate.earliestMs),
+      latest: durationFrom(estimate.latestMs),
+    },
+    executors: executors.map((executor) => ({ ...executor, pools: [...executor.pools] })),
+  }
 }
 
 export function completionTo(completion: Completion | undefined): proto.Completion | undefined {

@@ -55,14 +55,13 @@ export interface JobReads {
   /** Of each job the newest hundred, oldest first. */
   readAttempts(ids: readonly string[]): Promise<Map<string, JobAttempt[]>>
   /**
-   * All that may hold a job back; undefined where there is no such job. Of the jobs among it those of `owner` are named;
-   * undefined: all.
+   * All that may hold a job back, as it is at one moment. Of the jobs among it those of `owner` are named; undefined: all.
    */
   readCircumstances(
     namespace: string,
     id: JobId,
     owner: string | undefined,
-  ): Promise<JobCircumstances | undefined>
+  ): Promise<JobCircumstances | 'absent' | 'too-slow'>
   /** What runs or waits and is not canceled, by id. */
   listHeld(
     namespace: string,

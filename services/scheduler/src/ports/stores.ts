@@ -8,6 +8,7 @@ import type { HistoryStore, JobChanges } from './job-changes.ts'
 import type { JobReads } from './job-reads.ts'
 import type { LoadStore } from './load.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
+import type { PaceStore } from './pace.ts'
 import type { RetentionStore } from './retention.ts'
 import type { SqlStartStore } from './sql-starts.ts'
 import type { StartStore } from './starts.ts'
@@ -54,4 +55,5 @@ export interface SchedulerStores {
   readonly signingKeys: SigningKeyStore
   readonly acts: ActStore
   readonly load: LoadStore
+  readonly pace: PaceStore
 }

@@ -34,8 +34,8 @@ const RECORD = {
       SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5, $6, round FROM offstage.lease_rounds
       RETURNING id
     )
-    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods, pools)
-    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[], $12::text[] FROM recorded`,
+    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods, pools, schemas)
+    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[], $12::text[], $13::jsonb FROM recorded`,
 }
 
 const DRAINING = {
@@ -110,7 +110,8 @@ const END_OLDER = {
 const END = {
   name: 'end_attachment',
   text: `
-    UPDATE offstage.attachments SET end_round = (SELECT round FROM offstage.lease_rounds)
+    UPDATE offstage.attachments
+    SET end_round = (SELECT round FROM offstage.lease_rounds), seen_time = clock_timestamp()
     WHERE id = $1::uuid AND end_round IS NULL`,
 }
 
@@ -124,7 +125,8 @@ const RENEW = {
       WHERE a.id = ANY ($1::uuid[]) AND a.end_round IS NULL AND (a.renew_round < now.round OR a.in_doubt)
       ORDER BY a.id FOR NO KEY UPDATE OF a SKIP LOCKED
     ), renewed AS (
-      UPDATE offstage.attachments a SET renew_round = greatest(a.renew_round, due.round), in_doubt = false
+      UPDATE offstage.attachments a SET renew_round = greatest(a.renew_round, due.round), in_doubt = false,
+        seen_time = clock_timestamp()
       FROM due WHERE a.id = due.id
       RETURNING a.id
     )
@@ -175,6 +177,7 @@ async function attach(
     told.lanes.map(({ slots }) => slots),
     told.methods.toSorted(),
     told.pools,
+    JSON.stringify(told.schemas),
   ])
   const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
   await tx.query(LOCK_HELD, [sessions])

@@ -1,30 +1,34 @@
-/** What may hold a job back, as the database has it: read for explanations only. */
-import type { Queryable } from '@offstage/kit/database'
-import type { Circumstances, Gate, Holders } from '../domain/gate.ts'
-import type { JobCircumstances } from '../domain/job-query.ts'
+/** What may hold a job back, as the database has it at one moment: read for explanations only. */
+import type { Database, Queryable } from '@offstage/kit/database'
+import type { Circumstances, Holders } from '../domain/gate.ts'
+import type { JobCircumstances, Place } from '../domain/job-query.ts'
 import { JobState } from '../domain/job-state.ts'
-import type { Lane } from '../domain/lane.ts'
+import { isSlotLane, type Lane } from '../domain/lane.ts'
+import { estimateStart } from '../domain/pace.ts'
 import { spelledPool } from '../domain/pool.ts'
+import { roomFor } from '../domain/seen-executor.ts'
+import { readExecutorsFor } from './explain-executors.ts'
 import { readFullLimit } from './explain-limit.ts'
+import { readPlace, readPlaceBehindKey } from './explain-place.ts'
 import { readPause } from './gates.ts'
-import { LANE_OF_JOB } from './methods.ts'
+import { unlessSlow, withinTime } from './job-filter.ts'
+import { LANE_OF_JOB, LANE_OF_METHOD } from './methods.ts'
+import { readPace } from './pace.ts'
 
 const HOLDERS_MAX = 10
-const AHEAD_MAX = 10_000
-/** Executors that are looked at for a free slot. */
-const EXECUTORS_MAX = 1_000
+/** Of each statement; counting is given up sooner. */
+const LIMIT_MS = 5_000
+const COUNTING_MS = 1_000
 
-/** What is ahead in the queue is two ranges of the index that claims read. */
-const AHEAD = `
-  SELECT count(*)::int FROM (
-    (SELECT 1 FROM offstage.jobs o
-     WHERE o.state = ${JobState.queued} AND o.namespace = j.namespace AND o.method = j.method AND o.lane = j.lane
-       AND o.pool IS NOT DISTINCT FROM j.pool AND o.priority > j.priority LIMIT ${AHEAD_MAX})
-    UNION ALL
-    (SELECT 1 FROM offstage.jobs o
-     WHERE o.state = ${JobState.queued} AND o.namespace = j.namespace AND o.method = j.method AND o.lane = j.lane
-       AND o.pool IS NOT DISTINCT FROM j.pool AND o.priority = j.priority AND (o.create_time, o.id) < (j.create_time, j.id) LIMIT ${AHEAD_MAX})
-    LIMIT ${AHEAD_MAX}) counted`
+/** All that follows sees one moment, and reads in the order of indexes. */
+const ONE_MOMENT = { name: '', text: 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY' }
+const SETTINGS = [
+  ['plan_cache_mode', 'force_generic_plan'],
+  ...['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'jit'].map(
+    (name) => [name, 'off'],
+  ),
+].map(([name, value]) => `set_config('${name}', '${value}', true)`)
+const IN_ORDER_OF_INDEXES = { name: 'explain_by_indexes', text: `SELECT ${SETTINGS.join(', ')}` }
 
 /** Whoever asks is told of their own jobs only, where they are named as $3: others are null. */
 const SHOWN_ID = 'CASE WHEN $3::text IS NULL OR o.owner = $3 THEN o.id::text END'
@@ -40,29 +44,24 @@ const CHILDREN = `
   SELECT ${SHOWN_ID} FROM offstage.jobs o WHERE o.parent_id = j.id AND o.state < ${JobState.succeeded}
   ORDER BY o.id LIMIT ${HOLDERS_MAX}`
 
+/** The lanes of its queues: its own, and that of jobs which name none, where they run in the same. 8 tells pools apart (domain/lane.ts). */
+const LANES = `ARRAY(
+  SELECT lane.number + (j.lane & 8) FROM (
+    SELECT ${LANE_OF_JOB} AS number UNION SELECT 0 WHERE ${LANE_OF_JOB} = ${LANE_OF_METHOD('j.namespace', 'j.method')}
+  ) lane)::smallint[]`
+
 const READ = {
   name: 'explain_job',
   text: `
-    SELECT j.id, j.namespace, j.owner, j.method, j.state, ${LANE_OF_JOB} AS lane, j.pool, j.due_time, j.behind_key,
-      j.failures > 0 AS is_retry,
+    SELECT j.id, j.namespace, j.owner, j.method, j.state, ${LANE_OF_JOB} AS lane, ${LANES} AS lanes, j.pool, j.due_time,
+      j.behind_key, j.failures > 0 AS is_retry, j.options->'misfits' AS misfits,
+      CASE WHEN EXISTS (
+        SELECT FROM offstage.method_limits l WHERE l.namespace = j.namespace AND l.method = j.method AND l.keyed
+      ) THEN j.limit_key END AS limit_key,
       CASE WHEN j.behind_key AND j.state = ${JobState.scheduled} THEN ARRAY(${KEY_HOLDERS}) END AS key_holders,
-      CASE WHEN j.state = ${JobState.waiting} THEN ARRAY(${CHILDREN}) END AS children,
-      CASE WHEN j.state = ${JobState.queued} THEN (${AHEAD}) ELSE 0 END AS ahead
+      CASE WHEN j.state = ${JobState.waiting} THEN ARRAY(${CHILDREN}) END AS children
     FROM offstage.jobs j
     WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3)`,
-}
-
-/** Executors that are not known to be gone, run the method and serve the pool, with their slots in the lane. */
-const SERVING = {
-  name: 'explain_executors',
-  text: `
-    SELECT a.session_id, coalesce(e.slots[array_position(e.lanes, $3::smallint)], 0) AS slots, (
-      SELECT count(*)::int FROM offstage.jobs j
-      WHERE j.attachment_id = a.id AND j.state = ${JobState.running} AND ${LANE_OF_JOB} = $3::smallint) AS used
-    FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
-    WHERE a.namespace = $1 AND a.end_round IS NULL AND NOT a.in_doubt AND NOT e.draining
-      AND e.methods @> ARRAY[$2::text] AND e.pools @> ARRAY[$4::text]
-    ORDER BY a.attach_time LIMIT ${EXECUTORS_MAX}`,
 }
 
 interface Row {
@@ -71,74 +70,86 @@ interface Row {
   owner: string
   method: string
   state: JobState
+  /** It runs in. */
   lane: Lane
+  lanes: number[]
   pool: string | null
   due_time: Date | null
   behind_key: boolean
   is_retry: boolean
+  misfits: unknown
+  limit_key: string | null
   key_holders: (string | null)[] | null
   children: (string | null)[] | null
-  ahead: number
 }
 
 export async function readCircumstances(
-  database: Queryable,
+  database: Database,
   namespace: string,
   jobId: string,
   owner: string | undefined,
-): Promise<JobCircumstances | undefined> {
-  const { rows } = await database.query<Row>(READ, [namespace, jobId, owner ?? null])
-  const [row] = rows
-  if (row === undefined) return undefined
-  const { id, method, state, lane, ahead } = row
-  const circumstances = await circumstancesOf(database, row, owner)
-  const pool = row.pool ?? ''
-  return { id, namespace, owner: row.owner, method, state, lane, pool, ahead, circumstances }
+): Promise<JobCircumstances | 'absent' | 'too-slow'> {
+  const read = await withinTime(database, LIMIT_MS, async (tx) => {
+    await tx.query(ONE_MOMENT)
+    await tx.query(IN_ORDER_OF_INDEXES)
+    const { rows } = await tx.query<Row>(READ, [namespace, jobId, owner ?? null])
+    const [row] = rows
+    return row === undefined ? 'absent' : explained(tx, row, owner)
+  })
+  return read ?? 'too-slow'
 }
 
-function holdersFrom(ids: readonly (string | null)[]): Holders {
-  const jobIds = ids.filter((id) => id !== null)
-  return { jobIds, hidden: jobIds.length < ids.length }
-}
-
-async function circumstancesOf(
-  database: Queryable,
+async function explained(
+  tx: Queryable,
   row: Row,
   owner: string | undefined,
-): Promise<Circumstances> {
-  const { namespace, method, state } = row
+): Promise<JobCircumstances> {
+  const { id, namespace, method, state, lane } = row
+  const pool = row.pool ?? ''
+  const job = { id, namespace, owner: row.owner, method, state, lane, pool }
+  if (state !== JobState.queued) {
+    const place = row.behind_key ? await placeOf(tx, () => readPlaceBehindKey(tx, id)) : FIRST
+    return { ...job, place, estimate: undefined, executors: [], circumstances: heldBack(row) }
+  }
+  const pause = await readPause(tx, namespace, method, pool)
+  const limit = await readFullLimit(tx, id, owner)
+  const of = { ...row, pool: spelledPool(pool) }
+  const executors = await readExecutorsFor(tx, of)
+  const samples = isSlotLane(lane) ? await readPace(tx, { namespace, method, lane, pool }) : []
+  const place = await placeOf(tx, () => readPlace(tx, row))
+  return {
+    ...{ ...job, place, executors },
+    estimate: place.isMinimum ? undefined : estimateStart(samples, place.ahead),
+    circumstances: {
+      paused: pause && { cause: 'paused', pause },
+      limit,
+      room: roomFor(executors, place.ahead),
+    },
+  }
+}
+
+const FIRST: Place = { ahead: 0, isMinimum: false }
+
+/** What takes too long to count is at least nothing. */
+async function placeOf(tx: Queryable, read: () => Promise<Place>): Promise<Place> {
+  return (await unlessSlow(tx, COUNTING_MS, read)) ?? { ahead: 0, isMinimum: true }
+}
+
+function heldBack({ state, key_holders, due_time, is_retry, children }: Row): Circumstances {
   switch (state) {
-    case JobState.scheduled: {
-      const { key_holders, due_time, is_retry } = row
+    case JobState.scheduled:
       return {
         key: key_holders === null ? undefined : { cause: 'key', ...holdersFrom(key_holders) },
         due: { cause: 'not-due', dueTime: due_time ?? undefined, isRetry: is_retry },
       }
-    }
-    case JobState.queued: {
-      const pause = await readPause(database, namespace, method, row.pool ?? '')
-      if (pause !== undefined) return { paused: { cause: 'paused', pause } }
-      const limit = await readFullLimit(database, row.id, owner)
-      return limit === undefined ? { room: await readRoom(database, row) } : { limit }
-    }
     case JobState.waiting:
-      return { children: { cause: 'children', ...holdersFrom(row.children ?? []) } }
+      return { children: { cause: 'children', ...holdersFrom(children ?? []) } }
     default:
       return {}
   }
 }
 
-/** Undefined where there is room: it is about to be assigned. */
-async function readRoom(
-  database: Queryable,
-  { namespace, method, lane, pool, ahead }: Row,
-): Promise<Extract<Gate, { cause: 'no-executor' | 'no-slot' }> | undefined> {
-  const { rows } = await database.query<{ session_id: string; slots: number; used: number }>(
-    SERVING,
-    [namespace, method, lane, spelledPool(pool ?? '')],
-  )
-  if (rows.length === 0) return { cause: 'no-executor' }
-  if (ahead === 0 && rows.some(({ slots, used }) => used < slots)) return undefined
-  const sessionIds = rows.slice(0, HOLDERS_MAX).map(({ session_id }) => session_id)
-  return { cause: 'no-slot', sessionIds, slots: rows.reduce((sum, { slots }) => sum + slots, 0) }
+function holdersFrom(ids: readonly (string | null)[]): Holders {
+  const jobIds = ids.filter((id) => id !== null)
+  return { jobIds, hidden: jobIds.length < ids.length }
 }

@@ -140,3 +140,20 @@ export async function withinTime<T>(
     throw error
   }
 }
+
+/** The same within a transaction, which goes on. */
+export async function unlessSlow<T>(
+  tx: Queryable,
+  limitMs: number,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  await tx.query({ name: '', text: 'SAVEPOINT unless_slow' })
+  await tx.query({ name: '', text: `SET LOCAL statement_timeout = ${limitMs}` })
+  try {
+    return await read()
+  } catch (error) {
+    if (sqlStateOf(error) !== QUERY_CANCELED) throw error
+    await tx.query({ name: '', text: 'ROLLBACK TO SAVEPOINT unless_slow' })
+    return undefined
+  }
+}

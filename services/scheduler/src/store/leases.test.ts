@@ -144,7 +144,7 @@ class World {
   async #attach(executor: Executor, lostSessionId?: string): Promise<void> {
     if (!executor.alive || this.#locks.has(executor.sessionId)) return
     const id = newAttachmentId()
-    const told = { software: '', labels: {}, lanes: [], methods: [], pools: [] }
+    const told = { software: '', labels: {}, lanes: [], methods: [], pools: [], schemas: {} }
     const lostSessionKey =
       lostSessionId === undefined ? undefined : session(lostSessionId).sessionKey
     const names = { namespace: 'default', name: 'x', scheduler: 'x' }

@@ -63,6 +63,7 @@ test('ends, requeues and a cascade of the same jobs never deadlock, whatever the
       lanes: [],
       methods: [],
       pools: [],
+      schemas: {},
     }
     await attachments.attach(attachment, [])
     const { jobId, children } = await runTree(store, id)

@@ -11,6 +11,7 @@ import { createLeaseStore } from './leases.ts'
 import { createLoadStore } from './load-store.ts'
 import { createMethodStore } from './methods.ts'
 import { createNamespaceStore } from './namespaces.ts'
+import { createPaceStore } from './pace.ts'
 import { createHistoryStore } from './remove-jobs.ts'
 import { createRetentionStore } from './retention.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
@@ -43,5 +44,6 @@ export function createStores({
     signingKeys: createSigningKeyStore(calls),
     acts: createActStore(calls),
     load: createLoadStore(listings),
+    pace: createPaceStore(work),
   }
 }

@@ -10,6 +10,7 @@ import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
 import type { ActStore } from '../ports/acts.ts'
 import type { JobReads } from '../ports/job-reads.ts'
+import type { PaceStore } from '../ports/pace.ts'
 import type { RetentionStore } from '../ports/retention.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
@@ -25,6 +26,7 @@ export interface SweepsOptions {
   readonly leaseMs: number
   readonly sweeps: SweepStore
   readonly acts: Pick<ActStore, 'forget'>
+  readonly pace: Pick<PaceStore, 'forgetOld'>
   readonly retention: RetentionStore
   readonly store: Pick<JobReads, 'readNews'>
   readonly attachments: Attachments
@@ -48,6 +50,7 @@ const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
 const BUCKETS_MS = 60_000
+const PACES_MS = 60_000
 /** A run may take minutes while there is much to remove. */
 const RETENTION_TIMEOUT_MS = 10 * 60_000
 /** As long as there is something to do, another run goes on. */
@@ -109,6 +112,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       run: () => methods.forgetEarlier(),
     },
     { name: 'full buckets of rates', everyMs: BUCKETS_MS, run: () => sweeps.forgetFullBuckets() },
+    { name: 'old paces', everyMs: PACES_MS, run: () => options.pace.forgetOld() },
     {
       name: 'old acts',
       everyMs: ACTS_MS,

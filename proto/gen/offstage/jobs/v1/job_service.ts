@@ -92,6 +92,11 @@ export const WaitCause = {
   WAIT_CAUSE_EXCLUSIVE_MODE: 8,
   /** WAIT_CAUSE_CHILDREN - It waits for its children. */
   WAIT_CAUSE_CHILDREN: 9,
+  /**
+   * WAIT_CAUSE_NO_FIT - Executors run the method and serve the pool, but by a schema that its parameters do not fit: as in a rolling update, after the
+   * executors it was started for have gone.
+   */
+  WAIT_CAUSE_NO_FIT: 10,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -108,6 +113,7 @@ export namespace WaitCause {
   export type WAIT_CAUSE_PAUSED = typeof WaitCause.WAIT_CAUSE_PAUSED;
   export type WAIT_CAUSE_EXCLUSIVE_MODE = typeof WaitCause.WAIT_CAUSE_EXCLUSIVE_MODE;
   export type WAIT_CAUSE_CHILDREN = typeof WaitCause.WAIT_CAUSE_CHILDREN;
+  export type WAIT_CAUSE_NO_FIT = typeof WaitCause.WAIT_CAUSE_NO_FIT;
   export type UNRECOGNIZED = typeof WaitCause.UNRECOGNIZED;
 }
 
@@ -625,12 +631,68 @@ export interface ExplainJobResponse {
   /** One sentence for a person. */
   text: string;
   /**
-   * What holds it, at most 10: jobs for a key and for children, executor sessions for a slot (to those who may list
-   * executors), the name of what is paused.
+   * What holds it, at most 10: jobs for a key, a limit and for children, executor sessions for a slot and where none fits (to
+   * those who may list executors), the name of what is paused.
    */
   holders: string[];
-  /** How many jobs are ahead of it in its queue, counted up to 10,000. */
+  /**
+   * How many jobs begin before it, as things stand. Of a queued job those of its method, lane and pool that come before it by
+   * priority and time; where the values of a limit's key take turns, those of its own value, and of each other one as many
+   * as have their turn before. Of a job behind a key the holder, and those that take the key before. Counted up to 10,000.
+   */
   ahead: number;
+  /** There may be more than `ahead`: counting ended there, for their number or the time it took. */
+  aheadIsMinimum: boolean;
+  /**
+   * When it begins if as many of its queue begin as did lately. Not set where that says nothing: too few have begun, something
+   * else than a slot or a limit holds it, or not all were counted that are ahead.
+   */
+  startEstimate:
+    | StartEstimate
+    | undefined;
+  /**
+   * Executors that run the method, now or within the last ten minutes, at most 10: those that may take the job first, then
+   * those that were seen last. Only for those who may list executors.
+   */
+  executors: SeenExecutor[];
+}
+
+/** From when to when a job begins, counted from the answer: of ten such estimates, eight are to be right. */
+export interface StartEstimate {
+  /** One in ten begins before. */
+  earliest:
+    | Duration
+    | undefined;
+  /** One in ten begins later. */
+  latest: Duration | undefined;
+}
+
+/** An executor session as far as it matters to a job that waits. */
+export interface SeenExecutor {
+  /** The session. */
+  sessionId: string;
+  /** As it called itself. */
+  name: string;
+  /** The pools it serves. */
+  pools: string[];
+  /** When its lease was renewed last, or when it left; within some seconds. */
+  seenTime:
+    | Date
+    | undefined;
+  /** Its session goes on. One that is not has left or was lost. */
+  attached: boolean;
+  /** It takes no more work. */
+  draining: boolean;
+  /** Nothing has been heard of it for a lease. */
+  inDoubt: boolean;
+  /** Its slots in the lane of the job; 0 where it has none. */
+  slots: number;
+  /** Those of them that are in use. */
+  used: number;
+  /** It serves the pool of the job. */
+  servesPool: boolean;
+  /** The parameters of the job fit what it announced. */
+  fits: boolean;
 }
 
 function createBaseStartJobRequest(): StartJobRequest {
@@ -4203,7 +4265,7 @@ export const ExplainJobRequest: MessageFns<ExplainJobRequest> = {
 };
 
 function createBaseExplainJobResponse(): ExplainJobResponse {
-  return { cause: 0, text: "", holders: [], ahead: 0 };
+  return { cause: 0, text: "", holders: [], ahead: 0, aheadIsMinimum: false, startEstimate: undefined, executors: [] };
 }
 
 export const ExplainJobResponse: MessageFns<ExplainJobResponse> = {
@@ -4219,6 +4281,15 @@ export const ExplainJobResponse: MessageFns<ExplainJobResponse> = {
     }
     if (message.ahead !== 0) {
       writer.uint32(32).int32(message.ahead);
+    }
+    if (message.aheadIsMinimum !== false) {
+      writer.uint32(40).bool(message.aheadIsMinimum);
+    }
+    if (message.startEstimate !== undefined) {
+      StartEstimate.encode(message.startEstimate, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.executors) {
+      SeenExecutor.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -4268,6 +4339,30 @@ export const ExplainJobResponse: MessageFns<ExplainJobResponse> = {
             message.ahead = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.aheadIsMinimum = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.startEstimate = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.executors.push(SeenExecutor.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4289,6 +4384,269 @@ export const ExplainJobResponse: MessageFns<ExplainJobResponse> = {
     message.text = object.text ?? "";
     message.holders = object.holders?.map((e) => e) || [];
     message.ahead = object.ahead ?? 0;
+    message.aheadIsMinimum = object.aheadIsMinimum ?? false;
+    message.startEstimate = (object.startEstimate !== undefined && object.startEstimate !== null)
+      ? StartEstimate.fromPartial(object.startEstimate)
+      : undefined;
+    message.executors = object.executors?.map((e) => SeenExecutor.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStartEstimate(): StartEstimate {
+  return { earliest: undefined, latest: undefined };
+}
+
+export const StartEstimate: MessageFns<StartEstimate> = {
+  encode(message: StartEstimate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.earliest !== undefined) {
+      Duration.encode(message.earliest, writer.uint32(10).fork()).join();
+    }
+    if (message.latest !== undefined) {
+      Duration.encode(message.latest, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartEstimate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartEstimate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.earliest = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.latest = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StartEstimate>, I>>(base?: I): StartEstimate {
+    return StartEstimate.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StartEstimate>, I>>(object: I): StartEstimate {
+    const message = createBaseStartEstimate();
+    message.earliest = (object.earliest !== undefined && object.earliest !== null)
+      ? Duration.fromPartial(object.earliest)
+      : undefined;
+    message.latest = (object.latest !== undefined && object.latest !== null)
+      ? Duration.fromPartial(object.latest)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSeenExecutor(): SeenExecutor {
+  return {
+    sessionId: "",
+    name: "",
+    pools: [],
+    seenTime: undefined,
+    attached: false,
+    draining: false,
+    inDoubt: false,
+    slots: 0,
+    used: 0,
+    servesPool: false,
+    fits: false,
+  };
+}
+
+export const SeenExecutor: MessageFns<SeenExecutor> = {
+  encode(message: SeenExecutor, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionId !== "") {
+      writer.uint32(10).string(message.sessionId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    for (const v of message.pools) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.seenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.seenTime), writer.uint32(34).fork()).join();
+    }
+    if (message.attached !== false) {
+      writer.uint32(40).bool(message.attached);
+    }
+    if (message.draining !== false) {
+      writer.uint32(48).bool(message.draining);
+    }
+    if (message.inDoubt !== false) {
+      writer.uint32(56).bool(message.inDoubt);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(64).int32(message.slots);
+    }
+    if (message.used !== 0) {
+      writer.uint32(72).int32(message.used);
+    }
+    if (message.servesPool !== false) {
+      writer.uint32(80).bool(message.servesPool);
+    }
+    if (message.fits !== false) {
+      writer.uint32(88).bool(message.fits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeenExecutor {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeenExecutor();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pools.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.seenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.attached = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.inDoubt = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.used = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.servesPool = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.fits = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SeenExecutor>, I>>(base?: I): SeenExecutor {
+    return SeenExecutor.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SeenExecutor>, I>>(object: I): SeenExecutor {
+    const message = createBaseSeenExecutor();
+    message.sessionId = object.sessionId ?? "";
+    message.name = object.name ?? "";
+    message.pools = object.pools?.map((e) => e) || [];
+    message.seenTime = object.seenTime ?? undefined;
+    message.attached = object.attached ?? false;
+    message.draining = object.draining ?? false;
+    message.inDoubt = object.inDoubt ?? false;
+    message.slots = object.slots ?? 0;
+    message.used = object.used ?? 0;
+    message.servesPool = object.servesPool ?? false;
+    message.fits = object.fits ?? false;
     return message;
   },
 };

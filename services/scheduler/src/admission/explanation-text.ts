@@ -1,0 +1,164 @@
+/** The sentence of an explanation. */
+import { laneNameOf } from '@offstage/proto/lanes'
+import type { FullLimit, Gate, Holders } from '../domain/gate.ts'
+import type { JobCircumstances } from '../domain/job-query.ts'
+import { isTerminal, JobState } from '../domain/job-state.ts'
+import type { StartEstimate } from '../domain/pace.ts'
+import { spelledPool } from '../domain/pool.ts'
+import { isTaking, type SeenExecutor } from '../domain/seen-executor.ts'
+import { heldByAncestors } from './held-by-ancestors.ts'
+
+export function explanationText(gate: Gate | undefined, job: JobCircumstances): string {
+  if (gate === undefined) return passage(job)
+  const { namespace, method, pool } = job
+  switch (gate.cause) {
+    case 'children':
+      if (isFree(gate)) return 'Its children have ended, and it is about to go on.'
+      return `It waits for its children, of which ${holderOf(gate)} has not ended.`
+    case 'key':
+      if (isFree(gate)) return 'Its key has become free, and it is about to take it.'
+      return `Its key is held by ${holderOf(gate)}${othersBefore(job)}.`
+    case 'not-due': {
+      const time = gate.dueTime?.toISOString() ?? 'now'
+      return gate.isRetry
+        ? `Its last attempt failed, and the next is due at ${time}.`
+        : `Its start time is ${time}.`
+    }
+    case 'paused': {
+      const { what = 'method', owner = 'somebody', time } = gate.pause ?? {}
+      const name = { namespace, method, pool: spelledPool(pool) }[what]
+      return `The ${what} ${name} was paused by ${owner} at ${time?.toISOString()}.`
+    }
+    case 'limit':
+      return `${limitText(method, gate.limit)}${aheadText(job)}${limitPace(gate.limit, job)}.${aboveText(gate.limit)}`
+    case 'no-executor': {
+      const none = `No executor that runs ${method}${inPool(pool)} is attached to namespace ${namespace}`
+      return `${none}${whoIsThere(gate.executors)}.`
+    }
+    case 'no-fit':
+      return `Its parameters do not fit the schema by which ${executors(gate.sessionIds.length)} ${method}${inPool(pool)}.`
+    case 'no-slot':
+      if (gate.slots > 0) return `${slotText(gate.slots, job)}; ${paceText(job)}.`
+      return `No executor that runs ${method}${inPool(pool)} has the lane ${laneNameOf(job.lane)}.`
+  }
+}
+
+/** Nothing is in its way. */
+function passage({ state }: JobCircumstances): string {
+  if (isTerminal(state)) return 'It has ended.'
+  return state === JobState.running ? 'It runs.' : 'It is about to be assigned.'
+}
+
+function isFree({ jobIds, hidden }: Holders): boolean {
+  return jobIds.length === 0 && !hidden
+}
+
+/** One that does not exist for who asks is not named. */
+function holderOf({ jobIds: [first] }: Holders): string {
+  return first === undefined ? 'a job of somebody else' : `job ${first}`
+}
+
+/** The holder is the first of those ahead. */
+function othersBefore({ place }: JobCircumstances): string {
+  const before = place.ahead - 1
+  if (before < 1) return ''
+  return `, and ${before === 1 ? 'another job takes' : `${counted(place, before)} jobs take`} it before`
+}
+
+function limitText(method: string, full: FullLimit | undefined): string {
+  if (full === undefined) return `The limits of ${method} have no room for it`
+  const { limit, key, nextTime } = full
+  const { concurrencyMax = 0, rate, keyExpression } = limit
+  const what = key === undefined ? method : `${method} whose ${keyExpression} is "${key}"`
+  if (nextTime === undefined || rate === undefined) {
+    return `Of ${what} ${jobs(concurrencyMax)} may run at once, and ${concurrencyMax === 1 ? 'one does' : 'as many do'}`
+  }
+  return `Of ${what} ${jobs(rate.count)} may begin in ${rate.periodMs / 1_000} s, and the next may at ${nextTime.toISOString()}`
+}
+
+function aheadText({ place }: JobCircumstances): string {
+  if (place.ahead === 0 && !place.isMinimum) return ''
+  return `; ${counted(place)} ${place.ahead === 1 ? 'job is' : 'jobs are'} ahead of it`
+}
+
+function slotText(slots: number, { place, method, lane, pool }: JobCircumstances): string {
+  const which = slots === 1 ? 'the one slot' : `one of ${slots} slots`
+  const where = `in the lane ${laneNameOf(lane)}${pool && ` of the pool ${pool}`}`
+  if (place.ahead === 0 && !place.isMinimum) {
+    return `It is the next to get ${which} for ${method} ${where}, ${slots === 1 ? 'which is taken' : 'all of which are taken'}`
+  }
+  const noun = place.ahead === 1 ? 'job' : 'jobs'
+  return `It waits behind ${counted(place)} ${noun} of ${method} for ${which} ${where}`
+}
+
+function counted({ ahead, isMinimum }: JobCircumstances['place'], count = ahead): string {
+  if (!isMinimum) return String(count)
+  return count === 0 ? 'an unknown number of' : `more than ${count.toLocaleString('en')}`
+}
+
+function paceText({ estimate, place }: JobCircumstances): string {
+  if (estimate !== undefined) return `about ${spanText(estimate)} at the present rate`
+  if (place.isMinimum) return 'too many to tell when it begins'
+  return 'too few began lately to tell when it will'
+}
+
+/** A rate has told already when the next may begin; and that depends on the job itself where those above it hold its places. */
+function limitPace(full: FullLimit | undefined, job: JobCircumstances): string {
+  const isTold = full?.nextTime !== undefined || (full?.ancestors ?? 0) > 0
+  return isTold && job.estimate === undefined ? '' : `; ${paceText(job)}`
+}
+
+function aboveText(full: FullLimit | undefined): string {
+  return full === undefined ? '' : heldByAncestors(full)
+}
+
+const UNITS = [
+  { name: 's', ms: 1_000 },
+  { name: 'min', ms: 60_000 },
+  { name: 'h', ms: 3_600_000 },
+  { name: 'days', ms: 24 * 3_600_000 },
+] as const
+/** Two of a unit are told by it, less by the one below. */
+const OF_UNIT_MIN = 2
+
+function spanText({ earliestMs, latestMs }: StartEstimate): string {
+  const [from, to] = [inUnit(earliestMs, Math.floor), inUnit(latestMs, Math.ceil)]
+  if (from.unit !== to.unit) return `${from.count} ${from.unit} to ${to.count} ${to.unit}`
+  return from.count === to.count ? `${to.count} ${to.unit}` : `${from.count}–${to.count} ${to.unit}`
+}
+
+function inUnit(ms: number, round: (count: number) => number) {
+  const { name: unit, ms: unitMs } =
+    UNITS.findLast((each) => ms >= each.ms * OF_UNIT_MIN) ?? UNITS[0]
+  return { unit, count: round(ms / unitMs) }
+}
+
+function jobs(count: number): string {
+  return count === 1 ? 'one job' : `${count} jobs`
+}
+
+function executors(count: number): string {
+  return count === 1 ? 'the one executor runs' : `all ${count} executors run`
+}
+
+function inPool(pool: string): string {
+  return pool === '' ? '' : ` and serves the pool ${pool}`
+}
+
+/** What the executors do instead that are there, or were lately; without their names, which not everybody may see. */
+function whoIsThere(executors: readonly SeenExecutor[]): string {
+  const elsewhere = executors.filter((executor) => isTaking(executor) && !executor.servesPool)
+  if (elsewhere.length > 0) {
+    return elsewhere.length === 1
+      ? ': the one that runs it serves other pools'
+      : `: the ${elsewhere.length} that run it serve other pools`
+  }
+  const last = executors.find(({ servesPool }) => servesPool)
+  if (last === undefined) return ', nor was one within the last ten minutes'
+  const { attached, draining, seenTime } = last
+  if (attached && draining) return ': the last one takes no more work'
+  const time = seenTime.toISOString()
+  return attached
+    ? `: nothing has been heard of the last one since ${time}`
+    : `: the last one was seen at ${time}`
+}
