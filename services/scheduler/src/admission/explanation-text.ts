@@ -30,7 +30,7 @@ export function explanationText(gate: Gate | undefined, job: JobCircumstances): 
       return `The ${what} ${name} was paused by ${owner} at ${time?.toISOString()}.`
     }
     case 'limit':
-      return `${limitText(method, gate.limit)}${aheadText(job)}${limitPace(gate.limit, job)}.${aboveText(gate.limit)}`
+      return `${limitText(method, gate.limit)}${limitPace(gate.limit, job)}`
     case 'no-executor': {
       const none = `No executor that runs ${method}${inPool(pool)} is attached to namespace ${namespace}`
       return `${none}${whoIsThere(gate.executors)}.`
@@ -102,14 +102,12 @@ function paceText({ estimate, place }: JobCircumstances): string {
   return 'too few began lately to tell when it will'
 }
 
-/** A rate has told already when the next may begin; and that depends on the job itself where those above it hold its places. */
+/** Where those above it hold its places, neither number says when it begins; and a rate has told already when the next may. */
 function limitPace(full: FullLimit | undefined, job: JobCircumstances): string {
-  const isTold = full?.nextTime !== undefined || (full?.ancestors ?? 0) > 0
-  return isTold && job.estimate === undefined ? '' : `; ${paceText(job)}`
-}
-
-function aboveText(full: FullLimit | undefined): string {
-  return full === undefined ? '' : heldByAncestors(full)
+  const above = full === undefined ? '' : heldByAncestors(full)
+  if (above !== '') return `.${above}`
+  const pace = full?.nextTime && !job.estimate ? '' : `; ${paceText(job)}`
+  return `${aheadText(job)}${pace}.`
 }
 
 const UNITS = [
