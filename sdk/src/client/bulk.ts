@@ -61,6 +61,11 @@ const CANCEL_JOBS_RULES: Rules<CancelJobsOptions> = {
   graceMs: millisWithin(0, LIMITS.graceMsMax),
 }
 
+/** The jobs it would be for `validateOnly`, else the handle of the job that does it. */
+export type BulkAnswer<O extends BulkOptions> = O extends { readonly validateOnly: true }
+  ? JobSelection
+  : JobHandle<BulkResult>
+
 type Outcome = JobHandle<BulkResult> | JobSelection
 
 interface Answer {

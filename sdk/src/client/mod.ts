@@ -1,6 +1,12 @@
 /** The client: starting jobs, waiting for them, temp storage. */
 export type { Act, ListActsOptions } from './acts.ts'
-export type { BulkOptions, BulkResult, CancelJobsOptions, JobSelection } from './bulk.ts'
+export type {
+  BulkAnswer,
+  BulkOptions,
+  BulkResult,
+  CancelJobsOptions,
+  JobSelection,
+} from './bulk.ts'
 export { ATTEMPTS_MAX, CALL_MS_MAX } from './call-terms.ts'
 export type { CancelOutcomeName, Completion, JobFault, Unfinished } from './completion.ts'
 export { type ConnectOptions, credentialFrom, sessionFrom } from './connect-options.ts'

@@ -4,12 +4,11 @@ import type { OffstageError } from '../grpc/mod.ts'
 import type { JobMethod } from '../jobs/method.ts'
 import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
 import {
+  type BulkAnswer,
   type BulkOptions,
-  type BulkResult,
   type CancelJobsOptions,
   cancelJobs,
   deleteJobs,
-  type JobSelection,
   retryJobs,
 } from './bulk.ts'
 import { checkTarget } from './check-arguments.ts'
@@ -145,42 +144,18 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    * that were started before, those of others only where each could be canceled.
    * @throws OffstageError INVALID_FIELD for an empty filter without `all`.
    */
-  cancelJobs(
-    filter: JobFilter,
-    options: CancelJobsOptions & { readonly validateOnly: true },
-  ): Promise<JobSelection>
-  cancelJobs(
-    filter: JobFilter,
-    options?: CancelJobsOptions & { readonly validateOnly?: false },
-  ): Promise<JobHandle<BulkResult>>
-  cancelJobs(filter: JobFilter, options: CancelJobsOptions = {}) {
-    return cancelJobs(this.#session, filter, options)
+  cancelJobs<O extends CancelJobsOptions>(filter: JobFilter, options?: O): Promise<BulkAnswer<O>> {
+    return cancelJobs(this.#session, filter, options ?? {}) as Promise<BulkAnswer<O>>
   }
 
   /** Starts the failed and canceled jobs a filter selects anew, as {@link retryJob} does each and {@link cancelJobs} does all. */
-  retryJobs(
-    filter: JobFilter,
-    options: BulkOptions & { readonly validateOnly: true },
-  ): Promise<JobSelection>
-  retryJobs(
-    filter: JobFilter,
-    options?: BulkOptions & { readonly validateOnly?: false },
-  ): Promise<JobHandle<BulkResult>>
-  retryJobs(filter: JobFilter, options: BulkOptions = {}) {
-    return retryJobs(this.#session, filter, options)
+  retryJobs<O extends BulkOptions>(filter: JobFilter, options?: O): Promise<BulkAnswer<O>> {
+    return retryJobs(this.#session, filter, options ?? {}) as Promise<BulkAnswer<O>>
   }
 
   /** Removes the finished jobs a filter selects but pinned ones, as {@link deleteJob} does each and {@link cancelJobs} does all. */
-  deleteJobs(
-    filter: JobFilter,
-    options: BulkOptions & { readonly validateOnly: true },
-  ): Promise<JobSelection>
-  deleteJobs(
-    filter: JobFilter,
-    options?: BulkOptions & { readonly validateOnly?: false },
-  ): Promise<JobHandle<BulkResult>>
-  deleteJobs(filter: JobFilter, options: BulkOptions = {}) {
-    return deleteJobs(this.#session, filter, options)
+  deleteJobs<O extends BulkOptions>(filter: JobFilter, options?: O): Promise<BulkAnswer<O>> {
+    return deleteJobs(this.#session, filter, options ?? {}) as Promise<BulkAnswer<O>>
   }
 
   /** Lists jobs, newest first, page after page as they are iterated (row J8). */
