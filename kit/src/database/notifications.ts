@@ -16,6 +16,10 @@ export interface NotificationsOptions extends PostgresLogin {
   readonly applicationName: string
   /** Plain names. */
   readonly channels: readonly string[]
+  /** How often the connection is asked whether it is there. Default 15 000. */
+  readonly askEveryMs?: number
+  /** How long it may take to answer. Default 5 000. */
+  readonly answerMs?: number
   /** Must not throw. */
   onNotification(channel: string, payload: string): void
   /** Told of each connection that broke or could not be made. */
@@ -23,8 +27,6 @@ export interface NotificationsOptions extends PostgresLogin {
 }
 
 const CONNECT_MS = 10_000
-const ASK_EVERY_MS = 15_000
-const ANSWER_MS = 5_000
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 10_000
 
@@ -67,12 +69,13 @@ async function listen(
   connected: () => void,
 ): Promise<void> {
   const { channels, applicationName, onNotification } = options
+  const { askEveryMs = 15_000, answerMs = 5_000 } = options
   const { Client, ...login } = clientsOf(options)
   const client = new Client({
     ...login,
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: ANSWER_MS,
+    query_timeout: answerMs,
     keepAlive: true,
   })
   const ended = Promise.withResolvers<void>()
@@ -89,13 +92,13 @@ async function listen(
     connected()
     while (!signal.aborted) {
       const wake = new AbortController()
-      const asking = pause(ASK_EVERY_MS, undefined, { signal: wake.signal, ref: false })
+      const asking = pause(askEveryMs, undefined, { signal: wake.signal, ref: false })
       await Promise.race([asking.catch(() => {}), ended.promise]).finally(() => wake.abort())
       if (!signal.aborted) await client.query('SELECT 1')
     }
   } finally {
     signal.removeEventListener('abort', stop)
     // A connection that says nothing does not say good-bye either.
-    await Promise.race([client.end().catch(() => {}), pause(ANSWER_MS, undefined, { ref: false })])
+    await Promise.race([client.end().catch(() => {}), pause(answerMs, undefined, { ref: false })])
   }
 }
