@@ -107,6 +107,50 @@ test('a transaction that stays open with a key keeps no other start from the sch
   expect((await it.jobs.get(id)).state).toBe(QUEUED)
 })
 
+test('nor does it hold up the sweep that gives keys to those who wait for them', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const failed = await it.jobs.start(KEYED)
+  await it.jobs.cancel(failed.jobId)
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const began = Promise.withResolvers<void>()
+  const open = it.application.transaction(async (tx) => {
+    await startBySql(tx, { options })
+    began.resolve()
+    await ended
+    throw new Error('given up')
+  })
+  await began.promise
+  // Recorded by a release that knows of no such transactions.
+  await it.ask(`
+    INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, key, behind_key)
+    VALUES (gen_random_uuid(), 'default', 'test.job', 1, 0, 1, 0, 0, 'ann', 'nightly', true),
+      (gen_random_uuid(), 'default', 'test.job', 1, 0, 1, 0, 0, 'ann', 'other', true)`)
+  const retried = await it.jobs.retry(failed.jobId).then(undefined, errorFromStatus)
+  expect(retried).toMatchObject({ reason: 'JOB_KEY_TAKEN' })
+  const states = () =>
+    it.ask("SELECT key, state FROM offstage.jobs WHERE owner = 'ann' ORDER BY key")
+  const other = { key: 'other', state: QUEUED }
+  await expect
+    .poll(states, { timeout: 10_000 })
+    .toEqual([{ key: 'nightly', state: SCHEDULED }, other])
+  end()
+  await expect(open).rejects.toThrow('given up')
+  await expect.poll(states, { timeout: 10_000 }).toEqual([{ key: 'nightly', state: QUEUED }, other])
+})
+
+test('a retry is asked to come again while a transaction has its key in hand', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const canceled = await it.jobs.start(KEYED)
+  await it.jobs.cancel(canceled.jobId)
+  await it.application.transaction(async (tx) => {
+    await startBySql(tx, { options })
+    const retried = it.jobs.retry(canceled.jobId).then(undefined, errorFromStatus)
+    expect(await retried).toMatchObject({ reason: 'OVERLOADED' })
+  })
+  const retried = it.jobs.retry(canceled.jobId).then(undefined, errorFromStatus)
+  expect(await retried).toMatchObject({ reason: 'JOB_KEY_TAKEN' })
+})
+
 test('nobody takes a key from under a job that has waited for it', async () => {
   await using it = await beginSqlStarts({ executor: { slots: 1 }, config: { dueSweepMs: 600_000 } })
   const held = await it.jobs.start(KEYED)

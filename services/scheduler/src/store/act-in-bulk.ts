@@ -12,6 +12,7 @@ import type { PartRequest } from '../ports/bulk.ts'
 import { recordAct } from './acts.ts'
 import { selectingTargets } from './bulk-targets.ts'
 import { cancelTrees } from './cancel-jobs.ts'
+import { keyNotInHand } from './key-in-hand.ts'
 import { removeJobs } from './remove-jobs.ts'
 import { startAnew } from './retry-job.ts'
 
@@ -104,9 +105,11 @@ function reasonAgainst(
 const TAKEN_KEYS = {
   name: 'read_taken_keys',
   text: `
-    SELECT DISTINCT j.method, j.key FROM offstage.jobs j
-    JOIN unnest($2::text[], $3::text[]) AS asked(method, key) ON j.method = asked.method AND j.key = asked.key
-    WHERE j.namespace = $1 AND j.key IS NOT NULL AND j.state < ${JobState.succeeded}`,
+    SELECT DISTINCT asked.method, asked.key FROM unnest($2::text[], $3::text[]) AS asked(method, key)
+    WHERE EXISTS (
+        SELECT FROM offstage.jobs j WHERE j.namespace = $1 AND j.method = asked.method AND j.key = asked.key
+          AND j.state < ${JobState.succeeded})
+      OR NOT ${keyNotInHand('$1', 'asked.method', 'asked.key')}`,
 }
 
 async function readTakenKeys(

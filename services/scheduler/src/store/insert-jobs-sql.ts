@@ -3,6 +3,7 @@ import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
 import { gatesMoved } from './gates.ts'
+import { keyNotInHand } from './key-in-hand.ts'
 import { COMMON, RARE } from './start-columns.ts'
 
 const NAMES = COMMON.map(({ column }) => column).join(', ')
@@ -76,14 +77,6 @@ const attachment = (limited: boolean) => `
           THEN NULL ELSE p.attachment_id END AS attachment_id`
 
 /**
- * A transaction that is still open may have started a job with the key, by SQL (migrations/0017-sql-starts.sql): the index would let the
- * whole batch wait for it, however long it takes. Taking its lock for a moment tells.
- */
-const KEY_NOT_IN_HAND = `(
-            SELECT CASE WHEN pg_try_advisory_lock_shared(key.lock) THEN pg_advisory_unlock_shared(key.lock) ELSE false END
-            FROM (SELECT offstage.key_lock(p.namespace, p.method, p.rest->>'key') AS lock OFFSET 0) key)`
-
-/**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs no array element for any
  * of it. Ids, request ids and keys that exist already make a row vanish from the answer, and so do a key
  * somebody waits for or is about to take, and a parent that does not exist for who starts it.
@@ -131,7 +124,7 @@ const insert = (name: string, limited: boolean) => ({
           SELECT FROM offstage.jobs waiting
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method
             AND waiting.key = p.rest->>'key' AND waiting.state = ${JobState.scheduled} AND waiting.behind_key)
-          AND ${KEY_NOT_IN_HAND})
+          AND ${keyNotInHand('p.namespace', 'p.method', "p.rest->>'key'")})
     ) u
     ON CONFLICT DO NOTHING
     RETURNING id, state`,

@@ -17,6 +17,7 @@ import type { JobKind } from '../domain/job-kind.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { recordAct } from './acts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+import { keyNotInHand } from './key-in-hand.ts'
 
 /** Of a job so many of its newest are known again. */
 const REQUEST_IDS_MAX = 10
@@ -70,10 +71,11 @@ const RETRY = {
       cancel_outcome = ${CancelOutcome.unknown},
       result = NULL, result_address = NULL, result_type = NULL, result_sha256 = NULL, additional_result = NULL
     WHERE j.id = ANY ($1::uuid[]) AND ${leaving('startAnew', 'j.state')}
+      AND (j.key IS NULL OR ${keyNotInHand('j.namespace', 'j.method', 'j.key')})
     RETURNING ${CHANGED_COLUMNS}`,
 }
 
-/** Jobs whose rows are locked, and whose keys nobody holds. */
+/** Jobs whose rows are locked, and whose keys nobody holds; those are left out whose key is about to be taken. */
 export async function startAnew(
   tx: Queryable,
   ids: readonly string[],
@@ -110,8 +112,10 @@ async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> 
     if (holder !== undefined) return { kind: 'key-taken', holder: { key, ...holder } }
   }
   const [job] = await startAnew(tx, [jobId], asked)
+  // Its row is locked: what is in the way is a transaction that is about to take the key.
+  if (job === undefined) return { kind: 'key-taken', holder: undefined }
   if (locked.owner !== by.user) await recordAct(tx, actOn(by, namespace, [locked], 'OK'))
-  return job === undefined ? { kind: 'missing' } : { kind: 'retried', job }
+  return { kind: 'retried', job }
 }
 
 async function readHolder(

@@ -9,6 +9,7 @@ import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
 import { errorInSql } from './job-error-codec.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+import { keyNotInHand } from './key-in-hand.ts'
 
 const sweep = (name: string, pick: string, set: string) => ({
   name,
@@ -118,6 +119,7 @@ const TAKE_KEY = {
     UPDATE offstage.jobs j SET revision = j.revision + 1, behind_key = false,
       state = CASE WHEN j.due_time > now() THEN ${JobState.scheduled} ELSE ${TRANSITIONS.promote.to} END
     WHERE j.id = $1::uuid AND ${leaving('promote', 'j.state')} AND j.behind_key
+      AND ${keyNotInHand('j.namespace', 'j.method', 'j.key')}
     RETURNING ${CHANGED_COLUMNS}`,
 }
 
