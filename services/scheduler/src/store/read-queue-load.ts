@@ -13,6 +13,8 @@ import { isOpen } from './gates.ts'
 /** Created earlier is not always due earlier, so some are looked at. */
 const JOBS_OF_HEAD = 20
 const QUEUES_MAX = 50_000
+/** Each costs two looks. */
+const POOLED_LEVELS_MAX = 10_000
 
 /** An index of queued jobs: the columns that make a queue, after which it goes on by priority, and what is in it. */
 interface QueueIndex {
@@ -72,7 +74,7 @@ const READ = {
       SELECT namespace, method, pool, sum(jobs) AS queued, max(waited) AS oldest FROM (
         ${counted(EVERY, `(SELECT * FROM level WHERE ${isUnpooledInSql('lane')})`, "''")}
         UNION ALL
-        ${counted(POOLED, `(SELECT * FROM pooled_level LIMIT ${QUEUES_MAX})`, 'level.pool')}
+        ${counted(POOLED, `(SELECT * FROM pooled_level LIMIT ${POOLED_LEVELS_MAX})`, 'level.pool')}
       ) level GROUP BY namespace, method, pool
     ), held AS (
       SELECT j.namespace, j.method, coalesce(j.pool, '') AS pool,
