@@ -76,7 +76,7 @@ test('a start waits for few of the batches that another caller has waiting befor
   const owners: string[] = []
   let holds = true
   const { seen, between } = holding((text, values) => {
-    if (!/INSERT INTO offstage.jobs/.test(text)) return false
+    if (!/^\s*(WITH [^;]*)?INSERT INTO offstage.jobs/.test(text)) return false
     owners.push(values.flat().includes('ann') ? 'ann' : 'mallory')
     return holds
   })
