@@ -27,7 +27,13 @@ test.each<[string, unknown, unknown, unknown]>([
   ['a pattern', { pattern: '^\\p{Lu}[\\w-]+$' }, 'Ann', 'ann'],
   ['a pattern that looks ahead', { pattern: '^(?!no)' }, 'yes', 'no'],
   ['all the spaces of JavaScript', { pattern: '^\\s$' }, '\u00a0', 'a'],
+  ['a character as two halves', { pattern: '^[\\ud83d\\ude00]$' }, '😀', 'a'],
+  ['escapes that only RE2 knows', { pattern: '^\\Qa\\E$' }, 'QaE', 'a'],
+  ['a reference back by name', { pattern: '^(?<n>a)\\k<n>$' }, 'aa', 'ak<n>'],
+  ['what looks like a class of POSIX', { pattern: '^[[:digit:]]$' }, 'd]', '1'],
   ['enum', { enum: ['a', 'b'] }, 'a', 'c'],
+  ['a multiple of what is no binary fraction', { multipleOf: 0.01 }, 0.07, 0.075],
+  ['a multiple beyond the safe integers', { multipleOf: 3 }, 3e300, 1],
   [
     'a part of itself',
     { properties: { in: { $ref: '#' } }, type: 'object' },
@@ -87,6 +93,30 @@ test.each<[string, unknown, unknown]>([
   for (let n = 0; n < 200; n += 1) violations(schema, value, checks)
 })
 
+test.each([
+  ['at its root', { $async: true, type: 'string' }],
+  ['within', { $defs: { a: { $async: true, type: 'string' } }, $ref: '#/$defs/a' }],
+  [
+    'where a dynamic reference leads',
+    { $defs: { a: { $async: true, $dynamicAnchor: 'a', type: 'string' } }, $dynamicRef: '#a' },
+  ],
+])(
+  'a schema that asks the validator for promises is not enforced, and rejects nothing: %s',
+  async (_, schema) => {
+    const rejections: unknown[] = []
+    const note = (reason: unknown) => void rejections.push(reason)
+    process.on('unhandledRejection', note)
+    try {
+      expect(schemaFault(JSON.stringify(schema))).toBeUndefined()
+      expect(violations(schema, 1)).toBeUndefined()
+      await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      process.off('unhandledRejection', note)
+    }
+    expect(rejections).toEqual([])
+  },
+)
+
 test('a schema that took too long is not asked again, and the others go on', () => {
   const checks = new Checks()
   expect(violations(LAUGHS, 1, checks)).toBeUndefined()
@@ -111,6 +141,12 @@ test.each([
   ['a lost reference', '{"$ref":"#/$defs/a"}', '#/$defs/a'],
   ['a reference to elsewhere', '{"$ref":"https://example.org/a"}', 'nothing is fetched'],
   ['a dialect', '{"$schema":"http://json-schema.org/draft-03/schema"}', 'dialect'],
+  [
+    'a dialect that is no text',
+    '{"$schema":["http://json-schema.org/draft-07/schema"]}',
+    'dialect',
+  ],
+  ['a dialect that cannot be one', '{"$schema":{"toString":1}}', 'dialect'],
   ['depth', `${'{"not":'.repeat(200)}true${'}'.repeat(200)}`, 'nested'],
 ])('what is wrong with a schema is said: %s', (_, schema, says) => {
   expect(schemaFault(schema)).toContain(says)

@@ -26,7 +26,7 @@ export function compileCheck(text: string): Check {
   try {
     const schema: unknown = JSON.parse(text)
     const dialect = dialectOf(schema)
-    if (dialect === undefined) return () => undefined
+    if (dialect === undefined || asksForPromise(schema)) return () => undefined
     const { validate, backtracks } = compile(schema, dialect)
     const weight = weightOf(schema)
     return (value, bytes) => {
@@ -44,6 +44,12 @@ export function compileCheck(text: string): Check {
   } catch {
     return () => undefined
   }
+}
+
+/** A word of the validator's own: with it errors become rejections that nobody handles, which end the process. */
+function asksForPromise(node: unknown): boolean {
+  if (typeof node !== 'object' || node === null) return false
+  return Object.hasOwn(node, '$async') || Object.values(node).some(asksForPromise)
 }
 
 function compile(schema: unknown, dialect: Dialect) {

@@ -1,5 +1,5 @@
 /** The dialects of JSON Schema, each with its validator. */
-import { Ajv, type Options } from 'ajv'
+import { Ajv, type FuncKeywordDefinition, type Options, str } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { fullFormats } from 'ajv-formats/dist/formats.js'
@@ -19,7 +19,8 @@ export const DIALECT_NAMES = Object.keys(DIALECTS)
 export function dialectOf(schema: unknown): Dialect | undefined {
   const { $schema } = (typeof schema === 'object' ? schema : {}) as { $schema?: unknown }
   if ($schema === undefined) return DEFAULT
-  const name = String($schema)
+  if (typeof $schema !== 'string') return undefined
+  const name = $schema
     .replace(/#$/, '')
     .replace('https://json-schema.org/draft-07', 'http://json-schema.org/draft-07')
   return Object.hasOwn(DIALECTS, name) ? (name as Dialect) : undefined
@@ -55,5 +56,20 @@ export function createValidator(dialect: Dialect, onBacktracking: () => void) {
   function engine(source: string) {
     return compilePattern(source, onBacktracking)
   }
-  return new DIALECTS[dialect](options)
+  const validator = new DIALECTS[dialect](options)
+  return validator.removeKeyword('multipleOf').addKeyword(MULTIPLE_OF)
+}
+
+/** 0.07 is a multiple of 0.01, though dividing them gives 7.000000000000001. */
+const QUOTIENT_ERROR = 2 ** -50
+const MULTIPLE_OF: FuncKeywordDefinition = {
+  keyword: 'multipleOf',
+  type: 'number',
+  schemaType: 'number',
+  compile: (divisor: number) => (value: number) => {
+    const quotient = value / divisor
+    if (!Number.isFinite(quotient)) return true
+    return Math.abs(quotient - Math.round(quotient)) <= Math.abs(quotient) * QUOTIENT_ERROR
+  },
+  error: { message: ({ schema }) => str`must be multiple of ${schema}` },
 }

@@ -7,13 +7,18 @@ export interface Pattern {
   toString(): string
 }
 
-/** What RE2 knows as fewer characters than JavaScript does, which would refuse what fits. */
-const READ_OTHERWISE = /\\[sSbB]/
+/**
+ * What RE2 reads as fewer characters than JavaScript does, which would refuse what fits: spaces and borders, references back by name, halves of a
+ * character, and `[:alpha:]`.
+ */
+const READ_OTHERWISE = /\\[sSbBk]|\\u[dD][89a-fA-F]|\[:/
 
 /** `onBacktracking` hears of each that RE2 does not know, such as one that looks ahead: it may take any time. */
 export function compilePattern(source: string, onBacktracking: () => void): Pattern {
   const asText = { toString: () => `/${source}/` }
-  if (!READ_OTHERWISE.test(source)) {
+  const native = nativePattern(source)
+  // Read leniently `\a` is the letter and `\Q` begins no quotation; RE2 has other escapes.
+  if (native.unicode && !READ_OTHERWISE.test(source)) {
     try {
       const linear = RE2JS.compile(RE2JS.translateRegExp(source))
       return { test: (text) => linear.test(text), ...asText }
@@ -21,7 +26,6 @@ export function compilePattern(source: string, onBacktracking: () => void): Patt
       // Not one of RE2's.
     }
   }
-  const native = nativePattern(source)
   onBacktracking()
   return { test: (text) => native.test(text), ...asText }
 }
