@@ -66,7 +66,8 @@ export async function runInBulk(
     return EXIT.failed
   }
   const job = await answered(work.start(offstage, filter, all))
-  return showCompletion(offstage, job, { connect: connectOptions(command) })
+  // Awaited here: the client closes with this function.
+  return await showCompletion(offstage, job, { connect: connectOptions(command) })
 }
 
 async function isConfirmed(question: string, command: Command): Promise<boolean> {
