@@ -19,10 +19,8 @@ function connectTo(address: string) {
         client.describeExecutor.bind(client),
         {},
       ),
-    drain: (graceMs: number) =>
-      callUnary<DrainRequest, DrainResponse>(client.drain.bind(client), {
-        grace: durationFrom(graceMs),
-      }),
+    drain: (grace: DrainRequest['grace']) =>
+      callUnary<DrainRequest, DrainResponse>(client.drain.bind(client), { grace }),
     [Symbol.dispose]: () => channel.close(),
   }
 }
@@ -49,6 +47,31 @@ test('what has not finished within the grace is handed back, busy loops included
   await it.executor.stop()
   expect(it.attachment.handedBack.sort()).toEqual(['a', 'b'])
   expect(it.attachment.results).toEqual([])
+})
+
+test.each([
+  ['negative', { seconds: -1n, nanos: 0 }],
+  ['no duration', { seconds: 1n, nanos: -1 }],
+  ['longer than ten years', { seconds: 1n << 40n, nanos: 0 }],
+])('a grace that is %s is refused by name, and nothing drains', async (_, grace) => {
+  await using it = await setup()
+  using control = connectTo(it.executor.address)
+  await expect(control.drain(grace)).rejects.toMatchObject({
+    reason: 'INVALID_FIELD',
+    violations: [{ field: 'grace' }],
+  })
+  expect(it.executor.draining).toBe(false)
+})
+
+test('a grace of years is waited for', async () => {
+  await using it = await setup()
+  using control = connectTo(it.executor.address)
+  it.attachment.assign('a', 'test.finisher')
+  await it.attachment.running('a')
+  const drained = control.drain(durationFrom(5 * 365 * 86_400_000))
+  await expect.poll(() => it.executor.draining).toBe(true)
+  it.attachment.cancel('a', { graceMs: 60_000 })
+  expect(await drained).toMatchObject({ finished: 1, handedBack: 0 })
 })
 
 test('what is assigned to a draining executor is handed back', async () => {
@@ -80,6 +103,6 @@ test('an operator can ask what an executor runs, and drain it', async () => {
     ],
   })
   expect(described.methods.map(({ name }) => name)).toContain('test.greet')
-  expect(await control.drain(10)).toEqual({ finished: 0, handedBack: 1 })
+  expect(await control.drain(durationFrom(10))).toEqual({ finished: 0, handedBack: 1 })
   expect(await control.describe()).toMatchObject({ draining: true, lanes: [{ used: 0 }, {}, {}] })
 })

@@ -3,6 +3,7 @@ import type { Dispatcher } from './attach/dispatcher.ts'
 import type { Outbox } from './attach/outbox.ts'
 import type { Session } from './attach/session.ts'
 import type { DrainedBy } from './domain/drained-by.ts'
+import { TIMER_MS_MAX } from './lanes/long-timer.ts'
 import type { Supervisor } from './lanes/supervisor.ts'
 
 /** How long handlers that did not finish within the grace get to notice. */
@@ -51,9 +52,11 @@ export async function drain(
 /** Waits for the promise, but not longer than this. */
 async function settledWithin(promise: Promise<void>, timeoutMs: number): Promise<void> {
   const over = new AbortController()
-  const late = pause(timeoutMs, undefined, { signal: over.signal }).catch(() => {
-    // It came in time.
-  })
+  const late = pause(Math.min(timeoutMs, TIMER_MS_MAX), undefined, { signal: over.signal }).catch(
+    () => {
+      // It came in time.
+    },
+  )
   await Promise.race([promise, late])
   over.abort()
 }

@@ -9,6 +9,7 @@ import {
   ExecutorControlServiceService,
   type ExecutorCounts,
 } from '@offstage/proto/executor'
+import { durationFault } from '@offstage/proto/field-rules'
 import { laneFrom } from '@offstage/sdk/jobs'
 import type { Executor } from '../executor.ts'
 import { methodDefinition } from './mapping.ts'
@@ -30,10 +31,18 @@ export function controlService(executor: Executor, name: string, namespace: stri
       ),
       drain: unary<DrainRequest, DrainResponse>('executors.drain', ({ grace }, { actor, peer }) => {
         enter(actor)
-        return executor.drain(msFrom(grace), { user: actor.user, roles: [...actor.roles], peer })
+        return executor.drain(graceFrom(grace), { user: actor.user, roles: [...actor.roles], peer })
       }),
     },
   }
+}
+
+function graceFrom(grace: DrainRequest['grace']): number | undefined {
+  const ms = msFrom(grace)
+  const description = ms === undefined ? undefined : durationFault(ms)
+  if (description === undefined) return ms
+  const violations = [{ field: 'grace', description }]
+  throw new Refusal({ reason: 'INVALID_FIELD', message: `grace ${description}`, violations })
 }
 
 /** Does not say which namespace that is. */
