@@ -52,6 +52,7 @@ async function check(
 ): Promise<Outcome> {
   const { id, namespace, method } = start
   const terms = await methods.find(namespace, method)
+  await checks.turn()
   // What cannot be read of a method is its executor's to judge.
   const isReadable = terms !== undefined && !('unreadable' in terms)
   const fit = isReadable ? checkParams(checks, start.params, terms) : { misfits: undefined }

@@ -71,7 +71,7 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
     // Refused before anything is started: a start that is recorded must be answered as such.
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length, caller.user)
     options.limitRate?.(commands)
-    const checked = await Promise.all(commands.map((command) => check(options, caller, command)))
+    const checked = await Promise.all(commands.map((each) => checkInTurn(options, caller, each)))
     using waiter = inlineWaitMs > 0 ? newWaiter(options, caller, commands) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
@@ -161,6 +161,17 @@ function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefine
 
 type Checked = StartCommand | { readonly refusal: Refusal }
 
+function checkInTurn(
+  options: StartJobsOptions,
+  actor: Actor,
+  command: StartCommand,
+): Checked | Promise<Checked> {
+  const turn = options.checks.turn()
+  return turn === undefined
+    ? check(options, actor, command)
+    : turn.then(() => check(options, actor, command))
+}
+
 /** The command with the method's defaults, or why it cannot be started. */
 function check(
   options: StartJobsOptions,
@@ -201,6 +212,7 @@ async function lookUp(
   const found = await methods.find(namespace, method)
   if (found !== undefined) {
     if ('unreadable' in found) return { refusal: methodUnreadable(method, found.unreadable) }
+    await options.checks.turn()
     const checked = withTerms(options, actor, command, found)
     return isMisfit(checked) && (await isKnown(options, command)) ? command : checked
   }

@@ -166,3 +166,22 @@ test('compiled checks are kept up to a bound, those used last', () => {
   for (let n = 0; n < 50; n += 1) violations({ maxLength: n }, 'a', checks)
   expect(checks.size).toBe(10)
 })
+
+test('others have their turn between checks that take long, however many are asked for at once', async () => {
+  const checks = new Checks()
+  const value = Array.from({ length: 500 }, (_, n) => [n])
+  let checked = 0
+  const check = () => {
+    violations({ uniqueItems: true }, value, checks)
+    checked += 1
+  }
+  const all = Array.from({ length: 400 }, () => checks.turn()?.then(check) ?? check())
+  let before = 0
+  let most = checked
+  while (checked < all.length) {
+    await new Promise((resolve) => setImmediate(resolve))
+    most = Math.max(most, checked - before)
+    before = checked
+  }
+  expect(most).toBeLessThan(all.length / 4)
+})

@@ -1,14 +1,19 @@
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { Violation } from '@offstage/proto/field-rules'
 import { type Check, compileCheck } from './compile-check.ts'
 
 const KEPT_MAX = 1_000
 const KEPT_CHARACTERS_MAX = 4 * 1024 * 1024
+/** What checks may take before others have their turn. */
+const TURN_MS_MAX = 20
 
 /** The checks of the schemas used last, each compiled once, whichever methods have it. */
 export class Checks {
   readonly #keptMax: number
   readonly #kept = new Map<string, Check>()
   #characters = 0
+  #busyMs = 0
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(keptMax = KEPT_MAX) {
     this.#keptMax = keptMax
@@ -20,7 +25,22 @@ export class Checks {
 
   /** What is wrong with parameters of so many bytes; undefined where nothing is known to be. */
   violationsOf(schema: string, value: unknown, bytes: number): readonly Violation[] | undefined {
-    return this.#checkOf(schema)(value, bytes)
+    const start = performance.now()
+    try {
+      return this.#checkOf(schema)(value, bytes)
+    } finally {
+      this.#busyMs += performance.now() - start
+    }
+  }
+
+  /** To be awaited before a check, where there is one: many that take long, one after the other, would hold up all else. */
+  turn(): Promise<void> | undefined {
+    if (this.#busyMs < TURN_MS_MAX) return undefined
+    this.#turn = this.#turn.then(async () => {
+      await othersTurn()
+      this.#busyMs = 0
+    })
+    return this.#turn
   }
 
   #checkOf(schema: string): Check {
