@@ -298,6 +298,15 @@ test('a start beyond the limit of a queue is refused with its number, and one th
   await it.jobs.start(ofTenant('d'))
 })
 
+test('a start time that is over is no way past the limit of a queue, and one to come is not refused', async () => {
+  await using it = await begin({ slots: 0 })
+  await it.limit({ maxQueued: 1 })
+  await it.jobs.start(job)
+  const startTime = new Date(0)
+  await expect(it.jobs.start({ ...job, startTime })).rejects.toThrow('1 job')
+  await it.jobs.start({ ...job, startTime: new Date(Date.now() + 3_600_000) })
+})
+
 test('of starts that come at once through one replica no more are queued than the limit says', async () => {
   await using it = await begin({ slots: 0 })
   await it.limit({ maxQueued: 20 })

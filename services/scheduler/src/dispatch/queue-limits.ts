@@ -73,7 +73,8 @@ export class QueueLimits {
   #queuesOf(command: StartCommand): readonly LimitedQueue[] {
     const { namespace, method, startTime, delayMs, limitKey: key } = command
     const limits = this.#options.admission.limitsOf(namespace, method)
-    if (limits === undefined || startTime !== undefined || delayMs !== 0) return NONE
+    const isDue = delayMs === 0 && (startTime === undefined || startTime.getTime() <= Date.now())
+    if (limits === undefined || !isDue) return NONE
     const queues: LimitedQueue[] = []
     const { whole, perKey } = limits
     if (whole?.queuedMax)
