@@ -38,6 +38,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     '937025dec1a653652714d92817234ad657ec7b0cb12b1430966a8ea2b771ff9e',
   'scheduler/0019-explanations.sql':
     '06e4226c3b05acff2980b75abf80a70c6f2afdc916c40d2851ed5857ea31d48c',
+  'scheduler/0020-sql-start-requests.sql':
+    '116fd40bcce3292a92de6bbf490eb0e1825e39495d3b34a13c7ed9ae1dd0ade4',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

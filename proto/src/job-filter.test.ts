@@ -103,6 +103,7 @@ test.each([
   ['age:<11000w', 1, /age must be at most ten years/],
   ['-age:<1h', 1, /turn < and > round/],
   ['created:>=2026-02-30', 1, /created must be >= or </],
+  ['created:>=0000-01-01', 1, /created must be >= or </],
   ['key:', 1, /key: has no value; write key:""/],
   ['key:"open', 1, /has a quote in it/],
   ['key:a"b', 1, /has a quote in it/],

@@ -192,13 +192,13 @@ function ageTerm(field: AgeTerm['field'], text: string): AgeTerm | string {
 }
 
 const TIME = /^(>=|<)(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?Z)?)$/
+const YEAR_1 = Date.parse('0001-01-01')
 
 function timeTerm(text: string): TimeTerm | string {
   const [, op, written = ''] = TIME.exec(text) ?? []
   const time = new Date(written)
-  // 30 February would be taken for a day of March.
-  const isThere =
-    !Number.isNaN(time.getTime()) && time.toISOString().startsWith(written.slice(0, 10))
+  // 30 February would be taken for a day of March, and no calendar has a year 0.
+  const isThere = time.getTime() >= YEAR_1 && time.toISOString().startsWith(written.slice(0, 10))
   if ((op === '>=' || op === '<') && isThere) return { field: 'created', op, time }
   return 'created must be >= or < and a time, such as created:>=2026-01-31 or created:<2026-01-31T12:00Z'
 }

@@ -2,6 +2,7 @@
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { newJobId } from './job-id.ts'
 import { beginSqlStarts, refusalOf, startBySql } from './testing/sql-starts.ts'
 
 const [QUEUED, SCHEDULED] = [2, 1]
@@ -164,4 +165,40 @@ test('nobody takes a key from under a job that has waited for it', async () => {
   const taker = JSON.parse(refused.detail)
   expect(refused.code).toBe('OS008')
   expect([undefined, waiting.jobId]).toContain(taker.job_id)
+})
+
+test('a transaction that stays open with a request id keeps no other start from the scheduler either', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const ids = ['order-7', newJobId()]
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const began = Promise.withResolvers<string[]>()
+  const open = it.application.transaction(async (tx) => {
+    const started: string[] = []
+    for (const request_id of ids) {
+      started.push(await startBySql(tx, { options: { owner: 'ann', request_id } }))
+    }
+    began.resolve(started)
+    await ended
+  })
+  const started = await began.promise
+  const ann = { user: 'ann' }
+  // As many as there are statements at once, with a key beside and without.
+  for (const more of [{}, { key: 'mine' }]) {
+    const wanting = ids.flatMap((requestId) =>
+      Array.from({ length: 3 }, () =>
+        it.jobs.start({ method: 'test.job', requestId, ...more }, ann).catch(errorFromStatus),
+      ),
+    )
+    await it.jobs.start({ method: 'test.job' })
+    await it.jobs.start({ method: 'test.job', requestId: newJobId() })
+    for (const refusal of await Promise.all(wanting)) {
+      expect(refusal).toMatchObject({ reason: 'OVERLOADED' })
+    }
+  }
+  end()
+  await open
+  for (const [place, requestId] of ids.entries()) {
+    const again = await it.jobs.start({ method: 'test.job', requestId }, ann)
+    expect(again).toMatchObject({ jobId: started[place], existing: true })
+  }
 })

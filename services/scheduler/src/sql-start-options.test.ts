@@ -183,6 +183,10 @@ test('what only SQL can be asked for wrongly is refused by the name of its field
     [/^delay_ms excludes start_time/, { delay_ms: 1, start_time: '2099-01-01T00:00:00Z' }],
     [/^start_time must be a time/, { start_time: 'tomorrow' }],
     [/^start_time must be a time/, { start_time: 'infinity' }],
+    [
+      /^start_time must be a time of the years 1 to 9999/,
+      { start_time: '9999-12-31T23:00:00-08:00' },
+    ],
     [/^start_time must be a time/, { start_time: '2099-13-01T00:00:00Z' }],
     [/^start_time must be a time/, { start_time: '2099-01-01T00:00:00' }],
     [/^owner must be at most 255/, { owner: 'ann\u200b' }],

@@ -121,6 +121,25 @@ test('many are started by one call, each with its options or all with the same, 
   expect((await refusalOf(startMany(1_001, []))).message).toMatch(/^params must be at most 1000/)
 })
 
+test('arrays of any bounds and dimensions start a job for each of their elements, with its options', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const options = `[7:8]={"{\\"key\\":\\"a\\"}","{\\"key\\":\\"b\\"}"}`
+  await it.ask("SELECT offstage.start_jobs('', 'test.job', $1::jsonb[], $2::jsonb[])", [
+    ...['[0:1]={1,2}', options],
+  ])
+  await it.ask("SELECT offstage.start_jobs('', 'test.job', '{{3,4},{5,6}}'::jsonb[])")
+  const started = await it.ask(
+    "SELECT convert_from(params, 'UTF8') AS params, key FROM offstage.jobs ORDER BY 1",
+  )
+  expect(started).toEqual([
+    ...[
+      { params: '1', key: 'a' },
+      { params: '2', key: 'b' },
+    ],
+    ...['3', '4', '5', '6'].map((params) => ({ params, key: null })),
+  ])
+})
+
 test('the same request id creates one job, whichever way it comes, and another start with it is refused', async () => {
   await using it = await beginSqlStarts({ executor: { slots: 0 } })
   for (const requestId of ['order-7', newJobId()]) {

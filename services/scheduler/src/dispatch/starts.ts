@@ -318,5 +318,7 @@ async function resolveConflict(options: StartsOptions, job: Placed): Promise<Sta
       return { kind: 'started', id, state, here: false }
     }
   }
-  return { kind: 'refused', refusal: overloaded(`starts with the key "${command.key}"`) }
+  const { key, requestId } = command
+  const wanted = key === '' ? `request id "${requestId}"` : `key "${key}"`
+  return { kind: 'refused', refusal: overloaded(`starts with the ${wanted}`) }
 }

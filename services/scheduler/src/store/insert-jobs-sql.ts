@@ -4,6 +4,7 @@ import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
 import { gatesMoved } from './gates.ts'
 import { keyNotInHand } from './key-in-hand.ts'
+import { NO_ID_IN_HAND, requestNotInHand } from './request-in-hand.ts'
 import { COMMON, RARE } from './start-columns.ts'
 
 const NAMES = COMMON.map(({ column }) => column).join(', ')
@@ -16,6 +17,8 @@ const arrayOf = (name: string) =>
 /** Common columns, of which one is given otherwise. */
 const columns = (from: string, name: string, sql: string) =>
   COMMON.map(({ column }) => (column === name ? sql : `${from}.${column}`)).join(', ')
+
+const REQUEST_ID = "CASE WHEN p.id_is_request_id THEN p.id::text ELSE p.rest->>'requestId' END"
 
 /** The attempt and its start. */
 const BEGUN = `CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
@@ -33,7 +36,7 @@ export const INSERT_PLAIN = {
     SELECT ${COMMON.map(({ column }) => `u.${column}`).join(', ')}, ${BEGUN},
       ${JobKind.program}, 0
     FROM unnest(${ARRAYS}) AS u(${NAMES})
-    WHERE NOT ${gatesMoved(parameter(1))}`,
+    WHERE NOT ${gatesMoved(parameter(1))} AND ${NO_ID_IN_HAND}`,
 }
 
 /**
@@ -61,7 +64,7 @@ export const INSERT_PLAIN_LIMITED = {
         WITH ORDINALITY AS p(${NAMES}, within_limits, limit_key, place)
       LEFT JOIN held USING (place)
     ) u
-    WHERE NOT ${gatesMoved(parameter(1))}
+    WHERE NOT ${gatesMoved(parameter(1))} AND ${NO_ID_IN_HAND}
     RETURNING id, state`,
 }
 
@@ -78,8 +81,8 @@ const attachment = (limited: boolean) => `
 
 /**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs no array element for any
- * of it. Ids, request ids and keys that exist already make a row vanish from the answer, and so do a key
- * somebody waits for or is about to take, and a parent that does not exist for who starts it.
+ * of it. Ids, request ids and keys that exist already make a row vanish from the answer, and so do those somebody is about to take, a key
+ * somebody waits for, and a parent that does not exist for who starts it.
  *
  * Jobs that were to begin by gates that have changed since are recorded as queued: claims ask the gates as they are.
  *
@@ -125,6 +128,7 @@ const insert = (name: string, limited: boolean) => ({
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method
             AND waiting.key = p.rest->>'key' AND waiting.state = ${JobState.scheduled} AND waiting.behind_key)
           AND ${keyNotInHand('p.namespace', 'p.method', "p.rest->>'key'")})
+        AND (${REQUEST_ID} IS NULL OR ${requestNotInHand('p.namespace', 'p.owner', REQUEST_ID)})
     ) u
     ON CONFLICT DO NOTHING
     RETURNING id, state`,
