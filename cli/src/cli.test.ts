@@ -205,7 +205,7 @@ describe('running services', () => {
     const unasked = await it.offstage('cancel', ...filter)
     expect(unasked).toMatchObject({ code: 64, stdout: '' })
     expect(unasked.stderr).toContain('give --yes, after a look at --dry-run')
-    const canceled = await it.offstage('cancel', ...filter, '--yes', '--grace', '0s')
+    const canceled = await it.offstage('cancel', ...filter, '--yes', '--grace', '20s')
     expect(JSON.parse(canceled.stdout)).toEqual({ matched: 3, done: 3, skipped: {} })
     expect(canceled.stderr).toContain('3 of 3 asked to end')
     const ended = async () =>
