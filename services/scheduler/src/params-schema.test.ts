@@ -164,6 +164,22 @@ test.concurrent('what only an executor that is gone could run goes to those that
     .toMatchObject({ reason: 'PARAMS_INVALID' })
 })
 
+test('what a newer executor on another replica takes is not given to an older one before that replica is heard of', async () => {
+  await using it = await start()
+  await using other = await setup({ database: it.database })
+  await using old = await attachExecutor(it.address, { ...announcing(OLD), slots: 0 })
+  const { address } = other.scheduler
+  await using fresh = await attachExecutor(address, { ...announcing(NEW), slots: 0 })
+  const young = await other.jobs.start(job({ new: 1 }))
+  const aged = await other.jobs.start(job({ old: 1 }))
+  old.say({ credits: [{ lane: 1, slots: 2 }] })
+  await old.assigned(1)
+  fresh.say({ credits: [{ lane: 1, slots: 2 }] })
+  await fresh.assigned(1)
+  expect(old.assignments.map(({ jobId }) => jobId)).toEqual([aged.jobId])
+  expect(fresh.assignments.map(({ jobId }) => jobId)).toEqual([young.jobId])
+})
+
 test('in a rolling update a start that fits either is taken, and goes to one that can run it', async () => {
   await using it = await start()
   await using old = await attachExecutor(it.address, { ...announcing(OLD), slots: 20 })

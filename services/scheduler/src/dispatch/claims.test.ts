@@ -33,7 +33,7 @@ async function setup(claim: ClaimStore['claim']) {
       limitsOf: () => undefined,
     },
     backlog,
-    methods: { peek: () => undefined },
+    methods: { peek: () => undefined, find: async () => undefined },
     sweepMs: NEVER_MS,
     deliver: createDeliver({ attachments, log: silentLog }),
     pace: { note: () => {} },

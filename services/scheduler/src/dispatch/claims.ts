@@ -27,6 +27,7 @@ import type { ClaimStore } from '../ports/attempts.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 import type { LimitedClaims } from './limited-claims.ts'
+import { type Placed, withoutMisplaced } from './misplaced.ts'
 import type { Pace } from './pace.ts'
 
 export interface ClaimsOptions {
@@ -35,7 +36,7 @@ export interface ClaimsOptions {
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'pauseOf' | 'limitsOf'>
   readonly backlog: Backlog
-  readonly methods: Pick<Methods, 'peek'>
+  readonly methods: Pick<Methods, 'peek' | 'find'>
   readonly sweepMs: number
   readonly deliver: Deliver
   readonly pace: Pick<Pace, 'note'>
@@ -164,7 +165,7 @@ function partsOf(
 /** Claims once for all free slots of a group; whether there may be more to claim. */
 async function claimOnce(
   options: ClaimsOptions,
-  { namespace, lane, members }: Group,
+  { namespace, lane, members, schemaOf }: Group,
   { limitedMethod, queues }: Part,
 ): Promise<boolean> {
   const isLook = limitedMethod !== undefined && !options.backlog.hasAny(namespace, limitedMethod)
@@ -176,6 +177,7 @@ async function claimOnce(
   const ids = slots.map((attachment) => attachment.id)
   const { words } = options.backlog
   let claimed: TakenJobs = { jobs: [], unreadable: [] }
+  let placed: Placed = { kept: [], misplaced: [] }
   let more = true
   try {
     if (limitedMethod === undefined) claimed = await options.store.claim(namespace, queues, ids)
@@ -184,14 +186,16 @@ async function claimOnce(
       claimed = claim.taken
       more = claim.queued
     }
+    placed = await withoutMisplaced(options, schemaOf, claimed.jobs)
   } catch (error) {
     if (isConnectionError(error)) for (const attachment of slots) attachment.doubt()
     throw error
   } finally {
-    giveBack(slots, claimed.jobs, lane)
+    giveBack(slots, placed.kept, lane)
   }
   const { jobs, unreadable } = claimed
-  const unsent = options.deliver(jobs.map((job) => ({ ...job, lane })))
+  const undelivered = options.deliver(placed.kept.map((job) => ({ ...job, lane })))
+  const unsent = [...undelivered, ...placed.misplaced]
   if (unsent.length > 0) options.unsent(unsent)
   options.pace.note(namespace, lane, queues, jobs)
   options.failUnreadable(unreadable)

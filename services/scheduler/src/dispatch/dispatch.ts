@@ -29,7 +29,7 @@ import { createStarts, type Starts } from './starts.ts'
 export interface DispatchOptions {
   readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates' | 'pace'>
   readonly attachments: Attachments
-  readonly methods: Pick<Methods, 'peek'>
+  readonly methods: Pick<Methods, 'peek' | 'find'>
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly claimSweepMs: number
