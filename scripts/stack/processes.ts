@@ -63,6 +63,7 @@ export async function describeStack(portBase: number, jobs: string): Promise<Sta
       service('storage', storage, {
         OFFSTAGE_STORAGE_DATABASE_URL: databaseUrl,
         OFFSTAGE_STORAGE_DATA_DIR: join(stackFolder, 'values'),
+        OFFSTAGE_SCHEDULER: addressOf(scheduler),
         OFFSTAGE_NATS_URL: natsUrl,
       }),
       service('executor', executor, {
