@@ -232,3 +232,16 @@ test('it is done while the namespace is paused, and a pause that cancels what ru
   await namespaces.pauseNamespace('', true)
   expect((await bulk.run('cancel', 'state:queued')).result).toMatchObject({ done: 1 })
 })
+
+test('one of somebody else does not wait for all that a busy owner has asked for', async () => {
+  await using it = await start()
+  const bulk = connectBulk(it)
+  const order = (n: number) => bulk.call('cancel', { filter: { text: `label.n:${n}` } }, 'busy')
+  await Promise.all(Array.from({ length: 60 }, (_, n) => order(n)))
+  const { jobId } = await bulk.run('cancel', 'label.n:0', 'other')
+  const text = `
+    SELECT count(*)::int AS later FROM offstage.jobs busy JOIN offstage.jobs other ON other.id = $1
+    WHERE busy.owner = 'busy' AND coalesce(busy.finish_time > other.finish_time, true)`
+  const { rows } = await it.database.query<{ later: number }>({ name: '', text }, [jobId])
+  expect(rows[0]?.later).toBeGreaterThan(10)
+})

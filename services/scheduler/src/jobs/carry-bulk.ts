@@ -28,14 +28,17 @@ const PART = 500
 /** Rests in parts of the work before them. */
 const REST = 0.5
 
-/** Until there is nothing left, or another replica is at it. Of one that fails the next run tries the same part again. */
+/** Until there is nothing left, or another replica is at it; owners take turns. Of one that fails the next run tries the same part again. */
 export function createCarryBulk(options: CarryBulkOptions): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     const failed = new Map<string, unknown>()
+    const served = new Set<string>()
     while (!signal.aborted) {
       const begin = performance.now()
-      const next = await options.bulk.next([...failed.keys()])
+      const next = await options.bulk.next([...failed.keys()], [...served])
       if (next === undefined) break
+      if (served.has(next.owner)) served.clear()
+      served.add(next.owner)
       try {
         if (!(await carryOn(options, next.read()))) break
       } catch (error) {

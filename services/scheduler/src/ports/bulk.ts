@@ -53,8 +53,14 @@ export interface BulkStore {
     filter: JobFilter,
     limitMs?: number,
   ): Promise<JobSelection | undefined>
-  /** The one whose turn it is, but for those of `except`. Reading it throws where a newer release has written what this one cannot read. */
-  next(except: readonly string[]): Promise<{ id: string; read(): BulkJob } | undefined>
+  /**
+   * The one whose turn it is, but for those of `except`; of an owner who is among the `served` only where there is no other. Reading it
+   * throws where a newer release has written what this one cannot read.
+   */
+  next(
+    except: readonly string[],
+    served: readonly string[],
+  ): Promise<{ id: string; owner: string; read(): BulkJob } | undefined>
   /** How many jobs it selects; undefined when counting took too long. */
   count(bulk: BulkJob): Promise<number | undefined>
   /** The next jobs to look at, newest first. */

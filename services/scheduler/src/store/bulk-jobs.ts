@@ -46,13 +46,13 @@ const INSERT = {
     SELECT id, $9, $10, $11, $12::text[], $13, $14, $15, $16::float8 FROM job`,
 }
 
-/** The one that has waited longest for its turn. */
+/** The one that has waited longest for its turn, of who was not served yet if there is one. */
 const NEXT = {
   name: 'next_bulk_job',
   text: `
     SELECT b.*, j.namespace, j.owner FROM offstage.bulk_jobs b JOIN offstage.jobs j ON j.id = b.job_id
     WHERE b.job_id <> ALL ($1::uuid[])
-    ORDER BY b.part_time, b.job_id LIMIT 1`,
+    ORDER BY j.owner = ANY ($2::text[]), b.part_time, b.job_id LIMIT 1`,
 }
 
 const HOLD = {
@@ -132,9 +132,9 @@ export function createBulkStore(calls: Database, work: Database, listings: Datab
     insert: async (job) => (await calls.query(INSERT, insertValues(job))).rowCount > 0,
     preview: (scope, verb, filter, limitMs) =>
       previewTargets(listings, scope, verb, filter, limitMs),
-    async next(except) {
-      const [row] = (await work.query<BulkRow>(NEXT, [except])).rows
-      return row && { id: row.job_id, read: () => bulkFromRow(row) }
+    async next(except, served) {
+      const [row] = (await work.query<BulkRow>(NEXT, [except, served])).rows
+      return row && { id: row.job_id, owner: row.owner, read: () => bulkFromRow(row) }
     },
     count: (bulk) => countTargets(listings, bulk),
     targets: (bulk, limit) => readTargets(listings, bulk, limit),
