@@ -43,19 +43,20 @@ export async function askHealth(stage: Stage, workload: Workload, pod: Pod): Pro
 
 const END = `${FIND}
   const [, signal, url] = process.argv.slice(1)
-  // Nobody listens: what is slow, or closed while it is asked, is asked again.
+  // Nobody listens: what is closed while it is asked is asked again. It is asked all the time: one answer may be slow.
   const isGone = (error) => ['ECONNREFUSED', 'EHOSTUNREACH'].includes(error.cause?.code)
   const ask = () => fetch(url, { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) })
-    .then(async (answer) => (await answer.text(), answer.status), (error) => isGone(error) ? 'silent' : seen.at(-1))
+    .then(async (answer) => (await answer.text(), answer.status), (error) => isGone(error) ? 'silent' : undefined)
+    .then((answer) => { if (answer !== undefined && !seen.includes(answer)) seen.push(answer) })
   const seen = []
-  seen.push(await ask())
+  await ask()
   for (const pid of pids) process.kill(Number(pid), signal)
-  while (seen.at(-1) !== 'silent') {
-    await new Promise((next) => setTimeout(next, 10))
-    const answer = await ask()
-    if (answer !== seen.at(-1)) seen.push(answer)
+  while (!seen.includes('silent')) {
+    await new Promise((next) => setTimeout(next, 50))
+    ask()
   }
-  console.log(JSON.stringify(seen))`
+  console.log(JSON.stringify(seen))
+  process.exit()`
 
 /** Has it end, and resolves to what it answers, each once in order, until it is silent. */
 export async function endPod(
