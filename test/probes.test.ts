@@ -55,7 +55,7 @@ test('probes and metrics are answered in plain text beside ports that ask for ce
   expect(told.value('offstage_executor_attempts_total', { outcome: 'finished' })).toBe(0)
   expect(told.value('offstage_executor_threads_ended_total', { cause: 'lost' })).toBe(0)
   const whole = await scrape(portOf(scheduler))
-  const running = { namespace: 'default', method: steps.method, state: 'running' }
+  const running = { namespace: 'default', method: steps.method, pool: 'default', state: 'running' }
   expect(whole.value('offstage_jobs', running)).toBe(1)
   expect((await scrape(portOf(storage))).value('offstage_ready')).toBe(1)
   executor.process.signal('SIGTERM')

@@ -261,11 +261,13 @@ test('parameters that fit none of the executors that are left are a cause of the
   const params = { source: { $case: 'inline' as const, value: Buffer.from('{"new":1}') } }
   await it.jobs.start({ ...job, params })
   const { jobId } = await it.jobs.start({ ...job, params })
-  expect(await it.jobs.explain(jobId)).toMatchObject({
-    cause: WaitCause.WAIT_CAUSE_NO_SLOT,
-    holders: [fresh.sessionId],
-    executors: [{ fits: true, used: 1 }, { fits: false }],
-  })
+  await expect
+    .poll(() => it.jobs.explain(jobId), { timeout: 5_000 })
+    .toMatchObject({
+      cause: WaitCause.WAIT_CAUSE_NO_SLOT,
+      holders: [fresh.sessionId],
+      executors: [{ fits: true, used: 1 }, { fits: false }],
+    })
   await fresh[Symbol.asyncDispose]()
   await expect
     .poll(() => it.jobs.explain(jobId), { timeout: 5_000 })
