@@ -58,6 +58,7 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'RetryPolicy.max_backoff': [`to ${years}`],
   'RetryPolicy.jitter': ['0 to 1'],
   'FindNeededValuesRequest.addresses': [`t most ${number(LIMITS.batchMax)}`],
+  'ExplainJobResponse.executors': ['t most 10'],
   'ListDiscardedValuesRequest.done': [`t most ${number(LIMITS.batchMax)}`],
   'ListDiscardedValuesRequest.page_size': pages,
   'Deadlines.queue': [`t most ${years}`],

@@ -84,7 +84,7 @@ test('a parent may have ended: its last act may have been to start the child', a
   it.executor.succeed(...(await it.executor.assigned(1)))
   await it.alice.wait([parent.jobId])
   const child = await it.alice.start({ ...job, parentJobId: parent.jobId, cancelWithParent: true })
-  expect(child.state).toBe(JOB_STATE_RUNNING)
+  expect((await it.executor.assigned(2))[1]?.jobId).toBe(child.jobId)
 })
 
 test('a child that comes after the cancel that goes for it is canceled at once, and takes no slot', async () => {

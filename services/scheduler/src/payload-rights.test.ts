@@ -7,6 +7,9 @@ import { complete } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
+/** For what is written behind other work, on a busy machine. */
+const WAIT = { timeout: 5_000 }
+
 const inline = (text: string) => ({
   source: { $case: 'inline' as const, value: Buffer.from(JSON.stringify(text)) },
 })
@@ -33,8 +36,10 @@ async function jobsWithSecrets(it: Awaited<ReturnType<typeof start>>) {
     const value = { brief: 'no luck', detail: 'secret', reason: 'Error', retryable: false }
     const bad = { outcome: { $case: 'failed' as const, value } }
     executor.say({ progress: [progress], messages: [message] })
-    await expect.poll(async () => (await messagesOf(it, jobId, 'ann')).messages).toHaveLength(1)
-    await expect.poll(async () => (await it.as('ann').get(jobId)).progress).toBeDefined()
+    await expect
+      .poll(async () => (await messagesOf(it, jobId, 'ann')).messages, WAIT)
+      .toHaveLength(1)
+    await expect.poll(async () => (await it.as('ann').get(jobId)).progress, WAIT).toBeDefined()
     executor.say({ results: [{ ...of, ...(isGood ? good : bad) }] })
   }
   await it.as('ann').wait(ids)
