@@ -66,6 +66,19 @@ test('an address that is none is refused, by the flag or the variable that has i
   }
 })
 
+test('a login in an address, or the value of an option that is none, is not shown', async () => {
+  for (const flag of ['--scheduler', '--storage']) {
+    for (const address of ['https://ann:opensesame@a:7701', 'opensesame@a:7701']) {
+      const { code, stderr } = await offstage(['list', flag, address])
+      expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining('***@a:7701') })
+      expect(stderr).toContain(`option '${flag} <host:port>'`)
+      expect(stderr).not.toContain('opensesame')
+    }
+  }
+  const { code, stderr } = await offstage(['list', '--token=opensesame'])
+  expect({ code, stderr }).toEqual({ code: 64, stderr: "error: unknown option '--token'\n" })
+})
+
 test('the version is told, and the help of dev has no option that says where to call', async () => {
   expect(await offstage(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' })
   const { stdout } = await offstage(['dev', '--help'])

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { faultText, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
+import { faultText, redact, UNKNOWN_VARIABLES, unknownVariables } from '@offstage/kit/config'
 import { OffstageError } from '@offstage/sdk'
 import { Command, CommanderError } from 'commander'
 import { addActs } from './commands/acts.ts'
@@ -59,6 +59,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', HELP)
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(usageFault(text)) })
   for (const add of [
     addDev,
     addStart,
@@ -89,6 +90,16 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`offstage: ${refusalText(error)}\n`)
     return exitCodeOf(error)
   }
+}
+
+/** What commander says of a wrong command line, without the login in an address and the value of an option that it does not know. */
+function usageFault(text: string): string {
+  return text
+    .replace(
+      /(<host:port>' argument ')(.*)(?=' is invalid)/s,
+      (_, before, value) => before + redact(value),
+    )
+    .replace(/^(error: unknown option '[^'=]+)=.*'/s, "$1'")
 }
 
 function versionOf(): string {

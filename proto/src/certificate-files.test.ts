@@ -41,6 +41,7 @@ test('what is wrong with a file is said of that file, and what a key holds is ne
   const none = `${folder.path}/none.pem`
   const faults = [
     [{ ca: none }, 'ca', `the file ${none} does not exist`],
+    [{ cert, key: '-----BEGIN PRIVATE KEY-----\nSECRET' }, 'key', 'names what is in a file, not'],
     [{ ca: folder.path }, 'ca', `the file ${folder.path} cannot be read (EISDIR)`],
     [{ ca: it.garbage }, 'ca', 'holds no certificate in PEM'],
     [{ ca: it.joined }, 'ca', 'holds no certificate in PEM'],

@@ -5,6 +5,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { TlsMaterial, TlsSource } from './certificates.ts'
+import { isPastedContent } from './pasted-content.ts'
 
 /** Paths of PEM files. */
 export interface CertificateFiles {
@@ -61,6 +62,9 @@ function lacking(file: 'cert' | 'key'): CertificateFileError {
 }
 
 function read(file: keyof CertificateFiles, path: string): Buffer {
+  if (isPastedContent(path)) {
+    throw new CertificateFileError(file, 'names what is in a file, not its path')
+  }
   try {
     return readFileSync(path)
   } catch (cause) {

@@ -14,6 +14,10 @@ test.for([
   ['postgres//app:pw@db/jobs', '***@db/jobs'],
   ['app:p@w@db/jobs', '***@db/jobs'],
   ['nats:/token@a', '***@a'],
+  ['token@a:7701', '***@a:7701'],
+  ['-----BEGIN PRIVATE KEY-----\nabc', '***'],
+  ['eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2ln', '***'],
+  [`SU${'A'.repeat(56)}`, '***'],
   ['/etc/a/file', '/etc/a/file'],
 ] as const)('%s is shown as %s', ([text, shown]) => {
   expect(redact(text)).toBe(shown)

@@ -1,7 +1,10 @@
+import { isPastedContent } from '@offstage/proto/pasted-content'
+
 const HIDDEN = '***'
 
-/** The text with the passwords and tokens within its urls made unreadable. */
+/** The text with the passwords and tokens within its urls made unreadable; all of it where it is a token or a key itself. */
 export function redact(text: string): string {
+  if (isPastedContent(text)) return HIDDEN
   // Several urls may stand in a row; each is treated by itself. Within one, everything up to the
   // last @ counts as credentials: a password with unescaped marks in it must not show through.
   return text
@@ -10,7 +13,7 @@ export function redact(text: string): string {
       url
         .replace(/^(\s*)([a-z][a-z0-9+.-]*):\/\/(.*)@/is, hideCredentials)
         // What was to be a url and is none: of what stands before its last @ nothing can be told apart.
-        .replace(/^(?!\s*[a-z][a-z0-9+.-]*:\/\/).*[:/].*@/is, `${HIDDEN}@`)
+        .replace(/^(?!\s*[a-z][a-z0-9+.-]*:\/\/)(?:.*[:/].*@|.*@(?=[^@]*:\d+\s*$))/is, `${HIDDEN}@`)
         .replace(/([?&](?:password|sslpassword|token)=)[^&#]*/gi, `$1${HIDDEN}`),
     )
     .join(',')

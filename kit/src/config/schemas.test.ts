@@ -4,6 +4,7 @@ import {
   address,
   bytes,
   directory,
+  file,
   flag,
   host,
   millis,
@@ -17,6 +18,7 @@ const schemas = {
   address,
   bytes,
   directory,
+  file,
   flag,
   host,
   millis,
@@ -60,6 +62,8 @@ const accepted: readonly (readonly [Name, string, unknown])[] = [
     'postgresql://u@h:5432/d?sslmode=verify-full',
   ],
   ['natsUrl', 'nats://a:4222,tls://b', 'nats://a:4222,tls://b'],
+  ['file', 'eyJ.pem', resolve('eyJ.pem')],
+  ['file', 'SUSAN', resolve('SUSAN')],
 ]
 
 const refused: readonly (readonly [Name, string])[] = [
@@ -78,6 +82,8 @@ const refused: readonly (readonly [Name, string])[] = [
   ['address', 'scheduler:http'],
   ['address', 'http://127.0.0.1:7701'],
   ['address', '::1:7701'],
+  ['address', 'token@scheduler:7701'],
+  ['address', 'dns:token@scheduler:7701'],
   ['millis', '5'],
   ['millis', '-5s'],
   ['millis', '5 weeks'],
@@ -90,6 +96,9 @@ const refused: readonly (readonly [Name, string])[] = [
   ['positiveInteger', '1.5'],
   ['positiveInteger', '99999999999999999999'],
   ['directory', ' '],
+  ['file', '-----BEGIN PRIVATE KEY-----\nabc'],
+  ['file', 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2ln'],
+  ['file', `SU${'A'.repeat(56)}`],
   ['postgresUrl', 'mysql://h/d'],
   ['postgresUrl', 'postgres://h/d?sslmode=require'],
   ['postgresUrl', 'db:5432'],

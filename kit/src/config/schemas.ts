@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { isPastedContent } from '@offstage/proto/pasted-content'
 import { z } from 'zod'
 // Not by way of its mod.ts, which would load the database drivers.
 import { parsePostgresUrl } from '../database/postgres-url.ts'
@@ -28,8 +29,8 @@ export const host = parsed('a host name or an IP address', (text) =>
   isIP(text) !== 0 || isHostName(text) ? text : undefined,
 )
 
-const ADDRESS = /^(\[[0-9a-f:.]+\]|[^\s:/[\]]+):(\d+)$/i
-const NAME_OF_GRPC = /^(dns|ipv4|ipv6|unix|unix-abstract|xds):/
+const ADDRESS = /^(\[[0-9a-f:.]+\]|[^\s:/[\]@]+):(\d+)$/i
+const NAME_OF_GRPC = /^(unix(-abstract)?:|(dns|ipv4|ipv6|xds):[^@]*$)/
 
 /** Where a service is: `host:port`, `[::1]:port`, or another name that gRPC resolves, such as `dns:///host:port`. */
 export const address = parsed('host:port, such as 127.0.0.1:7701, and not a url', (text) => {
@@ -72,8 +73,8 @@ export const positiveInteger = parsed('a whole number from 1', (text) =>
 )
 
 /** The path of a file, made absolute; whether it can be read is for its user to see. */
-export const file = parsed('the path of a file', (text) =>
-  text === '' || text.includes('\0') ? undefined : resolve(text),
+export const file = parsed('the path of a file, not what is in it', (text) =>
+  text === '' || text.includes('\0') || isPastedContent(text) ? undefined : resolve(text),
 )
 
 /** A bearer token; told in its own words, since what sends a wrong one would show it in an error. */

@@ -48,3 +48,13 @@ describe('a token is not sent in plain text to another machine', () => {
     await Offstage.dial(elsewhere).close()
   })
 })
+
+test.each(['https://ann:opensesame@a:7701', 'opensesame@a:7701', 'dns:opensesame@a:7701'])(
+  'an address with a login in it is refused, and the login of %s not shown',
+  (scheduler) => {
+    const refusal = 'the address of a service is host:port, not a URL, with no login: ***@a:7701'
+    expect(() => Offstage.dial({ scheduler })).toThrow(refusal)
+    expect(() => Offstage.dial({ ...here, storage: scheduler })).toThrow(refusal)
+    expect(() => Offstage.dial({ scheduler, token: 'abc' })).toThrow(/would go to \*{3}@a:7701 \(/)
+  },
+)

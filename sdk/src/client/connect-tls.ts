@@ -7,7 +7,7 @@ import {
 import { isLoopbackTarget } from '@offstage/proto/loopback'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { numberRule, text } from '../arguments/rules.ts'
-import type { ChannelTls } from '../grpc/mod.ts'
+import { type ChannelTls, withoutLogin } from '../grpc/mod.ts'
 
 /** TLS of the connections to the services: PEM files. They are read again while the client lives; a new one holds for the next connection. */
 export interface ConnectTls {
@@ -71,7 +71,7 @@ export function refusePlainToken(targets: Readonly<Record<string, string>>): voi
   for (const [name, target] of Object.entries(targets)) {
     if (isLoopbackTarget(target)) continue
     throw new TypeError(
-      `the token would go to ${target} (${name}) in plain text, where anybody between can take it: set OFFSTAGE_TLS_CA, or the option ` +
+      `the token would go to ${withoutLogin(target)} (${name}) in plain text, where anybody between can take it: set OFFSTAGE_TLS_CA, or the option ` +
         'tls, to the file of who signs the certificates there, or to system. Where something else encrypts, as in a mesh, set ' +
         'OFFSTAGE_TLS=off, or the option tls to false',
     )

@@ -87,6 +87,13 @@ test('a token that looks ended, as where clocks differ, is sent and asked for on
   expect(it.asked).toBe(2)
 })
 
+test('a token in place of the path of its file is not shown', async () => {
+  const tokenFile = jwt('a', 6_000)
+  const metadata = new Credential({ tokenFile }).metadata()
+  await expect(metadata).rejects.toThrow('the token file is named by a token, not by its path')
+  await expect(new Credential({ tokenFile }).metadata()).rejects.not.toThrow(tokenFile)
+})
+
 test('a file is read again as it changes; one that is missing or empty is named', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'offstage-token-'))
   const tokenFile = join(folder, 'token')

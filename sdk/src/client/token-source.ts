@@ -1,6 +1,7 @@
 /** Where the tokens of a client come from, and how long each is good for. */
 import { readFile } from 'node:fs/promises'
 import { status } from '@grpc/grpc-js'
+import { isPastedContent } from '@offstage/proto/pasted-content'
 import { shown } from '../arguments/shown.ts'
 import { OffstageError } from '../grpc/mod.ts'
 
@@ -42,6 +43,9 @@ export function tokensOf(give: () => unknown, timeoutMs: number = TOKEN_MS_MAX):
 
 export function tokensIn(path: string): Tokens {
   const next = async () => {
+    if (isPastedContent(path)) {
+      throw tokenUnavailable('the token file is named by a token, not by its path')
+    }
     const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
       const problem = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`
       throw tokenUnavailable(`the token file ${path} ${problem}`, cause)

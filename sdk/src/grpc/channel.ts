@@ -53,13 +53,19 @@ const WINDOW_BYTES = 1024 * 1024
 /** grpc-js would wait up to two minutes before it dials a restarted service again. */
 const RECONNECT_MS_MAX = 5_000
 
+/** An address as it may be shown; the path of a socket may have an @ in it. */
+export function withoutLogin(address: string): string {
+  return /^unix/.test(address) ? address : address.replace(/.*@/s, '***@')
+}
+
 /**
  * Makes a channel to `host:port` (or another gRPC name, such as `dns:///scheduler:7701`, whose addresses are called in turn).
  * Nothing is dialled before the first call, and an unreachable service is an error of the call.
  */
 export function createChannel(address: string, options: ChannelOptions = {}): Channel {
-  if (/^https?:/i.test(address)) {
-    throw new TypeError(`the address of a service is host:port, not a URL: ${address}`)
+  const shown = withoutLogin(address)
+  if (shown !== address || /^https?:/i.test(address)) {
+    throw new TypeError(`the address of a service is host:port, not a URL, with no login: ${shown}`)
   }
   const { maxMessageBytes = 16 * 1024 * 1024, silenceMsMax = SILENCE_MS_MAX } = options
   const { service, variable, tls } = options

@@ -6,6 +6,7 @@ export {
   type ChannelTls,
   createChannel,
   type Target,
+  withoutLogin,
 } from './channel.ts'
 export { type ClientStreamMethod, callClientStream } from './client-stream.ts'
 export { errorFromStatus } from './error-from-status.ts'
