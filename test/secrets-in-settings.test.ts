@@ -37,21 +37,26 @@ const FILES: Readonly<Record<string, string>> = {
   lines: `${secret}\n${secret}\u0000`,
 }
 /** Those of one line are read together. */
-const FILE_VARIABLES: readonly (readonly string[])[] = [
+const FILE_VARIABLES: readonly (readonly [service: string, ...variables: string[]])[] = [
   [
+    'scheduler',
     'OFFSTAGE_SCHEDULER_SIGNING_KEY_FILE',
     'OFFSTAGE_IDENTITY',
     'OFFSTAGE_TLS_SERVER_KEY',
     'OFFSTAGE_TLS_SERVER_CERT',
+    'OFFSTAGE_NATS_KEY',
+    'OFFSTAGE_NATS_CERT',
   ],
-  ['OFFSTAGE_SCHEDULER_DATABASE_PASSWORD_FILE'],
-  ['OFFSTAGE_NATS_NKEY_FILE'],
-  ['OFFSTAGE_NATS_CREDS_FILE'],
+  ['scheduler', 'OFFSTAGE_SCHEDULER_DATABASE_PASSWORD_FILE'],
+  ['scheduler', 'OFFSTAGE_NATS_NKEY_FILE'],
+  ['scheduler', 'OFFSTAGE_NATS_CREDS_FILE'],
+  ['executor', 'OFFSTAGE_TOKEN_FILE'],
 ]
 /** Whatever is no key is one more line to a reader of lines. */
 const OF_LINES = ['garbage', 'creds', 'lines']
 
-const URLS = [
+/** What is wrong as it stands in the variable, the content of a file in place of its path among it. */
+const VALUES = [
   ['scheduler', 'OFFSTAGE_SCHEDULER_DATABASE_URL', `postgres://me:${secret}@host:port/db`],
   ['scheduler', 'OFFSTAGE_SCHEDULER_DATABASE_URL', `postgres//me:${secret}@host/db`],
   ['scheduler', 'OFFSTAGE_SCHEDULER_DATABASE_URL', `me:${secret}@host/db`],
@@ -63,6 +68,10 @@ const URLS = [
   ['scheduler', 'OFFSTAGE_NATS_URL', `http://${secret}@host`],
   ['executor', 'OFFSTAGE_TOKEN', `${secret}\n`],
   ['executor', 'OFFSTAGE_TOKEN', `${secret} é\u0001`],
+  ['executor', 'OFFSTAGE_SCHEDULER', `${secret}@127.0.0.1:1`],
+  ['executor', 'OFFSTAGE_TOKEN_FILE', `eyJhbGciOiJub25lIn0.${secret}.${secret}`],
+  ['executor', 'OFFSTAGE_TLS_CA', FILES.pem ?? ''],
+  ['scheduler', 'OFFSTAGE_NATS_CREDS_FILE', FILES.creds ?? ''],
 ] as const
 
 /** Everything it said until it served or ended. */
@@ -76,28 +85,29 @@ async function saidBy(service: string, given: Readonly<Record<string, string>>):
   return child.stdout + child.stderr
 }
 
-test('urls and tokens that cannot be used are not shown', { timeout: 120_000 }, async () => {
+test('urls, tokens and keys that cannot be used are not shown', { timeout: 120_000 }, async () => {
   const said = await Promise.all(
-    URLS.map(([service, variable, value]) => saidBy(service, { [variable]: value })),
+    VALUES.map(([service, variable, value]) => saidBy(service, { [variable]: value })),
   )
-  for (const [index, [, variable, value]] of URLS.entries()) {
+  for (const [index, [, variable, value]] of VALUES.entries()) {
     expect(said[index], `${variable} ${value}`).not.toContain(secret)
     expect(said[index]).toContain(variable)
   }
 })
 
-test.each(FILE_VARIABLES.map((all) => [all.join(', '), all] as const))(
+test.each(FILE_VARIABLES.map(([service, ...all]) => [all.join(', '), service, all] as const))(
   'of the files that %s name nothing is shown',
   { timeout: 120_000 },
-  async (_names, variables) => {
+  async (_names, service, variables) => {
     const kinds = variables.length > 1 ? Object.keys(FILES) : OF_LINES
-    for (const kind of kinds) {
+    const look = async (kind: string) => {
       const file = join(folder, randomBytes(6).toString('hex'))
       await writeFile(file, FILES[kind] ?? '')
-      const said = await saidBy('scheduler', Object.fromEntries(variables.map((n) => [n, file])))
+      const said = await saidBy(service, Object.fromEntries(variables.map((n) => [n, file])))
       expect(said, kind).not.toContain(secret.slice(0, 8))
       expect(said, kind).not.toContain('1234567891234')
       expect(said, kind).toContain(variables[0])
     }
+    await Promise.all(kinds.map(look))
   },
 )

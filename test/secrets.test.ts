@@ -1,115 +1,37 @@
 /**
- * No secret comes out of a service: not in its log at its most talkative, nor in what it writes to stderr, its answers, its spans, or
- * the names of its processes and threads; whatever goes wrong meanwhile. What jobs and values hold is for those who may see them,
- * and in none of these places either.
+ * No secret comes out of a service or of the command line: not in its log at its most talkative, nor in what it writes to stderr, its
+ * answers, its spans, or the names of its processes and threads; whatever goes wrong meanwhile. What jobs and values hold is for those
+ * who may see them, and in none of these places either.
  */
-import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { JobServiceService, JobSpec, NamespaceServiceService } from '@offstage/proto/jobs'
 import { StorageServiceService } from '@offstage/proto/storage'
-import { Offstage } from '@offstage/sdk'
-import { createAuthority, startTestIssuer, until } from '@offstage/testkit'
+import { until } from '@offstage/testkit'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { callAnyRpc } from './cluster/any-rpc.ts'
-import { createClusterCertificates } from './cluster/certificates.ts'
-import { startCluster } from './cluster/cluster.ts'
-import { startCollector } from './cluster/collector.ts'
-import { fail, failOnThread, tell } from './cluster/telling-jobs.ts'
+import { fail, failOnThread, tell, tellOn } from './cluster/telling-jobs.ts'
+import { commandLines } from './secrets/command-lines.ts'
+import { type Planted, startPlanted } from './secrets/place.ts'
+import { made, shownIn } from './secrets/planted.ts'
+import { refusedLogins } from './secrets/refused-logins.ts'
 
-const jobs = new URL('./cluster/telling-jobs.ts', import.meta.url)
-
-const made = () => randomBytes(16).toString('hex')
-
-/**
- * As it might show: some of its characters as they are, or as the bytes they stand in are written. Tokens of one issuer begin alike,
- * and what is cut off is cut off at the end.
- */
-function formsOf(secret: string): readonly string[] {
-  const part = secret.startsWith('eyJ') ? secret.slice(-20) : secret.slice(0, 12)
-  const bytes = Buffer.from(part)
-  // Within longer bytes base64 has one of three alignments, and other characters at either end.
-  const base64 = [0, 1, 2].map((from) => bytes.subarray(from, from + 9).toString('base64'))
-  return [part, bytes.toString('hex'), ...base64]
+/** What jobs and values hold. */
+const payloads = {
+  params: made(),
+  error: made(),
+  threadError: made(),
+  misfit: made(),
+  noJson: made(),
+  refusedJob: made(),
+  refusedResult: made(),
+  refusedValue: made(),
+  value: made(),
+  lost: made(),
 }
-
-/** Which of the secrets the text has in it, by name. */
-function shownIn(text: string, secrets: Readonly<Record<string, string>>): string[] {
-  const has = (secret: string) => formsOf(secret).some((form) => text.includes(form))
-  return Object.entries(secrets).flatMap(([name, secret]) => (has(secret) ? [name] : []))
-}
-
-async function place() {
-  const it = new AsyncDisposableStack()
-  const issuer = it.use(await startTestIssuer())
-  const other = it.use(await startTestIssuer({ issuer: 'https://stranger.test' }))
-  const sign = issuer.sign.bind(issuer)
-  const authority = await createAuthority()
-  const certificates = it.use(await createClusterCertificates(authority))
-  const { OFFSTAGE_TLS_SERVER_KEY: keyFile = '' } = certificates.env
-  const secrets = {
-    databasePassword: made(),
-    natsPassword: made(),
-    executorToken: await sign({ user: 'runner', roles: ['executor'] }),
-    userToken: await sign({ user: 'ann', claims: { note: made() } }),
-    expiredToken: await sign({ user: 'ann', endsInS: -900 }),
-    strangersToken: await other.sign({ user: 'ann' }),
-    unsignedToken: `${made()}.${made()}.${made()}`,
-    brokenToken: made(),
-    basicCredentials: made(),
-    privateKey: readFileSync(keyFile, 'utf8').split('\n')[1] ?? '',
-  }
-  const payloads = {
-    params: made(),
-    error: made(),
-    threadError: made(),
-    misfit: made(),
-    noJson: made(),
-    refusedJob: made(),
-    refusedResult: made(),
-    refusedValue: made(),
-    value: made(),
-    lost: made(),
-  }
-  const collector = it.use(await startCollector())
-  const cluster = it.use(
-    await startCluster({
-      jobs,
-      schedulers: 1,
-      executors: 1,
-      storage: true,
-      nats: { user: 'offstage', password: secrets.natsPassword },
-      envOf(service, { nats, databaseUrl }) {
-        const natsUrl = nats.url.replace('//', `//offstage:${secrets.natsPassword}@`)
-        const login = `//postgres:${secrets.databasePassword}@`
-        const url = databaseUrl.replace('//postgres@', login)
-        const variable = `OFFSTAGE_${service.toUpperCase()}_DATABASE_URL`
-        return { OFFSTAGE_NATS_URL: natsUrl, ...(service !== 'executor' && { [variable]: url }) }
-      },
-      env: {
-        ...certificates.env,
-        OFFSTAGE_TLS_CLIENT_CA: '',
-        OFFSTAGE_IDENTITY: await issuer.identityFile(),
-        OFFSTAGE_TOKEN: secrets.executorToken,
-        OFFSTAGE_LOG_LEVEL: 'trace',
-        OFFSTAGE_OTLP_ENDPOINT: collector.endpoint,
-      },
-    }),
-  )
-  const places = { scheduler: cluster.target(), storage: cluster.storage }
-  const { ca } = certificates.tls
-  const offstage = it.use(
-    await Offstage.connect({ ...places, token: secrets.userToken, tls: { ca } }),
-  )
-  const dispose = () => it.disposeAsync()
-  const parts = { secrets, payloads, collector, cluster, offstage, ca: authority.cert }
-  return { ...parts, [Symbol.asyncDispose]: dispose }
-}
-
-type Place = Awaited<ReturnType<typeof place>>
 
 /** What callers send that nobody should, answered. */
-async function badCalls({ cluster, secrets, payloads, ca }: Place): Promise<string[]> {
+async function badCalls({ cluster, secrets, ca }: Planted): Promise<string[]> {
   const scheduler = cluster.schedulers[0]?.address ?? ''
   const inline = (text: string) => ({ source: { $case: 'inline', value: Buffer.from(text) } })
   const start = (method: string, text: string) => ({
@@ -153,7 +75,7 @@ async function badCalls({ cluster, secrets, payloads, ca }: Place): Promise<stri
 }
 
 /** Rows that the database refuses: it tells what is in them. */
-async function refusedRows({ cluster, offstage, payloads }: Place): Promise<string[]> {
+async function refusedRows({ cluster, offstage }: Planted): Promise<string[]> {
   const database = new Client({ connectionString: cluster.databaseUrl })
   await database.connect()
   const refuse = (table: string, condition: string) =>
@@ -175,18 +97,26 @@ async function refusedRows({ cluster, offstage, payloads }: Place): Promise<stri
   return answers
 }
 
-/** With the database and NATS away, and back. */
-async function outages({ cluster, offstage, payloads }: Place): Promise<void> {
+/** With the database and NATS away, back but letting nobody in, and as before. */
+async function outages({ cluster, offstage, logInWith }: Planted): Promise<void> {
+  const { nats, postgres } = cluster
   const [scheduler] = cluster.schedulers
   const says = (text: string) => until(() => scheduler?.process.stdout.includes(text) === true)
-  await cluster.nats.stop()
+  const refuses = (server: { readonly log: string }, whom: RegExp) =>
+    until(() => whom.test(server.log), { what: `${whom}` })
+  await nats.stop()
   await says('NATS is gone')
-  await cluster.postgres.stop('immediate')
+  await postgres.stop('immediate')
   const signal = AbortSignal.timeout(2_000)
   await offstage.startJob(tell, { text: payloads.lost }, { signal }).catch(() => {})
   await offstage.storage.put({ text: payloads.lost }, { signal }).catch(() => {})
-  await cluster.postgres.start()
-  await cluster.nats.start()
+  await logInWith('wrong')
+  await postgres.start()
+  await nats.start()
+  await refuses(postgres, /password authentication failed for user "offstage"/)
+  await refuses(nats, /authentication error - Nkey "U/)
+  await refuses(nats, /authentication error - (?:Nkey ""|User)/)
+  await logInWith('right')
   await says('NATS is back')
   await says('the database answers again')
 }
@@ -201,14 +131,17 @@ function titlesOf(pid: number): string {
 test('nothing that services write, answer, export or are called shows a secret', {
   timeout: 120_000,
 }, async () => {
-  await using it = await place()
-  const { cluster, offstage, payloads, secrets, collector } = it
+  await using it = await startPlanted()
+  const { cluster, offstage, secrets, collector } = it
   expect(await offstage.run(tell, { text: payloads.params })).toEqual({ text: payloads.params })
-  await offstage.run(fail, { text: payloads.error }).catch(() => {})
+  await offstage.run(tellOn, { text: payloads.params })
+  const failed = await offstage.startJob(fail, { text: payloads.error })
+  await failed.waitForCompletion()
   await offstage.run(failOnThread, { text: payloads.threadError }).catch(() => {})
   const { address } = await offstage.storage.put({ text: payloads.value })
   await offstage.storage.get(address)
   const answers = [...(await badCalls(it)), ...(await refusedRows(it))]
+  const said = [...(await commandLines(it, failed.id)), ...(await refusedLogins(it))]
   await outages(it)
   expect(await offstage.run(tell, { text: payloads.params })).toEqual({ text: payloads.params })
   const titles = cluster.members.map(({ process: { pid } }) => titlesOf(pid)).join(' ')
@@ -222,7 +155,11 @@ test('nothing that services write, answer, export or are called shows a secret',
   expect(output.map((text) => shownIn(text, all))).toEqual(output.map(() => []))
   expect(shownIn(spans, all)).toEqual([])
   expect(shownIn(titles, all)).toEqual([])
-  // Who started a job may read why it failed.
+  for (const { text, has } of said) {
+    expect(text).toMatch(has)
+    // Who started a job may read what is in it.
+    expect(shownIn(text, secrets), text).toEqual([])
+  }
   const { misfit: _, noJson: __, ...others } = payloads
   expect(answers.filter((text) => shownIn(text, { ...secrets, ...others }).length > 0)).toEqual([])
 })

@@ -10,6 +10,7 @@ import {
   type TestNats,
   type TestNatsOptions,
   type TestPostgres,
+  type TestPostgresOptions,
   until,
 } from '@offstage/testkit'
 import { callingAs } from '../guarded/access.ts'
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   readonly lease?: string
   /** What NATS is to ask of its clients. Default: nothing. */
   readonly nats?: TestNatsOptions
+  /** How PostgreSQL is to be. Default: it trusts everybody. */
+  readonly postgres?: TestPostgresOptions
   /** Added to the environment of the processes of one service. */
   envOf?(service: Service, cluster: Pick<Cluster, 'nats' | 'databaseUrl'>): NodeJS.ProcessEnv
   /** What is done to the database before a service sees it. */
@@ -78,7 +81,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 async function start(options: ClusterOptions, stack: AsyncDisposableStack): Promise<Cluster> {
-  const postgres = stack.use(await startPostgres())
+  const postgres = stack.use(await startPostgres(options.postgres))
   const nats = stack.use(await startNats(options.nats))
   const databaseUrl = await postgres.createDatabase()
   await options.prepareDatabase?.(databaseUrl)

@@ -15,6 +15,16 @@ export const tell = defineJob({
   },
 })
 
+/** Calls both services, for which it is given a token of its own. */
+export const tellOn = defineJob({
+  method: 'telling.tell-on',
+  params,
+  async run(job, { text }) {
+    await job.run(tell, { text })
+    await job.storage.put({ text })
+  },
+})
+
 export const fail = defineJob({
   method: 'telling.fail',
   params,

@@ -15,6 +15,7 @@ export {
   type TestTokenOptions,
 } from './issuer.ts'
 export { startNats, type TestNats, type TestNatsOptions } from './nats.ts'
+export { createNatsUser, type NatsUser } from './nats-user.ts'
 export {
   type PostgresStopMode,
   startPostgres,
