@@ -28,7 +28,10 @@ function read(tokens: Tokenizer, levels: number): unknown {
   if (tokens.done()) throw new SyntaxError('it ends before its end')
   const { Type } = cborLibrary()
   const { type, value } = tokens.next()
-  if (type.terminal) return type === Type.break ? BREAK : value
+  if (type === Type.break) return BREAK
+  // The library hands out one and the same empty array each time.
+  if (type === Type.bytes && value.byteLength === 0) return new Uint8Array()
+  if (type.terminal) return value
   if (levels === 0) throw new SyntaxError(`it is nested deeper than ${CBOR_DEPTH_MAX} levels`)
   if (type === Type.array) return readList(tokens, value, levels - 1)
   if (type === Type.map) return objectOf(readEntries(tokens, value, levels - 1))

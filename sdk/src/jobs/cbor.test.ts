@@ -57,6 +57,16 @@ test('a Buffer within comes back as bytes of its own, and a part of a larger arr
   expect(rest).toStrictEqual({ part: new Float32Array([2, 3]), view: new Uint8Array([7, 8]) })
 })
 
+test('empty bytes are a value of their own each time, also as two keys of one Map', () => {
+  const value = new Map([
+    [new Uint8Array(), 1],
+    [new Uint8Array(), 2],
+  ])
+  expect(roundTrip(value)).toStrictEqual(value)
+  const [a, b] = roundTrip([new Uint8Array(), new Uint8Array()]) as Uint8Array[]
+  expect(a).not.toBe(b)
+})
+
 test('properties and entries keep their order', () => {
   const value = { zebra: 1, a: new Map([['y', 1], ['b', 2]]), mm: 3 } // biome-ignore format: short
   const back = roundTrip(value) as typeof value

@@ -20,7 +20,7 @@ const KEYS = ['a', 'b', 'c', 'd']
 const CHANGES = 20
 const SAMPLES = 20
 
-/** Notes each statement that let jobs begin where then more run than the limits of the moment say. */
+/** Notes each statement that let jobs begin whose limits, as they are at the moment, are then exceeded. */
 const WATCH = `
   CREATE TABLE public.exceeded (held int NOT NULL, most int NOT NULL, keyed boolean NOT NULL);
   CREATE FUNCTION public.note_exceeded() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -29,6 +29,7 @@ const WATCH = `
         INSERT INTO public.exceeded
         SELECT held.jobs, l.max_concurrency, l.keyed FROM offstage.method_limits l CROSS JOIN LATERAL (
           SELECT count(*) AS jobs FROM offstage.jobs j WHERE j.method = l.method AND j.state = 3
+            AND (NOT l.keyed OR j.limit_key IN (SELECT limit_key FROM begun WHERE state = 3))
           GROUP BY CASE WHEN l.keyed THEN j.limit_key END) held
         WHERE held.jobs > l.max_concurrency;
       END IF;
