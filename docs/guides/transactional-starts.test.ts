@@ -1,6 +1,5 @@
 /** Runs the guide as it stands, in its order, against services over PostgreSQL under the roles it speaks of. */
-import { execFile, execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -8,6 +7,7 @@ import { promisify } from 'node:util'
 import { openPostgres } from '@offstage/kit/database'
 import { SQL_STATES } from '@offstage/proto/sql-states'
 import { Offstage } from '@offstage/sdk'
+import { pythonWith } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from '../../test/cluster/cluster.ts'
 import { allBlocksOf, blocksOf } from '../code-blocks.ts'
@@ -32,24 +32,6 @@ async function execute(url: string, ...scripts: readonly string[]): Promise<unkn
   const answers: unknown[] = []
   for (const text of scripts) answers.push((await database.query({ name: '', text })).rows)
   return answers
-}
-
-/** A Python with the driver, made the first time; where there is no Python, CI fails and nobody else. */
-async function pythonWithDriver(): Promise<string | undefined> {
-  const folder = join(SCRATCH, 'python-with-psycopg')
-  const python = join(folder, 'bin/python')
-  if (existsSync(join(folder, 'made'))) return python
-  try {
-    execFileSync('python3', ['--version'])
-  } catch (error) {
-    if (process.env.CI !== undefined) throw error
-    return undefined
-  }
-  await run('python3', ['-m', 'venv', '--clear', folder])
-  const quiet = ['--quiet', '--disable-pip-version-check']
-  await run(python, ['-m', 'pip', 'install', ...quiet, PSYCOPG])
-  await writeFile(join(folder, 'made'), PSYCOPG)
-  return python
 }
 
 test('every example of the guide does what it says, from SQL, TypeScript and Python', {
@@ -82,7 +64,7 @@ test('every example of the guide does what it says, from SQL, TypeScript and Pyt
   await run(process.execPath, [join(cwd, 'example.ts')], { env, timeout: 60_000 })
 
   await using offstage = await Offstage.connect({ scheduler: cluster.target(), user: 'svc-shop' })
-  const python = await pythonWithDriver()
+  const python = await pythonWith(PSYCOPG, join(SCRATCH, 'python-with-psycopg'))
   if (python !== undefined) {
     const [script = ''] = await blocksOf(PAGE, 'python')
     const { stdout } = await run(python, ['-c', script], { env, timeout: 60_000 })

@@ -55,6 +55,14 @@ export const LIMITS = {
   /** Counts in one answer. */
   countsMax: 10_000,
 
+  // Schedules
+  scheduleIdCharactersMax: 200,
+  /** Expressions of a schedule, and exclusions. */
+  cronsMax: 20,
+  cronCharactersMax: 200,
+  scheduleIntervalMsMin: SECOND_MS,
+  jitterMsMax: DAY_MS,
+
   // What executors say of a job
   briefCharactersMax: 1000,
   detailBytesMax: 32 * KIB,

@@ -22,6 +22,7 @@ export {
   type TestPostgres,
   type TestPostgresOptions,
 } from './postgres.ts'
+export { pythonWith } from './python.ts'
 export { type Scrape, scrape, scrapeOf } from './scrape.ts'
 export { type SpawnedProcess, type SpawnProcessOptions, spawnProcess } from './spawn-process.ts'
 export { HTTP2_WINDOW_BYTES, openStalledReader, type StalledReader } from './stalled-reader.ts'

@@ -1,0 +1,145 @@
+/**
+ * When a schedule is due (rows K1, K2). Pure: the same terms give the same times on every replica, whatever its clock.
+ *
+ * Cron expressions are read in the time zone of the schedule. What happens where clocks are changed is told, with examples, in
+ * docs/guides/schedules.md.
+ */
+import { Cron } from 'croner'
+
+export interface Timing {
+  /** Any of them makes it due; empty where there is an interval. */
+  readonly crons: readonly string[]
+  readonly intervalMs: number | undefined
+  /** Due times are whole intervals away from it, before and after. */
+  readonly anchorTime: Date | undefined
+  /** A due time that one of them fits is left out. */
+  readonly excludedCrons: readonly string[]
+  /** Of all expressions; an IANA name. */
+  readonly timeZone: string
+  /** None before it. */
+  readonly beginTime: Date | undefined
+  /** None at or after it. */
+  readonly endTime: Date | undefined
+  readonly jitterMs: number
+}
+
+/** The first due time after another time; undefined where there is none any more. */
+export type DueTimes = (after: Date) => Date | undefined
+
+/** Steps through what is left out, in a row: each takes time, and exclusions that leave nothing have no end. */
+const LEFT_OUT_MAX = 1_000
+const YEAR_9999 = Date.parse('9999-12-31T23:59:59Z')
+
+export function dueTimesOf(timing: Timing): DueTimes {
+  const { beginTime, endTime, timeZone } = timing
+  const sources = [
+    ...timing.crons.map((cron) => cronTimes(cron, timeZone)),
+    ...(timing.intervalMs === undefined ? [] : [intervalTimes(timing.intervalMs, timing)]),
+  ]
+  const exclusions = timing.excludedCrons.map((cron) => exclusionOf(cron, timeZone))
+  const earliest = beginTime === undefined ? Number.NEGATIVE_INFINITY : beginTime.getTime() - 1
+  const end = endTime?.getTime() ?? YEAR_9999
+  return (after) => {
+    let from = Math.max(after.getTime(), earliest)
+    for (let leftOut = 0; leftOut < LEFT_OUT_MAX; leftOut++) {
+      const next = soonest(sources, from)
+      if (next === undefined || next >= end) return undefined
+      const again = Math.max(...exclusions.map((until) => until(next)), next)
+      if (again === next) return new Date(next)
+      from = again - 1
+    }
+    return undefined
+  }
+}
+
+/** Due times in milliseconds of the epoch, as the next one after another. */
+type Source = (after: number) => number | undefined
+
+function soonest(sources: readonly Source[], after: number): number | undefined {
+  let first: number | undefined
+  for (const source of sources) {
+    const next = source(after)
+    if (next !== undefined && (first === undefined || next < first)) first = next
+  }
+  return first
+}
+
+/**
+ * A time of day that is written out happens once on each day, also where it occurs twice or not at all; what says `*` or a step
+ * goes on with the clock.
+ */
+const CRON = { mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', paused: true } as const
+
+/** Throws where it is none. */
+export function parseCron(cron: string, timezone: string): Cron {
+  return new Cron(cron, { ...CRON, timezone })
+}
+
+function cronTimes(cron: string, timeZone: string): Source {
+  const parsed = parseCron(cron, timeZone)
+  return (after) => parsed.nextRun(new Date(after))?.getTime()
+}
+
+function intervalTimes(everyMs: number, { anchorTime, beginTime }: Timing): Source {
+  const anchor = (anchorTime ?? beginTime)?.getTime() ?? 0
+  return (after) => {
+    const next = anchor + (Math.floor((after - anchor) / everyMs) + 1) * everyMs
+    return next <= YEAR_9999 ? next : undefined
+  }
+}
+
+/** Until when a time is excluded; the time itself, or before, where it is not. */
+type Exclusion = (time: number) => number
+
+/** What an exclusion leaves out as a whole is passed in one step. */
+const DAY = '0 0 0 * * *'
+const HOUR = '0 0 * * * *'
+const MINUTE = '0 * * * * *'
+
+function exclusionOf(cron: string, timeZone: string): Exclusion {
+  const parsed = parseExclusion(cron, timeZone)
+  const [seconds, minutes, hours] = exclusionFields(cron)
+  const whole = wholeOf(seconds === '*', minutes === '*', hours === '*')
+  const steps = whole === undefined ? undefined : parseCron(whole, timeZone)
+  return (time) => {
+    const date = new Date(time)
+    if (!parsed.match(date)) return time
+    return (steps?.nextRun(date)?.getTime() ?? time) + (steps === undefined ? 1 : 0)
+  }
+}
+
+function wholeOf(anySecond: boolean, anyMinute: boolean, anyHour: boolean): string | undefined {
+  if (!anySecond) return undefined
+  if (!anyMinute) return MINUTE
+  return anyHour ? DAY : HOUR
+}
+
+/** Without seconds it leaves out whole minutes. A seventh field is the year. Throws where it is none. */
+export function parseExclusion(cron: string, timezone: string): Cron {
+  return new Cron(exclusionFields(cron).join(' '), { paused: true, timezone })
+}
+
+function exclusionFields(cron: string): string[] {
+  const fields = cron.trim().split(/\s+/)
+  return fields.length === 5 ? ['*', ...fields] : fields
+}
+
+/**
+ * How long after its due time a job is created: the same on every replica and at every attempt, and spread evenly over the
+ * schedules that are due together.
+ */
+export function jitterOf(scheduleId: string, due: Date, jitterMs: number): number {
+  if (jitterMs === 0) return 0
+  return Math.floor(fractionOf(`${scheduleId} ${due.getTime()}`) * jitterMs)
+}
+
+/** FNV-1a with the last steps of MurmurHash3, without which similar texts would be near each other. */
+function fractionOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) >>> 0) / 0x1_0000_0000
+}
