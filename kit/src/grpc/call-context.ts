@@ -9,9 +9,11 @@
  */
 
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
-import { type Actor, namesIn, type Shown } from '../auth/mod.ts'
+import type { Actor, Shown } from '../auth/mod.ts'
+import { type AbortCause, CallAborted, isAbortCause } from './call-aborted.ts'
 import type { OpenKind } from './call-limits.ts'
 import type { Edge } from './edge.ts'
+import { IncomingCall } from './incoming-call.ts'
 
 /** What every handler is given beside the request. */
 export interface CallContext {
@@ -28,30 +30,6 @@ export interface CallContext {
   readonly path: string
 }
 
-/** `cancelled` covers the client's cancel and a connection that broke. */
-export type AbortCause = 'cancelled' | 'deadline' | 'server-stop'
-
-const ABORT_TEXT: Record<AbortCause, string> = {
-  cancelled: 'the call was cancelled by its caller',
-  deadline: 'the deadline of the call has passed',
-  'server-stop': 'the server is stopping',
-}
-
-function isAbortCause(why: unknown): why is AbortCause {
-  return typeof why === 'string' && why in ABORT_TEXT
-}
-
-/** The reason of an aborted {@link CallContext.signal}. Named AbortError as Node's own are. */
-export class CallAborted extends Error {
-  override readonly name = 'AbortError'
-  readonly kind: AbortCause
-
-  constructor(kind: AbortCause) {
-    super(ABORT_TEXT[kind])
-    this.kind = kind
-  }
-}
-
 /** The part all call objects of grpc-js share. */
 export interface SurfaceCall {
   readonly cancelled: boolean
@@ -65,14 +43,11 @@ export interface SurfaceCall {
 
 const NOBODY: Actor = Object.freeze({ user: '', roles: [], namespaces: [] })
 
-/** What a call shows beside its headers; looked at only where somebody asks. */
-export function shownBy(call: Pick<SurfaceCall, 'getAuthContext'>): Shown {
-  return {
-    certificateNames() {
-      const { sslPeerCertificate } = call.getAuthContext()
-      return sslPeerCertificate === undefined ? [] : namesIn(sslPeerCertificate)
-    },
-  }
+/** What grpc-js made the call of, which it keeps under this name in each of its four kinds. */
+function incomingOf(call: SurfaceCall): IncomingCall {
+  const { call: incoming } = call as unknown as { readonly call: unknown }
+  if (incoming instanceof IncomingCall) return incoming
+  throw new Error('a call has come past the admission')
 }
 
 export class ServerCall implements CallContext {
@@ -80,6 +55,7 @@ export class ServerCall implements CallContext {
   actor: Actor = NOBODY
   /** Read at once: grpc-js forgets it with the connection. */
   readonly peer: string
+  readonly incoming: IncomingCall
   readonly #edge: Edge
   readonly #call: SurfaceCall
   #controller: AbortController | undefined
@@ -89,7 +65,8 @@ export class ServerCall implements CallContext {
   constructor(edge: Edge, call: SurfaceCall) {
     this.#edge = edge
     this.#call = call
-    this.peer = call.getPeer()
+    this.incoming = incomingOf(call)
+    this.peer = this.incoming.getPeer()
   }
 
   get metadata(): Metadata {
@@ -106,7 +83,7 @@ export class ServerCall implements CallContext {
   }
 
   get shown(): Shown {
-    return shownBy(this.#call)
+    return this.incoming
   }
 
   get signal(): AbortSignal {

@@ -1,9 +1,7 @@
 /** What the four call shapes share: who calls, outcome, and the binding of handlers to a server. */
-
-import type { ServerHttp2Stream } from 'node:http2'
-import type { Metadata, sendUnaryData } from '@grpc/grpc-js'
+import type { sendUnaryData } from '@grpc/grpc-js'
 import { SpanKind, trace } from '@opentelemetry/api'
-import type { Actor, Authenticate, Right } from '../auth/mod.ts'
+import type { Authenticate, Right } from '../auth/mod.ts'
 import {
   contextFromTraceparent,
   type Logger,
@@ -22,8 +20,6 @@ import { type FaultStatus, statusFromError } from './status-from-error.ts'
 /** The server as its calls see it. */
 export interface Edge {
   readonly authenticate: Authenticate
-  /** By the metadata of the call. */
-  readonly admitted: WeakMap<Metadata, Admitted>
   readonly log: Logger
   /** Calls whose handlers listen to their signal. */
   readonly open: Set<ServerCall>
@@ -32,12 +28,6 @@ export interface Edge {
   readonly readers: SlowReaders
   readonly memory: Pick<MemoryPressure, 'isShort'>
   readonly standing: StandingStreams
-}
-
-/** What is known of a call from its admission on. */
-export interface Admitted {
-  readonly actor: Actor
-  readonly stream: ServerHttp2Stream
 }
 
 export type CallShape = 'unary' | 'serverStream' | 'clientStream' | 'bidiStream'
@@ -83,17 +73,12 @@ export function bindingOf(handler: unknown): Binding | undefined {
 }
 
 /** Counts the call as its caller's, who has been let in by `admission`; throws where they have too many. */
-function enter(edge: Edge, context: ServerCall, right: Right, kind: OpenKind): void {
-  const { actor } = admittedOf(edge, context)
+function enter(context: ServerCall, right: Right, kind: OpenKind): void {
+  const { actor } = context.incoming
+  if (actor === undefined) throw new Error('a call has come past the admission')
   context.actor = actor
   // Of executors' streams there is a limit of its own.
   if (right !== 'executors.attach') context.enter(actor.user, kind)
-}
-
-function admittedOf({ admitted }: Edge, { metadata }: ServerCall): Admitted {
-  const known = admitted.get(metadata)
-  if (known === undefined) throw new Error('a call has come past the admission')
-  return known
 }
 
 /** The status of a call whose handler threw. */
@@ -119,7 +104,7 @@ export async function answer<Res>(
 ): Promise<void> {
   const context = new ServerCall(edge, call)
   try {
-    enter(edge, context, right, kind)
+    enter(context, right, kind)
     const result = work(context)
     callback(null, result instanceof Promise ? await result : result)
   } catch (error) {
@@ -145,7 +130,7 @@ export async function conduct(
   const context = new ServerCall(edge, call)
   let leave: (() => void) | undefined
   try {
-    enter(edge, context, right, 'streams')
+    enter(context, right, 'streams')
     if (stands) leave = edge.standing.watch(context, right)
     await work(context)
     call.end()
@@ -153,7 +138,7 @@ export async function conduct(
     // grpc-js turns the event into the status of the call; it does not destroy the stream.
     call.emit('error', faultOf(edge, context, error))
     if (error instanceof Refusal && error.reason === 'SLOW_READER') {
-      resetLater(admittedOf(edge, context).stream)
+      resetLater(context.incoming.stream)
     }
   } finally {
     leave?.()

@@ -1,5 +1,6 @@
 export { type BidiCall, bidiStream } from './bidi-stream.ts'
-export { type AbortCause, CallAborted, type CallContext } from './call-context.ts'
+export { type AbortCause, CallAborted } from './call-aborted.ts'
+export type { CallContext } from './call-context.ts'
 export { clientStream } from './client-stream.ts'
 export type { Guarded, GuardedService } from './edge.ts'
 export { limitFields, SERVER_LIMITS, type ServerLimits } from './limits.ts'

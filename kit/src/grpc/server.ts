@@ -89,7 +89,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     (isShort) => onMemory(isShort),
   )
   const edge: Edge = {
-    ...{ authenticate, log, memory, open: new Set(), stopping: false, admitted: new WeakMap() },
+    ...{ authenticate, log, memory, open: new Set(), stopping: false },
     limits: new CallLimits({ calls: limits.callerCallsMax, streams: limits.callerStreamsMax }),
     readers: new SlowReaders(limits.slowReaderMs, () => memory.isShort),
     standing: new StandingStreams(authenticate, options.lookAgainMs),
@@ -177,6 +177,8 @@ function developmentAuthenticateOn(host: string, log: Logger): Authenticate {
 function channelOptions(options: GrpcServerOptions, limits: ServerLimits): ChannelOptions {
   const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
   return {
+    // Nobody asks for what it counts of each call.
+    'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': limits.connectionCallsMax,

@@ -2,7 +2,7 @@ import { Metadata, status } from '@grpc/grpc-js'
 import { decodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-details'
 import { helpUrlOf } from '@offstage/proto/reasons'
 import { expect, test } from 'vitest'
-import { CallAborted } from './call-context.ts'
+import { CallAborted } from './call-aborted.ts'
 import { Refusal } from './refusal.ts'
 import { statusFromError } from './status-from-error.ts'
 

@@ -3,7 +3,7 @@ import { encodeErrorDetails, STATUS_DETAILS_KEY } from '@offstage/proto/error-de
 import { helpUrlOf } from '@offstage/proto/reasons'
 // Not by way of its mod.ts, which would load the database drivers into every server.
 import { isConnectionError, isTransientError } from '../database/errors.ts'
-import { CallAborted } from './call-context.ts'
+import { CallAborted } from './call-aborted.ts'
 import { fitTrailers } from './fit-trailers.ts'
 import { Refusal } from './refusal.ts'
 

@@ -22,12 +22,11 @@ const MISUSES_MAX = 3
 /** In calls of nobody known. */
 const MISUSE_COST = 50
 
-/** Looks who calls; resolves when that is known or refused. */
-type Look = () => Promise<void> | void
-
-interface Waiting {
+/** A call whose caller is to be known first. */
+export interface Entrant {
   readonly stream: ServerHttp2Stream
-  readonly look: Look
+  /** Looks who calls; resolves when that is known or refused. */
+  look(): Promise<void> | void
 }
 
 export interface StrangerCounts {
@@ -73,7 +72,7 @@ export class Visit {
   readonly #arrivals: Arrivals
   readonly #told: Told
   readonly #address: string
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: Entrant[] = []
   #isLooking = false
   #isClosed = false
   #sinceMs = performance.now()
@@ -89,11 +88,11 @@ export class Visit {
   }
 
   /** Looks who makes a call, in its turn where nobody is known yet. */
-  enter(stream: ServerHttp2Stream, look: Look): void {
-    if (this.#isClosed) this.#refuseUnbegun(stream)
-    else if (this.isKnown) void look()
-    else if (this.#isLooking) this.#waiting.push({ stream, look })
-    else void this.#lookInTurn(look)
+  enter(call: Entrant): void {
+    if (this.#isClosed) this.#refuseUnbegun(call.stream)
+    else if (this.isKnown) void call.look()
+    else if (this.#isLooking) this.#waiting.push(call)
+    else void this.#lookInTurn(call)
   }
 
   /** Somebody was taken. */
@@ -132,18 +131,17 @@ export class Visit {
     if (this.#misuses >= MISUSES_MAX) this.#close()
   }
 
-  async #lookInTurn(first: Look): Promise<void> {
+  async #lookInTurn(first: Entrant): Promise<void> {
     this.#isLooking = true
-    const looking = first()
+    const looking = first.look()
     if (looking !== undefined) await looking
     let next = this.#waiting.shift()
     while (next !== undefined) {
-      const { stream, look } = next
-      if (this.#isClosed) this.#refuseUnbegun(stream)
-      else if (stream.closed) this.passed()
+      if (this.#isClosed) this.#refuseUnbegun(next.stream)
+      else if (next.stream.closed) this.passed()
       // Who waits behind somebody known is looked at with everybody else.
-      else if (this.isKnown) void look()
-      else await look()
+      else if (this.isKnown) void next.look()
+      else await next.look()
       next = this.#waiting.shift()
     }
     this.#isLooking = false

@@ -24,10 +24,12 @@ const BYTES_OF_PIECE_MIN = 64
 /** One message that is on its way. */
 export interface Unfinished {
   readonly caller: string
-  readonly sinceMs: number
+  /** This and the next are written here alone. */
+  sinceMs: number
   bytes: number
   pieces: number
-  readonly end: (reason: Refusal) => void
+  /** It is not waited for any longer. */
+  end(reason: Refusal): void
 }
 
 export class UnfinishedRequests {
@@ -36,7 +38,6 @@ export class UnfinishedRequests {
   readonly #bytesMax: number
   /** In the order they began. */
   readonly #all = new Set<Unfinished>()
-  readonly #bytesOf = new Tallies()
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -46,11 +47,12 @@ export class UnfinishedRequests {
     this.#bytesMax = bytesMax
   }
 
-  begin(caller: string, end: (reason: Refusal) => void): Unfinished {
-    const one = { caller, sinceMs: performance.now(), bytes: 0, pieces: 0, end }
+  begin(one: Unfinished): void {
+    one.sinceMs = performance.now()
+    one.bytes = 0
+    one.pieces = 0
     this.#all.add(one)
     this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
-    return one
   }
 
   /** A piece of it has come; false where those are too many and too small. */
@@ -71,18 +73,19 @@ export class UnfinishedRequests {
   #hold(one: Unfinished, bytes: number): void {
     one.bytes += bytes
     this.#bytes += bytes
-    if (bytes !== 0) this.#bytesOf.add(one.caller, bytes)
   }
 
   #look(): void {
     const nowMs = performance.now()
     const short = Math.min(PATIENCE_WHEN_OVERLOADED_MS, this.#patienceMs)
     const isOverloaded = this.#isOverloaded()
+    const bytesOf = this.#bytes > this.#bytesMax ? this.#bytesOfCallers() : undefined
     for (const one of this.#all) {
       const waitedMs = nowMs - one.sinceMs
       if (waitedMs < short) break
-      const patienceMs = isOverloaded || this.#isOverShare(one) ? short : this.#patienceMs
+      const patienceMs = isOverloaded || this.#isOverShare(one, bytesOf) ? short : this.#patienceMs
       if (waitedMs < patienceMs) continue
+      bytesOf?.add(one.caller, -one.bytes)
       this.finish(one)
       one.end(slowSender(patienceMs))
     }
@@ -91,10 +94,18 @@ export class UnfinishedRequests {
     this.#timer = undefined
   }
 
-  #isOverShare({ caller }: Unfinished): boolean {
+  #bytesOfCallers(): Tallies {
+    const bytesOf = new Tallies()
+    for (const { caller, bytes } of this.#all) bytesOf.add(caller, bytes)
+    return bytesOf
+  }
+
+  /** Of what is held at the moment: what this look has ended is not. */
+  #isOverShare({ caller }: Unfinished, bytesOf: Tallies | undefined): boolean {
     return (
+      bytesOf !== undefined &&
       this.#bytes > this.#bytesMax &&
-      this.#bytesOf.of(caller) > this.#bytesMax / this.#bytesOf.callers
+      bytesOf.of(caller) > this.#bytesMax / bytesOf.callers
     )
   }
 }

@@ -14,7 +14,7 @@ export function tracestateFor(context: CallContext): string {
 /** A header is not the caller's doing: a malformed one is left out, and what goes with it, as W3C has it. */
 function traceparentOf(context: CallContext): string {
   const text = textOf(context, 'traceparent')
-  return isTraceparent(text) ? text : ''
+  return text === '' || isTraceparent(text) ? text : ''
 }
 
 function textOf({ metadata }: CallContext, key: string): string {
