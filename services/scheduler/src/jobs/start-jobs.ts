@@ -71,7 +71,8 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
     // Refused before anything is started: a start that is recorded must be answered as such.
     if (inlineWaitMs > 0) options.feed.makeRoom(commands.length, caller.user)
     options.limitRate?.(commands)
-    const checked = await Promise.all(commands.map((each) => checkInTurn(options, caller, each)))
+    const checks = commands.map((each) => checkInTurn(options, caller, each))
+    const checked = checks.some(isPending) ? await Promise.all(checks) : (checks as Checked[])
     using waiter = inlineWaitMs > 0 ? newWaiter(options, caller, commands) : undefined
     const items: StartItem[] = []
     for (const command of checked) {
@@ -83,7 +84,8 @@ export function createStartJobs(options: StartJobsOptions): StartJobs {
     const outcomes = await options.starts.add(items, caller.user)
     if (waiter !== undefined) {
       await waitInline(waiter, items, outcomes, inlineWaitMs, signal)
-      await recordEnds(options, caller, outcomes, waiter)
+      const recording = recordEnds(options, caller, outcomes, waiter)
+      if (recording !== undefined) await recording
     }
     let next = 0
     return checked.map((command) => {
@@ -160,6 +162,10 @@ function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefine
 }
 
 type Checked = StartCommand | { readonly refusal: Refusal }
+
+function isPending(checked: Checked | Promise<Checked>): checked is Promise<Checked> {
+  return checked instanceof Promise
+}
 
 function checkInTurn(
   options: StartJobsOptions,

@@ -70,18 +70,21 @@ export function createBatcher<Item, Outcome>(
     if (suspect !== undefined) return [suspect]
     const batch: Group<Item, Outcome>[] = []
     let count = 0
+    let hasRoom = true
     for (let [turn] = lines; turn !== undefined; [turn] = lines) {
       const [caller, line] = turn
-      const group = line.first
-      if (batch.length > 0 && count + group.items.length > maxItems) break
-      count += group.items.length
-      batch.push(group)
-      line.shift(group.items.length)
-      if (line.isEmpty) lines.delete(caller)
-      else if (lines.size > 1) {
-        lines.delete(caller)
-        lines.set(caller, line)
-      }
+      // Who is alone has all turns.
+      do {
+        const group = line.first
+        hasRoom = batch.length === 0 || count + group.items.length <= maxItems
+        if (!hasRoom) break
+        count += group.items.length
+        batch.push(group)
+        line.shift(group.items.length)
+      } while (lines.size === 1 && !line.isEmpty)
+      if (!hasRoom) break
+      lines.delete(caller)
+      if (!line.isEmpty) lines.set(caller, line)
     }
     queued -= count
     return batch
