@@ -156,3 +156,22 @@ test('a database that does not exist is refused for good', async () => {
   expect(String(error)).toMatch(/postgres_absent.*does not exist/)
   expect(isConnectionError(error)).toBe(false)
 })
+
+test('a role whose transactions see no more than what was there at their beginning is refused, with what to do', async () => {
+  const url = await server.createDatabase()
+  const name = new URL(url).pathname.slice(1)
+  await using administrator = await openPostgres({ url: server.url })
+  const set = (isolation: string) =>
+    administrator.query({
+      name: '',
+      text: `ALTER DATABASE "${name}" SET default_transaction_isolation = '${isolation}'`,
+    })
+  for (const isolation of ['repeatable read', 'serializable']) {
+    await set(isolation)
+    await expect(openPostgres({ url })).rejects.toThrow(
+      `default_transaction_isolation is ${isolation}, and Offstage needs read committed: ALTER ROLE`,
+    )
+  }
+  await set('read committed')
+  await using _database = await openPostgres({ url })
+})

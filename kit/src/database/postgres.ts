@@ -39,7 +39,7 @@ const silenceMs = 5_000
 /**
  * A pool of connections to PostgreSQL 15 or later. Checks one connection first: rejects when the
  * server cannot be reached (isConnectionError is true: try again), refuses the login, is not the one it should be
- * (isRefusedConnection) or is too old. Lost connections later on reject the statements under way and are replaced at the next call.
+ * (isRefusedConnection), is too old or isolates transactions by default in another way than read committed. Lost connections later on reject the statements under way and are replaced at the next call.
  */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000
@@ -62,7 +62,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   pool.on('connect', (client) => client.on('error', () => {}))
   const database = createPoolDatabase({ kind: 'postgres', pool })
   try {
-    await refuseOldServer(database)
+    await refuseUnfitServer(database)
   } catch (cause) {
     await database[Symbol.asyncDispose]()
     const reason = cause instanceof Error ? cause.message || cause.name : String(cause)
@@ -71,14 +71,26 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   return database
 }
 
-async function refuseOldServer(database: Database): Promise<void> {
-  const { rows } = await database.query<{ version: string; number: string }>({
+/** Statements that wait for a lock have to see what was done meanwhile, and to answer conflicts rather than fail with them. */
+const isolation = 'read committed'
+
+async function refuseUnfitServer(database: Database): Promise<void> {
+  const { rows } = await database.query<{ version: string; number: string; isolation: string }>({
     name: '',
-    text: "SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number",
+    text: `
+      SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number,
+        current_setting('default_transaction_isolation') AS isolation`,
   })
   const [server] = rows
-  if (server !== undefined && Number(server.number) < oldestVersion * 10_000) {
+  if (server === undefined) return
+  if (Number(server.number) < oldestVersion * 10_000) {
     throw new Error(`version ${server.version} is too old, ${oldestVersion} or later is needed`)
+  }
+  if (server.isolation !== isolation) {
+    throw new Error(
+      `default_transaction_isolation is ${server.isolation}, and Offstage needs ${isolation}: ` +
+        `ALTER ROLE … IN DATABASE … SET default_transaction_isolation = '${isolation}' for the role it logs in as`,
+    )
   }
 }
 
