@@ -199,7 +199,7 @@ describe('identity of a start', () => {
     const between = (database: Database): Database => ({
       ...database,
       query(statement, values) {
-        met ||= statement.name === 'find_existing_job'
+        met ||= statement.name === 'find_existing_jobs'
         return database.query(statement, values)
       },
     })

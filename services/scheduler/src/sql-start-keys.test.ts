@@ -202,3 +202,51 @@ test('a transaction that stays open with a request id keeps no other start from 
     expect(again).toMatchObject({ jobId: started[place], existing: true })
   }
 })
+
+test.for(['key', 'requestId'] as const)(
+  'a start that meets the %s of a transaction before anybody can know of it holds up none of the others for as long as that is open',
+  async (of) => {
+    await using it = await beginSqlStarts({ executor: { slots: 0 } })
+    const id = newJobId()
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    const recorded = Promise.withResolvers<void>()
+    const told = Promise.withResolvers<void>()
+    const open = it.application.transaction(async (tx) => {
+      // The scheduler has looked whether somebody has it in hand before, and goes on to record its own after this.
+      const [key, lock] =
+        of === 'key'
+          ? ["'nightly'", "offstage.key_lock('default', 'test.job', 'nightly')"]
+          : ['NULL', `offstage.request_lock('default', 'dev', '${id}')`]
+      await tx.query({
+        name: '',
+        text: `INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, key)
+          VALUES ('${id}', 'default', 'test.job', 2, 0, 1, 0, 0, 'dev', ${key})`,
+      })
+      recorded.resolve()
+      await told.promise
+      await tx.query({
+        name: '',
+        text: `SELECT pg_advisory_xact_lock_shared(7308332047), pg_advisory_xact_lock(${lock})`,
+      })
+      await ended
+    })
+    await recorded.promise
+    const wanted = of === 'key' ? { key: 'nightly' } : { requestId: id }
+    const starting = it.jobs.startMany([
+      { method: 'test.job', ...wanted },
+      { method: 'test.job' },
+      { method: 'test.job', key: 'other' },
+    ])
+    await until(async () => {
+      const [row] = await it.ask<{ n: number }>(
+        "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted",
+      )
+      return row?.n === 1
+    })
+    told.resolve()
+    const outcomes = (await starting).map(({ outcome }) => outcome?.$case)
+    expect(outcomes).toEqual(['error', 'started', 'started'])
+    end()
+    await open
+  },
+)

@@ -1,7 +1,7 @@
 /**
- * Limits on how many jobs of a method are queued (row J20): starts beyond them are refused.
+ * Limits on how many jobs of a method wait to begin (row J20), in the queue or for what comes before it: starts beyond them are refused.
  *
- * What is queued is counted once for all starts of a batch, and batches that limits concern follow each other (starts.ts). So one
+ * They are counted once for all starts of a batch, and batches that limits concern follow each other (starts.ts). So one
  * replica keeps the limits; several that start at the same moment may exceed them by what each has under way.
  */
 import type { Refusal } from '@offstage/kit/grpc'
@@ -55,26 +55,25 @@ export class QueueLimits {
     }
     const counts = await this.#options.store.countQueued([...queues.values()])
     const queued = new Map([...queues.keys()].map((name, index) => [name, counts[index] ?? 0]))
-    const refusals: (Refusal | undefined)[] = []
-    for (const command of commands) {
+    const most = (queue: LimitedQueue) => (queued.get(nameOf(queue)) ?? 0) + commands.length
+    const isNear = (command: StartCommand) =>
+      this.#queuesOf(command).some((queue) => most(queue) > queue.queuedMax)
+    const known = await this.#known(commands.filter(isNear))
+    return commands.map((command) => {
+      // It is answered with a job that there is, and adds none.
+      if (known.has(command)) return undefined
       const own = this.#queuesOf(command)
       const full = own.find((queue) => (queued.get(nameOf(queue)) ?? 0) >= queue.queuedMax)
-      if (full !== undefined && !(await this.#isKnown(command))) {
-        refusals.push(queueFull(full))
-        continue
-      }
-      refusals.push(undefined)
+      if (full !== undefined) return queueFull(full)
       for (const queue of own) queued.set(nameOf(queue), (queued.get(nameOf(queue)) ?? 0) + 1)
-    }
-    return refusals
+      return undefined
+    })
   }
 
-  /** What is not due is not queued yet. */
   #queuesOf(command: StartCommand): readonly LimitedQueue[] {
-    const { namespace, method, startTime, delayMs, limitKey: key } = command
+    const { namespace, method, limitKey: key } = command
     const limits = this.#options.admission.limitsOf(namespace, method)
-    const isDue = delayMs === 0 && (startTime === undefined || startTime.getTime() <= Date.now())
-    if (limits === undefined || !isDue) return NONE
+    if (limits === undefined) return NONE
     const queues: LimitedQueue[] = []
     const { whole, perKey } = limits
     if (whole?.queuedMax)
@@ -85,18 +84,30 @@ export class QueueLimits {
     return queues
   }
 
-  /** It is answered with a job that there is, and queues none. */
-  async #isKnown(command: StartCommand): Promise<boolean> {
-    const { requestId, key, lane, keyConflict } = command
-    if (requestId === '' && key === '') return false
-    const id = canBeJobId(requestId) ? requestId : NO_ID
-    const job = { id, command, lane, attachmentId: undefined }
-    const existing = await this.#options.store.findExisting(job)
-    if (existing === undefined) return false
-    return existing.by === 'request-id' || keyConflict !== 'queue-behind'
+  /** Those of them that a job there is answers. */
+  async #known(commands: readonly StartCommand[]): Promise<ReadonlySet<StartCommand>> {
+    const known = new Set<StartCommand>()
+    const named = commands.filter(({ requestId, key }) => requestId !== '' || key !== '')
+    for (let from = 0; from < named.length; from += LOOKED_UP_AT_ONCE) {
+      const part = named.slice(from, from + LOOKED_UP_AT_ONCE)
+      const existing = await this.#options.store.findExisting(
+        part.map((command) => ({
+          id: canBeJobId(command.requestId) ? command.requestId : NO_ID,
+          command,
+        })),
+      )
+      for (const [index, command] of part.entries()) {
+        const by = existing[index]?.by
+        const isBehind = command.keyConflict === 'queue-behind'
+        if (by === 'request-id' || (by === 'key' && !isBehind)) known.add(command)
+      }
+    }
+    return known
   }
 }
 
+/** They come with their parameters and results. */
+const LOOKED_UP_AT_ONCE = 100
 const NONE: readonly LimitedQueue[] = []
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 

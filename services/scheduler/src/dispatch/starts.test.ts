@@ -77,3 +77,43 @@ test('a conflict the database cannot explain is refused by itself', async () => 
   await new Promise(setImmediate)
   expect(it.sent()).toHaveLength(1)
 })
+
+test('however many starts of a batch meet others, what they meet is looked up and they are recorded by one statement each', async () => {
+  const calls: string[] = []
+  const recorded = (jobs: readonly NewJob[], state: JobState) =>
+    new Map(jobs.map(({ id }) => [id, state] as const))
+  let inserts = 0
+  await using it = await setup({
+    async insert(jobs) {
+      calls.push('insert')
+      return inserts++ === 0 ? new Map() : recorded(jobs, JobState.queued)
+    },
+    async findExisting(starts) {
+      calls.push('findExisting')
+      const standing = { id: 'x', namespace: 'default', owner: 'dev', state: JobState.running }
+      const holder = { ...standing, completion: undefined, method: 'test.job', key: 'k' }
+      const existing = { ...holder, params: { type: '' }, ageMs: 1, by: 'key' as const }
+      return starts.map(({ command }) => (command.key === '' ? undefined : existing))
+    },
+    async haveParents(starts) {
+      calls.push('haveParents')
+      return starts.map(({ parentId }) => parentId === 'there')
+    },
+    async insertBehindKey(jobs) {
+      calls.push('insertBehindKey')
+      return recorded(jobs, JobState.scheduled)
+    },
+  })
+  const kinds = [
+    { key: 'k' },
+    { key: 'k', keyConflict: 'queue-behind' },
+    { key: 'k', keyConflict: 'return-running' },
+    { parentId: 'there' },
+    { parentId: 'gone' },
+  ] as const
+  const commands = Array.from({ length: 50 }, (_, n) => startCommand(kinds[n % kinds.length]))
+  const outcomes = await it.starts.add(commands.map((command) => ({ command })))
+  const told = ['refused', 'started', 'existing', 'started', 'refused']
+  expect(outcomes.map(({ kind }) => kind)).toEqual(commands.map((_, n) => told[n % told.length]))
+  expect(calls).toEqual(['insert', 'findExisting', 'haveParents', 'insert', 'insertBehindKey'])
+})

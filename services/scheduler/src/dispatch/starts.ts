@@ -11,41 +11,23 @@
  *  3. A job begins here only by the gates as they are when it is recorded: placed by others, it is queued.
  */
 import { isConnectionError } from '@offstage/kit/database'
-import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
 import { gateOf } from '../domain/gate.ts'
 import type { AttemptKey, ClaimedJob, NewJob } from '../domain/held-job.ts'
-import type { JobStanding } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { LimitsOfMethod } from '../domain/method-limit.ts'
 import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { Attachments, Reservation } from '../executors/attachments.ts'
 import type { StartStore } from '../ports/starts.ts'
-import {
-  conflictUnresolved,
-  keyTaken,
-  overloaded,
-  parentNotFound,
-  requestIdReused,
-} from '../refusals.ts'
+import { overloaded } from '../refusals.ts'
 import { type Batcher, createBatcher } from '../statements/batcher.ts'
 import { isDataError } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
 import { QueueLimits } from './queue-limits.ts'
-import { isSameStart } from './same-start.ts'
-
-export type StartOutcome =
-  | {
-      readonly kind: 'started'
-      readonly id: string
-      readonly state: JobState
-      /** The executor attached here runs it, so its end will be known here first. */
-      readonly here: boolean
-    }
-  | { readonly kind: 'existing'; readonly standing: JobStanding }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
+import { resolveConflicts } from './start-conflicts.ts'
+import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.ts'
 
 export interface StartsOptions {
   readonly store: StartStore
@@ -59,20 +41,12 @@ export interface StartsOptions {
   onError(error: unknown): void
 }
 
-export interface StartItem {
-  readonly command: StartCommand
-  /** Called in the turn of the commit, before an executor can have answered. */
-  onStarted?(id: string): void
-}
-
 export type Starts = Batcher<StartItem, StartOutcome>
 
 interface Placed extends NewJob {
   readonly item: StartItem
   readonly reservation: Reservation | undefined
 }
-
-const CONFLICT_ROUNDS = 3
 
 /** Starts of methods with limits follow each other, since they would wait for each other in the database; others are not held up by them. */
 export function createStarts(options: StartsOptions): Starts {
@@ -122,7 +96,7 @@ async function startBatch(
     }
     // Of two starts with the same request id in one batch, the first created the job.
     inserted.delete(job.id)
-    tellStarted(options, job)
+    tellStarted(options, job.item, job.id)
     if (state === JobState.queued) {
       queued.push(job.command)
       if (job.reservation !== undefined && !job.withinLimits) options.admission.refresh()
@@ -130,9 +104,10 @@ async function startBatch(
     outcomes[index] = { kind: 'started', id: job.id, state, here: here.get(job.id) === job }
   }
   options.backlog.announce(queued)
-  for (const index of conflicts) {
-    const job = placed[index]
-    if (job !== undefined) outcomes[index] = await conflictOutcome(options, job)
+  if (conflicts.length === 0) return outcomes
+  const met = conflicts.flatMap((index) => placed[index] ?? [])
+  for (const [place, outcome] of (await resolveConflicts(options, met)).entries()) {
+    outcomes[conflicts[place] ?? 0] = outcome
   }
   return outcomes
 }
@@ -161,15 +136,6 @@ function sendInserted(
   if (back.length > 0) unsent(back)
   for (const { jobId } of back) running.delete(jobId)
   return running
-}
-
-/** One that cannot be followed, for want of room, is answered without its end. */
-function tellStarted({ onError }: StartsOptions, { item, id }: Placed): void {
-  try {
-    item.onStarted?.(id)
-  } catch (error) {
-    onError(error)
-  }
 }
 
 const NOT_DUE = { cause: 'not-due', dueTime: undefined, isRetry: false } as const
@@ -262,63 +228,4 @@ function claimedFrom({ id, command, lane }: Placed, { attachment }: Reservation)
     failures: 0,
     totalLeftMs: options?.totalDeadlineMs,
   }
-}
-
-/** Trouble with one conflict is no trouble for the starts it shared a batch with. */
-async function conflictOutcome(options: StartsOptions, job: Placed): Promise<StartOutcome> {
-  try {
-    return await resolveConflict(options, job)
-  } catch (error) {
-    options.onError(error)
-    return { kind: 'refused', refusal: conflictUnresolved(error) }
-  }
-}
-
-/** Finds out which job stood in the way, and does what the caller wants then (rows J4, J19). */
-async function resolveConflict(options: StartsOptions, job: Placed): Promise<StartOutcome> {
-  const { store, backlog } = options
-  const { command } = job
-  let { id } = job
-  for (let round = 0; round < CONFLICT_ROUNDS; round++) {
-    const existing = await store.findExisting(job)
-    if (existing?.by === 'request-id') {
-      if (isSameStart(existing, command)) return { kind: 'existing', standing: existing }
-      return { kind: 'refused', refusal: requestIdReused(command.requestId) }
-    }
-    if (command.parentId !== '' && !(await store.hasParent(command))) {
-      return { kind: 'refused', refusal: parentNotFound() }
-    }
-    // The request id is the id of somebody else's job: this one gets another, so that nobody is told of theirs.
-    if (command.requestId === id && (await store.isIdTaken(id))) id = options.newId()
-    const unplaced: NewJob = { id, command, lane: command.lane, attachmentId: undefined }
-    if (existing?.by === 'key') {
-      const isOwn = existing.owner === command.owner
-      const mayHave = command.admin || isOwn
-      if (command.keyConflict === 'return-running' && mayHave) {
-        return { kind: 'existing', standing: existing }
-      }
-      if (command.keyConflict !== 'queue-behind') {
-        // That the key is taken cannot be kept from anybody (row J4); by whom is told to those for whom the job exists (row J6).
-        const holder = command.seesOthers || isOwn ? existing : undefined
-        return { kind: 'refused', refusal: keyTaken(command.key, holder) }
-      }
-      const state = await store.insertBehindKey(unplaced)
-      if (state !== undefined) {
-        tellStarted(options, { ...job, id })
-        return { kind: 'started', id, state, here: false }
-      }
-      continue
-    }
-    // The holder ended in between: try again, without an executor.
-    const again = await store.insert([unplaced])
-    const state = again.get(id)
-    if (state !== undefined) {
-      tellStarted(options, { ...job, id })
-      backlog.announce([command])
-      return { kind: 'started', id, state, here: false }
-    }
-  }
-  const { key, requestId } = command
-  const wanted = key === '' ? `request id "${requestId}"` : `key "${key}"`
-  return { kind: 'refused', refusal: overloaded(`starts with the ${wanted}`) }
 }

@@ -101,7 +101,7 @@ async function record(
   const job = newBulkJob(caller, call, canBeJobId(call.requestId) ? call.requestId : newId())
   if (await bulk.insert(job)) return { id: job.id, existing: false }
   const asStart = startOf(job)
-  const existing = await store.findExisting(asStart)
+  const [existing] = await store.findExisting([asStart])
   if (existing !== undefined) {
     if (isSameStart(existing, asStart.command)) return { id: existing.id, existing: true }
     throw requestIdReused(call.requestId)

@@ -3,7 +3,8 @@ import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
 import { limitKeyOf } from '../admission/limit-keys.ts'
-import type { StartItem, StartOutcome, Starts } from '../dispatch/starts.ts'
+import type { StartItem, StartOutcome } from '../dispatch/start-outcome.ts'
+import type { Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
@@ -236,10 +237,10 @@ const NO_ID = '00000000-0000-0000-0000-000000000000'
 
 /** A start that is said again is answered as the first one was, whatever has been announced since (row J19). */
 async function isKnown({ store }: StartJobsOptions, command: StartCommand): Promise<boolean> {
-  const { requestId, lane } = command
+  const { requestId } = command
   if (requestId === '') return false
   const id = canBeJobId(requestId) ? requestId : NO_ID
-  const existing = await store.findExisting({ id, command, lane, attachmentId: undefined })
+  const [existing] = await store.findExisting([{ id, command }])
   return existing?.by === 'request-id'
 }
 

@@ -11,16 +11,18 @@ export interface StartStore {
    * the gates have changed since `gateEpoch`; undefined for starts that no gate was asked about.
    */
   insert(jobs: readonly NewJob[], gateEpoch?: number): Promise<Map<string, JobState>>
-  /** Creates a job that waits for the holder of its key; the state it got, or undefined as for `insert`. */
-  insertBehindKey(job: NewJob): Promise<JobState | undefined>
-  /** By its id or request id a job of the same owner; by the key anybody's. */
-  findExisting(job: NewJob): Promise<ExistingJob | undefined>
-  /** Whether there is a job of this id, whosoever and wherever. */
-  isIdTaken(id: string): Promise<boolean>
-  /** Whether the parent of a start exists for who starts it. */
-  hasParent(command: StartCommand): Promise<boolean>
+  /** Creates jobs that wait for the holders of their keys; answers as `insert` does. */
+  insertBehindKey(jobs: readonly NewJob[]): Promise<Map<string, JobState>>
+  /** For each, by its id or request id a job of the same owner; by the key anybody's. */
+  findExisting(
+    starts: readonly Pick<NewJob, 'id' | 'command'>[],
+  ): Promise<(ExistingJob | undefined)[]>
+  /** Those of the ids that are ids of jobs, whosoever and wherever. */
+  takenIds(ids: readonly string[]): Promise<ReadonlySet<string>>
+  /** For each, whether its parent exists for who starts it. */
+  haveParents(starts: readonly StartCommand[]): Promise<boolean[]>
   /** Whether the parent of a start exists for who starts it, and `ancestorId` is among its own parents, however far up. */
   isBelow(command: StartCommand, ancestorId: string): Promise<boolean>
-  /** How many jobs are queued in each, counted up to its limit. */
+  /** How many jobs wait to begin in each, whatever for: counted up to its limit at least. */
   countQueued(queues: readonly LimitedQueue[]): Promise<number[]>
 }

@@ -25,6 +25,11 @@ test('after five tries the error is passed on', async () => {
   expect(write.calls).toBe(5)
 })
 
+test('a lock that was not to be had in time is waited for again, longer than deadlocks last', async () => {
+  expect(await retryConflicts(failing(fault('55P03'), 6))).toBe('written')
+  await expect(retryConflicts(failing(fault('55P03'), 99))).rejects.toThrow('55P03')
+})
+
 test('any other error is passed on at once', async () => {
   const write = failing(fault('23505'), 1)
   await expect(retryConflicts(write)).rejects.toThrow('23505')

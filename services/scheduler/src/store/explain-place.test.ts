@@ -158,7 +158,7 @@ test('a job behind a key has its holder ahead, and who takes it before', async (
     const command = startCommand({ method: METHOD, key: 'k' })
     const job = { id, command, lane: Lane.inline, attachmentId: undefined }
     if (index === 0) await it.store.insert([job])
-    else await it.store.insertBehindKey(job)
+    else await it.store.insertBehindKey([job])
   }
   const ahead = await Promise.all(starts.map(async (id) => (await it.placeOf(id)).ahead))
   expect(ahead).toEqual([0, 1, 2, 3])

@@ -20,6 +20,14 @@ const columns = (from: string, name: string, sql: string) =>
 
 const REQUEST_ID = "CASE WHEN p.id_is_request_id THEN p.id::text ELSE p.rest->>'requestId' END"
 
+/**
+ * How long it waits for another transaction: one that has just recorded the same id, request id or key, before it could be known to have it in hand
+ * (request-in-hand.ts). Then it is to be run again, which passes over these starts, so that they hold up none of the others.
+ */
+const LOCK_WAIT_MS = 1_000
+/** SQL, true, and found out once: see there. */
+const WAITS_BRIEFLY = `(SELECT set_config('lock_timeout', '${LOCK_WAIT_MS}', true)) IS NOT NULL`
+
 /** The attempt and its start. */
 const BEGUN = `CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,
       CASE WHEN u.attachment_id IS NULL THEN NULL ELSE now() END`
@@ -36,7 +44,7 @@ export const INSERT_PLAIN = {
     SELECT ${COMMON.map(({ column }) => `u.${column}`).join(', ')}, ${BEGUN},
       ${JobKind.program}, 0
     FROM unnest(${ARRAYS}) AS u(${NAMES})
-    WHERE NOT ${gatesMoved(parameter(1))} AND ${NO_ID_IN_HAND}`,
+    WHERE ${WAITS_BRIEFLY} AND NOT ${gatesMoved(parameter(1))} AND ${NO_ID_IN_HAND}`,
 }
 
 /**
@@ -64,7 +72,7 @@ export const INSERT_PLAIN_LIMITED = {
         WITH ORDINALITY AS p(${NAMES}, within_limits, limit_key, place)
       LEFT JOIN held USING (place)
     ) u
-    WHERE NOT ${gatesMoved(parameter(1))} AND ${NO_ID_IN_HAND}
+    WHERE ${WAITS_BRIEFLY} AND NOT ${gatesMoved(parameter(1))} AND ${NO_ID_IN_HAND}
     RETURNING id, state`,
 }
 
@@ -122,7 +130,7 @@ const insert = (name: string, limited: boolean) => ({
       CROSS JOIN (SELECT ${gatesMoved(parameter(3))} AS moved) gates
       CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
         AND (parent.cascade OR (p.rest->'options'->>'cancelWithParent')::boolean), false) AS canceled) doom
-      WHERE (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)
+      WHERE ${WAITS_BRIEFLY} AND (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)
         AND (p.rest->>'key' IS NULL OR p.rest ? 'behind' OR NOT EXISTS (
           SELECT FROM offstage.jobs waiting
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method

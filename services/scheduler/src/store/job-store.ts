@@ -8,6 +8,7 @@ import { countJobs } from './count-jobs.ts'
 import { countQueued } from './count-queued.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
 import { readCircumstances } from './explain-job.ts'
+import { findExisting } from './find-existing.ts'
 import { forgetFullBuckets } from './forget-full-buckets.ts'
 import { insertJobs } from './insert-jobs.ts'
 import { readAttempts } from './job-attempts.ts'
@@ -20,7 +21,7 @@ import {
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { findExisting, hasParent, isBelow, isIdTaken, readJob } from './read-jobs.ts'
+import { haveParents, isBelow, readJob, takenIds } from './read-jobs.ts'
 import { readNews } from './read-news.ts'
 import { readStandings, readWatched } from './read-standings.ts'
 import { retryJob } from './retry-job.ts'
@@ -35,11 +36,10 @@ export async function migrateJobs(database: Database, watch: MigrationWatch = {}
 export function createJobStore(database: Database, listings = database): JobStore {
   return {
     insert: (jobs, gateEpoch) => insertJobs(database, jobs, gateEpoch),
-    insertBehindKey: async (job) =>
-      (await insertJobs(database, [job], undefined, true)).get(job.id),
-    findExisting: (job) => findExisting(database, job),
-    isIdTaken: (id) => isIdTaken(database, id),
-    hasParent: (command) => hasParent(database, command),
+    insertBehindKey: (jobs) => insertJobs(database, jobs, undefined, true),
+    findExisting: (starts) => findExisting(database, starts),
+    takenIds: (ids) => takenIds(database, ids),
+    haveParents: (starts) => haveParents(database, starts),
     isBelow: (command, ancestorId) => isBelow(database, command, ancestorId),
     claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
     claimLimited: (request) => claimLimited(database, request),

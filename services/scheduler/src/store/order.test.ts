@@ -56,7 +56,7 @@ test('the job that has waited longest takes the key, though the id of another is
   const first = it.job({ key: 'k' })
   const second = it.job({ key: 'k' }, oldId())
   for (const job of [first, second]) {
-    expect(await it.store.insertBehindKey(job)).toBe(JobState.scheduled)
+    expect(await it.store.insertBehindKey([job])).toEqual(new Map([[job.id, JobState.scheduled]]))
   }
   const key = { jobId: holder.id, attachmentId: it.attachmentId, attempt: 1 }
   await it.store.succeed([{ ...key, result: undefined }])
@@ -68,16 +68,16 @@ test('a start never takes a key from under a job that waits for it', async () =>
   const holder = { ...it.job({ key: 'k' }), attachmentId: it.attachmentId }
   await it.store.insert([holder])
   const waiting = it.job({ key: 'k' })
-  await it.store.insertBehindKey(waiting)
+  await it.store.insertBehindKey([waiting])
   const key = { jobId: holder.id, attachmentId: it.attachmentId, attempt: 1 }
   await it.store.succeed([{ ...key, result: undefined }])
   const newcomer = it.job({ key: 'k' })
   expect(await it.store.insert([newcomer])).toEqual(new Map())
-  expect(await it.store.findExisting(newcomer)).toMatchObject({ id: waiting.id, by: 'key' })
-  expect(await it.store.insertBehindKey(newcomer)).toBe(JobState.scheduled)
+  expect(await it.store.findExisting([newcomer])).toMatchObject([{ id: waiting.id, by: 'key' }])
+  expect((await it.store.insertBehindKey([newcomer])).size).toBe(1)
   expect((await it.sweeps.promoteBehindKey(10)).map(({ id }) => id)).toEqual([waiting.id])
-  expect(await it.store.findExisting(newcomer)).toMatchObject({ by: 'request-id' })
-  expect(await it.store.findExisting(it.job({ key: 'k' }))).toMatchObject({ id: waiting.id })
+  expect(await it.store.findExisting([newcomer])).toMatchObject([{ by: 'request-id' }])
+  expect(await it.store.findExisting([it.job({ key: 'k' })])).toMatchObject([{ id: waiting.id }])
   // Another key, and the same key of another method, are free.
   const others = [it.job({ key: 'other' }), it.job({ key: 'k', method: 'test.two' })]
   expect((await it.store.insert(others)).size).toBe(2)
@@ -96,7 +96,7 @@ test('a job that waits for its key has not been assigned to anybody', async () =
   await using it = await setup()
   await it.store.insert([it.job({ key: 'k' })])
   const waiting = it.job({ key: 'k' })
-  await it.store.insertBehindKey({ ...waiting, attachmentId: it.attachmentId })
+  await it.store.insertBehindKey([{ ...waiting, attachmentId: it.attachmentId }])
   expect(await it.store.readJob('default', waiting.id as JobId)).toMatchObject({
     attempt: 0,
     sessionId: '',
