@@ -40,6 +40,10 @@ const FROZEN: Readonly<Record<string, string>> = {
     '06e4226c3b05acff2980b75abf80a70c6f2afdc916c40d2851ed5857ea31d48c',
   'scheduler/0020-sql-start-requests.sql':
     '116fd40bcce3292a92de6bbf490eb0e1825e39495d3b34a13c7ed9ae1dd0ade4',
+  'scheduler/0021-scheduled-by-method.sql':
+    '3af478bf02f95bc11ff3b015e9a215bf1ee5f121a55d0b238084828856f19c8d',
+  'scheduler/0022-full-queues.sql':
+    '3329609d402e7f3b8fa6bbcfacb4e2ab1b388bd866ed7cbff646ed50f50562ed',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -165,7 +165,7 @@ export const REASONS = {
   QUEUE_FULL: {
     code: 'RESOURCE_EXHAUSTED',
     retry: true,
-    about: 'The queue holds as many jobs as its limit allows.',
+    about: 'As many jobs wait to begin as the limit on the queue allows.',
   },
   TOO_MANY_WAITERS: {
     code: 'RESOURCE_EXHAUSTED',

@@ -18,7 +18,7 @@ export interface MethodLimit {
   readonly concurrencyMax?: number
   /** How many may begin in a time. Default: any number. */
   readonly rate?: RateLimit
-  /** How many may be queued: starts beyond it are refused, QUEUE_FULL. Default: any number. */
+  /** How many may wait to begin, whatever for: starts beyond it are refused, QUEUE_FULL. Default: any number. */
   readonly queuedMax?: number
 }
 

@@ -287,7 +287,7 @@ test('a start beyond the limit of a queue is refused with its number, and one th
   const told = outcomes.map(({ outcome }) => outcome?.$case)
   expect(told).toEqual(['started', 'error', 'started', 'error'])
   await expect(it.jobs.start(ofTenant('a'))).rejects.toThrow(
-    '3 jobs of test.job are queued, as many as its limits allow',
+    '3 jobs of test.job wait to begin, as many as its limits allow',
   )
   expect(await it.jobs.start({ ...ofTenant('a'), requestId })).toMatchObject({
     jobId: known.jobId,
@@ -298,13 +298,21 @@ test('a start beyond the limit of a queue is refused with its number, and one th
   await it.jobs.start(ofTenant('d'))
 })
 
-test('a start time that is over is no way past the limit of a queue, and one to come is not refused', async () => {
+test('neither a start time, a delay nor a key is a way past the limit of a queue, and what waits for them counts', async () => {
   await using it = await begin({ slots: 0 })
-  await it.limit({ maxQueued: 1 })
-  await it.jobs.start(job)
-  const startTime = new Date(0)
-  await expect(it.jobs.start({ ...job, startTime })).rejects.toThrow('1 job')
-  await it.jobs.start({ ...job, startTime: new Date(Date.now() + 3_600_000) })
+  await it.limit({ maxQueued: 3 }, { ...perTenant, maxQueued: 2 })
+  const delay = { seconds: 0n, nanos: 1_000_000 }
+  const startTime = new Date(Date.now() + 3_600_000)
+  const behind = { key: 'k', keyConflictPolicy: 3 } as const
+  await it.jobs.start({ ...ofTenant('a'), startTime })
+  await it.jobs.start({ ...ofTenant('a'), ...behind })
+  await expect(it.jobs.start({ ...ofTenant('a'), delay })).rejects.toThrow('2 jobs of test.job')
+  await it.jobs.start({ ...ofTenant('b'), ...behind })
+  for (const more of [{ delay }, { startTime }, { startTime: new Date(0) }, behind]) {
+    await expect(it.jobs.start({ ...ofTenant('c'), ...more })).rejects.toThrow(
+      '3 jobs of test.job wait to begin, as many as its limits allow',
+    )
+  }
 })
 
 test('of starts that come at once through one replica no more are queued than the limit says', async () => {

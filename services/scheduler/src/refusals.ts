@@ -46,7 +46,7 @@ export function queueFull({ method, key, queuedMax }: LimitedQueue): Refusal {
   const of = key === undefined ? method : `${method} with the limit key "${key}"`
   return new Refusal({
     reason: 'QUEUE_FULL',
-    message: `${queuedMax} jobs of ${of} are queued, as many as its limits allow; start it again later`,
+    message: `${queuedMax} jobs of ${of} wait to begin, as many as its limits allow; start it again later`,
     metadata: { method, max: String(queuedMax), ...(key === undefined ? {} : { key }) },
     retryDelayMs: 1_000,
   })

@@ -37,11 +37,14 @@ test('no more run at once than the limit says, and a full queue refuses more', a
   const refused = await refusalOf(it.start())
   expect(refused).toMatchObject({ code: 'OS010' })
   expect(JSON.parse(refused.detail)).toMatchObject({ reason: 'QUEUE_FULL', max: 2 })
-  await it.start({ options: { delay_ms: FOREVER_MS } })
+  for (const options of [{ delay_ms: FOREVER_MS }, { key: 'k' }]) {
+    expect(await refusalOf(it.start({ options }))).toMatchObject({ code: 'OS010' })
+  }
   expect(it.executor.assignments).toHaveLength(1)
   if (running !== undefined) it.executor.succeed(running)
   await it.executor.assigned(2)
-  await it.start()
+  await it.start({ options: { delay_ms: FOREVER_MS } })
+  expect(await refusalOf(it.start())).toMatchObject({ code: 'OS010' })
 })
 
 test('a limit for each value of a key expression counts those by SQL by their value, found out on the word of their commit', async () => {

@@ -7,7 +7,7 @@ export interface MethodLimit {
   /** How many may run at once, those that wait for their children included. Undefined, as all here: any number. */
   readonly concurrencyMax?: number | undefined
   readonly rate?: Rate | undefined
-  /** How many may be queued. */
+  /** How many may wait to begin: in the queue, for their time, for a key, or for their next attempt. */
   readonly queuedMax?: number | undefined
 }
 
@@ -28,7 +28,7 @@ export interface LimitsOfMethod {
   readonly perKey: MethodLimit | undefined
 }
 
-/** Of a method, or of one value of its key, so many jobs may be queued. */
+/** Of a method, or of one value of its key, so many jobs may wait to begin. */
 export interface LimitedQueue {
   readonly namespace: string
   readonly method: string

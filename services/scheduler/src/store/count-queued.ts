@@ -4,9 +4,14 @@ import type { LimitedQueue } from '../domain/method-limit.ts'
 
 const counted = (condition: string) => `
       SELECT count(*)::int FROM (
+        ${[JobState.queued, JobState.scheduled]
+          .map(
+            (state) => `(
         SELECT FROM offstage.jobs j
-        WHERE j.state = ${JobState.queued} AND j.namespace = u.namespace AND j.method = u.method ${condition}
-        LIMIT u.queued_max) job`
+        WHERE j.state = ${state} AND j.namespace = u.namespace AND j.method = u.method ${condition}
+        LIMIT u.queued_max)`,
+          )
+          .join(' UNION ALL ')}) job`
 
 const COUNT = {
   name: 'count_queued',
@@ -17,7 +22,7 @@ const COUNT = {
     ORDER BY u.place`,
 }
 
-/** How many jobs are queued, counted up to the limit of each. */
+/** How many jobs wait to begin, whatever for, counted up to the limit of each and a little beyond. */
 export async function countQueued(
   database: Queryable,
   queues: readonly LimitedQueue[],

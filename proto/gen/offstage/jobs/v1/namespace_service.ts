@@ -71,8 +71,9 @@ export interface MethodLimit {
   /** How many may begin at once after a pause of the rate. Default: `rate`. */
   burst: number;
   /**
-   * How many may be queued: a start beyond it is refused (QUEUE_FULL). 0 for no limit. Jobs that are not due, and those that come
-   * back into the queue, are not refused. Starts on several replicas at the same moment may exceed it by what each has under way.
+   * How many may wait to begin, in the queue, for their time, for a key or for their next attempt: a start beyond it is refused
+   * (QUEUE_FULL). 0 for no limit. Jobs that come back into the queue are not refused. Starts on several replicas at the same
+   * moment may exceed it by what each has under way.
    */
   maxQueued: number;
 }
