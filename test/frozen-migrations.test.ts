@@ -44,11 +44,19 @@ const FROZEN: Readonly<Record<string, string>> = {
     '3af478bf02f95bc11ff3b015e9a215bf1ee5f121a55d0b238084828856f19c8d',
   'scheduler/0022-full-queues.sql':
     '3329609d402e7f3b8fa6bbcfacb4e2ab1b388bd866ed7cbff646ed50f50562ed',
+  'scheduler/0023-listed-by-owner.sql':
+    '54c1698116161ffd6cb029d8ccd975d70ef6f0a7531d3fe8f12f586eec328e5b',
+  'scheduler/0024-replaced-indexes.sql':
+    'a52bcd9c1c7ca80d101e354fb588d6f8d69d33a59e4c5e289197a5054ae1a02f',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':
     '697b1a6ff8029fe3d4acc2af9a11343207a6d8cfcfdbb2edc74143372cd6fc07',
   'storage/0004-job-values.sql': '19d1d9fba71d33464f8dfaa00163ce4fb38d2f986c7cee1d136b4a43d0af7ede',
+  'storage/0005-values-of-scope.sql':
+    '0c540833bbf5c5a8198c859d46172bab1099023d50d07268ba2b0fe5f5568432',
+  'storage/0006-index-of-scopes.sql':
+    'edbcd2cd6de376a5fcca926a2711b4af8995151a05436418b9013865c60c282c',
 }
 
 /** What a release before may read or write by. */

@@ -13,6 +13,7 @@ import type {
   StoredBytes,
   WriteFault,
 } from './domain/put.ts'
+import type { Reach } from './domain/reach.ts'
 import type { PutHeader, StoredValue, TempValue } from './domain/temp-value.ts'
 
 /** Where the bytes of larger values are. Every method may throw a BlobStoreError. */
@@ -90,13 +91,12 @@ export class BlobStoreError extends Error {
   }
 }
 
-/** The metadata of values. What has ended is not there, whether swept or not. */
+/** The metadata of values. What has ended is not there, whether swept or not, and neither is what is beyond somebody's reach. */
 export interface ValueStore {
-  find(address: Address): Promise<TempValue | undefined>
-  /** @param owner whose it has to be: of what is somebody else's nothing is read, which would take a time that can be measured */
+  find(address: Address, reach?: Reach): Promise<TempValue | undefined>
   read(
     address: Address,
-    owner?: string,
+    reach?: Reach,
   ): Promise<({ readonly value: TempValue } & StoredBytes) | undefined>
   /** The address that lives for its request id, perhaps with a value by now, or a new one. */
   reserve(command: ReserveCommand): Promise<TempValue | WriteFault>
@@ -135,7 +135,7 @@ export interface ScopeStore {
     leaseMs: number
     requestId?: string | undefined
   }): Promise<{ id: ScopeId; leaseMs: number } | WriteFault>
-  find(id: ScopeId): Promise<Scope | undefined>
+  find(id: ScopeId, reach?: Reach): Promise<Scope | undefined>
   /** The new end; undefined when it has ended. */
   keepAlive(id: ScopeId): Promise<Date | undefined>
   /** Nothing can be put into it any more, and all that was put can be seen. Deletes up to `limit` values of it. Idempotent. */
@@ -174,10 +174,9 @@ export interface UploadStore {
     blobId: string
     idleMsMax: number
   }): Promise<Date | WriteFault>
-  /** @param owner whose it has to be, as of values */
-  find(id: UploadId, owner?: string): Promise<Upload | undefined>
+  find(id: UploadId, reach?: Reach): Promise<Upload | undefined>
   /** While it is remembered. */
-  finished(id: UploadId, owner?: string): Promise<FinishedUpload | undefined>
+  finished(id: UploadId, reach?: Reach): Promise<FinishedUpload | undefined>
   /** Makes `writer` the only one; false while another call that lives holds it. */
   acquire(id: UploadId, writer: string, leaseMs: number): Promise<boolean>
   /** Renews the lease and keeps how far it has come, which puts off its end if it is farther; false when it has ended or is not the writer's any more. */

@@ -109,7 +109,10 @@ function equalSql(
   add: Add,
 ): string {
   const present = values.filter((value) => value !== absent)
-  const parts = present.length > 0 ? [`${column} = ANY (${add(present)}::${type}[])`] : []
+  const parts: string[] = []
+  // One alone leaves an index in its order.
+  if (present.length === 1) parts.push(`${column} = ${add(present[0])}::${type}`)
+  else if (present.length > 1) parts.push(`${column} = ANY (${add(present)}::${type}[])`)
   if (present.length < values.length) parts.push(`${column} IS NULL`)
   return parts.join(' OR ')
 }

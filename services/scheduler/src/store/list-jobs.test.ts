@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { openPostgres } from '@offstage/kit/database'
 import { startPostgres } from '@offstage/testkit'
 import { afterAll, expect, test } from 'vitest'
@@ -46,4 +47,54 @@ test('what has an index is found among very many; what has none is given up afte
   expect(await list(rare, 1)).toBeUndefined()
   // The limit was that listing's alone.
   expect(await list(rare)).toEqual([])
+})
+
+/** Ann's have children and keys; the parents of bob's are others. */
+const OF_TWO = `
+  INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt, create_time, key, parent_id)
+  SELECT gen_random_uuid(), CASE WHEN i % 100 = 1 THEN 'elsewhere' ELSE 'default' END, 'test.job',
+    CASE WHEN i % 100 = 0 THEN 'bob' ELSE 'ann' END, 5, 1, 1, 0, 1, now(),
+    CASE WHEN i % 100 > 1 THEN 'nightly' END, CASE WHEN i % 100 > 1 THEN $1::uuid END
+  FROM generate_series(1, 20000) i`
+
+test('a listing by parent or key reads none of the jobs that others have of it', async () => {
+  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 1 })
+  await migrateJobs(database)
+  const [parent, none] = [randomUUID(), randomUUID()]
+  await database.query({ name: '', text: OF_TWO }, [parent])
+  await database.query({ name: '', text: 'VACUUM ANALYZE offstage.jobs' })
+  const run = (text: string) => database.query<{ seq: number }>({ name: '', text })
+  const read = async () => {
+    await run('SELECT pg_stat_force_next_flush()')
+    const { rows } = await run(
+      `SELECT (seq_tup_read + idx_tup_fetch)::int8 AS seq FROM pg_stat_user_tables WHERE relname = 'jobs'`,
+    )
+    return rows[0]?.seq ?? 0
+  }
+  const list = async (namespace: string, owner: string, filter: JobFilter) => {
+    const before = await read()
+    const page = { size: 10, before: undefined, view: 'basic' } as const
+    const found = await listJobs(database, { namespace, owner }, filter, page)
+    return { found: found?.length, read: (await read()) - before }
+  }
+  const is = (field: 'parent' | 'key', ...values: string[]) =>
+    values.map((value) => ({ field, value, not: false }))
+  const filters: [ofAnn: JobFilter, ofNobody: JobFilter][] = [
+    [is('parent', parent), is('parent', none)],
+    [is('key', 'nightly'), is('key', 'none')],
+    [is('parent', none, parent), is('parent', none, randomUUID())],
+    [is('key', 'none', 'nightly'), is('key', 'none', 'nought')],
+  ]
+  for (const [ofAnn, ofNobody] of filters) {
+    expect(await list('default', 'ann', ofAnn)).toMatchObject({ found: 10 })
+    for (const [namespace, owner] of [
+      ['default', 'bob'],
+      ['elsewhere', 'ann'],
+      ['default', 'eve'],
+    ] as const) {
+      const ofNone = await list(namespace, owner, ofNobody)
+      expect(ofNone.found).toBe(0)
+      expect(await list(namespace, owner, ofAnn), `${namespace} ${owner}`).toEqual(ofNone)
+    }
+  }
 })

@@ -1,4 +1,4 @@
-import { type Actor, mayTouch } from '@offstage/kit/auth'
+import type { Actor } from '@offstage/kit/auth'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
 import { SCOPE_LEASE_MS_DEFAULT } from '../domain/limits.ts'
 import { newScopeId } from '../new-ids.ts'
@@ -6,6 +6,7 @@ import type { StorageParts } from '../ports.ts'
 import { refusalFromWrite, scopeNotFound } from '../refusals.ts'
 import { type Caller, noteAct } from '../values/note-act.ts'
 import { enteredNamespace } from '../values/place.ts'
+import { reachOf } from '../values/reach-of.ts'
 
 const DELETE_BATCH = 500
 
@@ -36,8 +37,8 @@ export async function keepScopeAlive(
   actor: Actor,
   id: ScopeId,
 ): Promise<Date> {
-  const scope = await storage.scopes.find(id)
-  if (scope === undefined || !mayTouch(actor, 'values.write', scope)) throw scopeNotFound(id)
+  const scope = await storage.scopes.find(id, reachOf(actor, 'values.write'))
+  if (scope === undefined) throw scopeNotFound(id)
   const expireTime = await storage.scopes.keepAlive(id)
   if (expireTime === undefined) throw scopeNotFound(id)
   return expireTime
@@ -52,8 +53,8 @@ export async function closeScope(
   caller: Caller,
   id: ScopeId,
 ): Promise<number> {
-  const scope = await storage.scopes.find(id)
-  if (scope === undefined || !mayTouch(caller, 'values.write', scope)) return 0
+  const scope = await storage.scopes.find(id, reachOf(caller, 'values.write'))
+  if (scope === undefined) return 0
   await noteAct(storage, caller, { ...scope, target: id })
   let count = 0
   let gone = await storage.scopes.close(id, DELETE_BATCH)

@@ -6,9 +6,11 @@
 import type { Queryable, Statement } from '@offstage/kit/database'
 import type { Address, UploadId } from '../domain/identifier.ts'
 import type { FinishedPut, PutCommand, PutRequest } from '../domain/put.ts'
+import type { Reach } from '../domain/reach.ts'
 import type { StoredValue } from '../domain/temp-value.ts'
 import type { FinishedUpload } from '../ports.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
+import { reachValues, withinReach } from './within-reach.ts'
 
 const SNAPSHOT_COLUMNS = `address, namespace, owner, scope, expire_time, create_time, version, size,
   content_type, sha256`
@@ -23,7 +25,7 @@ const FIND_BY_REQUEST = {
 const FIND_BY_UPLOAD = {
   name: 'storage_find_finished_upload',
   text: `SELECT ${SNAPSHOT_COLUMNS}, NULL AS blob_id, forget_time
-    FROM offstage_storage.finished_puts WHERE upload = $1 AND ($2::text IS NULL OR owner = $2)`,
+    FROM offstage_storage.finished_puts WHERE upload = $1 AND ${withinReach(2)}`,
 }
 
 /** `write` with `remembered`: false when a put of this request, or upload, was there before. Its row must be taken back then. */
@@ -63,10 +65,10 @@ export async function findFinishedPut(
 export async function findFinishedUpload(
   database: Queryable,
   id: UploadId,
-  owner: string | undefined,
+  reach: Reach,
 ): Promise<FinishedUpload | undefined> {
   type Row = ValueRow & { forget_time: Date }
-  const { rows } = await database.query<Row>(FIND_BY_UPLOAD, [id, owner ?? null])
+  const { rows } = await database.query<Row>(FIND_BY_UPLOAD, [id, ...reachValues(reach)])
   const [row] = rows
   return row && { kind: 'finished', value: storedFrom(row), forgetTime: row.forget_time }
 }

@@ -1,8 +1,10 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import type { ScopeId } from '../domain/identifier.ts'
+import { EVERYTHING } from '../domain/reach.ts'
 import type { GoneValue, Scope, ScopeStore } from '../ports.ts'
 import { Fault, orFault } from './fault.ts'
 import { type Once, once } from './once.ts'
+import { reachValues, withinReach } from './within-reach.ts'
 
 const LIVES = 'close_time IS NULL AND expire_time > clock_timestamp()'
 
@@ -38,7 +40,7 @@ const FIND = {
   name: 'storage_find_scope',
   text: `SELECT id, namespace, owner,
       CASE WHEN close_time IS NULL AND expire_time > now() THEN 'open' ELSE 'closed' END AS state
-    FROM offstage_storage.scopes WHERE id = $1`,
+    FROM offstage_storage.scopes WHERE id = $1 AND ${withinReach(2)}`,
 }
 
 const KEEP_ALIVE = {
@@ -89,7 +91,8 @@ export function createScopeStore(database: Database, ownerScopesMax: number): Sc
         return { id: row.id, leaseMs: row.lease_ms }
       })
     },
-    find: async (id) => (await database.query<Scope>(FIND, [id])).rows[0],
+    find: async (id, reach = EVERYTHING) =>
+      (await database.query<Scope>(FIND, [id, ...reachValues(reach)])).rows[0],
     async keepAlive(id) {
       const { rows } = await database.query<{ expire_time: Date }>(KEEP_ALIVE, [id])
       return rows[0]?.expire_time

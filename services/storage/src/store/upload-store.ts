@@ -1,8 +1,10 @@
 import type { Database } from '@offstage/kit/database'
 import { writerIdOf } from '../domain/blob-id.ts'
 import type { Address, Namespace, ScopeId, UploadId } from '../domain/identifier.ts'
+import { EVERYTHING } from '../domain/reach.ts'
 import type { Upload, UploadStore } from '../ports.ts'
 import { findFinishedUpload } from './finished-puts.ts'
+import { reachValues, withinReach } from './within-reach.ts'
 import { isWriterLost } from './writer-store.ts'
 
 const START = {
@@ -21,7 +23,7 @@ const FIND = {
   name: 'storage_find_upload',
   text: `SELECT id, namespace, owner, address, scope, ttl_ms, content_type, sha256, size, blob_id,
       received, part_sums, expire_time, for_job
-    FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now() AND ($2::text IS NULL OR owner = $2)`,
+    FROM offstage_storage.uploads WHERE id = $1 AND expire_time > now() AND ${withinReach(2)}`,
 }
 
 /**
@@ -102,11 +104,11 @@ export function createUploadStore(database: Database, ownerUploadsMax: number): 
         throw error
       }
     },
-    async find(id, owner) {
-      const { rows } = await database.query<UploadRow>(FIND, [id, owner ?? null])
+    async find(id, reach = EVERYTHING) {
+      const { rows } = await database.query<UploadRow>(FIND, [id, ...reachValues(reach)])
       return rows[0] && uploadFromRow(rows[0])
     },
-    finished: (id, owner) => findFinishedUpload(database, id, owner),
+    finished: (id, reach = EVERYTHING) => findFinishedUpload(database, id, reach),
     async acquire(id, writer, leaseMs) {
       const { rows } = await database.query<{ acquired: boolean }>(ACQUIRE, [id, writer, leaseMs])
       return rows[0]?.acquired === true

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Address, Namespace } from '../domain/identifier.ts'
 import type { PutCommand } from '../domain/put.ts'
+import type { Reach } from '../domain/reach.ts'
 import { newAddress, newClaim, newScopeId, newVersion } from '../new-ids.ts'
 import type { ScopeStore, SweepStore, ValueStore } from '../ports.ts'
 import { createScopeStore } from './scope-store.ts'
@@ -173,8 +174,10 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
 
   test('of a value of somebody else nothing is read', async () => {
     const { address, owner } = await stored(putOf('x'))
-    expect((await values.read(address, owner))?.value.address).toBe(address)
-    expect(await values.read(address, `not-${owner}`)).toBeUndefined()
+    const reaches = (reach: Reach) => values.read(address, reach)
+    expect((await reaches({ owner, namespaces: undefined }))?.value.address).toBe(address)
+    expect(await reaches({ owner: `not-${owner}`, namespaces: undefined })).toBeUndefined()
+    expect(await reaches({ owner, namespaces: ['elsewhere'] })).toBeUndefined()
   })
 
   test('a claim whose reader died is over after its lease', async () => {

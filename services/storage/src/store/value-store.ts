@@ -1,5 +1,6 @@
 import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
 import type { Quotas } from '../domain/limits.ts'
+import { EVERYTHING } from '../domain/reach.ts'
 import type { ValueStore } from '../ports.ts'
 import { claimValue, consumeValue, releaseClaim, renewClaim } from './claim-values.ts'
 import { findFinishedPut } from './finished-puts.ts'
@@ -22,8 +23,8 @@ const DELETE = {
 
 export function createValueStore(database: Database, quotas: Quotas): ValueStore {
   return {
-    find: (address) => findValue(database, address),
-    read: (address, owner) => readValue(database, address, owner),
+    find: (address, reach = EVERYTHING) => findValue(database, address, reach),
+    read: (address, reach = EVERYTHING) => readValue(database, address, reach),
     reserve: (command) => reserveAddress(database, quotas, command),
     put: (command) => putValue(database, quotas, command),
     finishedPut: (request) => findFinishedPut(database, request),

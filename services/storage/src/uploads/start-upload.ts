@@ -1,4 +1,4 @@
-import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import type { Actor } from '@offstage/kit/auth'
 import { writerIdOf } from '../domain/blob-id.ts'
 import { faultOfBounds } from '../domain/body-check.ts'
 import type { UploadId } from '../domain/identifier.ts'
@@ -8,6 +8,7 @@ import type { FinishedUpload, StorageParts, Upload } from '../ports.ts'
 import { noRoom, refusalFromWrite, uploadNotFound } from '../refusals.ts'
 import type { Caller } from '../values/note-act.ts'
 import { placeOf } from '../values/place.ts'
+import { reachOf } from '../values/reach-of.ts'
 import { refuse } from '../values/receive-body.ts'
 
 /** Begins an upload that can be interrupted and resumed (row S1). */
@@ -37,10 +38,8 @@ export async function getUpload(
   actor: Actor,
   id: UploadId,
 ): Promise<Upload | FinishedUpload> {
-  const owner = mayForOthers(actor, 'values.write') ? undefined : actor.user
-  const upload = (await uploads.find(id, owner)) ?? (await uploads.finished(id, owner))
+  const reach = reachOf(actor, 'values.write')
+  const upload = (await uploads.find(id, reach)) ?? (await uploads.finished(id, reach))
   if (upload === undefined) throw uploadNotFound(id)
-  if (!mayTouch(actor, 'values.write', upload.kind === 'finished' ? upload.value : upload))
-    throw uploadNotFound(id)
   return upload
 }

@@ -1,4 +1,4 @@
-import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import { type Actor, mayForOthers } from '@offstage/kit/auth'
 import { pageTokenAt, pageTokenInvalid, positionFrom } from '@offstage/kit/grpc'
 import type { Address, Namespace, ScopeId } from '../domain/identifier.ts'
 import { PAGE_SIZE_DEFAULT } from '../domain/limits.ts'
@@ -9,6 +9,7 @@ import type { StorageParts } from '../ports.ts'
 import { refusalFromWrite, requestIdReused } from '../refusals.ts'
 import { type Caller, noteAct } from './note-act.ts'
 import { enteredNamespace, refuseForeignScope } from './place.ts'
+import { reachOf } from './reach-of.ts'
 
 export interface ReserveRequest {
   readonly namespace: Namespace | undefined
@@ -46,8 +47,8 @@ export async function deleteValue(
   caller: Caller,
   address: Address,
 ): Promise<boolean> {
-  const value = await storage.values.find(address)
-  if (value === undefined || !mayTouch(caller, 'values.delete', value)) return false
+  const value = await storage.values.find(address, reachOf(caller, 'values.delete'))
+  if (value === undefined) return false
   await noteAct(storage, caller, { ...value, target: address })
   const deleted = await storage.values.delete(address)
   if (deleted) storage.hints.value('deleted', value)

@@ -1,4 +1,4 @@
-import { type Actor, actingFor, mayEnter, mayTouch } from '@offstage/kit/auth'
+import { type Actor, actingFor, mayEnter } from '@offstage/kit/auth'
 import { type Namespace, parseNamespace, type ScopeId } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, quotaPassed } from '../domain/limits.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
@@ -12,6 +12,7 @@ import {
   valueNotFound,
 } from '../refusals.ts'
 import { type Caller, noteAct } from './note-act.ts'
+import { reachOf } from './reach-of.ts'
 
 /** Where a value will be and whose. */
 export interface Place {
@@ -42,8 +43,8 @@ async function namedPlace(storage: StorageParts, acting: Actor, header: PutHeade
   if (address === undefined) {
     return { namespace: enteredNamespace(acting, header.namespace), owner: acting.user }
   }
-  const found = await storage.values.find(address)
-  if (found === undefined || !mayTouch(acting, 'values.write', found)) throw valueNotFound(address)
+  const found = await storage.values.find(address, reachOf(acting, 'values.write'))
+  if (found === undefined) throw valueNotFound(address)
   if (header.namespace !== undefined && header.namespace !== found.namespace) {
     throw valueNotFound(address)
   }
@@ -66,8 +67,7 @@ export async function refuseForeignScope(
   scope: ScopeId,
   place: { namespace: Namespace },
 ): Promise<void> {
-  const found = await storage.scopes.find(scope)
-  if (found === undefined || !mayTouch(actor, 'values.write', found)) throw scopeNotFound(scope)
-  if (found.namespace !== place.namespace) throw scopeNotFound(scope)
+  const found = await storage.scopes.find(scope, reachOf(actor, 'values.write'))
+  if (found?.namespace !== place.namespace) throw scopeNotFound(scope)
   if (found.state === 'closed') throw refusalFromWrite({ kind: 'scope-closed' }, { scope })
 }

@@ -1,4 +1,4 @@
-import { type Actor, mayForOthers, mayTouch } from '@offstage/kit/auth'
+import type { Actor } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart, StoredValue, TempValue } from '../domain/temp-value.ts'
 import type { StorageParts } from '../ports.ts'
@@ -11,6 +11,7 @@ import {
   valueUnsteady,
 } from '../refusals.ts'
 import { type Caller, noteAct } from './note-act.ts'
+import { reachOf } from './reach-of.ts'
 import { openBody, type ValueBody } from './value-body.ts'
 
 export interface ReadQuery {
@@ -42,8 +43,8 @@ export async function describeValue(
   actor: Actor,
   address: Address,
 ): Promise<TempValue> {
-  const value = await storage.values.find(address)
-  if (value === undefined || !mayTouch(actor, 'values.read', value)) throw valueNotFound(address)
+  const value = await storage.values.find(address, reachOf(actor, 'values.read'))
+  if (value === undefined) throw valueNotFound(address)
   return value
 }
 
@@ -56,12 +57,11 @@ async function openValue(
   query: ReadQuery,
 ): Promise<{ value: StoredValue; body: ValueBody }> {
   const { address } = query
-  const owner = mayForOthers(actor, 'values.read') ? undefined : actor.user
+  const reach = reachOf(actor, 'values.read')
   let missing: string | undefined
   for (let look = 0; look < LOOKS_MAX; look++) {
-    const found = await storage.values.read(address, owner)
-    if (found === undefined || !mayTouch(actor, 'values.read', found.value))
-      throw valueNotFound(address)
+    const found = await storage.values.read(address, reach)
+    if (found === undefined) throw valueNotFound(address)
     const { value } = found
     if (value.kind === 'reserved') throw nothingPutYet(address)
     refuseUnfit(value, query)
