@@ -6,6 +6,7 @@ import { addActs } from './commands/acts.ts'
 import { parseAddress } from './commands/arguments.ts'
 import { addCancel } from './commands/cancel.ts'
 import { tell } from './commands/client.ts'
+import type { CommandContext } from './commands/context.ts'
 import { addCount } from './commands/count.ts'
 import { addDev } from './commands/dev.ts'
 import { helpLine } from './commands/error-texts.ts'
@@ -23,12 +24,6 @@ import { addRetry } from './commands/retry.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-
-/** What a command has to do with its process. */
-export interface CommandContext {
-  /** Sets the exit code for a command that ends without an error. */
-  exitWith(code: number): void
-}
 
 const HELP = `
 Services in development mode believe --user, and whoever it names sees and cancels the jobs of all; elsewhere OFFSTAGE_TOKEN says who calls.

@@ -1,7 +1,7 @@
 import type { Offstage } from '@offstage/sdk'
 import type { Command } from 'commander'
-import type { CommandContext } from '../run.ts'
 import { answered, connect } from './client.ts'
+import type { CommandContext } from './context.ts'
 import { addBulkOptions, type BulkFlags, type BulkWork, meansMany, runInBulk } from './in-bulk.ts'
 
 const DELETING: BulkWork = {

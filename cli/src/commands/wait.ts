@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { CommandContext } from '../run.ts'
 import { parseMillis } from './arguments.ts'
 import { answered, connect, connectOptions } from './client.ts'
+import type { CommandContext } from './context.ts'
 import { showCompletion } from './show-completion.ts'
 
 interface Flags {

@@ -1,6 +1,6 @@
 import type { Bus } from '@offstage/kit/bus'
 import { currentTraceparent } from '@offstage/kit/telemetry'
-import type { Hints } from './ports.ts'
+import type { Hints } from './ports/hints.ts'
 
 /**
  * Hints as `offstage.v1.<namespace>.values.<event>`, event being reserved, put, deleted or expired;

@@ -2,7 +2,7 @@
 import { durationFrom } from '@offstage/proto/durations'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { DiscardedValue, JobValues } from './ports.ts'
+import type { DiscardedValue, JobValues } from './ports/job-values.ts'
 import { refusalOf } from './testing/storage-client.ts'
 import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 

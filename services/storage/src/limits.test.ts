@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDiskBlobs } from './blobs/disk-blobs.ts'
 import { errorFromDisk } from './blobs/disk-error.ts'
-import type { BlobStore } from './ports.ts'
+import type { BlobStore } from './ports/blobs.ts'
 import { refusalOf } from './testing/storage-client.ts'
 import { type Ground, openGround } from './testing/storage-fixture.ts'
 

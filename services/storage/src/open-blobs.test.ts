@@ -1,7 +1,7 @@
 import { ConfigError, UnavailableError } from '@offstage/kit/config'
 import { expect, test } from 'vitest'
 import { openBoundBlobs } from './open-blobs.ts'
-import { type BlobStore, BlobStoreError } from './ports.ts'
+import { type BlobStore, BlobStoreError } from './ports/blobs.ts'
 
 const sweeps = {
   identity: async () => ({ databaseId: 'one', storeId: undefined }),

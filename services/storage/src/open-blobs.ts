@@ -1,6 +1,7 @@
 /** Where the bytes are: taken for this database alone. */
 import { ConfigError, UnavailableError } from '@offstage/kit/config'
-import { type BlobStore, BlobStoreError, type SweepStore } from './ports.ts'
+import { type BlobStore, BlobStoreError } from './ports/blobs.ts'
+import type { SweepStore } from './ports/sweeps.ts'
 
 const VARIABLE = 'OFFSTAGE_STORAGE_DATA_DIR'
 

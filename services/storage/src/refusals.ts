@@ -4,7 +4,7 @@ import { Refusal } from '@offstage/kit/grpc'
 import type { BodyFault } from './domain/body-check.ts'
 import { PUT_CHUNK_BYTES_MAX } from './domain/limits.ts'
 import type { WriteFault } from './domain/put.ts'
-import type { BlobStoreError } from './ports.ts'
+import type { BlobStoreError } from './ports/blobs.ts'
 
 export function invalidField(field: string, description: string): Refusal {
   const violations = [{ field, description }]

@@ -4,7 +4,7 @@ import { Client, Metadata } from '@grpc/grpc-js'
 import { type ChannelTls, channelSecurity } from '@offstage/proto/channel-credentials'
 import { ExecutorServiceService } from '@offstage/proto/executor'
 import { resolutionOptions } from '@offstage/proto/name-resolution'
-import type { JobValues } from '../ports.ts'
+import type { JobValues } from '../ports/job-values.ts'
 
 const DEADLINE_MS = 10_000
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
-import type { BindOutcome, StoreIdentity } from '../ports.ts'
+import type { BindOutcome, StoreIdentity } from '../ports/blobs.ts'
 import { codeOf } from './disk-error.ts'
 
 /**

@@ -13,7 +13,8 @@
  */
 import { createLoop, createService, type Loop, type Service } from '@offstage/kit/lifecycle'
 import { newWriterId } from '../new-ids.ts'
-import type { BlobStore, BlobWriters, WriterStore } from '../ports.ts'
+import type { BlobStore } from '../ports/blobs.ts'
+import type { BlobWriters, WriterStore } from '../ports/writers.ts'
 
 const RENEWALS_A_LEASE = 4
 const RENEW_EVERY_MS_MAX = 60_000

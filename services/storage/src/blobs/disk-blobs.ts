@@ -17,7 +17,7 @@ import { join, resolve } from 'node:path'
 import { makeFolder } from '@offstage/kit/folders'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
 import { newBlobId } from '../new-ids.ts'
-import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports.ts'
+import { type BlobReader, type BlobStore, BlobStoreError, type BlobWriter } from '../ports/blobs.ts'
 import { bindDirectory, markOf } from './bind-directory.ts'
 import { codeOf, errorFromDisk, isFull } from './disk-error.ts'
 

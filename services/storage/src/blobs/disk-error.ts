@@ -1,4 +1,4 @@
-import { BlobStoreError } from '../ports.ts'
+import { BlobStoreError } from '../ports/blobs.ts'
 
 /** No space, over the quota of the file system, over the process's file size limit. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])

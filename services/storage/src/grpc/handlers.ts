@@ -3,7 +3,7 @@ import { clientStream, type GuardedService, serverStream, unary } from '@offstag
 import type { Logger } from '@offstage/kit/telemetry'
 import { durationFrom } from '@offstage/proto/durations'
 import type { StorageServiceServer } from '@offstage/proto/storage'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import { closeScope, keepScopeAlive, openScope } from '../scopes/manage-scopes.ts'
 import { putOrResume } from '../uploads/put-or-resume.ts'
 import { getUpload, startUpload } from '../uploads/start-upload.ts'

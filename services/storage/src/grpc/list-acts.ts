@@ -1,7 +1,7 @@
 import type { Turns } from '@offstage/kit/fairness'
 import { pageTokenAt, pageTokenInvalid, positionFrom, unary } from '@offstage/kit/grpc'
 import type { ListActsRequest, ListActsResponse } from '@offstage/proto/storage'
-import type { ActStore } from '../ports.ts'
+import type { ActStore } from '../ports/acts.ts'
 import { enteredNamespace } from '../values/place.ts'
 import { actMessage, actsFromRequest } from './mapping.ts'
 

@@ -35,7 +35,8 @@ import type {
   ReadPart,
   TempValue,
 } from '../domain/temp-value.ts'
-import type { FinishedUpload, RecordedAct, Upload } from '../ports.ts'
+import type { RecordedAct } from '../ports/acts.ts'
+import type { FinishedUpload, Upload } from '../ports/uploads.ts'
 import { invalidField } from '../refusals.ts'
 import type { OpenScopeRequest } from '../scopes/manage-scopes.ts'
 import type { ListRequest, ReserveRequest } from '../values/manage-values.ts'

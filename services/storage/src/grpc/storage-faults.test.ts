@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { createLogger } from '@offstage/kit/telemetry'
 import { expect, test } from 'vitest'
-import { BlobStoreError } from '../ports.ts'
+import { BlobStoreError } from '../ports/blobs.ts'
 import { createStorageFaults } from './storage-faults.ts'
 
 test('a disk that is full is told of once for each outage, and to every caller', async () => {

@@ -2,7 +2,7 @@
 import { sqlStateOf } from '@offstage/kit/database'
 import { Refusal } from '@offstage/kit/grpc'
 import type { Logger } from '@offstage/kit/telemetry'
-import { BlobStoreError } from '../ports.ts'
+import { BlobStoreError } from '../ports/blobs.ts'
 import { refusalFromBlobStore } from '../refusals.ts'
 
 const DISK_FULL = '53100'

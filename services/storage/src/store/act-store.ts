@@ -1,6 +1,6 @@
 /** The record of what administrators did with things of others. */
 import type { Database } from '@offstage/kit/database'
-import type { ActStore } from '../ports.ts'
+import type { ActStore } from '../ports/acts.ts'
 
 const RECORD = {
   name: 'storage_record_act',

@@ -1,7 +1,7 @@
 import type { Database, Statement } from '@offstage/kit/database'
 import { JOB_VALUE_LOOK_MS } from '../domain/limits.ts'
 import { LEASE_MS } from '../keep-lease.ts'
-import type { ClockStore } from '../ports.ts'
+import type { ClockStore } from '../ports/sweeps.ts'
 
 const PUT_BACK = {
   name: 'storage_clock_put_back',

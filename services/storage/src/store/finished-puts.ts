@@ -8,7 +8,7 @@ import type { Address, UploadId } from '../domain/identifier.ts'
 import type { FinishedPut, PutCommand, PutRequest } from '../domain/put.ts'
 import type { Reach } from '../domain/reach.ts'
 import type { StoredValue } from '../domain/temp-value.ts'
-import type { FinishedUpload } from '../ports.ts'
+import type { FinishedUpload } from '../ports/uploads.ts'
 import { VALUE_COLUMNS, type ValueRow, valueFromRow } from './value-rows.ts'
 import { reachValues, withinReach } from './within-reach.ts'
 

@@ -2,7 +2,8 @@
 import type { Database } from '@offstage/kit/database'
 import type { Address } from '../domain/identifier.ts'
 import { JOB_VALUE_LOOK_MS } from '../domain/limits.ts'
-import type { GoneValue, JobValueStore } from '../ports.ts'
+import type { JobValueStore } from '../ports/job-values.ts'
+import type { GoneValue } from '../ports/values.ts'
 
 const ANY = {
   name: 'storage_any_job_value',

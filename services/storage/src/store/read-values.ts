@@ -5,7 +5,7 @@ import type { PageCursor } from '../domain/page-cursor.ts'
 import type { ListQuery } from '../domain/put.ts'
 import type { Reach } from '../domain/reach.ts'
 import type { TempValue } from '../domain/temp-value.ts'
-import type { ValueStore } from '../ports.ts'
+import type { ValueStore } from '../ports/values.ts'
 import {
   type BytesRow,
   bytesFromRow,

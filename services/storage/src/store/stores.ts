@@ -1,15 +1,12 @@
 import type { Database } from '@offstage/kit/database'
 import type { OpenLimits, Quotas } from '../domain/limits.ts'
-import type {
-  ActStore,
-  ClockStore,
-  JobValueStore,
-  ScopeStore,
-  SweepStore,
-  UploadStore,
-  ValueStore,
-  WriterStore,
-} from '../ports.ts'
+import type { ActStore } from '../ports/acts.ts'
+import type { JobValueStore } from '../ports/job-values.ts'
+import type { ScopeStore } from '../ports/scopes.ts'
+import type { ClockStore, SweepStore } from '../ports/sweeps.ts'
+import type { UploadStore } from '../ports/uploads.ts'
+import type { ValueStore } from '../ports/values.ts'
+import type { WriterStore } from '../ports/writers.ts'
 import { createActStore } from './act-store.ts'
 import { createClockStore } from './clock-store.ts'
 import { createJobValueStore } from './job-value-store.ts'

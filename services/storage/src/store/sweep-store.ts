@@ -1,6 +1,7 @@
 /** What ends by itself; safe to run on every replica at once. */
 import type { Database } from '@offstage/kit/database'
-import type { GoneValue, SweepStore } from '../ports.ts'
+import type { SweepStore } from '../ports/sweeps.ts'
+import type { GoneValue } from '../ports/values.ts'
 
 const IDENTITY = {
   name: 'storage_identity',

@@ -1,7 +1,7 @@
 import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
 import type { Quotas } from '../domain/limits.ts'
 import { EVERYTHING } from '../domain/reach.ts'
-import type { ValueStore } from '../ports.ts'
+import type { ValueStore } from '../ports/values.ts'
 import { claimValue, consumeValue, releaseClaim, renewClaim } from './claim-values.ts'
 import { findFinishedPut } from './finished-puts.ts'
 import { findValue, listValues, readUsage, readValue } from './read-values.ts'

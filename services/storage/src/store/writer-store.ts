@@ -1,6 +1,6 @@
 /** Leases of those that write blobs, in the database's time. What their rows promise stands in blobs/blob-writers.ts. */
 import { type Database, sqlStateOf } from '@offstage/kit/database'
-import type { WriterStore } from '../ports.ts'
+import type { WriterStore } from '../ports/writers.ts'
 
 const REGISTER = {
   name: 'storage_register_writer',

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { writerIdOf } from '../domain/blob-id.ts'
-import type { BlobReader, BlobStore } from '../ports.ts'
+import type { BlobReader, BlobStore } from '../ports/blobs.ts'
 
 const WRITER = 'a'.repeat(16)
 

@@ -1,5 +1,5 @@
 import type { Logger } from '@offstage/kit/telemetry'
-import type { ClockStore } from '../ports.ts'
+import type { ClockStore } from '../ports/sweeps.ts'
 import { BATCH, inBatches } from './sweep-ended.ts'
 
 /** Less is of no matter to any due time. Several services look at the clock at the same moment. */

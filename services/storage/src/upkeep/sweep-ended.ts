@@ -1,4 +1,7 @@
-import type { BlobStore, BlobWriters, Hints, SweepStore } from '../ports.ts'
+import type { BlobStore } from '../ports/blobs.ts'
+import type { Hints } from '../ports/hints.ts'
+import type { SweepStore } from '../ports/sweeps.ts'
+import type { BlobWriters } from '../ports/writers.ts'
 
 export const BATCH = 500
 /** So long a late put is told that its scope is closed, rather than that there is none. */

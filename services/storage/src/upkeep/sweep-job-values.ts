@@ -3,7 +3,8 @@
  * told that they are gone; and once a day it is asked for each value, so that one that no job has ever named goes too. While it
  * cannot be asked nothing goes.
  */
-import type { Hints, JobValueStore, JobValues } from '../ports.ts'
+import type { Hints } from '../ports/hints.ts'
+import type { JobValueStore, JobValues } from '../ports/job-values.ts'
 import { BATCH, inBatches } from './sweep-ended.ts'
 
 export interface JobValueParts {

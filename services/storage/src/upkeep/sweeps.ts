@@ -1,7 +1,8 @@
 /** All that is swept, each an entry. */
 import type { Sweep } from '@offstage/kit/lifecycle'
 import type { Logger } from '@offstage/kit/telemetry'
-import type { ActStore, ClockStore } from '../ports.ts'
+import type { ActStore } from '../ports/acts.ts'
+import type { ClockStore } from '../ports/sweeps.ts'
 import { sweepClock } from './sweep-clock.ts'
 import { BATCH, type SweepParts, sweepEnded, sweepGarbage, sweepOrphans } from './sweep-ended.ts'
 import { type JobValueParts, sweepDiscarded, sweepUnnamed } from './sweep-job-values.ts'

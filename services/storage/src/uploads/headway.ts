@@ -1,6 +1,8 @@
 import type { PartSums } from '../blobs/part-sums.ts'
 import { LEASE_MS } from '../keep-lease.ts'
-import type { BlobWriter, StorageParts, Upload } from '../ports.ts'
+import type { BlobWriter } from '../ports/blobs.ts'
+import type { StorageParts } from '../ports/parts.ts'
+import type { Upload } from '../ports/uploads.ts'
 
 /** What a dying process loses at most, beside what came within one renewal of its lease. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024

@@ -1,5 +1,5 @@
 import type { PutPart, StoredValue } from '../domain/temp-value.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import type { Caller } from '../values/note-act.ts'
 import { openPut } from '../values/put-parts.ts'
 import { putValue } from '../values/put-value.ts'

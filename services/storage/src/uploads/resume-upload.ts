@@ -21,7 +21,8 @@ import type { UploadId } from '../domain/identifier.ts'
 import type { PutHeader, ResumeHeader, StoredValue } from '../domain/temp-value.ts'
 import { type KeptLease, keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
-import type { StorageParts, Upload } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
+import type { Upload } from '../ports/uploads.ts'
 import {
   invalidField,
   offsetInvalid,

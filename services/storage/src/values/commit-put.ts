@@ -2,7 +2,7 @@ import { writerIdOf } from '../domain/blob-id.ts'
 import type { Body, PutCommand } from '../domain/put.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
 import { newAddress, newVersion } from '../new-ids.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import type { Place } from './place.ts'
 
 /** Makes the value visible. A fault of the database's connection leaves open whether it is, so the blob stays. */

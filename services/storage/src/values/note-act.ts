@@ -1,6 +1,6 @@
 import type { Actor } from '@offstage/kit/auth'
 import type { ActBy } from '../domain/foreign-act.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 
 /** Who acts, with what is noted where it is on things of others. */
 export type Caller = Actor & ActBy

@@ -2,7 +2,7 @@ import { type Actor, actingFor, mayEnter } from '@offstage/kit/auth'
 import { type Namespace, parseNamespace, type ScopeId } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, quotaPassed } from '../domain/limits.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import {
   namespaceNotFound,
   overQuota,

@@ -1,5 +1,5 @@
 import type { PutHeader, StoredValue } from '../domain/temp-value.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import { refusalFromWrite } from '../refusals.ts'
 import { commitPut } from './commit-put.ts'
 import type { Caller } from './note-act.ts'

@@ -13,7 +13,7 @@ import type { Claim } from '../domain/put.ts'
 import type { ReadPart, StoredValue } from '../domain/temp-value.ts'
 import { keepLease, LEASE_MS, LEASE_WAIT_MS } from '../keep-lease.ts'
 import { newClaim } from '../new-ids.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import {
   bytesDamaged,
   nothingPutYet,

@@ -1,7 +1,7 @@
 import type { Actor } from '@offstage/kit/auth'
 import type { Address } from '../domain/identifier.ts'
 import type { ReadPart, StoredValue, TempValue } from '../domain/temp-value.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import {
   bytesDamaged,
   nothingPutYet,

@@ -11,7 +11,8 @@ import {
 } from '../domain/body-check.ts'
 import { INLINE_BYTES_MAX } from '../domain/limits.ts'
 import type { Body } from '../domain/put.ts'
-import type { BlobStore, BlobWriter, StorageParts } from '../ports.ts'
+import type { BlobStore, BlobWriter } from '../ports/blobs.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import { noRoom, refusalFromBody } from '../refusals.ts'
 import type { PutBody } from './put-parts.ts'
 

@@ -4,7 +4,7 @@ import { parseNamespace } from '../domain/identifier.ts'
 import { NAMESPACE_DEFAULT, REQUEST_KEPT_MS } from '../domain/limits.ts'
 import type { FinishedPut, PutCommand } from '../domain/put.ts'
 import type { PutHeader } from '../domain/temp-value.ts'
-import type { StorageParts } from '../ports.ts'
+import type { StorageParts } from '../ports/parts.ts'
 import { requestIdReused } from '../refusals.ts'
 
 /** Undefined: the put has no request id, or the actor may not put for the owner it names. */

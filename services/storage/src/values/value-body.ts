@@ -3,7 +3,7 @@ import { isSound, PART_BYTES } from '../blobs/part-sums.ts'
 import { READ_CHUNK_BYTES_MAX } from '../domain/limits.ts'
 import type { StoredBytes } from '../domain/put.ts'
 import type { StoredValue } from '../domain/temp-value.ts'
-import type { BlobReader, BlobStore } from '../ports.ts'
+import type { BlobReader, BlobStore } from '../ports/blobs.ts'
 import { bytesDamaged } from '../refusals.ts'
 
 /** The bytes of one version of a value, held open: replacing or deleting the value does not touch them. */
