@@ -2,7 +2,7 @@ import type { handleBidiStreamingCall } from '@grpc/grpc-js'
 import type { Right } from '../auth/mod.ts'
 import { drained } from './answer-stream.ts'
 import type { CallContext } from './call-context.ts'
-import { bindable, conduct, type Guarded } from './edge.ts'
+import { bindable, conduct, type Guarded } from './call-shapes.ts'
 import { requestsOf } from './request-stream.ts'
 import { written } from './written.ts'
 

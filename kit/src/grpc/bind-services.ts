@@ -4,7 +4,8 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import type { Right } from '../auth/mod.ts'
-import { bindingOf, type CallShape, type Edge, type GuardedService } from './edge.ts'
+import { bindingOf, type CallShape, type GuardedService } from './call-shapes.ts'
+import type { Edge } from './edge.ts'
 
 /** The handlers of a service, whichever it is. */
 export type Implementation = GuardedService<UntypedServiceImplementation>

@@ -1,7 +1,7 @@
 import type { handleClientStreamingCall } from '@grpc/grpc-js'
 import type { Right } from '../auth/mod.ts'
 import type { CallContext } from './call-context.ts'
-import { answer, bindable, type Guarded, inSpan } from './edge.ts'
+import { answer, bindable, type Guarded, inSpan } from './call-shapes.ts'
 import { requestsOf } from './request-stream.ts'
 
 /**

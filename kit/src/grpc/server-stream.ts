@@ -1,7 +1,7 @@
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
 import type { Right } from '../auth/mod.ts'
 import type { CallContext, ServerCall } from './call-context.ts'
-import { bindable, conduct, type Guarded, inSpan } from './edge.ts'
+import { bindable, conduct, type Guarded, inSpan } from './call-shapes.ts'
 import type { SlowReaders } from './slow-readers.ts'
 import { readable } from './unreadable.ts'
 import { written } from './written.ts'

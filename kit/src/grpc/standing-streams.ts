@@ -8,16 +8,24 @@
  * 3. One timer serves all, and runs only while there are such streams; each look goes to those whose turn it is.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { status } from '@grpc/grpc-js'
-import { type Actor, type Authenticate, may, type Right } from '../auth/mod.ts'
-import type { ServerCall } from './call-context.ts'
+import { type Metadata, status } from '@grpc/grpc-js'
+import { type Actor, type Authenticate, may, type Right, type Shown } from '../auth/mod.ts'
 import { Refusal } from './refusal.ts'
 
 export const LOOK_AGAIN_MS = 5_000
 const DOUBTS_MAX = 12
 
+/** What of a call this looks at. */
+export interface StandingCall {
+  readonly actor: Actor
+  readonly metadata: Metadata
+  readonly peer: string
+  readonly shown: Shown
+  abort(why: unknown): void
+}
+
 interface Standing {
-  readonly context: ServerCall
+  readonly context: StandingCall
   readonly right: Right
   lookAtMs: number
   doubts: number
@@ -36,7 +44,7 @@ export class StandingStreams {
   }
 
   /** From now on the call is looked at; call what is returned when it is over. */
-  watch(context: ServerCall, right: Right): () => void {
+  watch(context: StandingCall, right: Right): () => void {
     const lookAtMs = performance.now() + this.#everyMs
     const standing: Standing = { context, right, lookAtMs, doubts: 0 }
     this.#streams.add(standing)

@@ -2,7 +2,7 @@ import type { handleUnaryCall } from '@grpc/grpc-js'
 import type { Right } from '../auth/mod.ts'
 import type { Turns } from '../fairness/mod.ts'
 import type { CallContext } from './call-context.ts'
-import { answer, bindable, type Guarded, inSpan } from './edge.ts'
+import { answer, bindable, type Guarded, inSpan } from './call-shapes.ts'
 import { readable } from './unreadable.ts'
 
 /** Serves a call of one request and one answer; with `turns`, when it is its caller's turn. */

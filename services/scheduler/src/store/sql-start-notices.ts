@@ -2,13 +2,17 @@
 import { createNotifications } from '@offstage/kit/database'
 import type { Service } from '@offstage/kit/lifecycle'
 import type { SqlStartListener } from '../ports/sql-starts.ts'
-import type { DatabaseConfig } from './databases.ts'
 
 const QUEUED = 'offstage_starts'
 const UNCHECKED = 'offstage_unchecked_starts'
 
+interface Server {
+  readonly databaseUrl: string
+  readonly databasePasswordFile?: string
+}
+
 export function listenForSqlStarts(
-  { databaseUrl, databasePasswordFile }: Omit<DatabaseConfig, 'databasePoolSize'>,
+  { databaseUrl, databasePasswordFile }: Server,
   { queued, unchecked, onError }: SqlStartListener,
 ): Service {
   return createNotifications({
