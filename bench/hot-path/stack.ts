@@ -20,7 +20,7 @@ const nodeOptions = profile && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${prof
 /** `env` is for both services. */
 export async function startStack(env: NodeJS.ProcessEnv = {}): Promise<Stack> {
   const stack = new AsyncDisposableStack()
-  const postgres = stack.use(await startPostgres())
+  const postgres = stack.use(await startPostgres({ settings: { fsync: 'on' } }))
   const nats = stack.use(await startNats())
   const jobsDatabaseUrl = await postgres.createDatabase()
   const common = {

@@ -24,6 +24,7 @@ export {
 } from './postgres.ts'
 export { pythonWith } from './python.ts'
 export { type Scrape, scrape, scrapeOf } from './scrape.ts'
+export { createSharedDatabase, type Prepare, type SharedDatabase } from './shared-postgres.ts'
 export { type SpawnedProcess, type SpawnProcessOptions, spawnProcess } from './spawn-process.ts'
 export { HTTP2_WINDOW_BYTES, openStalledReader, type StalledReader } from './stalled-reader.ts'
 export { until } from './until.ts'

@@ -1,4 +1,4 @@
-import { access, cp, lstat, mkdtemp, rm } from 'node:fs/promises'
+import { access, chmod, cp, lstat, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -21,13 +21,23 @@ async function query(url: string, sql: string): Promise<unknown[]> {
   }
 }
 
-test('a server keeps the durable defaults and takes settings', async () => {
+const SETTINGS = `select current_setting(name) from unnest(array['fsync', 'synchronous_commit', 'work_mem']) name`
+
+test('a temporary server commits, but not to the disk, and takes settings', async () => {
   await using postgres = await startPostgres({ settings: { work_mem: '5MB' } })
-  const shown = await query(
-    postgres.url,
-    `select current_setting(name) from unnest(array['fsync', 'synchronous_commit', 'work_mem']) name`,
-  )
-  expect(shown).toEqual(['on', 'on', '5MB'])
+  expect(await query(postgres.url, SETTINGS)).toEqual(['off', 'on', '5MB'])
+  await using durable = await startPostgres({ settings: { fsync: 'on' } })
+  expect(await query(durable.url, SETTINGS)).toEqual(['on', 'on', '4MB'])
+})
+
+test('a server with a folder that stays keeps the durable defaults', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'offstage-stays-'))
+  await using _folder = {
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+  await chmod(folder, 0o755)
+  await using postgres = await startPostgres({ dataDir: join(folder, 'data') })
+  expect(await query(postgres.url, SETTINGS)).toEqual(['on', 'on', '4MB'])
 })
 
 test('each created database is new and empty', async () => {
@@ -35,6 +45,19 @@ test('each created database is new and empty', async () => {
   const [one, two] = await Promise.all([postgres.createDatabase(), postgres.createDatabase()])
   await query(one, 'create table only_here ()')
   expect(await query(two, `select to_regclass('only_here')`)).toEqual([null])
+})
+
+test('a copy begins as its original was, and a removed database is gone whoever is connected', async () => {
+  await using postgres = await startPostgres()
+  const original = await postgres.createDatabase()
+  await query(original, 'create table kept as select 7 as n')
+  const copy = await postgres.createDatabase(original)
+  expect(await query(copy, 'select n from kept')).toEqual([7])
+  const connected = new Client({ connectionString: copy })
+  connected.on('error', () => {})
+  await connected.connect()
+  await postgres.dropDatabase(copy)
+  await expect(query(copy, 'select 1')).rejects.toThrow('does not exist')
 })
 
 test('committed rows survive a restart, a crash and a kill', async () => {

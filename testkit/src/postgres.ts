@@ -1,5 +1,6 @@
 /**
- * A real PostgreSQL for tests and `make up`: durable defaults (fsync on), 127.0.0.1 only, trust.
+ * A real PostgreSQL for tests and `make up`: durable defaults, 127.0.0.1 only, trust. A temporary one does not wait for
+ * the disk: what it has committed outlives every process of its own, but not the machine, as nothing of it is to do.
  *
  * `postgres` is started directly, not through pg_ctl, so its process is ours to signal. initdb runs
  * once per user and version: its result is kept as a template in the temp folder and copied.
@@ -19,7 +20,7 @@ import { findPostgres, type PostgresPrograms } from './postgres-programs.ts'
 const execFileAsync = promisify(execFile)
 
 export interface TestPostgresOptions extends PostgresAccess {
-  /** Server settings, as for `postgres -c name=value`. The defaults are PostgreSQL's own. */
+  /** Server settings, as for `postgres -c name=value`. The defaults are PostgreSQL's own, but `fsync` in a temporary folder. */
   readonly settings?: Readonly<Record<string, string>>
   /** Default: a free one. */
   readonly port?: number
@@ -41,8 +42,10 @@ export interface TestPostgres extends AsyncDisposable {
   readonly log: string
   /** Resolves when the server of the last start has ended, for whatever reason. */
   readonly exited: Promise<Exit>
-  /** Makes a fresh, empty database and resolves to its url. */
-  createDatabase(): Promise<string>
+  /** Makes a fresh database and resolves to its url: an empty one, or a copy of that of a url, which nobody may be connected to. */
+  createDatabase(copyOf?: string): Promise<string>
+  /** Removes a database, whoever is connected to it. */
+  dropDatabase(url: string): Promise<void>
   /** Stops the server if it runs and starts it on the same port and data. Default `fast`. */
   restart(mode?: PostgresStopMode): Promise<void>
   /** Stops the server; `start` brings it back. Default `fast`. */
@@ -66,7 +69,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
   const folder = await prepareFolder(programs, options.dataDir)
   let port = options.port ?? (await freePort())
   const access = await writeAccess(options, folder.dataDir, programs.runAs)
-  const run = () => runServer(programs, folder, port, { ...access, ...options.settings })
+  const settings = { ...(folder.temporary && { fsync: 'off' }), ...access, ...options.settings }
+  const run = () => runServer(programs, folder, port, settings)
   let server: Child
   try {
     server = await run().catch(async (error) => {
@@ -86,6 +90,15 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
   const start = async () => {
     if (!server.running) server = await run()
   }
+  const administer = async (statement: string) => {
+    const admin = new Client({ connectionString: urlOf('postgres') })
+    await admin.connect()
+    try {
+      await admin.query(statement)
+    } finally {
+      await admin.end()
+    }
+  }
   return {
     url: urlOf('postgres'),
     port,
@@ -97,17 +110,13 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     get exited() {
       return server.exited
     },
-    createDatabase: async () => {
+    createDatabase: async (copyOf) => {
       const name = `test_${randomBytes(6).toString('hex')}`
-      const admin = new Client({ connectionString: urlOf('postgres') })
-      await admin.connect()
-      try {
-        await admin.query(`create database ${name}`)
-      } finally {
-        await admin.end()
-      }
+      const template = copyOf === undefined ? '' : ` template ${nameOf(copyOf)}`
+      await administer(`create database ${name}${template}`)
       return urlOf(name)
     },
+    dropDatabase: (url) => administer(`drop database ${nameOf(url)} with (force)`),
     restart: async (mode) => {
       await stop(mode)
       await start()
@@ -130,6 +139,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     },
   }
 }
+
+const nameOf = (url: string) => new URL(url).pathname.slice(1)
 
 /** The postmaster first: while it is stopped it makes no more backends. */
 async function signalAll(postmaster: number, signal: NodeJS.Signals): Promise<void> {

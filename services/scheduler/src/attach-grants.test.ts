@@ -1,11 +1,11 @@
 /** An executor announces no method and serves no pool but those its grant names, in no namespace but its own. */
 import { createInProcessBus } from '@offstage/kit/bus'
-import { openPglite } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
 import { readSchedulerConfig } from './config.ts'
 import { createScheduler } from './scheduler.ts'
+import { openFreshDatabase } from './testing/fresh-database.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
 const runner = {
@@ -18,7 +18,7 @@ const runner = {
 /** A scheduler to which everybody is the runner. */
 async function begin() {
   const it = new AsyncDisposableStack()
-  const database = it.use(await openPglite({}))
+  const database = it.use(await openFreshDatabase({ poolSize: 4 }))
   const bus = it.use(createInProcessBus())
   const log = createLogger({ name: 'scheduler', level: 'error' })
   const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }

@@ -2,22 +2,20 @@
 import { randomUUID } from 'node:crypto'
 import { type Database, openPostgres } from '@offstage/kit/database'
 import { errorFromStatus } from '@offstage/sdk/grpc'
-import { startPostgres, until } from '@offstage/testkit'
+import { until } from '@offstage/testkit'
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { callsWith, tokensOver } from './testing/attempt-tokens.ts'
+import { createFreshDatabase } from './testing/fresh-database.ts'
 import { attachExecutor, type ScriptedExecutor } from './testing/scripted-executor.ts'
 import { setup as setupScheduler } from './testing/setup.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 const CONFIG = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
 
 /** Two replicas, an executor at the first, and a job of alice that runs there. */
 async function setup(options: Parameters<typeof tokensOver>[1] & { privileged?: boolean } = {}) {
   const it = new AsyncDisposableStack()
-  const url = await postgres.createDatabase()
+  const { url } = it.use(await createFreshDatabase())
   const replica = async () => {
     const database: Database = it.use(await openPostgres({ url, poolSize: 4 }))
     const tokens = tokensOver(database, options)

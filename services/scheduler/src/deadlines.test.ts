@@ -1,16 +1,14 @@
 /** Total and heartbeat deadlines (row J17): they end what they are for, whatever dies or stands still; and nothing else. */
-import { type Database, openPostgres } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import type { AttachRequest } from '@offstage/proto/executor'
 import { JobState } from '@offstage/proto/jobs'
-import { startPostgres, until } from '@offstage/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
 import { type Draft, millis } from './testing/draft.ts'
+import { openFreshDatabase } from './testing/fresh-database.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor, type ScriptedExecutor } from './testing/scripted-executor.ts'
 import { setup } from './testing/setup.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 const job = { method: 'test.job' }
 const total = (ms: number) => ({ ...job, deadlines: { total: millis(ms) } })
@@ -170,8 +168,7 @@ test('deadlines go on with the session when its stream breaks, or its scheduler 
 })
 
 test('a total deadline outlives the scheduler: the next one ends what is past it', async () => {
-  const url = await postgres.createDatabase()
-  await using database = await openPostgres({ url, poolSize: 4 })
+  await using database = await openFreshDatabase({ poolSize: 4 })
   const config = { sessionLeaseMs: 600, dueSweepMs: 50 }
   let jobId = ''
   {

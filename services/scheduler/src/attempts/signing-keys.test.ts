@@ -1,16 +1,11 @@
 /** The keys that sign tokens of attempts: made by whichever replica comes first, rotated, known to all. */
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
 import { decodeProtectedHeader } from 'jose'
-import { afterAll, expect, test } from 'vitest'
-import { migrateJobs } from '../store/job-store.ts'
+import { expect, test } from 'vitest'
 import { ONE_DAY, tokensOver } from '../testing/attempt-tokens.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { session } from '../testing/session.ts'
 
 const { sessionKey } = session()
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 const grant = { jobId: '00000000-0000-7000-8000-000000000000', attempt: 1 }
 /** Every attempt goes on, and is everybody's. */
@@ -20,9 +15,7 @@ const store = {
 }
 
 async function setup() {
-  const url = await postgres.createDatabase()
-  const database = await openPostgres({ url, poolSize: 8 })
-  await migrateJobs(database)
+  const database = await openFreshDatabase({ poolSize: 8 })
   const run = async (text: string) =>
     (await database.query<{ id: string }>({ name: '', text })).rows
   return {

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { type Database, openPostgres } from '@offstage/kit/database'
 import { JobState } from '@offstage/proto/jobs'
-import { startPostgres, until } from '@offstage/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { until } from '@offstage/testkit'
+import { expect, test } from 'vitest'
+import { createFreshDatabase } from '../testing/fresh-database.ts'
 import { start } from '../testing/on-postgres.ts'
 import { attachExecutor } from '../testing/scripted-executor.ts'
 
@@ -11,9 +12,6 @@ const job = { method: 'test.job' }
 const LEASE_MS = 600
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const succeeded = { $case: 'succeeded' as const, value: {} }
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 /** Statements of before wait at the gate while it is shut; then they go in any order, the newest first. */
 function gate() {
@@ -252,7 +250,8 @@ test('streams of a session whose turn is held up take one connection between the
 })
 
 test('calls that fill their connections keep no executor from being heard', async () => {
-  const url = await postgres.createDatabase()
+  await using fresh = await createFreshDatabase()
+  const { url } = fresh
   await using calls = await openPostgres({ url, poolSize: 2 })
   await using work = await openPostgres({ url, poolSize: 4 })
   await using leases = await openPostgres({ url, poolSize: 4 })

@@ -2,11 +2,11 @@ import { status } from '@grpc/grpc-js'
 import { Offstage } from '@offstage/sdk'
 import { defineMethod } from '@offstage/sdk/jobs'
 import { expect, test } from 'vitest'
+import { start } from '../testing/on-postgres.ts'
 import { attachExecutor } from '../testing/scripted-executor.ts'
-import { setup } from '../testing/setup.ts'
 
 test('an owner who starts too many a second is told when to come back; others start, and nothing of the refused call is kept', async () => {
-  await using it = await setup({ config: { startsPerSecond: 10 } })
+  await using it = await start({ config: { startsPerSecond: 10 } })
   await using _executor = await attachExecutor(it.scheduler.address, { slots: 0 })
   const mallory = it.as('mallory')
   const batch = Array.from({ length: 1_000 }, () => ({ method: 'test.job' }))
@@ -27,7 +27,7 @@ test('an owner who starts too many a second is told when to come back; others st
 })
 
 test('the SDK slows down where starts are limited, and fails none', async () => {
-  await using it = await setup({ config: { startsPerSecond: 20 } })
+  await using it = await start({ config: { startsPerSecond: 20 } })
   await using _executor = await attachExecutor(it.scheduler.address, { slots: 0 })
   await using offstage = await Offstage.connect({ scheduler: it.scheduler.address, user: 'ann' })
   const method = defineMethod({ method: 'test.job' })

@@ -4,7 +4,8 @@ import { JobKind, JobState, type Namespace, type Retention } from '@offstage/pro
 import { expect, test } from 'vitest'
 import type { Draft } from '../testing/draft.ts'
 import { connectNamespaces } from '../testing/namespaces.ts'
-import { type Bundle, setup } from '../testing/setup.ts'
+import { start } from '../testing/on-postgres.ts'
+import type { Bundle } from '../testing/setup.ts'
 import { updateNamespace } from '../testing/update-namespace.ts'
 
 const { JOB_KIND_PROGRAM: PROGRAM, JOB_KIND_SYSTEM: SYSTEM } = JobKind
@@ -12,7 +13,7 @@ const { JOB_STATE_SUCCEEDED: SUCCEEDED, JOB_STATE_FAILED: FAILED } = JobState
 const DAY_MS = 24 * 3_600_000
 
 async function begin() {
-  const it = await setup()
+  const it = await start()
   const { address } = it.scheduler
   const namespaces = connectNamespaces(address)
   return {

@@ -1,14 +1,15 @@
 /** Who is claimed next, whatever is queued, runs and ends: compared with a small model (row J20). */
-import { type Database, openPglite } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import * as fc from 'fast-check'
 import { v7 } from 'uuid'
 import { expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { MethodLimit } from '../domain/method-limit.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
-import { createJobStore, migrateJobs } from './job-store.ts'
+import { createJobStore } from './job-store.ts'
 import { createNamespaceStore } from './namespaces.ts'
 
 const METHOD = 'test.job'
@@ -114,8 +115,7 @@ async function setLimits(database: Database, limits: readonly MethodLimit[]): Pr
 }
 
 test('whatever is queued, starts and ends, the values of the key take turns within both limits, each best first', async () => {
-  await using database = await openPglite({})
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const store = createJobStore(database)
   const limits = fc.record({
     whole: fc.integer({ min: 1, max: 6 }),
@@ -177,8 +177,7 @@ test('whatever is queued, starts and ends, the values of the key take turns with
 })
 
 test('of a thousand values each has a turn before one has a second, whoever has queued how much', async () => {
-  await using database = await openPglite({})
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const store = createJobStore(database)
   await setLimits(database, [{ method: METHOD, keyExpression: 'params.k', concurrencyMax: 5 }])
   await database.query({

@@ -1,21 +1,21 @@
 /** What is told to be ahead of a job is what is claimed before it. */
-import { type Database, openPglite } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import * as fc from 'fast-check'
 import { v7 } from 'uuid'
 import { expect, test } from 'vitest'
 import type { JobId } from '../domain/ids.ts'
 import { Lane } from '../domain/lane.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
-import { createJobStore, migrateJobs } from './job-store.ts'
+import { createJobStore } from './job-store.ts'
 import { createNamespaceStore } from './namespaces.ts'
 
 const METHOD = 'test.job'
 const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
 
 async function setup() {
-  const database = await openPglite({})
-  await migrateJobs(database)
+  const database = await openFreshDatabase({ poolSize: 1 })
   const store = createJobStore(database)
   return {
     database,

@@ -1,33 +1,20 @@
 /** A change of gates and the statements that let jobs begin come one after the other, whichever is first. */
 
-import {
-  type Database,
-  isConnectionError,
-  openPostgres,
-  type Queryable,
-} from '@offstage/kit/database'
-import { startPostgres, until } from '@offstage/testkit'
+import { type Database, isConnectionError, type Queryable } from '@offstage/kit/database'
+import { until } from '@offstage/testkit'
 import { v7 } from 'uuid'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId as newAttachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { createGateStore } from './gates.ts'
 import { insertJobs } from './insert-jobs.ts'
-import { migrateJobs } from './job-store.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 async function setup(options: { transactionIdleMs?: number } = {}) {
-  const database = await openPostgres({
-    url: await postgres.createDatabase(),
-    poolSize: 6,
-    ...options,
-  })
-  await migrateJobs(database)
+  const database = await openFreshDatabase({ poolSize: 6, ...options })
   return { database, gates: createGateStore(database) }
 }
 

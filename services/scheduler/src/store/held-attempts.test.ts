@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { openPglite } from '@offstage/kit/database'
 import { expect, test } from 'vitest'
 import type { SessionKey } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
-import { migrateJobs } from './job-store.ts'
 
 const HELD = { state: JobState.running as JobState, attempt: 2, end: null as number | null }
 
 test('an attempt goes on while it is the newest, runs or waits, and its attachment is not over', async () => {
-  await using database = await openPglite({})
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const store = createHeldAttemptStore(database)
   const session = randomUUID() as string as SessionKey
   const insert = async (given: Partial<typeof HELD>) => {

@@ -1,13 +1,12 @@
 /** What a filter selects in SQL, beside a plain reading of its terms. */
 import { randomUUID } from 'node:crypto'
-import { openPglite } from '@offstage/kit/database'
 import type { FilterTerm } from '@offstage/proto/job-filter'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { JobKind } from '../domain/job-kind.ts'
 import { JobState } from '../domain/job-state.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { selecting } from './job-filter.ts'
-import { migrateJobs } from './job-store.ts'
 
 const HOUR = 3_600_000
 const NOW = new Date('2026-06-01T12:00:00Z')
@@ -134,8 +133,7 @@ const INSERT = {
 }
 
 test('a filter selects what its terms say, whatever they are', async () => {
-  await using database = await openPglite({})
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const rows = fc.sample(row, { numRuns: 400, seed: 7 })
   const stored = rows.map((one) => ({
     ...one,

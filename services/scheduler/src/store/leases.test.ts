@@ -3,21 +3,18 @@
  * and ends interleave at will, rows are locked and the clock of the database jumps, all over the real statements.
  */
 
-import { type Database, openPglite, openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
+import { type Database, openPglite } from '@offstage/kit/database'
 import fc from 'fast-check'
 import { v7 } from 'uuid'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AttachmentId } from '../domain/ids.ts'
 import { Lane } from '../domain/lane.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId as newAttachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createJobStore, migrateJobs } from './job-store.ts'
 import { createLeaseStore } from './leases.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 const LEASE_ROUNDS = 3
 const SESSIONS = 3
@@ -303,8 +300,7 @@ const DATABASES = [
     runs: 20,
     // Locks are held for as long as a story takes.
     open: async () =>
-      openPostgres({
-        url: await postgres.createDatabase(),
+      openFreshDatabase({
         poolSize: 6,
         transactionIdleMs: 600_000,
       }),

@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { JobFilter } from '../domain/job-query.ts'
-import { migrateJobs } from './job-store.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { listJobs } from './list-jobs.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 const HISTORY = `
   INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt, create_time, key, labels)
@@ -16,8 +11,7 @@ const HISTORY = `
   FROM generate_series(100000, 1, -1) i`
 
 test('what has an index is found among very many; what has none is given up after the time limit', async () => {
-  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 1 })
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const run = (text: string) => database.query<{ seq: number }>({ name: '', text })
   for (const text of [HISTORY, 'VACUUM ANALYZE offstage.jobs']) await run(text)
   const list = (filter: JobFilter, limitMs?: number) =>
@@ -58,8 +52,7 @@ const OF_TWO = `
   FROM generate_series(1, 20000) i`
 
 test('a listing by parent or key reads none of the jobs that others have of it', async () => {
-  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 1 })
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const [parent, none] = [randomUUID(), randomUUID()]
   await database.query({ name: '', text: OF_TWO }, [parent])
   await database.query({ name: '', text: 'VACUUM ANALYZE offstage.jobs' })

@@ -1,20 +1,16 @@
 /** Statements that meet on the same rows, in frames whose order is the executors', wait for each other and never in a circle. */
 
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { JobStore } from '../ports/stores.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
-import { createJobStore, migrateJobs } from './job-store.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
+import { createJobStore } from './job-store.ts'
 
 const COUNT = 200
 const ROUNDS = 10
@@ -41,8 +37,7 @@ async function runTree(store: JobStore, attachmentId: AttachmentId) {
 }
 
 test('ends, requeues and a cascade of the same jobs never deadlock, whatever their order', async () => {
-  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 8 })
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 8 })
   for (const text of [HISTORY, 'VACUUM ANALYZE offstage.jobs']) {
     await database.query({ name: '', text })
   }

@@ -1,23 +1,18 @@
 /** Who comes first, in the queue and at a key: who was recorded first, by the database's clock (guarantee 9). */
 
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { JobId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { StartCommand } from '../domain/start-command.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId as newAttachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
-import { createJobStore, createSweepStore, migrateJobs } from './job-store.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
+import { createJobStore, createSweepStore } from './job-store.ts'
 
 async function setup() {
-  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 2 })
-  await migrateJobs(database)
+  const database = await openFreshDatabase({ poolSize: 2 })
   const attachmentId = newAttachmentId()
   return {
     attachmentId,

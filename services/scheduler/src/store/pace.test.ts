@@ -1,11 +1,11 @@
 /** What began lately is told for each queue by itself, and only of times in which it had jobs. */
-import { openPglite } from '@offstage/kit/database'
 import { v7 } from 'uuid'
 import { expect, test } from 'vitest'
 import { Lane, type SlotLane } from '../domain/lane.ts'
 import type { PacedQueue } from '../ports/pace.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { startCommand } from '../testing/start-command.ts'
-import { createJobStore, migrateJobs } from './job-store.ts'
+import { createJobStore } from './job-store.ts'
 import { createPaceStore, readPace } from './pace.ts'
 
 const paced = (given: Partial<PacedQueue> = {}): PacedQueue => ({
@@ -15,8 +15,7 @@ const paced = (given: Partial<PacedQueue> = {}): PacedQueue => ({
 })
 
 test('a sample is written of a queue that has jobs, in its lane and pool, and of no other', async () => {
-  await using database = await openPglite({})
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const jobs = createJobStore(database)
   const store = createPaceStore(database)
   for (const [lane, pool] of [
@@ -44,8 +43,7 @@ test('a sample is written of a queue that has jobs, in its lane and pool, and of
 })
 
 test('the newest samples that say enough are read, and old ones are forgotten', async () => {
-  await using database = await openPglite({})
-  await migrateJobs(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const add = (starts: number, minutesAgo: number) =>
     database.query(
       {

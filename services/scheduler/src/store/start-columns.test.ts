@@ -1,17 +1,13 @@
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
 import { v7 } from 'uuid'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { JobId } from '../domain/ids.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { Lane } from '../domain/lane.ts'
 import type { JobContent, StartCommand, StartOptions } from '../domain/start-command.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
-import { createJobStore, migrateJobs } from './job-store.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
+import { createJobStore } from './job-store.ts'
 
 const OPTIONS: Required<StartOptions> = {
   displayName: 'Nightly',
@@ -55,8 +51,7 @@ const CONTENT: {
 const REST = { kind: JobKind.scheduled, priority: 7, pool: 'gpu', requestId: 'r-1' }
 
 async function setup() {
-  const database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 2 })
-  await migrateJobs(database)
+  const database = await openFreshDatabase({ poolSize: 2 })
   const store = createJobStore(database)
   return {
     store,

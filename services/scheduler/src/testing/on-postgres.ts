@@ -1,29 +1,9 @@
-import { type Database, openPostgres } from '@offstage/kit/database'
-import { startPostgres, type TestPostgres } from '@offstage/testkit'
+import type { Database } from '@offstage/kit/database'
 import type { SqlStartListener } from '../ports/sql-starts.ts'
 import { sharedDatabase } from '../store/databases.ts'
 import { listenForSqlStarts } from '../store/sql-start-notices.ts'
+import { openFreshDatabase } from './fresh-database.ts'
 import { type SetupOptions, setup } from './setup.ts'
-
-/** A database takes some 8 MB, and to drop one takes longer than to make it. */
-const DATABASES_MAX = 50
-
-/** Of all test files that share a process, one after the other. It ends with the process, if not before. */
-let server: Promise<TestPostgres> | undefined
-let made = 0
-let inUse = 0
-
-async function createDatabase(): Promise<string> {
-  if (inUse === 0 && made >= DATABASES_MAX) {
-    await (await server)?.[Symbol.asyncDispose]()
-    server = undefined
-    made = 0
-  }
-  inUse += 1
-  made += 1
-  server ??= startPostgres()
-  return (await server).createDatabase()
-}
 
 /**
  * A scheduler over a fresh PostgreSQL database, with short leases and sweeps. `between` stands between the two.
@@ -35,8 +15,8 @@ export async function start(
     readonly listens?: boolean
   } = {},
 ) {
-  const url = await createDatabase()
-  const opened = await openPostgres({ url, poolSize: 4 })
+  const opened = await openFreshDatabase({ poolSize: 4 })
+  const { url } = opened
   const database = options.between?.(opened) ?? opened
   const config = { sessionLeaseMs: 600, claimSweepMs: 200, waitSweepMs: 200, dueSweepMs: 50 }
   const databases = {
@@ -58,7 +38,6 @@ export async function start(
     async [Symbol.asyncDispose]() {
       await bundle[Symbol.asyncDispose]()
       await database[Symbol.asyncDispose]()
-      inUse -= 1
     },
   }
 }
