@@ -368,7 +368,7 @@ test('a rate is that of all replicas together', async () => {
   // Both have looked again since.
   const sweeps = await it.jobs.start(job)
   await expect
-    .poll(async () => (await it.jobs.explain(sweeps.jobId)).text)
+    .poll(async () => (await it.jobs.explain(sweeps.jobId)).text, { timeout: 10_000 })
     .toContain('and the next may at')
   expect(begun()).toBe(7)
 })

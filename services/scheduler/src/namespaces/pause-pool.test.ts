@@ -37,7 +37,7 @@ test.for([
     const { address } = it.scheduler
     using namespaces = connectNamespaces(address)
     const methods = ['test.job', 'test.other']
-    await using executor = await attachExecutor(address, { ...both, methods })
+    await using executor = await attachExecutor(address, { ...both, methods, slots: 2 })
     const running = await it.jobs.start(gpu)
     await executor.assigned(1)
     await namespaces.pausePool('gpu')
@@ -49,15 +49,18 @@ test.for([
     expect(waiting.map(({ state }) => state)).toEqual([QUEUED, QUEUED])
     const other = await it.jobs.start(job)
     await executor.assigned(2)
-    executor.succeed(...executor.assignments)
-    await it.jobs.wait([running.jobId, other.jobId])
+    const [, ofOther] = executor.assignments
+    if (ofOther !== undefined) executor.succeed(ofOther)
+    await it.jobs.wait([other.jobId])
     for (const { jobId } of waiting)
       expect(await it.jobs.get(jobId)).toMatchObject({ state: QUEUED })
+    // One slot is free: of those that are claimed at once any may come first.
     await namespaces.resumePool('gpu')
-    await executor.assigned(4)
-    expect(executor.assignments.slice(2).map(({ jobId }) => jobId)).toEqual(
-      waiting.map(({ jobId }) => jobId),
-    )
+    const [, , first] = await executor.assigned(3)
+    if (first !== undefined) executor.succeed(first)
+    const [, , , second] = await executor.assigned(4)
+    expect([first?.jobId, second?.jobId]).toEqual(waiting.map(({ jobId }) => jobId))
+    expect((await it.jobs.get(running.jobId)).state).toBe(RUNNING)
   },
 )
 
@@ -188,8 +191,9 @@ test('no job begins after the pause of its pool was acknowledged, however many s
   }
   going = false
   await Promise.all(callers)
-  const { satisfied } = await it.jobs.wait(ids.slice(-1_000), { timeoutMs: 20_000 })
-  expect(satisfied).toBe(true)
+  const last = ids.slice(-1_000)
+  const haveEnded = async () => (await it.jobs.wait(last, { timeoutMs: 10_000 })).satisfied
+  await until(haveEnded, { what: 'the end of all', timeoutMs: 60_000 })
 })
 
 test('a pause of a pool that is to cancel what runs cancels that of the pool, and no more', async () => {
