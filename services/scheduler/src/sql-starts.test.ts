@@ -198,3 +198,32 @@ test('jobs are started by SQL in the database of development too', async () => {
   expect(assignment).toMatchObject({ jobId: id, key: 'k' })
   expect((await it.jobs.get(id)).state).not.toBe(QUEUED)
 })
+
+test('a transaction starts so many jobs with keys and request ids that locks are left for others, and is told so', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  await it.application.transaction(async (tx) => {
+    const say = (text: string) => tx.query({ name: '', text })
+    // As if it had started as many before.
+    await say("SELECT set_config('offstage.starts_in_hand', '4995', true)")
+    await startBySql(tx, { options: { key: 'k1', request_id: 'r1' } })
+    // What is taken back has no locks either.
+    await say('SAVEPOINT before')
+    await startBySql(tx, { options: { key: 'k2', request_id: 'r2' } })
+    await say('ROLLBACK TO before')
+    await startBySql(tx, { options: { key: 'k2', request_id: 'r2' } })
+    await startBySql(tx, { options: { key: 'k3' } })
+    for (const options of [{ key: 'k4' }, { request_id: 'r4' }]) {
+      await say('SAVEPOINT before')
+      const refused = await refusalOf(startBySql(tx, { options }))
+      expect(refused.message).toMatch(
+        / is one too many: a transaction may start jobs with 5000 keys and request ids together/,
+      )
+      expect(JSON.parse(refused.detail)).toMatchObject({ field: Object.keys(options)[0] })
+      await say('ROLLBACK TO before')
+    }
+    await startBySql(tx)
+  })
+  await it.start({ options: { key: 'k4', request_id: 'r4' } })
+  const [row] = await it.ask<{ n: number }>('SELECT count(*)::int AS n FROM offstage.jobs')
+  expect(row?.n).toBe(5)
+})
