@@ -48,6 +48,10 @@ const FROZEN: Readonly<Record<string, string>> = {
     '54c1698116161ffd6cb029d8ccd975d70ef6f0a7531d3fe8f12f586eec328e5b',
   'scheduler/0024-replaced-indexes.sql':
     'a52bcd9c1c7ca80d101e354fb588d6f8d69d33a59e4c5e289197a5054ae1a02f',
+  'scheduler/0025-announced-limits.sql':
+    '868015b0d5b2958dc4ce95a76a3c53554012ffbcb75f00f3c52195349628646f',
+  'scheduler/0026-starts-in-hand.sql':
+    '131e5bb76b63e8653834e18149a6ec3bc591ae0bdcb031b33516f02c8a59423e',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

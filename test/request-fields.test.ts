@@ -51,7 +51,13 @@ const hello = AttachRequest.fromPartial({
   hello: {
     sessionId: randomUUID(),
     methods: [
-      { name: 'fields.job', retryPolicy: {}, deadlines: {}, startableBy: { users: ['*'] } },
+      {
+        name: 'fields.job',
+        retryPolicy: {},
+        deadlines: {},
+        startableBy: { users: ['*'] },
+        limits: [{ maxConcurrency: 9 }],
+      },
     ],
     lanes: [{ lane: 1, slots: 2 }],
     running: [attempt],
@@ -171,6 +177,7 @@ const OUTPUT_ONLY = 'told only; what is read and written back is not refused for
 const UNREAD: Readonly<Record<string, string>> = {
   'Namespace.exclusive_owner': OUTPUT_ONLY,
   'Namespace.exclusive_time': OUTPUT_ONLY,
+  'Namespace.announced_limits': OUTPUT_ONLY,
   'Namespace.paused': OUTPUT_ONLY,
   'Namespace.paused_pools': OUTPUT_ONLY,
   'AttachRequest.heartbeat':

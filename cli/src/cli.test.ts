@@ -53,9 +53,9 @@ describe('running services', () => {
     const per = ['--per', 'params.tenant', '--max', '2', '--max-queued', '100']
     await it.offstage('limits', 'set', 'reports.build', ...per)
     const { stdout } = await it.offstage('limits')
-    expect(stdout).toMatch(/^METHOD +PER +MAX +RATE +BURST +MAX QUEUED\n/)
-    expect(stdout).toMatch(/^reports\.build +- +5 +10\/s +10 +-$/m)
-    expect(stdout).toMatch(/^reports\.build +params\.tenant +2 +- +- +100$/m)
+    expect(stdout).toMatch(/^METHOD +PER +MAX +RATE +BURST +MAX QUEUED +BY\n/)
+    expect(stdout).toMatch(/^reports\.build +- +5 +10\/s +10 +- +setting$/m)
+    expect(stdout).toMatch(/^reports\.build +params\.tenant +2 +- +- +100 +setting$/m)
     const wrong = await it.offstage('limits', 'set', 'reports.build', '--per', 'tenant')
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('Unknown variable') })
     const nothing = await it.offstage('limits', 'set', 'reports.build')

@@ -20,6 +20,11 @@ export const build = defineJob({
   method: 'reports.build',
   run: (job) => once(job.signal, 'abort').then(() => {}),
 })
+export const digest = defineJob({
+  method: 'reports.digest',
+  limits: [{ concurrencyMax: 4 }, { per: 'params.tenant', concurrencyMax: 1 }],
+  async run() {},
+})
 `
 
 test('the examples of flow control do what they say', async () => {

@@ -1,4 +1,4 @@
-import type { MethodLimit, RateLimit } from '@offstage/sdk/client'
+import type { MethodLimit, NamespaceSettings, RateLimit } from '@offstage/sdk/client'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseCount, parseMillis } from './arguments.ts'
 import { answered, connect, tell } from './client.ts'
@@ -21,7 +21,7 @@ export function addLimits(program: Command): void {
     .option('--json', 'as JSON')
     .action(async (_flags: object, command: Command) => {
       await using offstage = await answered(connect(command))
-      show((await answered(offstage.settings.get())).limits, command)
+      show(await answered(offstage.settings.get()), command)
     })
   limits
     .command('set')
@@ -44,7 +44,7 @@ export function addLimits(program: Command): void {
       const { etag, limits: before } = await answered(offstage.settings.get())
       const others = before.filter((each) => !isSame(each, limit))
       const change = { etag, limits: [...others, limit] }
-      show((await answered(offstage.settings.update(change))).limits, command)
+      show(await answered(offstage.settings.update(change)), command)
     })
   limits
     .command('clear')
@@ -55,7 +55,7 @@ export function addLimits(program: Command): void {
       const { etag, limits: before } = await answered(offstage.settings.get())
       const left = method === undefined ? [] : before.filter((each) => each.method !== method)
       const change = { etag, limits: left }
-      show((await answered(offstage.settings.update(change))).limits, command)
+      show(await answered(offstage.settings.update(change)), command)
     })
 }
 
@@ -89,20 +89,23 @@ function parseRate(text: string): RateLimit {
   return { count: parseCount(count), periodMs: parseMillis(`${amount || 1}${unit}`) }
 }
 
-const HEADINGS = ['METHOD', 'PER', 'MAX', 'RATE', 'BURST', 'MAX QUEUED']
+const HEADINGS = ['METHOD', 'PER', 'MAX', 'RATE', 'BURST', 'MAX QUEUED', 'BY']
 
 /** `--json` is an option of the command above too. */
-function show(limits: readonly MethodLimit[], command: Command): void {
-  if (command.optsWithGlobals().json) showValue(limits)
-  else if (limits.length === 0) tell('no limits')
+function show({ limits, announcedLimits }: NamespaceSettings, command: Command): void {
+  const announced = announcedLimits.map((limit) => ({ ...limit, isAnnounced: true }))
+  const all = [...limits.map((limit) => ({ ...limit, isAnnounced: false })), ...announced]
+  if (command.optsWithGlobals().json) showValue(all)
+  else if (all.length === 0) tell('no limits')
   else {
-    const rows = limits.map(({ method, per, concurrencyMax, rate, queuedMax }) => [
+    const rows = all.map(({ method, per, concurrencyMax, rate, queuedMax, isAnnounced }) => [
       method,
       per ?? '-',
       String(concurrencyMax ?? '-'),
       rate === undefined ? '-' : rateText(rate),
       String(rate?.burst ?? '-'),
       String(queuedMax ?? '-'),
+      isAnnounced ? 'definition' : 'setting',
     ])
     process.stdout.write(linesOf([HEADINGS, ...rows]))
   }

@@ -23,15 +23,17 @@ export interface NamespaceSettings {
   readonly pausedPools: readonly string[]
   /** One for each kind and end (row J12). */
   readonly retention: readonly RetentionInForce[]
-  /** By method (row J20). */
+  /** By method (row J20): those that administrators have set. */
   readonly limits: readonly MethodLimit[]
+  /** Those that are in force because the definitions of their methods have them, and none is set. */
+  readonly announcedLimits: readonly MethodLimit[]
 }
 
 /** What is to change; each is replaced as a whole, and what is not given stays as it is. */
 export interface SettingsChange {
   /** Kinds and ends that no rule names have their defaults. */
   readonly retention?: readonly RetentionRule[]
-  /** Methods that none names have no limits. */
+  /** Methods that none names have those of their definitions. */
   readonly limits?: readonly MethodLimit[]
   /** Of the settings as they were read: changes nothing where they are others by now. */
   readonly etag?: string
@@ -105,6 +107,7 @@ const NOTHING: Namespace = {
   name: '',
   retention: [],
   limits: [],
+  announcedLimits: [],
   exclusiveOwner: '',
   exclusiveTime: undefined,
   etag: '',
@@ -113,10 +116,11 @@ const NOTHING: Namespace = {
 }
 
 function settingsFrom(namespace: Namespace = NOTHING): NamespaceSettings {
-  const { name, etag, paused: isPaused, pausedPools, retention, limits } = namespace
+  const { name, etag, paused: isPaused, pausedPools, retention } = namespace
   return {
     ...{ name, etag, isPaused, pausedPools },
     retention: retention.map(retentionInForceFrom),
-    limits: limits.map(methodLimitFrom),
+    limits: namespace.limits.map(methodLimitFrom),
+    announcedLimits: namespace.announcedLimits.map(methodLimitFrom),
   }
 }

@@ -5,6 +5,7 @@ import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import { ROLES } from '@offstage/proto/roles'
 import { shown } from '../arguments/shown.ts'
 import { codecFault } from './check-codec.ts'
+import { checkLimits } from './check-limits.ts'
 import type { DeadlineOptions, JobMethod, RetryOptions, StartableBy } from './method.ts'
 
 /** Ten years. */
@@ -46,6 +47,7 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   if (result !== undefined && !isSchema(result)) refuse('result', 'is not a Standard Schema')
   checkRetry(definition.retry, refuse)
   checkDeadlines(definition.deadlines, refuse)
+  checkLimits(definition.limits, refuse)
   checkStarters(definition.startableBy, refuse)
   const { privileged = false, labels, codec } = definition
   const fault = codec === undefined ? undefined : codecFault(codec)

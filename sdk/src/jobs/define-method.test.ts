@@ -32,6 +32,20 @@ describe('a method without its handler', () => {
     expect(() => defineMethod({ method: 'a', startableBy: {} })).toThrow(
       'job a: startableBy must name roles or users',
     )
+    for (const [limits, fault] of [
+      [[{ concurrencyMax: 0 }], 'limits[0].concurrencyMax must be a whole number from 1'],
+      [[{ rate: { count: 1, burst: 0.5 } }], 'limits[0].rate.burst must be a whole number'],
+      [[{ rate: { count: 1, periodMs: 0 } }], 'limits[0].rate.periodMs must be from 1'],
+      [[{ queuedMax: 1 }, {}], 'limits[1] limits nothing'],
+      [[{ queuedMax: 1 }, { concurrencyMax: 1 }], 'limits must be one for the method as a whole'],
+      [[{ per: 'x'.repeat(1_001) }], 'limits[0].per must be a text of at most'],
+    ] as const) {
+      expect(() => defineMethod({ method: 'a', limits })).toThrow(`job a: ${fault}`)
+    }
+    // @ts-expect-error: plain JavaScript may misspell a field
+    expect(() => defineMethod({ method: 'a', limits: [{ max: 1 }] })).toThrow(
+      'job a: limits[0].max is not one of per, concurrencyMax, rate, queuedMax',
+    )
     // @ts-expect-error: plain JavaScript may say anything
     expect(() => defineMethod({ method: 'a', privileged: 'yes' })).toThrow('job a: privileged')
   })

@@ -42,6 +42,30 @@ export interface StartableBy {
   readonly users?: readonly string[]
 }
 
+/** A limit on the jobs of a method, as a whole or for each value of an expression. */
+export interface JobLimit {
+  /**
+   * A CEL expression over `params`, `labels`, `owner`, `key` and `pool`, such as `params.tenant`: each of its values is limited, and they
+   * take turns. Default: the method as a whole.
+   */
+  readonly per?: string
+  /** How many may run at once, those that wait for their children included. Default: any number. */
+  readonly concurrencyMax?: number
+  /** How many may begin in a time. Default: any number. */
+  readonly rate?: RateLimit
+  /** How many may wait to begin, whatever for: starts beyond it are refused, QUEUE_FULL. Default: any number. */
+  readonly queuedMax?: number
+}
+
+/** So many in each period, and so many at once after a pause. */
+export interface RateLimit {
+  readonly count: number
+  /** Default 1,000. */
+  readonly periodMs?: number
+  /** Default: the count. */
+  readonly burst?: number
+}
+
 /**
  * What callers need of a job: the name of its method, its schemas and its defaults, without the handler. A job made
  * by `defineJob` is one too, so that either can be started.
@@ -82,6 +106,12 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
    * that starts the job, over the labels of the start. Not for starts by name alone, which know no definition.
    */
   labels?(params: I): Readonly<Record<string, string>>
+  /**
+   * How many of its jobs run, begin and wait where no administrator has set limits for it (row J20); one that has wins, and stays over
+   * deployments. At most two: one for the method as a whole, and one for each value of an expression. What was deployed last holds, until
+   * executors say otherwise. Default: any number.
+   */
+  readonly limits?: readonly JobLimit[]
   /** Who may start it; others are refused with METHOD_NOT_STARTABLE (row J5). Default: whoever may start jobs. */
   readonly startableBy?: StartableBy
   /**

@@ -17,9 +17,11 @@ export { defineJob, isJobDefinition, type JobDefinition } from './definition.ts'
 export { isRetryable, NonRetryableError } from './errors.ts'
 export type {
   DeadlineOptions,
+  JobLimit,
   JobMethod,
   LaneName,
   ParamsOf,
+  RateLimit,
   ResultOf,
   RetryOptions,
   RoleName,
@@ -38,7 +40,7 @@ export {
   JSON_TYPE,
   jsonText,
 } from './payload.ts'
-export { deadlinesFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'
+export { deadlinesFrom, jobLimitFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'
 export {
   type Cause,
   type Told,

@@ -3,12 +3,13 @@ import { durationFrom } from '@offstage/proto/durations'
 import {
   type Deadlines,
   Lane,
+  type MethodLimit,
   type RetryPolicy,
   type StartableBy as WireStartableBy,
 } from '@offstage/proto/jobs'
 import { LANE_DEFAULT, LANES, type LaneName, laneNameOf } from '@offstage/proto/lanes'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
-import type { DeadlineOptions, RetryOptions } from './method.ts'
+import type { DeadlineOptions, JobLimit, RetryOptions } from './method.ts'
 
 /** The lane's number on the wire; unset stays unset, so that the method's own lane is taken (row A1). */
 export function laneFrom(name: LaneName | undefined): Lane {
@@ -51,5 +52,19 @@ export function deadlinesFrom(options: DeadlineOptions | undefined): Deadlines |
     attempt: durationFrom(options.attemptMs),
     total: durationFrom(options.totalMs),
     heartbeat: durationFrom(options.heartbeatMs),
+  }
+}
+
+/** Without a method it is that of the definition it stands in (row J20). */
+export function jobLimitFrom(limit: JobLimit, method = ''): MethodLimit {
+  const { per = '', concurrencyMax = 0, rate, queuedMax = 0 } = limit
+  return {
+    method,
+    keyExpression: per,
+    maxConcurrency: concurrencyMax,
+    rate: rate?.count ?? 0,
+    ratePeriod: durationFrom(rate?.periodMs),
+    burst: rate?.burst ?? 0,
+    maxQueued: queuedMax,
   }
 }

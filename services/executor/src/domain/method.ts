@@ -10,8 +10,17 @@ export interface MethodAnnouncement {
   readonly lane: LaneName
   readonly retry?: RetryTerms
   readonly deadlines?: DeadlineTerms
+  readonly limits?: readonly LimitTerms[]
   readonly startableBy?: StarterTerms
   readonly privileged?: boolean
+}
+
+/** How many run, begin and wait where none is set (row J20). */
+export interface LimitTerms {
+  readonly per?: string
+  readonly concurrencyMax?: number
+  readonly rate?: { readonly count: number; readonly periodMs?: number; readonly burst?: number }
+  readonly queuedMax?: number
 }
 
 /** Who may start it (row J5). */

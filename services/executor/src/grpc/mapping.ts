@@ -17,6 +17,7 @@ import {
   deadlinesFrom,
   isTextType,
   JSON_TYPE,
+  jobLimitFrom,
   laneFrom,
   retryPolicyFrom,
   startersFrom,
@@ -198,6 +199,7 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     deadlines: deadlinesFrom(method.deadlines),
     startableBy: startersFrom(method.startableBy),
     privileged: method.privileged,
+    limits: (method.limits ?? []).map((limit) => jobLimitFrom(limit)),
   }
 }
 

@@ -165,12 +165,13 @@ function isHeartbeat(data: unknown): data is HeartbeatData {
 function isAnnouncement(method: unknown): method is MethodAnnouncement {
   if (!isObject(method)) return false
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
-  const { startableBy, privileged } = method
+  const { limits, startableBy, privileged } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
     LANE_NAMES.some((known) => known === lane) &&
     isOptional(retry, isObject) &&
     isOptional(deadlines, isObject) &&
+    isOptional(limits, isObjects) &&
     isOptional(startableBy, isObject) &&
     isOptional(privileged, (value) => typeof value === 'boolean')
   )
@@ -182,6 +183,10 @@ function isOptional<T>(value: unknown, is: (value: unknown) => value is T): valu
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isObjects(value: unknown): value is Fields[] {
+  return Array.isArray(value) && value.every(isObject)
 }
 
 function isText(value: unknown): value is string {

@@ -69,7 +69,8 @@ function limitText(method: string, full: FullLimit | undefined): string {
   if (full === undefined) return `The limits of ${method} have no room for it`
   const { limit, key, nextTime } = full
   const { concurrencyMax = 0, rate, keyExpression } = limit
-  const what = key === undefined ? method : `${method} whose ${keyExpression} is "${key}"`
+  const value = key === undefined ? method : `${method} whose ${keyExpression} is "${key}"`
+  const what = limit.isAnnounced ? `${value}, by its definition,` : value
   if (nextTime === undefined || rate === undefined) {
     return `Of ${what} ${jobs(concurrencyMax)} may run at once, and ${concurrencyMax === 1 ? 'one does' : 'as many do'}`
   }

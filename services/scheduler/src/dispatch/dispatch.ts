@@ -41,8 +41,6 @@ export interface DispatchOptions {
 /** Started and stopped, it claims queued jobs. */
 export interface Dispatch extends Service, Intake {
   readonly starts: Starts
-  /** Gates were changed by a call to this replica: tells the others, and resolves when this one goes by them. */
-  gatesChanged(namespace: string): Promise<void>
   /** The limits of a method; undefined where it is known to have none. */
   readonly limitsOf: Admission['limitsOf']
   /** Somebody says that jobs of a method were queued, true or not. */

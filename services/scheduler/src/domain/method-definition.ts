@@ -1,5 +1,6 @@
 /** What an executor announced about a method. */
 import type { SlotLane } from './lane.ts'
+import type { MethodLimit } from './method-limit.ts'
 import type { MethodDefault, StartOptions } from './start-command.ts'
 
 /** Who may start a method: whoever is named by either. */
@@ -24,6 +25,8 @@ export interface MethodTerms extends Pick<StartOptions, MethodDefault> {
 }
 
 export interface MethodDefinition extends MethodTerms {
+  /** Where none is set for the method; undefined: none. */
+  readonly limits?: readonly MethodLimit[]
   readonly description: string
   readonly paramsSchema: string
   readonly resultSchema: string

@@ -9,6 +9,8 @@ export interface MethodLimit {
   readonly rate?: Rate | undefined
   /** How many may wait to begin: in the queue, for their time, for a key, or for their next attempt. */
   readonly queuedMax?: number | undefined
+  /** Its definition says so, and nobody has set another. */
+  readonly isAnnounced?: boolean
 }
 
 /** A bucket that holds `burst` tokens and gets `count` anew in each period: each job that begins takes one. */

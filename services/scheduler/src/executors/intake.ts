@@ -15,4 +15,6 @@ export interface Intake {
   /** An executor serves these methods: jobs may have waited for it. */
   lookFor(namespace: string, methods: Iterable<string>): void
   slotsFreed(credits: readonly Credit[]): void
+  /** Gates were changed by a call to this replica: tells the others, and resolves when this one goes by them. */
+  gatesChanged(namespace: string): Promise<void>
 }

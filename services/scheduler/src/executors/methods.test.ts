@@ -19,7 +19,7 @@ function createStore() {
   const store: MethodStore = {
     async announce(namespace, definitions) {
       for (const each of definitions) announced.set(`${namespace}/${each.name}`, each)
-      return new Map()
+      return { earlier: new Map(), limitsChanged: false }
     },
     async find(methods) {
       asked.push(...methods.map(({ name }) => name))

@@ -52,13 +52,15 @@ export class Methods {
     })
   }
 
-  async announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<void> {
-    const earlier = await this.#store.announce(namespace, definitions)
+  /** True: limits are others by it (row J20). */
+  async announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<boolean> {
+    const { earlier, limitsChanged } = await this.#store.announce(namespace, definitions)
     for (const definition of definitions) {
       const earlierParamsSchemas = earlier.get(definition.name)
       const terms = termsOf(definition)
       this.#keep(namespace, earlierParamsSchemas ? { ...terms, earlierParamsSchemas } : terms)
     }
+    return limitsChanged
   }
 
   /** Known to this replica already. */
@@ -130,7 +132,7 @@ export class Methods {
 }
 
 function termsOf(definition: MethodDefinition): MethodTerms {
-  const { description: _d, resultSchema: _r, ...terms } = definition
+  const { description: _d, resultSchema: _r, limits: _l, ...terms } = definition
   return terms
 }
 

@@ -123,7 +123,9 @@ async function attach(
   if (attachments.size >= ATTACHMENTS_MAX) throw tooManyExecutors(ATTACHMENTS_MAX)
   const attachment = new Attachment({ ...hello, id: options.newId() as AttachmentId, ...stream })
   endStreamsOf(options, hello.sessionKey)
-  await methods.announce(hello.namespace, hello.methods)
+  if (await methods.announce(hello.namespace, hello.methods)) {
+    await options.intake.gatesChanged(hello.namespace)
+  }
   await adopt(options, attachment, hello)
   // Its row is left to the sweep.
   stream.signal.throwIfAborted()

@@ -22,6 +22,7 @@ import type { Hello } from '../executors/serve-executor.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
 import { attachNotAllowed, invalidField, invalidFields } from '../refusals.ts'
 import { schemaFault } from '../schemas/schema-fault.ts'
+import { announcedLimitsFrom, noteAnnouncedLimits } from './limits-mapping.ts'
 import { namespaceFor, retryFrom } from './mapping.ts'
 
 /** What is wrong has to fit into the answer. */
@@ -140,6 +141,8 @@ function noteMethods(hello: proto.Hello, methods: readonly MethodDefinition[], n
       told('lane', `is ${wireName(lane)}, of which this session announces no slots`)
     }
     noteLimits(method, told)
+    const announced = hello.methods[index]
+    if (announced !== undefined) noteAnnouncedLimits(`${field}.limits`, announced, note)
   }
 }
 
@@ -178,5 +181,6 @@ function methodFrom(method: proto.MethodDefinition): MethodDefinition {
     heartbeatDeadlineMs: msFrom(method.deadlines?.heartbeat),
     startableBy: method.startableBy,
     privileged: method.privileged || undefined,
+    limits: announcedLimitsFrom(method),
   }
 }

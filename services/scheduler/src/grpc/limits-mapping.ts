@@ -21,25 +21,55 @@ export function limitsFrom(limits: readonly proto.MethodLimit[]): MethodLimit[] 
   const violations = collectViolations((note) => {
     if (limits.length > LIMITS.methodLimitsMax) {
       note('limits', `must be at most ${LIMITS.methodLimitsMax}`)
-      return
-    }
-    const seen = new Map<string, number>()
-    for (const [index, limit] of limits.entries()) {
-      const field = `limits[${index}]`
-      noteLimit(field, limit, note)
-      const { method, keyExpression } = limit
-      const place = `${method} ${keyExpression === ''}`
-      const first = seen.get(place)
-      if (first === undefined) seen.set(place, index)
-      else {
-        const other =
-          keyExpression === '' ? 'has no key_expression, as' : 'has a key_expression, as'
-        note(field, `${other} limits[${first}] of ${method}: it may have one of each`)
-      }
-    }
+    } else noteLimits('limits', limits, note)
   })
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   return limits.map(limitFrom)
+}
+
+/** What is wrong with those of a definition; `field` is where they stand. */
+export function noteAnnouncedLimits(
+  field: string,
+  { name, limits }: { readonly name: string; readonly limits: readonly proto.MethodLimit[] },
+  note: Note,
+): void {
+  if (limits.length > ANNOUNCED_MAX) note(field, `must be at most ${ANNOUNCED_MAX}`)
+  const told = limits.slice(0, ANNOUNCED_MAX)
+  for (const [index, { method }] of told.entries()) {
+    if (method !== '' && method !== name)
+      note(`${field}[${index}].method`, `must be ${name}, or empty`)
+  }
+  noteLimits(field, told.map(ofMethod(name)), note)
+}
+
+/** Undefined where there are none. */
+export function announcedLimitsFrom({
+  name,
+  limits,
+}: {
+  readonly name: string
+  readonly limits: readonly proto.MethodLimit[]
+}): readonly MethodLimit[] | undefined {
+  return limits.length === 0 ? undefined : limits.map(ofMethod(name)).map(limitFrom)
+}
+
+const ANNOUNCED_MAX = 2
+const ofMethod = (method: string) => (limit: proto.MethodLimit) => ({ ...limit, method })
+
+function noteLimits(list: string, limits: readonly proto.MethodLimit[], note: Note): void {
+  const seen = new Map<string, number>()
+  for (const [index, limit] of limits.entries()) {
+    const field = `${list}[${index}]`
+    noteLimit(field, limit, note)
+    const { method, keyExpression } = limit
+    const place = `${method} ${keyExpression === ''}`
+    const first = seen.get(place)
+    if (first === undefined) seen.set(place, index)
+    else {
+      const other = keyExpression === '' ? 'has no key_expression, as' : 'has a key_expression, as'
+      note(field, `${other} ${list}[${first}] of ${method}: it may have one of each`)
+    }
+  }
 }
 
 function noteLimit(field: string, limit: proto.MethodLimit, note: Note): void {

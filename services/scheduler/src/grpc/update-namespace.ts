@@ -33,7 +33,7 @@ export function updateNamespace(
 }
 
 export function namespaceTo(name: string, settings: NamespaceSettings): proto.Namespace {
-  const { revision, paused, pausedPools, retention, limits } = settings
+  const { revision, paused, pausedPools, retention, limits, announcedLimits } = settings
   const unset = { exclusiveOwner: '', exclusiveTime: undefined }
   return {
     ...unset,
@@ -42,6 +42,7 @@ export function namespaceTo(name: string, settings: NamespaceSettings): proto.Na
     pausedPools: [...pausedPools],
     retention: retention.map(retentionTo),
     limits: limits.map(limitTo),
+    announcedLimits: announcedLimits.map(limitTo),
     etag: String(revision),
   }
 }

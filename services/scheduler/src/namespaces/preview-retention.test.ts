@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { createPreviewRetention } from './preview-retention.ts'
 
 test('a preview of a table too long to be read in time is refused, and says that the limits hold all the same', async () => {
-  const settings = { revision: 1, paused: false, pausedPools: [], retention: [], limits: [] }
+  const settings = {
+    revision: 1,
+    paused: false,
+    pausedPools: [],
+    retention: [],
+    limits: [],
+    announcedLimits: [],
+  }
   const preview = createPreviewRetention(
     { read: async () => settings },
     { preview: async () => undefined },

@@ -50,12 +50,16 @@ export interface LeaseStore {
   forgetEnded(rounds: number): Promise<void>
 }
 
+export interface Announced {
+  /** The earlier schemas of parameters, by method, where there are any. */
+  readonly earlier: ReadonlyMap<string, readonly string[]>
+  /** The gates are others than they were. */
+  readonly limitsChanged: boolean
+}
+
 export interface MethodStore {
-  /** Answers with the earlier schemas of parameters, by method, where there are any. */
-  announce(
-    namespace: string,
-    definitions: readonly MethodDefinition[],
-  ): Promise<ReadonlyMap<string, readonly string[]>>
+  /** Resolves when no job begins by limits that the definitions do not have any more. */
+  announce(namespace: string, definitions: readonly MethodDefinition[]): Promise<Announced>
   /** Earlier schemas that no executor attached can go by any more. */
   forgetEarlier(): Promise<void>
   /** The terms of each, or undefined where it was never announced. */

@@ -37,7 +37,9 @@ export interface NamespaceSettings {
   readonly pausedPools: readonly string[]
   /** What was set, which may say less than is in force. */
   readonly retention: readonly Retention[]
+  /** Those that administrators have set, and those that definitions have where none is set. */
   readonly limits: readonly MethodLimit[]
+  readonly announcedLimits: readonly MethodLimit[]
 }
 
 /** What is to change; undefined is left as it is. */

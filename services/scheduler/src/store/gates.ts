@@ -12,6 +12,7 @@ import type { Pause } from '../domain/gate.ts'
 import { poolFrom, spelledPool } from '../domain/pool.ts'
 import type { GateStore } from '../ports/namespaces.ts'
 import { recordAct } from './acts.ts'
+import { beginEpoch, lockGates } from './lock-gates.ts'
 import { LIMITS_AS_JSON, type LimitRow, limitsOfMethods } from './method-limits.ts'
 
 /** SQL, true: takes the lock that the changes of gates wait for. `IS NULL` finds no row that would be locked. */
@@ -69,34 +70,6 @@ const READ_PAUSE = {
     UNION ALL
     SELECT 'method', pause_owner, pause_time
     FROM offstage.method_gates WHERE namespace = $1 AND method = $2::text AND pause_time IS NOT NULL`,
-}
-
-/**
- * Statements that let jobs begin queue behind the lock while it is waited for and while it is held: so not for long, though the
- * process that changes a gate may freeze in between.
- */
-const LOCK_MS = 2_000
-const LIMIT_LOCK_TIME = {
-  name: 'limit_gate_lock',
-  text: `
-    SELECT set_config('lock_timeout', '${LOCK_MS}', true),
-      set_config('idle_in_transaction_session_timeout', '${LOCK_MS}', true)`,
-}
-const LOCK = { name: '', text: 'LOCK TABLE offstage.gate_epoch IN EXCLUSIVE MODE' }
-const NEXT_EPOCH = {
-  name: 'next_gate_epoch',
-  text: 'UPDATE offstage.gate_epoch SET epoch = epoch + 1',
-}
-
-/** Nothing begins on any replica until the transaction is over: to be taken before any other lock. */
-export async function lockGates(tx: Queryable): Promise<void> {
-  await tx.query(LIMIT_LOCK_TIME)
-  await tx.query(LOCK)
-}
-
-/** What replicas know of the gates is old from now on. */
-export async function beginEpoch(tx: Queryable): Promise<void> {
-  await tx.query(NEXT_EPOCH)
 }
 
 /** Paused again, it stays paused by whom and since when it was. */

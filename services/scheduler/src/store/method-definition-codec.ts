@@ -1,6 +1,7 @@
-/** What `methods.definition` holds. SQL reads `lane` of it, and leaves out the long texts (methods.ts). */
+/** What `methods.definition` holds. SQL reads `lane` and `limits` (announced-limits.ts) of it, and leaves out the long texts (methods.ts). */
 import { SLOT_LANES } from '../domain/lane.ts'
 import type { MethodDefinition, MethodTerms, StartableBy } from '../domain/method-definition.ts'
+import { announcedLimits } from './method-limit-codec.ts'
 import { retry } from './retry-codec.ts'
 import {
   createShape,
@@ -35,6 +36,7 @@ const TERMS_SHAPE = createShape<MethodTerms>('method definitions', 1, TERMS)
 
 const DEFINITION = createShape<MethodDefinition>('method definitions', 1, {
   ...TERMS,
+  limits: announcedLimits,
   description: required(text),
   paramsSchema: required(text),
   resultSchema: required(text),
@@ -42,7 +44,7 @@ const DEFINITION = createShape<MethodDefinition>('method definitions', 1, {
 
 /** SQL for a definition without what starts have no need of. */
 export const TERMS_OF = (definition: string) =>
-  `CASE WHEN jsonb_typeof(${definition}) = 'object' THEN ${definition} - '{description,resultSchema}'::text[] ELSE ${definition} END`
+  `CASE WHEN jsonb_typeof(${definition}) = 'object' THEN ${definition} - '{description,resultSchema,limits}'::text[] ELSE ${definition} END`
 
 export function definitionToJson(definition: MethodDefinition): string {
   return JSON.stringify(DEFINITION.write(definition))

@@ -4,7 +4,7 @@ import { JobState } from '../domain/job-state.ts'
 import type { LimitsOfMethod, MethodLimit } from '../domain/method-limit.ts'
 
 export const LIMIT_COLUMNS =
-  'l.namespace, l.method, l.key_expression, l.max_concurrency, l.rate, l.rate_period_ms, l.burst, l.max_queued'
+  'l.namespace, l.method, l.key_expression, l.max_concurrency, l.rate, l.rate_period_ms, l.burst, l.max_queued, l.announced'
 
 const READ = {
   name: 'read_method_limits',
@@ -18,10 +18,7 @@ export const LIMITS_AS_JSON = `(
 
 const CLEAR = {
   name: 'clear_method_limits',
-  text: `
-    WITH cleared AS (DELETE FROM offstage.method_limits WHERE namespace = $1)
-    UPDATE offstage.method_gates SET limited = false
-    WHERE namespace = $1 AND limited AND method <> ALL ($2::text[])`,
+  text: 'DELETE FROM offstage.method_limits WHERE namespace = $1 AND announced IS NOT TRUE',
 }
 
 const SET = {
@@ -34,11 +31,25 @@ const SET = {
       AS u(method, key_expression, max_concurrency, rate, rate_period_ms, burst, max_queued)`,
 }
 
+/** They hold instead of what definitions say. */
+const REPLACE_ANNOUNCED = {
+  name: 'replace_announced_limits',
+  text: 'DELETE FROM offstage.method_limits WHERE namespace = $1 AND method = ANY ($2::text[])',
+}
+
+const OPEN = {
+  name: 'open_unlimited_methods',
+  text: `
+    UPDATE offstage.method_gates g SET limited = false
+    WHERE g.namespace = $1 AND g.limited AND NOT EXISTS (
+      SELECT FROM offstage.method_limits l WHERE l.namespace = g.namespace AND l.method = g.method)`,
+}
+
 const CLOSE = {
   name: 'close_limited_methods',
   text: `
     INSERT INTO offstage.method_gates (namespace, method, limited)
-    SELECT DISTINCT $1, u.method, true FROM unnest($2::text[]) AS u(method)
+    SELECT DISTINCT l.namespace, l.method, true FROM offstage.method_limits l WHERE l.namespace = $1
     ON CONFLICT (namespace, method) DO UPDATE SET limited = true`,
 }
 
@@ -49,7 +60,8 @@ const COUNT_RUNNING = {
     UPDATE offstage.jobs SET limited = true, limit_key = coalesce(limit_key, '')
     WHERE id IN (
       SELECT j.id FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
-      WHERE a.namespace = $1 AND j.state IN (${JobState.running}, ${JobState.waiting}) AND j.method = ANY ($2::text[])
+      WHERE a.namespace = $1 AND j.state IN (${JobState.running}, ${JobState.waiting})
+        AND j.method IN (SELECT l.method FROM offstage.method_limits l WHERE l.namespace = $1)
         AND (j.limited IS NOT TRUE OR j.limit_key IS NULL)
       ORDER BY j.id FOR NO KEY UPDATE OF j)`,
 }
@@ -63,6 +75,8 @@ export interface LimitRow {
   rate_period_ms: number | null
   burst: number | null
   max_queued: number | null
+  /** Null as false: an administrator has set it. */
+  announced: boolean | null
 }
 
 export async function readLimits(database: Queryable, namespace: string): Promise<MethodLimit[]> {
@@ -70,15 +84,16 @@ export async function readLimits(database: Queryable, namespace: string): Promis
   return rows.map(limitFromRow)
 }
 
-/** Within a transaction that has the lock of the gates; all limits of the namespace are these then. */
+/** Within a transaction that has the lock of the gates; all that is set for the namespace are these then. {@link settleLimits} has to follow. */
 export async function setLimits(
   tx: Queryable,
   namespace: string,
   limits: readonly MethodLimit[],
 ): Promise<void> {
+  await tx.query(CLEAR, [namespace])
   const methods = limits.map(({ method }) => method)
-  await tx.query(CLEAR, [namespace, methods])
   if (methods.length === 0) return
+  await tx.query(REPLACE_ANNOUNCED, [namespace, methods])
   await tx.query(SET, [
     namespace,
     methods,
@@ -89,8 +104,13 @@ export async function setLimits(
     limits.map(({ rate }) => rate?.burst ?? null),
     limits.map(({ queuedMax }) => queuedMax ?? null),
   ])
-  await tx.query(CLOSE, [namespace, methods])
-  await tx.query(COUNT_RUNNING, [namespace, methods])
+}
+
+/** Has the gates of methods be as their limits are now, in the same transaction. */
+export async function settleLimits(tx: Queryable, namespace: string): Promise<void> {
+  await tx.query(OPEN, [namespace])
+  await tx.query(CLOSE, [namespace])
+  await tx.query(COUNT_RUNNING, [namespace])
 }
 
 export function limitsOfMethods(rows: readonly LimitRow[]): LimitsOfMethod[] {
@@ -120,5 +140,6 @@ export function limitFromRow(row: LimitRow): MethodLimit {
         ? undefined
         : { count: rate, periodMs, burst: burst ?? rate },
     queuedMax: row.max_queued ?? undefined,
+    ...(row.announced && { isAnnounced: true }),
   }
 }

@@ -2,6 +2,7 @@ import type { Database } from '@offstage/kit/database'
 import type { FoundMethod } from '../domain/known-method.ts'
 import { LANE_DEFAULT, laneInSql, SLOT_LANES } from '../domain/lane.ts'
 import type { MethodStore } from '../ports/executors.ts'
+import { announceLimits } from './announced-limits.ts'
 import { listMethods } from './list-methods.ts'
 import { definitionToJson, TERMS_OF, termsFromStored } from './method-definition-codec.ts'
 import { readWhatCan } from './stored-shape.ts'
@@ -100,7 +101,10 @@ export function createMethodStore(database: Database): MethodStore {
         namespace,
         names,
       ])
-      return new Map(rows.map(({ name, earlier }) => [name, earlier]))
+      return {
+        earlier: new Map(rows.map(({ name, earlier }) => [name, earlier])),
+        limitsChanged: await announceLimits(database, namespace, names),
+      }
     },
     async find(methods) {
       const { rows } = await database.query<{ terms: unknown }>(FIND, [

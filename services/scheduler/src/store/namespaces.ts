@@ -3,8 +3,10 @@ import type { Database, Queryable } from '@offstage/kit/database'
 import type { Retention } from '../domain/retention.ts'
 import type { NamespaceSettings, NamespaceStore } from '../ports/namespaces.ts'
 import { recordAct } from './acts.ts'
-import { beginEpoch, lockGates, pausedPools } from './gates.ts'
-import { readLimits, setLimits } from './method-limits.ts'
+import { copyAnnounced } from './announced-limits.ts'
+import { pausedPools } from './gates.ts'
+import { beginEpoch, lockGates } from './lock-gates.ts'
+import { readLimits, setLimits, settleLimits } from './method-limits.ts'
 
 const READ = {
   name: 'read_namespace',
@@ -72,6 +74,8 @@ export function createNamespaceStore(database: Database): NamespaceStore {
         if (retention !== undefined) await setRetention(tx, namespace, retention)
         if (limits !== undefined) {
           await setLimits(tx, namespace, limits)
+          await copyAnnounced(tx, namespace)
+          await settleLimits(tx, namespace)
           await beginEpoch(tx)
         }
         await tx.query(GROW, [namespace])
@@ -87,8 +91,10 @@ async function readNamespace(database: Queryable, namespace: string): Promise<Na
   if (row === undefined) throw new Error('a query without conditions has answered no row')
   const retention = await readRetention(database, namespace)
   const { revision, paused, paused_pools: pausedPools } = row
-  const limits = await readLimits(database, namespace)
-  return { revision, paused, pausedPools, retention, limits }
+  const all = await readLimits(database, namespace)
+  const limits = all.filter(({ isAnnounced }) => !isAnnounced)
+  const announcedLimits = all.filter(({ isAnnounced }) => isAnnounced)
+  return { revision, paused, pausedPools, retention, limits, announcedLimits }
 }
 
 async function readRetention(database: Queryable, namespace: string): Promise<Retention[]> {

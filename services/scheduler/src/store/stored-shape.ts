@@ -117,7 +117,7 @@ function shown(stored: unknown): string {
   return isRecord(stored) ? 'an object' : String(stored)
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

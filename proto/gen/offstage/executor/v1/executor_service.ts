@@ -33,6 +33,7 @@ import {
   RetryPolicy,
   StartableBy,
 } from "../../jobs/v1/job.ts";
+import { MethodLimit } from "../../jobs/v1/namespace_service.ts";
 
 /** What an executor says. Any of the fields may be set together. */
 export interface AttachRequest {
@@ -140,7 +141,15 @@ export interface MethodDefinition {
     | StartableBy
     | undefined;
   /** Its handler acts with the rights of a service: on temp values of others too (row J5). Its jobs and what it makes stay the user's. */
-  privileged?: boolean | undefined;
+  privileged?:
+    | boolean
+    | undefined;
+  /**
+   * Limits where none is set for it by UpdateNamespace (row J20): at most two, one without a `key_expression` and one with it. `method`
+   * is left empty, or is the name. What was announced last holds, as of all the definition says; a limit that is set wins
+   * over both of them, and stays whatever is announced.
+   */
+  limits: MethodLimit[];
 }
 
 /** How many jobs a lane runs at once. */
@@ -1034,6 +1043,7 @@ function createBaseMethodDefinition(): MethodDefinition {
     deadlines: undefined,
     startableBy: undefined,
     privileged: undefined,
+    limits: [],
   };
 }
 
@@ -1065,6 +1075,9 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     }
     if (message.privileged !== undefined) {
       writer.uint32(72).bool(message.privileged);
+    }
+    for (const v of message.limits) {
+      MethodLimit.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1154,6 +1167,14 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
             message.privileged = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.limits.push(MethodLimit.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1186,6 +1207,7 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
       ? StartableBy.fromPartial(object.startableBy)
       : undefined;
     message.privileged = object.privileged ?? undefined;
+    message.limits = object.limits?.map((e) => MethodLimit.fromPartial(e)) || [];
     return message;
   },
 };

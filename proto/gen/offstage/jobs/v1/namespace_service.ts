@@ -84,8 +84,10 @@ export interface Namespace {
   name: string;
   /** What differs from the defaults; told as it is in force: one for each kind and end. */
   retention: Retention[];
-  /** Limits of methods, at most 1,000. */
+  /** Limits of methods, at most 1,000. Those of a method hold instead of what its definition says. */
   limits: MethodLimit[];
+  /** Limits that are in force because the definitions of their methods say so, and `limits` has none of the method. Output only. */
+  announcedLimits: MethodLimit[];
   /** The user who holds it exclusively; empty when nobody does. Output only. */
   exclusiveOwner: string;
   /** Since when. Output only. */
@@ -796,6 +798,7 @@ function createBaseNamespace(): Namespace {
     name: "",
     retention: [],
     limits: [],
+    announcedLimits: [],
     exclusiveOwner: "",
     exclusiveTime: undefined,
     etag: "",
@@ -814,6 +817,9 @@ export const Namespace: MessageFns<Namespace> = {
     }
     for (const v of message.limits) {
       MethodLimit.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.announcedLimits) {
+      MethodLimit.encode(v!, writer.uint32(74).fork()).join();
     }
     if (message.exclusiveOwner !== "") {
       writer.uint32(42).string(message.exclusiveOwner);
@@ -868,6 +874,14 @@ export const Namespace: MessageFns<Namespace> = {
             }
 
             message.limits.push(MethodLimit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.announcedLimits.push(MethodLimit.decode(reader, reader.uint32()));
             continue;
           }
           case 5: {
@@ -930,6 +944,7 @@ export const Namespace: MessageFns<Namespace> = {
     message.name = object.name ?? "";
     message.retention = object.retention?.map((e) => Retention.fromPartial(e)) || [];
     message.limits = object.limits?.map((e) => MethodLimit.fromPartial(e)) || [];
+    message.announcedLimits = object.announcedLimits?.map((e) => MethodLimit.fromPartial(e)) || [];
     message.exclusiveOwner = object.exclusiveOwner ?? "";
     message.exclusiveTime = object.exclusiveTime ?? undefined;
     message.etag = object.etag ?? "";
