@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-streams test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -105,6 +105,9 @@ bench-identity: setup servers ## Measure the hot path with tokens and TLS beside
 
 bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts
+
+bench-streams: setup servers ## Measure the memory of every process while parameters and results of 1 GiB are streams (BENCH_MIB)
+	@node bench/streams/main.ts
 
 test-packages: setup ## Install the packages into an empty project and use them there, on Node 22 and 24
 	@PACKAGES=all vitest run --project open test/packages

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openPglite } from '@offstage/kit/database'
 import { Offstage } from '@offstage/sdk'
@@ -45,6 +45,20 @@ describe('running services', () => {
     expect(await started('{"name":"Ann"}\n')).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
     const cut = await started('{"name":')
     expect(cut).toMatchObject({ code: 64, stderr: expect.stringContaining('It is not JSON') })
+  })
+
+  test('parameters are the bytes of a file, or of standard input, as a stream', async () => {
+    const line = (...more: string[]) => ['start', 'test.count', '--wait', ...more]
+    const file = import.meta.filename
+    const { size } = await stat(file)
+    const sent = await offstageProcess(line('--file', file), it.places)
+    expect(sent).toMatchObject({ code: 0, stdout: `${size}\n` })
+    const piped = await offstageProcess(line('--file', '-'), it.places, 'seven b')
+    expect(piped).toMatchObject({ code: 0, stdout: '7\n' })
+    const missing = await it.offstage(...line('--file', '/no/such/file'))
+    expect(missing).toMatchObject({ code: 64, stderr: expect.stringContaining('ENOENT') })
+    const both = await it.offstage('start', 'test.count', '{}', '--file', file)
+    expect(both).toMatchObject({ code: 64, stderr: expect.stringContaining('both are given') })
   })
 
   test('limits of a method are set, shown, kept beside others, and taken away', async () => {

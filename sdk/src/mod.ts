@@ -21,6 +21,7 @@ export {
 export { OffstageError } from './grpc/mod.ts'
 export { idleHandlers } from './idle/mod.ts'
 export {
+  byteStream,
   defineJob,
   defineMethod,
   type JobContext,

@@ -1,3 +1,5 @@
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import type { Command } from 'commander'
 import { parseJson, parseMillis } from './arguments.ts'
 import { answered, connect, connectOptions, tell } from './client.ts'
@@ -6,6 +8,7 @@ import { showCompletion } from './show-completion.ts'
 
 interface Flags {
   readonly wait?: boolean
+  readonly file?: string
   readonly timeout?: number
   readonly key?: string
   readonly name?: string
@@ -23,6 +26,10 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .description('start a job and print its id')
     .argument('<method>', 'such as reports.delays')
     .argument('[params]', 'parameters as JSON; - reads them from standard input', parseJson)
+    .option(
+      '--file <path>',
+      'parameters are the bytes of a file, as a stream; - for standard input',
+    )
     .option('-w, --wait', 'wait for the end and print the result; the id goes to standard error')
     .option('--timeout <time>', 'longest --wait, such as 30s (default: no limit)', parseMillis)
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
@@ -36,6 +43,12 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
       if (flags.timeout !== undefined && !flags.wait) {
         command.error("error: option '--timeout <time>' limits a --wait, and there is none")
       }
+      if (flags.file !== undefined && params !== undefined) {
+        command.error(
+          "error: option '--file <path>' takes the place of [params], and both are given",
+        )
+      }
+      const file = flags.file === undefined ? undefined : await openFile(flags.file, command)
       await using offstage = await answered(connect(command))
       const deadlines = {
         queueMs: flags.queueDeadline,
@@ -44,11 +57,24 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
         totalMs: flags.totalDeadline,
       }
       const options = { key: flags.key, displayName: flags.name, pool: flags.pool, deadlines }
-      const job = await answered(offstage.startJob(method, params, options))
+      const job = await answered(offstage.startJob(method, file ?? params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)
         const terms = { timeoutMs: flags.timeout, connect: connectOptions(command) }
         exitWith(await showCompletion(offstage, job, terms))
       } else process.stdout.write(`${job.id}\n`)
     })
+}
+
+/** Read as it is sent; what cannot be opened is told before anything is. */
+async function openFile(path: string, command: Command): Promise<Readable> {
+  if (path === '-') return process.stdin
+  try {
+    return (await open(path)).createReadStream()
+  } catch (error) {
+    const { message } = error as Error
+    return command.error(
+      `error: option '--file <path>' names a file that cannot be read: ${message}`,
+    )
+  }
 }

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { defineJob } from '@offstage/sdk'
+import { byteStream, defineJob } from '@offstage/sdk'
 import { z } from 'zod'
 
 export const greet = defineJob({
@@ -10,6 +10,16 @@ export const greet = defineJob({
     job.progress(50, 'thinking of a greeting')
     job.message('the greeting is ready')
     return `Hello ${name}`
+  },
+})
+
+export const count = defineJob({
+  method: 'test.count',
+  params: byteStream,
+  async run(_job, params) {
+    let bytes = 0
+    for await (const piece of params) bytes += piece.byteLength
+    return bytes
   },
 })
 

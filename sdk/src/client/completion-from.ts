@@ -97,9 +97,14 @@ export async function fetchedValue(
       : storage.getBytes(address, payload.sha256))
     return await decoded(of, bytes, payload.contentType)
   } catch (error) {
-    const isReplaced = error instanceof OffstageError && error.reason === 'ETAG_MISMATCH'
-    throw isReplaced ? resultReplaced(jobId, address, error) : error
+    return refuseReplaced(jobId, address, error)
   }
+}
+
+/** Something else lies where the result was put. */
+export function refuseReplaced(jobId: string, address: string, error: unknown): never {
+  const isReplaced = error instanceof OffstageError && error.reason === 'ETAG_MISMATCH'
+  throw isReplaced ? resultReplaced(jobId, address, error) : error
 }
 
 /** How the cancel ended, where one was asked for (row J10). */

@@ -29,6 +29,7 @@ import {
 } from './job-state.ts'
 import { COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
 import type { CancelOptions, CompletionOptions, RetryJobOptions, WaitOptions } from './options.ts'
+import { openResult, type ResultStream } from './result-stream.ts'
 import { retryJob } from './retry-job.ts'
 import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
@@ -191,6 +192,17 @@ export class JobHandle<R = unknown> implements WaitedJob {
       throw error
     }
     return this.#fetchResult(wire)
+  }
+
+  /**
+   * Waits for the result and reads its bytes as they are, with flat memory: of one that was returned as a stream, say. Neither kept nor
+   * decoded; what is wrapped stays so.
+   * @throws what {@link value} does
+   */
+  async resultStream(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<ResultStream> {
+    checkOptions('resultStream', options, VALUE_RULES)
+    const { result } = await this.#success(options)
+    return openResult(this.#session, this.id, result, options.signal)
   }
 
   /** Waits for an end that has a result. */

@@ -2,8 +2,9 @@ import { status } from '@grpc/grpc-js'
 import { durationFrom } from '@offstage/proto/durations'
 import { JobKind, type JobSpec, KeyConflictPolicy, type Payload } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
+import { isByteStream, isByteStreamSchema } from '../jobs/byte-stream.ts'
 import { checkValue } from '../jobs/check-value.ts'
-import { type Codec, encodeBy } from '../jobs/codec.ts'
+import { type Codec, encodeBy, isWrapping } from '../jobs/codec.ts'
 import { CodecError } from '../jobs/codec-error.ts'
 import type { JobMethod } from '../jobs/method.ts'
 import { NotEncodableError } from '../jobs/not-encodable.ts'
@@ -20,6 +21,7 @@ import { keyText } from './job-key.ts'
 import { labelRule } from './limit-rules.ts'
 import type { KeyConflict, StartOptions } from './options.ts'
 import type { Session } from './session.ts'
+import { putStream } from './stream-params.ts'
 
 /** What to start: a job or its method, or the name of one whose schemas are not known here. */
 export type StartTarget = JobMethod | string
@@ -161,11 +163,25 @@ function payloadFrom(
   params: unknown,
   options: StartOptions,
 ): Payload | undefined | Promise<Payload> {
-  const encoded = encodeParams(codecOf(target) ?? session.codec, target, params)
+  const codec = codecOf(target) ?? session.codec
+  if (isWrapping(codec) && isStreamed(target, params)) throw streamUnwrappable(target)
+  if (isByteStream(params)) return putStream(session, methodOf(target), params, options)
+  const encoded = encodeParams(codec, target, params)
   if (encoded === undefined) return undefined
   return encoded instanceof Promise
     ? encoded.then((wrapped) => payloadOf(session, target, wrapped, options))
     : payloadOf(session, target, encoded, options)
+}
+
+function isStreamed(target: StartTarget, params: unknown): boolean {
+  return isByteStream(params) || (typeof target === 'object' && isByteStreamSchema(target.params))
+}
+
+/** Better than to send in clear what the codec is to seal. */
+function streamUnwrappable(target: StartTarget): OffstageError {
+  const description =
+    "is a stream, and the codec wraps, which a stream does not pass: give the method `codec: 'json'`, and wrap its bytes yourself"
+  return paramsInvalid(methodOf(target), [{ field: 'params', description }])
 }
 
 function payloadOf(

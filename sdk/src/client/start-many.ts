@@ -8,6 +8,7 @@ import { durationFrom } from '@offstage/proto/durations'
 import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
+import { closeUnread, isByteStream } from '../jobs/byte-stream.ts'
 import { INLINE_BYTES_MAX } from '../jobs/payload.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
@@ -159,6 +160,8 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
     if (payload?.source?.$case === 'inline') bytes += payload.source.value.byteLength
   }
   const refuse = (position: number, error: unknown) => {
+    const params = paramsList[position]
+    if (isByteStream(params)) closeUnread(params)
     if (error instanceof OffstageError) outcomes[position] = { job: null, error }
     else bulk.fault ??= { error }
   }

@@ -1,5 +1,6 @@
 import { durationFrom } from '@offstage/proto/durations'
 import { checkOptions } from '../arguments/check-options.ts'
+import { closeUnread, isByteStream } from '../jobs/byte-stream.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
@@ -32,7 +33,22 @@ export async function startOne<R>(
   return start<R>(session, target, params, options)
 }
 
-async function start<R>(
+function start<R>(
+  session: Session,
+  target: StartTarget,
+  params: unknown,
+  options: StartOptions,
+): Promise<JobHandle<R>> {
+  const started = startPlaced<R>(session, target, params, options)
+  if (!isByteStream(params)) return started
+  return started.catch((error) => {
+    // Whatever it failed of: nobody reads on.
+    closeUnread(params)
+    throw error
+  })
+}
+
+async function startPlaced<R>(
   session: Session,
   target: StartTarget,
   params: unknown,

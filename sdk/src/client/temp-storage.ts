@@ -4,6 +4,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import type { ListValuesResponse } from '@offstage/proto/storage'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { abortSignal, flag, someText } from '../arguments/rules.ts'
+import { type ByteStream, isByteStream } from '../jobs/byte-stream.ts'
 import { type Codec, encodeBy, formatOf, isWrapping, wrapBy } from '../jobs/codec.ts'
 import { CodecError } from '../jobs/codec-error.ts'
 import { BYTES_TYPE, type EncodedValue, isTextType, JSON_TYPE } from '../jobs/payload.ts'
@@ -72,10 +73,9 @@ export class TempStorage implements StorageCalls {
   async put(source: PutSource, options: PutOptions = {}): Promise<StoredValue> {
     checkOptions('put', options, PUT_RULES)
     const codec = options.codec ?? this.#codec
-    if (isStream(source)) {
+    if (isByteStream(source)) {
       if (isWrapping(codec)) throw new TypeError(UNWRAPPABLE)
-      const contentType = options.contentType ?? BYTES_TYPE
-      return uploadStream(this.#calls, source, { ...options, contentType })
+      return this.putStream(source, options)
     }
     const { bytes, contentType } = await encoded(codec, source, options.contentType)
     return this.putBytes(bytes, { ...options, contentType })
@@ -84,6 +84,16 @@ export class TempStorage implements StorageCalls {
   /** Stores bytes that are in memory. */
   putBytes(bytes: Buffer, options: PutOptions): Promise<StoredValue> {
     return uploadBytes(this.#calls, bytes, options)
+  }
+
+  /** Stores what a stream brings, unless `onBytes`, told how many have come, throws. */
+  putStream(
+    source: ByteStream,
+    options: PutOptions,
+    onBytes?: (count: number) => void,
+  ): Promise<StoredValue> {
+    const contentType = options.contentType ?? BYTES_TYPE
+    return uploadStream(this.#calls, source, { ...options, contentType }, onBytes)
   }
 
   async get<T = unknown>(address: string, options: ReadOptions = {}): Promise<T> {
@@ -194,8 +204,4 @@ async function encoded(
   } catch (error) {
     throw error instanceof CodecError ? codecRefused(error) : error
   }
-}
-
-function isStream(source: unknown): source is AsyncIterable<Uint8Array> {
-  return typeof source === 'object' && source !== null && Symbol.asyncIterator in source
 }

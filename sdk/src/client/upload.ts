@@ -95,14 +95,17 @@ async function sendRest(
 
 /**
  * Stores what a stream brings; not repeated, since a stream is read once. The trailer tells the
- * service that this was all: a stream that breaks off stores nothing.
+ * service that this was all: a stream that breaks off stores nothing. So does one for which `onBytes`, told how many have
+ * come, throws.
  */
 export async function uploadStream(
   calls: Calls,
   source: AsyncIterable<Uint8Array>,
   options: PutOptions,
+  onBytes: (count: number) => void = () => {},
 ): Promise<StoredValue> {
   const hash = createHash('sha256')
+  let count = 0
   const header = { ...headerFrom(calls, options), trailer: true }
   const pieces = source[Symbol.asyncIterator]()
   async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
@@ -111,6 +114,8 @@ export async function uploadStream(
       const bytes = bytesOf(piece)
       if (bytes === undefined)
         throw new TypeError(`a stream to put gives bytes, not ${shown(piece)}`)
+      count += bytes.byteLength
+      onBytes(count)
       hash.update(bytes)
       yield* chunksOf(bytes, 0)
     }

@@ -4,8 +4,10 @@ import { LIMITS } from '@offstage/proto/limits'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import { ROLES } from '@offstage/proto/roles'
 import { shown } from '../arguments/shown.ts'
+import { isByteStreamSchema } from './byte-stream.ts'
 import { codecFault } from './check-codec.ts'
 import { checkLimits } from './check-limits.ts'
+import { isWrapping } from './codec.ts'
 import type { DeadlineOptions, JobMethod, RetryOptions, StartableBy } from './method.ts'
 
 /** Ten years. */
@@ -52,6 +54,10 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   const { privileged = false, labels, codec } = definition
   const fault = codec === undefined ? undefined : codecFault(codec)
   if (fault !== undefined) refuse(...fault)
+  if (isByteStreamSchema(params)) {
+    if (isWrapping(codec)) refuse('codec', 'wraps, which a stream does not pass: wrap its bytes')
+    if (labels !== undefined) refuse('labels', 'cannot be made of a stream: callers give them')
+  }
   if (labels !== undefined && typeof labels !== 'function') refuse('labels', 'must be a function')
   if (typeof privileged !== 'boolean') refuse('privileged', 'must be true or false')
 }

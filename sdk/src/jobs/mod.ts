@@ -1,5 +1,13 @@
 /** Authoring of jobs: definitions, what handlers see, how values and options look on the wire. No I/O. */
 export { isMethodName } from '@offstage/proto/field-rules'
+export {
+  type ByteSource,
+  type ByteStream,
+  byteStream,
+  isByteStream,
+  isByteStreamSchema,
+  streamOf,
+} from './byte-stream.ts'
 export { type CheckedValue, checkValue, type ValueViolation } from './check-value.ts'
 export {
   type Codec,
@@ -50,4 +58,5 @@ export {
   wrapsReports,
   wrapTold,
 } from './wrapped-report.ts'
+export { isWrappedType } from './wrapped-type.ts'
 export type { Wrapped, Wrapper } from './wrapper.ts'

@@ -2,6 +2,7 @@ import { checkParamsList, checkTarget } from '../client/check-arguments.ts'
 import type { CallArguments } from '../client/job-calls.ts'
 import { paramsInvalid } from '../client/job-errors.ts'
 import { codecOf, labelsFor, methodOf, type StartTarget } from '../client/job-spec.ts'
+import { closeUnread, isByteStream } from '../jobs/byte-stream.ts'
 import { checkValue } from '../jobs/check-value.ts'
 import { formatOf, isWrapping } from '../jobs/codec.ts'
 import type { JobMethod, ParamsOf } from '../jobs/method.ts'
@@ -121,6 +122,11 @@ function checkCodec(target: StartTarget): void {
 /** Checked by the definition, as before any other start; null where there are none. */
 async function paramsText(target: StartTarget, params: unknown): Promise<string | null> {
   const method = methodOf(target)
+  if (isByteStream(params)) {
+    closeUnread(params)
+    const description = 'is a stream: by SQL parameters are JSON; put it, and pass the address'
+    throw paramsInvalid(method, [{ field: 'params', description }])
+  }
   if (typeof target !== 'string' && target.params !== undefined) {
     const checked = await checkValue(target.params, params, 'params')
     if (checked.kind === 'invalid') throw paramsInvalid(method, checked.violations)

@@ -29,6 +29,7 @@ const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 const OWN_WORK_MS = 300
 const NO_TOKENS: readonly AttemptTokens[] = []
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
+const OVER = new Error('the attempt is over: its parameters are read no further')
 
 /** What an attempt has at hand on its thread. */
 export interface AttemptMeans {
@@ -55,6 +56,7 @@ export class AttemptContext implements JobContext {
   #messages = 0
   #heartbeat: Heartbeat | undefined
   #additional: unknown
+  #ended: AbortController | undefined
   #isSettled = false
 
   constructor(order: AttemptOrder, { reporter, clients, tokens, jobs }: AttemptMeans) {
@@ -223,6 +225,13 @@ export class AttemptContext implements JobContext {
     return this.#order.wantAdditionalResult ? this.#additional : undefined
   }
 
+  /** Aborted once the attempt is over, however it ended: what was opened for the handler is read no further. */
+  get ended(): AbortSignal {
+    this.#ended ??= new AbortController()
+    if (this.#isSettled) this.#ended.abort(OVER)
+    return this.#ended.signal
+  }
+
   /** Why the attempt was told to stop; undefined when it was not. */
   get stopReason(): Error | undefined {
     return this.#stopReason
@@ -236,6 +245,7 @@ export class AttemptContext implements JobContext {
   /** The handler is done: its last progress and heartbeat go out before its end. */
   settle(): void {
     this.#isSettled = true
+    this.#ended?.abort(OVER)
     this.#progress?.flush()
     this.#heartbeat?.flush()
     for (const tokens of this.#tokens) tokens.close()

@@ -4,19 +4,22 @@ import {
   CodecError,
   checkValue,
   decodeBy,
+  isByteStreamSchema,
   type JobDefinition,
 } from '@offstage/sdk/jobs'
 import type { AttemptOrder, ValueAddress } from '../domain/attempt.ts'
-import { AttemptFault } from '../domain/fault.ts'
+import { invalidParams } from './invalid-params.ts'
 import type { AttemptContext } from './job-context.ts'
 import { retryingStorage } from './retrying-storage.ts'
+import { streamParams } from './stream-params.ts'
 
 /** The parameters as the caller gave them, fetched from temp storage where they are large (row J3). */
 export function readParams(
-  { codec }: JobDefinition,
+  { codec, params: schema }: JobDefinition,
   order: AttemptOrder,
   context: AttemptContext,
 ): unknown {
+  if (isByteStreamSchema(schema)) return streamParams(order, context)
   const { params, paramsType = BYTES_TYPE } = order
   if (params === undefined || params === '') return {}
   if (typeof params === 'string') return parse(params)
@@ -63,7 +66,7 @@ export function checkParams(definition: JobDefinition, given: unknown): unknown 
 function validOf(checked: Awaited<ReturnType<typeof checkValue>>): unknown {
   if (checked.kind === 'valid') return checked.value
   const problems = checked.violations.map(({ field, description }) => `${field}: ${description}`)
-  throw invalid(`The parameters do not fit: ${problems.join('; ')}`)
+  throw invalidParams(`The parameters do not fit: ${problems.join('; ')}`)
 }
 
 function parse(json: string): unknown {
@@ -78,9 +81,5 @@ function refuseUnreadable(error: unknown): never {
   // Told as of parameters that came along.
   if (error instanceof OffstageError && error.cause instanceof CodecError) throw error.cause
   if (!(error instanceof SyntaxError)) throw error
-  throw invalid('The parameters are not what their content type says.', error)
-}
-
-function invalid(message: string, cause?: unknown): AttemptFault {
-  return new AttemptFault('PARAMS_INVALID', message, { retryable: false, cause })
+  throw invalidParams('The parameters are not what their content type says.', error)
 }

@@ -7,6 +7,7 @@ import {
   type EncodedValue,
   encodeBy,
   INLINE_BYTES_MAX,
+  isByteStream,
   isWrapping,
   type JobDefinition,
   JSON_TYPE,
@@ -79,7 +80,7 @@ async function place(
   address: string | undefined,
   context: AttemptContext,
 ): Promise<ResultValue | undefined> {
-  // Read once, so it cannot be sent again.
+  // To temp storage as it comes, whatever its size; read once, so it cannot be sent again.
   if (isByteStream(value)) {
     if (isWrapping(codec)) throw unwrappable(what)
     return addressOf(await putBytes(value, address, BYTES_TYPE, context))
@@ -107,11 +108,6 @@ function putBytes(
 
 function addressOf({ address, contentType, sha256 }: StoredValue): ResultValue {
   return { address, contentType, sha256 }
-}
-
-/** A stream of bytes goes to temp storage as it comes, whatever its size. */
-function isByteStream(value: unknown): value is AsyncIterable<Uint8Array> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
 /** JSON text, bytes alone, or what a codec made. */

@@ -24,6 +24,12 @@ interface Stored {
 export interface FakeStorage extends AsyncDisposable {
   readonly address: string
   readonly values: Map<string, Stored>
+  /** Where reads have begun, one after another. */
+  readonly offsets: number[]
+  /** Reads that are open. */
+  readsOpen: number
+  /** Breaks so many reads, each after one chunk. */
+  readBreaks: number
   /** The addresses and scopes that were looked at. */
   readonly looks: string[]
   /** Addresses and scopes that are not there, and as what that is told. */
@@ -33,6 +39,8 @@ export interface FakeStorage extends AsyncDisposable {
   /** Why they are refused. Default: it is unavailable. */
   refusal: Refusal
 }
+
+const CHUNK_BYTES = 256 * 1024
 
 const definition = {
   putValue: StorageServiceService.putValue,
@@ -67,10 +75,22 @@ export async function startFakeStorage(): Promise<FakeStorage> {
   )
   const getValue = serverStream<GetValueRequest, GetValueResponse>(
     'values.read',
-    async function* ({ address }) {
+    async function* ({ address, offset }) {
       refuse()
-      yield { part: { $case: 'value', value: describe(address) } }
-      yield { part: { $case: 'chunk', value: stored(address).bytes } }
+      storage.offsets.push(Number(offset))
+      storage.readsOpen += 1
+      try {
+        yield { part: { $case: 'value', value: describe(address) } }
+        const { bytes } = stored(address)
+        for (let at = Number(offset); at < bytes.length; at += CHUNK_BYTES) {
+          yield { part: { $case: 'chunk', value: bytes.subarray(at, at + CHUNK_BYTES) } }
+          if (storage.readBreaks === 0) continue
+          storage.readBreaks -= 1
+          throw storage.refusal
+        }
+      } finally {
+        storage.readsOpen -= 1
+      }
     },
   )
   const stored = (address: string): Stored => {
@@ -119,6 +139,9 @@ export async function startFakeStorage(): Promise<FakeStorage> {
     address: server.address,
     values,
     refusals: 0,
+    offsets: [],
+    readsOpen: 0,
+    readBreaks: 0,
     looks: [],
     gone: new Map(),
     refusal: new Refusal({ code: 14, reason: 'STORAGE_UNAVAILABLE', message: 'not now' }),
