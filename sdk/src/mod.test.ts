@@ -15,6 +15,7 @@ test('the main entry has the few names people use daily, types included', async 
     'Offstage',
     'OffstageError',
     'StartJobsError',
+    'byteStream',
     'defineJob',
     'defineMethod',
     'idleHandlers',

@@ -1,5 +1,4 @@
 /** Parameters that are bytes as they come, of any length, and are never in memory as a whole (row J3). */
-import { ReadableStream } from 'node:stream/web'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { shown } from '../arguments/shown.ts'
 import { bytesOf } from './payload.ts'
@@ -47,13 +46,13 @@ export async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, v
 
 /** Lets go of a stream that nobody will read, and of the file or connection behind it; harmless for one that was read. */
 export function closeUnread(source: ByteStream): void {
-  const closing = source instanceof ReadableStream ? source.cancel() : closeIterator(source)
   // Its own trouble with being closed is nobody's matter any more.
-  closing.catch(() => {})
+  close(source).catch(() => {})
 }
 
-async function closeIterator(source: ByteStream): Promise<void> {
-  // A Readable of Node: an iterator of its own would be made only to be closed.
+async function close(source: ByteStream): Promise<void> {
+  // Streams of Node and of the web: an iterator of theirs would be made only to be closed.
   if ('destroy' in source && typeof source.destroy === 'function') source.destroy()
+  else if ('cancel' in source && typeof source.cancel === 'function') await source.cancel()
   else await source[Symbol.asyncIterator]().return?.()
 }
