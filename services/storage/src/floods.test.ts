@@ -1,8 +1,9 @@
 /** What one caller floods temp storage with is waited for by that caller, and by nobody else. */
-import { type Database, openPostgres } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import { GetValueRequest, PutValueHeader } from '@offstage/proto/storage'
-import { openStalledReader, startPostgres, until } from '@offstage/testkit'
+import { openStalledReader, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { openFreshDatabase } from './testing/fresh-database.ts'
 import { openGround } from './testing/storage-fixture.ts'
 
 const METHOD = '/offstage.storage.v1.StorageService/GetValue'
@@ -38,8 +39,6 @@ test('downloads that are never read and puts that never go on keep nobody else f
 }, 60_000)
 
 test('calls of one caller whose statements never end hold up no put and no read of another', async () => {
-  await using postgres = await startPostgres()
-  const url = await postgres.createDatabase()
   const gate = Promise.withResolvers<void>()
   let held = 0
   let slow = ''
@@ -55,7 +54,7 @@ test('calls of one caller whose statements never end hold up no put and no read 
         : database.query(statement, values),
   })
   await using ground = await openGround(async () =>
-    between(await openPostgres({ url, poolSize: 6 })),
+    between(await openFreshDatabase({ poolSize: 6 })),
   )
   await using storage = await ground.start()
   const mallory = storage.client('mallory')

@@ -4,9 +4,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import { developmentAuthenticate, type Role } from '@offstage/kit/auth'
-import { type Database, openPglite } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openFreshDatabase } from './testing/fresh-database.ts'
 import { refusalOf, type TestClient } from './testing/storage-client.ts'
 import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
@@ -22,7 +23,7 @@ const authenticate: typeof developmentAuthenticate = (metadata) => {
 const asked: string[] = []
 
 async function openRecording(): Promise<Database> {
-  const database = await openPglite()
+  const database = await openFreshDatabase()
   const query: Database['query'] = async (statement, values) => {
     const result = await database.query<never>(statement, values)
     asked.push(`${statement.name} ${result.rows.length}`)

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPostgres } from '@offstage/kit/database'
 import { PutValueHeader } from '@offstage/proto/storage'
-import { type SpawnedProcess, spawnProcess, startPostgres, until } from '@offstage/testkit'
+import {
+  createSharedDatabase,
+  type SpawnedProcess,
+  spawnProcess,
+  startPostgres,
+  until,
+} from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { connectStorage, refusalOf } from './testing/storage-client.ts'
 
@@ -24,10 +30,9 @@ interface Place extends AsyncDisposable {
 /** A PostgreSQL database and a data directory for processes to come and go. */
 async function setup(): Promise<Place> {
   const resources = new AsyncDisposableStack()
-  const server = resources.use(await startPostgres())
+  const { url } = resources.use(await createSharedDatabase())
   const dataDir = await mkdtemp(join(tmpdir(), 'offstage-storage-'))
   resources.defer(() => rm(dataDir, { recursive: true }))
-  const url = await server.createDatabase()
   const env = {
     OFFSTAGE_STORAGE_PORT: '0',
     OFFSTAGE_STORAGE_DATABASE_URL: url,

@@ -1,26 +1,20 @@
 /** A reservation or an opening whose answer was lost is repeated with its request id, and makes nothing new. */
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { refusalOf, type TestClient } from './testing/storage-client.ts'
 import { type Ground, openGround, type Started } from './testing/storage-fixture.ts'
 
-let postgres: Awaited<ReturnType<typeof startPostgres>>
 let ground: Ground
 let storage: Started
 let ann: TestClient
 
 beforeAll(async () => {
-  postgres = await startPostgres()
-  const url = await postgres.createDatabase()
-  ground = await openGround(() => openPostgres({ url, poolSize: 10 }))
+  ground = await openGround()
   storage = await ground.start()
   ann = storage.client('ann')
 })
 afterAll(async () => {
   await storage?.[Symbol.asyncDispose]()
   await ground?.[Symbol.asyncDispose]()
-  await postgres?.[Symbol.asyncDispose]()
 })
 
 const tenTimes = <T>(work: () => Promise<T>) => Promise.all(Array.from({ length: 10 }, work))

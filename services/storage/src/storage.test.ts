@@ -246,8 +246,8 @@ describe('whose it is (row S4)', () => {
       other.readAndDelete(address),
       other.put(Buffer.from('theirs'), { address }),
     ]
-    for (const attempt of attempts) {
-      expect(await refusalOf(attempt)).toMatchObject({ reason: 'VALUE_NOT_FOUND' })
+    for (const refusal of await Promise.all(attempts.map(refusalOf))) {
+      expect(refusal).toMatchObject({ reason: 'VALUE_NOT_FOUND' })
     }
     expect(await other.delete(address)).toBe(false)
     expect((await other.list()).values).toEqual([])

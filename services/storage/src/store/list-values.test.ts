@@ -1,12 +1,7 @@
-import { openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { listValues } from './read-values.ts'
-import { migrateStorage } from './value-store.ts'
-
-const postgres = await startPostgres()
-afterAll(() => postgres[Symbol.asyncDispose]())
 
 const SCOPE = 'scp_1' as ScopeId
 const SCOPES = `
@@ -22,8 +17,7 @@ const VALUES = `
   FROM generate_series(1, 20000) i`
 
 test('a listing of a scope reads none of the values that others have in it', async () => {
-  await using database = await openPostgres({ url: await postgres.createDatabase(), poolSize: 1 })
-  await migrateStorage(database)
+  await using database = await openFreshDatabase({ poolSize: 1 })
   const run = (text: string) => database.query<{ read: number }>({ name: '', text })
   for (const text of [SCOPES, VALUES, 'VACUUM ANALYZE offstage_storage.temp_values']) {
     await run(text)

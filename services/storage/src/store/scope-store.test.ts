@@ -1,7 +1,7 @@
 /** Scopes under puts at the same moment, which only PostgreSQL can have. */
 import { createHash } from 'node:crypto'
-import { type Database, openPostgres } from '@offstage/kit/database'
-import { startPostgres, until } from '@offstage/testkit'
+import type { Database } from '@offstage/kit/database'
+import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Namespace, ScopeId } from '../domain/identifier.ts'
 import type { WriteFault } from '../domain/put.ts'
@@ -10,9 +10,10 @@ import { newAddress, newScopeId, newVersion } from '../new-ids.ts'
 import type { ScopeStore } from '../ports/scopes.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
 import type { ValueStore } from '../ports/values.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { createScopeStore } from './scope-store.ts'
 import { createSweepStore } from './sweep-store.ts'
-import { createValueStore, migrateStorage } from './value-store.ts'
+import { createValueStore } from './value-store.ts'
 
 const namespace = 'default' as Namespace
 const owner = 'ann'
@@ -24,10 +25,7 @@ let scopes: ScopeStore
 let sweeps: SweepStore
 
 beforeAll(async () => {
-  const server = resources.use(await startPostgres())
-  const url = await server.createDatabase()
-  database = resources.use(await openPostgres({ url, poolSize: 4 }))
-  await migrateStorage(database)
+  database = resources.use(await openFreshDatabase({ poolSize: 4 }))
   values = createValueStore(database, quotas)
   scopes = createScopeStore(database, 1e9)
   sweeps = createSweepStore(database)

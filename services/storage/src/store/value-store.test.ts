@@ -1,7 +1,6 @@
 /** What the metadata store promises, over PGlite and PostgreSQL word for word the same. */
 import { createHash } from 'node:crypto'
-import { type Database, openPglite, openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
+import { type Database, openPglite } from '@offstage/kit/database'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Address, Namespace } from '../domain/identifier.ts'
@@ -11,16 +10,14 @@ import { newAddress, newClaim, newScopeId, newVersion } from '../new-ids.ts'
 import type { ScopeStore } from '../ports/scopes.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
 import type { ValueStore } from '../ports/values.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { createScopeStore } from './scope-store.ts'
 import { createSweepStore } from './sweep-store.ts'
 import { createValueStore, migrateStorage } from './value-store.ts'
 
 const adapters = {
   pglite: () => openPglite(),
-  postgres: async (resources: AsyncDisposableStack) => {
-    const server = resources.use(await startPostgres())
-    return openPostgres({ url: await server.createDatabase(), poolSize: 4 })
-  },
+  postgres: () => openFreshDatabase({ poolSize: 4 }),
 }
 
 const namespace = 'default' as Namespace
@@ -62,7 +59,7 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
   let sweeps: SweepStore
 
   beforeAll(async () => {
-    database = resources.use(await open(resources))
+    database = resources.use(await open())
     await migrateStorage(database)
     values = createValueStore(database, quotas)
     scopes = createScopeStore(database, 1e9)

@@ -1,6 +1,5 @@
 /** What the rows of those that write blobs promise, over PGlite and PostgreSQL word for word the same. */
-import { type Database, openPglite, openPostgres } from '@offstage/kit/database'
-import { startPostgres } from '@offstage/testkit'
+import { type Database, openPglite } from '@offstage/kit/database'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Namespace } from '../domain/identifier.ts'
 import type { PutCommand } from '../domain/put.ts'
@@ -8,6 +7,7 @@ import { newAddress, newBlobId, newUploadId, newVersion, newWriterId } from '../
 import type { SweepStore } from '../ports/sweeps.ts'
 import type { ValueStore } from '../ports/values.ts'
 import type { WriterStore } from '../ports/writers.ts'
+import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { createSweepStore } from './sweep-store.ts'
 import { createUploadStore } from './upload-store.ts'
 import { createValueStore, migrateStorage } from './value-store.ts'
@@ -15,10 +15,7 @@ import { createWriterStore } from './writer-store.ts'
 
 const adapters = {
   pglite: () => openPglite(),
-  postgres: async (resources: AsyncDisposableStack) => {
-    const server = resources.use(await startPostgres())
-    return openPostgres({ url: await server.createDatabase(), poolSize: 4 })
-  },
+  postgres: () => openFreshDatabase({ poolSize: 4 }),
 }
 
 const namespace = 'default' as Namespace
@@ -48,7 +45,7 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
   let sweeps: SweepStore
 
   beforeAll(async () => {
-    database = resources.use(await open(resources))
+    database = resources.use(await open())
     await migrateStorage(database)
     values = createValueStore(database, quotas)
     writers = createWriterStore(database)

@@ -1,12 +1,13 @@
-/** For tests: the whole service in this process, on a free port, over PGlite or PostgreSQL. */
+/** For tests: the whole service in this process, on a free port, over PostgreSQL. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BusMessage, createInProcessBus } from '@offstage/kit/bus'
-import { type Database, openPglite } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import { type EmbeddedStorageConfig, readEmbeddedStorageConfig } from '../config.ts'
 import { createStorage, type StorageOptions } from '../storage.ts'
+import { openFreshDatabase } from './fresh-database.ts'
 import { connectStorage } from './storage-client.ts'
 
 export interface Started extends AsyncDisposable {
@@ -30,7 +31,9 @@ export interface Ground extends AsyncDisposable {
   ): Promise<Started>
 }
 
-export async function openGround(open: () => Promise<Database> = openPglite): Promise<Ground> {
+export async function openGround(
+  open: () => Promise<Database> = openFreshDatabase,
+): Promise<Ground> {
   const database = await open()
   const dataDir = await mkdtemp(join(tmpdir(), 'offstage-storage-'))
   const run = async (text: string, values: unknown[] = []) =>

@@ -2,9 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openPostgres } from '@offstage/kit/database'
 import { PutValueHeader } from '@offstage/proto/storage'
-import { startPostgres, until } from '@offstage/testkit'
+import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { refusalOf, type TestClient } from '../testing/storage-client.ts'
 import { type Ground, openGround } from '../testing/storage-fixture.ts'
@@ -17,9 +16,7 @@ const resources = new AsyncDisposableStack()
 let ground: Ground
 
 beforeAll(async () => {
-  const server = resources.use(await startPostgres())
-  const open = async () => openPostgres({ url: await server.createDatabase(), poolSize: 8 })
-  ground = resources.use(await openGround(open))
+  ground = resources.use(await openGround())
 })
 beforeEach(async () => {
   await ground.run('DELETE FROM offstage_storage.temp_values').catch(() => [])
