@@ -91,8 +91,9 @@ bench-history: setup servers ## Measure the hot path beside a million finished a
 	@node bench/hot-path/history.ts
 	@node bench/hot-path/retention.ts
 
-bench-floods: setup servers ## Measure an ordinary job beside the floods of another caller
+bench-floods: setup servers ## Measure an ordinary job beside the floods of another caller, and a known caller beside those of strangers
 	@node bench/floods/main.ts
+	@node bench/floods/strangers.ts
 
 bench-waits: setup servers ## Measure 10,000 waits of 1,000 clients: statements while nothing changes, and the time until all are answered
 	@node bench/waits/main.ts

@@ -179,6 +179,24 @@ test.each(['One', 'Up', 'Both'])(
   },
 )
 
+test('of strangers who send byte by byte the first call is cut off after few, and none after it is begun', async () => {
+  await using echo = await serveEcho({}, { authenticate: named(false) })
+  using client = await openRaw(echo.server.address)
+  const begin = () => client.headers(rawHeadersOf('/grpc.health.v1.Health/Check'))
+  const first = begin()
+  client.data(first, ...bytesOf(half(100)))
+  // Whole ones, all there to be read before the connection can be closed.
+  const more = Array.from({ length: 50 }, () => {
+    const stream = begin()
+    client.data(stream, framed(Buffer.alloc(0)))
+    client.end(stream)
+    return stream
+  })
+  await until(() => client.closed, { what: 'the end of the connection' })
+  expect(client.resets.get(first)).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  expect(more.filter((stream) => client.answered.has(stream))).toEqual([])
+})
+
 test('a message in many pieces that are large enough is taken', async () => {
   await using echo = await serveEcho({}, { authenticate: named(false) })
   using client = await openRaw(echo.server.address)

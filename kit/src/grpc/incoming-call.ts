@@ -5,19 +5,26 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Metadata, ServerInterceptingCallInterface } from '@grpc/grpc-js'
 import { type Actor, may, namesIn, type Right, rolesWith, type Shown } from '../auth/mod.ts'
+import { isForged } from '../auth/tokens/token-refusals.ts'
 import type { Turns } from '../fairness/mod.ts'
 import type { Edge } from './edge.ts'
 import { type Compressed, inflateInTurn } from './inflations.ts'
 import { Refusal } from './refusal.ts'
 import { resetLater } from './slow-readers.ts'
 import { statusFromError } from './status-from-error.ts'
-import type { Entrant, Strangers, Visit } from './strangers.ts'
-import { crumbledMessage, type Unfinished, type UnfinishedRequests } from './unfinished-requests.ts'
+import { type Entrant, FORGERY_COST, type Strangers, type Visit } from './strangers.ts'
+import {
+  crumbledMessage,
+  PIECES_MAX,
+  type Unfinished,
+  type UnfinishedRequests,
+} from './unfinished-requests.ts'
 
 /** Whom health, reflection and the siblings' services answer: whoever asks. */
 const ANYBODY = ''
 /** None of those takes more. */
 const ANYBODYS_BYTES_MAX = 64 * 1024
+const ANYBODYS_PIECES_MAX = 64
 /** It may become a thousand times as large. */
 const ANYBODYS_COMPRESSED_BYTES_MAX = 1024
 
@@ -132,12 +139,10 @@ export class IncomingCall
 
   onReceiveMetadata(metadata: Metadata): void {
     this.#metadata = metadata
-    if (this.#called.right === undefined) this.#letIn(ANYBODYS_COMPRESSED_BYTES_MAX)
-    else {
-      this.#visit = this.#entrance.strangers.visitOf(this.stream)
-      // Else the connection is gone.
-      this.#visit?.enter(this)
-    }
+    this.#visit = this.#entrance.strangers.visitOf(this.stream)
+    // Else the connection is gone.
+    if (this.#called.right !== undefined) this.#visit?.enter(this)
+    else if (this.#visit?.takes(this.stream)) this.#letIn(ANYBODYS_COMPRESSED_BYTES_MAX)
   }
 
   onReceiveMessage(message: unknown): void {
@@ -189,7 +194,7 @@ export class IncomingCall
 
   #turnAway(error: unknown): void {
     this.#refuseUnread(error)
-    this.#visit?.refused()
+    this.#visit?.refused(isForged(error) ? FORGERY_COST : undefined)
   }
 
   #admit(actor: Actor): void {
@@ -232,9 +237,10 @@ export class IncomingCall
       if (!this.#called.manyMessages) return
       this.#begin()
     }
-    if (!this.#entrance.unfinished.receive(this, bytes)) {
+    const piecesMax = this.#called.right === undefined ? ANYBODYS_PIECES_MAX : PIECES_MAX
+    if (!this.#entrance.unfinished.receive(this, bytes, piecesMax)) {
       this.#finish()
-      this.#cutOff(crumbledMessage())
+      this.#cutOff(crumbledMessage(piecesMax))
       return
     }
     if (this.#called.right !== undefined || this.bytes <= ANYBODYS_BYTES_MAX) return
@@ -263,7 +269,7 @@ export class IncomingCall
   #cutOff(error: unknown): void {
     this.#refuse(error)
     this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-    this.#entrance.strangers.visitOf(this.stream)?.misused()
+    this.#visit?.misused()
   }
 }
 

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import { until } from '@offstage/testkit'
+import { errors } from 'jose'
 import { expect, test } from 'vitest'
 import type { Authenticate } from '../auth/mod.ts'
+import { refusalFromJose } from '../auth/tokens/token-refusals.ts'
 import { serveEcho } from './echo-fixture.ts'
 import { Refusal } from './refusal.ts'
 import type { GrpcServerOptions } from './server.ts'
@@ -12,6 +14,8 @@ import type { GrpcServerOptions } from './server.ts'
 const UNAUTHENTICATED = '16'
 const ELSEWHERE = '127.0.0.2'
 const HERE = '127.0.0.1'
+
+const forgery = () => refusalFromJose(new errors.JWSSignatureVerificationFailed())
 
 /** Takes whoever says a name, after a while; of the others it is noted how many were looked at. */
 function named() {
@@ -21,6 +25,7 @@ function named() {
     await new Promise(setImmediate)
     if (user !== undefined) return { user: String(user), roles: ['admin'], namespaces: 'all' }
     looked.at += 1
+    if (metadata.get('forged').length > 0) throw forgery()
     throw new Refusal({ reason: 'TOKEN_INVALID', message: 'say a name' })
   }
   return { looked, authenticate }
@@ -57,7 +62,7 @@ async function setup(options: Partial<GrpcServerOptions> = {}) {
       session.on('close', () => {
         seen.closed = true
       })
-      const call = (name?: string, path = '/offstage.test.Echo/One', text = 'a') => {
+      const call = (name?: string, path = '/offstage.test.Echo/One', text = 'a', more = {}) => {
         if (session.destroyed || session.closed) return
         const stream = session.request({
           ':method': 'POST',
@@ -65,6 +70,7 @@ async function setup(options: Partial<GrpcServerOptions> = {}) {
           'content-type': 'application/grpc',
           te: 'trailers',
           ...(name !== undefined && { name }),
+          ...more,
         })
         const note = (headers: Record<string, unknown>) => {
           if (headers['grpc-status'] !== undefined) seen.statuses.push(headers['grpc-status'])
@@ -104,6 +110,15 @@ test('a connection on which nobody is known is closed after twenty refusals, and
   expect(seen.resets).toEqual(Array.from({ length: 180 }, () => constants.NGHTTP2_REFUSED_STREAM))
   expect(seen.goaways).toEqual([constants.NGHTTP2_ENHANCE_YOUR_CALM])
   expect([it.countOf('refused_calls'), it.countOf('closed_connections')]).toEqual([20, 1])
+})
+
+test('a connection on which nobody is known is closed after two forged tokens', async () => {
+  await using it = await setup()
+  const { seen, call } = it.dial(HERE)
+  for (let i = 0; i < 50; i += 1) call(undefined, undefined, undefined, { forged: 'yes' })
+  await until(() => seen.closed, { what: 'the connection to be closed' })
+  expect([it.looked.at, seen.statuses]).toEqual([2, [UNAUTHENTICATED, UNAUTHENTICATED]])
+  expect(seen.resets).toEqual(Array.from({ length: 48 }, () => constants.NGHTTP2_REFUSED_STREAM))
 })
 
 test('a connection on which somebody is known is theirs, whoever else calls on it', async () => {

@@ -5,8 +5,9 @@
  *    own if the connection is closed by then. Once somebody is known the connection is theirs: calls pay one look at this and no more.
  * 2. A connection is closed after {@link REFUSALS_MAX} calls within {@link WITHIN_MS} whose callers were not taken, and after
  *    {@link OTHERS_MAX} of those that anybody may make, or fewer where its address has spent what it may ({@link Arrivals}). The first
- *    kind is dear, since no honest client is told twenty times.
- * 3. Who is known loses a connection by {@link MISUSES_MAX} calls that cost more than what they are for, and pays for those.
+ *    kind is dear, since no honest client is told twenty times; a forged token counts as {@link FORGERY_COST}.
+ * 3. A connection on which somebody is known is closed after {@link MISUSES_MAX} calls that cost more than what they are for, another
+ *    one after the first. The address pays for those.
  * 4. What waited on it was not begun, and is told so, so that clients may call again elsewhere.
  */
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
@@ -14,6 +15,8 @@ import { addressGroup } from './address-group.ts'
 import type { Arrivals } from './arrivals.ts'
 
 const REFUSALS_MAX = 20
+/** In refusals: a signature is dear to look at, and no honest client sends a wrong one. */
+export const FORGERY_COST = 10
 const OTHERS_MAX = 1_000
 const WITHIN_MS = 10_000
 /** In calls of nobody known, beside those on it. Else the first seconds of a flood would be had for what honest clients need who come at once. */
@@ -103,13 +106,13 @@ export class Visit {
     this.#session.once('close', this.#arrivals.known(this.#address))
   }
 
-  /** A call whose caller was not taken. */
-  refused(): void {
+  /** A call whose caller was not taken; `cost` is that of a refusal, or of a forgery. */
+  refused(cost = 1): void {
     this.#told.counts.refusals += 1
     if (this.isKnown) return
     this.#beginAgainLater()
     this.#arrivals.spend(this.#address)
-    this.#refusals += 1
+    this.#refusals += cost
     if (this.#refusals < REFUSALS_MAX || this.#isClosed) return
     this.#arrivals.spend(this.#address, REFUSED_CONNECTION_COST)
     this.#close()
@@ -128,7 +131,13 @@ export class Visit {
   misused(): void {
     this.#arrivals.spend(this.#address, MISUSE_COST)
     this.#misuses += 1
-    if (this.#misuses >= MISUSES_MAX) this.#close()
+    if (!this.isKnown || this.#misuses >= MISUSES_MAX) this.#close()
+  }
+
+  /** Whether a call that nobody is asked about is taken: of what is there to be read many come before the connection is closed. */
+  takes(stream: ServerHttp2Stream): boolean {
+    if (this.#isClosed) this.#refuseUnbegun(stream)
+    return !this.#isClosed
   }
 
   async #lookInTurn(first: Entrant): Promise<void> {

@@ -1,7 +1,7 @@
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { Refusal } from './refusal.ts'
-import { UnfinishedRequests } from './unfinished-requests.ts'
+import { PIECES_MAX, UnfinishedRequests } from './unfinished-requests.ts'
 
 test('where much is held, who holds more than an equal share loses what is not whole soon', async () => {
   const requests = new UnfinishedRequests(60_000, () => false, 1_000_000)
@@ -10,7 +10,7 @@ test('where much is held, who holds more than an equal share loses what is not w
     const end = ({ reason }: Refusal) => ended.push(`${caller} ${reason}`)
     const one = { caller, sinceMs: 0, bytes: 0, pieces: 0, end }
     requests.begin(one)
-    requests.receive(one, bytes)
+    requests.receive(one, bytes, PIECES_MAX)
     return one
   }
   const small = begin('ann', 100_000)

@@ -4,7 +4,7 @@
  *
  * 1. A message is whole in `patienceMs`, and in a second where memory is short, or its call ends with SLOW_SENDER.
  * 2. Where more than {@link BYTES_MAX} are held, so are in a second the messages of each caller who has more than an equal share.
- * 3. A message that comes in more than {@link PIECES_MAX} pieces of less than {@link BYTES_OF_PIECE_MIN} bytes each on average is not
+ * 3. A message that comes in more pieces than its call takes, of less than {@link BYTES_OF_PIECE_MIN} bytes each on average is not
  *    waited for.
  * 4. One timer serves all, and runs only while something is unfinished.
  */
@@ -18,7 +18,7 @@ const BYTES_MAX = 256 * 1024 * 1024
 const BYTES_OF_PIECE = 256
 
 /** Who sends so many pieces of a message has to send larger ones: reading one takes its time, however small it is. */
-const PIECES_MAX = 1_024
+export const PIECES_MAX = 1_024
 const BYTES_OF_PIECE_MIN = 64
 
 /** One message that is on its way. */
@@ -56,13 +56,11 @@ export class UnfinishedRequests {
   }
 
   /** A piece of it has come; false where those are too many and too small. */
-  receive(one: Unfinished, bytes: number): boolean {
+  receive(one: Unfinished, bytes: number, piecesMax: number): boolean {
     if (!this.#all.has(one)) return true
     this.#hold(one, bytes + BYTES_OF_PIECE)
     one.pieces += 1
-    return (
-      one.pieces < PIECES_MAX || one.bytes >= one.pieces * (BYTES_OF_PIECE_MIN + BYTES_OF_PIECE)
-    )
+    return one.pieces < piecesMax || one.bytes >= one.pieces * (BYTES_OF_PIECE_MIN + BYTES_OF_PIECE)
   }
 
   /** It is whole, or will never be. */
@@ -110,11 +108,11 @@ export class UnfinishedRequests {
   }
 }
 
-export function crumbledMessage(): Refusal {
+export function crumbledMessage(piecesMax: number): Refusal {
   return new Refusal({
     reason: 'SLOW_SENDER',
-    message: `the message came in more than ${PIECES_MAX} pieces of less than ${BYTES_OF_PIECE_MIN} bytes; send larger ones`,
-    metadata: { limit: 'pieces', max: String(PIECES_MAX) },
+    message: `the message came in more than ${piecesMax} pieces of less than ${BYTES_OF_PIECE_MIN} bytes; send larger ones`,
+    metadata: { limit: 'pieces', max: String(piecesMax) },
     retryDelayMs: 1_000,
   })
 }

@@ -6,6 +6,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { Refusal } from '../../grpc/refusal.ts'
 import { readIdentity } from './read-identity.ts'
 import { createTokenAuthenticate } from './token-authenticate.ts'
+import { isForged } from './token-refusals.ts'
 
 const log = pino({ level: 'silent' })
 
@@ -82,14 +83,32 @@ test('who sends one bad token after the other waits for those, and nobody else d
   let refused = 0
   const forged = Array.from({ length: 300 }, (_, n) => {
     const wrong = `${head}.${claims}.${base64url.encode(String(n).padStart(64, 'x'))}`
-    return Promise.resolve(authenticate(withToken(wrong), 'mallory')).catch(() => {
-      refused += 1
+    return Promise.resolve(authenticate(withToken(wrong), 'mallory')).catch((error: unknown) => {
+      if (isForged(error)) refused += 1
     })
   })
   await authenticate(withToken(`${head}.${claims}.${signature}`), 'ann')
   expect(refused).toBeLessThan(100)
   await Promise.all(forged)
   expect(refused).toBe(300)
+})
+
+test('who has let a token expire, or brings one of somebody else, has not forged it', async () => {
+  await using issuer = await startTestIssuer()
+  await using other = await startTestIssuer({ issuer: 'https://other.test' })
+  const { issuers } = readIdentity(await issuer.identityFile())
+  const authenticate = createTokenAuthenticate({ issuers, log })
+  const tokens = [
+    await issuer.sign({ ...ann, endsInS: -3_600 }),
+    await issuer.sign({ ...ann, claims: { aud: 'another' } }),
+    await issuer.sign({ ...ann, header: { kid: 'unknown' } }),
+    await other.sign(ann),
+    'nonsense',
+  ]
+  for (const token of tokens) {
+    const error = await Promise.resolve(authenticate(withToken(token), 'ann')).catch((e) => e)
+    expect([error instanceof Refusal, isForged(error)]).toEqual([true, false])
+  }
 })
 
 test('a token ends when its time has passed, though the clock of the machine was put back', async () => {

@@ -35,6 +35,11 @@ export function tokenRefusal(
   return new Refusal({ reason, message: TEXTS[reason], retryDelayMs, cause })
 }
 
+/** Whether a token was signed with another key than the one that it names, which no issuer does. */
+export function isForged(error: unknown): boolean {
+  return error instanceof Refusal && error.cause instanceof errors.JWSSignatureVerificationFailed
+}
+
 /** What jose found, as a refusal. Signature and issuer come first there, so a stranger's token is only ever invalid. */
 export function refusalFromJose(error: unknown): Refusal {
   if (error instanceof Refusal) return error
