@@ -3,6 +3,7 @@ import { errorFromStatus } from '@offstage/sdk/grpc'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { newJobId } from './job-id.ts'
+import { createSweepStore } from './store/job-store.ts'
 import { beginSqlStarts, refusalOf, startBySql } from './testing/sql-starts.ts'
 
 const [QUEUED, SCHEDULED] = [2, 1]
@@ -250,3 +251,33 @@ test.for(['key', 'requestId'] as const)(
     await open
   },
 )
+
+test('nor does one hold up the sweep that gives keys, or a retry, for as long as it is open', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 }, config: { dueSweepMs: 600_000 } })
+  const canceled = await it.jobs.start(KEYED)
+  await it.jobs.cancel(canceled.jobId)
+  const behind = ['nightly', 'other'].map(
+    (key) => `(gen_random_uuid(), 'default', 'test.job', 1, 0, 1, 0, 0, 'ann', '${key}', true)`,
+  )
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const recorded = Promise.withResolvers<void>()
+  const open = it.application.transaction(async (tx) => {
+    await tx.query({
+      name: '',
+      text: `INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, key)
+        VALUES (gen_random_uuid(), 'default', 'test.job', 2, 0, 1, 0, 0, 'dev', 'nightly')`,
+    })
+    recorded.resolve()
+    await ended
+  })
+  await recorded.promise
+  const retrying = it.jobs.retry(canceled.jobId).then(undefined, errorFromStatus)
+  await it.ask(`
+    INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner, key, behind_key)
+    VALUES ${behind}`)
+  const promoted = await createSweepStore(it.application).promoteBehindKey(10)
+  expect(promoted.map(({ key }) => key)).toEqual(['other'])
+  end()
+  await open
+  expect(await retrying).toMatchObject({ reason: 'JOB_KEY_TAKEN' })
+})

@@ -6,6 +6,7 @@ import { gatesMoved } from './gates.ts'
 import { keyNotInHand } from './key-in-hand.ts'
 import { NO_ID_IN_HAND, requestNotInHand } from './request-in-hand.ts'
 import { COMMON, RARE } from './start-columns.ts'
+import { WAITS_BRIEFLY } from './waits-briefly.ts'
 
 const NAMES = COMMON.map(({ column }) => column).join(', ')
 const ARRAYS = COMMON.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')
@@ -19,14 +20,6 @@ const columns = (from: string, name: string, sql: string) =>
   COMMON.map(({ column }) => (column === name ? sql : `${from}.${column}`)).join(', ')
 
 const REQUEST_ID = "CASE WHEN p.id_is_request_id THEN p.id::text ELSE p.rest->>'requestId' END"
-
-/**
- * How long it waits for another transaction: one that has just recorded the same id, request id or key, before it could be known to have it in hand
- * (request-in-hand.ts). Then it is to be run again, which passes over these starts, so that they hold up none of the others.
- */
-const LOCK_WAIT_MS = 1_000
-/** SQL, true, and found out once: see there. */
-const WAITS_BRIEFLY = `(SELECT set_config('lock_timeout', '${LOCK_WAIT_MS}', true)) IS NOT NULL`
 
 /** The attempt and its start. */
 const BEGUN = `CASE WHEN u.attachment_id IS NULL THEN 0 ELSE 1 END,

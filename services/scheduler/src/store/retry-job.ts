@@ -18,6 +18,7 @@ import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { recordAct } from './acts.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { keyNotInHand } from './key-in-hand.ts'
+import { WAITS_BRIEFLY } from './waits-briefly.ts'
 
 /** Of a job so many of its newest are known again. */
 const REQUEST_IDS_MAX = 10
@@ -70,7 +71,7 @@ const RETRY = {
       cancel_time = NULL, cancel_deadline = NULL, cancel_cascade = false, cancel_reason = NULL,
       cancel_outcome = ${CancelOutcome.unknown},
       result = NULL, result_address = NULL, result_type = NULL, result_sha256 = NULL, additional_result = NULL
-    WHERE j.id = ANY ($1::uuid[]) AND ${leaving('startAnew', 'j.state')}
+    WHERE ${WAITS_BRIEFLY} AND j.id = ANY ($1::uuid[]) AND ${leaving('startAnew', 'j.state')}
       AND (j.key IS NULL OR ${keyNotInHand('j.namespace', 'j.method', 'j.key')})
     RETURNING ${CHANGED_COLUMNS}`,
 }

@@ -10,6 +10,7 @@ import { HOLDER_COLUMN, keepingAttempts } from './job-attempts.ts'
 import { errorInSql } from './job-error-codec.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { keyNotInHand } from './key-in-hand.ts'
+import { WAITS_BRIEFLY } from './waits-briefly.ts'
 
 const sweep = (name: string, pick: string, set: string) => ({
   name,
@@ -118,7 +119,7 @@ const TAKE_KEY = {
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, behind_key = false,
       state = CASE WHEN j.due_time > now() THEN ${JobState.scheduled} ELSE ${TRANSITIONS.promote.to} END
-    WHERE j.id = $1::uuid AND ${leaving('promote', 'j.state')} AND j.behind_key
+    WHERE ${WAITS_BRIEFLY} AND j.id = $1::uuid AND ${leaving('promote', 'j.state')} AND j.behind_key
       AND ${keyNotInHand('j.namespace', 'j.method', 'j.key')}
     RETURNING ${CHANGED_COLUMNS}`,
 }
@@ -130,12 +131,14 @@ export async function promoteBehindKey(database: Queryable, limit: number): Prom
     try {
       promoted.push(...(await run(database, TAKE_KEY, [id])))
     } catch (error) {
-      // Another start took the key first; this one waits on.
-      if (sqlStateOf(error) !== '23505') throw error
+      // Another start took the key first, or is about to; this one waits on.
+      if (!TAKEN.has(sqlStateOf(error) ?? '')) throw error
     }
   }
   return promoted
 }
+
+const TAKEN: ReadonlySet<string> = new Set(['23505', '55P03'])
 
 const HELD_BY = {
   name: 'held_by',
