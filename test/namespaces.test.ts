@@ -7,6 +7,7 @@ import {
   JobSpec,
   Namespace,
   NamespaceServiceService,
+  Schedule,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
 import { PutValueHeader, PutValueRequest, StorageServiceService } from '@offstage/proto/storage'
@@ -16,6 +17,12 @@ import { type Identified, startIdentified } from './testing/identified.ts'
 
 const method = 'namespaces.method'
 const jobId = randomUUID()
+const scheduleId = 'namespaces-schedule'
+const schedule = Schedule.fromPartial({
+  scheduleId,
+  job: { method },
+  timing: { $case: 'cron', value: '0 0 * * *' },
+})
 
 /** What each is asked; what is in the namespace does not matter, since nothing of it may be looked at. */
 const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
@@ -36,6 +43,19 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'JobService.UnpinJob': (namespace) => ({ namespace, jobId }),
   'JobService.ListJobMessages': (namespace) => ({ namespace, jobId }),
   'JobService.ExplainJob': (namespace) => ({ namespace, jobId }),
+  'ScheduleService.CreateSchedule': (namespace) => ({ namespace, schedule }),
+  'ScheduleService.UpdateSchedule': (namespace) => ({ namespace, schedule }),
+  'ScheduleService.GetSchedule': (namespace) => ({ namespace, scheduleId }),
+  'ScheduleService.ListSchedules': (namespace) => ({ namespace }),
+  'ScheduleService.DeleteSchedule': (namespace) => ({ namespace, scheduleId }),
+  'ScheduleService.PauseSchedule': (namespace) => ({ namespace, scheduleId, reason: '' }),
+  'ScheduleService.ResumeSchedule': (namespace) => ({ namespace, scheduleId }),
+  'ScheduleService.TriggerSchedule': (namespace) => ({ namespace, scheduleId, requestId: '' }),
+  'ScheduleService.BackfillSchedule': (namespace) => ({
+    ...{ namespace, scheduleId },
+    ...{ beginTime: new Date('2026-01-01'), endTime: new Date('2026-01-02') },
+  }),
+  'ScheduleService.ListNextRuns': (namespace) => ({ namespace, scheduleId }),
   'NamespaceService.GetNamespace': (namespace) => ({ namespace }),
   'NamespaceService.UpdateNamespace': (name) => ({
     namespace: Namespace.fromPartial({ name }),

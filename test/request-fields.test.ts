@@ -46,6 +46,11 @@ const inline = { source: { $case: 'inline' as const, value: Buffer.from('1') } }
 const job = { method: 'fields.job', params: inline, retryPolicy: {}, deadlines: {} }
 const elsewhere = { ...job, params: { source: { $case: 'address' as const, value: address } } }
 const attempt = { jobId, attempt: 1 }
+const scheduleId = 'fields-schedule'
+const span = { beginTime: new Date('2026-01-01'), endTime: new Date('2026-01-02') }
+const terms = { scheduleId, job, jitter: seconds(1), catchUpWindow: seconds(1) }
+const schedule = { ...terms, timing: { $case: 'cron' as const, value: '0 0 * * *' } }
+const everyHour = { ...terms, timing: { $case: 'interval' as const, value: seconds(3_600) } }
 
 const hello = AttachRequest.fromPartial({
   hello: {
@@ -111,6 +116,24 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'JobService.UnpinJob': [[proto.UnpinJobRequest.fromPartial({ jobId })]],
   'JobService.ListJobMessages': [[proto.ListJobMessagesRequest.fromPartial({ jobId })]],
   'JobService.ExplainJob': [[proto.ExplainJobRequest.fromPartial({ jobId })]],
+  'ScheduleService.CreateSchedule': [
+    [proto.CreateScheduleRequest.fromPartial({ schedule })],
+    [proto.CreateScheduleRequest.fromPartial({ schedule: everyHour })],
+  ],
+  'ScheduleService.UpdateSchedule': [
+    [proto.UpdateScheduleRequest.fromPartial({ schedule })],
+    [proto.UpdateScheduleRequest.fromPartial({ schedule: everyHour })],
+  ],
+  'ScheduleService.GetSchedule': [[proto.GetScheduleRequest.fromPartial({ scheduleId })]],
+  'ScheduleService.ListSchedules': [[proto.ListSchedulesRequest.fromPartial({})]],
+  'ScheduleService.DeleteSchedule': [[proto.DeleteScheduleRequest.fromPartial({ scheduleId })]],
+  'ScheduleService.PauseSchedule': [[proto.PauseScheduleRequest.fromPartial({ scheduleId })]],
+  'ScheduleService.ResumeSchedule': [[proto.ResumeScheduleRequest.fromPartial({ scheduleId })]],
+  'ScheduleService.TriggerSchedule': [[proto.TriggerScheduleRequest.fromPartial({ scheduleId })]],
+  'ScheduleService.BackfillSchedule': [
+    [proto.BackfillScheduleRequest.fromPartial({ scheduleId, ...span })],
+  ],
+  'ScheduleService.ListNextRuns': [[proto.ListNextRunsRequest.fromPartial({ scheduleId })]],
   'NamespaceService.GetNamespace': [[proto.GetNamespaceRequest.fromPartial({})]],
   'NamespaceService.UpdateNamespace': [
     [
@@ -180,6 +203,18 @@ const UNREAD: Readonly<Record<string, string>> = {
   'Namespace.announced_limits': OUTPUT_ONLY,
   'Namespace.paused': OUTPUT_ONLY,
   'Namespace.paused_pools': OUTPUT_ONLY,
+  'Schedule.paused': OUTPUT_ONLY,
+  'Schedule.predefined': OUTPUT_ONLY,
+  'Schedule.owner': OUTPUT_ONLY,
+  'Schedule.next_run_time': OUTPUT_ONLY,
+  'Schedule.last_job_id': OUTPUT_ONLY,
+  'Schedule.pause_reason': OUTPUT_ONLY,
+  'Schedule.failures_in_row': OUTPUT_ONLY,
+  'Schedule.create_time': OUTPUT_ONLY,
+  'Schedule.update_time': OUTPUT_ONLY,
+  'Schedule.last_due_time': OUTPUT_ONLY,
+  'Schedule.creator': OUTPUT_ONLY,
+  'Schedule.payload_hidden': OUTPUT_ONLY,
   'AttachRequest.heartbeat':
     'any message is a sign of life; it gives an empty one something to say',
 }

@@ -37,6 +37,7 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'ScheduleService.PauseSchedule': OWNERS,
   'ScheduleService.ResumeSchedule': OWNERS,
   'ScheduleService.TriggerSchedule': OWNERS,
+  'ScheduleService.BackfillSchedule': OWNERS,
   'ScheduleService.ListNextRuns': LOOKERS,
   'NamespaceService.GetNamespace': NAMESPACE,
   'NamespaceService.UpdateNamespace': ['admin'],

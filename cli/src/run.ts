@@ -21,6 +21,7 @@ import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
 import { addRetention } from './commands/retention.ts'
 import { addRetry } from './commands/retry.ts'
+import { addSchedules } from './commands/schedules.ts'
 import { addStart } from './commands/start.ts'
 import { addWait } from './commands/wait.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -72,6 +73,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addKeep,
     addLimits,
     addRetention,
+    addSchedules,
     addHelp,
   ])
     add(program, context)

@@ -30,8 +30,14 @@ export const RIGHTS = {
   /** Retry and delete. */
   'jobs.change': { own: ['user', 'service', 'operator'], others: ['operator'] },
 
-  'schedules.read': { own: ['user', 'service', 'operator', 'reader'], others: [] },
-  'schedules.write': { own: ['user', 'service', 'operator'], others: [] },
+  'schedules.read': {
+    own: ['user', 'service', 'operator', 'reader'],
+    others: ['operator', 'reader', 'service'],
+  },
+  /** What a schedule starts, and for whom. */
+  'schedules.write': { own: ['user', 'service', 'operator'], others: ['service'] },
+  /** When it does: pause, resume, trigger, backfill, times. */
+  'schedules.operate': { own: ['user', 'service', 'operator'], others: ['operator', 'service'] },
 
   'namespaces.read': { own: ['user', 'service', 'operator', 'reader', 'executor'], others: [] },
   /** Pause, resume, limits: what changes how jobs of everybody flow. */

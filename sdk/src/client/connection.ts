@@ -1,6 +1,10 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { AUTHENTICATION_KEY, DEVELOPMENT } from '@offstage/proto/authentication'
-import { JobServiceClient, NamespaceServiceClient } from '@offstage/proto/jobs'
+import {
+  JobServiceClient,
+  NamespaceServiceClient,
+  ScheduleServiceClient,
+} from '@offstage/proto/jobs'
 import { StorageServiceClient } from '@offstage/proto/storage'
 import {
   type CallOptions,
@@ -20,6 +24,7 @@ export interface Connection {
   readonly storage: Channel
   readonly jobs: JobServiceClient
   readonly namespaces: NamespaceServiceClient
+  readonly schedules: ScheduleServiceClient
   readonly values: StorageServiceClient
   /** By how much the scheduler's clock is ahead of this machine's; 0 until and unless it is known to be well off. */
   skewMs: number
@@ -46,6 +51,7 @@ export function createConnection(
     storage,
     jobs: scheduler.client(JobServiceClient),
     namespaces: scheduler.client(NamespaceServiceClient),
+    schedules: scheduler.client(ScheduleServiceClient),
     values: storage.client(StorageServiceClient),
     skewMs: 0,
     isDevelopment: false,

@@ -44,6 +44,15 @@ export type {
   WaitOptions,
 } from './options.ts'
 export type { EndStateName, ExpiredJobs, RetentionInForce, RetentionRule } from './retention.ts'
+export type {
+  NewSchedule,
+  OverlapName,
+  ScheduleChange,
+  ScheduledJob,
+  ScheduleInfo,
+  ScheduleTimes,
+} from './schedule-options.ts'
+export type { BackfillSpan, ScheduleCalls, TriggerOptions } from './schedules.ts'
 export { StartJobsError, type StartOutcome } from './start-outcome.ts'
 export type {
   PutOptions,

@@ -31,6 +31,7 @@ import {
 import { NamespaceSettingsCalls } from './namespace-settings.ts'
 import type { CancelOptions, RetryJobOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
+import { ScheduleCalls } from './schedules.ts'
 import { Session } from './session.ts'
 import type { StorageCalls } from './storage-calls.ts'
 import { warnOfUnreadToken } from './token-warning.ts'
@@ -56,6 +57,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   readonly storage: StorageCalls
   /** What administrators set for the client's namespace. */
   readonly settings: NamespaceSettingsCalls
+  /** Schedules, which create a job at each due time (rows K1 to K3). */
+  readonly schedules: ScheduleCalls
 
   /** Use {@link connect}. */
   private constructor(session: Session, ownsConnection: boolean) {
@@ -66,6 +69,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     this.#ownsConnection = ownsConnection
     this.storage = session.storage
     this.settings = new NamespaceSettingsCalls(session)
+    this.schedules = new ScheduleCalls(session)
   }
 
   /**

@@ -24,6 +24,8 @@ export interface JobContext extends JobCalls {
   readonly key: string
   /** Labels given at the start. */
   readonly labels: Readonly<Record<string, string>>
+  /** The schedule that created the job, and the due time it is for; undefined for other jobs. */
+  readonly schedule: { readonly id: string; readonly dueTime: Date } | undefined
   /** The caller's scope in temp storage, into which the job may put values (row J13); empty for none. */
   readonly scope: string
   /** W3C trace id of the attempt's span, 32 hex digits; empty where nothing is traced. */

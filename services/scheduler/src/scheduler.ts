@@ -12,7 +12,9 @@ import { createTroubleLog, type Logger, logOutages, type Measures } from '@offst
 import type { AttemptTokens } from './attempts/attempt-tokens.ts'
 import type { EmbeddedSchedulerConfig } from './config.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
+import { NEXT_IS_DUE } from './domain/schedule-run.ts'
 import { createJobEvents } from './events/job-events.ts'
+import { createScheduleHints } from './events/schedule-hints.ts'
 import { Attachments } from './executors/attachments.ts'
 import { createExecutors } from './executors/executors.ts'
 import { executorMeasures } from './executors/measures.ts'
@@ -31,6 +33,8 @@ import { createScaling } from './load/scaling.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { createPreviewRetention } from './namespaces/preview-retention.ts'
 import { createSettings } from './namespaces/settings.ts'
+import { createRunSchedules } from './schedules/run-schedules.ts'
+import { createSchedules } from './schedules/schedules.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { migrateJobs } from './store/job-store.ts'
 import { createStores } from './store/stores.ts'
@@ -108,8 +112,19 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     listMethods: listMethods(stores.callMethods, turns.reads),
     listActs: listActs(acts, turns.listings),
   }
+  const { checkStart, startJobs } = jobs
+  const { changed } = dispatch
+  const runSchedules = createRunSchedules({
+    ...{ store: stores.scheduleRuns, checkStart, leaseMs, changed, onError },
+    canceled: (canceled) => jobs.tellCanceled(canceled, NEXT_IS_DUE),
+  })
+  const schedules = createSchedules({
+    ...{ store: stores.schedules, runs: stores.scheduleRuns, jobs: store },
+    ...{ checkStart, startJobs, events, changed, newId: newJobId },
+    wake: runSchedules.wake,
+  })
   const { jobValues } = stores
-  const use = { jobs, namespaces, executors, jobValues, attempts, scaling }
+  const use = { jobs, schedules, namespaces, executors, jobValues, attempts, scaling }
   const services = grpcServices(use, turns, log)
   const server = createGrpcServer({
     name: 'scheduler',
@@ -141,9 +156,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     dispatch,
     executors,
     createUpkeep(
-      sweepsOf({ ...known, ...swept, store, dispatch, jobs, checkSqlStarts, onUncheckedStarts }),
+      sweepsOf({
+        ...{ ...known, ...swept, store, dispatch, jobs, checkSqlStarts, onUncheckedStarts },
+        schedules: runSchedules,
+      }),
       onError,
     ),
+    createScheduleHints(events, runSchedules.wake),
     ...(sqlStarts === undefined ? [] : [sqlStarts]),
     server,
     executors.streams,

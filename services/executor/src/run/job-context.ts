@@ -21,6 +21,7 @@ import { checkExtra } from './extra.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
+import { scheduleOf } from './schedule-of.ts'
 import type { AttemptTokens, TokenDesk } from './token-desk.ts'
 import { WrappedReports } from './wrapped-reports.ts'
 
@@ -87,6 +88,9 @@ export class AttemptContext implements JobContext {
   }
   get labels(): Readonly<Record<string, string>> {
     return this.#order.labels ?? NO_LABELS
+  }
+  get schedule(): JobContext['schedule'] {
+    return scheduleOf(this.labels)
   }
   get scope(): string {
     return this.#order.scope ?? ''

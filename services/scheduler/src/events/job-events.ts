@@ -29,11 +29,14 @@ export interface JobEvents {
   queueReady(namespace: string, method: string): void
   /** Something that holds back jobs of the namespace was closed or opened. */
   gatesChanged(namespace: string): void
+  /** Schedules of the namespace were created or changed: their next due time may be another. */
+  schedulesChanged(namespace: string): void
   /** An attachment on another replica has something to be told. */
   cancelRequested(attachmentId: string): void
   onJob(namespace: string, jobId: string, listener: (hint: JobHint) => void): Subscription
   onQueueReady(listener: (namespace: string, method: string) => void): Subscription
   onGatesChanged(listener: () => void): Subscription
+  onSchedulesChanged(listener: () => void): Subscription
   onCancelRequested(attachmentId: string, listener: () => void): Subscription
 }
 
@@ -52,6 +55,9 @@ export function createJobEvents(bus: Bus): JobEvents {
     gatesChanged(namespace) {
       bus.publish(`offstage.v1.${namespace}.gates.changed`, NO_PAYLOAD)
     },
+    schedulesChanged(namespace) {
+      bus.publish(`offstage.v1.${namespace}.schedules.changed`, NO_PAYLOAD)
+    },
     cancelRequested(attachmentId) {
       bus.publish(`offstage.v1.executors.${attachmentId}.cancel`, NO_PAYLOAD)
     },
@@ -69,6 +75,9 @@ export function createJobEvents(bus: Bus): JobEvents {
     },
     onGatesChanged(listener) {
       return bus.subscribe('offstage.v1.*.gates.changed', listener)
+    },
+    onSchedulesChanged(listener) {
+      return bus.subscribe('offstage.v1.*.schedules.changed', listener)
     },
     onCancelRequested(attachmentId, listener) {
       return bus.subscribe(`offstage.v1.executors.${attachmentId}.cancel`, listener)

@@ -12,18 +12,20 @@ import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Scaling } from '../load/scaling.ts'
 import type { JobValueStore } from '../ports/values.ts'
+import type { Schedules } from '../schedules/schedules.ts'
 import { attemptCalls } from './attempt-calls.ts'
-import { scheduleService } from './coming-services.ts'
 import { executorService } from './executor-service.ts'
 import { externalScaler } from './external-scaler.ts'
 import { jobService } from './job-service.ts'
 import { type NamespaceUseCases, namespaceService } from './namespace-service.ts'
 import type { ReadingTurns } from './reading-turns.ts'
+import { scheduleService } from './schedule-service.ts'
 import { valueCalls } from './value-calls.ts'
 
 export interface UseCases {
   readonly jobs: Jobs
   readonly namespaces: NamespaceUseCases
+  readonly schedules: Schedules
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
   readonly jobValues: JobValueStore
   /** Absent in development mode. */
@@ -32,13 +34,13 @@ export interface UseCases {
 }
 
 export function grpcServices(
-  { jobs, namespaces, executors, jobValues, attempts, scaling }: UseCases,
+  { jobs, namespaces, schedules, executors, jobValues, attempts, scaling }: UseCases,
   turns: ReadingTurns,
   log: Logger,
 ) {
   return [
     { definition: JobServiceService, implementation: jobService(jobs, turns, log) },
-    { definition: ScheduleServiceService, implementation: scheduleService },
+    { definition: ScheduleServiceService, implementation: scheduleService(schedules, turns) },
     { definition: NamespaceServiceService, implementation: namespaceService(namespaces) },
     {
       definition: ExecutorServiceService,

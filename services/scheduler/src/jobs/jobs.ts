@@ -15,7 +15,12 @@ import type { JobFeed } from '../waits/job-feed.ts'
 import { JOBS_PER_READ_MAX, JobWatch } from '../waits/job-watch.ts'
 import { type BulkJobs, createBulkJobs } from './bulk-jobs.ts'
 import type { Caller } from './caller.ts'
-import { type CancelJob, createCancelJob, createTellCanceled } from './cancel-job.ts'
+import {
+  type CancelJob,
+  createCancelJob,
+  createTellCanceled,
+  type TellCanceled,
+} from './cancel-job.ts'
 import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
 import { createCarryBulk } from './carry-bulk.ts'
 import { type ChangeHistory, createChangeHistory } from './change-history.ts'
@@ -26,7 +31,7 @@ import { createRecordReads } from './payload-reads.ts'
 import { createRetryJob, type RetryJob } from './retry-job.ts'
 import { createSharedReads } from './shared-reads.ts'
 import { sightOf } from './sight.ts'
-import { createStartJobs, type StartJobs } from './start-jobs.ts'
+import { type CheckStart, createCheckStart, createStartJobs, type StartJobs } from './start-jobs.ts'
 
 export interface JobsOptions {
   readonly store: JobStore
@@ -53,6 +58,9 @@ export interface Jobs {
   /** Is told when there is something for it. */
   onBulk(wake: () => void): void
   readonly startJobs: StartJobs
+  /** Whether a job may be started. */
+  readonly checkStart: CheckStart
+  readonly tellCanceled: TellCanceled
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
   readonly cancelRunning: CancelRunning
@@ -89,6 +97,8 @@ export function createJobs(options: JobsOptions): Jobs {
     onBulk(wake) {
       wakeBulk = wake
     },
+    checkStart: createCheckStart({ methods, store, checks, limitsOf }),
+    tellCanceled,
     startJobs: createStartJobs({
       ...{ starts, methods, feed, readStandings, recordReads, store },
       checks,

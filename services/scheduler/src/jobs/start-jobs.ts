@@ -36,16 +36,20 @@ import { mayStart } from './may-start.ts'
 import type { RecordReads } from './payload-reads.ts'
 import type { ReadFor } from './shared-reads.ts'
 
-export interface StartJobsOptions {
-  readonly starts: Starts
+/** What is needed to find out whether a job may be started. */
+export interface CheckOptions {
   readonly methods: Methods
+  readonly store: Pick<StartStore, 'isBelow' | 'findExisting'>
+  readonly checks: Checks
+  readonly limitsOf: Admission['limitsOf']
+}
+
+export interface StartJobsOptions extends CheckOptions {
+  readonly starts: Starts
   readonly feed: JobFeed
   readonly readStandings: ReadFor<JobStanding>
   /** Throws where these are more than their owner may start now. */
   readonly limitRate?: LimitRate | undefined
-  readonly store: Pick<StartStore, 'isBelow' | 'findExisting'>
-  readonly checks: Checks
-  readonly limitsOf: Admission['limitsOf']
   readonly recordReads: RecordReads
 }
 
@@ -162,14 +166,21 @@ function startedJob(outcome: StartOutcome | undefined, waiter: Waiter | undefine
   return { id: outcome.id, state: standing?.state ?? outcome.state, existing: false, standing }
 }
 
-type Checked = StartCommand | { readonly refusal: Refusal }
+export type Checked = StartCommand | { readonly refusal: Refusal }
+
+/** The command with what its method says of it, or why it cannot be started. */
+export type CheckStart = (actor: Actor, command: StartCommand) => Promise<Checked>
+
+export function createCheckStart(options: CheckOptions): CheckStart {
+  return async (actor, command) => checkInTurn(options, actor, command)
+}
 
 function isPending(checked: Checked | Promise<Checked>): checked is Promise<Checked> {
   return checked instanceof Promise
 }
 
 function checkInTurn(
-  options: StartJobsOptions,
+  options: CheckOptions,
   actor: Actor,
   command: StartCommand,
 ): Checked | Promise<Checked> {
@@ -181,7 +192,7 @@ function checkInTurn(
 
 /** The command with the method's defaults, or why it cannot be started. */
 function check(
-  options: StartJobsOptions,
+  options: CheckOptions,
   actor: Actor,
   command: StartCommand,
 ): Checked | Promise<Checked> {
@@ -200,7 +211,7 @@ function check(
 
 /** A handler starts children of its own job, and of those below it. */
 async function checkParent(
-  options: StartJobsOptions,
+  options: CheckOptions,
   actor: Actor,
   command: StartCommand,
   within: string,
@@ -210,7 +221,7 @@ async function checkParent(
 }
 
 async function lookUp(
-  options: StartJobsOptions,
+  options: CheckOptions,
   actor: Actor,
   command: StartCommand,
 ): Promise<Checked> {
@@ -236,7 +247,7 @@ const MISFITS: ReadonlySet<string> = new Set(['PARAMS_INVALID', 'LIMIT_KEY_INVAL
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 
 /** A start that is said again is answered as the first one was, whatever has been announced since (row J19). */
-async function isKnown({ store }: StartJobsOptions, command: StartCommand): Promise<boolean> {
+async function isKnown({ store }: CheckOptions, command: StartCommand): Promise<boolean> {
   const { requestId } = command
   if (requestId === '') return false
   const id = canBeJobId(requestId) ? requestId : NO_ID
@@ -249,7 +260,7 @@ async function isKnown({ store }: StartJobsOptions, command: StartCommand): Prom
  * the executor.
  */
 function withTerms(
-  options: StartJobsOptions,
+  options: CheckOptions,
   actor: Actor,
   command: StartCommand,
   definition: MethodTerms,
@@ -282,7 +293,7 @@ function defaultsOf(definition: MethodTerms): StartOptions | undefined {
 }
 
 /** With its value among those that are limited one by one, where its method has them. */
-function withLimitKey(options: StartJobsOptions, command: StartCommand): Checked {
+function withLimitKey(options: CheckOptions, command: StartCommand): Checked {
   const { namespace, method } = command
   const limit = options.limitsOf(namespace, method)?.perKey
   if (limit === undefined) return command

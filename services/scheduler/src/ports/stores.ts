@@ -10,6 +10,7 @@ import type { LoadStore } from './load.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
 import type { PaceStore } from './pace.ts'
 import type { RetentionStore } from './retention.ts'
+import type { ScheduleRunStore, ScheduleStore } from './schedules.ts'
 import type { SqlStartStore } from './sql-starts.ts'
 import type { StartStore } from './starts.ts'
 import type { SweepStore } from './sweeps.ts'
@@ -43,6 +44,8 @@ export interface SchedulerStores {
   readonly retention: RetentionStore
   readonly history: HistoryStore
   readonly bulk: BulkStore
+  readonly schedules: ScheduleStore
+  readonly scheduleRuns: ScheduleRunStore
   readonly jobValues: JobValueStore
   readonly attachments: AttachmentStore
   readonly leases: LeaseStore

@@ -14,6 +14,8 @@ import { createNamespaceStore } from './namespaces.ts'
 import { createPaceStore } from './pace.ts'
 import { createHistoryStore } from './remove-jobs.ts'
 import { createRetentionStore } from './retention.ts'
+import { createScheduleRunStore } from './schedule-runs.ts'
+import { createScheduleStore } from './schedules.ts'
 import { createSigningKeyStore } from './signing-keys.ts'
 import { createSqlStartStore } from './sql-starts.ts'
 
@@ -34,6 +36,8 @@ export function createStores({
     retention: createRetentionStore(work, listings),
     history: createHistoryStore(calls),
     bulk: createBulkStore(calls, work, listings),
+    schedules: createScheduleStore(calls),
+    scheduleRuns: createScheduleRunStore(work),
     jobValues: createJobValueStore(calls),
     attachments: createAttachmentStore(leases),
     leases: createLeaseStore(leases),

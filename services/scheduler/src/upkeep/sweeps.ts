@@ -42,6 +42,8 @@ export interface SweepsOptions {
     carryBulk(signal: AbortSignal): Promise<void>
     onBulk(wake: () => void): void
   }
+  /** Creates the jobs of schedules that are due. */
+  readonly schedules: Pick<Sweep, 'run' | 'onHint'>
 }
 
 const BATCH = 1_000
@@ -67,6 +69,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
   }
   return [
     { name: 'due jobs', everyMs: dueSweepMs, run: untilDone(sweeps.promoteDue) },
+    { name: 'due schedules', everyMs: dueSweepMs, atStart: true, ...options.schedules },
     {
       name: 'starts by SQL',
       everyMs: dueSweepMs * 4,

@@ -33,8 +33,10 @@ export const OverlapPolicy = {
   OVERLAP_POLICY_QUEUE_ONE: 2,
   /** OVERLAP_POLICY_ALLOW - Create the job beside it. */
   OVERLAP_POLICY_ALLOW: 3,
-  /** OVERLAP_POLICY_CANCEL_RUNNING - Cancel the running job, then create. */
+  /** OVERLAP_POLICY_CANCEL_RUNNING - Cancel the running job, and create one that waits for its end. */
   OVERLAP_POLICY_CANCEL_RUNNING: 4,
+  /** OVERLAP_POLICY_QUEUE_ALL - Create a job for each due time, which wait for one another; at most 1,000 of a schedule wait, further due times are skipped. */
+  OVERLAP_POLICY_QUEUE_ALL: 5,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -46,6 +48,7 @@ export namespace OverlapPolicy {
   export type OVERLAP_POLICY_QUEUE_ONE = typeof OverlapPolicy.OVERLAP_POLICY_QUEUE_ONE;
   export type OVERLAP_POLICY_ALLOW = typeof OverlapPolicy.OVERLAP_POLICY_ALLOW;
   export type OVERLAP_POLICY_CANCEL_RUNNING = typeof OverlapPolicy.OVERLAP_POLICY_CANCEL_RUNNING;
+  export type OVERLAP_POLICY_QUEUE_ALL = typeof OverlapPolicy.OVERLAP_POLICY_QUEUE_ALL;
   export type UNRECOGNIZED = typeof OverlapPolicy.UNRECOGNIZED;
 }
 
@@ -55,17 +58,22 @@ export interface Schedule {
   scheduleId: string;
   /** The namespace it belongs to. */
   namespace: string;
-  /** The job to create; its `start_time`, `delay` and `request_id` must be empty. */
+  /**
+   * The job to create, checked as by a start, now and at each due time; its `start_time`, `delay`, `request_id`, `parent_job_id` and `scope`
+   * must be empty. `{{offstage.due_time}}` in JSON parameters in place, in the key, the display name and the values of labels becomes the due
+   * time, in UTC as of RFC 3339. What cannot be started at its due time is recorded as a failed job, with the reason a start is refused with.
+   * Required.
+   */
   job:
     | JobSpec
     | undefined;
   /** When. Required. */
   timing:
     | //
-    /** Five or six cron fields. */
+    /** Five or six cron fields, at most 200 characters (docs/guides/schedules.md). */
     { $case: "cron"; value: string }
     | //
-    /** A fixed distance from due time to due time, at least 1 s. */
+    /** A fixed distance from due time to due time, 1 s to 10 years, in whole milliseconds. */
     { $case: "interval"; value: Duration }
     | undefined;
   /** IANA time zone of `cron`, such as "Europe/Berlin". Default "UTC". */
@@ -78,13 +86,13 @@ export interface Schedule {
   endTime:
     | Date
     | undefined;
-  /** Each due time is put off by a random part of this. Default 0. */
+  /** Each due time is put off by a part of this that follows from the schedule and the due time, 0 to 1 day. Default 0. */
   jitter:
     | Duration
     | undefined;
   /** Default SKIP. */
   overlapPolicy: OverlapPolicy;
-  /** Missed due times no older than this are made up for. Default 1 min. */
+  /** Missed due times no older than this are made up for, 0 to 10 years. Default 1 min. */
   catchUpWindow:
     | Duration
     | undefined;
@@ -96,12 +104,49 @@ export interface Schedule {
   etag: string;
   /** The user its jobs run for. Output only. */
   owner: string;
-  /** The next due time. Output only. */
+  /** The next due time, without its jitter; not set while it is paused, and where there is none any more. Output only. */
   nextRunTime:
     | Date
     | undefined;
   /** The newest job it created. Output only. */
   lastJobId: string;
+  /** More expressions: it is due whenever one of them, or `cron`, is. At most 20 in all; only with `cron`. */
+  crons: string[];
+  /**
+   * Due times that one of these fits are left out: five cron fields, six with the second before them, or seven with the year behind them. At
+   * most 20.
+   */
+  excludedCrons: string[];
+  /** Due times of an `interval` are whole intervals away from it. Default: `begin_time`, else 1970-01-01 in UTC. */
+  anchorTime:
+    | Date
+    | undefined;
+  /** Of missed due times within `catch_up_window` the newest so many are made up for, 1 to 1,000. Default 100. */
+  catchUpLimit: number;
+  /** When so many of its jobs have failed one after the other the schedule pauses itself, at its next due time: 1 to 1,000. Default 0: never. */
+  pauseAfterFailures: number;
+  /** The user its jobs run for. Default: who creates it. Another one may be named by administrators and services. Cannot be changed. */
+  runAs: string;
+  /** Why it is paused: what whoever paused it said, or that its jobs kept failing. Output only. */
+  pauseReason: string;
+  /** Of its newest jobs that have ended, how many failed one after the other, as seen at the last due time. Output only. */
+  failuresInRow: number;
+  /** When it was created. Output only. */
+  createTime:
+    | Date
+    | undefined;
+  /** When it was changed last. Output only. */
+  updateTime:
+    | Date
+    | undefined;
+  /** The newest due time that was acted on. Output only. */
+  lastDueTime:
+    | Date
+    | undefined;
+  /** Who created it. Output only. */
+  creator: string;
+  /** The caller may see the schedule and not its parameters, which are left out. Output only. */
+  payloadHidden?: boolean | undefined;
 }
 
 /** Asks for a schedule to be created. */
@@ -130,7 +175,10 @@ export interface UpdateScheduleRequest {
   schedule:
     | Schedule
     | undefined;
-  /** Which fields to change. Default: all that are not output only. */
+  /**
+   * Which fields to change, such as `cron` or `job`. Default: all that are not output only. `cron`, `crons` and `interval` name each other too.
+   * Operators may change all but `job` of what is not theirs.
+   */
   updateMask: string[] | undefined;
 }
 
@@ -190,6 +238,8 @@ export interface PauseScheduleRequest {
   namespace: string;
   /** Required. */
   scheduleId: string;
+  /** Told to whoever looks, at most 1,000 characters. */
+  reason: string;
 }
 
 /** Answers PauseSchedule. */
@@ -218,7 +268,7 @@ export interface TriggerScheduleRequest {
   namespace: string;
   /** Required. */
   scheduleId: string;
-  /** The same id never triggers twice. */
+  /** The same id never triggers twice. At most 100 characters. */
   requestId: string;
 }
 
@@ -226,6 +276,28 @@ export interface TriggerScheduleRequest {
 export interface TriggerScheduleResponse {
   /** The job created. */
   jobId: string;
+}
+
+/** Asks for the jobs of past due times. */
+export interface BackfillScheduleRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Required. */
+  scheduleId: string;
+  /** The first due time that may be among them, from 1970 on. Required. */
+  beginTime:
+    | Date
+    | undefined;
+  /** None at or after it; not after now. At most 1,000 due times may lie between. Required. */
+  endTime: Date | undefined;
+}
+
+/** Answers BackfillSchedule. */
+export interface BackfillScheduleResponse {
+  /** The jobs created, in the order of their due times. */
+  jobIds: string[];
+  /** Due times that had a job already. */
+  existingCount: number;
 }
 
 /** Asks for coming due times. */
@@ -266,6 +338,19 @@ function createBaseSchedule(): Schedule {
     owner: "",
     nextRunTime: undefined,
     lastJobId: "",
+    crons: [],
+    excludedCrons: [],
+    anchorTime: undefined,
+    catchUpLimit: 0,
+    pauseAfterFailures: 0,
+    runAs: "",
+    pauseReason: "",
+    failuresInRow: 0,
+    createTime: undefined,
+    updateTime: undefined,
+    lastDueTime: undefined,
+    creator: "",
+    payloadHidden: undefined,
   };
 }
 
@@ -323,6 +408,45 @@ export const Schedule: MessageFns<Schedule> = {
     }
     if (message.lastJobId !== "") {
       writer.uint32(138).string(message.lastJobId);
+    }
+    for (const v of message.crons) {
+      writer.uint32(146).string(v!);
+    }
+    for (const v of message.excludedCrons) {
+      writer.uint32(154).string(v!);
+    }
+    if (message.anchorTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.anchorTime), writer.uint32(162).fork()).join();
+    }
+    if (message.catchUpLimit !== 0) {
+      writer.uint32(168).int32(message.catchUpLimit);
+    }
+    if (message.pauseAfterFailures !== 0) {
+      writer.uint32(176).int32(message.pauseAfterFailures);
+    }
+    if (message.runAs !== "") {
+      writer.uint32(186).string(message.runAs);
+    }
+    if (message.pauseReason !== "") {
+      writer.uint32(194).string(message.pauseReason);
+    }
+    if (message.failuresInRow !== 0) {
+      writer.uint32(200).int32(message.failuresInRow);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(210).fork()).join();
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(218).fork()).join();
+    }
+    if (message.lastDueTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastDueTime), writer.uint32(226).fork()).join();
+    }
+    if (message.creator !== "") {
+      writer.uint32(234).string(message.creator);
+    }
+    if (message.payloadHidden !== undefined) {
+      writer.uint32(240).bool(message.payloadHidden);
     }
     return writer;
   },
@@ -476,6 +600,110 @@ export const Schedule: MessageFns<Schedule> = {
             message.lastJobId = reader.string();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.crons.push(reader.string());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.excludedCrons.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.anchorTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.catchUpLimit = reader.int32();
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.pauseAfterFailures = reader.int32();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.runAs = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.pauseReason = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.failuresInRow = reader.int32();
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.lastDueTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.creator = reader.string();
+            continue;
+          }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.payloadHidden = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -526,6 +754,19 @@ export const Schedule: MessageFns<Schedule> = {
     message.owner = object.owner ?? "";
     message.nextRunTime = object.nextRunTime ?? undefined;
     message.lastJobId = object.lastJobId ?? "";
+    message.crons = object.crons?.map((e) => e) || [];
+    message.excludedCrons = object.excludedCrons?.map((e) => e) || [];
+    message.anchorTime = object.anchorTime ?? undefined;
+    message.catchUpLimit = object.catchUpLimit ?? 0;
+    message.pauseAfterFailures = object.pauseAfterFailures ?? 0;
+    message.runAs = object.runAs ?? "";
+    message.pauseReason = object.pauseReason ?? "";
+    message.failuresInRow = object.failuresInRow ?? 0;
+    message.createTime = object.createTime ?? undefined;
+    message.updateTime = object.updateTime ?? undefined;
+    message.lastDueTime = object.lastDueTime ?? undefined;
+    message.creator = object.creator ?? "";
+    message.payloadHidden = object.payloadHidden ?? undefined;
     return message;
   },
 };
@@ -1187,7 +1428,7 @@ export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
 };
 
 function createBasePauseScheduleRequest(): PauseScheduleRequest {
-  return { namespace: "", scheduleId: "" };
+  return { namespace: "", scheduleId: "", reason: "" };
 }
 
 export const PauseScheduleRequest: MessageFns<PauseScheduleRequest> = {
@@ -1197,6 +1438,9 @@ export const PauseScheduleRequest: MessageFns<PauseScheduleRequest> = {
     }
     if (message.scheduleId !== "") {
       writer.uint32(18).string(message.scheduleId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
     }
     return writer;
   },
@@ -1230,6 +1474,14 @@ export const PauseScheduleRequest: MessageFns<PauseScheduleRequest> = {
             message.scheduleId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1249,6 +1501,7 @@ export const PauseScheduleRequest: MessageFns<PauseScheduleRequest> = {
     const message = createBasePauseScheduleRequest();
     message.namespace = object.namespace ?? "";
     message.scheduleId = object.scheduleId ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };
@@ -1568,6 +1821,164 @@ export const TriggerScheduleResponse: MessageFns<TriggerScheduleResponse> = {
   },
 };
 
+function createBaseBackfillScheduleRequest(): BackfillScheduleRequest {
+  return { namespace: "", scheduleId: "", beginTime: undefined, endTime: undefined };
+}
+
+export const BackfillScheduleRequest: MessageFns<BackfillScheduleRequest> = {
+  encode(message: BackfillScheduleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.scheduleId !== "") {
+      writer.uint32(18).string(message.scheduleId);
+    }
+    if (message.beginTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.beginTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackfillScheduleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackfillScheduleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scheduleId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.beginTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<BackfillScheduleRequest>, I>>(base?: I): BackfillScheduleRequest {
+    return BackfillScheduleRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BackfillScheduleRequest>, I>>(object: I): BackfillScheduleRequest {
+    const message = createBaseBackfillScheduleRequest();
+    message.namespace = object.namespace ?? "";
+    message.scheduleId = object.scheduleId ?? "";
+    message.beginTime = object.beginTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseBackfillScheduleResponse(): BackfillScheduleResponse {
+  return { jobIds: [], existingCount: 0 };
+}
+
+export const BackfillScheduleResponse: MessageFns<BackfillScheduleResponse> = {
+  encode(message: BackfillScheduleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.jobIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.existingCount !== 0) {
+      writer.uint32(16).int32(message.existingCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackfillScheduleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackfillScheduleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existingCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<BackfillScheduleResponse>, I>>(base?: I): BackfillScheduleResponse {
+    return BackfillScheduleResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BackfillScheduleResponse>, I>>(object: I): BackfillScheduleResponse {
+    const message = createBaseBackfillScheduleResponse();
+    message.jobIds = object.jobIds?.map((e) => e) || [];
+    message.existingCount = object.existingCount ?? 0;
+    return message;
+  },
+};
+
 function createBaseListNextRunsRequest(): ListNextRunsRequest {
   return { namespace: "", scheduleId: "", pageSize: 0, pageToken: "" };
 }
@@ -1821,6 +2232,18 @@ export const ScheduleServiceService = {
       Buffer.from(TriggerScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TriggerScheduleResponse => TriggerScheduleResponse.decode(value),
   },
+  /** Creates the jobs of past due times now, each due time once: those of which there is a job already get no second one. All or nothing. */
+  backfillSchedule: {
+    path: "/offstage.jobs.v1.ScheduleService/BackfillSchedule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BackfillScheduleRequest): Buffer =>
+      Buffer.from(BackfillScheduleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BackfillScheduleRequest => BackfillScheduleRequest.decode(value),
+    responseSerialize: (value: BackfillScheduleResponse): Buffer =>
+      Buffer.from(BackfillScheduleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BackfillScheduleResponse => BackfillScheduleResponse.decode(value),
+  },
   /** Lists coming due times. */
   listNextRuns: {
     path: "/offstage.jobs.v1.ScheduleService/ListNextRuns" as const,
@@ -1851,6 +2274,8 @@ export interface ScheduleServiceServer extends UntypedServiceImplementation {
   resumeSchedule: handleUnaryCall<ResumeScheduleRequest, ResumeScheduleResponse>;
   /** Creates a job of the schedule now, whatever its times. */
   triggerSchedule: handleUnaryCall<TriggerScheduleRequest, TriggerScheduleResponse>;
+  /** Creates the jobs of past due times now, each due time once: those of which there is a job already get no second one. All or nothing. */
+  backfillSchedule: handleUnaryCall<BackfillScheduleRequest, BackfillScheduleResponse>;
   /** Lists coming due times. */
   listNextRuns: handleUnaryCall<ListNextRunsRequest, ListNextRunsResponse>;
 }
@@ -1983,6 +2408,22 @@ export interface ScheduleServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TriggerScheduleResponse) => void,
+  ): ClientUnaryCall;
+  /** Creates the jobs of past due times now, each due time once: those of which there is a job already get no second one. All or nothing. */
+  backfillSchedule(
+    request: BackfillScheduleRequest,
+    callback: (error: ServiceError | null, response: BackfillScheduleResponse) => void,
+  ): ClientUnaryCall;
+  backfillSchedule(
+    request: BackfillScheduleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BackfillScheduleResponse) => void,
+  ): ClientUnaryCall;
+  backfillSchedule(
+    request: BackfillScheduleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BackfillScheduleResponse) => void,
   ): ClientUnaryCall;
   /** Lists coming due times. */
   listNextRuns(

@@ -1,0 +1,35 @@
+import { dueTimesOf } from '../domain/due-times.ts'
+import type { Schedule } from '../domain/schedule.ts'
+import { timesWithin, WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
+import type { PlannedJob } from '../ports/schedules.ts'
+import { invalidField } from '../refusals.ts'
+import { retryConflicts } from '../statements/retry-conflicts.ts'
+import { planJob } from './plan-jobs.ts'
+import { isSerial } from './scheduled-job.ts'
+import type { SchedulesOptions } from './schedules.ts'
+
+/** Creates the jobs of past due times, by the terms as they are now; of what has a job already nothing is created. */
+export async function backfill(
+  { store, runs, checkStart, changed }: SchedulesOptions,
+  schedule: Schedule,
+  { begin, end }: { readonly begin: Date; readonly end: Date },
+): Promise<{ readonly jobIds: readonly string[]; readonly existing: number }> {
+  if (begin.getTime() < 0) throw invalidField('begin_time', 'must not be before 1970')
+  if (end <= begin) throw invalidField('end_time', 'must be after begin_time')
+  if (end > (await store.now())) throw invalidField('end_time', 'must not be in the future')
+  const next = dueTimesOf(schedule.terms.timing)
+  const times = timesWithin(next, begin.getTime(), end.getTime(), WAITING_JOBS_MAX + 1)
+  if (times.length > WAITING_JOBS_MAX) {
+    throw invalidField(
+      'end_time',
+      `leaves more than ${WAITING_JOBS_MAX} due times: ask for them part by part`,
+    )
+  }
+  const jobs: PlannedJob[] = []
+  for (const time of times) jobs.push(await planJob(checkStart, schedule, time, isSerial(schedule)))
+  const created = await retryConflicts(() => runs.createJobs(jobs))
+  changed(created)
+  const ids = new Set(created.map(({ id }) => id))
+  const jobIds = jobs.map(({ job }) => job.id).filter((id) => ids.has(id))
+  return { jobIds, existing: times.length - jobIds.length }
+}

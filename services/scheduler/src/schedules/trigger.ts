@@ -1,0 +1,43 @@
+import { JobKind } from '../domain/job-kind.ts'
+import type { Schedule } from '../domain/schedule.ts'
+import type { Caller } from '../jobs/caller.ts'
+import { overloaded } from '../refusals.ts'
+import { starterOf } from './plan-jobs.ts'
+import { scheduledCommand, triggerRequestId } from './scheduled-job.ts'
+import type { SchedulesOptions } from './schedules.ts'
+
+const NO_ID = '00000000-0000-0000-0000-000000000000'
+const NOW = AbortSignal.abort()
+
+/** Starts a job of the schedule beside its due times; by the same request never a second one. */
+export async function triggerJob(
+  options: Pick<SchedulesOptions, 'store' | 'startJobs' | 'jobs'>,
+  caller: Caller,
+  schedule: Schedule,
+  requestId: string,
+): Promise<string> {
+  const { store } = options
+  const due = await store.now()
+  const command = {
+    ...scheduledCommand(schedule, due),
+    kind: JobKind.scheduled,
+    requestId: triggerRequestId(schedule.uid, requestId),
+  }
+  // The due time may be among the parameters, and a repeat comes later.
+  const find = async () => {
+    if (command.requestId === '') return undefined
+    const [existing] = await options.jobs.findExisting([{ id: NO_ID, command }])
+    return existing?.by === 'request-id' ? existing.id : undefined
+  }
+  const before = await find()
+  if (before !== undefined) return before
+  const starter = { ...starterOf(schedule), peer: caller.peer, call: caller.call }
+  const [started] = await options.startJobs(starter, [command], 0, NOW)
+  if (started !== undefined && !('refusal' in started)) {
+    await store.noteJob(schedule, started.id, caller)
+    return started.id
+  }
+  const meanwhile = await find()
+  if (meanwhile !== undefined) return meanwhile
+  throw started?.refusal ?? overloaded('starts')
+}
