@@ -98,6 +98,9 @@ bench-floods: setup servers ## Measure an ordinary job beside the floods of anot
 bench-waits: setup servers ## Measure 10,000 waits of 1,000 clients: statements while nothing changes, and the time until all are answered
 	@node bench/waits/main.ts
 
+bench-schedules: setup servers ## Measure how late jobs begin when 10,000 schedules are due in the same second
+	@node bench/schedules/main.ts
+
 bench-values: setup ## Measure reusable values
 	@node bench/values/main.ts
 

@@ -1,14 +1,14 @@
 /** Row K3: one job for each due time, whatever is killed meanwhile. Counted in the database. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { durationFrom } from '@offstage/proto/durations'
+import { credentials } from '@grpc/grpc-js'
 import { openPostgres } from '@offstage/kit/database'
+import { durationFrom } from '@offstage/proto/durations'
 import {
-  OverlapPolicy,
   CreateScheduleRequest,
   type CreateScheduleResponse,
+  OverlapPolicy,
   ScheduleServiceClient,
 } from '@offstage/proto/jobs'
-import { credentials } from '@grpc/grpc-js'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
@@ -67,7 +67,10 @@ function create(client: ScheduleServiceClient, n: number, begin: number) {
     requestId: `each-${n}`,
     schedule: {
       scheduleId: `each-${String(n).padStart(2, '0')}`,
-      job: { method: 'cluster.double', params: { source: { $case: 'inline', value: Buffer.from('{"n":1}') } } },
+      job: {
+        method: 'cluster.double',
+        params: { source: { $case: 'inline', value: Buffer.from('{"n":1}') } },
+      },
       timing: { $case: 'interval', value: durationFrom(1_000) },
       beginTime: new Date(begin),
       endTime: new Date(begin + SECONDS * 1_000),

@@ -61,6 +61,34 @@ describe('running services', () => {
     expect(both).toMatchObject({ code: 64, stderr: expect.stringContaining('both are given') })
   })
 
+  test('a schedule is created, listed, changed, triggered, backfilled and removed', async () => {
+    const line = ['nightly', 'test.due', '{}', '--cron', '30 2 * * *', '--zone', 'Europe/Berlin']
+    const created = await it.offstage('schedules', 'create', ...line)
+    expect(created).toMatchObject({ code: 0, stderr: '' })
+    const { stdout } = await it.offstage('schedules')
+    expect(stdout).toMatch(/^ID +METHOD +DUE +ZONE +NEXT +OVERLAP +OWNER +PAUSED\n/)
+    expect(stdout).toMatch(
+      /^nightly +test\.due +30 2 \* \* \* +Europe\/Berlin +\S+Z +skip +\S+ +-$/m,
+    )
+    await it.offstage('schedules', 'update', 'nightly', '--cron', '0 4 * * *', '--overlap', 'allow')
+    await it.offstage('schedules', 'pause', 'nightly', '--reason', 'stock-taking')
+    const told = JSON.parse((await it.offstage('schedules', '--json', 'get', 'nightly')).stdout)
+    const wanted = { cron: ['0 4 * * *'], timeZone: 'Europe/Berlin', overlap: 'allow', params: {} }
+    expect(told).toMatchObject({ ...wanted, isPaused: true, pauseReason: 'stock-taking' })
+    await it.offstage('schedules', 'resume', 'nightly')
+    const next = await it.offstage('schedules', 'next', 'nightly', '--limit', '2')
+    expect(next.stdout).toMatch(/^(\d{4}-\d\d-\d\dT0[23]:00:00Z\n){2}$/)
+    const job = (await it.offstage('schedules', 'trigger', 'nightly')).stdout.trim()
+    expect((await it.offstage('wait', job)).stdout).toBe('"nightly"\n')
+    const span = ['2026-01-01T00:00Z', '2026-01-03T00:00Z']
+    const made = await it.offstage('schedules', 'backfill', 'nightly', ...span)
+    expect(made.stdout.trim().split('\n')).toHaveLength(2)
+    const idle = await it.offstage('schedules', 'update', 'nightly', '--cron', '0 0 30 2 *')
+    expect(idle).toMatchObject({ code: 1, stderr: expect.stringContaining('never fires') })
+    expect((await it.offstage('schedules', 'delete', 'nightly')).stdout).toBe('deleted\n')
+    expect((await it.offstage('schedules')).stderr).toBe('no schedules\n')
+  })
+
   test('limits of a method are set, shown, kept beside others, and taken away', async () => {
     const set = await it.offstage('limits', 'set', 'reports.build', '--max', '5', '--rate', '10/s')
     expect(set).toMatchObject({ code: 0, stderr: '' })

@@ -1,4 +1,10 @@
-import type { NewSchedule, Offstage, OverlapName, ScheduleInfo, ScheduleTimes } from '@offstage/sdk/client'
+import type {
+  NewSchedule,
+  Offstage,
+  OverlapName,
+  ScheduleInfo,
+  ScheduleTimes,
+} from '@offstage/sdk/client'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseCount, parseJson, parseMillis } from './arguments.ts'
 import { allOf, answered, connect, tell } from './client.ts'
@@ -185,7 +191,8 @@ function onOne(
 
 function parseTime(text: string): Date {
   const time = new Date(text)
-  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(time.getTime())) return time
+  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(time.getTime()))
+    return time
   throw new InvalidArgumentError('It must be a time with its zone, such as 2026-01-31T12:00Z.')
 }
 

@@ -23,6 +23,12 @@ export const count = defineJob({
   },
 })
 
+/** Gives back the schedule that has created it. */
+export const due = defineJob({
+  method: 'test.due',
+  run: (job) => job.schedule?.id ?? 'no schedule',
+})
+
 export const fail = defineJob({
   method: 'test.fail',
   run(): string {

@@ -83,9 +83,7 @@ export interface NewSchedule<P, R, I> extends ScheduleTimes, ScheduledJob<P, R, 
 }
 
 /** What is to change; of the job all of it together. */
-export interface ScheduleChange<P, R, I>
-  extends ScheduleTimes,
-    Partial<ScheduledJob<P, R, I>> {
+export interface ScheduleChange<P, R, I> extends ScheduleTimes, Partial<ScheduledJob<P, R, I>> {
   /** Of the schedule as it was read: changes nothing where it is another by now. */
   readonly etag?: string
 }

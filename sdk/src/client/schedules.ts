@@ -5,9 +5,10 @@ import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { date, someText } from '../arguments/rules.ts'
 import type { JobMethod } from '../jobs/method.ts'
 import { checkTarget } from './check-arguments.ts'
+import { JobHandle } from './job-handle.ts'
 import { dropRefused, isMoved, labelsFor, paramsFrom, specFrom } from './job-spec.ts'
 import { textUpTo, wholeWithin } from './limit-rules.ts'
-import { JobHandle } from './job-handle.ts'
+import { scheduleInfoFrom, wireChangeFrom } from './schedule-mapping.ts'
 import {
   CHANGE_RULES,
   NEW_RULES,
@@ -16,7 +17,6 @@ import {
   type ScheduledJob,
   type ScheduleInfo,
 } from './schedule-options.ts'
-import { scheduleInfoFrom, wireChangeFrom } from './schedule-mapping.ts'
 import type { Session } from './session.ts'
 
 export interface BackfillSpan {
@@ -50,7 +50,12 @@ export class ScheduleCalls {
    * @throws OffstageError SCHEDULE_ID_TAKEN; INVALID_FIELD for times that are never due; what a start of its job is refused with.
    */
   async create<P, R, I>(schedule: NewSchedule<P, R, I>): Promise<ScheduleInfo> {
-    const { id: scheduleId, runAs = '', requestId, ...given } = checkOptions(
+    const {
+      id: scheduleId,
+      runAs = '',
+      requestId,
+      ...given
+    } = checkOptions(
       'schedules.create',
       schedule as NewSchedule<unknown, unknown, unknown>,
       NEW_RULES,
@@ -76,7 +81,10 @@ export class ScheduleCalls {
    * Changes what is given and nothing else: of the job, its method, parameters and options together. Not repeated by itself.
    * @throws OffstageError ETAG_MISMATCH where it was changed since; SCHEDULE_NOT_FOUND.
    */
-  async update<P, R, I>(scheduleId: string, change: ScheduleChange<P, R, I>): Promise<ScheduleInfo> {
+  async update<P, R, I>(
+    scheduleId: string,
+    change: ScheduleChange<P, R, I>,
+  ): Promise<ScheduleInfo> {
     this.#checkId(scheduleId)
     const { etag = '', ...given } = checkOptions(
       'schedules.update',
@@ -137,14 +145,20 @@ export class ScheduleCalls {
   async resume(scheduleId: string): Promise<ScheduleInfo> {
     const { schedules } = this.#session.connection
     const call = schedules.resumeSchedule.bind(schedules)
-    return scheduleInfoFrom((await this.#session.callScheduler(call, this.#named(scheduleId))).schedule)
+    return scheduleInfoFrom(
+      (await this.#session.callScheduler(call, this.#named(scheduleId))).schedule,
+    )
   }
 
   /** Starts a job of it now, whatever its times and its jobs that are unfinished. */
   async trigger(scheduleId: string, options: TriggerOptions = {}): Promise<JobHandle<unknown>> {
-    const { requestId = this.#session.nextRequestId() } = checkOptions('schedules.trigger', options, {
-      requestId: textUpTo(LIMITS.requestIdCharactersMax),
-    })
+    const { requestId = this.#session.nextRequestId() } = checkOptions(
+      'schedules.trigger',
+      options,
+      {
+        requestId: textUpTo(LIMITS.requestIdCharactersMax),
+      },
+    )
     const { schedules } = this.#session.connection
     const call = schedules.triggerSchedule.bind(schedules)
     const request = { ...this.#named(scheduleId), requestId }

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest'
+import { timing } from '../testing/timing.ts'
+import type { ScheduleTerms } from './schedule.ts'
+import { dueNowOf, overlapOf, timesWithin } from './schedule-run.ts'
+
+const at = (text: string) => new Date(`2026-06-10T${text}Z`)
+const shown = (times: readonly Date[]) => times.map((time) => time.toISOString().slice(11, 19))
+
+/** Every ten seconds. */
+function terms(given: Partial<ScheduleTerms> & { jitterMs?: number } = {}) {
+  const { jitterMs = 0, ...rest } = given
+  const every = timing({ intervalMs: 10_000, jitterMs })
+  const policies = { overlap: 'allow', catchUpMs: 60_000, catchUpMax: 100, pauseAfterFailures: 0 }
+  return { id: 'report', terms: { timing: every, ...policies, ...rest } as ScheduleTerms }
+}
+
+test('a due time that has come gets a job, and the next one is waited for', () => {
+  const { due, next } = dueNowOf(terms(), at('03:00:00'), at('03:00:00.020'))
+  expect([shown(due), next?.due]).toEqual([['03:00:00'], at('03:00:10')])
+})
+
+test('what was missed is made up for within the window, the newest of it', () => {
+  const due = (given: Partial<ScheduleTerms>) =>
+    shown(dueNowOf(terms(given), at('01:00:00'), at('03:00:05')).due)
+  expect(due({ catchUpMs: 30_000 })).toEqual(['02:59:40', '02:59:50', '03:00:00'])
+  expect(due({ catchUpMs: 3_600_000, catchUpMax: 2 })).toEqual(['02:59:50', '03:00:00'])
+  expect(due({ catchUpMs: 3_600_000, catchUpMax: 1_000 })).toHaveLength(361)
+})
+
+test('what is late by a moment has not been missed, though nothing is made up for', () => {
+  const { due } = dueNowOf(terms({ catchUpMs: 0 }), at('03:00:00'), at('03:00:04'))
+  expect(shown(due)).toEqual(['03:00:00'])
+})
+
+test('an outage of a year takes no longer to look at than one of a minute', () => {
+  let looked = 0
+  const next = (after: Date) => {
+    looked += 1
+    return new Date((Math.floor(after.getTime() / 1_000) + 1) * 1_000)
+  }
+  timesWithin(next, 0, 5_000)
+  expect(looked).toBe(6)
+  const yearly = terms({ catchUpMs: 366 * 86_400_000, catchUpMax: 5 })
+  const { due } = dueNowOf(yearly, new Date('2025-06-10T00:00:00Z'), at('03:00:05'))
+  expect(shown(due)).toEqual(['02:59:20', '02:59:30', '02:59:40', '02:59:50', '03:00:00'])
+})
+
+test('with a jitter each due time is put off, gets its job once, and none overtakes another', () => {
+  const schedule = terms({ jitterMs: 25_000, catchUpMs: 600_000 })
+  const created: string[] = []
+  let from = at('03:00:00')
+  for (let ms = 0; ms < 200_000; ms += 500) {
+    const now = new Date(at('03:00:00').getTime() + ms)
+    const { due, next } = dueNowOf(schedule, from, now)
+    for (const time of due) expect(time.getTime()).toBeLessThanOrEqual(now.getTime())
+    created.push(...shown(due))
+    if (next !== undefined) from = next.due
+  }
+  const wanted = timesWithin(
+    (after) => new Date((Math.floor(after.getTime() / 10_000) + 1) * 10_000),
+    at('03:00:00').getTime(),
+    at('03:02:50').getTime(),
+  )
+  expect(created.slice(0, wanted.length)).toEqual(shown(wanted))
+})
+
+test('the policy decides how many of several due times get a job', () => {
+  const due = ['03:00:00', '03:00:10', '03:00:20'].map(at)
+  const count = (policy: Parameters<typeof overlapOf>[0], open: number) =>
+    overlapOf(policy, open, due).due.length
+  expect([count('skip', 0), count('skip', 1)]).toEqual([1, 0])
+  expect([count('queue-one', 0), count('queue-one', 1), count('queue-one', 2)]).toEqual([2, 1, 0])
+  expect([count('queue-all', 5), count('queue-all', 999), count('queue-all', 1_000)]).toEqual([
+    3, 1, 0,
+  ])
+  expect(count('allow', 9)).toBe(3)
+  expect(overlapOf('cancel-running', 1, due)).toMatchObject({ due: [due[2]], cancelsOpen: true })
+})
