@@ -18,6 +18,7 @@ test('the subjects told are those the services publish', async () => {
   }
   jobs.queueReady('namespace', 'method')
   jobs.gatesChanged('namespace')
+  jobs.schedulesChanged('namespace')
   jobs.cancelRequested('attachment')
   const values = createHints(bus)
   const address = 'an address'

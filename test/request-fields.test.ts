@@ -119,10 +119,12 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'ScheduleService.CreateSchedule': [
     [proto.CreateScheduleRequest.fromPartial({ schedule })],
     [proto.CreateScheduleRequest.fromPartial({ schedule: everyHour })],
+    [proto.CreateScheduleRequest.fromPartial({ schedule: { ...everyHour, job: elsewhere } })],
   ],
   'ScheduleService.UpdateSchedule': [
     [proto.UpdateScheduleRequest.fromPartial({ schedule })],
     [proto.UpdateScheduleRequest.fromPartial({ schedule: everyHour })],
+    [proto.UpdateScheduleRequest.fromPartial({ schedule: { ...everyHour, job: elsewhere } })],
   ],
   'ScheduleService.GetSchedule': [[proto.GetScheduleRequest.fromPartial({ scheduleId })]],
   'ScheduleService.ListSchedules': [[proto.ListSchedulesRequest.fromPartial({})]],
@@ -203,6 +205,7 @@ const UNREAD: Readonly<Record<string, string>> = {
   'Namespace.announced_limits': OUTPUT_ONLY,
   'Namespace.paused': OUTPUT_ONLY,
   'Namespace.paused_pools': OUTPUT_ONLY,
+  'Schedule.etag': 'of an update, which reads it; one that is created may be the copy of another',
   'Schedule.paused': OUTPUT_ONLY,
   'Schedule.predefined': OUTPUT_ONLY,
   'Schedule.owner': OUTPUT_ONLY,

@@ -93,12 +93,12 @@ function jobFrom(spec: proto.JobSpec | undefined): ScheduledStart {
     if (spec[key] !== undefined && spec[key] !== '')
       throw invalidField(`schedule.job.${field}`, why)
   }
-  if (spec.params?.source?.$case === 'address') {
-    throw invalidField('schedule.job.params', 'must be in place: a value in temp storage ends')
-  }
   const origin = { namespace: '', owner: '', admin: false, seesOthers: false, parentId: '' }
   const command = startCommandFrom(spec, { ...origin, traceparent: '', tracestate: '' })
   const { method, params, lane, priority, pool, key, keyConflict, labels, options } = command
+  if (params.address !== undefined) {
+    throw invalidField('schedule.job.params', 'must be in place: a value in temp storage ends')
+  }
   return { method, params, lane, priority, pool, key, keyConflict, labels, options }
 }
 
@@ -206,7 +206,9 @@ const OF_NO_TIME: readonly string[] = [
 
 export function changesFrom(asked: proto.Schedule, mask: readonly string[] | undefined) {
   const all = Object.keys(CHANGEABLE) as Changeable[]
-  const fields = mask === undefined || mask.length === 0 ? all : mask.map(changeableFrom)
+  const isWhole = mask === undefined || mask.length === 0
+  const runAs = isWhole ? asked.runAs : ''
+  const fields = isWhole ? all : mask.map(changeableFrom)
   const keys = new Set(
     fields.flatMap((field): readonly (keyof proto.Schedule)[] => CHANGEABLE[field]),
   )
@@ -215,6 +217,9 @@ export function changesFrom(asked: proto.Schedule, mask: readonly string[] | und
     changesTiming: fields.some((field) => !OF_NO_TIME.includes(field)),
     /** The terms as they are then. */
     applyTo(schedule: Schedule): ScheduleTerms {
+      if (runAs !== '' && runAs !== schedule.owner) {
+        throw invalidField('schedule.run_as', 'cannot be changed: create another schedule')
+      }
       const changed = Object.fromEntries([...keys].map((key) => [key, asked[key]]))
       const spec = asked.job
       const merged = { ...scheduleOf(schedule), ...changed }
