@@ -44,6 +44,22 @@ test('replicas that begin at once have one key, and take each other’s tokens',
   expect(await it.run('SELECT FROM offstage.signing_keys')).toHaveLength(1)
 })
 
+test('no login without rights on the keys can hold up the next one', async () => {
+  await using it = await setup()
+  const lock = "SELECT pg_advisory_xact_lock(hashtextextended('offstage.signing_keys', 0))"
+  const { promise: over, resolve: end } = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  const holding = it.database.transaction(async (tx) => {
+    await tx.query({ name: '', text: lock })
+    held.resolve()
+    await over
+  })
+  await held.promise
+  expect((await it.replica().issue(grant, sessionKey)).token).not.toBe('')
+  end()
+  await holding
+})
+
 test('a key that is too old is replaced by one replica, and goes on to verify on all', async () => {
   await using it = await setup()
   const [a, b] = [it.replica({ freshMs: 0 }), it.replica({ freshMs: 0 })]

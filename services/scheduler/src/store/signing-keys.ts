@@ -8,11 +8,8 @@ const READ = {
     FROM offstage.signing_keys ORDER BY create_time DESC, id`,
 }
 
-/** One replica at a time: whoever comes second finds the key of the first. */
-const TAKE_TURN = {
-  name: 'take_turn_to_make_a_signing_key',
-  text: `SELECT pg_advisory_xact_lock(hashtextextended('offstage.signing_keys', 0))`,
-}
+/** One replica at a time: whoever comes second finds the key of the first. Not by an advisory lock, which any login could hold. */
+const TAKE_TURN = { name: '', text: 'LOCK TABLE offstage.signing_keys IN SHARE ROW EXCLUSIVE MODE' }
 
 const ADD = {
   name: 'add_signing_key',
