@@ -6,15 +6,19 @@ import { expect, test } from 'vitest'
 import type { AttemptKey } from '../domain/held-job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
+import type { MethodLimit } from '../domain/method-limit.ts'
 import { start } from '../testing/on-postgres.ts'
 import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createGateStore } from './gates.ts'
 import { createJobStore } from './job-store.ts'
+import { createMethodStore } from './methods.ts'
 import { createNamespaceStore } from './namespaces.ts'
 
 const METHOD = 'test.job'
 const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
+const TEXTS = { description: '', paramsSchema: '', resultSchema: '' }
+const DEFINITION = { name: METHOD, lane: Lane.inline, ...TEXTS }
 const QUEUES = [{ method: METHOD, lane: Lane.inline, pool: '' }]
 const KEYS = ['a', 'b', 'c', 'd']
 const CHANGES = 20
@@ -87,24 +91,32 @@ async function replica(database: Database, signal: AbortSignal) {
   return { atOnce, claimed }
 }
 
-test('however starts, claims, ends and changes of the limits of three replicas meet, no more run than they say', async () => {
+test('however starts, claims, ends and changes of the limits of three replicas meet, by settings and by definitions, no more run than they say', async () => {
   await using it = await start({ config: { claimSweepMs: 600_000 } })
   await using other = await openPostgres({ url: it.url, poolSize: 8 })
   const settings = createNamespaceStore(other)
-  const limit = async (whole: number, perKey: number) => {
+  const methods = createMethodStore(other)
+  const set = (limits: readonly MethodLimit[]) =>
+    settings.update('default', { etag: undefined, retention: undefined, limits }, BY)
+  const limit = async (whole: number, perKey: number, by: 'setting' | 'definition') => {
     const limits = [
       { method: METHOD, keyExpression: '', concurrencyMax: whole },
       { method: METHOD, keyExpression: 'params.k', concurrencyMax: perKey },
     ]
-    await settings.update('default', { etag: undefined, retention: undefined, limits }, BY)
+    if (by === 'setting') await set(limits)
+    else {
+      await methods.announce('default', [{ ...DEFINITION, limits }])
+      await set([])
+    }
   }
-  await limit(5, 2)
+  await limit(5, 2, 'definition')
   await other.query({ name: '', text: WATCH })
   const stop = new AbortController()
   const replicas = [0, 1, 2].map(() => replica(other, stop.signal))
   try {
     for (let change = 0; change < CHANGES; change++) {
-      await limit(1 + (change % 6), 1 + (change % 3))
+      const by = change % 4 < 2 ? 'setting' : 'definition'
+      await limit(1 + (change % 6), 1 + (change % 3), by)
       await staysWithin(other)
     }
   } finally {
