@@ -119,6 +119,16 @@ test('jobs of a claim whose answer was lost are found, and run', async () => {
   expect(satisfied).toBe(true)
 })
 
+test('a job that a replica frozen for long gave to an executor forgotten since runs elsewhere', async () => {
+  await using it = await start({ config: { claimSweepMs: 50 } })
+  await using executor = await attachExecutor(it.address, { slots: 0 })
+  const { jobId } = await it.jobs.start(job)
+  const text = `UPDATE offstage.jobs SET state = 3, attempt = 1, attachment_id = gen_random_uuid(), start_time = now()`
+  await it.database.query({ name: '', text })
+  executor.say({ credits: [{ lane: 1, slots: 1 }] })
+  expect(await executor.assigned(1)).toMatchObject([{ jobId, attempt: 2 }])
+})
+
 /** As if a newer release had written it, or a hand. */
 async function makeUnreadable(database: Database, jobId: string) {
   const text = `UPDATE offstage.jobs SET options = '{"v": 2}' WHERE id = $1::uuid`

@@ -16,4 +16,6 @@ export interface SweepStore {
   forgetFullBuckets(): Promise<void>
   /** What these attachments hold, running or waiting. */
   heldBy(attachmentIds: readonly AttachmentId[]): Promise<AttemptKey[]>
+  /** What attachments hold that are forgotten. */
+  orphans(limit: number): Promise<AttemptKey[]>
 }

@@ -77,5 +77,6 @@ export function createSweepStore(database: Database): SweepStore {
     openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
     forgetFullBuckets: () => forgetFullBuckets(database),
     heldBy: (ids) => sweeps.heldBy(database, ids),
+    orphans: (limit) => sweeps.orphans(database, limit),
   }
 }

@@ -147,15 +147,34 @@ const HELD_BY = {
     WHERE j.attachment_id = ANY ($1::uuid[]) AND ${leaving('requeue', 'j.state')}`,
 }
 
+/** Their holders were over and held nothing; a replica that had been frozen since gave them jobs all the same. */
+const ORPHANS = {
+  name: 'orphaned_attempts',
+  text: `
+    SELECT j.id, j.attachment_id, j.attempt FROM offstage.jobs j
+    WHERE ${leaving('requeue', 'j.state')}
+      AND NOT EXISTS (SELECT FROM offstage.attachments a WHERE a.id = j.attachment_id)
+    LIMIT $1::int`,
+}
+
+interface HeldRow {
+  id: string
+  attachment_id: AttachmentId
+  attempt: number
+}
+
 export async function heldBy(
   database: Queryable,
   attachmentIds: readonly AttachmentId[],
 ): Promise<AttemptKey[]> {
-  const { rows } = await database.query<{
-    id: string
-    attachment_id: AttachmentId
-    attempt: number
-  }>(HELD_BY, [attachmentIds])
+  return attemptsFrom(await database.query<HeldRow>(HELD_BY, [attachmentIds]))
+}
+
+export async function orphans(database: Queryable, limit: number): Promise<AttemptKey[]> {
+  return attemptsFrom(await database.query<HeldRow>(ORPHANS, [limit]))
+}
+
+function attemptsFrom({ rows }: { readonly rows: readonly HeldRow[] }): AttemptKey[] {
   return rows.map(({ id, attachment_id, attempt }) => ({
     jobId: id,
     attachmentId: attachment_id,

@@ -104,6 +104,11 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       run: createFindStrays({ sweeps, attachments, requeue: dispatch.requeue }),
     },
     {
+      name: 'jobs of forgotten executors',
+      everyMs: options.claimSweepMs * 10,
+      run: async () => dispatch.requeue(await sweeps.orphans(BATCH)),
+    },
+    {
       name: 'awaited jobs',
       everyMs: options.waitSweepMs,
       run: (signal) => compareAwaited(feed, store, signal),
