@@ -7,6 +7,7 @@ import { JobState } from '../domain/job-state.ts'
 import { Lane } from '../domain/lane.ts'
 import type { MethodLimit } from '../domain/method-limit.ts'
 import { openFreshDatabase } from '../testing/fresh-database.ts'
+import { beginTogether, takeInTurn } from '../testing/model/in-turn.ts'
 import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createJobStore } from './job-store.ts'
@@ -19,7 +20,7 @@ const attachment = attachmentId()
 
 interface Queued {
   readonly id: string
-  readonly key: string
+  readonly limitKey: string
   readonly priority: number
 }
 
@@ -59,55 +60,8 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 40 },
 )
 
-/** As PostgreSQL orders them: by their bytes. */
-const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
-
-/** In the order of turns after `last`, each of those that have room as many as its share. */
-function expected(
-  queued: readonly Queued[],
-  running: readonly Queued[],
-  { whole, perKey, slots, last }: { whole: number; perKey: number; slots: number; last: string },
-): Queued[] {
-  const room = Math.max(0, Math.min(slots, whole - running.length))
-  const inTurn = [...new Set(queued.map(({ key }) => key))].toSorted(byBytes)
-  const after = inTurn.filter((key) => byBytes(key, last) > 0)
-  const turns = [...after, ...inTurn.filter((key) => !after.includes(key))]
-    .map((key) => ({ key, room: perKey - running.filter((job) => job.key === key).length }))
-    .filter((turn) => turn.room > 0)
-    .slice(0, room)
-  const share = Math.ceil(room / Math.max(turns.length, 1))
-  const rounds = turns.map((turn) =>
-    queued
-      .filter(({ key }) => key === turn.key)
-      .toSorted((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1))
-      .slice(0, Math.min(share, turn.room)),
-  )
-  const taken: Queued[] = []
-  for (let round = 0; taken.length < room && round < share; round++) {
-    for (const jobs of rounds) {
-      const job = jobs[round]
-      if (job !== undefined && taken.length < room) taken.push(job)
-    }
-  }
-  return taken
-}
-
-/** Of those started together for free slots, the ones that begin at once. */
-function beginning(
-  started: readonly Queued[],
-  queued: readonly Queued[],
-  running: readonly Queued[],
-  { whole, perKey }: { whole: number; perKey: number },
-): Queued[] {
-  const begun: Queued[] = []
-  if (queued.length > 0) return begun
-  for (const job of started) {
-    const all = [...running, ...begun]
-    const ofKey = all.filter(({ key }) => key === job.key)
-    if (all.length < whole && ofKey.length < perKey) begun.push(job)
-  }
-  return begun
-}
+const bestFirst = (queued: readonly Queued[]) =>
+  queued.toSorted((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1))
 
 async function setLimits(database: Database, limits: readonly MethodLimit[]): Promise<void> {
   const change = { etag: undefined, retention: undefined, limits }
@@ -133,19 +87,20 @@ test('whatever is queued, starts and ends, the values of the key take turns with
       let last = ''
       for (const step of plan) {
         if (step.kind === 'queue') {
-          const job = { id: v7(), key: step.key, priority: step.priority }
-          const command = startCommand({ limitKey: job.key, priority: job.priority })
+          const job = { id: v7(), limitKey: step.key, priority: step.priority }
+          const command = startCommand({ limitKey: step.key, priority: job.priority })
           await store.insert([{ id: job.id, command, lane: Lane.inline, attachmentId: undefined }])
           queued.push(job)
         } else if (step.kind === 'start') {
-          const started = step.keys.map((key) => ({ id: v7(), key, priority: 0 }))
+          const started = step.keys.map((limitKey) => ({ id: v7(), limitKey, priority: 0 }))
           const states = await store.insert(
-            started.map(({ id, key }) => ({
+            started.map(({ id, limitKey }) => ({
               ...{ id, lane: Lane.inline, attachmentId: attachment, withinLimits: true },
-              command: startCommand({ limitKey: key }),
+              command: startCommand({ limitKey }),
             })),
           )
-          const begun = beginning(started, queued, running, { whole, perKey })
+          const places = beginTogether(step.keys, queued, running, { whole, perKey })
+          const begun = started.filter((_, place) => places.has(place))
           const ids = started.flatMap(({ id }) => (states.get(id) === JobState.running ? [id] : []))
           expect(ids).toEqual(begun.map(({ id }) => id))
           expect(states.size).toBe(started.length)
@@ -163,7 +118,9 @@ test('whatever is queued, starts and ends, the values of the key take turns with
             attachmentIds: Array.from({ length: step.slots }, () => attachment),
             giveKeys: false,
           })
-          const taken = expected(queued, running, { whole, perKey, slots: step.slots, last })
+          const { jobs: taken } = takeInTurn(bestFirst(queued), running, {
+            ...{ limits: { whole, perKey }, slots: step.slots, lastKey: last },
+          })
           const ids = claim.taken.jobs.map(({ id }) => id)
           expect(ids.toSorted()).toEqual(taken.map(({ id }) => id).toSorted())
           if (claim.lastKey !== undefined) last = claim.lastKey

@@ -1,0 +1,221 @@
+/** Starts: many at once, with keys, request ids, parents, delays, deadlines; at once, queued, or behind a key. */
+import fc from 'fast-check'
+import { v7 } from 'uuid'
+import { expect } from 'vitest'
+import { CancelOutcome } from '../../domain/cancel-outcome.ts'
+import type { NewJob } from '../../domain/held-job.ts'
+import { JobState } from '../../domain/job-state.ts'
+import { Lane } from '../../domain/lane.ts'
+import { startCommand } from '../start-command.ts'
+import { command, type JobCommand } from './command.ts'
+import { beginTogether } from './in-turn.ts'
+import {
+  LIMITED,
+  type Model,
+  type ModelExecutor,
+  type ModelJob,
+  type ModelStart,
+  PLAIN,
+} from './model.ts'
+import type { Real } from './real.ts'
+
+const HOUR_MS = 3_600_000
+
+interface Asked extends Omit<ModelStart, 'id' | 'parentId'> {
+  /** Undefined: none. Of one that was removed meanwhile, too. */
+  readonly parent: number | undefined
+  /** The start is one that was made before, by its id. */
+  readonly again: number | undefined
+  readonly atOnce: number | undefined
+  readonly queuesBehind: boolean
+}
+
+const often = <T>(value: T, rarely: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(value) }, { weight: 1, arbitrary: rarely })
+const hours = fc.constantFrom(0.5, 1.5)
+
+const asked: fc.Arbitrary<Asked> = fc.record({
+  method: fc.constantFrom(PLAIN, LIMITED),
+  pool: often('', fc.constant('p')),
+  key: often('', fc.constantFrom('k', 'l')),
+  priority: often(0, fc.integer({ min: -1, max: 1 })),
+  requestId: often('', fc.constantFrom('r', 's')),
+  parent: fc.option(fc.nat(20), { nil: undefined, freq: 2 }),
+  cancelWithParent: fc.boolean(),
+  limitKey: fc.constantFrom('', 'a', 'b', 'ß'),
+  delayHours: often(0, hours),
+  queueHours: often(undefined, hours),
+  totalHours: often(undefined, hours),
+  again: often(undefined, fc.nat(20)),
+  atOnce: fc.option(fc.nat(5), { nil: undefined }),
+  queuesBehind: fc.boolean(),
+})
+
+export const starts: fc.Arbitrary<JobCommand> = fc
+  .array(asked, { minLength: 1, maxLength: 2 })
+  .map((batch) =>
+    command(`start ${JSON.stringify(batch)}`, (model, real) => start(batch, model, real)),
+  )
+
+interface Placed {
+  readonly asked: Asked
+  readonly start: ModelStart
+  readonly executor: ModelExecutor | undefined
+  readonly job: NewJob
+}
+
+async function start(batch: readonly Asked[], model: Model, real: Real) {
+  const placed = apart(batch).map((one) => place(one, model))
+  const begins = eager(placed, model)
+  const states = await real.calls.insert(
+    placed.map(({ job }) => job),
+    model.seenEpoch,
+  )
+  const refused: Placed[] = []
+  for (const [place, one] of placed.entries()) {
+    const job = recorded(one.start, begins.has(place) ? one.executor : undefined, model)
+    expect(states.get(one.start.id)).toBe(job?.state)
+    if (job === undefined) refused.push(one)
+  }
+  await resolve(refused, model, real)
+}
+
+/** Of those that are in each other's way any may be recorded: the first is asked for alone. */
+function apart(batch: readonly Asked[]): Asked[] {
+  const same = (one: Asked, other: Asked) =>
+    (one.key !== '' && one.key === other.key) ||
+    (one.requestId !== '' && one.requestId === other.requestId) ||
+    (one.again !== undefined && other.again !== undefined)
+  return batch.filter((one, place) => !batch.slice(0, place).some((other) => same(one, other)))
+}
+
+function place(one: Asked, model: Model): Placed {
+  const { atOnce, parent, again } = one
+  const before = again === undefined ? undefined : model.nthJob(again)
+  const id = before?.id ?? v7()
+  const parentId = parent === undefined ? '' : (model.nthJob(parent)?.id ?? v7())
+  const start = { ...one, id, parentId, requestId: before === undefined ? one.requestId : id }
+  const executor =
+    atOnce === undefined || one.delayHours > 0 || !model.isOpen(one.method, one.pool)
+      ? undefined
+      : model.served(atOnce)
+  const withinLimits =
+    one.method === LIMITED && model.limits !== undefined && executor !== undefined
+  const job: NewJob = {
+    id,
+    command: commandOf(start),
+    lane: Lane.inline,
+    attachmentId: executor?.attachmentId,
+    ...(withinLimits && { withinLimits }),
+  }
+  return { asked: one, start, executor, job }
+}
+
+function commandOf(start: ModelStart) {
+  const { delayHours, queueHours, totalHours, cancelWithParent, limitKey, method } = start
+  const options = {
+    ...(cancelWithParent && { cancelWithParent }),
+    ...(queueHours !== undefined && { queueDeadlineMs: queueHours * HOUR_MS }),
+    ...(totalHours !== undefined && { totalDeadlineMs: totalHours * HOUR_MS }),
+  }
+  const { pool, key, priority, requestId, parentId } = start
+  return startCommand({
+    ...{ method, pool, key, priority, requestId, parentId },
+    delayMs: delayHours * HOUR_MS,
+    options: Object.keys(options).length > 0 ? options : undefined,
+    ...(method === LIMITED && { limitKey }),
+  })
+}
+
+/** By their places, those that begin at once where nothing else is in their way. */
+function eager(placed: readonly Placed[], model: Model): Set<number> {
+  if (model.seenEpoch !== model.epoch) return new Set()
+  const places = [...placed.keys()].filter((place) => placed[place]?.executor !== undefined)
+  const { limits } = model
+  if (limits === undefined) return new Set(places)
+  const isLimited = (place: number) => placed[place]?.start.method === LIMITED
+  const limited = places.filter(isLimited)
+  const keys = limited.map((place) => placed[place]?.start.limitKey ?? '')
+  const begun = beginTogether(keys, model.queued(LIMITED), model.running(LIMITED), limits)
+  return new Set(places.filter((place) => !isLimited(place) || begun.has(limited.indexOf(place))))
+}
+
+const isWaiting = ({ state, behind }: ModelJob) => behind && state === JobState.scheduled
+
+/** The job as it is there then; undefined where another is in the way, or its parent is missing. */
+function recorded(
+  spec: ModelStart,
+  executor: ModelExecutor | undefined,
+  model: Model,
+  behind = false,
+): ModelJob | undefined {
+  const { id, parentId, requestId, method, key, delayHours } = spec
+  const parent = model.jobs.get(parentId)
+  if (parentId !== '' && parent === undefined) return undefined
+  const isDoomed = (parent?.cancel?.cascade || (parent?.cancel && spec.cancelWithParent)) ?? false
+  if (!behind && model.ofKey(method, key).waiting.some(isWaiting)) return undefined
+  if (model.jobs.has(id)) return undefined
+  if (requestId !== '' && model.all.some((job) => job.requestId === requestId)) return undefined
+  if (!isDoomed && !behind && model.ofKey(method, key).holder !== undefined) return undefined
+  const runs = isDoomed || behind ? undefined : executor
+  const job = newJob(spec, model, behind)
+  if (isDoomed) {
+    model.finish(job, JobState.canceled)
+    job.cancel = { cascade: false, hour: model.now, deadline: Number.POSITIVE_INFINITY }
+    job.outcome = CancelOutcome.neverStarted
+  } else if (delayHours > 0 || behind) job.state = JobState.scheduled
+  else if (runs !== undefined) model.claim(job, runs)
+  model.jobs.set(id, job)
+  return job
+}
+
+function newJob(spec: ModelStart, model: Model, behind: boolean): ModelJob {
+  const { delayHours, queueHours, totalHours } = spec
+  const then = (h: number | undefined) => (h === undefined ? undefined : model.now + h)
+  model.started += 1
+  return {
+    ...spec,
+    nth: model.started,
+    startHour: model.now,
+    state: JobState.queued,
+    attempt: 0,
+    failures: 0,
+    crashes: new Set(),
+    holder: undefined,
+    behind,
+    due: then(delayHours || undefined),
+    queueDeadline: then(queueHours),
+    totalDeadline: then(totalHours),
+    cancel: undefined,
+    outcome: CancelOutcome.unknown,
+    renewedAttempt: 0,
+    finishHour: undefined,
+    pinned: false,
+    retriedBy: new Set(),
+  }
+}
+
+/** Who is in the way of each is found, and starts that ask for it wait for their keys. */
+async function resolve(refused: readonly Placed[], model: Model, real: Real) {
+  if (refused.length === 0) return
+  const found = await real.calls.findExisting(refused.map(({ job }) => job))
+  for (const [place, { start: spec }] of refused.entries()) {
+    const { id, requestId, method, key, parentId } = spec
+    const same = model.all.find(
+      (each) => each.id === id || (requestId !== '' && each.requestId === requestId),
+    )
+    const { holder, waiting } = model.ofKey(method, key)
+    const inTheWay = same ?? holder ?? waiting.find(isWaiting)
+    expect(found[place]?.id).toBe(inTheWay?.id)
+    if (inTheWay === undefined) expect(model.jobs.has(parentId)).toBe(false)
+  }
+  const behind = refused.filter(
+    ({ asked }, place) => found[place]?.by === 'key' && asked.queuesBehind,
+  )
+  const states = await real.calls.insertBehindKey(
+    behind.map(({ job }) => ({ ...job, attachmentId: undefined, withinLimits: false })),
+  )
+  for (const { start: spec } of behind) {
+    expect(states.get(spec.id)).toBe(recorded(spec, undefined, model, true)?.state)
+  }
+}
