@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-streams test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-streams test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -37,6 +37,9 @@ test: setup servers kustomize ## Run all tests (TESTS=kit/src/bus runs those of 
 
 test-guarded: setup servers ## Run the end-to-end tests with identity and mutual TLS on (TESTS=test/outage.test.ts runs one)
 	@GUARDED=all vitest run --project guarded $(TESTS)
+
+test-faults: setup servers ## Run the scheduler's tests over a database of which one statement in a hundred fails (FAULTS_SEED, FAULTS_ONE_IN, TESTS)
+	@FAULTS=all FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} vitest run --project faulty $(TESTS)
 
 check: setup ## Format, lint, layers, types, proto rules, generated files
 	@echo 'biome ci'; if [ -t 1 ]; then biome ci; else biome ci --colors=off; fi
@@ -83,6 +86,9 @@ rehearse: setup servers ## Rehearse a rolling update, and this release beside th
 
 fuzz: setup servers ## A thousand calls of any bytes to each RPC, without and with identity and TLS (FUZZ_CALLS, FUZZ_SEED)
 	@GUARDED=all FUZZ_CALLS=$${FUZZ_CALLS:-1000} vitest run test/fuzz.test.ts
+
+model: setup servers ## A thousand stories of jobs, compared with a small model on PGlite and PostgreSQL (MODEL_RUNS, MODEL_SEED)
+	@MODEL_RUNS=$${MODEL_RUNS:-1000} vitest run services/scheduler/src/store/jobs-model.test.ts
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts

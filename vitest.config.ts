@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { faultyFiles } from './services/scheduler/src/testing/faults/files.ts'
 import { guardedFiles } from './test/guarded/files.ts'
 import { LongOnesFirst } from './test/long-ones-first.ts'
 import { togetherFiles } from './test/together/files.ts'
@@ -33,6 +34,15 @@ export default defineConfig({
           name: 'guarded',
           include: guardedFiles({ all: process.env.GUARDED === 'all' }),
           setupFiles: ['test/guarded/setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faulty',
+          include: faultyFiles({ all: process.env.FAULTS === 'all' }),
+          env: { FAULTS_SEED: process.env.FAULTS_SEED ?? '1' },
+          setupFiles: ['services/scheduler/src/testing/faults/setup.ts'],
         },
       },
     ],

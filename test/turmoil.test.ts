@@ -7,6 +7,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type JobHandle, Offstage } from '@offstage/sdk'
+import { type Chance, createChance } from '@offstage/testkit'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { openAudit } from './cluster/audit.ts'
@@ -18,23 +19,6 @@ const LEASE_MS = 2_000
 const FAULTS_MS = Number(process.env.TURMOIL_SECONDS ?? 15) * 1_000
 const SEED = Number(process.env.TURMOIL_SEED ?? Date.now() % 1_000_000)
 const SETTLE_MS_MAX = 90_000
-
-/** Mulberry32: the same seed, the same story. */
-function createChance(seed: number) {
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state)
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
-  }
-  return {
-    within: (low: number, high: number) => Math.round(low + next() * (high - low)),
-    one: <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T,
-  }
-}
-
-type Chance = ReturnType<typeof createChance>
 
 async function killAndRestart(member: ClusterMember, awayMs: number): Promise<void> {
   await member.process.kill('SIGKILL')

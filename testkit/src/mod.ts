@@ -6,6 +6,7 @@ export {
   type IssueOptions,
   type PemFolder,
 } from './certificates.ts'
+export { type Chance, createChance } from './chance.ts'
 export type { Exit } from './child.ts'
 export { freePort } from './free-port.ts'
 export {

@@ -6,12 +6,17 @@ import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { ask } from './testing/ask.ts'
 import type { Draft } from './testing/draft.ts'
+import { clientOptions } from './testing/faults/faults.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 import { setup } from './testing/setup.ts'
 
 async function list(address: string, request: Draft<proto.ListExecutorsRequest>, user = 'dev') {
-  const client = new proto.NamespaceServiceClient(address, credentials.createInsecure())
+  const client = new proto.NamespaceServiceClient(
+    address,
+    credentials.createInsecure(),
+    clientOptions(),
+  )
   try {
     return await ask(client, client.listExecutors, proto.ListExecutorsRequest, request, user)
   } finally {

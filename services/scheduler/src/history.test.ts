@@ -11,6 +11,7 @@ import type { AttemptKey } from './domain/held-job.ts'
 import { recordMessages, recordProgress } from './store/progress.ts'
 import { createRetentionStore } from './store/retention.ts'
 import { ask } from './testing/ask.ts'
+import { clientOptions } from './testing/faults/faults.ts'
 import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
 import { type PastJobs, pastJobs, stillThere } from './testing/past-jobs.ts'
@@ -380,7 +381,7 @@ class ClosedWith {
   readonly client: ExecutorServiceClient
 
   constructor(address: string) {
-    this.client = new ExecutorServiceClient(address, credentials.createInsecure())
+    this.client = new ExecutorServiceClient(address, credentials.createInsecure(), clientOptions())
   }
 
   [Symbol.dispose](): void {

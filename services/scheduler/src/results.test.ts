@@ -1,6 +1,7 @@
 /** What executors in any language send as results: recorded where every client can read it, else the attempt fails, saying why. */
 import type { AttemptResult } from '@offstage/proto/executor'
 import { JobState, type Payload } from '@offstage/proto/jobs'
+import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Draft } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
@@ -35,6 +36,7 @@ async function ended(end: Draft<AttemptResult>, wantAdditionalResult = false) {
     wantAdditionalResult,
     retryPolicy: { maxAttempts: 3 },
   })
+  await until(() => executor.assignments.some((assignment) => assignment.jobId === jobId))
   executor.say({ results: [{ jobId, attempt: 1, ...end }] })
   await it.jobs.wait([jobId])
   expect(executor.error).toBeUndefined()

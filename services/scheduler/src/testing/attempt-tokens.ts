@@ -12,6 +12,7 @@ import { sharedDatabase } from '../store/databases.ts'
 import { createStores } from '../store/stores.ts'
 import { silentLog } from './attachment.ts'
 import { complete, type Draft } from './draft.ts'
+import { clientOptions } from './faults/faults.ts'
 import { byName } from './setup.ts'
 
 export const ONE_DAY = { olderThanMs: 86_400_000, keepMs: 3_600_000 }
@@ -55,8 +56,12 @@ export function tokensOver(
 export function callsWith(address: string, token: string | undefined) {
   const metadata = new Metadata()
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
-  const executors = new executor.ExecutorServiceClient(address, credentials.createInsecure())
-  const client = new jobs.JobServiceClient(address, credentials.createInsecure())
+  const executors = new executor.ExecutorServiceClient(
+    address,
+    credentials.createInsecure(),
+    clientOptions(),
+  )
+  const client = new jobs.JobServiceClient(address, credentials.createInsecure(), clientOptions())
   return {
     issue: (request: Draft<executor.IssueAttemptTokenRequest>) =>
       answer<executor.IssueAttemptTokenResponse>((done) =>

@@ -1,6 +1,7 @@
 import { credentials, Metadata } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
 import { complete, type Draft } from './draft.ts'
+import { clientOptions } from './faults/faults.ts'
 
 /** Calls of the namespace service with promises; as `dev`, in the namespace `default` where none is given. */
 export interface NamespaceClient extends Disposable {
@@ -17,7 +18,11 @@ export interface NamespaceClient extends Disposable {
 }
 
 export function connectNamespaces(address: string, user = 'dev'): NamespaceClient {
-  const raw = new proto.NamespaceServiceClient(address, credentials.createInsecure())
+  const raw = new proto.NamespaceServiceClient(
+    address,
+    credentials.createInsecure(),
+    clientOptions(),
+  )
   const metadata = new Metadata()
   metadata.set('offstage-user', user)
   type Method<Req, Res> = (

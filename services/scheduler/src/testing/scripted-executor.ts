@@ -1,6 +1,6 @@
 /** An executor that does what a test tells it to, over a real Attach stream. */
 import { randomUUID } from 'node:crypto'
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import {
   type Assignment,
   AttachRequest,
@@ -15,6 +15,7 @@ import { Lane } from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { until } from '@offstage/testkit'
 import { complete, type Draft } from './draft.ts'
+import { clientOptions, faults } from './faults/faults.ts'
 
 export interface ScriptedExecutor extends AsyncDisposable {
   readonly sessionId: string
@@ -59,16 +60,25 @@ export interface ScriptOptions {
   readonly silent?: boolean
 }
 
+/** Where the database fails now and then it attaches anew, as any executor does whose hello was not taken. */
 export async function attachExecutor(
   address: string,
   options: ScriptOptions = {},
 ): Promise<ScriptedExecutor> {
+  for (let left = faults === undefined ? 0 : 4; ; left--) {
+    const executor = await attachOnce(address, options)
+    if (left === 0 || executor.error?.code !== status.UNAVAILABLE) return executor
+    executor.cut()
+  }
+}
+
+async function attachOnce(address: string, options: ScriptOptions): Promise<ScriptedExecutor> {
   const { methods = ['test.job'], slots = 10, taskSlots = 0, sessionId = randomUUID() } = options
   const lanes = [
     { lane: Lane.LANE_INLINE, slots },
     { lane: Lane.LANE_TASK, slots: taskSlots },
   ]
-  const client = new ExecutorServiceClient(address, credentials.createInsecure())
+  const client = new ExecutorServiceClient(address, credentials.createInsecure(), clientOptions())
   const metadata = new Metadata()
   metadata.set('offstage-user', options.user ?? 'dev')
   const stream = client.attach(metadata)

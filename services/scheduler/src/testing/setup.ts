@@ -10,6 +10,7 @@ import { readSchedulerConfig, type SchedulerConfig } from '../config.ts'
 import { createScheduler, type Scheduler } from '../scheduler.ts'
 import type { SchedulerDatabases } from '../store/databases.ts'
 import { complete, type Draft, millis } from './draft.ts'
+import { clientOptions, faults, underFaults } from './faults/faults.ts'
 
 export interface Bundle extends AsyncDisposable {
   readonly scheduler: Scheduler
@@ -46,17 +47,21 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
     ...readSchedulerConfig({ OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }),
     port: 0,
     ...options.config,
+    // What a lost answer hides is found by sweeps.
+    ...(faults && { claimSweepMs: 200, waitSweepMs: 200 }),
   }
   const log = createLogger({ name: 'scheduler', level: 'error' })
+  const { databases, arm } = underFaults(options.databases ?? database)
   const scheduler = createScheduler({
     config,
-    database: options.databases ?? database,
+    database: databases,
     bus,
     log,
     authenticate: options.authenticate ?? byName,
     attempts: options.attempts,
   })
   await scheduler.start()
+  arm()
   const clients: JobClient[] = []
   const as = (user: string) => {
     const client = connectJobs(scheduler.address, user)
@@ -107,7 +112,7 @@ export interface JobClient {
 }
 
 export function connectJobs(address: string, caller = 'dev'): JobClient {
-  const raw = new proto.JobServiceClient(address, credentials.createInsecure())
+  const raw = new proto.JobServiceClient(address, credentials.createInsecure(), clientOptions())
   const call = <Req, Res>(
     method: (
       request: Req,

@@ -2,6 +2,7 @@ import { credentials } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
 import { ask } from './ask.ts'
 import type { Draft } from './draft.ts'
+import { clientOptions } from './faults/faults.ts'
 
 /** Changes what is set for the namespace `default`, as `dev` where nobody is named. */
 export async function updateNamespace(
@@ -9,7 +10,11 @@ export async function updateNamespace(
   namespace: Draft<proto.Namespace> | undefined,
   { mask, user }: { readonly mask?: readonly string[]; readonly user?: string } = {},
 ): Promise<proto.Namespace | undefined> {
-  const client = new proto.NamespaceServiceClient(address, credentials.createInsecure())
+  const client = new proto.NamespaceServiceClient(
+    address,
+    credentials.createInsecure(),
+    clientOptions(),
+  )
   try {
     const request = { namespace, updateMask: mask }
     const type = proto.UpdateNamespaceRequest

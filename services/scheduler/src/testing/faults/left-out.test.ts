@@ -1,0 +1,24 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { faultyFiles, ROOT } from './files.ts'
+import { LEFT_OUT, LEFT_OUT_FILES } from './left-out.ts'
+
+test('what is left out under faults is there, and says why', () => {
+  const texts = faultyFiles({ all: true }).map((file) => readFileSync(`${ROOT}${file}`, 'utf8'))
+  for (const [title, why] of Object.entries(LEFT_OUT)) {
+    expect(
+      texts.filter((text) => text.includes(title)),
+      title,
+    ).toHaveLength(1)
+    expect(why, title).toMatch(/\w{3}/)
+  }
+  for (const [file, why] of Object.entries(LEFT_OUT_FILES)) {
+    expect(existsSync(`${ROOT}services/scheduler/src/${file}.test.ts`), file).toBe(true)
+    expect(why, file).toMatch(/\w{3}/)
+  }
+})
+
+test('what always runs under faults is among what may', () => {
+  const all = faultyFiles({ all: true })
+  for (const file of faultyFiles({ all: false })) expect(all).toContain(file)
+})
