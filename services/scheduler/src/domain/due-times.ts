@@ -75,9 +75,30 @@ export function parseCron(cron: string, timezone: string): Cron {
   return new Cron(cron, { ...CRON, timezone })
 }
 
+/** Schedules that are due together mostly have their expressions in common: what was worked out for one is there for the others. */
+const crons = remembering<Cron>(1_000)
+const runs = remembering<number | null>(10_000)
+
 function cronTimes(cron: string, timeZone: string): Source {
-  const parsed = parseCron(cron, timeZone)
-  return (after) => parsed.nextRun(new Date(after))?.getTime()
+  const name = `${timeZone} ${cron}`
+  const next = (after: number) =>
+    crons(name, () => parseCron(cron, timeZone))
+      .nextRun(new Date(after))
+      ?.getTime() ?? null
+  return (after) => runs(`${name} ${after}`, () => next(after)) ?? undefined
+}
+
+/** Forgets all when there are too many. */
+function remembering<T>(entriesMax: number): (key: string, make: () => T) => T {
+  const known = new Map<string, T>()
+  return (key, make) => {
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const made = make()
+    if (known.size >= entriesMax) known.clear()
+    known.set(key, made)
+    return made
+  }
 }
 
 function intervalTimes(everyMs: number, { anchorTime, beginTime }: Timing): Source {

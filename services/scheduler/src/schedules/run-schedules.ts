@@ -30,7 +30,7 @@ export interface RunSchedules {
 }
 
 /** Of one transaction. */
-const BATCH = 200
+const BATCH = 500
 /** What the next one is waited for at most; the sweep comes before. */
 const WAIT_MS_MAX = 60_000
 

@@ -13,16 +13,17 @@ import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 const INSERT_FAILED = {
   name: 'insert_failed_jobs',
   text: `
-    INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt, params, params_type, labels, finish_time, error)
+    INSERT INTO offstage.jobs AS j (id, namespace, method, owner, state, lane, kind, priority, attempt, params, params_type, labels, finish_time, error)
     SELECT u.id, u.namespace, u.method, u.owner, ${JobState.failed}, u.lane, ${JobKind.scheduled}, 0, 0, u.params, u.params_type, u.labels, now(), u.error
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::bytea[], $7::text[], $8::jsonb[], $9::jsonb[])
       AS u(id, namespace, method, owner, lane, params, params_type, labels, error)
-    ON CONFLICT DO NOTHING`,
+    ON CONFLICT DO NOTHING
+    RETURNING ${CHANGED_COLUMNS}`,
 }
 
-const READ_CHANGED = {
-  name: 'read_created_jobs',
-  text: `SELECT ${CHANGED_COLUMNS} FROM offstage.jobs j WHERE j.id = ANY ($1::uuid[])`,
+const READ_IDS = {
+  name: 'read_ids_of_jobs',
+  text: 'SELECT j.id FROM offstage.jobs j WHERE j.id = ANY ($1::uuid[])',
 }
 
 const KEY_TAKEN: JobError = {
@@ -37,34 +38,55 @@ export async function createScheduledJobs(
   tx: Queryable,
   planned: readonly PlannedJob[],
 ): Promise<ChangedJob[]> {
-  const ids = planned.map(({ job }) => job.id)
-  const before = new Set((await readChanged(tx, ids)).map(({ id }) => id))
-  const open = planned.filter(({ job }) => !before.has(job.id))
-  const failed = open.flatMap((each) => ('error' in each ? [each] : []))
-  const startable = open.flatMap((each) => ('error' in each ? [] : [each]))
-  const inserted = new Set<string>()
+  const failed = planned.flatMap((each) => ('error' in each ? [each] : []))
+  const startable = planned.flatMap((each) => ('error' in each ? [] : [each]))
+  const created: ChangedJob[] = []
   const insert = async (jobs: readonly NewJob[], behind: boolean) => {
     if (jobs.length === 0) return
-    for (const id of (await insertJobs(tx, jobs, undefined, behind)).keys()) inserted.add(id)
+    const states = await insertJobs(tx, jobs, undefined, behind)
+    for (const job of jobs) {
+      const state = states.get(job.id)
+      if (state !== undefined) created.push(changedFrom(job, state))
+    }
   }
   const jobsOf = (waits: boolean) =>
     startable.filter((each) => each.waits === waits).map(({ job }) => job)
   await insert(jobsOf(false), false)
-  const inTheWay = jobsOf(false).filter(({ id }) => !inserted.has(id))
+  const inTheWay = await readInTheWay(tx, jobsOf(false), created)
   const behind = inTheWay.filter(({ command }) => command.keyConflict === 'queue-behind')
   await insert([...jobsOf(true), ...behind], true)
   const refused = inTheWay.filter(({ command }) => command.keyConflict === 'refuse')
-  await insertFailed(tx, [...failed, ...refused.map((job) => ({ job, error: KEY_TAKEN }))])
-  return (await readChanged(tx, ids)).filter(({ id }) => !before.has(id))
+  const toFail = [...failed, ...refused.map((job) => ({ job, error: KEY_TAKEN }))]
+  created.push(...(await insertFailed(tx, toFail)))
+  return created
+}
+
+/** Those whose key is held; the others were there already. */
+async function readInTheWay(
+  tx: Queryable,
+  jobs: readonly NewJob[],
+  created: readonly ChangedJob[],
+): Promise<readonly NewJob[]> {
+  if (created.length === jobs.length) return []
+  const done = new Set(created.map(({ id }) => id))
+  const missing = jobs.filter(({ id }) => !done.has(id))
+  const there = await tx.query<{ id: string }>(READ_IDS, [missing.map(({ id }) => id)])
+  const known = new Set(there.rows.map(({ id }) => id))
+  return missing.filter(({ id }) => !known.has(id))
+}
+
+function changedFrom({ id, command }: NewJob, state: JobState): ChangedJob {
+  const { namespace, owner, method, key, traceparent } = command
+  return { id, namespace, owner, method, key, traceparent, state, completion: undefined }
 }
 
 async function insertFailed(
   tx: Queryable,
   failed: readonly { readonly job: NewJob; readonly error: JobError }[],
-): Promise<void> {
-  if (failed.length === 0) return
+): Promise<ChangedJob[]> {
+  if (failed.length === 0) return []
   const commands = failed.map(({ job }) => job.command)
-  await tx.query(INSERT_FAILED, [
+  const { rows } = await tx.query<ChangedRow>(INSERT_FAILED, [
     failed.map(({ job }) => job.id),
     commands.map(({ namespace }) => namespace),
     commands.map(({ method }) => method),
@@ -75,9 +97,5 @@ async function insertFailed(
     commands.map(({ labels }) => JSON.stringify(labels)),
     failed.map(({ error }) => errorToJson(error)),
   ])
-}
-
-async function readChanged(tx: Queryable, ids: readonly string[]): Promise<ChangedJob[]> {
-  const { rows } = await tx.query<ChangedRow>(READ_CHANGED, [ids])
   return rows.map(changedFromRow)
 }
