@@ -51,6 +51,11 @@ export const REASONS = {
     retry: false,
     about: 'The key expression of the limits of the method has no value for this start.',
   },
+  LABEL_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retry: false,
+    about: 'A label that the definition of the method makes has no value for this start.',
+  },
   PARAMS_TOO_LARGE: {
     code: 'INVALID_ARGUMENT',
     retry: false,

@@ -9,7 +9,7 @@ export function addMethods(program: Command): void {
   program
     .command('methods')
     .description('list the methods executors have announced, and whether they are paused')
-    .option('--json', 'with the schemas of parameters and results')
+    .option('--json', 'with the schemas of parameters and results, and what labels are made of')
     .action(async ({ json }: { readonly json?: boolean }, command: Command) => {
       await using offstage = await answered(connect(command))
       const methods = await answered(allOf(offstage.listMethods({ pageSize: 1_000 })))
@@ -22,16 +22,17 @@ export function addMethods(program: Command): void {
     })
 }
 
-const HEADINGS = ['METHOD', 'LANE', 'EXECUTORS', 'PAUSED', 'STARTABLE', 'DESCRIPTION']
+const HEADINGS = ['METHOD', 'LANE', 'EXECUTORS', 'PAUSED', 'STARTABLE', 'LABELS', 'DESCRIPTION']
 
 function tableOf(methods: readonly MethodInfo[]): string {
-  const rows = methods.map(({ name, lane, executorCount, isPaused, isStartable, description }) => [
-    name,
-    lane,
-    String(executorCount),
-    isPaused ? 'yes' : '-',
-    isStartable ? 'yes' : '-',
-    description.replaceAll(/\s+/g, ' '),
+  const rows = methods.map((method) => [
+    method.name,
+    method.lane,
+    String(method.executorCount),
+    method.isPaused ? 'yes' : '-',
+    method.isStartable ? 'yes' : '-',
+    Object.keys(method.labelExpressions).join(', ') || '-',
+    method.description.replaceAll(/\s+/g, ' '),
   ])
   return linesOf([HEADINGS, ...rows])
 }

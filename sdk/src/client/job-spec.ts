@@ -88,7 +88,8 @@ export function specFrom(
 }
 
 /**
- * The labels of a start: its own, and over them those its definition makes of the parameters.
+ * The labels of a start: its own, and over them those its definition makes of the parameters by a function. The scheduler evaluates
+ * expressions.
  * @throws TypeError or RangeError naming the method, where the definition makes what are no labels.
  */
 export function labelsFor(
@@ -96,7 +97,7 @@ export function labelsFor(
   params: unknown,
   labels: StartOptions['labels'] = {},
 ): Readonly<Record<string, string>> {
-  if (typeof target === 'string' || target.labels === undefined) return labels
+  if (typeof target === 'string' || typeof target.labels !== 'function') return labels
   const made = target.labels(params)
   labelRule(made, `labels of ${target.method}`)
   const all = { ...labels, ...made }

@@ -28,6 +28,8 @@ export interface MethodInfo {
   readonly startableBy?: { readonly roles: readonly string[]; readonly users: readonly string[] }
   /** Whether its handler acts with the rights of a service. */
   readonly isPrivileged: boolean
+  /** CEL, by the label that its jobs get whoever starts them. */
+  readonly labelExpressions: Readonly<Record<string, string>>
   /** What is stored of it cannot be read by the scheduler, in words: it cannot be started, and the fields but its name tell nothing. */
   readonly unreadable?: string
 }
@@ -155,6 +157,7 @@ function methodInfoFrom(method: WireMethod): MethodInfo {
     isStartable: method.startable,
     ...(method.startableBy && { startableBy: method.startableBy }),
     isPrivileged: method.privileged ?? false,
+    labelExpressions: method.labelExpressions,
     ...(method.unreadable && { unreadable: method.unreadable }),
   }
 }

@@ -148,7 +148,7 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
   const batch: Batch = { specs: [], positions: [] }
   const template = specFrom(session, target, options, undefined, '')
   const common = places.check(options, options.signal)
-  const isLabeled = typeof target === 'object' && target.labels !== undefined
+  const isLabeled = typeof target === 'object' && typeof target.labels === 'function'
   const late: Promise<void>[] = []
   let uploads = 0
   let bytes = 0

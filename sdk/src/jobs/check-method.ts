@@ -6,6 +6,7 @@ import { ROLES } from '@offstage/proto/roles'
 import { shown } from '../arguments/shown.ts'
 import { isByteStreamSchema } from './byte-stream.ts'
 import { codecFault } from './check-codec.ts'
+import { checkLabelExpressions } from './check-labels.ts'
 import { checkLimits } from './check-limits.ts'
 import { isWrapping } from './codec.ts'
 import type { DeadlineOptions, JobMethod, RetryOptions, StartableBy } from './method.ts'
@@ -56,9 +57,11 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   if (fault !== undefined) refuse(...fault)
   if (isByteStreamSchema(params)) {
     if (isWrapping(codec)) refuse('codec', 'wraps, which a stream does not pass: wrap its bytes')
-    if (labels !== undefined) refuse('labels', 'cannot be made of a stream: callers give them')
+    if (typeof labels === 'function') {
+      refuse('labels', 'cannot be made of a stream: callers give them')
+    }
   }
-  if (labels !== undefined && typeof labels !== 'function') refuse('labels', 'must be a function')
+  if (typeof labels !== 'function') checkLabelExpressions(labels, refuse)
   if (typeof privileged !== 'boolean') refuse('privileged', 'must be true or false')
 }
 

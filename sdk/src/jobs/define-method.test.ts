@@ -136,3 +136,13 @@ describe('types of methods', () => {
     expectTypeOf(starts).toBeFunction()
   })
 })
+
+test('labels by expressions are looked at where they are written', () => {
+  const define = (labels: object) => () => defineMethod({ method: 'm', labels: labels as never })
+  expect(define({ tenant: 'params.tenant' })).not.toThrow()
+  expect(define({ tenant: '' })).toThrow('labels[tenant] must be a CEL expression')
+  expect(define({ tenant: () => 1 })).toThrow('labels[tenant] must be a CEL expression')
+  expect(define({ tenant: 'x'.repeat(1_001) })).toThrow('labels[tenant]')
+  expect(define({ '': 'owner' })).toThrow('labels[] must have a key')
+  expect(define(['owner'])).toThrow('labels must be a function, or expressions by label')
+})

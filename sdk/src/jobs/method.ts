@@ -66,6 +66,12 @@ export interface RateLimit {
   readonly burst?: number
 }
 
+/** A CEL expression over `params`, `labels`, `owner`, `key` and `pool` for each label, at most 32. */
+export type LabelExpressions = Readonly<Record<string, string>>
+
+/** As a method, so that a method of certain parameters is one of any. */
+export type LabelFunction<I> = { of(params: I): Readonly<Record<string, string>> }['of']
+
 /**
  * What callers need of a job: the name of its method, its schemas and its defaults, without the handler. A job made
  * by `defineJob` is one too, so that either can be started.
@@ -102,10 +108,12 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
   /** Deadlines where a start names none. Default: none. */
   readonly deadlines?: DeadlineOptions
   /**
-   * Labels made of what callers pass, so that a tenant can be found without every caller's help (row J18): called by the client
-   * that starts the job, over the labels of the start. Not for starts by name alone, which know no definition.
+   * Labels made of what callers pass, so that a tenant can be found without every caller's help (row J18), over the labels of the start.
+   * CEL expressions by the name of the label, such as `{ tenant: 'params.tenant' }`, are evaluated by the scheduler, whoever starts the
+   * job and in whatever language; one that is null sets none. A function is called by the client that starts the job, and not for
+   * starts by name alone, which know no definition.
    */
-  labels?(params: I): Readonly<Record<string, string>>
+  readonly labels?: LabelExpressions | LabelFunction<I>
   /**
    * How many of its jobs run, begin and wait where no administrator has set limits for it (row J20); one that has wins, and stays over
    * deployments. At most two: one for the method as a whole, and one for each value of an expression. What was deployed last holds, until

@@ -27,6 +27,8 @@ export type {
   DeadlineOptions,
   JobLimit,
   JobMethod,
+  LabelExpressions,
+  LabelFunction,
   LaneName,
   ParamsOf,
   RateLimit,

@@ -15,6 +15,7 @@ describe('work', () => {
       description: 'Greets somebody.',
       lane: Lane.LANE_TASK,
       retryPolicy: { maxAttempts: 3 },
+      labelExpressions: { name: 'params.name' },
       deadlines: { attempt: { seconds: 60n } },
     })
     expect(JSON.parse(greet?.paramsSchema ?? '')).toMatchObject({ properties: { name: {} } })

@@ -3,6 +3,7 @@ import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { KeyHolder } from './domain/held-job.ts'
 import { isTerminal, JobState } from './domain/job-state.ts'
+import type { LabelFault } from './domain/label-fault.ts'
 import type { LimitedQueue } from './domain/method-limit.ts'
 import type { AttemptRef } from './ports/attempt-tokens.ts'
 
@@ -39,6 +40,15 @@ export function limitKeyInvalid(method: string, expression: string, fault: strin
     message: `the limits of ${method} go by ${expression}, which has no value here: ${fault}`,
     metadata: { method, key_expression: expression },
     violations: [{ field: 'params', description: `give ${expression} no value: ${fault}` }],
+  })
+}
+
+export function labelInvalid(method: string, { label, expression, fault }: LabelFault): Refusal {
+  return new Refusal({
+    reason: 'LABEL_INVALID',
+    message: `the label ${label} of ${method} is ${expression}, which has no value here: ${fault}`,
+    metadata: { method, label, expression },
+    violations: [{ field: `labels[${label}]`, description: `is ${expression}: ${fault}` }],
   })
 }
 

@@ -11,6 +11,8 @@ export interface MethodAnnouncement {
   readonly retry?: RetryTerms
   readonly deadlines?: DeadlineTerms
   readonly limits?: readonly LimitTerms[]
+  /** CEL, by the label that its jobs get (row J18). */
+  readonly labelExpressions?: Readonly<Record<string, string>>
   readonly startableBy?: StarterTerms
   readonly privileged?: boolean
 }

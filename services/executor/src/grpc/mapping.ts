@@ -199,6 +199,7 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     deadlines: deadlinesFrom(method.deadlines),
     startableBy: startersFrom(method.startableBy),
     privileged: method.privileged,
+    labelExpressions: { ...method.labelExpressions },
     limits: (method.limits ?? []).map((limit) => jobLimitFrom(limit)),
   }
 }

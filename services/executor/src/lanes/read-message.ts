@@ -165,16 +165,21 @@ function isHeartbeat(data: unknown): data is HeartbeatData {
 function isAnnouncement(method: unknown): method is MethodAnnouncement {
   if (!isObject(method)) return false
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
-  const { limits, startableBy, privileged } = method
+  const { limits, labelExpressions, startableBy, privileged } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
     LANE_NAMES.some((known) => known === lane) &&
     isOptional(retry, isObject) &&
     isOptional(deadlines, isObject) &&
     isOptional(limits, isObjects) &&
+    isOptional(labelExpressions, isTexts) &&
     isOptional(startableBy, isObject) &&
     isOptional(privileged, (value) => typeof value === 'boolean')
   )
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return isObject(value) && Object.values(value).every(isText)
 }
 
 function isOptional<T>(value: unknown, is: (value: unknown) => value is T): value is T | undefined {

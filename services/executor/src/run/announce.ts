@@ -5,7 +5,7 @@ import { jsonSchemaOf } from './json-schema.ts'
 /** What an executor tells of a job it can run. */
 export function announcementOf(definition: JobDefinition): MethodAnnouncement {
   const { method, description = '', lane = 'inline', retry, deadlines } = definition
-  const { limits, startableBy, privileged } = definition
+  const { limits, labels, startableBy, privileged } = definition
   return {
     name: method,
     description,
@@ -15,6 +15,7 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
     ...(retry === undefined ? {} : { retry: { ...retry } }),
     ...(deadlines === undefined ? {} : { deadlines: { ...deadlines } }),
     ...(limits === undefined ? {} : { limits: structuredClone(limits) }),
+    ...(typeof labels === 'object' ? { labelExpressions: { ...labels } } : {}),
     ...(startableBy === undefined ? {} : { startableBy: structuredClone(startableBy) }),
     ...(privileged ? { privileged } : {}),
   }

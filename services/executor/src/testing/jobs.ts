@@ -24,6 +24,7 @@ export const greet = defineJob({
   result: z.string(),
   lane: 'task',
   retry: { maxAttempts: 3 },
+  labels: { name: 'params.name' },
   deadlines: { attemptMs: 60_000 },
   run: (_job, { name, times }) => `Hello ${name}! `.repeat(times).trim(),
 })

@@ -1,10 +1,11 @@
 /**
- * Key expressions of limits: CEL over what a start says, evaluated once, when the job is started. What they may say is bounded
+ * Expressions of definitions and limits: CEL over what a start says, evaluated once, when the job is started. What they may say is bounded
  * so that none takes long: no loops over lists, no regular expressions, so many operations at most.
  */
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import type { LabelFault } from '../domain/label-fault.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 
 const environment = new Environment({
@@ -48,6 +49,10 @@ export function keyExpressionFault(text: string): string | undefined {
     if (name !== undefined) {
       return `calls ${name}, which it must not: it may call ${[...FUNCTIONS].join(', ')}`
     }
+    const { op, args } = expression.ast
+    if (op === 'id' && args === 'params') return 'is all of the parameters: it must be one of them'
+    const constant = refersToNothing(expression.ast) && fault(() => expression({}))
+    if (constant) return `can have no value: ${constant}`
     if (!TYPES.has(String(type))) return `is a ${type}: it must be a text, a number or a bool`
     return undefined
   } catch (error) {
@@ -59,28 +64,70 @@ const TYPES: ReadonlySet<string> = new Set([
   ...['dyn', 'string', 'int', 'uint', 'double', 'bool', 'null'],
 ])
 
+/** What expressions speak of. */
+export type Spoken = Pick<StartCommand, 'params' | 'labels' | 'owner' | 'key' | 'pool'>
+
 /** The value of the expression for a start, or why there is none. Where it is null, the value is empty. */
 export function limitKeyOf(
   expression: string,
-  command: Pick<StartCommand, 'params' | 'labels' | 'owner' | 'key' | 'pool'>,
+  command: Spoken,
 ): { readonly key: string } | { readonly fault: string } {
+  const found = evaluated(expression, () => namesOf(command), LIMITS.limitKeyCharactersMax)
+  return 'fault' in found ? found : { key: found.text ?? '' }
+}
+
+/**
+ * The labels of a start: its own, and over them those of the expressions, by name. Where one is null there is no such label. What is said by
+ * the start is not for it to say where a definition does.
+ */
+export function labelsOf(
+  expressions: Readonly<Record<string, string>>,
+  command: Spoken,
+): { readonly labels: Readonly<Record<string, string>> } | LabelFault {
+  const labels = { ...command.labels }
+  let names: ReturnType<typeof namesOf> | undefined
+  const lazily = () => {
+    names ??= namesOf(command)
+    return names
+  }
+  for (const [label, expression] of Object.entries(expressions)) {
+    const found = evaluated(expression, lazily, LIMITS.labelValueCharactersMax)
+    if ('fault' in found) return { label, expression, fault: found.fault }
+    if (found.text === undefined) delete labels[label]
+    else labels[label] = found.text
+    if (Object.keys(labels).length > LIMITS.labelsMax) {
+      const fault = `with those of the start they are more than ${LIMITS.labelsMax}`
+      return { label, expression, fault }
+    }
+  }
+  return { labels }
+}
+
+function namesOf(command: Spoken) {
   const { labels = {}, owner, key, pool } = command
+  return { params: fieldsOf(command), labels, owner, key, pool }
+}
+
+function evaluated(
+  expression: string,
+  names: () => ReturnType<typeof namesOf>,
+  charactersMax: number,
+): { readonly text: string | undefined } | { readonly fault: string } {
   let value: unknown
   try {
-    value = parse(expression)({ params: fieldsOf(command), labels, owner, key, pool })
+    value = parse(expression)(names())
   } catch (error) {
     return { fault: firstLine(error) }
   }
+  if (value === null || value === undefined) return { text: undefined }
   const text = textOf(value)
   if (text === undefined) return { fault: 'it is neither a text, a number nor a bool' }
-  if (isLonger(text, LIMITS.limitKeyCharactersMax)) {
-    return { fault: `it has more than ${LIMITS.limitKeyCharactersMax} characters` }
-  }
-  return text.includes('\0') ? { fault: 'it has a NUL character' } : { key: text }
+  if (isLonger(text, charactersMax))
+    return { fault: `it has more than ${charactersMax} characters` }
+  return text.includes('\0') ? { fault: 'it has a NUL character' } : { text }
 }
 
 function textOf(value: unknown): string | undefined {
-  if (value === null || value === undefined) return ''
   if (typeof value === 'string') return value
   const isPlain =
     typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
@@ -116,6 +163,21 @@ function functionOf({ op, args }: ASTNode): string | undefined {
     if (name !== undefined) return name
   }
   return undefined
+}
+
+/** Whether it is the same for every start. */
+function refersToNothing({ op, args }: ASTNode): boolean {
+  const within: unknown[] = Array.isArray(args) ? args.flat() : [args]
+  return op !== 'id' && within.every((each) => !isNode(each) || refersToNothing(each))
+}
+
+function fault(work: () => unknown): string | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return firstLine(error)
+  }
 }
 
 function isNode(value: unknown): value is ASTNode {

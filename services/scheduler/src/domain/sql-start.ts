@@ -14,6 +14,8 @@ export interface UncheckedStart
 export interface CheckedStart {
   readonly id: string
   readonly limitKey: string | undefined
+  /** Undefined: those of the start. */
+  readonly labels: Readonly<Record<string, string>> | undefined
   /** See `StartOptions`. */
   readonly misfits: readonly string[] | undefined
 }

@@ -136,6 +136,8 @@ function termsOf(definition: MethodDefinition): MethodTerms {
   return terms
 }
 
-function charactersOf({ paramsSchema = '', earlierParamsSchemas = [] }: MethodTerms): number {
-  return earlierParamsSchemas.reduce((sum, { length }) => sum + length, paramsSchema.length)
+function charactersOf(terms: MethodTerms): number {
+  const { paramsSchema = '', earlierParamsSchemas = [], labelExpressions = {} } = terms
+  const texts = [...earlierParamsSchemas, ...Object.values(labelExpressions)]
+  return texts.reduce((sum, { length }) => sum + length, paramsSchema.length)
 }

@@ -13,6 +13,7 @@ import {
 } from '@offstage/proto/field-rules'
 import { laneNameOf } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
+import { keyExpressionFault } from '../admission/limit-keys.ts'
 import { isJobId, isSessionId, type SessionId } from '../domain/ids.ts'
 import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
@@ -135,6 +136,7 @@ function noteMethods(hello: proto.Hello, methods: readonly MethodDefinition[], n
     told('description', textFault(method.description, LIMITS.descriptionCharactersMax))
     told('params_schema', schemaFault(method.paramsSchema))
     told('result_schema', schemaFault(method.resultSchema))
+    noteLabels(method.labelExpressions ?? {}, told)
     if (method.startableBy !== undefined) noteStarters(method.startableBy, told)
     if (!isJobLane(said)) told('lane', 'is not a known value')
     else if (!lanes.has(lane)) {
@@ -162,6 +164,26 @@ function noteStarters({ roles, users }: StartableBy, note: Note): void {
   }
 }
 
+/** Of names as labels have them, and of expressions that can have a value. */
+function noteLabels(expressions: Readonly<Record<string, string>>, note: Note): void {
+  const { labelsMax, labelKeyCharactersMax } = LIMITS
+  const entries = Object.entries(expressions)
+  if (entries.length > labelsMax) note('label_expressions', `must be at most ${labelsMax}`)
+  const names = Object.fromEntries(entries.map(([name]) => [name, '']))
+  checkLabels('label_expressions', names, (field, fault) => {
+    if (field !== 'label_expressions') note(field, fault)
+  })
+  for (const [name, expression] of entries.slice(0, labelsMax)) {
+    const field = `label_expressions[${name.slice(0, labelKeyCharactersMax)}]`
+    note(field, expression === '' ? 'must not be empty' : keyExpressionFault(expression))
+  }
+}
+
+function isEmpty(named: Readonly<Record<string, string>>): boolean {
+  for (const _name in named) return false
+  return true
+}
+
 /** Of the contract, without what the names of all lanes begin with. */
 function wireName(lane: number): string | undefined {
   return laneNameOf(lane)?.toUpperCase()
@@ -181,6 +203,7 @@ function methodFrom(method: proto.MethodDefinition): MethodDefinition {
     heartbeatDeadlineMs: msFrom(method.deadlines?.heartbeat),
     startableBy: method.startableBy,
     privileged: method.privileged || undefined,
+    labelExpressions: isEmpty(method.labelExpressions) ? undefined : method.labelExpressions,
     limits: announcedLimitsFrom(method),
   }
 }

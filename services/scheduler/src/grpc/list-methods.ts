@@ -48,10 +48,12 @@ const UNREADABLE_BYTES = 1_000
 function methodBytes({ definition }: KnownMethod): number {
   if ('unreadable' in definition) return UNREADABLE_BYTES
   const { name, description, paramsSchema, resultSchema, startableBy } = definition
+  const labels = Object.entries(definition.labelExpressions ?? {}).flat()
   const starters = startableBy?.users.reduce((sum, user) => sum + 3 * user.length + 4, 0) ?? 0
   return (
     300 +
     starters +
+    labels.reduce((sum, { length }) => sum + 3 * length + 4, 0) +
     3 * (name.length + description.length + paramsSchema.length + resultSchema.length)
   )
 }
@@ -82,6 +84,7 @@ function methodTo(
     privileged: definition.privileged,
     startable: may(actor, 'jobs.start') && mayStart(actor, definition),
     unreadable: undefined,
+    labelExpressions: { ...definition.labelExpressions },
   }
 }
 
@@ -95,4 +98,5 @@ const NOTHING_READ = {
   startableBy: undefined,
   privileged: undefined,
   startable: false,
+  labelExpressions: {},
 }

@@ -1,16 +1,16 @@
 /**
- * Looks at jobs that were started by SQL before they are queued, where their method has what SQL cannot evaluate: limits that go
- * by a key expression, or several schemas at once. What StartJob would refuse fails here.
+ * Looks at jobs that were started by SQL before they are queued, where their method has what SQL cannot evaluate: limits or labels that go
+ * by an expression, or several schemas at once. What StartJob would refuse fails here.
  */
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
-import { limitKeyOf } from '../admission/limit-keys.ts'
+import { labelsOf, limitKeyOf } from '../admission/limit-keys.ts'
 import type { ChangedJob } from '../domain/held-job.ts'
 import type { JobError } from '../domain/job.ts'
 import type { CheckedStart, UncheckedStart } from '../domain/sql-start.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { SqlStartStore } from '../ports/sql-starts.ts'
-import { limitKeyInvalid, paramsInvalid } from '../refusals.ts'
+import { labelInvalid, limitKeyInvalid, paramsInvalid } from '../refusals.ts'
 import type { Checks } from '../schemas/checks.ts'
 import { checkParams } from './check-params.ts'
 
@@ -58,11 +58,15 @@ async function check(
   const fit = isReadable ? checkParams(checks, start.params, terms) : { misfits: undefined }
   if ('violations' in fit) return { id, error: errorOf(paramsInvalid(method, fit.violations)) }
   const { misfits } = fit
+  const expressions = isReadable ? terms.labelExpressions : undefined
+  const made = expressions && labelsOf(expressions, start)
+  if (made && 'fault' in made) return { id, error: errorOf(labelInvalid(method, made)) }
+  const labels = made?.labels
   const expression = limitsOf(namespace, method)?.perKey?.keyExpression
-  if (expression === undefined) return { id, misfits, limitKey: undefined }
-  const found = limitKeyOf(expression, start)
+  if (expression === undefined) return { id, misfits, labels, limitKey: undefined }
+  const found = limitKeyOf(expression, labels === undefined ? start : { ...start, labels })
   return 'key' in found
-    ? { id, misfits, limitKey: found.key }
+    ? { id, misfits, labels, limitKey: found.key }
     : { id, error: errorOf(limitKeyInvalid(method, expression, found.fault)) }
 }
 

@@ -2,7 +2,7 @@
 import type { Actor } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
-import { limitKeyOf } from '../admission/limit-keys.ts'
+import { labelsOf, limitKeyOf } from '../admission/limit-keys.ts'
 import type { StartItem, StartOutcome } from '../dispatch/start-outcome.ts'
 import type { Starts } from '../dispatch/starts.ts'
 import type { JobStanding } from '../domain/job.ts'
@@ -19,6 +19,7 @@ import type { Methods } from '../executors/methods.ts'
 import type { StartStore } from '../ports/starts.ts'
 import {
   invalidFields,
+  labelInvalid,
   limitKeyInvalid,
   methodNotStartable,
   methodUnknown,
@@ -242,7 +243,11 @@ function isMisfit(checked: Checked): boolean {
   return 'refusal' in checked && MISFITS.has(checked.refusal.reason)
 }
 
-const MISFITS: ReadonlySet<string> = new Set(['PARAMS_INVALID', 'LIMIT_KEY_INVALID'])
+const MISFITS: ReadonlySet<string> = new Set([
+  'PARAMS_INVALID',
+  'LABEL_INVALID',
+  'LIMIT_KEY_INVALID',
+])
 
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 
@@ -275,10 +280,10 @@ function withTerms(
   const { privileged } = definition
   const defaults = defaultsOf(definition)
   if (defaults === undefined && misfits === undefined && !privileged) {
-    return withLimitKey(options, command)
+    return withExpressions(options, command, definition)
   }
   const asked = { ...defaults, ...command.options, privileged, misfits }
-  return withLimitKey(options, { ...command, options: asked })
+  return withExpressions(options, { ...command, options: asked }, definition)
 }
 
 /** Its retries and deadlines; undefined where there are none, as of most methods. */
@@ -290,6 +295,19 @@ function defaultsOf(definition: MethodTerms): StartOptions | undefined {
     defaults[name] = definition[name]
   }
   return defaults
+}
+
+/** With what the expressions of its method make of it: labels first, of which a key may be made. */
+function withExpressions(
+  options: StartJobsOptions,
+  command: StartCommand,
+  { labelExpressions }: MethodTerms,
+): Checked {
+  if (labelExpressions === undefined) return withLimitKey(options, command)
+  const made = labelsOf(labelExpressions, command)
+  return 'fault' in made
+    ? { refusal: labelInvalid(command.method, made) }
+    : withLimitKey(options, { ...command, labels: made.labels })
 }
 
 /** With its value among those that are limited one by one, where its method has them. */

@@ -1,4 +1,4 @@
-/** What `methods.definition` holds. SQL reads `lane` and `limits` (announced-limits.ts) of it, and leaves out the long texts (methods.ts). */
+/** What `methods.definition` holds. SQL reads `lane`, `limits` (announced-limits.ts) and that there are `labelExpressions` of it, and leaves out the long texts (methods.ts). */
 import { SLOT_LANES } from '../domain/lane.ts'
 import type { MethodDefinition, MethodTerms, StartableBy } from '../domain/method-definition.ts'
 import { announcedLimits } from './method-limit-codec.ts'
@@ -7,6 +7,7 @@ import {
   createShape,
   type Fields,
   flag,
+  namedTexts,
   nested,
   number,
   oneOf,
@@ -28,6 +29,7 @@ const TERMS: Fields<MethodTerms> = {
     users: required(texts),
   }),
   privileged: flag,
+  labelExpressions: namedTexts,
   paramsSchema: text,
   earlierParamsSchemas: texts,
 }

@@ -28,9 +28,9 @@ const QUEUE = {
   name: 'queue_checked_starts',
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.promote.to}, limit_key = u.limit_key,
-      options = CASE WHEN u.misfits IS NULL THEN j.options
+      labels = coalesce(u.labels, j.labels), options = CASE WHEN u.misfits IS NULL THEN j.options
         ELSE coalesce(j.options, '{"v": 1}') || jsonb_build_object('misfits', u.misfits) END
-    FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) AS u(id, limit_key, misfits)
+    FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::jsonb[]) AS u(id, limit_key, misfits, labels)
     WHERE j.id = u.id AND ${leaving('promote', 'j.state')} AND ${UNCHECKED}
     RETURNING ${CHANGED_COLUMNS}`,
 }
@@ -55,6 +55,7 @@ export function createSqlStartStore(database: Database): SqlStartStore {
         checked.map(({ id }) => id),
         checked.map(({ limitKey }) => limitKey ?? null),
         checked.map(({ misfits }) => (misfits === undefined ? null : JSON.stringify(misfits))),
+        checked.map(({ labels }) => (labels === undefined ? null : JSON.stringify(labels))),
       ])
       return rows.map(changedFromRow)
     },

@@ -150,6 +150,17 @@ export interface MethodDefinition {
    * over both of them, and stays whatever is announced.
    */
   limits: MethodLimit[];
+  /**
+   * Labels of its jobs by CEL expressions, such as `tenant: params.tenant`, so that they are right whoever starts one (row J18): as a
+   * key_expression, over `params`, `labels` (those of the start), `owner`, `key` and `pool`. At most 32. Evaluated at the start, over
+   * the labels that says: one that is null here is not set. A start for which one has no value is refused, LABEL_INVALID.
+   */
+  labelExpressions: { [key: string]: string };
+}
+
+export interface MethodDefinition_LabelExpressionsEntry {
+  key: string;
+  value: string;
 }
 
 /** How many jobs a lane runs at once. */
@@ -1044,6 +1055,7 @@ function createBaseMethodDefinition(): MethodDefinition {
     startableBy: undefined,
     privileged: undefined,
     limits: [],
+    labelExpressions: {},
   };
 }
 
@@ -1079,6 +1091,9 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     for (const v of message.limits) {
       MethodLimit.encode(v!, writer.uint32(82).fork()).join();
     }
+    globalThis.Object.entries(message.labelExpressions).forEach(([key, value]: [string, string]) => {
+      MethodDefinition_LabelExpressionsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
+    });
     return writer;
   },
 
@@ -1175,6 +1190,17 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
             message.limits.push(MethodLimit.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            const entry11 = MethodDefinition_LabelExpressionsEntry.decode(reader, reader.uint32());
+            if (entry11.value !== undefined) {
+              message.labelExpressions[entry11.key] = entry11.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1208,6 +1234,86 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
       : undefined;
     message.privileged = object.privileged ?? undefined;
     message.limits = object.limits?.map((e) => MethodLimit.fromPartial(e)) || [];
+    message.labelExpressions = (globalThis.Object.entries(object.labelExpressions ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseMethodDefinition_LabelExpressionsEntry(): MethodDefinition_LabelExpressionsEntry {
+  return { key: "", value: "" };
+}
+
+export const MethodDefinition_LabelExpressionsEntry: MessageFns<MethodDefinition_LabelExpressionsEntry> = {
+  encode(message: MethodDefinition_LabelExpressionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MethodDefinition_LabelExpressionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMethodDefinition_LabelExpressionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MethodDefinition_LabelExpressionsEntry>, I>>(
+    base?: I,
+  ): MethodDefinition_LabelExpressionsEntry {
+    return MethodDefinition_LabelExpressionsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MethodDefinition_LabelExpressionsEntry>, I>>(
+    object: I,
+  ): MethodDefinition_LabelExpressionsEntry {
+    const message = createBaseMethodDefinition_LabelExpressionsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

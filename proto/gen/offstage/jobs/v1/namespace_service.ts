@@ -357,7 +357,16 @@ export interface Method {
    * What is stored of it cannot be read by the scheduler that answers, being of a newer release or written by hand, in words; the
    * name, `paused` and `executor_count` are told only, and starts are refused, METHOD_UNREADABLE. Not set: it can be read.
    */
-  unreadable?: string | undefined;
+  unreadable?:
+    | string
+    | undefined;
+  /** The labels that its jobs get whoever starts them, by name, and the CEL expressions that make them. */
+  labelExpressions: { [key: string]: string };
+}
+
+export interface Method_LabelExpressionsEntry {
+  key: string;
+  value: string;
 }
 
 /** Asks for the methods. */
@@ -2678,6 +2687,7 @@ function createBaseMethod(): Method {
     privileged: undefined,
     startable: false,
     unreadable: undefined,
+    labelExpressions: {},
   };
 }
 
@@ -2722,6 +2732,9 @@ export const Method: MessageFns<Method> = {
     if (message.unreadable !== undefined) {
       writer.uint32(106).string(message.unreadable);
     }
+    globalThis.Object.entries(message.labelExpressions).forEach(([key, value]: [string, string]) => {
+      Method_LabelExpressionsEntry.encode({ key: key as any, value }, writer.uint32(114).fork()).join();
+    });
     return writer;
   },
 
@@ -2842,6 +2855,17 @@ export const Method: MessageFns<Method> = {
             message.unreadable = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            const entry14 = Method_LabelExpressionsEntry.decode(reader, reader.uint32());
+            if (entry14.value !== undefined) {
+              message.labelExpressions[entry14.key] = entry14.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2878,6 +2902,82 @@ export const Method: MessageFns<Method> = {
     message.privileged = object.privileged ?? undefined;
     message.startable = object.startable ?? false;
     message.unreadable = object.unreadable ?? undefined;
+    message.labelExpressions = (globalThis.Object.entries(object.labelExpressions ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseMethod_LabelExpressionsEntry(): Method_LabelExpressionsEntry {
+  return { key: "", value: "" };
+}
+
+export const Method_LabelExpressionsEntry: MessageFns<Method_LabelExpressionsEntry> = {
+  encode(message: Method_LabelExpressionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Method_LabelExpressionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMethod_LabelExpressionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Method_LabelExpressionsEntry>, I>>(base?: I): Method_LabelExpressionsEntry {
+    return Method_LabelExpressionsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Method_LabelExpressionsEntry>, I>>(object: I): Method_LabelExpressionsEntry {
+    const message = createBaseMethod_LabelExpressionsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
