@@ -299,7 +299,7 @@ function defaultsOf(definition: MethodTerms): StartOptions | undefined {
 
 /** With what the expressions of its method make of it: labels first, of which a key may be made. */
 function withExpressions(
-  options: StartJobsOptions,
+  options: CheckOptions,
   command: StartCommand,
   { labelExpressions }: MethodTerms,
 ): Checked {
