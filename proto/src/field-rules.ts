@@ -123,6 +123,11 @@ export function contentTypeFault(text: string): Fault {
   return MEDIA_TYPE.test(text) ? undefined : 'must be a media type, such as text/csv'
 }
 
+/** Whether bytes of a content type are JSON, as those of none are: in whatever case, with whatever blanks and parameters (RFC 9110, 8.3). */
+export function isJsonType(text: string): boolean {
+  return text === '' || text === 'application/json' || /^ *application\/json *(;|$)/i.test(text)
+}
+
 /** From 0 to ten years. */
 export function durationFault(ms: number): Fault {
   return ms >= 0 && ms <= LIMITS.durationMsMax ? undefined : 'must be within 0 and 10 years'

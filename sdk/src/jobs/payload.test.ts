@@ -45,3 +45,19 @@ test('what JSON cannot hold throws instead of losing data', () => {
   expect(() => encodeValue({ n: 1n })).toThrow(TypeError)
   expect(() => decodeValue(Buffer.from('{'), '')).toThrow(SyntaxError)
 })
+
+test.each([
+  'application/JSON',
+  'application/json ',
+  'Application/Json ; charset=utf-8',
+  'application/json;charset=utf-8',
+])('what is put as %j is JSON', (contentType) => {
+  expect(decodeValue(Buffer.from('{"n":1}'), contentType)).toEqual({ n: 1 })
+})
+
+test.each(['application/jsonl', 'application/json-seq', 'text/application/json'])(
+  'what is put as %j is none',
+  (contentType) => {
+    expect(decodeValue(Buffer.from('1'), contentType)).not.toBe(1)
+  },
+)

@@ -3,6 +3,7 @@
  * bytes themselves for an ArrayBuffer and its views. `undefined` is no value at all (row L6).
  */
 import { types } from 'node:util'
+import { isJsonType } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import { shown } from '../arguments/shown.ts'
 import { CBOR_TYPE, cborBytes, parseCbor } from './cbor.ts'
@@ -87,7 +88,7 @@ export function jsonText(value: unknown): string | undefined {
  * @throws SyntaxError where bytes said to be JSON or CBOR are not.
  */
 export function decodeValue(bytes: Uint8Array, contentType: string): unknown {
-  if (contentType === '' || contentType === JSON_TYPE || contentType.startsWith(`${JSON_TYPE};`)) {
+  if (isJsonType(contentType)) {
     return bytes.byteLength === 0 ? undefined : JSON.parse(asBuffer(bytes).toString('utf8'))
   }
   if (isTextType(contentType)) return asBuffer(bytes).toString('utf8')

@@ -51,6 +51,9 @@ test('a start by name alone has the labels of the definition, over its own, and 
   expect(await it.labelsOf({ tenant: 7 }, own)).toEqual({ tenant: '7', team: 'air' })
   const [, assigned] = await it.executor.assigned(2)
   expect(assigned?.labels).toMatchObject({ tenant: 'acme', size: 'large' })
+  const params = { ...json({ tenant: 'utf8' }), contentType: 'application/JSON ; charset=utf-8' }
+  const { jobId } = await it.jobs.start({ method: 'test.job', params })
+  expect((await it.jobs.get(jobId)).labels).toEqual({ tenant: 'utf8' })
   const { jobs } = await it.jobs.list({ labels: { tenant: 'acme' } })
   expect(jobs).toHaveLength(2)
 })

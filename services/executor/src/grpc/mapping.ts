@@ -9,6 +9,7 @@ import type {
   MethodDefinition,
   ProgressReport,
 } from '@offstage/proto/executor'
+import { isJsonType } from '@offstage/proto/field-rules'
 import { type JobError, MessageSeverity, type Payload } from '@offstage/proto/jobs'
 import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
 import type { Duration } from '@offstage/proto/rpc'
@@ -16,7 +17,6 @@ import {
   BYTES_TYPE,
   deadlinesFrom,
   isTextType,
-  JSON_TYPE,
   jobLimitFrom,
   laneFrom,
   retryPolicyFrom,
@@ -87,14 +87,14 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
 /** Of what crosses to the thread as bytes. */
 function bytesTypeOf(payload: Payload | undefined): string | undefined {
   const type = payload?.contentType
-  if (type === undefined || isJson(type) || isTextType(type)) return undefined
+  if (type === undefined || isJsonType(type) || isTextType(type)) return undefined
   return payload?.source?.$case === 'inline' ? type : undefined
 }
 
 function inlineFromPayload(payload: Payload | undefined): string | Uint8Array | undefined {
   const source = payload?.source
   if (payload === undefined || source?.$case !== 'inline') return undefined
-  if (isJson(payload.contentType)) return source.value.toString('utf8')
+  if (isJsonType(payload.contentType)) return source.value.toString('utf8')
   // To a thread all texts are JSON.
   if (isTextType(payload.contentType)) return JSON.stringify(source.value.toString('utf8'))
   // A copy of its own: a view would drag the whole received frame along to the thread.
@@ -202,8 +202,4 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     labelExpressions: { ...method.labelExpressions },
     limits: (method.limits ?? []).map((limit) => jobLimitFrom(limit)),
   }
-}
-
-function isJson(contentType: string): boolean {
-  return contentType === '' || contentType === JSON_TYPE || contentType.startsWith(`${JSON_TYPE};`)
 }

@@ -3,7 +3,7 @@
  * so that none takes long: no loops over lists, no regular expressions, so many operations at most.
  */
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
-import { isLonger } from '@offstage/proto/field-rules'
+import { isJsonType, isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { LabelFault } from '../domain/label-fault.ts'
 import type { StartCommand } from '../domain/start-command.ts'
@@ -140,9 +140,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 function fieldsOf({ params }: Pick<StartCommand, 'params'>): unknown {
   const { inline, address, type } = params
   if (address !== undefined || inline === undefined || inline.length === 0) return {}
-  return type === '' || /^application\/json *(;|$)/.test(type)
-    ? JSON.parse(utf8.decode(inline))
-    : {}
+  return isJsonType(type) ? JSON.parse(utf8.decode(inline)) : {}
 }
 
 function parse(text: string): Expression {

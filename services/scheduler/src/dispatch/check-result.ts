@@ -3,7 +3,7 @@
  * (guarantee 6). One that does not fit is the fault of the executor's software; it fails the attempt, not the stream.
  */
 import { isUtf8 } from 'node:buffer'
-import { addressFault, contentTypeFault } from '@offstage/proto/field-rules'
+import { addressFault, contentTypeFault, isJsonType } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { RunningJob } from '../domain/held-job.ts'
@@ -46,8 +46,9 @@ function payloadFault({ inline, address, type, sha256 }: Payload): string | unde
   if (inline.byteLength > LIMITS.inlineBytesMax) {
     return `has ${inline.byteLength} bytes inline, more than ${LIMITS.inlineBytesMax}, and belongs into temp storage`
   }
-  const isJson = type === '' || /^application\/json *;/.test(type)
-  return isJson && !holdsJson(inline) ? 'is not JSON, though its content type says so' : undefined
+  return isJsonType(type) && !holdsJson(inline)
+    ? 'is not JSON, though its content type says so'
+    : undefined
 }
 
 /**

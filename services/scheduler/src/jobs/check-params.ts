@@ -1,5 +1,5 @@
 /** Whether parameters fit what executors announced of the method (row J2). */
-import type { Violation } from '@offstage/proto/field-rules'
+import { isJsonType, type Violation } from '@offstage/proto/field-rules'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import type { Payload } from '../domain/start-command.ts'
 import { schemaId } from '../executors/schema-id.ts'
@@ -17,7 +17,7 @@ const EMPTY_OBJECT_BYTES = 2
 export function checkParams(checks: Checks, params: Payload, terms: MethodTerms): Fit {
   const { paramsSchema = '', earlierParamsSchemas: earlier } = terms
   if (paramsSchema === '' && earlier === undefined) return FITS
-  if (params.address !== undefined || !isJson(params.type)) return FITS
+  if (params.address !== undefined || !isJsonType(params.type)) return FITS
   let value: unknown = {}
   try {
     if (params.inline !== undefined && params.inline.length > 0) value = parse(params.inline)
@@ -35,10 +35,6 @@ export function checkParams(checks: Checks, params: Payload, terms: MethodTerms)
   }
   if (misfits.length === earlier.length) return { violations }
   return { misfits: [paramsSchema, ...misfits].map(schemaId) }
-}
-
-function isJson(type: string): boolean {
-  return type === '' || /^application\/json *;/.test(type)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
