@@ -92,8 +92,8 @@ test('jobs that came to fresh threads succeed though the only scheduler dies and
 })
 
 test.for([
-  { count: 200, forMs: 1_500, everyMs: 0, how: 'one after the other' },
-  { count: 300, forMs: 4_000, everyMs: 1_000, how: 'each second' },
+  { count: 100, forMs: 1_500, everyMs: 0, how: 'one after the other' },
+  { count: 100, forMs: 4_000, everyMs: 1_000, how: 'each second' },
 ])(
   'with deaf jobs canceled $how beside $count others, those end after few attempts',
   { timeout: 120_000 },
@@ -119,11 +119,11 @@ test('ordinary jobs end though many of their own kind are canceled with a short 
   await freshExecutor()
   const handles = await offstage.startJobs(
     sleep,
-    Array.from({ length: 200 }, () => ({ forMs: 1_500 })),
+    Array.from({ length: 100 }, () => ({ forMs: 1_500 })),
   )
   const canceled = await offstage.startJobs(
     sleep,
-    Array.from({ length: 40 }, () => ({ forMs: 60_000 })),
+    Array.from({ length: 20 }, () => ({ forMs: 60_000 })),
   )
   for (const job of canceled) {
     await job.cancel({ graceMs: 100 })

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { createExecutor, readExecutorConfig } from '@offstage/executor'
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import { createInProcessBus } from '@offstage/kit/bus'
-import { openPglite } from '@offstage/kit/database'
+import { openPostgres } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
-import { startTestIssuer, type TestIssuer } from '@offstage/testkit'
+import { createSharedDatabase, startTestIssuer, type TestIssuer } from '@offstage/testkit'
 
 const jobs = fileURLToPath(new URL('../cluster/jobs.ts', import.meta.url))
 
@@ -37,7 +37,8 @@ export async function startIdentified({ entry }: IdentifiedOptions = {}): Promis
   const tokens = await mkdtemp(join(tmpdir(), 'offstage-tokens-'))
   resources.defer(() => rm(tokens, { recursive: true }))
   const tokenFile = join(tokens, 'executor')
-  const database = resources.use(await openPglite({}))
+  const { url } = resources.use(await createSharedDatabase())
+  const database = resources.use(await openPostgres({ url, poolSize: 8 }))
   const bus = resources.use(createInProcessBus())
   const log = createLogger({ name: 'test', level: 'silent' })
   const identity = { identity: await issuer.identityFile(entry) }
