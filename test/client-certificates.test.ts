@@ -3,12 +3,17 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import { createInProcessBus } from '@offstage/kit/bus'
-import { openPglite } from '@offstage/kit/database'
+import { openPostgres } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import { JobServiceClient, ListJobsRequest } from '@offstage/proto/jobs'
 import { ExternalScalerClient, type IsActiveResponse } from '@offstage/proto/scaling'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
-import { type Authority, createAuthority, startTestIssuer } from '@offstage/testkit'
+import {
+  type Authority,
+  createAuthority,
+  createSharedDatabase,
+  startTestIssuer,
+} from '@offstage/testkit'
 import { expect, test } from 'vitest'
 
 /** After so long the callers of streams are asked about again. */
@@ -28,10 +33,11 @@ async function startScheduler(authority: Authority) {
   const { authenticate } = it.use(openIdentity({ identity: path }, { log }))
   const { cert, key } = await authority.issue()
   const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }
+  const { url } = it.use(await createSharedDatabase())
   const scheduler = it.use(
     createScheduler({
       config: { ...readSchedulerConfig(env), port: 0 },
-      database: it.use(await openPglite({})),
+      database: it.use(await openPostgres({ url, poolSize: 4 })),
       bus: it.use(createInProcessBus()),
       log,
       authenticate,

@@ -7,7 +7,7 @@ import { createExecutor, readExecutorConfig } from '@offstage/executor'
 import type { Authenticate, Role } from '@offstage/kit/auth'
 import { openIdentity } from '@offstage/kit/auth/tokens'
 import { createInProcessBus } from '@offstage/kit/bus'
-import { openPglite } from '@offstage/kit/database'
+import { openPostgres } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import { ExecutorControlServiceService, ExecutorServiceService } from '@offstage/proto/executor'
 import {
@@ -19,7 +19,7 @@ import { ExternalScalerService } from '@offstage/proto/scaling'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
-import { startTestIssuer } from '@offstage/testkit'
+import { createSharedDatabase, startTestIssuer } from '@offstage/testkit'
 import { type AnyAnswer, type AnyRpc, callAnyRpc } from '../cluster/any-rpc.ts'
 
 const jobs = fileURLToPath(new URL('../cluster/jobs.ts', import.meta.url))
@@ -56,7 +56,8 @@ const believe: Authenticate = (metadata) => {
 export async function startEveryRpc(): Promise<EveryRpc> {
   const it = new AsyncDisposableStack()
   const issuer = it.use(await startTestIssuer())
-  const database = it.use(await openPglite({}))
+  const { url } = it.use(await createSharedDatabase())
+  const database = it.use(await openPostgres({ url, poolSize: 8 }))
   const bus = it.use(createInProcessBus())
   const log = createLogger({ name: 'test', level: 'silent' })
   const identity = it.use(openIdentity({ identity: await issuer.identityFile() }, { log }))
