@@ -41,10 +41,16 @@ export function createRunSchedules(options: RunSchedulesOptions): RunSchedules {
   return {
     async run(signal) {
       clearTimeout(timer)
-      while (!signal.aborted && (await runDue(options)));
-      const ms = await store.msUntilNext()
-      if (ms === undefined || ms > WAIT_MS_MAX || signal.aborted) return
-      timer = setTimeout(() => wake(), Math.max(1, Math.ceil(ms))).unref()
+      while (!signal.aborted) {
+        const ms = await store.msUntilNext()
+        if (ms === undefined || ms > WAIT_MS_MAX) return
+        if (ms > 0) {
+          timer = setTimeout(() => wake(), Math.ceil(ms)).unref()
+          return
+        }
+        // What is in hand elsewhere, or cannot be planned here, is left to the sweep.
+        if (!(await runDue(options))) return
+      }
     },
     onHint(listener) {
       wake = listener

@@ -69,7 +69,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
   }
   return [
     { name: 'due jobs', everyMs: dueSweepMs, run: untilDone(sweeps.promoteDue) },
-    { name: 'due schedules', everyMs: dueSweepMs, atStart: true, ...options.schedules },
+    { name: 'due schedules', everyMs: dueSweepMs * 4, atStart: true, ...options.schedules },
     {
       name: 'starts by SQL',
       everyMs: dueSweepMs * 4,
