@@ -124,6 +124,7 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'MethodDefinition.description': characters(LIMITS.descriptionCharactersMax),
   'MethodDefinition.params_schema': kib(LIMITS.schemaBytesMax),
   'MethodDefinition.result_schema': kib(LIMITS.schemaBytesMax),
+  'MethodDefinition.label_expressions': [`t most ${LIMITS.labelsMax}`],
   'LaneSlots.slots': [`1 to ${number(LIMITS.laneSlotsMax)}`],
   'MessageReport.extra': extra,
   'PutValueHeader.content_type': characters(LIMITS.contentTypeCharactersMax),
