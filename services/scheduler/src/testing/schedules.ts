@@ -3,12 +3,17 @@ import { type Client, credentials } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
 import { ask } from './ask.ts'
 import { complete, type Draft } from './draft.ts'
+import { clientOptions } from './faults/faults.ts'
 import type { Bundle } from './setup.ts'
 
 type Named = { readonly scheduleId: string; readonly namespace?: string }
 
 export function connectSchedules({ scheduler, database }: Pick<Bundle, 'scheduler' | 'database'>) {
-  const raw = new proto.ScheduleServiceClient(scheduler.address, credentials.createInsecure())
+  const raw = new proto.ScheduleServiceClient(
+    scheduler.address,
+    credentials.createInsecure(),
+    clientOptions(),
+  )
   const call = <Req, Res>(
     method: Parameters<typeof ask<Req, Res>>[1],
     type: { fromPartial(draft: never): Req },

@@ -79,16 +79,14 @@ interface Start {
 }
 type Message = Partial<Start> & { job?: Start; jobs?: Start[] }
 
-/** A start that is asked again is the same start. */
+/** What is asked again is the same start, by its request id. */
 const namingRequests: Interceptor = (options, nextCall) => {
+  const isStart = /\/StartJobs?$/.test(options.method_definition.path)
   const requester: Requester = {
-    start: (metadata, listener, next) => next(metadata, listener),
     sendMessage(message: Message, next) {
-      const { path } = options.method_definition
-      if (/\/(?:Start|Retry|Cancel|Delete)Jobs?$/.test(path)) {
-        for (const start of [message, message.job, ...(message.jobs ?? [])]) {
-          if (start?.requestId === '') start.requestId = v7()
-        }
+      const { job, jobs = [] } = message
+      for (const named of [message, ...(isStart ? [job, ...jobs] : [])]) {
+        if (named?.requestId === '') named.requestId = v7()
       }
       next(message)
     },

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { faultyFiles, ROOT } from './files.ts'
 import { LEFT_OUT, LEFT_OUT_FILES } from './left-out.ts'
@@ -21,4 +21,14 @@ test('what is left out under faults is there, and says why', () => {
 test('what always runs under faults is among what may', () => {
   const all = faultyFiles({ all: true })
   for (const file of faultyFiles({ all: false })) expect(all).toContain(file)
+})
+
+test('every client of these tests asks again what met a fault', () => {
+  const files = globSync('services/scheduler/src/**/*.ts', { cwd: ROOT })
+  const count = (text: string, pattern: RegExp) => text.match(pattern)?.length ?? 0
+  const careless = files.filter((file) => {
+    const text = readFileSync(`${ROOT}${file}`, 'utf8')
+    return count(text, /new [\w.]*ServiceClient\(/g) > count(text, /\bclientOptions\(\)/g)
+  })
+  expect(careless).toEqual([])
 })
