@@ -46,6 +46,7 @@ export default defineConfig({
         },
       },
     ],
+    globalSetup: 'test/temporary-folder.ts',
     pool: 'forks',
     sequence: { sequencer: LongOnesFirst },
     // Tests wait more than they compute.

@@ -96,6 +96,9 @@ function embeddedFolder(): string | undefined {
   }
 }
 
+/** Where is kept what every server begins with. */
+export const templates = () => process.env.OFFSTAGE_POSTGRES_TEMPLATES ?? tmpdir()
+
 /** The folder itself, or a copy of it where it lacks its links or `runAs` may not read it. */
 async function runnable(bin: string, runAs: RunAs | undefined): Promise<string> {
   const root = dirname(bin)
@@ -106,7 +109,7 @@ async function runnable(bin: string, runAs: RunAs | undefined): Promise<string> 
   // By what it is, not by when it was installed: every installation would leave a copy behind.
   const hash = createHash('sha256').update(await readFile(join(bin, 'postgres')))
   const build = hash.digest('hex').slice(0, 16)
-  const copy = join(tmpdir(), `offstage-postgres-${process.getuid?.() ?? 0}-${build}`)
+  const copy = join(templates(), `offstage-postgres-${process.getuid?.() ?? 0}-${build}`)
   if (!(await succeeds(versionOf(join(copy, 'bin'), runAs)))) await copyPackage(root, copy)
   return join(copy, 'bin')
 }

@@ -15,7 +15,7 @@ import { Client } from 'pg'
 import { type Child, type Exit, type RunAs, startChild, stopChild } from './child.ts'
 import { freePort } from './free-port.ts'
 import { type PostgresAccess, writeAccess } from './postgres-access.ts'
-import { findPostgres, type PostgresPrograms } from './postgres-programs.ts'
+import { findPostgres, type PostgresPrograms, templates } from './postgres-programs.ts'
 
 const execFileAsync = promisify(execFile)
 
@@ -235,7 +235,7 @@ async function copyTemplate(programs: PostgresPrograms, dataDir: string): Promis
 /** Several callers may get here at once: each builds its own, one of them becomes the template. */
 async function findTemplate(programs: PostgresPrograms): Promise<string> {
   const uid = programs.runAs?.uid ?? process.getuid?.() ?? 0
-  const path = join(tmpdir(), `offstage-postgres-template-${programs.version}-${uid}`)
+  const path = join(templates(), `offstage-postgres-template-${programs.version}-${uid}`)
   // Anybody may write to the temp folder: a template of somebody else is not trusted.
   const there = () =>
     stat(join(path, 'PG_VERSION')).then(
