@@ -179,8 +179,7 @@ test('a storm of streams with one session id keeps nobody else from the database
   await using it = await start()
   await using executor = await attachExecutor(it.address, { auto: true })
   const { sessionId } = await attachExecutor(it.address, { methods: ['test.other'] })
-  const storm = Array.from({ length: 300 }, async (_, index) => {
-    await pause(index * 5)
+  const oneStream = async () => {
     const stream = await attachExecutor(it.address, {
       sessionId,
       methods: ['test.other'],
@@ -188,7 +187,7 @@ test('a storm of streams with one session id keeps nobody else from the database
     })
     await pause(30)
     stream.cut()
-  })
+  }
   let answered = 0
   let over = false
   const calls = (async () => {
@@ -198,12 +197,16 @@ test('a storm of streams with one session id keeps nobody else from the database
       answered++
     }
   })()
+  const storm: Promise<void>[] = []
+  // However slow the machine is, it blows until somebody else was served.
+  while (storm.length < 300 || answered === 0) {
+    storm.push(oneStream())
+    await pause(5)
+  }
   await Promise.all(storm)
-  const during = answered
   await pause(LEASE_MS)
   over = true
   await calls
-  expect(during).toBeGreaterThan(0)
   expect(executor.ended).toBe(false)
   const { rows } = await it.database.query<{ live: number }>({
     name: '',
