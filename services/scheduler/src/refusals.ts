@@ -92,31 +92,6 @@ export function etagMismatch(namespace: string): Refusal {
   })
 }
 
-/** Also the answer for one of another owner. */
-export function scheduleNotFound(id: string): Refusal {
-  return new Refusal({
-    reason: 'SCHEDULE_NOT_FOUND',
-    message: `there is no schedule ${id} in this namespace that you may see`,
-    metadata: { schedule_id: id },
-  })
-}
-
-export function scheduleIdTaken(id: string): Refusal {
-  return new Refusal({
-    reason: 'SCHEDULE_ID_TAKEN',
-    message: `there is a schedule ${id} in this namespace already; update it, or take another id`,
-    metadata: { schedule_id: id },
-  })
-}
-
-export function scheduleChanged(id: string): Refusal {
-  return new Refusal({
-    reason: 'ETAG_MISMATCH',
-    message: `the schedule ${id} was changed since it was read; read it again and decide anew`,
-    metadata: { schedule_id: id },
-  })
-}
-
 export function methodUnknown(
   namespace: string,
   method: string,

@@ -25,13 +25,14 @@ import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
 import { createCarryBulk } from './carry-bulk.ts'
 import { type ChangeHistory, createChangeHistory } from './change-history.ts'
 import { createCheckSqlStarts } from './check-sql-starts.ts'
+import { type CheckStart, createCheckStart } from './check-start.ts'
 import { createFindJobs, type FindJobs } from './find-jobs.ts'
 import { createLimitRate } from './limit-rate.ts'
 import { createRecordReads } from './payload-reads.ts'
 import { createRetryJob, type RetryJob } from './retry-job.ts'
 import { createSharedReads } from './shared-reads.ts'
 import { sightOf } from './sight.ts'
-import { type CheckStart, createCheckStart, createStartJobs, type StartJobs } from './start-jobs.ts'
+import { createStartJobs, type StartJobs } from './start-jobs.ts'
 
 export interface JobsOptions {
   readonly store: JobStore

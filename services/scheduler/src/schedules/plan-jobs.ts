@@ -4,7 +4,7 @@ import type { Refusal } from '@offstage/kit/grpc'
 import type { JobError } from '../domain/job.ts'
 import type { Schedule } from '../domain/schedule.ts'
 import type { StartCommand } from '../domain/start-command.ts'
-import type { CheckStart } from '../jobs/start-jobs.ts'
+import type { CheckStart } from '../jobs/check-start.ts'
 import type { PlannedJob } from '../ports/schedules.ts'
 import { scheduledCommand, scheduledJobId } from './scheduled-job.ts'
 

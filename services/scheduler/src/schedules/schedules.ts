@@ -5,7 +5,8 @@ import type { Schedule, ScheduleTerms } from '../domain/schedule.ts'
 import { nextDueOf } from '../domain/schedule-run.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Caller } from '../jobs/caller.ts'
-import type { CheckStart, StartJobs } from '../jobs/start-jobs.ts'
+import type { CheckStart } from '../jobs/check-start.ts'
+import type { StartJobs } from '../jobs/start-jobs.ts'
 import type {
   NewSchedule,
   ScheduleChange,
@@ -13,16 +14,10 @@ import type {
   ScheduleStore,
 } from '../ports/schedules.ts'
 import type { StartStore } from '../ports/starts.ts'
-import {
-  invalidField,
-  overloaded,
-  requestIdReused,
-  scheduleChanged,
-  scheduleIdTaken,
-  scheduleNotFound,
-} from '../refusals.ts'
+import { invalidField, overloaded, requestIdReused } from '../refusals.ts'
 import { backfill } from './backfill.ts'
 import { checkJob, checkTiming } from './check-terms.ts'
+import { scheduleChanged, scheduleIdTaken, scheduleNotFound } from './refusals.ts'
 import { triggerJob } from './trigger.ts'
 
 export interface SchedulesOptions {

@@ -1,0 +1,27 @@
+/** What is said of schedules that are not there, not free or not as they were. */
+import { Refusal } from '@offstage/kit/grpc'
+
+/** Also the answer for one of another owner. */
+export function scheduleNotFound(id: string): Refusal {
+  return new Refusal({
+    reason: 'SCHEDULE_NOT_FOUND',
+    message: `there is no schedule ${id} in this namespace that you may see`,
+    metadata: { schedule_id: id },
+  })
+}
+
+export function scheduleIdTaken(id: string): Refusal {
+  return new Refusal({
+    reason: 'SCHEDULE_ID_TAKEN',
+    message: `there is a schedule ${id} in this namespace already; update it, or take another id`,
+    metadata: { schedule_id: id },
+  })
+}
+
+export function scheduleChanged(id: string): Refusal {
+  return new Refusal({
+    reason: 'ETAG_MISMATCH',
+    message: `the schedule ${id} was changed since it was read; read it again and decide anew`,
+    metadata: { schedule_id: id },
+  })
+}
