@@ -14,8 +14,15 @@ export class PgliteSocket extends Duplex {
     this.#pglite = pglite
   }
 
+  /** There is one session, which outlives its connections: what the last one left in it would be in the way. */
   connect(): this {
-    process.nextTick(() => this.emit('connect'))
+    this.#pglite
+      .exec('ROLLBACK')
+      .then(() => this.#pglite.exec('DISCARD ALL'))
+      .then(
+        () => this.emit('connect'),
+        (error) => this.destroy(error),
+      )
     return this
   }
 

@@ -80,3 +80,19 @@ test('timers are not kept waiting by a chain of statements', async () => {
   clearTimeout(timer)
   expect(fired).toBe(true)
 })
+
+test('a connection that is given up leaves nothing in the way of the next, no statement and no transaction', async () => {
+  await using database = await openPglite()
+  const one = { name: 'one', text: 'SELECT 1 AS n' }
+  await database.query(one, [])
+  const lost = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+  const broken = database.transaction(async (tx) => {
+    await tx.query(script('CREATE TABLE half (n int)'))
+    throw lost
+  })
+  await expect(broken).rejects.toBe(lost)
+  expect((await database.query(one, [])).rows).toEqual([{ n: 1 }])
+  expect((await database.query(script("SELECT to_regclass('half') AS t"))).rows).toEqual([
+    { t: null },
+  ])
+})
