@@ -168,8 +168,11 @@ test('a queue that takes too long to count is counted in part, and said to be', 
     })
     return rows.length > 0
   }
-  await until(isCounting)
-  held.resolve()
+  try {
+    await Promise.race([until(isCounting), reading])
+  } finally {
+    held.resolve()
+  }
   await lock
   const load = await reading
   if (load?.exact === true) throw new Error('the exact count was in time')
