@@ -5,6 +5,7 @@ import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
 import { double } from './cluster/jobs.ts'
+import { callingAs } from './guarded/access.ts'
 
 const COUNT = 20_000
 const CALLERS = 8
@@ -31,7 +32,7 @@ beforeAll(async () => {
     }),
   )
   database = it.use(await openPostgres({ url: cluster.databaseUrl, poolSize: 2 }))
-  offstage = it.use(await Offstage.connect({ scheduler: cluster.target() }))
+  offstage = it.use(await Offstage.connect({ scheduler: cluster.target(), ...callingAs('admin') }))
   await run(FAILED)
 }, 120_000)
 afterAll(() => it.disposeAsync())

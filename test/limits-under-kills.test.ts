@@ -10,6 +10,7 @@ import { expect, test } from 'vitest'
 import { openAudit } from './cluster/audit.ts'
 import { type Cluster, type ClusterMember, startCluster } from './cluster/cluster.ts'
 import { double } from './cluster/jobs.ts'
+import { callingAs } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 const KILLS = 8
@@ -71,7 +72,10 @@ test('of a method with a limit of five never six run, nor three of one key, whil
   await using audit = await openAudit(cluster.databaseUrl)
   await using database = await openPostgres({ url: cluster.databaseUrl, poolSize: 2 })
   await database.query({ name: '', text: WATCH })
-  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
+  await using offstage = await Offstage.connect({
+    scheduler: cluster.target(),
+    ...callingAs('admin'),
+  })
   const method = double.method
   await offstage.settings.update({
     limits: [

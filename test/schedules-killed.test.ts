@@ -1,6 +1,5 @@
 /** Row K3: one job for each due time, whatever is killed meanwhile. Counted in the database. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { credentials } from '@grpc/grpc-js'
 import { openPostgres } from '@offstage/kit/database'
 import { durationFrom } from '@offstage/proto/durations'
 import {
@@ -12,6 +11,7 @@ import {
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
+import { accessTo } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 /** In all; a thousand and more where the environment says so. */
@@ -38,7 +38,8 @@ test('three schedulers are killed again and again: each due time has one job, no
 }, async () => {
   await using cluster = await startCluster({ jobs, schedulers: 3, executors: 1 })
   await using database = await openPostgres({ url: cluster.databaseUrl, poolSize: 2 })
-  const client = new ScheduleServiceClient(cluster.target(), credentials.createInsecure())
+  const access = accessTo(cluster.target())
+  const client = new ScheduleServiceClient(cluster.target(), access.credentials, access.options)
   const begin = Math.ceil(Date.now() / 1_000) * 1_000 + 8_000
   for (let n = 0; n < SCHEDULES; n++) await create(client, n, begin)
   client.close()
