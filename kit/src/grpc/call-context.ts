@@ -8,7 +8,7 @@
  *    stopping server reaches every handler that can be told.
  */
 
-import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js'
+import type { Metadata } from '@grpc/grpc-js'
 import type { Actor, Shown } from '../auth/mod.ts'
 import { type AbortCause, CallAborted, isAbortCause } from './call-aborted.ts'
 import type { OpenKind } from './call-limits.ts'
@@ -34,10 +34,8 @@ export interface CallContext {
 export interface SurfaceCall {
   readonly cancelled: boolean
   readonly metadata: Metadata
-  getPeer(): string
   getDeadline(): Date | number
   getPath(): string
-  getAuthContext(): ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>
   once(event: 'cancelled', listener: () => void): unknown
 }
 
@@ -51,8 +49,6 @@ function incomingOf(call: SurfaceCall): IncomingCall {
 }
 
 export class ServerCall implements CallContext {
-  /** Set by admit(), before the handler runs. */
-  actor: Actor = NOBODY
   /** Read at once: grpc-js forgets it with the connection. */
   readonly peer: string
   readonly incoming: IncomingCall
@@ -71,6 +67,10 @@ export class ServerCall implements CallContext {
 
   get metadata(): Metadata {
     return this.#call.metadata
+  }
+
+  get actor(): Actor {
+    return this.incoming.actor ?? NOBODY
   }
 
   get path(): string {

@@ -56,7 +56,6 @@ export function bindingOf(handler: unknown): Binding | undefined {
 function enter(context: ServerCall, right: Right, kind: OpenKind): void {
   const { actor } = context.incoming
   if (actor === undefined) throw new Error('a call has come past the admission')
-  context.actor = actor
   // Of executors' streams there is a limit of its own.
   if (right !== 'executors.attach') context.enter(actor.user, kind)
 }

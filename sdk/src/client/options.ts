@@ -85,6 +85,20 @@ export interface StartOptions {
   readonly signal?: AbortSignal
 }
 
+/** What of it can be said beforehand too, as by a schedule, or to another than a service, as by SQL. */
+export type JobTerms = Pick<
+  StartOptions,
+  | 'key'
+  | 'onKeyConflict'
+  | 'lane'
+  | 'pool'
+  | 'priority'
+  | 'labels'
+  | 'displayName'
+  | 'retry'
+  | 'deadlines'
+>
+
 /** What a bulk start may say: the same for all jobs, or by `each` for one of them. */
 export interface StartManyOptions<I = unknown> extends Omit<StartOptions, 'requestId' | 'key'> {
   /** Options of one job, over the common ones; its `inlineWaitMs` and `signal` are not looked at. */

@@ -1,23 +1,12 @@
 /** What is said of a schedule, and what is told of one. */
-import { LANE_NAMES } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import type { Rule, Rules } from '../arguments/check-options.ts'
 import { date, oneOf, someText, text } from '../arguments/rules.ts'
-import { checkDeadlines, checkRetry } from '../jobs/check-method.ts'
-import type { DeadlineOptions, JobMethod, RetryOptions } from '../jobs/method.ts'
+import type { JobMethod } from '../jobs/method.ts'
 import { keyRule } from './job-key.ts'
-import { keyConflicts } from './job-spec.ts'
-import {
-  displayName,
-  labelRule,
-  listUpTo,
-  millisWithin,
-  pool,
-  priority,
-  textUpTo,
-  wholeWithin,
-} from './limit-rules.ts'
-import type { StartOptions } from './options.ts'
+import { listUpTo, millisWithin, textUpTo, wholeWithin } from './limit-rules.ts'
+import { START_RULES } from './option-rules.ts'
+import type { JobTerms } from './options.ts'
 
 /** What happens at a due time while jobs of the schedule are unfinished: nothing, they queue, run beside each other, or give way. */
 export type OverlapName = 'skip' | 'queue-one' | 'queue-all' | 'allow' | 'cancel-running'
@@ -51,19 +40,7 @@ export interface ScheduleTimes {
 }
 
 /** The job that is started. */
-export interface ScheduledJob<P, R, I>
-  extends Pick<
-    StartOptions,
-    | 'key'
-    | 'onKeyConflict'
-    | 'lane'
-    | 'pool'
-    | 'priority'
-    | 'labels'
-    | 'displayName'
-    | 'retry'
-    | 'deadlines'
-  > {
+export interface ScheduledJob<P, R, I> extends JobTerms {
   /** The job, its method, or the name of one. */
   readonly job: JobMethod<P, R, I> | string
   /**
@@ -118,11 +95,7 @@ export interface ScheduleInfo
   readonly updateTime?: Date
 }
 
-const refuse = (field: string, problem: string): never => {
-  throw new RangeError(`${field} ${problem}`)
-}
-const retry: Rule = (value) => checkRetry(value as RetryOptions, refuse)
-const deadlines: Rule = (value) => checkDeadlines(value as DeadlineOptions, refuse)
+const { onKeyConflict, lane, pool, priority, labels, displayName, retry, deadlines } = START_RULES
 const crons = listUpTo(LIMITS.cronsMax, textUpTo(LIMITS.cronCharactersMax))
 const cron: Rule = (value, name) => crons(typeof value === 'string' ? [value] : value, name)
 const anything: Rule = () => {}
@@ -151,11 +124,11 @@ const COMMON = {
   job: anything,
   params: anything,
   key: keyRule,
-  onKeyConflict: oneOf(keyConflicts),
-  lane: oneOf(LANE_NAMES),
+  onKeyConflict,
+  lane,
   pool,
   priority,
-  labels: labelRule,
+  labels,
   displayName,
   retry,
   deadlines,

@@ -4,24 +4,10 @@ import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { callback, flag, text } from '../arguments/rules.ts'
 import { keyText } from '../client/job-key.ts'
 import { START_RULES } from '../client/option-rules.ts'
-import type { StartOptions } from '../client/options.ts'
+import type { JobTerms, StartOptions } from '../client/options.ts'
 
 /** What a start by SQL may say besides method and parameters. */
-export interface SqlStartOptions
-  extends Pick<
-    StartOptions,
-    | 'key'
-    | 'onKeyConflict'
-    | 'requestId'
-    | 'lane'
-    | 'startAfter'
-    | 'pool'
-    | 'priority'
-    | 'labels'
-    | 'displayName'
-    | 'retry'
-    | 'deadlines'
-  > {
+export interface SqlStartOptions extends JobTerms, Pick<StartOptions, 'requestId' | 'startAfter'> {
   /** Ask for an additional result (row L5). Default false. */
   readonly additionalResult?: boolean
   /** Default: OFFSTAGE_NAMESPACE, else `default`. */

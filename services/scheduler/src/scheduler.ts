@@ -13,8 +13,8 @@ import type { AttemptTokens } from './attempts/attempt-tokens.ts'
 import type { EmbeddedSchedulerConfig } from './config.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { NEXT_IS_DUE } from './domain/schedule-run.ts'
+import { createHints } from './events/hints.ts'
 import { createJobEvents } from './events/job-events.ts'
-import { createScheduleHints } from './events/schedule-hints.ts'
 import { Attachments } from './executors/attachments.ts'
 import { createExecutors } from './executors/executors.ts'
 import { executorMeasures } from './executors/measures.ts'
@@ -162,7 +162,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       }),
       onError,
     ),
-    createScheduleHints(events, runSchedules.wake),
+    createHints('schedule hints', () => events.onSchedulesChanged(runSchedules.wake)),
     ...(sqlStarts === undefined ? [] : [sqlStarts]),
     server,
     executors.streams,

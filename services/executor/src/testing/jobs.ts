@@ -1,11 +1,12 @@
 /** Jobs that tests run: well-behaved ones and bad ones. */
 
-import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, resourceLimits, threadId, workerData } from 'node:worker_threads'
 import type { Offstage } from '@offstage/sdk/client'
-import { byteStream, defineJob, NonRetryableError } from '@offstage/sdk/jobs'
+import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
 import { z } from 'zod'
+
+export * from './stream-jobs.ts'
 
 export const echo = defineJob({ method: 'test.echo', run: (_job, params: unknown) => params })
 
@@ -245,40 +246,6 @@ export const pages = defineJob({
     (async function* () {
       for (let n = 0; n < count; n += 1) yield Buffer.alloc(1_000, n)
     })() as AsyncIterable<Uint8Array>,
-})
-
-/** Reads its parameters as they come: all of them, or as many pieces as it is told by its key. */
-export const reader = defineJob({
-  method: 'test.reader',
-  params: byteStream,
-  lane: 'task',
-  async run(job, params) {
-    let bytes = 0
-    let pieces = 0
-    for await (const piece of params) {
-      bytes += piece.byteLength
-      pieces += 1
-      if (String(pieces) === job.key) break
-    }
-    return { bytes, pieces, attempt: job.attempt }
-  },
-})
-
-/** Leaves a reader of its parameters behind that reads ahead, and is rid of none of it. */
-export const dropper = defineJob({
-  method: 'test.dropper',
-  params: byteStream,
-  async run(_job, params) {
-    const ahead = Readable.from(params, { highWaterMark: 2 })
-    for await (const _piece of ahead.iterator({ destroyOnReturn: false })) return threadId
-  },
-})
-
-/** Gives back what it reads, as it reads it. */
-export const relay = defineJob({
-  method: 'test.relay',
-  params: byteStream,
-  run: (_job, params) => params,
 })
 
 export const parent = defineJob({

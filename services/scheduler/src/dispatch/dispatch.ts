@@ -10,8 +10,8 @@ import { composeServices, createService, type Service } from '@offstage/kit/life
 import type { Logger } from '@offstage/kit/telemetry'
 import { type Admission, createAdmission } from '../admission/admission.ts'
 import type { AttemptKey, UnreadableJob } from '../domain/held-job.ts'
+import { createHints } from '../events/hints.ts'
 import type { JobEvents } from '../events/job-events.ts'
-import { createQueueHints } from '../events/queue-hints.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Intake } from '../executors/intake.ts'
 import type { Methods } from '../executors/methods.ts'
@@ -115,7 +115,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     // Of others there may be any number, true or forged; whoever attaches with one looks for its jobs.
     if (attachments.serves(namespace, method)) lookFor(namespace, [method])
   }
-  const hints = createQueueHints(events, heard)
+  const hints = createHints('queue hints', () => events.onQueueReady(heard))
   const service = composeServices('dispatch', [hints, admission, timers, pace.loop, claims])
   return {
     ...service,

@@ -8,7 +8,7 @@ import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
 import type { LimitedQueue } from '../domain/method-limit.ts'
 import { queueKey } from '../domain/queue-key.ts'
-import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
+import { type StartCommand, soughtFrom } from '../domain/start-command.ts'
 import type { StartStore } from '../ports/starts.ts'
 import { queueFull } from '../refusals.ts'
 
@@ -90,12 +90,7 @@ export class QueueLimits {
     const named = commands.filter(({ requestId, key }) => requestId !== '' || key !== '')
     for (let from = 0; from < named.length; from += LOOKED_UP_AT_ONCE) {
       const part = named.slice(from, from + LOOKED_UP_AT_ONCE)
-      const existing = await this.#options.store.findExisting(
-        part.map((command) => ({
-          id: canBeJobId(command.requestId) ? command.requestId : NO_ID,
-          command,
-        })),
-      )
+      const existing = await this.#options.store.findExisting(part.map(soughtFrom))
       for (const [index, command] of part.entries()) {
         const by = existing[index]?.by
         const isBehind = command.keyConflict === 'queue-behind'
@@ -109,7 +104,6 @@ export class QueueLimits {
 /** They come with their parameters and results. */
 const LOOKED_UP_AT_ONCE = 100
 const NONE: readonly LimitedQueue[] = []
-const NO_ID = '00000000-0000-0000-0000-000000000000'
 
 /** Methods have no blanks either. */
 function nameOf({ namespace, method, key }: LimitedQueue): string {

@@ -96,6 +96,16 @@ export function canBeJobId(requestId: string): boolean {
   return requestId.length === 36 && UUID_V7.test(requestId)
 }
 
+const NO_JOB = '00000000-0000-0000-0000-000000000000'
+
+/** What a start is looked up by among the jobs that there are: also by the id of its job, where its request id is one. */
+export function soughtFrom(command: StartCommand): {
+  readonly id: string
+  readonly command: StartCommand
+} {
+  return { id: canBeJobId(command.requestId) ? command.requestId : NO_JOB, command }
+}
+
 /** Everything wrong with a command, each naming its field; empty when it is fine. */
 export function violationsOf(command: StartCommand): Violation[] {
   return collectViolations((note) => {

@@ -5,10 +5,10 @@ import type { Admission } from '../admission/admission.ts'
 import { labelsOf, limitKeyOf } from '../admission/limit-keys.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import {
-  canBeJobId,
   METHOD_DEFAULTS,
   type StartCommand,
   type StartOptions,
+  soughtFrom,
   violationsOf,
 } from '../domain/start-command.ts'
 import type { Methods } from '../executors/methods.ts'
@@ -113,14 +113,10 @@ const MISFITS: ReadonlySet<string> = new Set([
   'LIMIT_KEY_INVALID',
 ])
 
-const NO_ID = '00000000-0000-0000-0000-000000000000'
-
 /** A start that is said again is answered as the first one was, whatever has been announced since (row J19). */
 async function isKnown({ store }: CheckOptions, command: StartCommand): Promise<boolean> {
-  const { requestId } = command
-  if (requestId === '') return false
-  const id = canBeJobId(requestId) ? requestId : NO_ID
-  const [existing] = await store.findExisting([{ id, command }])
+  if (command.requestId === '') return false
+  const [existing] = await store.findExisting([soughtFrom(command)])
   return existing?.by === 'request-id'
 }
 

@@ -1,5 +1,6 @@
 /** The job of one due time. */
 import { createHash } from 'node:crypto'
+import { stringify } from 'uuid'
 import { JobKind } from '../domain/job-kind.ts'
 import { type Schedule, startAt } from '../domain/schedule.ts'
 import type { StartCommand } from '../domain/start-command.ts'
@@ -13,15 +14,7 @@ export function scheduledJobId(uid: string, due: Date): string {
   bytes.writeUIntBE(Math.max(0, due.getTime()), 0, 6)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  const hex = bytes.toString('hex')
-  const parts = [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20),
-  ]
-  return parts.join('-')
+  return stringify(bytes)
 }
 
 /** The same for a schedule and a request to trigger it. */

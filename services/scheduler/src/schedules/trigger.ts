@@ -1,12 +1,11 @@
-import { JobKind } from '../domain/job-kind.ts'
 import type { Schedule } from '../domain/schedule.ts'
+import { soughtFrom } from '../domain/start-command.ts'
 import type { Caller } from '../jobs/caller.ts'
 import { overloaded } from '../refusals.ts'
 import { starterOf } from './plan-jobs.ts'
 import { scheduledCommand, triggerRequestId } from './scheduled-job.ts'
 import type { SchedulesOptions } from './schedules.ts'
 
-const NO_ID = '00000000-0000-0000-0000-000000000000'
 const NOW = AbortSignal.abort()
 
 /** Starts a job of the schedule beside its due times; by the same request never a second one. */
@@ -20,13 +19,12 @@ export async function triggerJob(
   const due = await store.now()
   const command = {
     ...scheduledCommand(schedule, due),
-    kind: JobKind.scheduled,
     requestId: triggerRequestId(schedule.uid, requestId),
   }
   // The due time may be among the parameters, and a repeat comes later.
   const find = async () => {
     if (command.requestId === '') return undefined
-    const [existing] = await options.jobs.findExisting([{ id: NO_ID, command }])
+    const [existing] = await options.jobs.findExisting([soughtFrom(command)])
     return existing?.by === 'request-id' ? existing.id : undefined
   }
   const before = await find()
