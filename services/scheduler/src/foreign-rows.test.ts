@@ -134,8 +134,9 @@ test('no call reads, sends or locks more of a foreign job than of a missing one'
 
 test('its owner and operators are told of it by the same calls', async () => {
   await using it = await start()
-  await using _executor = await attachExecutor(it.address)
+  await using executor = await attachExecutor(it.address)
   const { jobId } = await it.as('ann').start(job)
+  await executor.assigned(1)
   for (const user of ['ann', 'olga:operator']) {
     expect((await it.as(user).wait([jobId], { timeoutMs: 0 })).statuses).toMatchObject([
       { jobId, state: proto.JobState.JOB_STATE_RUNNING },
