@@ -85,6 +85,8 @@ export function createValuesSession(options?: ValuesSessionOptions): ValuesSessi
  * beginning and the end are apart; otherwise `runInCallScope`.
  */
 export class CallScope {
+  /** Whether it is a run of `sdk/runs`, which scopes inside of it do not hide. */
+  readonly isRun: boolean = false
   #partitions: Partitions | undefined
   #closed = false
 
@@ -138,7 +140,7 @@ export function runInCallScope<T>(callback: () => T, identity?: ValuesIdentity):
 }
 
 /** A promise for any thenable, begun here: one that starts when awaited starts in scope. */
-function settling<T>(result: T): T {
+export function settling<T>(result: T): T {
   return isThenable(result) ? (Promise.resolve(result) as T) : result
 }
 
@@ -155,6 +157,8 @@ export function runWithValuesIdentity<T>(identity: ValuesIdentity, callback: () 
 export class ValuesContext {
   readonly session: ValuesSession
   readonly scope: CallScope | undefined
+  /** The innermost scope around that is a run. */
+  readonly run: CallScope | undefined
   readonly user: string | undefined
   readonly privileged: boolean
   #sessionPartition: Partition | undefined
@@ -168,6 +172,7 @@ export class ValuesContext {
   ) {
     this.session = identity.session ?? outer?.session ?? ownSession
     this.scope = scope
+    this.run = scope?.isRun ? scope : outer?.run
     this.user = 'user' in identity ? identity.user : outer?.user
     this.privileged = identity.privileged ?? outer?.privileged ?? false
   }

@@ -142,3 +142,12 @@ export interface MessageNote {
   readonly text: string
   readonly extra?: Readonly<Record<string, unknown>>
 }
+
+/** What a handler had left open, and the end of its run has closed (row E1). */
+export interface LeftOpenNote {
+  readonly what: string
+  /** The frames of the handler's code that opened it. */
+  readonly openedAt: string
+  /** Why it could not be closed. */
+  readonly problem?: string
+}

@@ -119,10 +119,15 @@ function errorsOf(thrown: unknown): unknown[] {
 function stackOf(thrown: unknown): string {
   try {
     if (!(thrown instanceof Error)) return textOf(thrown)
-    return withoutOwnFrames(textOf(thrown.stack ?? thrown.message), OWN_FRAMES)
+    return withoutFramesBelow(textOf(thrown.stack ?? thrown.message))
   } catch {
     return textOf(thrown)
   }
+}
+
+/** Frames without those of the executor. */
+export function withoutFramesBelow(frames: string): string {
+  return withoutOwnFrames(frames, OWN_FRAMES)
 }
 
 function textOf(thrown: unknown): string {

@@ -9,6 +9,7 @@ import type {
   Fault,
   HandlerEnd,
   HeartbeatData,
+  LeftOpenNote,
   MessageNote,
   ProgressNote,
   ResultValue,
@@ -24,6 +25,10 @@ export interface ReadMessage {
 
 type Read = (entry: Fields) => Fields | undefined
 type Fields = Readonly<Record<string, unknown>>
+
+/** What the log takes of one attempt. */
+export const LEFT_OPEN_MAX = 20
+export const LOG_TEXT_CHARACTERS_MAX = 4_000
 
 const UNREADABLE: ReadMessage = { message: undefined, isWhole: false }
 
@@ -102,6 +107,7 @@ const READERS: Readonly<Record<EntryList, Read>> = {
   waiting: (entry) => (typeof entry.waiting === 'boolean' ? entry : undefined),
   heartbeats: (entry) => (isOptional(entry.data, isHeartbeat) ? entry : { key: entry.key }),
   tokens: (entry) => (typeof entry.privileged === 'boolean' ? entry : undefined),
+  leftOpen: (entry) => (isLeftOpen(entry.notes) ? entry : undefined),
   // An attempt whose end cannot be read has ended all the same.
   ends: (entry) =>
     isEnd(entry.end) ? entry : { key: entry.key, end: { kind: 'failed', fault: END_UNREADABLE } },
@@ -160,6 +166,24 @@ function isHeartbeat(data: unknown): data is HeartbeatData {
   if (isText(data)) return Buffer.byteLength(data) <= LIMITS.inlineBytesMax
   if (!isObject(data) || !isText(data.contentType)) return false
   return data.bytes instanceof Uint8Array && data.bytes.byteLength <= LIMITS.inlineBytesMax
+}
+
+function isLeftOpen(notes: unknown): notes is LeftOpenNote[] {
+  return (
+    Array.isArray(notes) &&
+    notes.length <= LEFT_OPEN_MAX &&
+    notes.every(
+      (note) =>
+        isObject(note) &&
+        isLogText(note.what) &&
+        isLogText(note.openedAt) &&
+        isOptional(note.problem, isLogText),
+    )
+  )
+}
+
+function isLogText(value: unknown): value is string {
+  return isText(value) && value.length <= LOG_TEXT_CHARACTERS_MAX
 }
 
 function isAnnouncement(method: unknown): method is MethodAnnouncement {

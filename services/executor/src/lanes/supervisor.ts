@@ -137,7 +137,7 @@ export class Supervisor implements ThreadListener {
   }
 
   onReports(thread: HandlerThread, reports: ThreadReports): void {
-    const { progress, heartbeats, messages, waiting, tokens, ends, successes } = reports
+    const { progress, heartbeats, messages, waiting, tokens, leftOpen, ends, successes } = reports
     this.#own(thread, progress, (running, { note }) => {
       this.#deadlines.heard(running.key)
       this.#reports.progressed(running, note)
@@ -149,6 +149,7 @@ export class Supervisor implements ThreadListener {
     })
     this.#own(thread, waiting, (running, { waiting }) => this.#wait(running, waiting))
     this.#own(thread, tokens, (running, ask) => void this.#giveToken(running, ask))
+    this.#own(thread, leftOpen, (running, { notes }) => this.#journal.leftOpen(running, notes))
     this.#own(thread, ends, (running, { end }) => {
       if (isPossible(running, end)) this.#end(running, end)
     })

@@ -1,5 +1,7 @@
 import type { Logger } from '@offstage/kit/telemetry'
+import type { LeftOpenNote } from '../domain/attempt.ts'
 import type { HandlerThread, ThreadEnd } from './handler-thread.ts'
+import type { RunningAttempt } from './running-attempt.ts'
 
 /** What became of handler threads since the start. */
 export interface ThreadCounts {
@@ -68,6 +70,14 @@ export class ThreadJournal {
       this.#log.warn({ ...about, detail }, 'a handler thread ended by itself')
     } else if (ended.handedBack > 0) this.#log.warn(about, 'a handler thread was ended')
     else this.#log.debug(about, 'a handler thread ended')
+  }
+
+  /** A handler did not close what it had opened; the end of its run did. */
+  leftOpen({ method, jobId, attempt }: RunningAttempt, notes: readonly LeftOpenNote[]): void {
+    this.#log.warn(
+      { method, job: jobId, attempt, leftOpen: notes },
+      'a handler left something open, which was closed at the end of its run',
+    )
   }
 
   /** Told once for each thread: a handler that does this does it often. */

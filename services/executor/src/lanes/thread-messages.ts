@@ -11,6 +11,7 @@ import type {
   AttemptToken,
   HandlerEnd,
   HeartbeatData,
+  LeftOpenNote,
   MessageNote,
   ProgressNote,
   ResultValue,
@@ -92,6 +93,8 @@ export interface ThreadReports {
   heartbeats?: { readonly key: AttemptKey; readonly data?: HeartbeatData }[]
   /** Attempts whose clients need a token. */
   tokens?: TokenAsk[]
+  /** For the log. */
+  leftOpen?: { readonly key: AttemptKey; readonly notes: readonly LeftOpenNote[] }[]
   ends?: { readonly key: AttemptKey; readonly end: HandlerEnd }[]
   /** Of attempts that succeeded, with one result or none. */
   successes?: SuccessRow[]

@@ -5,6 +5,7 @@ import type {
   AttemptKey,
   HandlerEnd,
   HeartbeatData,
+  LeftOpenNote,
   MessageNote,
   ProgressNote,
 } from '../domain/attempt.ts'
@@ -61,6 +62,12 @@ export class Reporter {
     reports.tokens.push(ask)
   }
 
+  leftOpen(key: AttemptKey, notes: readonly LeftOpenNote[]): void {
+    const reports = this.#gather()
+    reports.leftOpen ??= []
+    reports.leftOpen.push({ key, notes })
+  }
+
   end(key: AttemptKey, end: HandlerEnd): void {
     const reports = this.#gather()
     if (end.kind === 'succeeded' && end.additional === undefined) {
@@ -93,6 +100,7 @@ export class Reporter {
     for (const each of reports.waiting ?? []) this.#try({ waiting: [each] }, drop)
     for (const each of reports.heartbeats ?? []) this.#try({ heartbeats: [each] }, drop)
     for (const each of reports.tokens ?? []) this.#try({ tokens: [each] }, drop)
+    for (const each of reports.leftOpen ?? []) this.#try({ leftOpen: [each] }, drop)
     const failed = (key: AttemptKey) => (cause: unknown) => {
       this.#post({ ends: [{ key, end: unsendable(cause) }] })
     }

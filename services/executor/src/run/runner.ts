@@ -6,14 +6,15 @@
  * reported: it is somebody else's by then.
  */
 
-import type { JobDefinition } from '@offstage/sdk/jobs'
-import { runInCallScope } from '@offstage/sdk/values'
+import { isByteStream, type JobDefinition } from '@offstage/sdk/jobs'
+import { Run } from '@offstage/sdk/runs'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
 import type { Claim, HeldClaims } from '../lanes/claims.ts'
 import { orderFromRow } from '../lanes/order-row.ts'
 import type { ThreadOrders } from '../lanes/thread-messages.ts'
 import { AttemptContext, type AttemptMeans } from './job-context.ts'
+import { notesOf } from './left-open.ts'
 import { checkParams, readParams } from './params.ts'
 import { PlaceCheck } from './place-check.ts'
 import { placeResult } from './result.ts'
@@ -70,7 +71,7 @@ export class Runner {
     claim: Claim,
     context: AttemptContext,
   ): Promise<HandlerEnd | undefined> {
-    const { claims } = this.#options
+    const { claims, reporter } = this.#options
     const definition = this.#find(order)
     const read = readParams(definition, order, context)
     const places = this.#places.check(order, context)
@@ -79,12 +80,20 @@ export class Runner {
     const checked = checkParams(definition, given)
     const params = checked instanceof Promise ? await checked : checked
     if (!claims.begin(claim)) return undefined
-    // What was remembered for the length of a call is dropped with it (rows E1, C1).
-    const call = () => runInCallScope(() => definition.run(context, params), { user: order.owner })
-    const returned = claims.calling(claim, call)
-    const value = returned instanceof Promise ? await returned : returned
-    const placed = placeResult(order, context, definition, value)
-    return placed instanceof Promise ? await context.aliveDuring(placed) : placed
+    // What is open at its end is closed, and what was remembered for its length dropped (rows E1, C1).
+    const run = new Run(order.method)
+    const inRun = <T>(work: () => T) => run.call(work, { user: order.owner })
+    try {
+      const returned = claims.calling(claim, () => inRun(() => definition.run(context, params)))
+      const value = returned instanceof Promise ? await returned : returned
+      const place = () => placeResult(order, context, definition, value)
+      // A stream is made by the handler's code as it is read.
+      const placed = isByteStream(value) ? inRun(place) : place()
+      return placed instanceof Promise ? await context.aliveDuring(placed) : placed
+    } finally {
+      const ended = run.end((report) => reporter.leftOpen(order.key, notesOf(report)))
+      if (ended !== undefined) await context.aliveDuring(ended)
+    }
   }
 
   #find({ method }: AttemptOrder): JobDefinition {

@@ -11,6 +11,8 @@ export interface Setup extends AsyncDisposable {
   readonly executor: Executor
   /** The first attachment. */
   readonly attachment: Attachment
+  /** What it has written to its log, warnings and worse. */
+  readonly logged: readonly Readonly<Record<string, unknown>>[]
 }
 
 /** An executor with the test jobs, attached to a fake scheduler. */
@@ -21,6 +23,8 @@ export async function setup(
 ): Promise<Setup> {
   const scheduler = await startFakeScheduler()
   prepare(scheduler)
+  const logged: Record<string, unknown>[] = []
+  const destination = { write: (line: string) => void logged.push(JSON.parse(line)) }
   const executor = createExecutor({
     config: readExecutorConfig({
       OFFSTAGE_JOBS: TEST_JOBS,
@@ -28,10 +32,9 @@ export async function setup(
       OFFSTAGE_EXECUTOR_PORT: '0',
       OFFSTAGE_EXECUTOR_TASK_SLOTS: '2',
       OFFSTAGE_EXECUTOR_DRAIN_GRACE: '100ms',
-      OFFSTAGE_LOG_LEVEL: 'silent',
       ...env,
     }),
-    log: createLogger({ name: 'executor', level: env.OFFSTAGE_LOG_LEVEL ?? 'silent' }),
+    log: createLogger({ name: 'executor', level: 'warn', destination }),
     ...(authenticate && { authenticate }),
   })
   await executor.start()
@@ -40,6 +43,7 @@ export async function setup(
     scheduler,
     executor,
     attachment,
+    logged,
     async [Symbol.asyncDispose]() {
       await executor.stop()
       await scheduler[Symbol.asyncDispose]()
