@@ -56,6 +56,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     'a1e2237eb368055a8ac3f0456c3a1a4c13adb17743e71eb0184a136aaa4843d8',
   'scheduler/0028-labels-of-methods.sql':
     '2a8b96c514d3ac2794105357fd9850814bebd78e7c4caac0e66aa7e956fe8d7f',
+  'scheduler/0029-caller-leases.sql':
+    '4c2a029cc475e453a6846b693721b80894bc9bfd02d3f25ee7f072bca3570ae5',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type DescMessage, loadRegistry } from '@offstage/proto/descriptor-files'
 import { ExecutorServiceService, Hello } from '@offstage/proto/executor'
 import {
+  CreateLeaseRequest,
   JobServiceService,
   JobSpec,
   Namespace,
@@ -61,6 +62,9 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
     namespace: Namespace.fromPartial({ name }),
   }),
   'NamespaceService.PreviewRetention': (namespace) => ({ namespace, retention: [] }),
+  'NamespaceService.CreateLease': (namespace) => CreateLeaseRequest.fromPartial({ namespace }),
+  'NamespaceService.RenewLease': (namespace) => ({ namespace, leaseId: jobId }),
+  'NamespaceService.EndLease': (namespace) => ({ namespace, leaseId: jobId }),
   'NamespaceService.ListExecutors': (namespace) => ({ namespace }),
   'NamespaceService.PauseNamespace': (namespace) => ({ namespace }),
   'NamespaceService.ResumeNamespace': (namespace) => ({ namespace }),

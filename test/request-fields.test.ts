@@ -150,6 +150,11 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'NamespaceService.PreviewRetention': [
     [proto.PreviewRetentionRequest.fromPartial({ retention: [{ kind: 1, maxAge: seconds(1) }] })],
   ],
+  'NamespaceService.CreateLease': [
+    [proto.CreateLeaseRequest.fromPartial({ duration: seconds(60) })],
+  ],
+  'NamespaceService.RenewLease': [[proto.RenewLeaseRequest.fromPartial({ leaseId: jobId })]],
+  'NamespaceService.EndLease': [[proto.EndLeaseRequest.fromPartial({ leaseId: jobId })]],
   'NamespaceService.PauseNamespace': [[proto.PauseNamespaceRequest.fromPartial({})]],
   'NamespaceService.ResumeNamespace': [[proto.ResumeNamespaceRequest.fromPartial({})]],
   'NamespaceService.PauseMethod': [[proto.PauseMethodRequest.fromPartial({})]],

@@ -94,6 +94,12 @@ export const LIMITS = {
   startersMax: 100,
   laneSlotsMax: 100_000,
 
+  // Leases of callers
+  leaseMsMin: 5 * SECOND_MS,
+  leaseMsMax: DAY_MS,
+  /** In all namespaces. */
+  ownerLeasesMax: 1_000,
+
   // Temp storage
   putChunkBytesMax: 1024 * KIB,
   readChunkBytesMax: 256 * KIB,

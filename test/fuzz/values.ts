@@ -10,6 +10,7 @@ export interface World {
   readonly addresses: readonly string[]
   readonly scopes: readonly string[]
   readonly uploads: readonly string[]
+  readonly leases: readonly string[]
   readonly pageTokens: readonly string[]
   /** Nearly everything is as it should be, so that what is not gets far. */
   readonly calm?: boolean
@@ -89,6 +90,7 @@ export function bytesFor(name: string, world: World): Bytes | undefined {
 function knownFor(name: string, world: World): readonly string[] {
   const none = (prefix: string) => [`${prefix}_${'0'.repeat(32)}`]
   if (/job_ids?$|parent|^id$/.test(name)) return [...world.jobs, ZERO_UUID]
+  if (/lease_id$/.test(name)) return [...world.leases, ZERO_UUID]
   if (/session_id$/.test(name)) return [...world.sessions, ZERO_UUID]
   if (/namespace/.test(name)) return ['', '', 'default', world.calm ? '' : 'fuzz']
   if (/method|^name$/.test(name)) return world.methods

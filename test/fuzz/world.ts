@@ -1,5 +1,9 @@
 import { ExecutorControlServiceService } from '@offstage/proto/executor'
-import { JobServiceService, NamespaceServiceService } from '@offstage/proto/jobs'
+import {
+  CreateLeaseRequest,
+  JobServiceService,
+  NamespaceServiceService,
+} from '@offstage/proto/jobs'
 import { PutValueHeader, StorageServiceService } from '@offstage/proto/storage'
 import type { Offstage } from '@offstage/sdk'
 import { type AnyRpc, callAnyRpc } from '../cluster/any-rpc.ts'
@@ -24,10 +28,11 @@ export async function makeWorld(cluster: Cluster, offstage: Offstage): Promise<W
   }
   const { describeExecutor } = ExecutorControlServiceService
   const { openScope, startUpload, listValues } = StorageServiceService
-  const [session, scope, upload, jobsPage, valuesPage, methodsPage] = await Promise.all([
+  const [session, scope, upload, granted, jobsPage, valuesPage, methodsPage] = await Promise.all([
     ask(executor, describeExecutor),
     ask(cluster.storage, openScope),
     ask(cluster.storage, startUpload, { header: PutValueHeader.fromPartial({}) }),
+    ask(scheduler, NamespaceServiceService.createLease, CreateLeaseRequest.fromPartial({})),
     ask(scheduler, JobServiceService.listJobs, { pageSize: 1 }),
     ask(cluster.storage, listValues, { pageSize: 1 }),
     ask(scheduler, NamespaceServiceService.listMethods, { pageSize: 1 }),
@@ -39,6 +44,7 @@ export async function makeWorld(cluster: Cluster, offstage: Offstage): Promise<W
     addresses: values.map(({ address }) => address),
     scopes: [scope.scope],
     uploads: [upload.uploadId],
+    leases: [granted.lease.leaseId],
     pageTokens: [jobsPage, valuesPage, methodsPage].map(({ nextPageToken }) => nextPageToken),
   }
 }

@@ -22,6 +22,7 @@ export { JobHandle } from './job-handle.ts'
 export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './job-info.ts'
 export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
+export type { Lease, LeaseOptions } from './lease.ts'
 export type { MethodLimit, RateLimit } from './method-limits.ts'
 export type { ListMethodsOptions, MethodInfo, PauseOptions } from './namespace-calls.ts'
 export type {

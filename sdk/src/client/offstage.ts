@@ -22,6 +22,7 @@ import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords } from './job-records.ts'
+import { createLease, type Lease, type LeaseOptions } from './lease.ts'
 import {
   type ListMethodsOptions,
   type MethodInfo,
@@ -258,6 +259,14 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   /** Whether the client's namespace is paused; of its methods {@link listMethods} tells, of its pools `settings.get()`. */
   isNamespacePaused(): Promise<boolean> {
     return this.#namespace.isPaused()
+  }
+
+  /**
+   * Asks for a lease of the scheduler, which exclusive mode and locks are bound to, and renews it until it is ended.
+   * @throws OffstageError QUOTA_EXCEEDED for who holds 1,000; PERMISSION_DENIED to who may not start jobs.
+   */
+  lease(options: LeaseOptions = {}): Promise<Lease> {
+    return createLease(this.#session, options)
   }
 
   /** Lists the methods that executors have ever announced, by name, page after page as they are iterated. */

@@ -30,6 +30,7 @@ import { createJobs } from './jobs/jobs.ts'
 import { createLoadReading } from './load/load-reading.ts'
 import { loadMeasures } from './load/measures.ts'
 import { createScaling } from './load/scaling.ts'
+import { createCallerLeases } from './namespaces/caller-leases.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { createPreviewRetention } from './namespaces/preview-retention.ts'
 import { createSettings } from './namespaces/settings.ts'
@@ -87,8 +88,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const load = createLoadReading({ store: stores.load })
   const scaling = createScaling(load, events)
   const turns = createReadingTurns(databases)
-  const { retention, history, bulk } = stores
-  const swept = { sweeps, acts, pace: stores.pace, retention }
+  const { retention, history, bulk, callerLeases } = stores
+  const swept = { sweeps, acts, pace: stores.pace, retention, callerLeases }
   const jobs = createJobs({
     ...known,
     store,
@@ -102,6 +103,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
+    leases: createCallerLeases(callerLeases, newJobId),
     cancelRunning: jobs.cancelRunning,
     settings: createSettings(stores.namespaces, dispatch.gatesChanged),
     previewRetention: previewRetention(

@@ -17,6 +17,9 @@ export type AttachmentId = string & { readonly [kind]: 'attachment' }
 /** What a session is known by here (executors/session-key.ts). A lower-case UUID. */
 export type SessionKey = string & { readonly [kind]: 'session key' }
 
+/** Names a lease of a caller. A lower-case UUID. */
+export type LeaseId = string & { readonly [kind]: 'lease' }
+
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Ids are compared as text: upper case would name another job. */
@@ -29,5 +32,9 @@ export function isSessionId(text: string): text is SessionId {
 }
 
 export function isSessionKey(text: string): text is SessionKey {
+  return UUID.test(text)
+}
+
+export function isLeaseId(text: string): text is LeaseId {
   return UUID.test(text)
 }

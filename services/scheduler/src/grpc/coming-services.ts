@@ -5,9 +5,6 @@ import { unimplemented } from './unimplemented.ts'
 
 /** Of the namespace service; the others are in namespace-service.ts. */
 export const comingNamespaceCalls = {
-  createLease: unimplemented('locks.take', 'NamespaceService.CreateLease'),
-  renewLease: unimplemented('locks.take', 'NamespaceService.RenewLease'),
-  endLease: unimplemented('locks.take', 'NamespaceService.EndLease'),
   enterExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.EnterExclusiveMode'),
   leaveExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.LeaveExclusiveMode'),
   acquireLock: unimplemented('locks.take', 'NamespaceService.AcquireLock'),

@@ -3,16 +3,19 @@ import { methodFault, poolFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { poolFrom } from '../domain/pool.ts'
 import type { CancelRunning } from '../jobs/cancel-running.ts'
+import type { CallerLeases } from '../namespaces/caller-leases.ts'
 import type { Pauses } from '../namespaces/pause.ts'
 import type { Settings } from '../namespaces/settings.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { comingNamespaceCalls } from './coming-services.ts'
+import { leaseCalls } from './lease-calls.ts'
 import { namespaceFor } from './mapping.ts'
 import { namespaceTo, updateNamespace } from './update-namespace.ts'
 
 export interface NamespaceUseCases {
   readonly pauses: Pauses
+  readonly leases: CallerLeases
   readonly cancelRunning: CancelRunning
   readonly settings: Settings
   readonly previewRetention: GuardedService<proto.NamespaceServiceServer>['previewRetention']
@@ -27,6 +30,7 @@ export function namespaceService(
   const { pauses } = use
   return {
     ...comingNamespaceCalls,
+    ...leaseCalls(use.leases),
     listExecutors: use.listExecutors,
     listActs: use.listActs,
     listMethods: use.listMethods,

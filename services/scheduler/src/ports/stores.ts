@@ -3,6 +3,7 @@ import type { ActStore } from './acts.ts'
 import type { HeldAttemptStore, SigningKeyStore } from './attempt-tokens.ts'
 import type { ClaimStore, EndStore, ReportStore } from './attempts.ts'
 import type { BulkStore } from './bulk.ts'
+import type { CallerLeaseStore } from './caller-leases.ts'
 import type { AttachmentStore, LeaseStore, MethodStore } from './executors.ts'
 import type { HistoryStore, JobChanges } from './job-changes.ts'
 import type { JobReads } from './job-reads.ts'
@@ -44,6 +45,7 @@ export interface SchedulerStores {
   readonly retention: RetentionStore
   readonly history: HistoryStore
   readonly bulk: BulkStore
+  readonly callerLeases: CallerLeaseStore
   readonly schedules: ScheduleStore
   readonly scheduleRuns: ScheduleRunStore
   readonly jobValues: JobValueStore

@@ -2,6 +2,7 @@ import type { SchedulerStores } from '../ports/stores.ts'
 import { createActStore } from './acts.ts'
 import { createAttachmentStore } from './attachments.ts'
 import { createBulkStore } from './bulk-jobs.ts'
+import { createCallerLeaseStore } from './caller-leases.ts'
 import type { SchedulerDatabases } from './databases.ts'
 import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
@@ -36,6 +37,7 @@ export function createStores({
     retention: createRetentionStore(work, listings),
     history: createHistoryStore(calls),
     bulk: createBulkStore(calls, work, listings),
+    callerLeases: createCallerLeaseStore(calls),
     schedules: createScheduleStore(calls),
     scheduleRuns: createScheduleRunStore(work),
     jobValues: createJobValueStore(calls),

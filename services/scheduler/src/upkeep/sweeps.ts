@@ -9,6 +9,7 @@ import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
 import type { ActStore } from '../ports/acts.ts'
+import type { CallerLeaseStore } from '../ports/caller-leases.ts'
 import type { JobReads } from '../ports/job-reads.ts'
 import type { PaceStore } from '../ports/pace.ts'
 import type { RetentionStore } from '../ports/retention.ts'
@@ -27,6 +28,7 @@ export interface SweepsOptions {
   readonly sweeps: SweepStore
   readonly acts: Pick<ActStore, 'forget'>
   readonly pace: Pick<PaceStore, 'forgetOld'>
+  readonly callerLeases: Pick<CallerLeaseStore, 'removeEnded'>
   readonly retention: RetentionStore
   readonly store: Pick<JobReads, 'readNews'>
   readonly attachments: Attachments
@@ -51,6 +53,7 @@ const CANCELS_MS = 2_000
 const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
+const CALLER_LEASES_MS = 5_000
 const BUCKETS_MS = 60_000
 const PACES_MS = 60_000
 /** A run may take minutes while there is much to remove. */
@@ -121,6 +124,13 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
     },
     { name: 'full buckets of rates', everyMs: BUCKETS_MS, run: () => sweeps.forgetFullBuckets() },
     { name: 'old paces', everyMs: PACES_MS, run: () => options.pace.forgetOld() },
+    {
+      name: 'ended leases of callers',
+      everyMs: CALLER_LEASES_MS,
+      async run(signal) {
+        while (!signal.aborted && (await options.callerLeases.removeEnded(BATCH)) === BATCH);
+      },
+    },
     {
       name: 'old acts',
       everyMs: ACTS_MS,

@@ -202,6 +202,8 @@ export interface Lease {
     | undefined;
   /** A name for people, at most 200 characters. */
   displayName: string;
+  /** How long it lives after a sign of life. */
+  duration: Duration | undefined;
 }
 
 /** Asks for a lease. */
@@ -214,7 +216,7 @@ export interface CreateLeaseRequest {
     | undefined;
   /** A name for people, at most 200 characters. */
   displayName: string;
-  /** The same id never creates a second lease while the first lives. At most 100 characters. */
+  /** The same id never creates a second lease while the first lives: that is the answer, as it was granted. At most 100 characters. */
   requestId: string;
 }
 
@@ -1669,7 +1671,7 @@ export const LeaveExclusiveModeResponse: MessageFns<LeaveExclusiveModeResponse> 
 };
 
 function createBaseLease(): Lease {
-  return { leaseId: "", owner: "", expireTime: undefined, displayName: "" };
+  return { leaseId: "", owner: "", expireTime: undefined, displayName: "", duration: undefined };
 }
 
 export const Lease: MessageFns<Lease> = {
@@ -1685,6 +1687,9 @@ export const Lease: MessageFns<Lease> = {
     }
     if (message.displayName !== "") {
       writer.uint32(34).string(message.displayName);
+    }
+    if (message.duration !== undefined) {
+      Duration.encode(message.duration, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1734,6 +1739,14 @@ export const Lease: MessageFns<Lease> = {
             message.displayName = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1755,6 +1768,9 @@ export const Lease: MessageFns<Lease> = {
     message.owner = object.owner ?? "";
     message.expireTime = object.expireTime ?? undefined;
     message.displayName = object.displayName ?? "";
+    message.duration = (object.duration !== undefined && object.duration !== null)
+      ? Duration.fromPartial(object.duration)
+      : undefined;
     return message;
   },
 };
@@ -4671,7 +4687,10 @@ export const NamespaceServiceService = {
       Buffer.from(PreviewRetentionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PreviewRetentionResponse => PreviewRetentionResponse.decode(value),
   },
-  /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
+  /**
+   * Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, for whoever asks, and renewed by them alone. It
+   * ends by the database's clock. QUOTA_EXCEEDED where the caller holds 1,000.
+   */
   createLease: {
     path: "/offstage.jobs.v1.NamespaceService/CreateLease" as const,
     requestStream: false as const,
@@ -4681,7 +4700,7 @@ export const NamespaceServiceService = {
     responseSerialize: (value: CreateLeaseResponse): Buffer => Buffer.from(CreateLeaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateLeaseResponse => CreateLeaseResponse.decode(value),
   },
-  /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
+  /** Renews a lease. LEASE_NOT_FOUND when it has run out, was ended or is somebody else's. */
   renewLease: {
     path: "/offstage.jobs.v1.NamespaceService/RenewLease" as const,
     requestStream: false as const,
@@ -4691,7 +4710,10 @@ export const NamespaceServiceService = {
     responseSerialize: (value: RenewLeaseResponse): Buffer => Buffer.from(RenewLeaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RenewLeaseResponse => RenewLeaseResponse.decode(value),
   },
-  /** Ends a lease and all that is bound to it. Idempotent. */
+  /**
+   * Ends a lease and all that is bound to it; of somebody else's, for administrators alone. Idempotent: nothing is told of one that is not
+   * there, or not the caller's.
+   */
   endLease: {
     path: "/offstage.jobs.v1.NamespaceService/EndLease" as const,
     requestStream: false as const,
@@ -4869,11 +4891,17 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   updateNamespace: handleUnaryCall<UpdateNamespaceRequest, UpdateNamespaceResponse>;
   /** Tells what the next sweep would remove (row J12), by the rules in force or by others. Removes nothing. */
   previewRetention: handleUnaryCall<PreviewRetentionRequest, PreviewRetentionResponse>;
-  /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
+  /**
+   * Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, for whoever asks, and renewed by them alone. It
+   * ends by the database's clock. QUOTA_EXCEEDED where the caller holds 1,000.
+   */
   createLease: handleUnaryCall<CreateLeaseRequest, CreateLeaseResponse>;
-  /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
+  /** Renews a lease. LEASE_NOT_FOUND when it has run out, was ended or is somebody else's. */
   renewLease: handleUnaryCall<RenewLeaseRequest, RenewLeaseResponse>;
-  /** Ends a lease and all that is bound to it. Idempotent. */
+  /**
+   * Ends a lease and all that is bound to it; of somebody else's, for administrators alone. Idempotent: nothing is told of one that is not
+   * there, or not the caller's.
+   */
   endLease: handleUnaryCall<EndLeaseRequest, EndLeaseResponse>;
   /** Takes the namespace exclusively for as long as a lease holds (row L10). */
   enterExclusiveMode: handleUnaryCall<EnterExclusiveModeRequest, EnterExclusiveModeResponse>;
@@ -4963,7 +4991,10 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
   ): ClientUnaryCall;
-  /** Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, renewed by who holds it. */
+  /**
+   * Grants a lease that exclusive mode and locks can be bound to: the scheduler's own, for whoever asks, and renewed by them alone. It
+   * ends by the database's clock. QUOTA_EXCEEDED where the caller holds 1,000.
+   */
   createLease(
     request: CreateLeaseRequest,
     callback: (error: ServiceError | null, response: CreateLeaseResponse) => void,
@@ -4979,7 +5010,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateLeaseResponse) => void,
   ): ClientUnaryCall;
-  /** Renews a lease. LEASE_NOT_FOUND when it has run out. */
+  /** Renews a lease. LEASE_NOT_FOUND when it has run out, was ended or is somebody else's. */
   renewLease(
     request: RenewLeaseRequest,
     callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
@@ -4995,7 +5026,10 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RenewLeaseResponse) => void,
   ): ClientUnaryCall;
-  /** Ends a lease and all that is bound to it. Idempotent. */
+  /**
+   * Ends a lease and all that is bound to it; of somebody else's, for administrators alone. Idempotent: nothing is told of one that is not
+   * there, or not the caller's.
+   */
   endLease(
     request: EndLeaseRequest,
     callback: (error: ServiceError | null, response: EndLeaseResponse) => void,
