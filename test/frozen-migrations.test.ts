@@ -58,6 +58,10 @@ const FROZEN: Readonly<Record<string, string>> = {
     '2a8b96c514d3ac2794105357fd9850814bebd78e7c4caac0e66aa7e956fe8d7f',
   'scheduler/0029-caller-leases.sql':
     '4c2a029cc475e453a6846b693721b80894bc9bfd02d3f25ee7f072bca3570ae5',
+  'scheduler/0030-listed-by-owned-label.sql':
+    'b3b66297d94347806d03bef5a44dd667cebb54b14aaf1590abdde4b8d523a052',
+  'scheduler/0031-statistics-of-owned-labels.sql':
+    '6416d8f5991178218729d7ee7a645dbcc3991f1128b90d0690f807173e559a75',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { ROLES, type Role } from '@offstage/kit/auth'
 import { Hello } from '@offstage/proto/executor'
-import { JobFilter, JobSpec } from '@offstage/proto/jobs'
+import { JobFilter, JobSpec, Schedule } from '@offstage/proto/jobs'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EveryRpc, startEveryRpc, type Who } from './testing/every-rpc.ts'
@@ -20,28 +20,56 @@ const namespace = 'rights'
 const method = 'rights.method'
 const root: Who = { user: 'root', role: 'admin' }
 
-/** Things of ann in the namespace `rights`. */
-async function thingsOfAnn() {
-  const ann: Who = { user: 'ann', role: 'user' }
-  const sent = async (name: string, request: object) =>
-    (await it.call(name, ann, request, 'token')).messages[0]
-  const parent = (
-    await sent('JobService.StartJob', { namespace, job: JobSpec.fromPartial({ method }) })
-  ).job
-  const child = JobSpec.fromPartial({ method, parentJobId: parent.jobId })
-  await sent('JobService.StartJob', { namespace, job: child })
-  // Jobs that have ended: no watch or wait for them goes on.
-  await sent('JobService.CancelJob', { namespace, jobId: parent.jobId, cascade: true })
-  const { scope } = await sent('StorageService.OpenScope', { namespace })
-  const { value } = await sent('StorageService.ReserveAddress', { namespace, scope })
-  const header = PutValueHeader.fromPartial({ namespace })
-  const { uploadId } = await sent('StorageService.StartUpload', { header })
-  return { job: parent.jobId, address: value.address, scope, upload: uploadId } as {
-    readonly [thing in 'job' | 'address' | 'scope' | 'upload']: string
-  }
+/** What a thing of that kind of ann is called, in the namespace `rights`. */
+const MADE: { readonly [thing in Thing]: () => Promise<string> } = {
+  async job() {
+    const { jobId } = (await sent('JobService.StartJob', start({}))).job
+    await sent('JobService.StartJob', start({ parentJobId: jobId }))
+    // Jobs that have ended: no watch or wait for them goes on.
+    await sent('JobService.CancelJob', { namespace, jobId, cascade: true })
+    return jobId
+  },
+  async key() {
+    const key = newName('key')
+    await sent('JobService.StartJob', start({ key }))
+    return key
+  },
+  async schedule() {
+    const scheduleId = newName('sch')
+    const nightly = { scheduleId, timing: NIGHTLY, job: JobSpec.fromPartial({ method }) }
+    const schedule = Schedule.fromPartial(nightly)
+    await sent('ScheduleService.CreateSchedule', { namespace, schedule })
+    return scheduleId
+  },
+  address: async () => (await sent('StorageService.ReserveAddress', { namespace })).value.address,
+  async scope() {
+    const { scope } = await sent('StorageService.OpenScope', { namespace })
+    await sent('StorageService.ReserveAddress', { namespace, scope })
+    return scope
+  },
+  upload: async () => (await sent('StorageService.StartUpload', upload({}))).uploadId,
 }
 
-type Things = Awaited<ReturnType<typeof thingsOfAnn>>
+async function sent(name: string, request: object) {
+  const { messages } = await it.call(name, { user: 'ann', role: 'user' }, request, 'token')
+  return messages[0]
+}
+
+/** Those that the request names. */
+async function thingsOfAnn(requestFor: Request): Promise<Things> {
+  const things: Record<Thing, string> = missing()
+  const named = new Set<Thing>()
+  const get = (_: unknown, thing: Thing) => {
+    named.add(thing)
+    return ''
+  }
+  requestFor(new Proxy(things, { get } as ProxyHandler<Things>))
+  for (const thing of named) things[thing] = await MADE[thing]()
+  return things
+}
+
+type Thing = 'job' | 'key' | 'schedule' | 'address' | 'scope' | 'upload'
+type Things = Readonly<Record<Thing, string>>
 
 /** A UUID of version 7, as ids of jobs are. */
 function newId(): string {
@@ -51,8 +79,12 @@ function newId(): string {
 
 /** The same by names that nobody ever gave. */
 function missing(): Things {
-  const id = () => randomUUID().replaceAll('-', '')
-  return { job: newId(), address: `val_${id()}`, scope: `scp_${id()}`, upload: `upl_${id()}` }
+  const ofStorage = { address: newName('val'), scope: newName('scp'), upload: newName('upl') }
+  return { job: newId(), key: newName('key'), schedule: newName('sch'), ...ofStorage }
+}
+
+function newName(kind: string): string {
+  return `${kind}_${randomUUID().replaceAll('-', '')}`
 }
 
 const LOOKERS: readonly Role[] = ['admin', 'operator', 'user', 'service', 'reader']
@@ -71,7 +103,22 @@ const upload = (header: object) => ({
   header: PutValueHeader.fromPartial({ namespace, ...header }),
 })
 const start = (spec: object) => ({ namespace, job: JobSpec.fromPartial({ method, ...spec }) })
-const below = (job: string) => ({ namespace, filter: JobFilter.fromPartial({ parentJobId: job }) })
+const NIGHTLY = { $case: 'cron', value: '0 0 * * *' } as const
+const byId = ({ job }: Things) => ({ namespace, jobId: job })
+const named = ({ schedule }: Things) => ({ namespace, scheduleId: schedule })
+const changed = (of: Things, updateMask: readonly string[], schedule: object) => ({
+  namespace,
+  schedule: Schedule.fromPartial({ scheduleId: of.schedule, ...schedule }),
+  updateMask,
+})
+/** What a bulk verb would be done to. */
+const previewed = (filter: object) => ({
+  namespace,
+  filter: JobFilter.fromPartial(filter),
+  validateOnly: true,
+})
+const ofFilter = (filter: object) => ({ namespace, filter: JobFilter.fromPartial(filter) })
+const below = (job: string) => ofFilter({ parentJobId: job })
 
 type Request = (things: Things) => object | readonly object[]
 
@@ -100,6 +147,59 @@ const TOUCHING: readonly (readonly [string, string, readonly Role[], readonly Ro
     ['JobService.ExplainJob', '', LOOKERS, SEEING, ({ job }) => ({ namespace, jobId: job })],
     ['JobService.CancelJob', '', OWNERS, ACTING, ({ job }) => ({ namespace, jobId: job })],
     ['JobService.StartJob', 'below', OWNERS, ONLY_ADMIN, ({ job }) => start({ parentJobId: job })],
+    ['JobService.RetryJob', '', OWNERS, ACTING, byId],
+    ['JobService.PinJob', '', OWNERS, ACTING, byId],
+    ['JobService.UnpinJob', '', OWNERS, ACTING, byId],
+    ['JobService.DeleteJob', '', OWNERS, ACTING, byId],
+    ['JobService.CancelJobs', 'by key', OWNERS, ACTING, ({ key }) => previewed({ key })],
+    ['JobService.RetryJobs', 'below', OWNERS, ACTING, ({ job }) => previewed({ parentJobId: job })],
+    [
+      'JobService.DeleteJobs',
+      'below',
+      OWNERS,
+      ACTING,
+      ({ job }) => previewed({ parentJobId: job }),
+    ],
+    ['JobService.ListJobs', 'by key', LOOKERS, SEEING, ({ key }) => ofFilter({ key })],
+    ['JobService.CountJobs', 'by key', LOOKERS, SEEING, ({ key }) => ofFilter({ key })],
+    ['ScheduleService.GetSchedule', '', LOOKERS, [...SEEING, 'service'], named],
+    ['ScheduleService.ListNextRuns', '', LOOKERS, [...SEEING, 'service'], named],
+    [
+      'ScheduleService.UpdateSchedule',
+      'of what it starts',
+      OWNERS,
+      SERVING,
+      (of) => changed(of, ['job'], { job: JobSpec.fromPartial({ method, priority: 1 }) }),
+    ],
+    [
+      'ScheduleService.UpdateSchedule',
+      'of its times',
+      OWNERS,
+      [...ACTING, 'service'],
+      (of) => changed(of, ['cron'], { timing: { $case: 'cron', value: '0 1 * * *' } }),
+    ],
+    [
+      'ScheduleService.UpdateSchedule',
+      'as it is not any more',
+      OWNERS,
+      [...ACTING, 'service'],
+      (of) => changed(of, ['cron'], { timing: NIGHTLY, etag: '77' }),
+    ],
+    ['ScheduleService.PauseSchedule', '', OWNERS, [...ACTING, 'service'], named],
+    ['ScheduleService.ResumeSchedule', '', OWNERS, [...ACTING, 'service'], named],
+    ['ScheduleService.TriggerSchedule', '', OWNERS, [...ACTING, 'service'], named],
+    [
+      'ScheduleService.BackfillSchedule',
+      '',
+      OWNERS,
+      [...ACTING, 'service'],
+      (of) => ({
+        ...named(of),
+        beginTime: new Date('2026-03-01'),
+        endTime: new Date('2026-03-03'),
+      }),
+    ],
+    ['ScheduleService.DeleteSchedule', '', OWNERS, SERVING, named],
     ['StorageService.DescribeValue', '', WRITERS, SERVING, ({ address }) => ({ address })],
     ['StorageService.GetValue', '', WRITERS, SERVING, ({ address }) => ({ address })],
     [
@@ -146,7 +246,10 @@ async function said(name: string, who: Who, request: ReturnType<Request>): Promi
     typeof value === 'bigint' ? String(value) : value,
   )
   return all
-    .replaceAll(/(val|scp|upl)_[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '…')
+    .replaceAll(
+      /(val|scp|upl|key|sch)_[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g,
+      '…',
+    )
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…')
 }
 
@@ -162,10 +265,10 @@ describe.each(TOUCHING)('%s %s', (name, _how, own, others, requestFor) => {
     const tell = (who: Who, things: Things) => said(name, who, requestFor(things))
     const nothing = await tell({ user: 'ann', role }, missing())
     // Each has things of their own: some answers end them.
-    const ofTheirOwn = await tell({ user: 'ann', role }, await thingsOfAnn())
+    const ofTheirOwn = await tell({ user: 'ann', role }, await thingsOfAnn(requestFor))
     if (own.includes(role)) expect(ofTheirOwn).not.toBe(nothing)
     else expect(ofTheirOwn).toContain('PERMISSION_DENIED')
-    const things = await thingsOfAnn()
+    const things = await thingsOfAnn(requestFor)
     for (const user of ['ann', 'bob']) {
       const elsewhere = { user, role, namespace: 'elsewhere' }
       expect(await tell(elsewhere, things)).toBe(await tell(elsewhere, missing()))
@@ -177,7 +280,7 @@ describe.each(TOUCHING)('%s %s', (name, _how, own, others, requestFor) => {
 })
 
 test('the request id of a foreign job is as good as one that nobody has used', async () => {
-  const { job } = await thingsOfAnn()
+  const job = await MADE.job()
   const bob: Who = { user: 'bob', role: 'user' }
   const told = async (requestId: string) => said('JobService.StartJob', bob, start({ requestId }))
   expect(await told(job)).toBe(await told(newId()))

@@ -7,6 +7,7 @@ import { ask } from './testing/ask.ts'
 import { complete, type Draft } from './testing/draft.ts'
 import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
+import { connectSchedules } from './testing/schedules.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
 const job = { method: 'test.job' }
@@ -135,6 +136,85 @@ test('a cancel that cannot be recorded does not happen', async () => {
   await it.database.query({ name: '', text: 'ALTER TABLE offstage.acts RENAME TO away' })
   await expect(it.as(OLGA).cancel(jobId)).rejects.toThrow()
   expect(await it.as('ann').get(jobId)).toMatchObject({ state: 2, cancelRequested: false })
+})
+
+test('what an operator does with a schedule of somebody else is recorded, a backfill with its jobs', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address, { slots: 0 })
+  using schedules = connectSchedules(it)
+  const scheduleId = 'nightly'
+  const timing = { $case: 'cron', value: '0 0 * * *' } as const
+  await schedules.create({ scheduleId, timing, job }, { user: 'ann' })
+  const day = (n: number) => new Date(Date.UTC(2026, 2, n))
+  const span = { scheduleId, beginTime: day(1), endTime: day(3) }
+  const act = async (user: string) => {
+    await schedules.update({ scheduleId, timeZone: 'Asia/Tokyo' }, ['time_zone'], user)
+    await schedules.pause({ scheduleId }, user)
+    await schedules.resume({ scheduleId }, user)
+    await schedules.trigger({ scheduleId }, user)
+    await schedules.backfill(span, user)
+  }
+  await act('ann')
+  expect(await callsOf(it)).toEqual([])
+  await act(OLGA)
+  await schedules.backfill({ ...span, endTime: day(4) }, OLGA)
+  await schedules.remove({ scheduleId }, ROOT)
+  const { acts } = await actsOf(it)
+  const rpc = (call: string) => ({ call: `ScheduleService.${call}`, targets: [scheduleId] })
+  expect(acts.reverse()).toMatchObject([
+    { ...rpc('UpdateSchedule'), user: 'olga', owners: ['ann'], outcome: 'OK' },
+    rpc('PauseSchedule'),
+    rpc('ResumeSchedule'),
+    rpc('TriggerSchedule'),
+    { ...rpc('BackfillSchedule'), user: 'olga', owners: ['ann'], outcome: 'UNCHANGED' },
+    { ...rpc('BackfillSchedule'), outcome: 'OK' },
+    { ...rpc('DeleteSchedule'), user: 'root' },
+  ])
+})
+
+test('an administrator who reads what a schedule of somebody else gives its jobs is recorded before it is told', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address, { slots: 0 })
+  using schedules = connectSchedules(it)
+  const scheduleId = 'nightly'
+  const timing = { $case: 'cron', value: '0 0 * * *' } as const
+  await schedules.create({ scheduleId, timing, job }, { user: 'ann' })
+  await schedules.pause({ scheduleId }, 'ann')
+  for (const user of ['ann', OLGA, 'rita:reader']) {
+    await schedules.get({ scheduleId }, user)
+    await schedules.list({}, user)
+  }
+  await schedules.pause({ scheduleId }, OLGA)
+  expect(await callsOf(it)).toEqual([])
+  await schedules.get({ scheduleId }, ROOT)
+  await schedules.list({}, ROOT)
+  await schedules.pause({ scheduleId }, ROOT)
+  const { acts } = await actsOf(it)
+  expect(acts.map(({ call }) => call).reverse()).toEqual([
+    'ScheduleService.GetSchedule',
+    'ScheduleService.ListSchedules',
+    'ScheduleService.PauseSchedule',
+  ])
+  for (const act of acts) expect(act).toMatchObject({ targets: [scheduleId], owners: ['ann'] })
+  await it.database.query({ name: '', text: 'ALTER TABLE offstage.acts RENAME TO away' })
+  await expect(schedules.get({ scheduleId }, ROOT)).rejects.toThrow()
+  await expect(schedules.list({}, ROOT)).rejects.toThrow()
+  await schedules.get({ scheduleId }, OLGA)
+})
+
+test('a backfill that cannot be recorded creates nothing', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address, { slots: 0 })
+  using schedules = connectSchedules(it)
+  const scheduleId = 'nightly'
+  const timing = { $case: 'cron', value: '0 0 * * *' } as const
+  await schedules.create({ scheduleId, timing, job }, { user: 'ann' })
+  const span = { scheduleId, beginTime: new Date('2026-03-01'), endTime: new Date('2026-03-03') }
+  await it.database.query({ name: '', text: 'ALTER TABLE offstage.acts RENAME TO away' })
+  await expect(schedules.backfill(span, OLGA)).rejects.toThrow()
+  expect(await schedules.jobs(scheduleId)).toEqual([])
+  await schedules.backfill(span, 'ann')
+  expect(await schedules.jobs(scheduleId)).toHaveLength(2)
 })
 
 test('pauses and resumes are recorded, also those that change nothing', async () => {

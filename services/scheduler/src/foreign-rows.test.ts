@@ -10,6 +10,7 @@ import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { ask } from './testing/ask.ts'
 import { start } from './testing/on-postgres.ts'
+import { connectSchedules } from './testing/schedules.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 import { openWatch } from './testing/watch.ts'
 
@@ -126,6 +127,48 @@ test('no call reads, sends or locks more of a foreign job than of a missing one'
     const missing = randomUUID()
     const ofForeign = await statements.of(foreign, () => refused(call(it, foreign)))
     const ofMissing = await statements.of(missing, () => refused(call(it, missing)))
+    expect(ofMissing, name).not.toEqual([])
+    expect(ofForeign, name).toEqual(ofMissing)
+    expect(await rowOf(), name).toEqual(before)
+  }
+})
+
+/** Every call that names a schedule, as somebody who is neither its owner nor looks after those of others. */
+const CALLS_OF_SCHEDULES: Record<
+  string,
+  (schedules: ReturnType<typeof connectSchedules>, scheduleId: string) => Promise<unknown>
+> = {
+  GetSchedule: (of, scheduleId) => of.get({ scheduleId }, 'bob'),
+  'UpdateSchedule, of what it starts': (of, scheduleId) =>
+    of.update({ scheduleId, job }, ['job'], 'bob'),
+  'UpdateSchedule, of its times': (of, scheduleId) =>
+    of.update({ scheduleId, timeZone: 'Asia/Tokyo', etag: '7' }, ['time_zone'], 'bob'),
+  PauseSchedule: (of, scheduleId) => of.pause({ scheduleId }, 'bob'),
+  ResumeSchedule: (of, scheduleId) => of.resume({ scheduleId }, 'bob'),
+  TriggerSchedule: (of, scheduleId) => of.trigger({ scheduleId, requestId: 'r' }, 'bob'),
+  BackfillSchedule: (of, scheduleId) =>
+    of.backfill({ scheduleId, beginTime: new Date(1), endTime: new Date(2) }, 'bob'),
+  ListNextRuns: (of, scheduleId) => of.nextRuns({ scheduleId }, 'bob'),
+  DeleteSchedule: (of, scheduleId) => of.remove({ scheduleId }, 'bob'),
+}
+
+test('no call reads, sends or locks more of a foreign schedule than of a missing one', async () => {
+  const statements = recording()
+  await using it = await start({ between: statements.between })
+  await using _executor = await attachExecutor(it.address)
+  using schedules = connectSchedules(it)
+  const [foreign, missing] = [randomUUID(), randomUUID()]
+  const timing = { $case: 'cron', value: '0 0 * * *' } as const
+  const params = { source: { $case: 'inline' as const, value: Buffer.alloc(60_000, '1') } }
+  await schedules.create({ scheduleId: foreign, timing, job: { ...job, params } }, { user: 'ann' })
+  const rowOf = async () => {
+    const text = 'SELECT ctid, xmin, xmax, revision FROM offstage.schedules WHERE id = $1'
+    return (await it.database.query({ name: '', text }, [foreign])).rows
+  }
+  const before = await rowOf()
+  for (const [name, call] of Object.entries(CALLS_OF_SCHEDULES)) {
+    const ofForeign = await statements.of(foreign, () => refused(call(schedules, foreign)))
+    const ofMissing = await statements.of(missing, () => refused(call(schedules, missing)))
     expect(ofMissing, name).not.toEqual([])
     expect(ofForeign, name).toEqual(ofMissing)
     expect(await rowOf(), name).toEqual(before)

@@ -1,11 +1,14 @@
 /** Seeing what a job was given and what came of it is a right of its own (row J23): operators and readers do without. */
 import { Metadata } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
+import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
 import { ask } from './testing/ask.ts'
 import { complete } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
+import { connectSchedules } from './testing/schedules.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
+import { setup } from './testing/setup.ts'
 
 /** For what is written behind other work, on a busy machine. */
 const WAIT = { timeout: 5_000 }
@@ -195,4 +198,36 @@ test('an operator may not start a job below one of somebody else, nor be handed 
   )
   const wanted = { method: 'test.job', key: 'k', keyConflictPolicy: 2 } as const
   await expect(olga.start(wanted)).rejects.toThrow(`held by job ${jobId} of ann`)
+})
+
+test('an operator who triggers a schedule of somebody else is not told what its parameters are', async () => {
+  await using it = await start()
+  using schedules = connectSchedules(it)
+  const paramsSchema = JSON.stringify({ enum: ['secret'] })
+  const definitions = [{ name: 'test.job', paramsSchema }]
+  await using _executor = await attachExecutor(it.address, { definitions })
+  const scheduleId = 'nightly'
+  const timing = { $case: 'cron', value: '0 0 * * *' } as const
+  const scheduled = { scheduleId, timing, job: { method: 'test.job', params: inline('secret') } }
+  await schedules.create(scheduled, { user: 'ann' })
+  // They fit when it was created, and do not any more.
+  const text = `UPDATE offstage.methods SET definition = jsonb_set(definition, '{paramsSchema}', '"{\\"enum\\":[\\"other\\"]}"')`
+  await it.database.query({ name: '', text })
+  await using other = await setup({ database: it.database })
+  using elsewhere = connectSchedules(other)
+  const refused = (user: string) =>
+    elsewhere.trigger({ scheduleId }, user).then(() => undefined, errorFromStatus)
+  const reason = 'PARAMS_INVALID'
+  expect(await refused('ann')).toMatchObject({
+    reason,
+    message: expect.stringContaining('other'),
+  })
+  for (const user of ['olga:operator', 'sven:service']) {
+    expect(await refused(user)).toMatchObject({
+      reason,
+      message: 'The parameters do not fit.',
+      violations: [],
+      metadata: {},
+    })
+  }
 })

@@ -2,6 +2,7 @@
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { KeyHolder } from './domain/held-job.ts'
+import { BRIEFS_OF_PAYLOAD } from './domain/hidden-payload.ts'
 import { isTerminal, JobState } from './domain/job-state.ts'
 import type { LabelFault } from './domain/label-fault.ts'
 import type { LimitedQueue } from './domain/method-limit.ts'
@@ -31,6 +32,12 @@ export function paramsInvalid(method: string, violations: readonly Violation[]):
     metadata: { method },
     violations,
   })
+}
+
+/** What is left of it for whoever may not see the parameters that are refused (row J23). */
+export function payloadRefusalSeen(refusal: Refusal): Refusal {
+  const message = BRIEFS_OF_PAYLOAD.get(refusal.reason)
+  return message === undefined ? refusal : new Refusal({ reason: refusal.reason, message })
 }
 
 /** Which of the parameters is wrong is the expression's to say. */

@@ -27,6 +27,7 @@ import { createReadingTurns } from './grpc/reading-turns.ts'
 import { grpcServices } from './grpc/services.ts'
 import { newJobId } from './job-id.ts'
 import { createJobs } from './jobs/jobs.ts'
+import { createRecordReads } from './jobs/payload-reads.ts'
 import { createLoadReading } from './load/load-reading.ts'
 import { loadMeasures } from './load/measures.ts'
 import { createScaling } from './load/scaling.ts'
@@ -123,6 +124,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const schedules = createSchedules({
     ...{ store: stores.schedules, runs: stores.scheduleRuns, jobs: store },
     ...{ checkStart, startJobs, events, changed, newId: newJobId },
+    recordReads: createRecordReads(stores.acts),
     wake: runSchedules.wake,
   })
   const { jobValues } = stores

@@ -8,7 +8,7 @@ import type { Completion, Job, JobError, JobMessage, JobStanding, Progress } fro
 export type Sight = 'nothing' | 'job' | 'payload'
 
 /** What a schema says of a value may have the value in it: executors make it the brief. */
-const BRIEFS_OF_PAYLOAD: ReadonlyMap<string, string> = new Map([
+export const BRIEFS_OF_PAYLOAD: ReadonlyMap<string, string> = new Map([
   ['PARAMS_INVALID', 'The parameters do not fit.'],
   ['LABEL_INVALID', 'The labels of the method have no value for it.'],
   ['LIMIT_KEY_INVALID', 'The limits of the method have no value for it.'],

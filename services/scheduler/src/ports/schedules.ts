@@ -39,7 +39,8 @@ export interface ScheduleStore {
   now(): Promise<Date>
   /** Undefined where its id, or its request id, is taken. */
   create(schedule: NewSchedule): Promise<Schedule | undefined>
-  read(namespace: string, id: string): Promise<Schedule | undefined>
+  /** @param owner nothing is read of anybody else's; undefined: anybody's */
+  read(namespace: string, id: string, owner: string | undefined): Promise<Schedule | undefined>
   findByRequest(namespace: string, owner: string, requestId: string): Promise<Schedule | undefined>
   /** By id; of one owner, or of all where that is undefined. */
   list(
@@ -102,6 +103,6 @@ export interface ScheduleRunStore {
   carryOut(runs: readonly ScheduleRun[], leaseMs: number): Promise<RunOutcome>
   /** Until the next one is due; undefined where there is none. */
   msUntilNext(): Promise<number | undefined>
-  /** Jobs beside the due times that come: of those that are there already nothing is created. */
-  createJobs(jobs: readonly PlannedJob[]): Promise<ChangedJob[]>
+  /** Jobs beside the due times that come: of those that are there already nothing is created. Recorded where the schedule is somebody else's. */
+  createJobs(schedule: Schedule, jobs: readonly PlannedJob[], by: ActBy): Promise<ChangedJob[]>
 }

@@ -1,6 +1,7 @@
 import { dueTimesOf } from '../domain/due-times.ts'
 import type { Schedule } from '../domain/schedule.ts'
 import { timesWithin, WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
+import type { Caller } from '../jobs/caller.ts'
 import type { PlannedJob } from '../ports/schedules.ts'
 import { invalidField } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
@@ -11,6 +12,7 @@ import type { SchedulesOptions } from './schedules.ts'
 /** Creates the jobs of past due times, by the terms as they are now; of what has a job already nothing is created. */
 export async function backfill(
   { store, runs, checkStart, changed }: SchedulesOptions,
+  caller: Caller,
   schedule: Schedule,
   { begin, end }: { readonly begin: Date; readonly end: Date },
 ): Promise<{ readonly jobIds: readonly string[]; readonly existing: number }> {
@@ -27,7 +29,7 @@ export async function backfill(
   }
   const jobs: PlannedJob[] = []
   for (const time of times) jobs.push(await planJob(checkStart, schedule, time, isSerial(schedule)))
-  const created = await retryConflicts(() => runs.createJobs(jobs))
+  const created = await retryConflicts(() => runs.createJobs(schedule, jobs, caller))
   changed(created)
   const ids = new Set(created.map(({ id }) => id))
   const jobIds = jobs.map(({ job }) => job.id).filter((id) => ids.has(id))

@@ -6,6 +6,7 @@ import { nextDueOf } from '../domain/schedule-run.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Caller } from '../jobs/caller.ts'
 import type { CheckStart } from '../jobs/check-start.ts'
+import type { RecordReads } from '../jobs/payload-reads.ts'
 import type { StartJobs } from '../jobs/start-jobs.ts'
 import type {
   NewSchedule,
@@ -25,6 +26,7 @@ export interface SchedulesOptions {
   readonly runs: Pick<ScheduleRunStore, 'createJobs'>
   readonly checkStart: CheckStart
   readonly startJobs: StartJobs
+  readonly recordReads: RecordReads
   readonly jobs: Pick<StartStore, 'findExisting'>
   readonly events: Pick<JobEvents, 'schedulesChanged'>
   readonly newId: () => string
@@ -85,7 +87,8 @@ export interface Schedules {
 export function createSchedules(options: SchedulesOptions): Schedules {
   const { store } = options
   const find = async (right: Right, ...[caller, namespace, id]: Named): Promise<Schedule> => {
-    const schedule = await store.read(namespace, id)
+    const owner = mayForOthers(caller, right) ? undefined : caller.user
+    const schedule = await store.read(namespace, id, owner)
     if (schedule !== undefined && mayTouch(caller, right, schedule)) return schedule
     throw scheduleNotFound(id)
   }
@@ -103,10 +106,16 @@ export function createSchedules(options: SchedulesOptions): Schedules {
         return changeOfTerms(options, caller, schedule, asked)
       })
     },
-    get: (...named) => find('schedules.read', ...named),
-    list: (caller, namespace, page) => {
+    async get(...named) {
+      const schedule = await find('schedules.read', ...named)
+      await options.recordReads(named[0], schedule.namespace, [schedule])
+      return schedule
+    },
+    async list(caller, namespace, page) {
       const owner = mayForOthers(caller, 'schedules.read') ? undefined : caller.user
-      return store.list(namespace, owner, page)
+      const found = await store.list(namespace, owner, page)
+      await options.recordReads(caller, namespace, found)
+      return found
     },
     async remove(...named) {
       await store.remove(await find('schedules.write', ...named), named[0])
@@ -126,7 +135,7 @@ export function createSchedules(options: SchedulesOptions): Schedules {
     },
     async backfill(caller, namespace, id, span) {
       const schedule = await find('schedules.operate', caller, namespace, id)
-      return await backfill(options, schedule, span)
+      return await backfill(options, caller, schedule, span)
     },
     async nextRuns(caller, namespace, id, { size, after }) {
       const schedule = await find('schedules.read', caller, namespace, id)
@@ -221,7 +230,10 @@ async function changeSchedule(
   for (let round = 0; round < ROUNDS; round++) {
     const schedule = await find()
     const change = await changeOf(schedule)
-    if (Object.keys(change).length === 0) return schedule
+    if (Object.keys(change).length === 0) {
+      await options.recordReads(caller, schedule.namespace, [schedule])
+      return schedule
+    }
     const changed = await options.store.change(schedule, change, caller)
     if (changed === undefined) continue
     changedHere(options, schedule.namespace)

@@ -1,7 +1,8 @@
+import { mayTouch } from '@offstage/kit/auth'
 import type { Schedule } from '../domain/schedule.ts'
 import { soughtFrom } from '../domain/start-command.ts'
 import type { Caller } from '../jobs/caller.ts'
-import { overloaded } from '../refusals.ts'
+import { overloaded, payloadRefusalSeen } from '../refusals.ts'
 import { starterOf } from './plan-jobs.ts'
 import { scheduledCommand, triggerRequestId } from './scheduled-job.ts'
 import type { SchedulesOptions } from './schedules.ts'
@@ -37,5 +38,6 @@ export async function triggerJob(
   }
   const meanwhile = await find()
   if (meanwhile !== undefined) return meanwhile
-  throw started?.refusal ?? overloaded('starts')
+  const refusal = started?.refusal ?? overloaded('starts')
+  throw mayTouch(caller, 'jobs.payload', schedule) ? refusal : payloadRefusalSeen(refusal)
 }

@@ -32,7 +32,7 @@ export async function countJobs(
   limitMs?: number,
 ): Promise<JobCount[] | undefined> {
   const column = (dimension: JobDimension) => (by.includes(dimension) ? COLUMNS : NONE)[dimension]
-  const { where, add, values } = selecting(scope, filter)
+  const { where, add, values, byIndex } = selecting(scope, filter)
   const text = `
     SELECT ${column('state')} AS state, ${column('method')} AS method,
       ${column('createMinute')} AS create_minute, count(*) AS count
@@ -40,13 +40,18 @@ export async function countJobs(
     GROUP BY 1, 2, 3
     ORDER BY 3 DESC, 2, 1
     LIMIT ${add(limit)}::int`
-  return await withinTime(database, limitMs, async (tx) => {
-    const { rows } = await tx.query<CountRow>({ name: '', text }, values)
-    return rows.map((row) => ({
-      state: row.state ?? undefined,
-      method: row.method ?? undefined,
-      createMinute: row.create_minute ?? undefined,
-      count: row.count,
-    }))
-  })
+  return await withinTime(
+    database,
+    limitMs,
+    async (tx) => {
+      const { rows } = await tx.query<CountRow>({ name: '', text }, values)
+      return rows.map((row) => ({
+        state: row.state ?? undefined,
+        method: row.method ?? undefined,
+        createMinute: row.create_minute ?? undefined,
+        count: row.count,
+      }))
+    },
+    byIndex,
+  )
 }

@@ -14,6 +14,10 @@ export interface Selection {
   /** Adds a parameter; its place. */
   add(value: unknown): string
   readonly values: readonly unknown[]
+  /** Whether it has an index that leads to nothing but what it selects, and is to be read by one: else it would be told by the time that others have many such jobs. */
+  readonly byIndex: boolean
+  /** Whether the planner may walk down the ids; see {@link inOrder}. */
+  readonly walksIds: boolean
 }
 
 type Add = (value: unknown) => string
@@ -35,9 +39,35 @@ export function selecting(
   if (scope.owner !== undefined) conditions.push(`j.owner = ${add(scope.owner)}`)
   const alike = Object.values(Object.groupBy(filter, kindOfTerm))
   for (const terms of alike) {
-    if (terms !== undefined) conditions.push(conditionOf(terms, add, asOf))
+    if (terms !== undefined) conditions.push(conditionOf(terms, scope, add, asOf))
   }
-  return { where: conditions.join('\n      AND '), add, values }
+  const byIndex = scope.owner !== undefined && filter.some(isOwnedIndexed)
+  const where = conditions.join('\n      AND ')
+  return { where, add, values, byIndex, walksIds: walksIds(scope, filter) }
+}
+
+/**
+ * What jobs are read from that are wanted in the order of their ids. The planner would walk down those for what very many jobs have, and read
+ * them all where they are those of others: by one parent, or key, and owner it has an index in that order, by several not.
+ *
+ * @param jobs from where on
+ */
+export function inOrder({ walksIds }: Pick<Selection, 'walksIds'>, jobs: string): string {
+  return walksIds ? jobs : `FROM (SELECT * ${jobs} OFFSET 0) j`
+}
+
+function walksIds({ owner }: JobScope, filter: JobFilter): boolean {
+  const count = (field: string) =>
+    filter.filter((term) => term.field === field && !('op' in term) && !term.not).length
+  return owner === undefined || Math.max(count('parent'), count('key')) < 2
+}
+
+function isOwnedIndexed(term: JobFilter[number]): boolean {
+  if ('op' in term || term.not) return false
+  return (
+    term.field === 'label' ||
+    ((term.field === 'parent' || term.field === 'key') && term.value !== '')
+  )
 }
 
 /** Terms of one kind are alternatives; bounds all hold, so that each is of its own. */
@@ -46,7 +76,12 @@ function kindOfTerm(term: JobFilter[number]): string {
   return `${term.not ? '-' : ''}${term.field}${term.field === 'label' ? `.${term.label}` : ''}`
 }
 
-function conditionOf(terms: JobFilter, add: Add, asOf: (add: Add) => string): string {
+function conditionOf(
+  terms: JobFilter,
+  scope: JobScope,
+  add: Add,
+  asOf: (add: Add) => string,
+): string {
   const [first] = terms
   if (first === undefined) return 'true'
   switch (first.field) {
@@ -57,7 +92,7 @@ function conditionOf(terms: JobFilter, add: Add, asOf: (add: Add) => string): st
     case 'created':
       return `j.create_time ${first.op} ${add(first.time)}::timestamptz`
     default: {
-      const any = anySql(terms, add)
+      const any = anySql(terms, scope, add)
       // What has no such column has not that value either.
       return first.not ? `(${any}) IS NOT TRUE` : `(${any})`
     }
@@ -74,7 +109,7 @@ function boundSql(
   return `${column} ${op === '<' ? '>' : '<'} ${asOf} - ${add(ms)}::float8 * interval '1 ms'`
 }
 
-function anySql(terms: JobFilter, add: Add): string {
+function anySql(terms: JobFilter, scope: JobScope, add: Add): string {
   const values = terms.flatMap((term) => ('value' in term ? [term.value] : []))
   const [first] = terms
   switch (first?.field) {
@@ -91,9 +126,7 @@ function anySql(terms: JobFilter, add: Add): string {
     case 'pool':
       return equalSql('j.pool', 'text', values, spelledPool(''), add)
     case 'label': {
-      const { label } = first
-      const has = (value: string) => `j.labels @> ${add(JSON.stringify({ [label]: value }))}::jsonb`
-      return values.map(has).join(' OR ')
+      return labelSql(first.label, values, scope, add)
     }
     default:
       return equalSql('j.owner', 'text', values, undefined, add)
@@ -117,6 +150,25 @@ function equalSql(
   return parts.join(' OR ')
 }
 
+/** `namespace/owner`, of which the first has no slash, over the labels: as the index jobs_owned_labels has it. */
+const OF_OWNER = `j.namespace || '/' || j.owner`
+const OWNED_LABELS = `jsonb_set(jsonb_object(ARRAY[${OF_OWNER}, '']), ARRAY[${OF_OWNER}], j.labels)`
+
+function labelSql(
+  label: string,
+  values: readonly string[],
+  { namespace, owner }: JobScope,
+  add: Add,
+): string {
+  const [labels, whole] =
+    owner === undefined
+      ? ['j.labels', (value: string): object => ({ [label]: value })]
+      : [OWNED_LABELS, (value: string) => ({ [`${namespace}/${owner}`]: { [label]: value } })]
+  return values
+    .map((value) => `${labels} @> ${add(JSON.stringify(whole(value)))}::jsonb`)
+    .join(' OR ')
+}
+
 function methodSql(values: readonly string[], add: Add): string {
   const exact = values.filter((value) => !value.includes('*'))
   const patterns = values.filter((value) => value.includes('*'))
@@ -127,15 +179,21 @@ function methodSql(values: readonly string[], add: Add): string {
   return parts.join(' OR ')
 }
 
-/** Undefined when it took longer than the limit. */
+/**
+ * Undefined when it took longer than the limit.
+ *
+ * @param byIndex as a selection says
+ */
 export async function withinTime<T>(
   database: Database,
   limitMs = LIMIT_MS,
   read: (tx: Queryable) => Promise<T>,
+  byIndex = false,
 ): Promise<T | undefined> {
   try {
     return await database.transaction(async (tx) => {
       await tx.query({ name: '', text: `SET LOCAL statement_timeout = ${limitMs}` })
+      if (byIndex) await tx.query({ name: '', text: 'SET LOCAL enable_seqscan = off' })
       return await read(tx)
     })
   } catch (error) {

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../domain/job-query.ts'
 import { openFreshDatabase } from '../testing/fresh-database.ts'
+import { previewTargets } from './bulk-targets.ts'
+import { countJobs } from './count-jobs.ts'
 import { listJobs } from './list-jobs.ts'
 
 const HISTORY = `
@@ -43,15 +45,16 @@ test('what has an index is found among very many; what has none is given up afte
   expect(await list(rare)).toEqual([])
 })
 
-/** Ann's have children and keys; the parents of bob's are others. */
+/** Ann's have children, keys and labels; the parents of bob's are others. */
 const OF_TWO = `
-  INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt, create_time, key, parent_id)
+  INSERT INTO offstage.jobs (id, namespace, method, owner, state, lane, kind, priority, attempt, create_time, key, parent_id, labels)
   SELECT gen_random_uuid(), CASE WHEN i % 100 = 1 THEN 'elsewhere' ELSE 'default' END, 'test.job',
     CASE WHEN i % 100 = 0 THEN 'bob' ELSE 'ann' END, 5, 1, 1, 0, 1, now(),
-    CASE WHEN i % 100 > 1 THEN 'nightly' END, CASE WHEN i % 100 > 1 THEN $1::uuid END
+    CASE WHEN i % 100 > 1 THEN 'nightly' END, CASE WHEN i % 100 > 1 THEN $1::uuid END,
+    jsonb_build_object('tenant', CASE WHEN i % 100 > 1 THEN 'acme' ELSE 'own' END)
   FROM generate_series(1, 20000) i`
 
-test('a listing by parent or key reads none of the jobs that others have of it', async () => {
+test('a listing, count or bulk verb by parent, key or label reads none of the jobs that others have of it', async () => {
   await using database = await openFreshDatabase({ poolSize: 1 })
   const [parent, none] = [randomUUID(), randomUUID()]
   await database.query({ name: '', text: OF_TWO }, [parent])
@@ -64,30 +67,49 @@ test('a listing by parent or key reads none of the jobs that others have of it',
     )
     return rows[0]?.seq ?? 0
   }
-  const list = async (namespace: string, owner: string, filter: JobFilter) => {
+  const ask = async (namespace: string, owner: string, filter: JobFilter) => {
+    const scope = { namespace, owner }
     const before = await read()
     const page = { size: 10, before: undefined, view: 'basic' } as const
-    const found = await listJobs(database, { namespace, owner }, filter, page)
-    return { found: found?.length, read: (await read()) - before }
+    const found = await listJobs(database, scope, filter, page)
+    const [counted] = (await countJobs(database, scope, filter, [], 10)) ?? []
+    const selected = await previewTargets(database, scope, 'delete', filter)
+    const counts = [counted?.count, selected?.count]
+    return { found: found?.length, counts, read: (await read()) - before }
   }
-  const is = (field: 'parent' | 'key', ...values: string[]) =>
+  const is = (field: 'parent' | 'key' | 'method', ...values: string[]): JobFilter =>
     values.map((value) => ({ field, value, not: false }))
+  const tenant = (...values: string[]): JobFilter =>
+    values.map((value) => ({ field: 'label', label: 'tenant', value, not: false }))
+  const ended: JobFilter = [{ field: 'state', value: 'succeeded', not: false }]
   const filters: [ofAnn: JobFilter, ofNobody: JobFilter][] = [
     [is('parent', parent), is('parent', none)],
     [is('key', 'nightly'), is('key', 'none')],
     [is('parent', none, parent), is('parent', none, randomUUID())],
     [is('key', 'none', 'nightly'), is('key', 'none', 'nought')],
+    [tenant('acme'), tenant('none')],
+    [tenant('acme', 'none'), tenant('none', 'nought')],
+    [
+      [...ended, ...is('method', 'test.job'), ...tenant('acme')],
+      [...ended, ...is('method', 'test.job'), ...tenant('none')],
+    ],
   ]
   for (const [ofAnn, ofNobody] of filters) {
-    expect(await list('default', 'ann', ofAnn)).toMatchObject({ found: 10 })
+    expect(await ask('default', 'ann', ofAnn)).toMatchObject({
+      found: 10,
+      counts: [19_600, 19_600],
+    })
     for (const [namespace, owner] of [
       ['default', 'bob'],
       ['elsewhere', 'ann'],
       ['default', 'eve'],
     ] as const) {
-      const ofNone = await list(namespace, owner, ofNobody)
+      const ofNone = await ask(namespace, owner, ofNobody)
       expect(ofNone.found).toBe(0)
-      expect(await list(namespace, owner, ofAnn), `${namespace} ${owner}`).toEqual(ofNone)
+      expect(
+        await ask(namespace, owner, ofAnn),
+        `${owner} in ${namespace}: ${JSON.stringify(ofAnn)}`,
+      ).toEqual(ofNone)
     }
   }
 })

@@ -11,7 +11,7 @@
 import type { Database } from '@offstage/kit/database'
 import type { Job } from '../domain/job.ts'
 import type { JobFilter, JobPage, JobScope } from '../domain/job-query.ts'
-import { selecting, withinTime } from './job-filter.ts'
+import { inOrder, selecting, withinTime } from './job-filter.ts'
 import { FULL_JOB_COLUMNS, JOB_COLUMNS, type JobRow, jobFromRow } from './job-rows.ts'
 
 const COLUMNS = { basic: JOB_COLUMNS, full: FULL_JOB_COLUMNS }
@@ -24,26 +24,22 @@ export async function listJobs(
   page: JobPage,
   limitMs?: number,
 ): Promise<Job[] | undefined> {
-  const { where, add, values } = selecting(scope, filter)
+  const selection = selecting(scope, filter)
+  const { where, add, values, byIndex } = selection
   const below = page.before === undefined ? '' : `AND j.id < ${add(page.before)}::uuid`
   const jobs = `FROM offstage.jobs j WHERE ${where} ${below}`
   // Not prepared: the plan depends on what is asked for.
   const text = `
-    SELECT ${COLUMNS[page.view]} ${walksIds(scope, filter) ? jobs : `FROM (SELECT * ${jobs} OFFSET 0) j`}
+    SELECT ${COLUMNS[page.view]} ${inOrder(selection, jobs)}
     ORDER BY j.id DESC
     LIMIT ${add(page.size)}::int`
-  return await withinTime(database, limitMs, async (tx) => {
-    const { rows } = await tx.query<JobRow>({ name: '', text }, values)
-    return rows.map(jobFromRow)
-  })
-}
-
-/**
- * Whether the planner may walk down the ids. It would for what very many jobs have, and read them all where they are those of others: by
- * one parent, or key, and owner it has an index in that order, by several not.
- */
-function walksIds({ owner }: JobScope, filter: JobFilter): boolean {
-  const count = (field: string) =>
-    filter.filter((term) => term.field === field && !('op' in term) && !term.not).length
-  return owner === undefined || Math.max(count('parent'), count('key')) < 2
+  return await withinTime(
+    database,
+    limitMs,
+    async (tx) => {
+      const { rows } = await tx.query<JobRow>({ name: '', text }, values)
+      return rows.map(jobFromRow)
+    },
+    byIndex,
+  )
 }

@@ -16,7 +16,7 @@ import { NEXT_IS_DUE } from '../domain/schedule-run.ts'
 import type { DueSchedule, RunOutcome, ScheduleRun, ScheduleRunStore } from '../ports/schedules.ts'
 import { cancelTrees } from './cancel-jobs.ts'
 import { createScheduledJobs } from './scheduled-jobs.ts'
-import { SCHEDULE_COLUMNS, type ScheduleRow, scheduleFromRow } from './schedules.ts'
+import { recordOnOthers, SCHEDULE_COLUMNS, type ScheduleRow, scheduleFromRow } from './schedules.ts'
 import { readWhatCan } from './stored-shape.ts'
 
 const READ_DUE = {
@@ -72,7 +72,12 @@ export function createScheduleRunStore(database: Database): ScheduleRunStore {
       const { rows } = await database.query<{ ms: number | null }>(UNTIL_NEXT)
       return rows[0]?.ms ?? undefined
     },
-    createJobs: (jobs) => database.transaction((tx) => createScheduledJobs(tx, jobs)),
+    createJobs: (schedule, jobs, by) =>
+      database.transaction(async (tx) => {
+        const created = await createScheduledJobs(tx, jobs)
+        await recordOnOthers(tx, schedule, by, created.length > 0 ? 'OK' : 'UNCHANGED')
+        return created
+      }),
   }
 }
 

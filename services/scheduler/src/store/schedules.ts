@@ -1,6 +1,6 @@
 /** Schedules as their owners and operators change them; what they do when they are due is in schedule-runs.ts. */
 import type { Database, Queryable } from '@offstage/kit/database'
-import type { ActBy } from '../domain/act.ts'
+import type { ActBy, ActOutcome } from '../domain/act.ts'
 import type { Schedule } from '../domain/schedule.ts'
 import type { NewSchedule, ScheduleChange, ScheduleStore } from '../ports/schedules.ts'
 import { recordAct } from './acts.ts'
@@ -43,7 +43,8 @@ const CREATE = {
 
 const READ = {
   name: 'read_schedule',
-  text: `SELECT ${SCHEDULE_COLUMNS} FROM offstage.schedules s WHERE s.namespace = $1 AND s.id = $2`,
+  text: `SELECT ${SCHEDULE_COLUMNS} FROM offstage.schedules s
+    WHERE s.namespace = $1 AND s.id = $2 AND ($3::text IS NULL OR s.owner = $3)`,
 }
 
 const FIND_BY_REQUEST = {
@@ -96,7 +97,7 @@ export function createScheduleStore(database: Database): ScheduleStore {
       return rows[0]?.now ?? new Date(Number.NaN)
     },
     create: (schedule) => first(CREATE, createValues(schedule)),
-    read: (namespace, id) => first(READ, [namespace, id]),
+    read: (namespace, id, owner) => first(READ, [namespace, id, owner ?? null]),
     findByRequest: (namespace, owner, requestId) =>
       first(FIND_BY_REQUEST, [namespace, owner, requestId]),
     async list(namespace, owner, { size, after }) {
@@ -143,9 +144,15 @@ function changeValues({ namespace, id, revision }: Schedule, change: ScheduleCha
   ]
 }
 
-async function recordOnOthers(tx: Queryable, { namespace, id, owner }: Schedule, by: ActBy) {
+/** Within the transaction that changes something. */
+export async function recordOnOthers(
+  tx: Queryable,
+  { namespace, id, owner }: Schedule,
+  by: ActBy,
+  outcome: ActOutcome = 'OK',
+): Promise<void> {
   if (owner === by.user) return
-  await recordAct(tx, { by, namespace, targets: [id], owners: [owner], outcome: 'OK' })
+  await recordAct(tx, { by, namespace, targets: [id], owners: [owner], outcome })
 }
 
 export function scheduleFromRow(row: ScheduleRow): Schedule {
