@@ -104,6 +104,8 @@ export class Dispatcher {
       return
     }
     supervisor.lane(order.lane).slots.refuse()
+    // Nothing else may come that would bring the credit along.
+    outbox.creditsChanged()
     if (!isKnown) outbox.handedBack(order)
   }
 
