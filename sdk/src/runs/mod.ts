@@ -5,5 +5,5 @@ export {
   type TellLeftOpen,
   warnOfLeftOpen,
 } from './left-open.ts'
-export { currentRun, type Opened, type Opening, Run } from './run.ts'
+export { currentRun, type Opened, type Opening, Run, startingRun } from './run.ts'
 export { type RunOptions, runInScope } from './run-in-scope.ts'

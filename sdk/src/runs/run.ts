@@ -35,6 +35,8 @@ export interface Opened {
 export class Run extends CallScope {
   override readonly isRun = true
   readonly name: string
+  /** The outermost run around it, itself where there is none. */
+  readonly root: Run
   #outer: Run | undefined
   #open: Set<Opening> | undefined
   #isOver = false
@@ -43,6 +45,7 @@ export class Run extends CallScope {
     super()
     this.name = name
     this.#outer = currentRun()
+    this.root = this.#outer?.root ?? this
   }
 
   get isOver(): boolean {
@@ -93,8 +96,14 @@ export class Run extends CallScope {
 
 /** The run that the running code belongs to; undefined outside of any, and after its end. */
 export function currentRun(): Run | undefined {
+  const run = startingRun()
+  return run?.isOver === false ? run : undefined
+}
+
+/** The run that has started the running code, though it may be over. */
+export function startingRun(): Run | undefined {
   const { run } = current()
-  return run instanceof Run && !run.isOver ? run : undefined
+  return run instanceof Run ? run : undefined
 }
 
 async function failureOf(close: () => unknown): Promise<{ error: unknown } | undefined> {

@@ -151,3 +151,10 @@ export interface LeftOpenNote {
   /** Why it could not be closed. */
   readonly problem?: string
 }
+
+/** Whose code did something to the thread that it shares with others. */
+export interface Culprit {
+  /** Its attempt, which may have ended before. */
+  readonly key: AttemptKey
+  readonly method: string
+}

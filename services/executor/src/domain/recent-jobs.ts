@@ -1,6 +1,6 @@
-/** Remembers jobs, the newest so many. */
+/** Remembers jobs, the newest so many, and how often each was added. */
 export class RecentJobs {
-  readonly #ids = new Set<string>()
+  readonly #times = new Map<string, number>()
   readonly #max: number
 
   constructor(max: number) {
@@ -8,20 +8,25 @@ export class RecentJobs {
   }
 
   add(jobId: string): void {
-    this.#ids.delete(jobId)
-    this.#ids.add(jobId)
-    if (this.#ids.size <= this.#max) return
-    for (const oldest of this.#ids) {
-      this.#ids.delete(oldest)
+    const times = this.times(jobId) + 1
+    this.#times.delete(jobId)
+    this.#times.set(jobId, times)
+    if (this.#times.size <= this.#max) return
+    for (const oldest of this.#times.keys()) {
+      this.#times.delete(oldest)
       return
     }
   }
 
   has(jobId: string): boolean {
-    return this.#ids.has(jobId)
+    return this.#times.has(jobId)
+  }
+
+  times(jobId: string): number {
+    return this.#times.get(jobId) ?? 0
   }
 
   delete(jobId: string): void {
-    this.#ids.delete(jobId)
+    this.#times.delete(jobId)
   }
 }

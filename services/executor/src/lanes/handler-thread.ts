@@ -16,7 +16,7 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads'
-import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
+import type { AttemptKey, AttemptOrder, Culprit } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
 import { type Claim, ClaimBoard } from './claims.ts'
 import { rowFromOrder } from './order-row.ts'
@@ -33,9 +33,16 @@ import type {
 /** How a thread came to its end. */
 export type ThreadEnd =
   | { readonly kind: 'terminated' }
-  /** By itself: an uncaught error, a process.exit, memory; the text says which. */
-  /** `thrown`: by what its code threw, told in the detail. */
-  | { readonly kind: 'lost'; readonly detail: string; readonly thrown: boolean }
+  /** By itself: an uncaught error, a process.exit, memory. */
+  | {
+      readonly kind: 'lost'
+      /** Which of them. */
+      readonly detail: string
+      /** By what its code threw, told in the detail. */
+      readonly thrown: boolean
+      /** Whose code it was, where that is known. */
+      readonly culprit: Culprit | undefined
+    }
 
 export interface ThreadSettings extends ThreadOptions {
   /** Names the thread for debuggers and in the log. */
@@ -73,6 +80,7 @@ export class HandlerThread {
   #postedBeforeLook = 0
   #loaded = false
   #fault: string | undefined
+  #culprit: Culprit | undefined
   #ending = false
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
@@ -206,6 +214,9 @@ export class HandlerThread {
         this.#ending = true
         this.#fault = message.detail
         break
+      case 'exiting':
+        this.#culprit = message.culprit
+        break
       case 'reports':
         listener.onReports(this, message.reports)
         break
@@ -226,7 +237,8 @@ export class HandlerThread {
     this.#ready.reject(new Error(detail))
     this.#exited.resolve()
     const thrown = this.#fault !== undefined
-    listener.onEnded(this, asked ? { kind: 'terminated' } : { kind: 'lost', detail, thrown })
+    const lost = { kind: 'lost', detail, thrown, culprit: this.#culprit } as const
+    listener.onEnded(this, asked ? { kind: 'terminated' } : lost)
   }
 }
 

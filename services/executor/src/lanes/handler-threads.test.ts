@@ -191,6 +191,6 @@ test('an operator can read what became of attempts and threads', async () => {
     attemptsFinished: 2n,
     threadsLost: 1n,
     threadsEndedByForce: 1n,
-    methodsApart: ['test.stubborn'],
+    methodsApart: ['test.stubborn', 'test.quit'],
   })
 })

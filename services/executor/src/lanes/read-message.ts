@@ -6,6 +6,7 @@
 import { LANE_NAMES } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import type {
+  Culprit,
   Fault,
   HandlerEnd,
   HeartbeatData,
@@ -40,6 +41,9 @@ export function readMessage(heard: unknown): ReadMessage {
     case 'unusable':
       if (typeof heard.detail !== 'string') return UNREADABLE
       return { message: { kind: 'unusable', detail: heard.detail }, isWhole: true }
+    case 'exiting':
+      if (!isCulprit(heard.culprit)) return UNREADABLE
+      return { message: { kind: 'exiting', culprit: heard.culprit }, isWhole: true }
     case 'reports':
       return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
     default:
@@ -166,6 +170,10 @@ function isHeartbeat(data: unknown): data is HeartbeatData {
   if (isText(data)) return Buffer.byteLength(data) <= LIMITS.inlineBytesMax
   if (!isObject(data) || !isText(data.contentType)) return false
   return data.bytes instanceof Uint8Array && data.bytes.byteLength <= LIMITS.inlineBytesMax
+}
+
+function isCulprit(culprit: unknown): culprit is Culprit {
+  return isObject(culprit) && isText(culprit.key) && isText(culprit.method)
 }
 
 function isLeftOpen(notes: unknown): notes is LeftOpenNote[] {

@@ -5,8 +5,8 @@
  * 1. Every attempt given to `start` ends in exactly one verdict: reported, handed back or forgotten.
  * 2. An attempt told to stop is over within its grace. Where its handler was not called yet it is
  *    withdrawn at once, and no thread is touched; else its thread is terminated (guarantee 7).
- * 3. When a thread ends, attempts whose handlers were not called move to another one. Neighbours
- *    that had begun and were not told to stop are handed back.
+ * 3. When a thread ends, attempts whose handlers were not called move to another one. Those that had
+ *    begun, were not told to stop and are not to blame (`guilty.ts`) are handed back.
  * 4. A thread may compute for as long as it likes. What waits for it to be begun does not: it moves
  *    on, and the thread is ended only if nothing that has begun is left on it.
  * 5. The first cause to stop an attempt stands, but for `fenced`, which overrides all others.
@@ -28,6 +28,7 @@ import { RecentJobs } from '../domain/recent-jobs.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
 import type { AttemptReports, IssueToken } from '../ports.ts'
 import { AttemptDeadlines } from './attempt-deadlines.ts'
+import { guiltyOf } from './guilty.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 import { startTimer } from './long-timer.ts'
@@ -165,12 +166,23 @@ export class Supervisor implements ThreadListener {
 
   onEnded(thread: HandlerThread, end: ThreadEnd): void {
     const before = this.#handedBack
-    for (const key of [...thread.attempts]) {
-      const running = this.#attempts.get(key)
-      if (running === undefined || this.#move(running)) continue
-      this.#end(running, thread.hasBegun(key) ? end : { kind: 'lost', detail: detailOf(end) })
+    const given = [...thread.attempts].flatMap((key) => this.#attempts.get(key) ?? [])
+    const [begun = [], waiting = []] = [true, false].map((has) =>
+      given.filter(({ key }) => thread.hasBegun(key) === has),
+    )
+    const guilty = guiltyOf(thread, end, begun, (jobId) => this.#handedBackJobs.times(jobId))
+    if (guilty.method !== undefined) this.#moveApart(begun[0]?.lane, guilty.method)
+    for (const running of waiting) {
+      if (!this.#move(running)) this.#end(running, { kind: 'lost', detail: detailOf(end) })
+    }
+    for (const running of begun) {
+      this.#end(running, guilty.attempts.has(running) ? end : { kind: 'terminated' })
     }
     this.#journal.ended(thread, end, { handedBack: this.#handedBack - before })
+  }
+
+  #moveApart(lane: Lane | undefined, method: string): void {
+    if (lane?.moveApart(method)) this.#journal.movedApart(method)
   }
 
   /** A handler that was not called yet has nothing to say: the executor speaks for it. */
@@ -205,8 +217,8 @@ export class Supervisor implements ThreadListener {
   #endByForce(running: RunningAttempt): void {
     const { lane, thread } = running
     const culprit = this.#attempts.get(thread.calling ?? running.key) ?? running
-    const isNew = lane.moveApart(culprit.method)
-    this.#journal.deaf(thread, { method: culprit.method, jobId: running.jobId, isApart: isNew })
+    this.#journal.deaf(thread, { method: culprit.method, jobId: running.jobId })
+    this.#moveApart(lane, culprit.method)
     void thread.terminate()
   }
 

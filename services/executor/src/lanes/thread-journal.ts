@@ -32,15 +32,17 @@ export class ThreadJournal {
   /** A handler did not stop within the grace. */
   deaf(
     { name }: HandlerThread,
-    about: { readonly method: string; readonly jobId: string; readonly isApart: boolean },
+    { method, jobId }: { readonly method: string; readonly jobId: string },
   ): void {
-    const { method, jobId, isApart } = about
     this.#counts.endedByForce += 1
     this.#log.warn(
       { thread: name, method, job: jobId },
       'a handler does not stop; ending its thread',
     )
-    if (isApart) this.#log.warn({ method }, 'the method runs on threads of its own from now on')
+  }
+
+  movedApart(method: string): void {
+    this.#log.warn({ method }, 'the method runs on threads of its own from now on')
   }
 
   /** A thread does not take up what it is given. */
@@ -63,7 +65,8 @@ export class ThreadJournal {
   }
 
   ended({ name }: HandlerThread, end: ThreadEnd, ended: { handedBack: number }): void {
-    const about = { thread: name, ...ended }
+    const by = end.kind === 'lost' ? { method: end.culprit?.method } : {}
+    const about = { thread: name, ...by, ...ended }
     if (end.kind === 'lost') {
       this.#counts.lost += 1
       const detail = end.thrown ? placeOf(end.detail) : end.detail

@@ -9,6 +9,7 @@ import type { CertificateFiles } from '@offstage/proto/certificate-files'
 import type {
   AttemptKey,
   AttemptToken,
+  Culprit,
   HandlerEnd,
   HeartbeatData,
   LeftOpenNote,
@@ -80,6 +81,8 @@ export type ThreadMessage =
   | { readonly kind: 'ready'; readonly methods: readonly MethodAnnouncement[] }
   /** The job modules cannot be loaded. */
   | { readonly kind: 'unusable'; readonly detail: string }
+  /** It ends: by a process.exit in the code of this attempt, or by what that has thrown and nobody caught. */
+  | { readonly kind: 'exiting'; readonly culprit: Culprit }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
 
 export type SuccessRow = readonly [key: AttemptKey, result: ResultValue | undefined]

@@ -7,12 +7,12 @@
  */
 
 import { isByteStream, type JobDefinition } from '@offstage/sdk/jobs'
-import { Run } from '@offstage/sdk/runs'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
 import type { Claim, HeldClaims } from '../lanes/claims.ts'
 import { orderFromRow } from '../lanes/order-row.ts'
 import type { ThreadOrders } from '../lanes/thread-messages.ts'
+import { AttemptRun } from './attempt-run.ts'
 import { AttemptContext, type AttemptMeans } from './job-context.ts'
 import { notesOf } from './left-open.ts'
 import { checkParams, readParams } from './params.ts'
@@ -81,7 +81,7 @@ export class Runner {
     const params = checked instanceof Promise ? await checked : checked
     if (!claims.begin(claim)) return undefined
     // What is open at its end is closed, and what was remembered for its length dropped (rows E1, C1).
-    const run = new Run(order.method)
+    const run = new AttemptRun(order)
     const inRun = <T>(work: () => T) => run.call(work, { user: order.owner })
     try {
       const returned = claims.calling(claim, () => inRun(() => definition.run(context, params)))

@@ -10,6 +10,7 @@ import type {
   ThreadOrders,
 } from '../lanes/thread-messages.ts'
 import { announcementOf } from './announce.ts'
+import { attemptRunning } from './attempt-run.ts'
 import { ClientSource } from './client-source.ts'
 import { loadJobs } from './load-jobs.ts'
 import { Reporter } from './reporter.ts'
@@ -35,7 +36,11 @@ try {
   const jobs = await loadJobs(options.jobs)
   const reporter = new Reporter(port)
   // What has ended must be known even when a handler calls process.exit in the same turn.
-  process.on('exit', () => reporter.flush())
+  process.on('exit', () => {
+    const culprit = attemptRunning()
+    reporter.flush()
+    if (culprit !== undefined) post({ kind: 'exiting', culprit })
+  })
   const runner = new Runner({
     jobs,
     reporter,

@@ -6,6 +6,7 @@ import type { Offstage } from '@offstage/sdk/client'
 import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
+export * from './hostile-jobs.ts'
 export * from './run-jobs.ts'
 export * from './stream-jobs.ts'
 

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import type { EndOfThread } from '../testing/hostile-jobs.ts'
+import { type Setup, setup } from '../testing/setup.ts'
+
+/** Two attempts that go on for good on the common thread of the inline lane. */
+async function withNeighbours(): Promise<Setup> {
+  const it = await setup()
+  for (const id of ['n1', 'n2']) {
+    it.attachment.assign(id, 'test.obedient')
+    await it.attachment.running(id)
+  }
+  return it
+}
+
+test.each(['nextTick', 'rejection', 'timer', 'exit', 'later'] satisfies EndOfThread[])(
+  'a handler that ends its thread (%s) fails alone: its neighbours are handed back, and its method runs apart',
+  async (by) => {
+    await using it = await withNeighbours()
+    const { attachment, executor } = it
+    attachment.assign('a', 'test.end-thread', { by })
+    const fault = await attachment.fault('a')
+    expect(fault).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST', retryable: true })
+    expect(fault.detail).toMatch(/nobody catches this|exited with code 3/)
+    await expect.poll(() => attachment.handedBack).toEqual(['n1', 'n2'])
+    expect(attachment.results).toHaveLength(1)
+    expect(executor.lanes[0].methodsApart).toEqual(['test.end-thread'])
+    expect(it.logged).toContainEqual(
+      expect.objectContaining({
+        msg: 'a handler thread ended by itself',
+        method: 'test.end-thread',
+        handedBack: 2,
+      }),
+    )
+  },
+)
+
+test('of a thread that an attempt ends after its own end, all are handed back', async () => {
+  await using it = await withNeighbours()
+  const { attachment, executor } = it
+  attachment.assign('a', 'test.time-bomb')
+  await attachment.value('a')
+  await expect.poll(() => attachment.handedBack).toEqual(['n1', 'n2'])
+  expect(attachment.results).toHaveLength(1)
+  expect(executor.lanes[0].methodsApart).toEqual(['test.time-bomb'])
+})
+
+test('where nobody can tell who has ended a thread all are handed back, and who does it again is charged', async () => {
+  await using it = await withNeighbours()
+  const { attachment } = it
+  attachment.assign('a', 'test.end-thread', { by: 'silently' })
+  await expect.poll(() => attachment.handedBack.toSorted()).toEqual(['a', 'n1', 'n2'])
+  for (const id of ['n1', 'n2']) {
+    attachment.assign(id, 'test.obedient', undefined, { attempt: 2 })
+    await expect.poll(() => attachment.messages.filter(({ jobId }) => jobId === id)).toHaveLength(2)
+  }
+  attachment.assign('a', 'test.end-thread', { by: 'silently' }, { attempt: 2 })
+  expect(await attachment.fault('a')).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST' })
+  expect(attachment.handedBack).toHaveLength(3)
+})
