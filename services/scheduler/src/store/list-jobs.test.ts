@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { isTransientError } from '@offstage/kit/database'
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../domain/job-query.ts'
 import { openFreshDatabase } from '../testing/fresh-database.ts'
@@ -112,4 +114,18 @@ test('a listing, count or bulk verb by parent, key or label reads none of the jo
       ).toEqual(ofNone)
     }
   }
+})
+
+test('a listing that somebody cancels in the database is no fault of its filter: it may be tried again', async () => {
+  await using database = await openFreshDatabase({ poolSize: 3 })
+  await database.transaction(async (tx) => {
+    await tx.query({ name: '', text: 'LOCK TABLE offstage.jobs' })
+    const scope = { namespace: 'default', owner: undefined }
+    const page = { size: 10, before: undefined, view: 'basic' } as const
+    const listing = listJobs(database, scope, [], page, 60_000).catch((error) => error)
+    const text = `SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+      WHERE wait_event_type = 'Lock' AND datname = current_database()`
+    await until(async () => (await database.query({ name: '', text })).rows.length > 0)
+    expect(isTransientError(await listing)).toBe(true)
+  })
 })
