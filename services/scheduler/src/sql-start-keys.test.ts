@@ -4,6 +4,7 @@ import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { newJobId } from './job-id.ts'
 import { createSweepStore } from './store/job-store.ts'
+import { connectBulk } from './testing/bulk.ts'
 import { beginSqlStarts, refusalOf, startBySql } from './testing/sql-starts.ts'
 
 const [QUEUED, SCHEDULED] = [2, 1]
@@ -238,12 +239,7 @@ test.for(['key', 'requestId'] as const)(
       { method: 'test.job' },
       { method: 'test.job', key: 'other' },
     ])
-    await until(async () => {
-      const [row] = await it.ask<{ n: number }>(
-        "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted",
-      )
-      return row?.n === 1
-    })
+    await it.waitsForTransaction()
     told.resolve()
     const outcomes = (await starting).map(({ outcome }) => outcome?.$case)
     expect(outcomes).toEqual(['error', 'started', 'started'])
@@ -251,6 +247,35 @@ test.for(['key', 'requestId'] as const)(
     await open
   },
 )
+
+test('a bulk job that meets the request id of a transaction before anybody can know of it does not wait for as long as that is open', async () => {
+  await using it = await beginSqlStarts({ executor: { slots: 0 } })
+  const bulk = connectBulk(it)
+  const id = newJobId()
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+  const recorded = Promise.withResolvers<void>()
+  const told = Promise.withResolvers<void>()
+  const open = it.application.transaction(async (tx) => {
+    await tx.query({
+      name: '',
+      text: `INSERT INTO offstage.jobs (id, namespace, method, state, lane, kind, priority, attempt, owner)
+        VALUES ('${id}', 'default', 'test.job', 2, 0, 1, 0, 0, 'dev')`,
+    })
+    recorded.resolve()
+    await told.promise
+    const text = `SELECT pg_advisory_xact_lock(offstage.request_lock('default', 'dev', '${id}'))`
+    await tx.query({ name: '', text })
+    await ended
+  })
+  await recorded.promise
+  const asked = { filter: { text: 'state:failed' }, requestId: id }
+  const starting = bulk.call('retry', asked).then(undefined, errorFromStatus)
+  await it.waitsForTransaction()
+  told.resolve()
+  expect(await starting).toMatchObject({ reason: 'OVERLOADED' })
+  end()
+  await open
+})
 
 test('nor does one hold up the sweep that gives keys, or a retry, for as long as it is open', async () => {
   await using it = await beginSqlStarts({ executor: { slots: 0 }, config: { dueSweepMs: 600_000 } })

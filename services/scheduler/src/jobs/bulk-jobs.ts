@@ -13,6 +13,7 @@ import { canBeJobId, type StartCommand } from '../domain/start-command.ts'
 import type { BulkStore, JobSelection } from '../ports/bulk.ts'
 import type { JobStore } from '../ports/stores.ts'
 import { countingTooSlow, overloaded, requestIdReused } from '../refusals.ts'
+import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { Waiter } from '../waits/waiter.ts'
 import type { Caller } from './caller.ts'
@@ -99,7 +100,8 @@ async function record(
   call: BulkCall,
 ): Promise<{ id: string; existing: boolean }> {
   const job = newBulkJob(caller, call, canBeJobId(call.requestId) ? call.requestId : newId())
-  if (await bulk.insert(job)) return { id: job.id, existing: false }
+  const insert = (one: NewBulkJob) => retryConflicts(() => bulk.insert(one))
+  if (await insert(job)) return { id: job.id, existing: false }
   const asStart = startOf(job)
   const [existing] = await store.findExisting([asStart])
   if (existing !== undefined) {
@@ -108,7 +110,7 @@ async function record(
   }
   // The request id is the id of somebody else's job, of which nobody is told.
   const id = newId()
-  if (await bulk.insert({ ...job, id })) return { id, existing: false }
+  if (await insert({ ...job, id })) return { id, existing: false }
   throw overloaded(`starts with the request id "${call.requestId}"`)
 }
 

@@ -28,6 +28,7 @@ import { actOnPart, type PartDone } from './act-in-bulk.ts'
 import { countTargets, previewTargets, readTargets } from './bulk-targets.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { requestNotInHand } from './request-in-hand.ts'
+import { WAITS_BRIEFLY } from './waits-briefly.ts'
 
 /** It runs from its birth on: no executor is waited for. */
 const INSERT = {
@@ -38,7 +39,7 @@ const INSERT = {
         request_id, id_is_request_id, traceparent)
       SELECT $1::uuid, $2::text, $3, $4::text, ${JobState.running}, $5::smallint, ${JobKind.system}, 0, 1, now(), $6::bytea,
         CASE WHEN $7::text <> $1::text THEN $7 END, coalesce($7::text = $1::text, false), $8
-      WHERE $7::text IS NULL OR ${requestNotInHand('$2', '$4', '$7')}
+      WHERE ${WAITS_BRIEFLY} AND ($7::text IS NULL OR ${requestNotInHand('$2', '$4', '$7')})
       ON CONFLICT DO NOTHING
       RETURNING id
     )

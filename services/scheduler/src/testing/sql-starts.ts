@@ -1,5 +1,6 @@
 /** An application that starts jobs by SQL over connections of its own, and an executor that has them. */
 import { openPostgres, type Queryable } from '@offstage/kit/database'
+import { until } from '@offstage/testkit'
 import { start } from './on-postgres.ts'
 import { attachExecutor, type ScriptOptions } from './scripted-executor.ts'
 
@@ -57,14 +58,18 @@ export async function beginSqlStarts({
     await openPostgres({ url: it.url, poolSize: 4, transactionIdleMs: 60_000 }),
   )
   const kept = resources.move()
+  const ask = async <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> =>
+    (await application.query<Row>({ name: '', text }, values)).rows
+  const waiting =
+    "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
   return {
     ...it,
     executor,
     application,
     start: (job: SqlStart = {}) => startBySql(application, job),
-    async ask<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      return (await application.query<Row>({ name: '', text }, values)).rows
-    },
+    ask,
+    /** Until a statement waits for what a transaction has recorded that is still open. */
+    waitsForTransaction: () => until(async () => (await ask<{ n: number }>(waiting))[0]?.n === 1),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }
