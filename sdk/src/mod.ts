@@ -29,6 +29,7 @@ export {
   type JobMethod,
   NonRetryableError,
   type ParamsOf,
+  type Received,
   type ResultOf,
 } from './jobs/mod.ts'
 export { runInScope } from './runs/mod.ts'

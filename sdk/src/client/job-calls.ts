@@ -1,4 +1,4 @@
-import type { JobMethod, ParamsOf, ResultOf } from '../jobs/method.ts'
+import type { JobMethod, ParamsOf, Received, ResultOf } from '../jobs/method.ts'
 import { runAll } from './fan-out.ts'
 import type { JobHandle } from './job-handle.ts'
 import type { StartTarget } from './job-spec.ts'
@@ -45,7 +45,7 @@ export class SessionCalls {
   startJob<P, R, I>(
     job: JobMethod<P, R, I>,
     ...rest: CallArguments<I, StartOptions>
-  ): Promise<JobHandle<R>>
+  ): Promise<JobHandle<Received<R>>>
   startJob<R = unknown>(
     method: Untyped<R>,
     params?: unknown,
@@ -70,7 +70,7 @@ export class SessionCalls {
     job: JobMethod<P, R, I>,
     paramsList: readonly I[],
     options?: StartManyOptions<I>,
-  ): Promise<JobHandle<R>[]>
+  ): Promise<JobHandle<Received<R>>[]>
   startJobs<R = unknown>(
     method: Untyped<R>,
     paramsList: readonly unknown[],
@@ -93,7 +93,7 @@ export class SessionCalls {
     job: JobMethod<P, R, I>,
     paramsList: readonly I[],
     options?: StartManyOptions<I>,
-  ): Promise<StartOutcome<R>[]>
+  ): Promise<StartOutcome<Received<R>>[]>
   startJobsSettled<R = unknown>(
     method: Untyped<R>,
     paramsList: readonly unknown[],
@@ -116,7 +116,7 @@ export class SessionCalls {
    * Starts a job and waits for its result, inline for the first 0.8 s (row L1).
    * @throws JobFailedError, JobCanceledError; OffstageError where the start is refused.
    */
-  run<P, R, I>(job: JobMethod<P, R, I>, ...rest: CallArguments<I, RunOptions>): Promise<R>
+  run<P, R, I>(job: JobMethod<P, R, I>, ...rest: CallArguments<I, RunOptions>): Promise<Received<R>>
   run<R = unknown>(method: Untyped<R>, params?: unknown, options?: RunOptions): Promise<R>
   run<M extends JobMethod>(
     method: string,
@@ -135,7 +135,7 @@ export class SessionCalls {
     job: JobMethod<P, R, I>,
     paramsList: readonly I[],
     options?: RunAllOptions<I>,
-  ): Promise<R[]>
+  ): Promise<Received<R>[]>
   runAll<R = unknown>(
     method: Untyped<R>,
     paramsList: readonly unknown[],

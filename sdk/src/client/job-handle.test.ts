@@ -295,6 +295,17 @@ describe('a handle', () => {
     expect(job.result).toBe(5)
   })
 
+  test('of a job that was started anew by others tells the newer end after a refresh', async () => {
+    await using it = await setUpClient()
+    const { id } = it.scheduler.addJob('reports.build')
+    const job = it.offstage.job(id)
+    it.scheduler.end(id, succeeded(5))
+    expect(await job.value()).toBe(5)
+    it.scheduler.end(id, { ...succeeded(6), finishTime: new Date(1) })
+    await job.refresh()
+    expect([job.result, await job.value()]).toEqual([6, 6])
+  })
+
   test('cancels with reason and cascade', async () => {
     await using it = await setUpClient()
     const job = await it.offstage.startJob('a')

@@ -6,17 +6,7 @@ import { unwrapTold } from '../jobs/wrapped-report.ts'
 import { cancelJob } from './cancel-job.ts'
 import { whole } from './check-arguments.ts'
 import type { CancelOutcomeName, Completion, JobFault, Unfinished } from './completion.ts'
-import {
-  addressOf,
-  cancelOutcomeFrom,
-  completionFrom,
-  faultFrom,
-  fetchedValue,
-  isInline,
-  isPlain,
-  plainValue,
-  type ReadResult,
-} from './completion-from.ts'
+import { cancelOutcomeFrom, type ReadResult } from './completion-from.ts'
 import { type JobMessage, onceEach, unwrapping } from './events.ts'
 import { JobCanceledError, JobFailedError, jobNotFound, payloadHidden } from './job-errors.ts'
 import { type JobRecord, jobRecordFrom } from './job-record.ts'
@@ -27,9 +17,10 @@ import {
   namesOf,
   unfinishedNameOf,
 } from './job-state.ts'
+import { KnownEnd } from './known-end.ts'
 import { COMPLETION_RULES, VALUE_RULES } from './option-rules.ts'
 import type { CancelOptions, CompletionOptions, RetryJobOptions, WaitOptions } from './options.ts'
-import { openResult, type ResultStream } from './result-stream.ts'
+import type { ResultStream } from './result-stream.ts'
 import { retryJob } from './retry-job.ts'
 import type { Session } from './session.ts'
 import type { JobListener } from './tracked-job.ts'
@@ -50,12 +41,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
   readonly #session: Session
   readonly #codec: Codec | undefined
   #state: JobState
-  #wire: WireCompletion | undefined
-  #messages: readonly JobMessage[] | undefined
-  /** The result, once it was decoded or fetched. */
-  #result: { readonly value: unknown } | undefined
-  /** The result on its way out of storage. */
-  #taking: Promise<unknown> | undefined
+  #end: KnownEnd<R> | undefined
 
   /** Made by clients: {@link JobCalls.startJob}, `client.job(id)`. */
   constructor(
@@ -73,7 +59,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
     // An end that was left out of an answer is known once it was read.
     const isLeftOut = isTerminal(state) && completion === undefined
     this.#state = isLeftOut ? State.JOB_STATE_RUNNING : state
-    this.#wire = completion
+    this.#end = completion && new KnownEnd(session, this.#read, completion)
   }
 
   /** The name of its method; empty for a handle made from an id, until {@link refresh}. */
@@ -93,7 +79,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
 
   /** Whether the job has ended, in whatever way. */
   get isCompleted(): boolean {
-    return this.#wire !== undefined
+    return this.#end !== undefined
   }
 
   get isSucceeded(): boolean {
@@ -114,28 +100,22 @@ export class JobHandle<R = unknown> implements WaitedJob {
    * see (row J23).
    */
   get result(): R | null | undefined {
-    if (!this.isSucceeded || this.#wire === undefined || this.#wire.payloadHidden) return undefined
-    if (this.#result === undefined && isPlain(this.#wire.result)) {
-      this.#result = { value: plainValue(this.id, this.#wire.result) }
-    }
-    return this.#result?.value as R | null | undefined
+    return this.#end?.result
   }
 
   /** Where the result lies in temp storage (row L4); undefined before the end, and where it came along. */
   get resultAddress(): string | undefined {
-    return addressOf(this.#wire?.result)
+    return this.#end?.resultAddress
   }
 
   /** Where the additional result lies, in the same way. */
   get additionalResultAddress(): string | undefined {
-    return addressOf(this.#wire?.additionalResult)
+    return this.#end?.additionalResultAddress
   }
 
   /** Why the job failed (row J14); undefined unless it did. */
   get error(): JobFault | undefined {
-    return this.isFaulted && this.#wire !== undefined
-      ? faultFrom(this.#wire, this.#read.codecs)
-      : undefined
+    return this.isFaulted ? this.#end?.fault : undefined
   }
 
   /**
@@ -156,14 +136,11 @@ export class JobHandle<R = unknown> implements WaitedJob {
     const onMessage = onceEach(unwrapping(codecs, options.onMessage))
     const onProgress = unwrapping(codecs, options.onProgress)
     await waitFor(this.#session, [this], 1, { ...options, onMessage, onProgress })
-    const wire = this.#wire
-    if (wire === undefined) return { isCompleted: false, state: unfinishedNameOf(this.#state) }
-    const messages = await this.#allMessages(options)
+    const end = this.#end
+    if (end === undefined) return { isCompleted: false, state: unfinishedNameOf(this.#state) }
+    const messages = await this.#allMessages(end, options)
     for (const message of messages) onMessage?.(message)
-    const result = this.isSucceeded ? await this.#fetchResult(wire) : null
-    const additional = await fetchedValue(this.#session, this.#read, wire.additionalResult)
-    const told = messages.map((message) => unwrapTold(codecs, message))
-    return completionFrom<R>(wire, result, additional, told, codecs)
+    return end.completion(messages)
   }
 
   /**
@@ -173,7 +150,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
    */
   async value(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
     checkOptions('value', options, VALUE_RULES)
-    return this.#fetchResult(await this.#success(options))
+    return (await this.#success(options)).fetchResult()
   }
 
   /**
@@ -182,16 +159,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
    */
   async takeResult(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<R> {
     checkOptions('takeResult', options, VALUE_RULES)
-    const wire = await this.#success(options)
-    if (isInline(wire.result)) return this.#fetchResult(wire)
-    this.#taking ??= fetchedValue(this.#session, this.#read, wire.result, true)
-    try {
-      this.#result = { value: await this.#taking }
-    } catch (error) {
-      this.#taking = undefined
-      throw error
-    }
-    return this.#fetchResult(wire)
+    return (await this.#success(options)).takeResult()
   }
 
   /**
@@ -201,21 +169,19 @@ export class JobHandle<R = unknown> implements WaitedJob {
    */
   async resultStream(options: Omit<WaitOptions, 'timeoutMs'> = {}): Promise<ResultStream> {
     checkOptions('resultStream', options, VALUE_RULES)
-    const { result } = await this.#success(options)
-    return openResult(this.#session, this.id, result, options.signal)
+    return (await this.#success(options)).openResult(options.signal)
   }
 
   /** Waits for an end that has a result. */
-  async #success(options: Omit<WaitOptions, 'timeoutMs'>): Promise<WireCompletion> {
-    if (this.#wire === undefined) await waitFor(this.#session, [this], 1, options)
-    const wire = this.#wire
-    if (wire === undefined) throw new Error(`job ${this.id} has no end`)
-    if (this.isSucceeded && wire.payloadHidden) throw payloadHidden(this.id)
-    if (this.isSucceeded) return wire
-    if (this.isFaulted)
-      throw new JobFailedError(this.id, this.name, faultFrom(wire, this.#read.codecs))
+  async #success(options: Omit<WaitOptions, 'timeoutMs'>): Promise<KnownEnd<R>> {
+    if (this.#end === undefined) await waitFor(this.#session, [this], 1, options)
+    const end = this.#end
+    if (end === undefined) throw new Error(`job ${this.id} has no end`)
+    if (this.isSucceeded && end.wire.payloadHidden) throw payloadHidden(this.id)
+    if (this.isSucceeded) return end
+    if (this.isFaulted) throw new JobFailedError(this.id, this.name, end.fault)
     await heedOwnCancel(this.#session, [this], options)
-    throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(wire.cancelOutcome))
+    throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(end.wire.cancelOutcome))
   }
 
   /**
@@ -283,30 +249,24 @@ export class JobHandle<R = unknown> implements WaitedJob {
   ): void {
     if (isTerminal(state) && completion === undefined) return
     this.#state = state
-    this.#wire = completion
-    if (completion !== undefined) this.#messages ??= messages
-    else {
-      // Started anew: what was known of the last end is no longer true.
-      this.#messages = undefined
-      this.#result = undefined
-      this.#taking = undefined
+    // Started anew: what was known of the last end is no longer true.
+    if (completion === undefined) this.#end = undefined
+    else if (this.#end?.isToldBy(completion) !== true) {
+      this.#end = new KnownEnd(this.#session, this.#read, completion)
     }
+    this.#end?.learnMessages(messages)
   }
 
-  /** All messages, read where they were not pushed; none where nobody wants them. */
-  async #allMessages(options: CompletionOptions): Promise<readonly JobMessage[]> {
-    if (options.messages === false && options.onMessage === undefined) return []
-    this.#messages ??= await this.messages(0, options.signal)
-    return this.#messages
+  /** All messages; none where nobody wants them. */
+  async #allMessages(
+    end: KnownEnd<R>,
+    { messages, onMessage, signal }: CompletionOptions,
+  ): Promise<readonly JobMessage[]> {
+    if (messages === false && onMessage === undefined) return []
+    return end.messages(() => this.messages(0, signal))
   }
 
   get #read(): ReadResult {
     return { jobId: this.id, codecs: [this.#codec, this.#session.valueCodec] }
-  }
-
-  async #fetchResult(wire: WireCompletion): Promise<R> {
-    this.#result ??= { value: await fetchedValue(this.#session, this.#read, wire.result) }
-    // What the job returns is the definition's to say; procedures give null (row A4).
-    return this.#result.value as R
   }
 }

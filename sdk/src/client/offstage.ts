@@ -1,7 +1,7 @@
 import { JobState } from '@offstage/proto/jobs'
 import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
-import type { JobMethod } from '../jobs/method.ts'
+import type { JobMethod, Received } from '../jobs/method.ts'
 import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
 import {
   type BulkAnswer,
@@ -129,7 +129,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    * A handle for a job started elsewhere (row J7). Asks nothing: a job that does not exist shows at the first call. With its method
    * the type of the result is known, and so are the wrappers of its codec (row J22).
    */
-  job<P, R, I>(id: string, method: JobMethod<P, R, I>): JobHandle<R>
+  job<P, R, I>(id: string, method: JobMethod<P, R, I>): JobHandle<Received<R>>
   job<R = unknown>(id: string): JobHandle<R>
   job<R>(id: string, method?: JobMethod): JobHandle<R> {
     text(id, 'the id')

@@ -5,6 +5,7 @@ import { status } from '@grpc/grpc-js'
 import { expect, expectTypeOf, test } from 'vitest'
 import { byteStream } from '../jobs/byte-stream.ts'
 import { defineJob } from '../jobs/definition.ts'
+import type { Received, ResultOf } from '../jobs/method.ts'
 import { startJobIn } from '../sql/mod.ts'
 import { setUpClient } from '../testing/client-fixture.ts'
 import { succeeded, succeededAt } from '../testing/fake-completions.ts'
@@ -158,4 +159,19 @@ test('a result is read as a stream, wherever it is', async () => {
   it.scheduler.onStart = () => succeededAt(addressOf(1), randomBytes(32))
   const replaced = await it.offstage.startJob('rows.export', null)
   await expect(replaced.resultStream()).rejects.toMatchObject({ reason: 'RESULT_REPLACED' })
+})
+
+test('what was returned as a stream comes as its bytes where it is read whole, and is typed so', async () => {
+  await using it = await setUpClient()
+  const exportRows = defineJob({ method: 'rows.export', run: () => Readable.from(PIECES) })
+  it.storage.keep(addressOf(1), 7)
+  it.scheduler.onStart = () => succeededAt(addressOf(1), undefined, 'application/octet-stream')
+  const job = await it.offstage.startJob(exportRows)
+  const values = [await job.value(), await it.offstage.run(exportRows), job.result]
+  expectTypeOf(values).toEqualTypeOf<(Buffer | null | undefined)[]>()
+  expect(values).toEqual([Buffer.from('7'), Buffer.from('7'), Buffer.from('7')])
+  expectTypeOf(await it.offstage.job(job.id, exportRows).value()).toEqualTypeOf<Buffer>()
+  expectTypeOf<ResultOf<typeof exportRows>>().toEqualTypeOf<Buffer>()
+  type Told = Received<AsyncIterable<Uint8Array> | { n: number }>
+  expectTypeOf<Told>().toEqualTypeOf<Buffer | { n: number }>()
 })

@@ -76,7 +76,7 @@ export type LabelFunction<I> = { of(params: I): Readonly<Record<string, string>>
  * What callers need of a job: the name of its method, its schemas and its defaults, without the handler. A job made
  * by `defineJob` is one too, so that either can be started.
  *
- * `P` is what the handler receives, `R` what callers get, `I` what callers pass: with a schema that fills in
+ * `P` is what the handler receives, `R` what it returns, `I` what callers pass: with a schema that fills in
  * defaults or transforms, `I` is its input and `P` its output.
  */
 export interface JobMethod<P = unknown, R = unknown, I = P> {
@@ -133,6 +133,9 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
 export type ParamsOf<M extends JobMethod> =
   M extends JobMethod<unknown, unknown, infer I> ? I : never
 
+/** What callers get of what a handler returns: of a stream its bytes, of which `resultStream()` reads one after another. */
+export type Received<R> = R extends AsyncIterable<unknown> ? Buffer : R
+
 /** What callers get from a job or method: `ResultOf<typeof delayReport>`. */
 export type ResultOf<M extends JobMethod> =
-  M extends JobMethod<unknown, infer R, unknown> ? R : never
+  M extends JobMethod<unknown, infer R, unknown> ? Received<R> : never

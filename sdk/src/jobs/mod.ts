@@ -32,6 +32,7 @@ export type {
   LaneName,
   ParamsOf,
   RateLimit,
+  Received,
   ResultOf,
   RetryOptions,
   RoleName,

@@ -13,8 +13,8 @@ export function succeeded(result?: unknown): Completion {
 }
 
 /** A job whose result is in temp storage. */
-export function succeededAt(address: string, sha256?: Buffer): Completion {
-  const result = { source: { $case: 'address', value: address } as const, sha256 }
+export function succeededAt(address: string, sha256?: Buffer, contentType?: string): Completion {
+  const result = { source: { $case: 'address', value: address } as const, sha256, contentType }
   return Completion.fromPartial({ state: JobState.JOB_STATE_SUCCEEDED, result })
 }
 
