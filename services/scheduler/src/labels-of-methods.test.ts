@@ -72,6 +72,27 @@ test('a start for which an expression has no value is refused, naming the label'
   }
 })
 
+test.each([
+  ['half of a character', String.raw`{ "tenant": "\ud83d" }`, 'half of a character'],
+  ['a number whose digits are lost', '{ "tenant": 9007199254740993 }', 'too large to be exact'],
+  ['no number', '{ "tenant": 1e999 }', 'no number'],
+])(
+  'a label that would be %s is refused, and so is the key of a limit',
+  async (_what, text, why) => {
+    await using it = await begin()
+    const refusal = async () => {
+      const params = { source: { $case: 'inline' as const, value: Buffer.from(text) } }
+      return it.jobs.start({ method: 'test.job', params }).catch((error) => errorFromStatus(error))
+    }
+    const message = expect.stringContaining(why)
+    expect(await refusal()).toMatchObject({ reason: 'LABEL_INVALID', message })
+    await using _next = await attachExecutor(it.scheduler.address, { slots: 0 })
+    const limits = [{ method: 'test.job', keyExpression: 'params.tenant', maxConcurrency: 1 }]
+    await updateNamespace(it.scheduler.address, { limits }, { mask: ['limits'] })
+    await expect.poll(refusal).toMatchObject({ reason: 'LIMIT_KEY_INVALID', message })
+  },
+)
+
 test('a limit goes by the labels that the definition makes', async () => {
   await using it = await begin()
   const limits = [{ method: 'test.job', keyExpression: 'labels["tenant"]', maxConcurrency: 1 }]

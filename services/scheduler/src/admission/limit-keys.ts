@@ -122,9 +122,22 @@ function evaluated(
   if (value === null || value === undefined) return { text: undefined }
   const text = textOf(value)
   if (text === undefined) return { fault: 'it is neither a text, a number nor a bool' }
-  if (isLonger(text, charactersMax))
-    return { fault: `it has more than ${charactersMax} characters` }
-  return text.includes('\0') ? { fault: 'it has a NUL character' } : { text }
+  const fault = faultOfNumber(value) ?? faultOfText(text, charactersMax)
+  return fault === undefined ? { text } : { fault }
+}
+
+/** Numbers of parameters are those of JavaScript: two that are large might be taken for one. */
+function faultOfNumber(value: unknown): string | undefined {
+  if (typeof value !== 'number') return undefined
+  if (!Number.isFinite(value)) return 'it is no number'
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value)
+  return isRounded ? 'it is a number too large to be exact: give it as a text' : undefined
+}
+
+function faultOfText(text: string, charactersMax: number): string | undefined {
+  if (isLonger(text, charactersMax)) return `it has more than ${charactersMax} characters`
+  if (!text.isWellFormed()) return 'it has half of a character'
+  return text.includes('\0') ? 'it has a NUL character' : undefined
 }
 
 function textOf(value: unknown): string | undefined {
