@@ -62,6 +62,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     'b3b66297d94347806d03bef5a44dd667cebb54b14aaf1590abdde4b8d523a052',
   'scheduler/0031-statistics-of-owned-labels.sql':
     '6416d8f5991178218729d7ee7a645dbcc3991f1128b90d0690f807173e559a75',
+  'scheduler/0032-full-methods.sql':
+    '5389d748d5fbae1a86dc5614f26f077a4e91c6178a0d97967f77c438a106a0af',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

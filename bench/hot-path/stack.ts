@@ -17,6 +17,7 @@ export interface Stack extends AsyncDisposable {
   readonly databaseUrl: string
 }
 
+const HOT_PATH = new URL('./jobs.ts', import.meta.url)
 const SERVING = /"address":"([^"]+)".*serving gRPC/
 
 /** BENCH_PROFILE names a folder for CPU profiles of both services. */
@@ -28,12 +29,14 @@ export interface StackParts {
   readonly jobs?: URL
   /** Whether there is a storage service. Default false. */
   readonly storage?: boolean
+  /** How many jobs the executor runs at once. Default 5,000. */
+  readonly slots?: number
 }
 
 /** `env` is for all services. */
 export async function startStack(
   env: NodeJS.ProcessEnv = {},
-  { jobs = new URL('./jobs.ts', import.meta.url), storage: withStorage = false }: StackParts = {},
+  { jobs = HOT_PATH, storage: withStorage = false, slots = 5_000 }: StackParts = {},
 ): Promise<Stack> {
   const stack = new AsyncDisposableStack()
   const postgres = stack.use(await startPostgres({ settings: { fsync: 'on' } }))
@@ -69,7 +72,7 @@ export async function startStack(
         ...(storage && { OFFSTAGE_STORAGE: storage.address }),
         OFFSTAGE_JOBS: jobs.pathname,
         OFFSTAGE_EXECUTOR_PORT: '0',
-        OFFSTAGE_EXECUTOR_INLINE_SLOTS: '5000',
+        OFFSTAGE_EXECUTOR_INLINE_SLOTS: String(slots),
       },
       ready: SERVING,
     }),

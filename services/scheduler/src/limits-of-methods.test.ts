@@ -76,9 +76,10 @@ test.for([
   },
 )
 
-test('a start that finds room begins in the statement that records it, and one that finds others queued does not', async () => {
+/** A scheduler that looks for nothing by itself, and the statements it makes. */
+async function beginCounting() {
   const statements: string[] = []
-  await using it = await start({
+  const it = await start({
     config: { claimSweepMs: 600_000 },
     between: (database) => ({
       ...database,
@@ -88,6 +89,28 @@ test('a start that finds room begins in the statement that records it, and one t
       },
     }),
   })
+  return { ...it, statements }
+}
+
+test('while as many run as may no slot that is free is looked for, in whichever lane: one place is one claim', async () => {
+  await using it = await beginCounting()
+  await using executor = await attachExecutor(it.address, { slots: 100, taskSlots: 100 })
+  await limited(it.address, { maxConcurrency: 2 })
+  await it.jobs.startMany(Array.from({ length: 12 }, () => job))
+  await executor.assigned(2)
+  it.statements.length = 0
+  for (let ended = 0; ended < 10; ended++) {
+    const [next] = executor.assignments.slice(ended)
+    if (next) executor.succeed(next)
+    await executor.assigned(ended + 3)
+  }
+  const claims = it.statements.filter((name) => name === 'claim_limited_jobs')
+  expect(claims.length).toBeLessThan(15)
+})
+
+test('a start that finds room begins in the statement that records it, and one that finds others queued does not', async () => {
+  await using it = await beginCounting()
+  const { statements } = it
   await using executor = await attachExecutor(it.address, { slots: 100 })
   await limited(it.address, { ...perTenant, maxConcurrency: 2 }, { maxConcurrency: 3 })
   statements.length = 0

@@ -8,7 +8,7 @@ export interface ChangesOptions {
   readonly feed: JobFeed
   readonly events: JobEvents
   readonly backlog: Backlog
-  /** Whether a job of the method that ends may let another one begin. */
+  /** Whether a job of the method that ends, or gives its place back, may let another one begin. */
   isAwaited(namespace: string, method: string): boolean
   /** A key has become free. */
   keyFreed(): void
@@ -26,9 +26,9 @@ export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJ
         if (job.key !== '') options.keyFreed()
       } else {
         feed.tell(job.id, 'state')
-        if (job.state === JobState.queued) queued.push(job)
       }
-      if (job.state !== JobState.queued && isAwaited(job.namespace, job.method)) queued.push(job)
+      const frees = isAwaited(job.namespace, job.method)
+      if (frees || job.state === JobState.queued) queued.push(job)
     }
     options.backlog.announce(queued)
   }

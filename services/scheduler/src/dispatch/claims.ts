@@ -122,12 +122,15 @@ function queuesOf(attachment: Attachment, lane: SlotLane): QueueRef[] {
   return queues
 }
 
-/** Also what is believed paused is left to the sweep, which asks the gates themselves. */
+/** Also what is believed paused, or without room, is left to the sweep, which asks the gates themselves. */
 function believedFull({ namespace, queues }: Group, options: ClaimsOptions): QueueRef[] {
+  const { backlog, admission, limited } = options
   return queues.filter(
     (queue) =>
-      options.backlog.has({ namespace, ...queue }) &&
-      options.admission.pauseOf(namespace, queue.method, queue.pool) === undefined,
+      backlog.has({ namespace, ...queue }) &&
+      admission.pauseOf(namespace, queue.method, queue.pool) === undefined &&
+      (admission.limitsOf(namespace, queue.method) === undefined ||
+        limited.mayHaveRoom(namespace, queue.method)),
   )
 }
 
@@ -184,7 +187,7 @@ async function claimOnce(
     else {
       const claim = await options.limited.claim(namespace, limitedMethod, queues, ids)
       claimed = claim.taken
-      more = claim.queued
+      more = claim.queued && !claim.isFull
     }
     placed = await withoutMisplaced(options, schemaOf, claimed.jobs)
   } catch (error) {

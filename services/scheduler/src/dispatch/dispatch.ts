@@ -110,12 +110,17 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     store: stores.work,
     sweepMs: options.claimSweepMs,
   })
-  const starts = createStarts({ ...shared, store: stores.calls, newId: options.newId })
+  const starts = createStarts({ ...shared, limited, store: stores.calls, newId: options.newId })
   const heard = (namespace: string, method: string) => {
     // Of others there may be any number, true or forged; whoever attaches with one looks for its jobs.
-    if (attachments.serves(namespace, method)) lookFor(namespace, [method])
+    if (!attachments.serves(namespace, method)) return
+    limited.placeFreed(namespace, method)
+    lookFor(namespace, [method])
   }
-  const hints = createHints('queue hints', () => events.onQueueReady(heard))
+  const hints = createHints('queue hints', () =>
+    // What is said here is known here, and better.
+    events.onQueueReady((namespace, method, isOwn) => isOwn || heard(namespace, method)),
+  )
   const service = composeServices('dispatch', [hints, admission, timers, pace.loop, claims])
   return {
     ...service,

@@ -22,9 +22,9 @@ function setup() {
     known,
     claim: () => limited.claim('default', 'test.job', [], []),
     end: () => limited.isAwaited('default', 'test.job'),
-    answer(queued: boolean) {
+    answer(queued: boolean, isFull = false) {
       const taken = { jobs: [], unreadable: [] }
-      answer.resolve({ taken, busy: false, queued, againMs: undefined })
+      answer.resolve({ taken, busy: false, queued, againMs: undefined, isFull })
       answer = Promise.withResolvers()
     },
   }
@@ -59,4 +59,43 @@ test('an end is told where jobs are believed queued, and by who does not claim o
   it.known.any = false
   it.known.serves = false
   expect(it.end()).toBe(true)
+})
+
+test('where as many run as may, nothing is to be had until a place may have become free', async () => {
+  const it = setup()
+  const { limited } = it
+  const hasRoom = () => limited.mayHaveRoom('default', 'test.job')
+  const found = async (meanwhile = () => {}) => {
+    const claim = it.claim()
+    meanwhile()
+    it.answer(true, true)
+    await claim
+    return hasRoom()
+  }
+  expect(hasRoom()).toBe(true)
+  expect(await found()).toBe(false)
+  expect(it.end()).toBe(true)
+  expect(hasRoom()).toBe(true)
+  expect(await found()).toBe(false)
+  // By the word of another replica: it has told all others.
+  const heard = () => limited.placeFreed('default', 'test.job')
+  expect(await found(heard)).toBe(true)
+  expect(it.told).toEqual([])
+  expect(await found(it.end)).toBe(true)
+  expect(it.told).toEqual(['announce'])
+  expect(await found()).toBe(false)
+  limited.changed('default', 'test.job')
+  expect(hasRoom()).toBe(true)
+})
+
+test('starts are queued behind those that the last claim has left', async () => {
+  const it = setup()
+  const isBehind = () => it.limited.hasLeftQueued('default', 'test.job')
+  expect(isBehind()).toBe(false)
+  for (const queued of [true, false]) {
+    const claim = it.claim()
+    it.answer(queued)
+    await claim
+    expect(isBehind()).toBe(queued)
+  }
 })

@@ -1,7 +1,7 @@
 /**
- * What claims of methods with limits keep from one to the next: whose turn it is, whether somebody waits for room, and when to look again
- * where a rate has none, or somebody else was claiming. None of it is needed for the limits to be kept, nor is it shared by
- * replicas.
+ * What claims of methods with limits keep from one to the next: whose turn it is, whether somebody waits for room, whether there can be any,
+ * and when to look again where a rate has none, or somebody else was claiming. None of it is needed for the limits to be kept, nor is
+ * it shared by replicas; the sweep of claims asks the database whatever is believed.
  */
 import type { LimitedClaim, QueueRef } from '../domain/held-job.ts'
 import { queueKey } from '../domain/queue-key.ts'
@@ -26,10 +26,14 @@ interface Turn {
   keysGivenMs: number
   /** Claims under way. */
   claims: number
-  /** A job has ended meanwhile. */
-  placeFreed: boolean
-  /** The last one left jobs in the queue, or there was none. */
-  queued: boolean
+  /** A job has ended here meanwhile: others are told once it is known that jobs are left. */
+  endedHere: boolean
+  /** What is being found out may be older than a place that has become free. */
+  isStale: boolean
+  /** The last one left jobs in the queue; undefined where none has found out. */
+  queued: boolean | undefined
+  /** It found as many running as may, and none is known to have ended since. */
+  isFull: boolean
 }
 
 export class LimitedClaims {
@@ -54,10 +58,12 @@ export class LimitedClaims {
     turn.claims += 1
     try {
       const claim = await this.#options.store.claimLimited(request)
-      turn.queued = claim.queued
+      if (!claim.busy) turn.queued = claim.queued
+      turn.isFull = claim.isFull && !turn.isStale
       if (claim.lastKey !== undefined) turn.key = claim.lastKey
-      if (claim.queued && turn.placeFreed) this.#options.backlog.announce([{ namespace, method }])
-      turn.placeFreed = false
+      if (claim.queued && turn.endedHere) this.#options.backlog.announce([{ namespace, method }])
+      turn.endedHere = false
+      turn.isStale = false
       const againMs = claim.busy ? BUSY_MS * (1 + Math.random()) : claim.againMs
       if (againMs !== undefined) this.#lookAgain(namespace, method, againMs)
       return claim
@@ -67,17 +73,40 @@ export class LimitedClaims {
   }
 
   /**
+   * Whether jobs were left in the queue by the last claim: a start would find them ahead of it, and keep claims waiting until
+   * it is recorded.
+   */
+  hasLeftQueued(namespace: string, method: string): boolean {
+    return this.#turns.get(queueKey(namespace, method))?.queued === true
+  }
+
+  /** Whether a claim may find anything. */
+  mayHaveRoom(namespace: string, method: string): boolean {
+    return this.#turns.get(queueKey(namespace, method))?.isFull !== true
+  }
+
+  /** A place may have become free, here or on another replica. */
+  placeFreed(namespace: string, method: string): void {
+    const turn = this.#turns.get(queueKey(namespace, method))
+    if (turn === undefined) return
+    turn.isFull = false
+    turn.isStale = turn.claims > 0
+  }
+
+  /**
    * A job of the method has ended: whether somebody may wait for its place, here or on another replica. What a claim under way
    * finds out is told when it has.
    */
   isAwaited(namespace: string, method: string): boolean {
+    this.placeFreed(namespace, method)
     const turn = this.#turns.get(queueKey(namespace, method))
     if (turn !== undefined && turn.claims > 0) {
-      turn.placeFreed = true
+      turn.endedHere = true
       return false
     }
     const { backlog, serves } = this.#options
-    return turn?.queued || backlog.hasAny(namespace, method) || !serves(namespace, method)
+    const mayBeQueued = turn !== undefined && turn.queued !== false
+    return mayBeQueued || backlog.hasAny(namespace, method) || !serves(namespace, method)
   }
 
   /** Limits have changed: what was started before may have no key of theirs. */
@@ -98,8 +127,10 @@ export class LimitedClaims {
         key: '',
         keysGivenMs: Number.NEGATIVE_INFINITY,
         claims: 0,
-        placeFreed: false,
-        queued: true,
+        endedHere: false,
+        isStale: false,
+        queued: undefined,
+        isFull: false,
       }
       this.#turns.set(key, turn)
     }

@@ -45,6 +45,7 @@ async function setup(store: Partial<StartStore> = {}) {
     attachments,
     admission: { epoch: 1, pauseOf: () => undefined, limitsOf: () => undefined, refresh: () => {} },
     backlog: new Backlog({ events: createJobEvents(bus), poolsOf: () => [''] }),
+    limited: { hasLeftQueued: () => false },
     newId: randomUUID,
     deliver: createDeliver({ attachments, log }),
     unsent: () => {},

@@ -25,6 +25,7 @@ import { isDataError } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
 import type { Deliver } from './deliver.ts'
+import type { LimitedClaims } from './limited-claims.ts'
 import { QueueLimits } from './queue-limits.ts'
 import { resolveConflicts } from './start-conflicts.ts'
 import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.ts'
@@ -34,6 +35,7 @@ export interface StartsOptions {
   readonly attachments: Attachments
   readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'limitsOf' | 'refresh'>
   readonly backlog: Backlog
+  readonly limited: Pick<LimitedClaims, 'hasLeftQueued'>
   readonly newId: () => string
   readonly deliver: Deliver
   /** Gets attempts that were committed as running but could not be sent. */
@@ -145,17 +147,18 @@ const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [], slots: 0 } as const
 
 /** Keys, and cancels that go for children, are the database's to find. */
 function place(options: StartsOptions, item: StartItem): Placed {
-  const { attachments, admission, backlog, newId } = options
+  const { attachments, admission, backlog, limited, newId } = options
   const { command } = item
   const { namespace, method, lane, pool, requestId, options: asked } = command
   const id = canBeJobId(requestId) ? requestId : newId()
   const later = command.startTime !== undefined || command.delayMs !== 0
   const limits = admission.limitsOf(namespace, method)
+  const isBehind = limits ? limited.hasLeftQueued(namespace, method) : backlog.has(command)
   const gate = gateOf({
     due: later ? NOT_DUE : undefined,
     paused: admission.pauseOf(namespace, method, pool),
     limit: limits && !isCounted(limits, command) ? LIMITED : undefined,
-    room: limits === undefined && backlog.has(command) ? QUEUED_AHEAD : undefined,
+    room: isBehind ? QUEUED_AHEAD : undefined,
   })
   const reservation =
     gate === undefined

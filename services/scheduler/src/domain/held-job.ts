@@ -177,6 +177,8 @@ export interface LimitedClaim {
   readonly queued: boolean
   /** When a rate has room again for jobs that are queued; undefined where it is not that. */
   readonly againMs: number | undefined
+  /** Jobs are left, and as many of the method as a whole run as may: none begins until one has ended. */
+  readonly isFull: boolean
   /** The value of the key that had the last turn of these; undefined where none had one. */
   readonly lastKey?: string
 }

@@ -2,6 +2,7 @@
  * Events as they go over the bus: hints, whose loss costs latency and never a job. Payloads are ids and states,
  * never user data. Subjects are those of docs/events.md.
  */
+import { randomUUID } from 'node:crypto'
 import type { Bus, Subscription } from '@offstage/kit/bus'
 import { JobState } from '../domain/job-state.ts'
 
@@ -34,7 +35,8 @@ export interface JobEvents {
   /** An attachment on another replica has something to be told. */
   cancelRequested(attachmentId: string): void
   onJob(namespace: string, jobId: string, listener: (hint: JobHint) => void): Subscription
-  onQueueReady(listener: (namespace: string, method: string) => void): Subscription
+  /** `isOwn`: it was said here. */
+  onQueueReady(listener: (namespace: string, method: string, isOwn: boolean) => void): Subscription
   onGatesChanged(listener: () => void): Subscription
   onSchedulesChanged(listener: () => void): Subscription
   onCancelRequested(attachmentId: string, listener: () => void): Subscription
@@ -42,7 +44,11 @@ export interface JobEvents {
 
 const NO_PAYLOAD = new Uint8Array()
 
+/** Tells those that come back from those of others. */
+const SENDER = 'offstage-sender'
+
 export function createJobEvents(bus: Bus): JobEvents {
+  const sender = randomUUID()
   return {
     job(namespace, jobId, what, traceparent) {
       const event = typeof what === 'number' ? STATE_NAMES[what] : what
@@ -50,7 +56,8 @@ export function createJobEvents(bus: Bus): JobEvents {
       bus.publish(`offstage.v1.${namespace}.jobs.${jobId}.${event}`, NO_PAYLOAD, headers)
     },
     queueReady(namespace, method) {
-      bus.publish(`offstage.v1.${namespace}.queues.${method}.ready`, NO_PAYLOAD)
+      const subject = `offstage.v1.${namespace}.queues.${method}.ready`
+      bus.publish(subject, NO_PAYLOAD, { [SENDER]: sender })
     },
     gatesChanged(namespace) {
       bus.publish(`offstage.v1.${namespace}.gates.changed`, NO_PAYLOAD)
@@ -68,9 +75,10 @@ export function createJobEvents(bus: Bus): JobEvents {
       })
     },
     onQueueReady(listener) {
-      return bus.subscribe('offstage.v1.*.queues.>', ({ subject }) => {
+      return bus.subscribe('offstage.v1.*.queues.>', ({ subject, headers }) => {
         const [, , namespace = '', , ...rest] = subject.split('.')
-        if (rest.pop() === 'ready') listener(namespace, rest.join('.'))
+        const isOwn = headers[SENDER] === sender
+        if (rest.pop() === 'ready') listener(namespace, rest.join('.'), isOwn)
       })
     },
     onGatesChanged(listener) {

@@ -4,7 +4,7 @@
  * after it was taken, so with a snapshot that has all that began before. Nothing is counted in advance, so nothing drifts: an end
  * gives its place back by being one. Starts that find room begin in the same way (insert-jobs.ts).
  *
- * It is one round trip to functions of the database (migrations, `limited-claims`), so nobody who freezes holds the row.
+ * It is one round trip to functions of the database (migrations, `limited-claims` and `full-methods`), so nobody who freezes holds the row.
  *
  * Jobs that wait for their children count: they go on without being asked.
  */
@@ -17,8 +17,8 @@ import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 const CLAIM = {
   name: 'claim_limited_jobs',
   text: `
-    SELECT claim.busy, claim.queued, claim.again_ms, claim.last_key, ${CLAIMED_COLUMNS}
-    FROM offstage.claim_limited($1, $2, $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7, $8) claim
+    SELECT claim.busy, claim.queued, claim.again_ms, claim.last_key, claim.is_full, ${CLAIMED_COLUMNS}
+    FROM offstage.claim_within_limits($1, $2, $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7, $8) claim
     CROSS JOIN LATERAL (SELECT (claim.job).*) j`,
 }
 
@@ -30,6 +30,7 @@ interface Told {
   readonly queued: boolean | null
   readonly again_ms: number | null
   readonly last_key: string | null
+  readonly is_full: boolean | null
 }
 
 export async function claimLimited(
@@ -53,6 +54,7 @@ export async function claimLimited(
     busy: told?.busy ?? false,
     queued: told?.queued ?? false,
     againMs: told?.again_ms ?? undefined,
+    isFull: told?.is_full ?? false,
     ...(told?.last_key == null ? {} : { lastKey: told.last_key }),
   }
 }

@@ -13,5 +13,7 @@ export const LEFT_OUT_FILES: Readonly<Record<string, string>> = {
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   'a start that finds room begins in the statement that records it, and one that finds others queued does not':
     'counts statements, and a sweep claims what one that failed has left',
+  'while as many run as may no slot that is free is looked for, in whichever lane: one place is one claim':
+    'counts statements',
   'a job started without a request id has none': 'what is to be asked again is given one',
 }
