@@ -5,6 +5,7 @@
  * 2. One question at a time, however many calls need its answer.
  * 3. A token that was refused is not sent again, unless its source has no other; a source that fails while the token from before
  *    has not ended fails no call.
+ * 4. After its end nothing goes along, and every call is refused.
  */
 import { Metadata, status } from '@grpc/grpc-js'
 import { OffstageError } from '../grpc/mod.ts'
@@ -43,6 +44,7 @@ export class Credential {
   readonly #now: () => number
   #held: Held | undefined
   #asking: Promise<Metadata> | undefined
+  #end: OffstageError | undefined
 
   constructor({ token, tokenFile, user, traceparent, now = Date.now }: CredentialOptions) {
     this.#now = now
@@ -60,8 +62,14 @@ export class Credential {
     return this.#tokens !== undefined
   }
 
-  /** What goes with a call; at once where it is known. Rejects with TOKEN_UNAVAILABLE. */
+  /** From now on calls are refused with this. */
+  end(refusal: OffstageError): void {
+    this.#end ??= refusal
+  }
+
+  /** What goes with a call; at once where it is known. Rejects with TOKEN_UNAVAILABLE, and after its end. */
   metadata(): Metadata | Promise<Metadata> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
     if (this.#tokens === undefined) return this.#base
     const held = this.#held
     const nowMs = this.#now()

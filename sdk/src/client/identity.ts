@@ -1,3 +1,5 @@
+import { status } from '@grpc/grpc-js'
+import { OffstageError } from '../grpc/mod.ts'
 import type { Codec } from '../jobs/codec.ts'
 import { Credential } from './credential.ts'
 import type { TokenSource } from './token-source.ts'
@@ -50,4 +52,14 @@ export function identityOfJob(job: JobIdentity): Identity {
     onWaiting: (waiting: boolean) => job.onWaiting(waiting),
     signal: job.signal,
   }
+}
+
+/** What calls of a job's client are refused with after the end of the attempt. */
+export function attemptEnded(): OffstageError {
+  return new OffstageError({
+    code: status.UNAUTHENTICATED,
+    reason: 'ATTEMPT_TOKEN_ENDED',
+    message:
+      'the attempt has ended, and with it the right to act in its name: do not keep the client of a job',
+  })
 }

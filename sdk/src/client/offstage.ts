@@ -16,7 +16,7 @@ import type { CancelOutcomeName } from './completion.ts'
 import { type ConnectOptions, sessionFrom } from './connect-options.ts'
 import { checkReachable } from './connection.ts'
 import { type ExecutorInfo, type ExecutorsOptions, listExecutors } from './executors.ts'
-import { identityOfJob, type JobIdentity } from './identity.ts'
+import { attemptEnded, identityOfJob, type JobIdentity } from './identity.ts'
 import { SessionCalls } from './job-calls.ts'
 import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
@@ -287,10 +287,12 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     return listValueActs(this.#session, options)
   }
 
-  /** Ends the watch stream, and the connections unless it is the client of a job. Waits still going on reject. */
+  /** Ends the watch stream and the connections. Waits still going on reject, and so do later calls: the client of a job ends with its attempt. */
   async close(): Promise<void> {
+    const { connection, identity } = this.#session
     this.#session.close()
-    if (this.#ownsConnection) this.#session.connection.close()
+    if (this.#ownsConnection) connection.close()
+    else identity.credential.end(attemptEnded())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

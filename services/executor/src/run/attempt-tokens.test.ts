@@ -72,6 +72,18 @@ test.each([true, false])(
   },
 )
 
+test.each([true, false])(
+  'a client that is kept past the end of its attempt starts nothing in development either (it called before: %s)',
+  async (calls) => {
+    await using it = await setup()
+    it.attachment.assign('a', 'test.keeper', { calls })
+    await it.attachment.result('a')
+    it.attachment.assign('b', 'test.latecomer')
+    expect(await it.attachment.fault('b')).toMatchObject({ reason: 'ATTEMPT_TOKEN_ENDED' })
+    expect(it.scheduler.jobs.users).toHaveLength(calls ? 1 : 0)
+  },
+)
+
 test('a token that cannot be had fails the call for the reason of the scheduler', async () => {
   await using it = await setup(TOKEN)
   it.scheduler.tokenRefusal = new Refusal({ reason: 'ATTEMPT_NOT_HELD', message: 'not yours' })

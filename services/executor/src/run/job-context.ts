@@ -186,14 +186,18 @@ export class AttemptContext implements JobContext {
     const { key } = this.#order
     const tokens = this.#desk?.open({ key, privileged })
     if (tokens !== undefined) this.#tokens = [...this.#tokens, tokens]
-    // Whoever first asks for the client after the end has missed it.
-    if (this.#isSettled) tokens?.close()
-    return this.#clients.forJob(this.#order, {
+    const client = this.#clients.forJob(this.#order, {
       signal: this.signal,
       onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
       tokens,
       codec: this.#codec,
     })
+    // Whoever first asks for the client after the end has missed it.
+    if (this.#isSettled) {
+      tokens?.close()
+      void client.close()
+    }
+    return client
   }
 
   get storage(): Offstage['storage'] {

@@ -5,12 +5,11 @@
  * 1. Every question is answered: with a token, with why there is none, or with the end of its attempt.
  * 2. After its end an attempt gets none, so that a client kept past it is refused.
  */
+import { attemptEnded } from '@offstage/sdk/client'
 import { OffstageError } from '@offstage/sdk/grpc'
 import type { TokenAnswer, TokenAsk } from '../lanes/thread-messages.ts'
 import type { Reporter } from './reporter.ts'
 
-/** Of gRPC. */
-const UNAUTHENTICATED = 16
 /** Sent where the scheduler runs in development mode, in which nobody reads it. */
 const DEVELOPMENT_TOKEN = 'development'
 
@@ -66,13 +65,4 @@ export interface AttemptTokens {
   next(): Promise<string>
   /** The attempt has ended. */
   close(): void
-}
-
-function attemptEnded(): OffstageError {
-  return new OffstageError({
-    code: UNAUTHENTICATED,
-    reason: 'ATTEMPT_TOKEN_ENDED',
-    message:
-      'the attempt has ended, and with it the right to act in its name: do not keep the client of a job',
-  })
 }
