@@ -58,6 +58,6 @@ test('a reason that is said not to be raised yet is raised by no service', () =>
     ([, reason]) => reason,
   )
   expect(raised).toContain('JOB_KEY_TAKEN')
-  expect(later).toContain('LOCK_TAKEN')
+  expect(later).toContain('SESSION_FENCED')
   expect(later.filter((reason) => raised.includes(reason))).toEqual([])
 })

@@ -19,6 +19,7 @@ test('the subjects told are those the services publish', async () => {
   jobs.queueReady('namespace', 'method')
   jobs.gatesChanged('namespace')
   jobs.schedulesChanged('namespace')
+  jobs.locksChanged('namespace')
   jobs.cancelRequested('attachment')
   const values = createHints(bus)
   const address = 'an address'

@@ -3,11 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { type DescMessage, loadRegistry } from '@offstage/proto/descriptor-files'
 import { ExecutorServiceService, Hello } from '@offstage/proto/executor'
 import {
+  AcquireLockRequest,
   CreateLeaseRequest,
   JobServiceService,
   JobSpec,
   Namespace,
   NamespaceServiceService,
+  ReleaseLockRequest,
   Schedule,
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
@@ -69,6 +71,14 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'NamespaceService.PauseNamespace': (namespace) => ({ namespace }),
   'NamespaceService.ResumeNamespace': (namespace) => ({ namespace }),
   'NamespaceService.ListActs': (namespace) => ({ namespace }),
+  'NamespaceService.AcquireLock': (namespace) =>
+    AcquireLockRequest.fromPartial({
+      ...{ namespace, name: 'a' },
+      holder: { $case: 'jobId', value: jobId },
+    }),
+  'NamespaceService.ReleaseLock': (namespace) =>
+    ReleaseLockRequest.fromPartial({ namespace, name: 'a' }),
+  'NamespaceService.ListLocks': (namespace) => ({ namespace, pageSize: 0, pageToken: '' }),
   'NamespaceService.ListMethods': (namespace) => ({ namespace }),
   'NamespaceService.PauseMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.ResumeMethod': (namespace) => ({ namespace, method }),

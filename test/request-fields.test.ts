@@ -46,6 +46,8 @@ const inline = { source: { $case: 'inline' as const, value: Buffer.from('1') } }
 const job = { method: 'fields.job', params: inline, retryPolicy: {}, deadlines: {} }
 const elsewhere = { ...job, params: { source: { $case: 'address' as const, value: address } } }
 const attempt = { jobId, attempt: 1 }
+const ofJob = { $case: 'jobId' as const, value: jobId }
+const ofLease = { $case: 'leaseId' as const, value: randomUUID() }
 const scheduleId = 'fields-schedule'
 const span = { beginTime: new Date('2026-01-01'), endTime: new Date('2026-01-02') }
 const terms = { scheduleId, job, jitter: seconds(1), catchUpWindow: seconds(1) }
@@ -161,6 +163,12 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'NamespaceService.ResumeMethod': [[proto.ResumeMethodRequest.fromPartial({})]],
   'NamespaceService.PausePool': [[proto.PausePoolRequest.fromPartial({})]],
   'NamespaceService.ResumePool': [[proto.ResumePoolRequest.fromPartial({})]],
+  'NamespaceService.AcquireLock': [
+    [proto.AcquireLockRequest.fromPartial({ name: 'a', holder: ofJob, timeout: {} })],
+    [proto.AcquireLockRequest.fromPartial({ name: 'a', holder: ofLease, timeout: {} })],
+  ],
+  'NamespaceService.ReleaseLock': [[proto.ReleaseLockRequest.fromPartial({ name: 'a' })]],
+  'NamespaceService.ListLocks': [[proto.ListLocksRequest.fromPartial({})]],
   'NamespaceService.ListMethods': [[proto.ListMethodsRequest.fromPartial({})]],
   'NamespaceService.ListExecutors': [[proto.ListExecutorsRequest.fromPartial({})]],
   'NamespaceService.ListActs': [[proto.ListActsRequest.fromPartial({})]],

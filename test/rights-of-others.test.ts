@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { ROLES, type Role } from '@offstage/kit/auth'
 import { Hello } from '@offstage/proto/executor'
-import { JobFilter, JobSpec, Schedule } from '@offstage/proto/jobs'
+import { AcquireLockRequest, JobFilter, JobSpec, Schedule } from '@offstage/proto/jobs'
 import { PutValueHeader } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EveryRpc, startEveryRpc, type Who } from './testing/every-rpc.ts'
@@ -119,6 +119,8 @@ const previewed = (filter: object) => ({
 })
 const ofFilter = (filter: object) => ({ namespace, filter: JobFilter.fromPartial(filter) })
 const below = (job: string) => ofFilter({ parentJobId: job })
+const lockFor = (job: string) =>
+  AcquireLockRequest.fromPartial({ namespace, name: 'a', holder: { $case: 'jobId', value: job } })
 
 type Request = (things: Things) => object | readonly object[]
 
@@ -200,6 +202,7 @@ const TOUCHING: readonly (readonly [string, string, readonly Role[], readonly Ro
       }),
     ],
     ['ScheduleService.DeleteSchedule', '', OWNERS, SERVING, named],
+    ['NamespaceService.AcquireLock', 'for a job', OWNERS, [], ({ job }) => lockFor(job)],
     ['StorageService.DescribeValue', '', WRITERS, SERVING, ({ address }) => ({ address })],
     ['StorageService.GetValue', '', WRITERS, SERVING, ({ address }) => ({ address })],
     [

@@ -17,6 +17,7 @@ import { addHelp } from './commands/help.ts'
 import { addKeep } from './commands/keep.ts'
 import { addLimits } from './commands/limits.ts'
 import { addList } from './commands/list.ts'
+import { addLocks } from './commands/locks.ts'
 import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
 import { addRetention } from './commands/retention.ts'
@@ -72,6 +73,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addPause,
     addKeep,
     addLimits,
+    addLocks,
     addRetention,
     addSchedules,
     addHelp,

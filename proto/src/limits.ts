@@ -63,6 +63,12 @@ export const LIMITS = {
   scheduleIntervalMsMin: SECOND_MS,
   jitterMsMax: DAY_MS,
 
+  // Data locks
+  lockNameCharactersMax: 200,
+  /** Of one AcquireLock or ReleaseLock. */
+  lockNamesMax: 100,
+  lockWaitMsMax: 60 * SECOND_MS,
+
   // What executors say of a job
   briefCharactersMax: 1000,
   detailBytesMax: 32 * KIB,

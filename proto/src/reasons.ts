@@ -135,6 +135,16 @@ export const REASONS = {
     retry: false,
     about: 'Somebody else holds the data lock; the metadata names the holder.',
   },
+  LOCK_DEADLOCK: {
+    code: 'ABORTED',
+    retry: false,
+    about: 'To wait for the data lock would never end, since what holds it waits for the caller.',
+  },
+  JOB_NOT_RUNNING: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'A data lock is bound to a running attempt of a job, and this one does not run.',
+  },
   LEASE_NOT_FOUND: {
     code: 'NOT_FOUND',
     retry: false,

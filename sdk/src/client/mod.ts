@@ -23,6 +23,8 @@ export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './jo
 export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export type { Lease, LeaseOptions } from './lease.ts'
+export type { LeaseRef, LockHolder, LockOptions } from './lock-options.ts'
+export type { FreeLockOptions, HeldLock, LockCalls, LockInfo } from './locks.ts'
 export type { MethodLimit, RateLimit } from './method-limits.ts'
 export type { ListMethodsOptions, MethodInfo, PauseOptions } from './namespace-calls.ts'
 export type {

@@ -23,6 +23,8 @@ import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords } from './job-records.ts'
 import { createLease, type Lease, type LeaseOptions } from './lease.ts'
+import type { LockHolder, LockOptions } from './lock-options.ts'
+import { type HeldLock, LockCalls, takeLocks } from './locks.ts'
 import {
   type ListMethodsOptions,
   type MethodInfo,
@@ -58,6 +60,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   readonly storage: StorageCalls
   /** What administrators set for the client's namespace. */
   readonly settings: NamespaceSettingsCalls
+  /** Data locks that are held (row E3). */
+  readonly locks: LockCalls
   /** Schedules, which create a job at each due time (rows K1 to K3). */
   readonly schedules: ScheduleCalls
 
@@ -70,6 +74,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     this.#ownsConnection = ownsConnection
     this.storage = session.storage
     this.settings = new NamespaceSettingsCalls(session)
+    this.locks = new LockCalls(session)
     this.schedules = new ScheduleCalls(session)
   }
 
@@ -285,6 +290,17 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   /** As {@link listActs}, of temp values and scopes: what administrators did with those of others. */
   listValueActs(options: ListActsOptions = {}): AsyncIterableIterator<Act> {
     return listValueActs(this.#session, options)
+  }
+
+  /**
+   * Takes data locks by name (row E3), of several all or none: bound to a lease of one's own, and in a job to its attempt.
+   * @throws OffstageError LOCK_TAKEN, naming who holds it; LOCK_DEADLOCK; LEASE_NOT_FOUND; JOB_NOT_RUNNING.
+   */
+  lock(
+    name: string | readonly string[],
+    { mode, timeoutMs, signal, ...holder }: LockOptions & LockHolder,
+  ): Promise<HeldLock> {
+    return takeLocks(this.#session, name, holder as LockHolder, { mode, timeoutMs, signal })
   }
 
   /** Ends the watch stream and the connections. Waits still going on reject, and so do later calls: the client of a job ends with its attempt. */

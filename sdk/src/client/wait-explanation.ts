@@ -13,6 +13,7 @@ export type WaitCauseName =
   | 'paused'
   | 'exclusive-mode'
   | 'children'
+  | 'lock'
 
 /** Why a job waits. */
 export interface WaitExplanation {
@@ -71,6 +72,7 @@ const CAUSES = new Map<WaitCause, WaitCauseName>([
   [WaitCause.WAIT_CAUSE_PAUSED, 'paused'],
   [WaitCause.WAIT_CAUSE_EXCLUSIVE_MODE, 'exclusive-mode'],
   [WaitCause.WAIT_CAUSE_CHILDREN, 'children'],
+  [WaitCause.WAIT_CAUSE_LOCK, 'lock'],
 ])
 
 export function explanationFrom(answer: ExplainJobResponse): WaitExplanation {

@@ -1,5 +1,7 @@
 import type { MessageSeverity } from '../client/events.ts'
 import type { JobCalls } from '../client/job-calls.ts'
+import type { LockOptions } from '../client/lock-options.ts'
+import type { HeldLock } from '../client/locks.ts'
 import type { Offstage } from '../client/offstage.ts'
 import type { StorageCalls } from '../client/storage-calls.ts'
 
@@ -65,6 +67,15 @@ export interface JobContext extends JobCalls {
   readonly lastHeartbeat: unknown
   /** Gives the additional result (row L5). The last one stands; dropped where the caller did not ask for one. */
   setAdditionalResult(value: unknown): void
+  /**
+   * Takes data locks by name (row E3), of several all or none, bound to this attempt: they are free once it is over, at the latest.
+   *
+   * ```ts
+   * await using lock = await job.lock('orders/17', { timeoutMs: 10_000 })
+   * ```
+   * @throws OffstageError LOCK_TAKEN, naming who holds it; LOCK_DEADLOCK where to wait would never end
+   */
+  lock(name: string | readonly string[], options?: LockOptions): Promise<HeldLock>
   /** The client behind the calls of this context. */
   readonly client: Offstage
   /** Temp storage, as the job's owner (row J5). */

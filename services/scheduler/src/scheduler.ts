@@ -22,6 +22,7 @@ import { Methods } from './executors/methods.ts'
 import { listActs } from './grpc/list-acts.ts'
 import { listExecutors } from './grpc/list-executors.ts'
 import { listMethods } from './grpc/list-methods.ts'
+import { lockCalls } from './grpc/lock-calls.ts'
 import { previewRetention } from './grpc/preview-retention.ts'
 import { createReadingTurns } from './grpc/reading-turns.ts'
 import { grpcServices } from './grpc/services.ts'
@@ -31,6 +32,8 @@ import { createRecordReads } from './jobs/payload-reads.ts'
 import { createLoadReading } from './load/load-reading.ts'
 import { loadMeasures } from './load/measures.ts'
 import { createScaling } from './load/scaling.ts'
+import { LockLine } from './locks/lock-line.ts'
+import { createLocks } from './locks/locks.ts'
 import { createCallerLeases } from './namespaces/caller-leases.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { createPreviewRetention } from './namespaces/preview-retention.ts'
@@ -102,6 +105,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     bulk,
     newId: newJobId,
   })
+  const lockLine = new LockLine({ store: stores.locks, feed })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
     leases: createCallerLeases(callerLeases, newJobId),
@@ -114,6 +118,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     listExecutors: listExecutors(stores.callAttachments, turns.reads),
     listMethods: listMethods(stores.callMethods, turns.reads),
     listActs: listActs(acts, turns.listings),
+    lockCalls: lockCalls(
+      createLocks({ store: stores.locks, line: lockLine, events }),
+      turns.listings,
+    ),
   }
   const { checkStart, startJobs } = jobs
   const { changed } = dispatch
@@ -162,11 +170,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     createUpkeep(
       sweepsOf({
         ...{ ...known, ...swept, store, dispatch, jobs, checkSqlStarts, onUncheckedStarts },
-        schedules: runSchedules,
+        ...{ schedules: runSchedules, locks: stores.locks, lockLine },
       }),
       onError,
     ),
     createHints('schedule hints', () => events.onSchedulesChanged(runSchedules.wake)),
+    createHints('lock hints', () => events.onLocksChanged(lockLine.changed)),
     ...(sqlStarts === undefined ? [] : [sqlStarts]),
     server,
     executors.streams,

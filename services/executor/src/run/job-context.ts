@@ -6,7 +6,7 @@
 // As in reporter.ts.
 import { clearInterval, setInterval } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
-import type { Offstage } from '@offstage/sdk/client'
+import type { HeldLock, LockOptions, Offstage } from '@offstage/sdk/client'
 import {
   BYTES_TYPE,
   type Codec,
@@ -147,6 +147,11 @@ export class AttemptContext implements JobContext {
     } finally {
       clearInterval(timer)
     }
+  }
+
+  lock(name: string | readonly string[], options: LockOptions = {}): Promise<HeldLock> {
+    const held = { jobId: this.id, attempt: this.attempt }
+    return this.client.lock(name, { signal: this.signal, ...options, ...held })
   }
 
   setAdditionalResult(value: unknown): void {

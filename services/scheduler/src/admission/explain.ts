@@ -59,6 +59,7 @@ function holdersOf(
 ): readonly string[] {
   switch (gate.cause) {
     case 'children':
+    case 'lock':
     case 'key':
     case 'limit':
       return gate.jobIds

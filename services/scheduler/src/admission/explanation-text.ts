@@ -15,6 +15,8 @@ export function explanationText(gate: Gate | undefined, job: JobCircumstances): 
     case 'children':
       if (isFree(gate)) return 'Its children have ended, and it is about to go on.'
       return `It waits for its children, of which ${holderOf(gate)} has not ended.`
+    case 'lock':
+      return lockText(gate)
     case 'key':
       if (isFree(gate)) return 'Its key has become free, and it is about to take it.'
       return `Its key is held by ${holderOf(gate)}${othersBefore(job)}.`
@@ -56,6 +58,15 @@ function isFree({ jobIds, hidden }: Holders): boolean {
 /** One that does not exist for who asks is not named. */
 function holderOf({ jobIds: [first] }: Holders): string {
   return first === undefined ? 'a job of somebody else' : `job ${first}`
+}
+
+function lockText({ lock, jobIds: [jobId] }: Extract<Gate, { cause: 'lock' }>): string {
+  const who = jobId === undefined ? lock.owner : `job ${jobId} of ${lock.owner}`
+  const since = lock.since.toISOString()
+  const name = `the lock "${lock.name}"`
+  if (lock.isWaiting)
+    return `It runs, and waits for ${name}, for which ${who} has waited since ${since}.`
+  return `It runs, and waits for ${name}, which is held by ${who} since ${since}.`
 }
 
 /** The holder is the first of those ahead. */

@@ -3,6 +3,7 @@
  * (store/gates.ts), about the same gates.
  */
 
+import type { LockConflict } from './lock.ts'
 import type { MethodLimit } from './method-limit.ts'
 import type { SeenExecutor } from './seen-executor.ts'
 
@@ -17,6 +18,7 @@ export const WAIT_CAUSES = [
   'paused',
   'exclusive-mode',
   'children',
+  'lock',
 ] as const
 export type WaitCause = (typeof WAIT_CAUSES)[number]
 
@@ -36,6 +38,7 @@ export interface Holders {
 
 /** What holds a job back, with what is known of it. */
 export type Gate =
+  | ({ readonly cause: 'lock'; readonly lock: LockConflict } & Holders)
   | ({ readonly cause: 'children' } & Holders)
   | ({ readonly cause: 'key' } & Holders)
   | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
@@ -66,6 +69,7 @@ export interface FullLimit {
 /** All that may hold a job back; undefined where it does not. */
 export interface Circumstances {
   readonly children?: Extract<Gate, { cause: 'children' }> | undefined
+  readonly lock?: Extract<Gate, { cause: 'lock' }> | undefined
   readonly key?: Extract<Gate, { cause: 'key' }> | undefined
   readonly due?: Extract<Gate, { cause: 'not-due' }> | undefined
   readonly paused?: Extract<Gate, { cause: 'paused' }> | undefined
@@ -77,11 +81,12 @@ export interface Circumstances {
 /** The first thing that has to pass before the job can run; undefined where it may run now. */
 export function gateOf({
   children,
+  lock,
   key,
   due,
   paused,
   limit,
   room,
 }: Circumstances): Gate | undefined {
-  return children ?? key ?? due ?? paused ?? limit ?? room
+  return children ?? lock ?? key ?? due ?? paused ?? limit ?? room
 }

@@ -32,6 +32,8 @@ export interface JobEvents {
   gatesChanged(namespace: string): void
   /** Schedules of the namespace were created or changed: their next due time may be another. */
   schedulesChanged(namespace: string): void
+  /** Locks of the namespace were given back. */
+  locksChanged(namespace: string): void
   /** An attachment on another replica has something to be told. */
   cancelRequested(attachmentId: string): void
   onJob(namespace: string, jobId: string, listener: (hint: JobHint) => void): Subscription
@@ -39,6 +41,7 @@ export interface JobEvents {
   onQueueReady(listener: (namespace: string, method: string, isOwn: boolean) => void): Subscription
   onGatesChanged(listener: () => void): Subscription
   onSchedulesChanged(listener: () => void): Subscription
+  onLocksChanged(listener: () => void): Subscription
   onCancelRequested(attachmentId: string, listener: () => void): Subscription
 }
 
@@ -65,6 +68,9 @@ export function createJobEvents(bus: Bus): JobEvents {
     schedulesChanged(namespace) {
       bus.publish(`offstage.v1.${namespace}.schedules.changed`, NO_PAYLOAD)
     },
+    locksChanged(namespace) {
+      bus.publish(`offstage.v1.${namespace}.locks.changed`, NO_PAYLOAD)
+    },
     cancelRequested(attachmentId) {
       bus.publish(`offstage.v1.executors.${attachmentId}.cancel`, NO_PAYLOAD)
     },
@@ -86,6 +92,9 @@ export function createJobEvents(bus: Bus): JobEvents {
     },
     onSchedulesChanged(listener) {
       return bus.subscribe('offstage.v1.*.schedules.changed', listener)
+    },
+    onLocksChanged(listener) {
+      return bus.subscribe('offstage.v1.*.locks.changed', listener)
     },
     onCancelRequested(attachmentId, listener) {
       return bus.subscribe(`offstage.v1.executors.${attachmentId}.cancel`, listener)

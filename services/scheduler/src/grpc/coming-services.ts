@@ -7,7 +7,4 @@ import { unimplemented } from './unimplemented.ts'
 export const comingNamespaceCalls = {
   enterExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.EnterExclusiveMode'),
   leaveExclusiveMode: unimplemented('namespaces.administer', 'NamespaceService.LeaveExclusiveMode'),
-  acquireLock: unimplemented('locks.take', 'NamespaceService.AcquireLock'),
-  releaseLock: unimplemented('locks.take', 'NamespaceService.ReleaseLock'),
-  listLocks: unimplemented('namespaces.read', 'NamespaceService.ListLocks'),
 } satisfies Partial<GuardedService<NamespaceServiceServer>>

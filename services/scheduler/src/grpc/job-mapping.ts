@@ -34,6 +34,7 @@ const CAUSES: Readonly<Record<Explanation['cause'], proto.WaitCause>> = {
   limit: 4,
   'no-executor': 5,
   'no-fit': 10,
+  lock: 11,
   'no-slot': 6,
   paused: 7,
   'exclusive-mode': 8,

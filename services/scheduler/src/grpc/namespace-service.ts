@@ -10,6 +10,7 @@ import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { comingNamespaceCalls } from './coming-services.ts'
 import { leaseCalls } from './lease-calls.ts'
+import type { LockCalls } from './lock-calls.ts'
 import { namespaceFor } from './mapping.ts'
 import { namespaceTo, updateNamespace } from './update-namespace.ts'
 
@@ -22,6 +23,7 @@ export interface NamespaceUseCases {
   readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
   readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
   readonly listActs: GuardedService<proto.NamespaceServiceServer>['listActs']
+  readonly lockCalls: LockCalls
 }
 
 export function namespaceService(
@@ -31,6 +33,7 @@ export function namespaceService(
   return {
     ...comingNamespaceCalls,
     ...leaseCalls(use.leases),
+    ...use.lockCalls,
     listExecutors: use.listExecutors,
     listActs: use.listActs,
     listMethods: use.listMethods,

@@ -8,6 +8,7 @@ import type { AttachmentStore, LeaseStore, MethodStore } from './executors.ts'
 import type { HistoryStore, JobChanges } from './job-changes.ts'
 import type { JobReads } from './job-reads.ts'
 import type { LoadStore } from './load.ts'
+import type { LockStore } from './locks.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
 import type { PaceStore } from './pace.ts'
 import type { RetentionStore } from './retention.ts'
@@ -60,5 +61,6 @@ export interface SchedulerStores {
   readonly signingKeys: SigningKeyStore
   readonly acts: ActStore
   readonly load: LoadStore
+  readonly locks: LockStore
   readonly pace: PaceStore
 }

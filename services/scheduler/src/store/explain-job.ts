@@ -9,6 +9,7 @@ import { spelledPool } from '../domain/pool.ts'
 import { roomFor } from '../domain/room.ts'
 import { readExecutorsFor } from './explain-executors.ts'
 import { readFullLimit } from './explain-limit.ts'
+import { readLockOf } from './explain-lock.ts'
 import { readPlace, readPlaceBehindKey } from './explain-place.ts'
 import { readPause } from './gates.ts'
 import { unlessSlow, withinTime } from './job-filter.ts'
@@ -109,7 +110,9 @@ async function explained(
   const job = { id, namespace, owner: row.owner, method, state, lane, pool }
   if (state !== JobState.queued) {
     const place = row.behind_key ? await placeOf(tx, () => readPlaceBehindKey(tx, id)) : FIRST
-    return { ...job, place, estimate: undefined, executors: [], circumstances: heldBack(row) }
+    const lock = state === JobState.running ? await readLockOf(tx, id, owner) : undefined
+    const circumstances = { ...heldBack(row), lock }
+    return { ...job, place, estimate: undefined, executors: [], circumstances }
   }
   const pause = await readPause(tx, namespace, method, pool)
   const limit = await readFullLimit(tx, id, owner)

@@ -10,6 +10,7 @@ import { createJobStore, createSweepStore } from './job-store.ts'
 import { createJobValueStore } from './job-values.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLoadStore } from './load-store.ts'
+import { createLockStore } from './locks.ts'
 import { createMethodStore } from './methods.ts'
 import { createNamespaceStore } from './namespaces.ts'
 import { createPaceStore } from './pace.ts'
@@ -50,6 +51,7 @@ export function createStores({
     signingKeys: createSigningKeyStore(calls),
     acts: createActStore(calls),
     load: createLoadStore(listings),
+    locks: createLockStore(calls),
     pace: createPaceStore(work),
   }
 }

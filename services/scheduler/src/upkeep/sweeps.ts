@@ -11,6 +11,7 @@ import { createFindStrays } from '../executors/strays.ts'
 import type { ActStore } from '../ports/acts.ts'
 import type { CallerLeaseStore } from '../ports/caller-leases.ts'
 import type { JobReads } from '../ports/job-reads.ts'
+import type { LockStore } from '../ports/locks.ts'
 import type { PaceStore } from '../ports/pace.ts'
 import type { RetentionStore } from '../ports/retention.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
@@ -46,6 +47,9 @@ export interface SweepsOptions {
   }
   /** Creates the jobs of schedules that are due. */
   readonly schedules: Pick<Sweep, 'run' | 'onHint'>
+  readonly locks: Pick<LockStore, 'forgetVoid'>
+  /** Tells those who wait for locks here. */
+  readonly lockLine: Pick<Sweep, 'run' | 'onHint'>
 }
 
 const BATCH = 1_000
@@ -54,6 +58,8 @@ const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
 const CALLER_LEASES_MS = 5_000
+const LOCK_WAITS_MS = 500
+const VOID_LOCKS_MS = 10_000
 const BUCKETS_MS = 60_000
 const PACES_MS = 60_000
 /** A run may take minutes while there is much to remove. */
@@ -129,6 +135,19 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       everyMs: CALLER_LEASES_MS,
       async run(signal) {
         while (!signal.aborted && (await options.callerLeases.removeEnded(BATCH)) === BATCH);
+      },
+    },
+    {
+      name: 'waits for locks',
+      everyMs: LOCK_WAITS_MS,
+      run: options.lockLine.run,
+      onHint: options.lockLine.onHint,
+    },
+    {
+      name: 'void locks',
+      everyMs: VOID_LOCKS_MS,
+      async run(signal) {
+        while (!signal.aborted && (await options.locks.forgetVoid(BATCH)) === BATCH);
       },
     },
     {

@@ -97,6 +97,8 @@ export const WaitCause = {
    * executors it was started for have gone.
    */
   WAIT_CAUSE_NO_FIT: 10,
+  /** WAIT_CAUSE_LOCK - It runs, and waits for a data lock. */
+  WAIT_CAUSE_LOCK: 11,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -114,6 +116,7 @@ export namespace WaitCause {
   export type WAIT_CAUSE_EXCLUSIVE_MODE = typeof WaitCause.WAIT_CAUSE_EXCLUSIVE_MODE;
   export type WAIT_CAUSE_CHILDREN = typeof WaitCause.WAIT_CAUSE_CHILDREN;
   export type WAIT_CAUSE_NO_FIT = typeof WaitCause.WAIT_CAUSE_NO_FIT;
+  export type WAIT_CAUSE_LOCK = typeof WaitCause.WAIT_CAUSE_LOCK;
   export type UNRECOGNIZED = typeof WaitCause.UNRECOGNIZED;
 }
 
@@ -631,7 +634,7 @@ export interface ExplainJobResponse {
   /** One sentence for a person. */
   text: string;
   /**
-   * What holds it, at most 10: jobs for a key, a limit and for children, executor sessions for a slot and where none fits (to
+   * What holds it, at most 10: jobs for a key, a limit, a data lock and for children, executor sessions for a slot and where none fits (to
    * those who may list executors), the name of what is paused.
    */
   holders: string[];

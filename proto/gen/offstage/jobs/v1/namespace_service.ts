@@ -23,6 +23,26 @@ import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Deadlines, JobKind, JobState, Lane, RetryPolicy, StartableBy } from "./job.ts";
 
+/** How a data lock excludes others. */
+export const LockMode = {
+  /** LOCK_MODE_UNSPECIFIED - As LOCK_MODE_EXCLUSIVE. */
+  LOCK_MODE_UNSPECIFIED: 0,
+  /** LOCK_MODE_EXCLUSIVE - Nobody else holds it. */
+  LOCK_MODE_EXCLUSIVE: 1,
+  /** LOCK_MODE_SHARED - Others may hold it shared, nobody exclusively. */
+  LOCK_MODE_SHARED: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LockMode = typeof LockMode[keyof typeof LockMode];
+
+export namespace LockMode {
+  export type LOCK_MODE_UNSPECIFIED = typeof LockMode.LOCK_MODE_UNSPECIFIED;
+  export type LOCK_MODE_EXCLUSIVE = typeof LockMode.LOCK_MODE_EXCLUSIVE;
+  export type LOCK_MODE_SHARED = typeof LockMode.LOCK_MODE_SHARED;
+  export type UNRECOGNIZED = typeof LockMode.UNRECOGNIZED;
+}
+
 /**
  * How long finished jobs of one kind and end are kept (row J12); whichever limit is reached first. Pinned jobs are kept, and not counted.
  *
@@ -258,49 +278,86 @@ export interface Lock {
   name: string;
   /** The user who holds it. */
   owner: string;
-  /** The job it is bound to, if any. */
+  /** The job it is bound to, if any; to those who may see that job. */
   jobId: string;
-  /** The lease it is bound to, if any. */
+  /** The lease it is bound to, if any; to its owner. */
   leaseId: string;
   /** Since when. */
-  acquireTime: Date | undefined;
+  acquireTime:
+    | Date
+    | undefined;
+  /** How it excludes others. */
+  mode: LockMode;
+  /**
+   * Only grows: of two locks of a name that exclude each other, the later one has the higher number. Send it along with what the
+   * lock protects, and refuse there what comes with a lower one than was seen. Locks taken together have the same.
+   */
+  fencingToken: bigint;
+  /** The attempt of the job that it is bound to: it ends with it. */
+  attempt: number;
+  /** How many wait for it. */
+  waitingCount: number;
 }
 
-/** Asks for a data lock. */
+/** Asks for data locks. */
 export interface AcquireLockRequest {
   /** Default "default". */
   namespace: string;
   /** Required, at most 200 characters. */
   name: string;
-  /** What it is bound to. Required: the lock ends with it. */
+  /** What it is bound to. Required: the lock ends with it. It must be the caller's. */
   holder:
     | //
-    /** A running job. */
+    /** A running job (JOB_NOT_RUNNING otherwise). */
     { $case: "jobId"; value: string }
     | //
     /** A lease. */
     { $case: "leaseId"; value: string }
     | undefined;
   /** How long to wait for it, 0 to 60 s. Default 0. */
-  timeout: Duration | undefined;
+  timeout:
+    | Duration
+    | undefined;
+  /** Names of others that are taken with it, all or none; 100 in all. */
+  names: string[];
+  /** Of all of them. A holder that holds one already does not get it again. */
+  mode: LockMode;
+  /** The attempt of the job; JOB_NOT_RUNNING where it is not the present one. Default: that whose token the caller has, else the present one. */
+  attempt: number;
+  /** The same id of the same holder gets the same locks, with a new fencing token, and while they wait the same place. At most 100 characters. */
+  requestId: string;
+  /** Keeps the place for 5 s after the timeout, for another call with this request id. */
+  keepPlace: boolean;
 }
 
 /** Answers AcquireLock. */
 export interface AcquireLockResponse {
-  /** The lock, held by the caller. */
-  lock: Lock | undefined;
+  /** The lock, held by the caller: that of `name`. */
+  lock:
+    | Lock
+    | undefined;
+  /** All of them, by name. */
+  locks: Lock[];
 }
 
-/** Asks for a data lock to be given back. */
+/** Asks for data locks to be given back. */
 export interface ReleaseLockRequest {
   /** Default "default". */
   namespace: string;
   /** Required. */
   name: string;
+  /** Names of others that are given back with it; 100 in all. */
+  names: string[];
+  /** Only those with this token. Default: all that the caller's user holds, of an attempt that calls with its token what it holds itself. */
+  fencingToken: bigint;
+  /** Those of other users too. Administrators only; recorded. */
+  anyOwner: boolean;
 }
 
 /** Answers ReleaseLock. */
 export interface ReleaseLockResponse {
+  /** How many were held. */
+  releasedCount: number;
 }
 
 /** Asks for the data locks held. */
@@ -309,7 +366,7 @@ export interface ListLocksRequest {
   namespace: string;
   /** 1 to 1,000. Default 50. */
   pageSize: number;
-  /** From the last answer. */
+  /** From the last answer; opaque. PAGE_TOKEN_INVALID otherwise. */
   pageToken: string;
 }
 
@@ -2156,7 +2213,17 @@ export const EndLeaseResponse: MessageFns<EndLeaseResponse> = {
 };
 
 function createBaseLock(): Lock {
-  return { name: "", owner: "", jobId: "", leaseId: "", acquireTime: undefined };
+  return {
+    name: "",
+    owner: "",
+    jobId: "",
+    leaseId: "",
+    acquireTime: undefined,
+    mode: 0,
+    fencingToken: 0n,
+    attempt: 0,
+    waitingCount: 0,
+  };
 }
 
 export const Lock: MessageFns<Lock> = {
@@ -2175,6 +2242,21 @@ export const Lock: MessageFns<Lock> = {
     }
     if (message.acquireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.acquireTime), writer.uint32(42).fork()).join();
+    }
+    if (message.mode !== 0) {
+      writer.uint32(48).int32(message.mode);
+    }
+    if (message.fencingToken !== 0n) {
+      if (BigInt.asIntN(64, message.fencingToken) !== message.fencingToken) {
+        throw new globalThis.Error("value provided for field message.fencingToken of type int64 too large");
+      }
+      writer.uint32(56).int64(message.fencingToken);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(64).int32(message.attempt);
+    }
+    if (message.waitingCount !== 0) {
+      writer.uint32(72).int32(message.waitingCount);
     }
     return writer;
   },
@@ -2232,6 +2314,38 @@ export const Lock: MessageFns<Lock> = {
             message.acquireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fencingToken = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.waitingCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2254,12 +2368,28 @@ export const Lock: MessageFns<Lock> = {
     message.jobId = object.jobId ?? "";
     message.leaseId = object.leaseId ?? "";
     message.acquireTime = object.acquireTime ?? undefined;
+    message.mode = object.mode ?? 0;
+    message.fencingToken = (object.fencingToken !== undefined && object.fencingToken !== null)
+      ? BigInt(object.fencingToken)
+      : 0n;
+    message.attempt = object.attempt ?? 0;
+    message.waitingCount = object.waitingCount ?? 0;
     return message;
   },
 };
 
 function createBaseAcquireLockRequest(): AcquireLockRequest {
-  return { namespace: "", name: "", holder: undefined, timeout: undefined };
+  return {
+    namespace: "",
+    name: "",
+    holder: undefined,
+    timeout: undefined,
+    names: [],
+    mode: 0,
+    attempt: 0,
+    requestId: "",
+    keepPlace: false,
+  };
 }
 
 export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
@@ -2280,6 +2410,21 @@ export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
     }
     if (message.timeout !== undefined) {
       Duration.encode(message.timeout, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.names) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(56).int32(message.mode);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(64).int32(message.attempt);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(74).string(message.requestId);
+    }
+    if (message.keepPlace !== false) {
+      writer.uint32(80).bool(message.keepPlace);
     }
     return writer;
   },
@@ -2337,6 +2482,46 @@ export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
             message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.keepPlace = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2373,18 +2558,26 @@ export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
       : undefined;
+    message.names = object.names?.map((e) => e) || [];
+    message.mode = object.mode ?? 0;
+    message.attempt = object.attempt ?? 0;
+    message.requestId = object.requestId ?? "";
+    message.keepPlace = object.keepPlace ?? false;
     return message;
   },
 };
 
 function createBaseAcquireLockResponse(): AcquireLockResponse {
-  return { lock: undefined };
+  return { lock: undefined, locks: [] };
 }
 
 export const AcquireLockResponse: MessageFns<AcquireLockResponse> = {
   encode(message: AcquireLockResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.lock !== undefined) {
       Lock.encode(message.lock, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.locks) {
+      Lock.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2410,6 +2603,14 @@ export const AcquireLockResponse: MessageFns<AcquireLockResponse> = {
             message.lock = Lock.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.locks.push(Lock.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2428,12 +2629,13 @@ export const AcquireLockResponse: MessageFns<AcquireLockResponse> = {
   fromPartial<I extends Exact<DeepPartial<AcquireLockResponse>, I>>(object: I): AcquireLockResponse {
     const message = createBaseAcquireLockResponse();
     message.lock = (object.lock !== undefined && object.lock !== null) ? Lock.fromPartial(object.lock) : undefined;
+    message.locks = object.locks?.map((e) => Lock.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseReleaseLockRequest(): ReleaseLockRequest {
-  return { namespace: "", name: "" };
+  return { namespace: "", name: "", names: [], fencingToken: 0n, anyOwner: false };
 }
 
 export const ReleaseLockRequest: MessageFns<ReleaseLockRequest> = {
@@ -2443,6 +2645,18 @@ export const ReleaseLockRequest: MessageFns<ReleaseLockRequest> = {
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
+    }
+    for (const v of message.names) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.fencingToken !== 0n) {
+      if (BigInt.asIntN(64, message.fencingToken) !== message.fencingToken) {
+        throw new globalThis.Error("value provided for field message.fencingToken of type int64 too large");
+      }
+      writer.uint32(32).int64(message.fencingToken);
+    }
+    if (message.anyOwner !== false) {
+      writer.uint32(40).bool(message.anyOwner);
     }
     return writer;
   },
@@ -2476,6 +2690,30 @@ export const ReleaseLockRequest: MessageFns<ReleaseLockRequest> = {
             message.name = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fencingToken = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.anyOwner = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2495,16 +2733,24 @@ export const ReleaseLockRequest: MessageFns<ReleaseLockRequest> = {
     const message = createBaseReleaseLockRequest();
     message.namespace = object.namespace ?? "";
     message.name = object.name ?? "";
+    message.names = object.names?.map((e) => e) || [];
+    message.fencingToken = (object.fencingToken !== undefined && object.fencingToken !== null)
+      ? BigInt(object.fencingToken)
+      : 0n;
+    message.anyOwner = object.anyOwner ?? false;
     return message;
   },
 };
 
 function createBaseReleaseLockResponse(): ReleaseLockResponse {
-  return {};
+  return { releasedCount: 0 };
 }
 
 export const ReleaseLockResponse: MessageFns<ReleaseLockResponse> = {
-  encode(_: ReleaseLockResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ReleaseLockResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.releasedCount !== 0) {
+      writer.uint32(8).int32(message.releasedCount);
+    }
     return writer;
   },
 
@@ -2521,6 +2767,14 @@ export const ReleaseLockResponse: MessageFns<ReleaseLockResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.releasedCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2536,8 +2790,9 @@ export const ReleaseLockResponse: MessageFns<ReleaseLockResponse> = {
   create<I extends Exact<DeepPartial<ReleaseLockResponse>, I>>(base?: I): ReleaseLockResponse {
     return ReleaseLockResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ReleaseLockResponse>, I>>(_: I): ReleaseLockResponse {
+  fromPartial<I extends Exact<DeepPartial<ReleaseLockResponse>, I>>(object: I): ReleaseLockResponse {
     const message = createBaseReleaseLockResponse();
+    message.releasedCount = object.releasedCount ?? 0;
     return message;
   },
 };
@@ -4747,7 +5002,11 @@ export const NamespaceServiceService = {
       Buffer.from(LeaveExclusiveModeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LeaveExclusiveModeResponse => LeaveExclusiveModeResponse.decode(value),
   },
-  /** Takes a data lock by name (row E3). A conflict names the holder. */
+  /**
+   * Takes data locks by name (row E3), several at once all or none. A conflict names the holder (LOCK_TAKEN). Who waits for a name
+   * is not overtaken by who comes later. A wait that could never end, since what is waited for waits for the caller, is refused
+   * (LOCK_DEADLOCK).
+   */
   acquireLock: {
     path: "/offstage.jobs.v1.NamespaceService/AcquireLock" as const,
     requestStream: false as const,
@@ -4757,7 +5016,7 @@ export const NamespaceServiceService = {
     responseSerialize: (value: AcquireLockResponse): Buffer => Buffer.from(AcquireLockResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AcquireLockResponse => AcquireLockResponse.decode(value),
   },
-  /** Gives a data lock back. Idempotent. */
+  /** Gives data locks back. Those that are not held are passed over. Idempotent. */
   releaseLock: {
     path: "/offstage.jobs.v1.NamespaceService/ReleaseLock" as const,
     requestStream: false as const,
@@ -4767,7 +5026,7 @@ export const NamespaceServiceService = {
     responseSerialize: (value: ReleaseLockResponse): Buffer => Buffer.from(ReleaseLockResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseLockResponse => ReleaseLockResponse.decode(value),
   },
-  /** Lists the data locks held. */
+  /** Lists the data locks held: the caller's own, and to those who may see the jobs of others theirs too. */
   listLocks: {
     path: "/offstage.jobs.v1.NamespaceService/ListLocks" as const,
     requestStream: false as const,
@@ -4907,11 +5166,15 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   enterExclusiveMode: handleUnaryCall<EnterExclusiveModeRequest, EnterExclusiveModeResponse>;
   /** Gives the namespace free. Idempotent. */
   leaveExclusiveMode: handleUnaryCall<LeaveExclusiveModeRequest, LeaveExclusiveModeResponse>;
-  /** Takes a data lock by name (row E3). A conflict names the holder. */
+  /**
+   * Takes data locks by name (row E3), several at once all or none. A conflict names the holder (LOCK_TAKEN). Who waits for a name
+   * is not overtaken by who comes later. A wait that could never end, since what is waited for waits for the caller, is refused
+   * (LOCK_DEADLOCK).
+   */
   acquireLock: handleUnaryCall<AcquireLockRequest, AcquireLockResponse>;
-  /** Gives a data lock back. Idempotent. */
+  /** Gives data locks back. Those that are not held are passed over. Idempotent. */
   releaseLock: handleUnaryCall<ReleaseLockRequest, ReleaseLockResponse>;
-  /** Lists the data locks held. */
+  /** Lists the data locks held: the caller's own, and to those who may see the jobs of others theirs too. */
   listLocks: handleUnaryCall<ListLocksRequest, ListLocksResponse>;
   /** Lists the methods that executors have announced, with their schemas and defaults. */
   listMethods: handleUnaryCall<ListMethodsRequest, ListMethodsResponse>;
@@ -5077,7 +5340,11 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LeaveExclusiveModeResponse) => void,
   ): ClientUnaryCall;
-  /** Takes a data lock by name (row E3). A conflict names the holder. */
+  /**
+   * Takes data locks by name (row E3), several at once all or none. A conflict names the holder (LOCK_TAKEN). Who waits for a name
+   * is not overtaken by who comes later. A wait that could never end, since what is waited for waits for the caller, is refused
+   * (LOCK_DEADLOCK).
+   */
   acquireLock(
     request: AcquireLockRequest,
     callback: (error: ServiceError | null, response: AcquireLockResponse) => void,
@@ -5093,7 +5360,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AcquireLockResponse) => void,
   ): ClientUnaryCall;
-  /** Gives a data lock back. Idempotent. */
+  /** Gives data locks back. Those that are not held are passed over. Idempotent. */
   releaseLock(
     request: ReleaseLockRequest,
     callback: (error: ServiceError | null, response: ReleaseLockResponse) => void,
@@ -5109,7 +5376,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseLockResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the data locks held. */
+  /** Lists the data locks held: the caller's own, and to those who may see the jobs of others theirs too. */
   listLocks(
     request: ListLocksRequest,
     callback: (error: ServiceError | null, response: ListLocksResponse) => void,

@@ -1,0 +1,80 @@
+/** What is said of locks that are taken, and of waits that would never end. */
+import { type Actor, mayForOthers } from '@offstage/kit/auth'
+import { Refusal } from '@offstage/kit/grpc'
+import type { LockConflict } from '../domain/lock.ts'
+import type { Party, WaitLink } from '../domain/wait-circle.ts'
+
+/** Everybody is told who holds a lock they ask for; which job it is for, who may see that. */
+export function lockTaken(
+  actor: Actor,
+  { isWaiting, name, owner, holder, since }: LockConflict,
+): Refusal {
+  const jobId = holder.kind === 'job' && seesJobsOf(actor, owner) ? holder.jobId : undefined
+  const who = jobId === undefined ? owner : `job ${jobId} of ${owner}`
+  const time = since.toISOString()
+  const message = isWaiting
+    ? `${who} has waited for the lock "${name}" since ${time}, and comes first`
+    : `the lock "${name}" is held by ${who} since ${time}`
+  return new Refusal({
+    reason: 'LOCK_TAKEN',
+    message,
+    metadata: {
+      ...{ name, owner, since: time, waiting: String(isWaiting) },
+      ...(jobId === undefined ? {} : { job_id: jobId }),
+    },
+  })
+}
+
+export function lockDeadlock(actor: Actor, circle: readonly WaitLink[]): Refusal {
+  const links = circle.map((link, index) => {
+    const party = index === 0 ? 'you' : namedFor(actor, link.party)
+    const on = index === circle.length - 1 ? 'you' : namedFor(actor, link.on)
+    return `${party} ${index === 0 ? 'would wait' : 'waits'} for ${reasonOf(link, on)}`
+  })
+  const names = circle.filter((link) => link.for === 'lock').map(({ name }) => name)
+  return new Refusal({
+    reason: 'LOCK_DEADLOCK',
+    message: `this wait would never end: ${links.join(', ')}; give back what you hold, and take it all at once`,
+    metadata: { circle: links.join('; '), locks: [...new Set(names)].join(', ') },
+  })
+}
+
+function reasonOf({ for: what, name }: WaitLink, on: string): string {
+  const whose = on === 'you' ? 'yours' : `of ${on}`
+  switch (what) {
+    case 'lock':
+      return `the lock "${name}" ${on === 'you' ? 'that you hold or are to have first' : `that ${on} holds or is to have first`}`
+    case 'key':
+      return `the key "${name}" ${whose}`
+    case 'child':
+      return `${on} as its child`
+    case 'limit':
+      return `a place in the limits of ${name}, which ${on} has`
+  }
+}
+
+function namedFor(actor: Actor, { kind, id, owner }: Party): string {
+  const name = seesJobsOf(actor, owner) ? `${kind} ${id}` : `a ${kind}`
+  return owner === actor.user ? name : `${name} of ${owner}`
+}
+
+export function seesJobsOf(actor: Actor, owner: string): boolean {
+  return owner === actor.user || mayForOthers(actor, 'jobs.read')
+}
+
+export function jobNotRunning(jobId: string, attempt: number | undefined): Refusal {
+  const message =
+    attempt === undefined
+      ? `job ${jobId} does not run, and a lock is bound to an attempt that does`
+      : `attempt ${attempt} of job ${jobId} does not run, or no longer, and a lock ends with its attempt`
+  return new Refusal({ reason: 'JOB_NOT_RUNNING', message, metadata: { job_id: jobId } })
+}
+
+export function tooManyLockWaits(max: number): Refusal {
+  return new Refusal({
+    reason: 'TOO_MANY_WAITERS',
+    message: `more than ${max} callers wait for locks on this replica`,
+    metadata: { limit: 'lock_waits', max: String(max) },
+    retryDelayMs: 1_000,
+  })
+}
