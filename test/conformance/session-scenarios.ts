@@ -7,7 +7,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** What docs/executor-protocol.md asks for. */
 const METHODS = ['echo', 'greet', 'nothing', 'report', 'fail', 'large', 'remember', 'hold', 'deaf']
 const LEASE_MS = 600
-const BEATS = 5
+const BEATS = 4
 
 /** The middle one: a machine that stands still for a moment is no fault of the executor. */
 async function usualPause({ heardAt }: Attachment): Promise<number> {

@@ -32,7 +32,7 @@ async function mustEndWell({ attempt, after }: Awaited<ReturnType<typeof adopted
 /** Without a scheduler for longer than the lease. */
 async function outlive({ scheduler }: Stage): Promise<void> {
   scheduler.cable.pull()
-  const over = performance.now() + 3 * LEASE_MS
+  const over = performance.now() + 2 * LEASE_MS
   await awaited('the end of the lease', () => performance.now() > over || undefined)
   scheduler.cable.mend()
 }

@@ -73,6 +73,17 @@ export async function* runSuite({ executor, only }: SuiteOptions): AsyncGenerato
   }
 }
 
+/** What an executor does not keep to, for tests. */
+export async function allFaults(executor: string): Promise<string[]> {
+  const faults: string[] = []
+  const left = new Set(SCENARIOS.map(({ number }) => number))
+  for await (const { number, title, fault, output } of runSuite({ executor })) {
+    left.delete(number)
+    if (fault !== undefined) faults.push(`${number} ${title}: ${fault}\n${output}`)
+  }
+  return [...faults, ...[...left].map((number) => `${number} was not run`)]
+}
+
 /** Up to the first that fails: what that leaves behind is not to be held against the next. Returns how many it told of. */
 async function* runOnStage(
   executor: string,

@@ -1,0 +1,99 @@
+"""The methods by which docs/executor-protocol.md holds an executor against itself."""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+from offstage_attempt import Job, Method
+from offstage_executor import Executor
+from offstage_values import Failure
+
+LOOK_SECONDS = 0.01
+NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+async def echo(_job: Job, params):
+    return params
+
+
+async def greet(_job: Job, params):
+    return f"Hello {params['name']}"
+
+
+async def nothing(_job: Job, _params):
+    return None
+
+
+async def report(job: Job, params):
+    steps = params["steps"]
+    for step in range(1, steps + 1):
+        job.progress(100 * step / steps)
+        job.message(f"step {step}")
+    return steps
+
+
+async def fail(_job: Job, params):
+    raise Failure("It was asked to fail.", retryable=params["retryable"])
+
+
+async def large(_job: Job, params):
+    return "x" * params["bytes"]
+
+
+async def remember(job: Job, _params):
+    seen = job.last_heartbeat["seen"] if job.last_heartbeat else 0
+    job.heartbeat({"seen": seen + 1})
+    return seen
+
+
+def note(params, line: str) -> None:
+    with open(params["note"], "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+async def hold(job: Job, params):
+    note(params, "begun")
+    job.message("begun")
+    job.progress(50)
+    try:
+        while not Path(params["gate"]).exists():
+            await asyncio.sleep(LOOK_SECONDS)
+    except asyncio.CancelledError:
+        note(params, "stopped")
+        raise
+    return "released"
+
+
+async def deaf(job: Job, params):
+    note(params, "begun")
+    job.message("begun")
+    job.progress(50)
+    while not Path(params["gate"]).exists():
+        try:
+            await asyncio.sleep(LOOK_SECONDS)
+        except asyncio.CancelledError:
+            pass
+    return "released"
+
+
+def seconds_from(text: str) -> float:
+    amount, unit = re.fullmatch(r"(\d+)(ms|s)", text).groups()
+    return int(amount) / (1_000 if unit == "ms" else 1)
+
+
+HANDLERS = [echo, nothing, report, fail, large, remember, hold, deaf]
+
+if __name__ == "__main__":
+    methods = [Method(f"conformance.{handler.__name__}", handler) for handler in HANDLERS]
+    methods.append(Method("conformance.greet", greet, "Greets somebody.", NAME))
+    executor = Executor(
+        methods,
+        scheduler=os.environ.get("OFFSTAGE_SCHEDULER", "127.0.0.1:7701"),
+        storage=os.environ.get("OFFSTAGE_STORAGE", "127.0.0.1:7702"),
+        namespace=os.environ.get("OFFSTAGE_NAMESPACE", "default"),
+        token=os.environ.get("OFFSTAGE_TOKEN", ""),
+        slots=8,
+        drain_grace=seconds_from(os.environ.get("OFFSTAGE_EXECUTOR_DRAIN_GRACE", "20s")),
+    )
+    asyncio.run(executor.run())
