@@ -199,7 +199,10 @@ describe.each(Object.entries(shapes))('%s', (_name, shape) => {
     expect(reasonOf(error)).toBe('SHUTTING_DOWN')
   })
 
-  test('a handler that ignores its signal cannot hold up the stop', async () => {
+  // A caller whom nobody tells finds out by a ping, after half a minute.
+  test('a handler that ignores its signal cannot hold up the stop, nor its caller', {
+    timeout: 15_000,
+  }, async () => {
     const begun = Promise.withResolvers<void>()
     const stuck: Work = () => {
       begun.resolve()

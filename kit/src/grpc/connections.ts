@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 const TAKEN_MS = 2_000
 
 export class Connections {
+  readonly #sessions = new Set<ServerHttp2Session>()
   readonly #sockets = new WeakMap<ServerHttp2Session, Socket>()
   readonly #closing = new Set<Socket>()
 
@@ -20,6 +21,8 @@ export class Connections {
     http2Server.prependListener('secureConnection', note)
     http2Server.prependListener('session', (session) => {
       if (latest !== undefined) this.#sockets.set(session, latest)
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
     })
   }
 
@@ -37,6 +40,11 @@ export class Connections {
       // Without an error, which would be one of the server.
       session.destroy(null as never, constants.NGHTTP2_ENHANCE_YOUR_CALM)
     })
+  }
+
+  /** Ends all, with what is under way on them: grpc-js knows its connections only where it counts them for channelz. */
+  cut(): void {
+    for (const session of this.#sessions) session.destroy(constants.NGHTTP2_CANCEL as never)
   }
 
   /** Of those that are being closed grpc-js would not hear any more. */

@@ -18,6 +18,8 @@ export interface Door {
   /** Stands before a server that does not listen yet; `asked` are the paths of calls that somebody has to be known for. */
   guard(server: Server, asked: Pick<ReadonlyMap<string, unknown>, 'has'>): void
   stop(): Promise<void>
+  /** Cuts the connections that are left. */
+  cut(): void
 }
 
 export function createDoor(log: Logger): Door {
@@ -46,6 +48,7 @@ export function createDoor(log: Logger): Door {
       arrivals.stop()
       return connections.stop()
     },
+    cut: () => connections.cut(),
   }
 }
 

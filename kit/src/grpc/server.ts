@@ -17,7 +17,7 @@ import type { Logger, Measures } from '../telemetry/mod.ts'
 import { admission } from './admission.ts'
 import { bindService, nameOfService, rightsOf, type ServedService } from './bind-services.ts'
 import { CallLimits } from './call-limits.ts'
-import { createDoor } from './door.ts'
+import { createDoor, type Door } from './door.ts'
 import type { Edge } from './edge.ts'
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts'
 import { addressOf, listen } from './listen.ts'
@@ -141,7 +141,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       setServing(false)
       standard.endStreams()
       await door.stop()
-      await drain(server, edge, stopGraceMs)
+      await drain(server, edge, door, stopGraceMs)
     },
   })
   return {
@@ -190,7 +190,7 @@ function channelOptions(options: GrpcServerOptions, limits: ServerLimits): Chann
 }
 
 /** Resolves when every connection is closed, by itself or, at the end of the grace, by us. */
-async function drain(server: Server, edge: Edge, graceMs: number): Promise<void> {
+async function drain(server: Server, edge: Edge, door: Door, graceMs: number): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>()
   server.tryShutdown(() => resolve())
   const abortAll = () => {
@@ -199,6 +199,7 @@ async function drain(server: Server, edge: Edge, graceMs: number): Promise<void>
   const half = setTimeout(abortAll, graceMs / 2)
   const end = setTimeout(() => {
     server.forceShutdown()
+    door.cut()
     // grpc-js waits for ever for connections that were being closed before, and for those that take nothing any more.
     setTimeout(resolve, FORCED_MS)
   }, graceMs)
