@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { spawnProcess } from '@offstage/testkit'
+import { programOf, spawnProcess } from '@offstage/testkit'
 import type { Planted } from './place.ts'
 import type { Said } from './planted.ts'
 
@@ -49,7 +49,7 @@ function run(it: Planted, args: readonly string[], given: NodeJS.ProcessEnv = {}
     ...given,
   }
   return new Promise<string>((resolve) => {
-    execFile(process.execPath, [main, ...args], { env }, (_error, stdout, stderr) =>
+    execFile(process.execPath, [programOf(main), ...args], { env }, (_error, stdout, stderr) =>
       resolve(stdout + stderr),
     )
   })

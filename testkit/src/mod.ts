@@ -23,6 +23,7 @@ export {
   type TestPostgres,
   type TestPostgresOptions,
 } from './postgres.ts'
+export { programOf } from './program-of.ts'
 export { pythonWith } from './python.ts'
 export { type Scrape, scrape, scrapeOf } from './scrape.ts'
 export { createSharedDatabase, type Prepare, type SharedDatabase } from './shared-postgres.ts'

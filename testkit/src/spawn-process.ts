@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type Child, type Exit, startChild, stopChild } from './child.ts'
+import { programOf } from './program-of.ts'
 
 export interface SpawnProcessOptions {
   /** The file to run. */
@@ -42,7 +43,7 @@ export async function spawnProcess(options: SpawnProcessOptions): Promise<Spawne
   const child: Child = await startChild({
     name: main,
     command: options.node ?? process.execPath,
-    args: ['--enable-source-maps', main, ...args],
+    args: [programOf(main), ...args],
     env: { ...withoutTestRunner(process.env), ...env },
     cwd,
     ready,

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest'
 import { setup } from '../testing/setup.ts'
 
 const prepare = fileURLToPath(new URL('../../../kit/scripts/prepare-cluster.ts', import.meta.url))
+// The program as it is written, not its bundle.
+delete process.env.TEST_BUNDLES
 const TELL_PEAK = "process.on('exit',()=>console.log('peak:',process.resourceUsage().maxRSS,'kB'))"
 
 test('the first start on an empty folder, with a job, peaks below 700 MB', async () => {

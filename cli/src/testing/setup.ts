@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type SpawnedProcess, spawnProcess } from '@offstage/testkit'
+import { programOf, type SpawnedProcess, spawnProcess } from '@offstage/testkit'
 import { vi } from 'vitest'
 import { run } from '../run.ts'
 
@@ -31,7 +31,7 @@ export function offstageProcess(
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [main, ...args],
+      [programOf(main), ...args],
       { env: { ...process.env, ...noVariables(), ...env }, encoding: 'buffer' },
       (error, bytes, stderr) =>
         resolve({

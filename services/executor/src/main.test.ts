@@ -4,6 +4,8 @@ import { startFakeScheduler } from './testing/fake-scheduler.ts'
 import { TEST_JOBS } from './testing/setup.ts'
 
 const main = new URL('./main.ts', import.meta.url)
+// The program as it is written, not its bundle.
+delete process.env.TEST_BUNDLES
 
 function environment(scheduler: string, jobs = TEST_JOBS) {
   return {
