@@ -17,6 +17,8 @@ export interface AnyRpc {
   /** Who signed its certificate, as PEM. Default: that of the environment, else plain text. */
   readonly ca?: string | undefined
   readonly definition: MethodDefinition<AnyMessage, AnyMessage>
+  /** What it is called over; absent: a connection of its own for each call. */
+  readonly client?: Client
 }
 
 export interface AnyAnswer {
@@ -28,18 +30,15 @@ export interface AnyAnswer {
 
 /** Calls it with one request, of which only what matters is given, or with several whole ones; gathers what comes back. */
 export async function callAnyRpc(
-  { address, ca, definition }: AnyRpc,
+  rpc: AnyRpc,
   request: object | readonly object[],
   headers: Readonly<Record<string, string>>,
 ): Promise<AnyAnswer> {
+  const { definition } = rpc
   const { path, requestSerialize, responseDeserialize } = definition
   const metadata = new Metadata()
   for (const [key, value] of Object.entries(headers)) if (value !== '') metadata.set(key, value)
-  const access =
-    ca === undefined
-      ? accessTo(address, '')
-      : { credentials: credentials.createSsl(Buffer.from(ca)), options: {} }
-  const client = new Client(address, access.credentials, access.options)
+  const client = rpc.client ?? connectTo(rpc)
   const messages: AnyMessage[] = []
   // Every shape can be called as a duplex stream: on the wire they are the same.
   const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {
@@ -61,6 +60,14 @@ export async function callAnyRpc(
     const { reason, message } = errorFromStatus(error as ServiceError)
     return { outcome: reason, text: message, messages }
   } finally {
-    client.close()
+    if (rpc.client === undefined) client.close()
   }
+}
+
+export function connectTo({ address, ca }: Pick<AnyRpc, 'address' | 'ca'>): Client {
+  const access =
+    ca === undefined
+      ? accessTo(address, '')
+      : { credentials: credentials.createSsl(Buffer.from(ca)), options: {} }
+  return new Client(address, access.credentials, access.options)
 }

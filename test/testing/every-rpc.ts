@@ -20,7 +20,7 @@ import { StorageServiceService } from '@offstage/proto/storage'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
 import { createSharedDatabase, startTestIssuer } from '@offstage/testkit'
-import { type AnyAnswer, type AnyRpc, callAnyRpc } from '../cluster/any-rpc.ts'
+import { type AnyAnswer, type AnyRpc, callAnyRpc, connectTo } from '../cluster/any-rpc.ts'
 
 const jobs = fileURLToPath(new URL('../cluster/jobs.ts', import.meta.url))
 
@@ -101,9 +101,11 @@ export async function startEveryRpc(): Promise<EveryRpc> {
     [storage.address, StorageServiceService],
   ] as const
   for (const [address, definition] of servers) {
+    const client = connectTo({ address })
+    it.defer(() => client.close())
     for (const rpc of Object.values(definition)) {
       const [, service = '', method = ''] = /\.(\w+)\/(\w+)$/.exec(rpc.path) ?? []
-      rpcs.set(`${service}.${method}`, { address, definition: rpc })
+      rpcs.set(`${service}.${method}`, { address, definition: rpc, client })
     }
   }
   const tokens = new Map<string, Promise<string>>()
