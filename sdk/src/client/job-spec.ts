@@ -166,7 +166,10 @@ function payloadFrom(
 ): Payload | undefined | Promise<Payload> {
   const codec = codecOf(target) ?? session.codec
   if (isWrapping(codec) && isStreamed(target, params)) throw streamUnwrappable(target)
-  if (isByteStream(params)) return putStream(session, methodOf(target), params, options)
+  if (isByteStream(params)) {
+    const put = putStream(session, methodOf(target), params, options)
+    return put.catch((error: unknown) => refuseParams(target, error))
+  }
   const encoded = encodeParams(codec, target, params)
   if (encoded === undefined) return undefined
   return encoded instanceof Promise

@@ -89,6 +89,15 @@ test('a stream that breaks off starts nothing, and its fault is told', async () 
   expect([it.storage.values.size, it.scheduler.starts.length]).toEqual([0, 0])
 })
 
+test('a stream that gives something else than bytes is refused by field', async () => {
+  await using it = await setUpClient()
+  const start = it.offstage.startJob('rows.import', Readable.from(['a text']))
+  const description = 'a stream to put gives bytes, not "a text"'
+  await expect(start).rejects.toMatchObject({
+    ...{ reason: 'PARAMS_INVALID', violations: [{ field: 'params', description }] },
+  })
+})
+
 test('a stream of more than 1 GiB is refused as soon as it is too long', async () => {
   await using it = await setUpClient()
   let left = false

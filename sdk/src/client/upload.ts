@@ -7,8 +7,10 @@ import { durationFrom } from '@offstage/proto/durations'
 import type { PutValueHeader, PutValueRequest } from '@offstage/proto/storage'
 import { shown } from '../arguments/shown.ts'
 import { callClientStream, OffstageError, retrying } from '../grpc/mod.ts'
+import { NotEncodableError } from '../jobs/not-encodable.ts'
 import { bytesOf } from '../jobs/payload.ts'
 import type { Calls } from './calls.ts'
+import { gathered } from './gathered.ts'
 import { Replayed } from './replayed.ts'
 import type { PutOptions, StoredValue } from './storage-calls.ts'
 import { describedFrom } from './stored-value.ts'
@@ -108,16 +110,20 @@ export async function uploadStream(
   let count = 0
   const header = { ...headerFrom(calls, options), trailer: true }
   const pieces = source[Symbol.asyncIterator]()
+  const take = (piece: unknown) => {
+    const bytes = bytesOf(piece)
+    if (bytes === undefined) {
+      throw new NotEncodableError('', `a stream to put gives bytes, not ${shown(piece)}`)
+    }
+    count += bytes.byteLength
+    onBytes(count)
+    return bytes
+  }
   async function* requests(): AsyncGenerator<PutValueRequest, void, undefined> {
     yield { part: { $case: 'header', value: header } }
-    for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
-      const bytes = bytesOf(piece)
-      if (bytes === undefined)
-        throw new TypeError(`a stream to put gives bytes, not ${shown(piece)}`)
-      count += bytes.byteLength
-      onBytes(count)
-      hash.update(bytes)
-      yield* chunksOf(bytes, 0)
+    for await (const chunk of gathered(pieces, CHUNK_BYTES, take)) {
+      hash.update(chunk)
+      yield { part: { $case: 'chunk', value: chunk } }
     }
     yield { part: { $case: 'trailer', value: { sha256: hash.digest() } } }
   }

@@ -36,7 +36,8 @@ export function isByteStreamSchema(schema: StandardSchemaV1 | undefined): boolea
 
 /** Whether a value is read piece by piece. */
 export function isByteStream(value: unknown): value is ByteStream {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+  if (typeof value !== 'object' || value === null || !(Symbol.asyncIterator in value)) return false
+  return typeof value[Symbol.asyncIterator] === 'function'
 }
 
 /** Bytes in memory as a stream. */

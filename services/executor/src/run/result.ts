@@ -83,7 +83,8 @@ async function place(
   // To temp storage as it comes, whatever its size; read once, so it cannot be sent again.
   if (isByteStream(value)) {
     if (isWrapping(codec)) throw unwrappable(what)
-    return addressOf(await putBytes(value, address, BYTES_TYPE, context))
+    const put = putBytes(value, address, BYTES_TYPE, context)
+    return addressOf(await put.catch((cause: unknown) => refuseLost(what, cause)))
   }
   const encoded = codec === undefined ? encodeJson(value, what) : await encode(codec, value, what)
   if (encoded === undefined) return undefined

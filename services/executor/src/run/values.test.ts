@@ -54,6 +54,17 @@ test('a stream as result is stored as it comes', async () => {
   expect(stored?.header.contentType).toBe('application/octet-stream')
 })
 
+test('a stream that gives something else than bytes fails its job for good, and says what it gives', async () => {
+  await using it = await setupWithStorage()
+  it.attachment.assign('a', 'test.lines', {})
+  expect(await it.attachment.fault('a')).toMatchObject({
+    reason: 'RESULT_NOT_SERIALIZABLE',
+    brief: 'The result cannot travel: result: a stream to put gives bytes, not "a line"',
+    retryable: false,
+  })
+  expect(it.storage.values.size).toBe(0)
+})
+
 test('parameters at an address are fetched before the handler runs (row J3)', async () => {
   await using it = await setupWithStorage()
   it.attachment.assign('a', 'test.echo', { text: 'first' }, { resultAddress: SHELF_7 })

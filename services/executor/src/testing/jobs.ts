@@ -1,5 +1,6 @@
 /** Jobs that tests run: well-behaved ones and bad ones. */
 
+import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, resourceLimits, threadId, workerData } from 'node:worker_threads'
 import type { Offstage } from '@offstage/sdk/client'
@@ -248,6 +249,11 @@ export const pages = defineJob({
     (async function* () {
       for (let n = 0; n < count; n += 1) yield Buffer.alloc(1_000, n)
     })() as AsyncIterable<Uint8Array>,
+})
+
+export const lines = defineJob({
+  method: 'test.lines',
+  run: async () => Readable.from(['a line', 'another']),
 })
 
 export const parent = defineJob({
