@@ -65,6 +65,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0032-full-methods.sql':
     '5389d748d5fbae1a86dc5614f26f077a4e91c6178a0d97967f77c438a106a0af',
   'scheduler/0033-locks.sql': 'cf1d9af9b9673933cb9272ed0f071c6f865de5fc34d8cc1b3d1b868ecf7ab03e',
+  'scheduler/0034-reserved-labels.sql':
+    'f45aaa3712dc638951206d48fa43f079e61c95875670fafd5be3f30996240e7b',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

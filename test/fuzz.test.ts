@@ -36,6 +36,7 @@ const clients: Record<string, Client> = {}
 /** Each of the services by what of the contract it serves. */
 const SERVER: Readonly<Record<string, string>> = {
   'offstage.jobs.v1': 'scheduler',
+  externalscaler: 'scheduler',
   'offstage.executor.v1.ExecutorService': 'scheduler',
   'offstage.executor.v1.ExecutorControlService': 'executor',
   'offstage.storage.v1': 'storage',

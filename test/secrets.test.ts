@@ -10,7 +10,7 @@ import { until } from '@offstage/testkit'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { callAnyRpc } from './cluster/any-rpc.ts'
-import { fail, failOnThread, tell, tellOn } from './cluster/telling-jobs.ts'
+import { fail, failOnThread, swallow, tell, tellOn } from './cluster/telling-jobs.ts'
 import { commandLines } from './secrets/command-lines.ts'
 import { type Planted, startPlanted } from './secrets/place.ts'
 import { made, shownIn } from './secrets/planted.ts'
@@ -21,6 +21,9 @@ const payloads = {
   params: made(),
   error: made(),
   threadError: made(),
+  scheduled: made(),
+  scheduledMisfit: made(),
+  streamed: made(),
   misfit: made(),
   noJson: made(),
   refusedJob: made(),
@@ -72,6 +75,19 @@ async function badCalls({ cluster, secrets, ca }: Planted): Promise<string[]> {
     ),
   ])
   return answers.map(({ outcome, text }) => `${outcome} ${text}`)
+}
+
+/** What a schedule gives its jobs, with a trigger and a due time; and what its method does not take. */
+async function scheduled({ offstage }: Planted): Promise<string[]> {
+  const times = { intervalMs: 3_600_000, anchor: new Date(Date.now() + 1_000) }
+  const params = { text: payloads.scheduled }
+  const { id } = await offstage.schedules.create({ ...times, id: 'telling', job: tell, params })
+  const job = await offstage.schedules.trigger(id)
+  await job.waitForCompletion()
+  await until(async () => (await offstage.schedules.get(id)).lastDueTime !== undefined)
+  const wrong = { ...times, id: 'wrong', job: 'telling.tell' }
+  const misfit = { text: [payloads.scheduledMisfit] }
+  return [await offstage.schedules.create({ ...wrong, params: misfit }).then(String, String)]
 }
 
 /** Rows that the database refuses: it tells what is in them. */
@@ -135,12 +151,15 @@ test('nothing that services write, answer, export or are called shows a secret',
   const { cluster, offstage, secrets, collector } = it
   expect(await offstage.run(tell, { text: payloads.params })).toEqual({ text: payloads.params })
   await offstage.run(tellOn, { text: payloads.params })
+  const answers: string[] = []
   const failed = await offstage.startJob(fail, { text: payloads.error })
   await failed.waitForCompletion()
   await offstage.run(failOnThread, { text: payloads.threadError }).catch(() => {})
+  answers.push(...(await scheduled(it)))
+  await offstage.run(swallow, Buffer.from(payloads.streamed))
   const { address } = await offstage.storage.put({ text: payloads.value })
   await offstage.storage.get(address)
-  const answers = [...(await badCalls(it)), ...(await refusedRows(it))]
+  answers.push(...(await badCalls(it)), ...(await refusedRows(it)))
   const said = [...(await commandLines(it, failed.id)), ...(await refusedLogins(it))]
   await outages(it)
   expect(await offstage.run(tell, { text: payloads.params })).toEqual({ text: payloads.params })
@@ -160,6 +179,6 @@ test('nothing that services write, answer, export or are called shows a secret',
     // Who started a job may read what is in it.
     expect(shownIn(text, secrets), text).toEqual([])
   }
-  const { misfit: _, noJson: __, ...others } = payloads
+  const { misfit: _, noJson: __, scheduledMisfit: ___, ...others } = payloads
   expect(answers.filter((text) => shownIn(text, { ...secrets, ...others }).length > 0)).toEqual([])
 })

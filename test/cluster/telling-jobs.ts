@@ -1,5 +1,5 @@
 /** Jobs that say what they are given wherever a job can say something. */
-import { defineJob } from '@offstage/sdk/jobs'
+import { byteStream, defineJob } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
 const params = z.object({ text: z.string() })
@@ -30,6 +30,15 @@ export const fail = defineJob({
   params,
   run(_job, { text }) {
     throw new Error(text, { cause: new Error(text) })
+  },
+})
+
+/** Takes a stream, and breaks off in the middle of what it says. */
+export const swallow = defineJob({
+  method: 'telling.swallow',
+  params: byteStream,
+  async run(job, stream) {
+    for await (const chunk of stream) job.message(String(chunk))
   },
 })
 

@@ -48,6 +48,7 @@ test('a start that PostgreSQL could not hold is refused, naming the field', asyn
       /traceparent must be a W3C trace context/,
     ],
     [{ tracestate: long }, /tracestate must be at most 512/],
+    [{ labels: { 'offstage.schedule': 'nightly' } }, /labels\[offstage\.schedule\] is reserved/],
     [{ labels: { [long]: 'a' } }, /labels\[x{63}\] must have a key of 1 to 63/],
     [
       {

@@ -122,6 +122,7 @@ const wrong: readonly [field: string, { readonly spec: object; readonly options:
   ['priority', same('priority', 1001)],
   ['pool', same('pool', 'a b')],
   ['labels', same('labels', labels(33))],
+  ['labels[offstage.schedule]', same('labels', { 'offstage.schedule': 'nightly' })],
   ['labels[]', same('labels', { '': 'a' })],
   ['labels[a]', same('labels', { a: long(256) })],
   ['traceparent', same('traceparent', TRACE.toUpperCase())],

@@ -45,12 +45,27 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     keyConflict,
     requestId: spec.requestId,
     parentId: spec.parentJobId || origin.parentId,
-    labels: hasEntries(spec.labels) ? spec.labels : undefined,
+    labels: labelsFrom(spec.labels),
     startTime: spec.startTime,
     delayMs: msFrom(spec.delay) ?? 0,
     traceparent: spec.traceparent || origin.traceparent,
     options: startOptionsFrom(spec, origin.tracestate),
   }
+}
+
+/** What those of a schedule say to its handler, nobody else may (row K3). */
+const RESERVED = 'offstage.'
+
+function labelsFrom(labels: proto.JobSpec['labels']): StartCommand['labels'] {
+  if (!hasEntries(labels)) return undefined
+  for (const name in labels) {
+    if (!name.startsWith(RESERVED)) continue
+    throw invalidField(
+      `labels[${name}]`,
+      `is reserved: labels that begin with "${RESERVED}" are Offstage’s own`,
+    )
+  }
+  return labels
 }
 
 /** As with `traceparent`: what does not fit is left out. */

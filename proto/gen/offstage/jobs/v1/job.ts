@@ -428,7 +428,7 @@ export interface JobSpec {
     | undefined;
   /** -1000 to 1000, higher runs first. Default 0. */
   priority: number;
-  /** At most 32 labels to filter by; keys to 63 and values to 255 characters. */
+  /** At most 32 labels to filter by; keys to 63 and values to 255 characters. Those that begin with `offstage.` are Offstage's own. */
   labels: { [key: string]: string };
   /** A name for people, at most 200 characters. Default: the method. */
   displayName: string;
