@@ -41,7 +41,7 @@ for method, params in [("clients.gret", {}), ("clients.greet", {"name": 7})]:
     try:
         client.run(method, params)
     except Refused as refused:
-        print("refused:", refused.code, refused.reason, *refused.violations)
+        print("refused:", refused.reason, *refused.violations)
 try:
     client.run("clients.fail")
 except JobFailed as failed:

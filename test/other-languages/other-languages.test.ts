@@ -9,7 +9,7 @@ import { spawnProcess, until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startExecutorProcess } from '../conformance/executor-process.ts'
 import { allFaults } from '../conformance/suite.ts'
-import { has, python, root } from './programs.ts'
+import { goPrograms, has, python, root } from './programs.ts'
 
 const run = promisify(execFile)
 /** What they need is fetched and built the first time. */
@@ -28,6 +28,16 @@ const LANGUAGES: readonly Language[] = [
       const program = await python()
       const of = (file: string) => `'${program}' '${join(root, 'examples/python', file)}'`
       return { executor: of('conformance_executor.py'), client: of('use_client.py') }
+    },
+  },
+  {
+    name: 'go',
+    async make() {
+      const folder = await goPrograms()
+      return {
+        executor: `'${join(folder, 'conformance-executor')}'`,
+        client: `'${join(folder, 'use-client')}'`,
+      }
     },
   },
 ].filter(({ name }) => has(name === 'python' ? 'python3' : name))
@@ -117,8 +127,8 @@ describe.each(LANGUAGES)('$name', ({ name, make }) => {
       'canceled: true',
       'large: 200001',
       'cbor: 2361183241434822606848 00ff00ff',
-      'refused: NOT_FOUND METHOD_UNKNOWN method',
-      'refused: INVALID_ARGUMENT PARAMS_INVALID params.name',
+      'refused: METHOD_UNKNOWN method',
+      'refused: PARAMS_INVALID params.name',
       'failed: NonRetryableError There is no paper left.',
     ])
   })

@@ -31,6 +31,18 @@ export async function python(): Promise<string> {
   return join(folder, 'bin/python')
 }
 
+/** The folder with the programs of examples/go. */
+export async function goPrograms(): Promise<string> {
+  const folder = join(SCRATCH, 'example-go')
+  const cwd = join(root, 'examples/go')
+  const sources = ['executor', 'client', 'cmd/*'].map((part) => `examples/go/${part}/*.go`)
+  await madeOf(folder, [...sources, 'examples/go/{go.*,*.sh}'], async () => {
+    await run('sh', ['generate.sh'], { cwd })
+    await run('go', ['build', '-o', `${folder}/`, './cmd/...'], { cwd })
+  })
+  return folder
+}
+
 async function madeOf(
   folder: string,
   sources: readonly string[],

@@ -1,0 +1,306 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	executorv1 "example.com/you/gen/offstage/executor/v1"
+	jobsv1 "example.com/you/gen/offstage/jobs/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	ownGrace = 5 * time.Second
+	notHeld  = "ATTEMPT_NOT_HELD"
+)
+
+// Failure fails an attempt, with what its caller is told. A handler may return any other error too;
+// those may be retried.
+type Failure struct {
+	Brief     string
+	Reason    string
+	Retryable bool
+}
+
+func (f *Failure) Error() string { return f.Brief }
+
+// stop is why an attempt is stopped: "canceled", "fenced", "draining", or the reason of the deadline
+// it has passed.
+type stop struct {
+	kind      string
+	retryable bool
+}
+
+// attempt ends once: with a result, handed back, or forgotten. What is not of its own goroutine is
+// guarded by the lock of its executor.
+type attempt struct {
+	key
+	executor   *Executor
+	assignment *executorv1.Assignment
+	storage    *storage
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+
+	stop     *stop
+	isCalled bool
+	isOver   bool // Its end is told, though the handler may run on.
+	timers   []*time.Timer
+	silence  *time.Timer
+	revision int32
+	messages int32
+}
+
+// begin starts the attempt; the lock is held.
+func (a *attempt) begin() {
+	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	given := a.assignment
+	if given.AttemptDeadline != nil {
+		a.after(given.AttemptDeadline.AsDuration(), stop{"ATTEMPT_DEADLINE_EXCEEDED", true})
+	}
+	if given.TotalDeadline != nil {
+		a.after(given.TotalDeadline.AsDuration(), stop{"TOTAL_DEADLINE_EXCEEDED", false})
+	}
+	a.listen()
+	go a.run()
+}
+
+func (a *attempt) run() {
+	payload, err := a.steps()
+	a.executor.mu.Lock()
+	defer a.executor.mu.Unlock()
+	defer a.executor.free(a)
+	defer a.cancel(nil)
+	if err == nil {
+		a.end(&executorv1.AttemptResult{
+			Outcome: &executorv1.AttemptResult_Succeeded{Succeeded: payload},
+		})
+		return
+	}
+	if reasonOf(err) == notHeld {
+		a.stop = &stop{kind: "fenced"}
+	}
+	if a.stop != nil && (!a.isCalled || a.stop.kind == "fenced" || isStop(err)) {
+		a.end(a.stopped("stopped when asked to"))
+		return
+	}
+	a.end(failed(err))
+}
+
+func isStop(err error) bool {
+	return errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled
+}
+
+func (a *attempt) steps() (*jobsv1.Payload, error) {
+	method, isKnown := a.executor.methods[a.assignment.Method]
+	if !isKnown {
+		brief := fmt.Sprintf("This executor has no method %s.", a.assignment.Method)
+		return nil, &Failure{Brief: brief, Reason: "METHOD_UNKNOWN"}
+	}
+	looked := make(chan error, 1)
+	go func() {
+		looked <- a.storage.look(a.ctx, a.assignment.Scope, a.assignment.ResultAddress)
+	}()
+	params, err := a.params()
+	if err == nil {
+		err = <-looked
+	}
+	if err == nil {
+		err = method.check(params)
+	}
+	if err == nil {
+		err = a.call()
+	}
+	if err != nil {
+		return nil, err
+	}
+	value, err := a.handle(method, params)
+	if err != nil {
+		return nil, err
+	}
+	return a.place(value)
+}
+
+func (a *attempt) params() ([]byte, error) {
+	params := a.assignment.Params
+	if address := params.GetAddress(); address != "" {
+		return a.storage.read(a.ctx, address)
+	}
+	if len(params.GetInline()) == 0 {
+		return []byte("{}"), nil
+	}
+	return params.GetInline(), nil
+}
+
+// call marks the moment from which the handler counts as called.
+func (a *attempt) call() error {
+	a.executor.mu.Lock()
+	defer a.executor.mu.Unlock()
+	if a.stop != nil {
+		return context.Canceled
+	}
+	a.isCalled = true
+	return nil
+}
+
+func (a *attempt) handle(method Method, params []byte) (value any, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("the handler panicked: %v\n%s", panicked, debug.Stack())
+		}
+	}()
+	return method.Run(a.ctx, &Job{attempt: a}, params)
+}
+
+// place puts the result where it belongs; that goes on though the attempt is told to stop.
+func (a *attempt) place(value any) (*jobsv1.Payload, error) {
+	address := a.assignment.ResultAddress
+	if value == nil && address == "" {
+		return &jobsv1.Payload{}, nil
+	}
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, &Failure{Brief: err.Error(), Reason: "RESULT_NOT_SERIALIZABLE"}
+	}
+	result := bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))
+	if len(result) <= inlineBytesMax && address == "" {
+		inline := &jobsv1.Payload_Inline{Inline: result}
+		return &jobsv1.Payload{Source: inline, ContentType: jsonType}, nil
+	}
+	ctx := context.WithoutCancel(a.ctx)
+	return a.storage.put(ctx, result, a.assignment.Namespace, address)
+}
+
+// halt tells the attempt to stop; the lock is held. The first cause stands, but for `fenced`, which
+// overrides all others.
+func (a *attempt) halt(why stop, grace time.Duration) {
+	if a.isOver || (a.stop != nil && why.kind != "fenced") {
+		return
+	}
+	isFirst := a.stop == nil
+	a.stop = &why
+	if !isFirst {
+		return
+	}
+	a.timers = append(a.timers, time.AfterFunc(grace, a.giveUp))
+	a.cancel(fmt.Errorf("the attempt is stopped (%s): %w", why.kind, context.Canceled))
+}
+
+// giveUp tells the end of a handler that does not listen. Its slot is not free until it returns.
+func (a *attempt) giveUp() {
+	a.executor.mu.Lock()
+	defer a.executor.mu.Unlock()
+	if !a.isOver {
+		a.end(a.stopped("given up, for it does not listen"))
+	}
+}
+
+// stopped is what is told of an attempt that has let itself be stopped, or was given up.
+func (a *attempt) stopped(how string) *executorv1.AttemptResult {
+	switch a.stop.kind {
+	case "canceled":
+		return &executorv1.AttemptResult{
+			Outcome:      &executorv1.AttemptResult_Canceled{Canceled: how},
+			NeverStarted: !a.isCalled,
+		}
+	case "fenced", "draining":
+		return nil
+	}
+	brief := "The attempt was " + how + ": it is past its deadline."
+	return failed(&Failure{Brief: brief, Reason: a.stop.kind, Retryable: a.stop.retryable})
+}
+
+// end tells the executor; the lock is held. No result: nobody wants one.
+func (a *attempt) end(result *executorv1.AttemptResult) {
+	if a.isOver {
+		return
+	}
+	a.isOver = true
+	for _, timer := range append(a.timers, a.silence) {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+	isFenced := a.stop != nil && a.stop.kind == "fenced"
+	switch {
+	case isFenced:
+		a.executor.outbox.forget(a.key)
+	case result == nil:
+		a.executor.outbox.handBack(a.key)
+	default:
+		result.JobId, result.Attempt = a.jobID, a.key.attempt
+		a.executor.outbox.end(a.key, result)
+	}
+	a.executor.wake()
+}
+
+func (a *attempt) after(wait time.Duration, why stop) {
+	a.timers = append(a.timers, time.AfterFunc(wait, func() {
+		a.executor.mu.Lock()
+		defer a.executor.mu.Unlock()
+		a.halt(why, ownGrace)
+	}))
+}
+
+// listen counts the silence of the handler from now; the lock is held.
+func (a *attempt) listen() {
+	if a.assignment.HeartbeatDeadline == nil {
+		return
+	}
+	if a.silence != nil {
+		a.silence.Stop()
+	}
+	a.silence = time.AfterFunc(a.assignment.HeartbeatDeadline.AsDuration(), func() {
+		a.executor.mu.Lock()
+		defer a.executor.mu.Unlock()
+		if a.isCalled {
+			a.halt(stop{"HEARTBEAT_DEADLINE_EXCEEDED", true}, ownGrace)
+			return
+		}
+		// It has nothing to say yet: the executor speaks for it.
+		a.report(func(r *reports) { r.addProgress(a.progressReport()) })
+	})
+}
+
+// report notes what the handler says; the lock is held.
+func (a *attempt) report(add func(*reports)) {
+	if a.isOver {
+		return
+	}
+	a.listen()
+	a.executor.outbox.report(a.key, add)
+	a.executor.wake()
+}
+
+func (a *attempt) progressReport() *executorv1.ProgressReport {
+	return &executorv1.ProgressReport{JobId: a.jobID, Attempt: a.key.attempt}
+}
+
+func failed(err error) *executorv1.AttemptResult {
+	told := &jobsv1.JobError{
+		Brief:     err.Error(),
+		Detail:    fmt.Sprintf("%T: %v", err, err),
+		Reason:    fmt.Sprintf("%T", err),
+		Retryable: true,
+	}
+	var failure *Failure
+	if errors.As(err, &failure) {
+		told.Retryable = failure.Retryable
+		if failure.Reason != "" {
+			told.Reason = failure.Reason
+		}
+	} else if reason := reasonOf(err); reason != "" {
+		told.Brief, told.Reason = status.Convert(err).Message(), reason
+	}
+	told.Brief = told.Brief[:min(len(told.Brief), 1_000)]
+	told.Detail = told.Detail[:min(len(told.Detail), 30_000)]
+	outcome := &executorv1.AttemptResult_Failed{Failed: told}
+	return &executorv1.AttemptResult{Outcome: outcome}
+}
