@@ -67,6 +67,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0033-locks.sql': 'cf1d9af9b9673933cb9272ed0f071c6f865de5fc34d8cc1b3d1b868ecf7ab03e',
   'scheduler/0034-reserved-labels.sql':
     'f45aaa3712dc638951206d48fa43f079e61c95875670fafd5be3f30996240e7b',
+  'scheduler/0035-declared-schedules.sql':
+    'a29e01dc04e522580c3354f004b9e224348d68e209746d3d905af5c094877acd',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

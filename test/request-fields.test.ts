@@ -70,6 +70,16 @@ const hello = AttachRequest.fromPartial({
     running: [attempt],
   },
 })
+const declared = AttachRequest.fromPartial({
+  hello: {
+    ...hello.hello,
+    sessionId: randomUUID(),
+    schedules: [
+      { schedule: { ...schedule, scheduleId: 'declared' }, version: 1, paused: true },
+      { schedule: { ...everyHour, scheduleId: 'hourly' }, version: 1 },
+    ],
+  },
+})
 const reports = AttachRequest.fromPartial({
   credits: [{ lane: 1, slots: 1 }],
   results: [
@@ -179,10 +189,7 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   'ExecutorService.ListDiscardedValues': [[ListDiscardedValuesRequest.fromPartial({})]],
   'ExecutorService.CheckAttempt': [[CheckAttemptRequest.fromPartial({})]],
   'ExecutorService.GetAttemptKeys': [[GetAttemptKeysRequest.fromPartial({})]],
-  'ExecutorService.Attach': [
-    [hello, reports],
-    [hello, data],
-  ],
+  'ExecutorService.Attach': [[hello, reports], [declared], [hello, data]],
   'ExecutorControlService.DescribeExecutor': [[DescribeExecutorRequest.fromPartial({})]],
   'ExecutorControlService.Drain': [[DrainRequest.fromPartial({ grace: seconds(1) })]],
   'StorageService.PutValue': [
@@ -231,6 +238,7 @@ const UNREAD: Readonly<Record<string, string>> = {
   'Schedule.last_due_time': OUTPUT_ONLY,
   'Schedule.creator': OUTPUT_ONLY,
   'Schedule.payload_hidden': OUTPUT_ONLY,
+  'Schedule.unreadable': OUTPUT_ONLY,
   'AttachRequest.heartbeat':
     'any message is a sign of life; it gives an empty one something to say',
 }

@@ -1,4 +1,4 @@
-/** Row K3: one job for each due time, whatever is killed meanwhile. Counted in the database. */
+/** Row K3: one job for each due time, whatever is killed, frozen or restarted meanwhile, and whatever clocks say. Counted in the database. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { openPostgres } from '@offstage/kit/database'
 import { durationFrom } from '@offstage/proto/durations'
@@ -10,7 +10,7 @@ import {
 } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { startCluster } from './cluster/cluster.ts'
+import { type Cluster, type ClusterMember, startCluster } from './cluster/cluster.ts'
 import { accessTo } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
@@ -20,6 +20,18 @@ const SCHEDULES = 12
 const SECONDS = Math.ceil(DUE_TIMES / SCHEDULES)
 /** Each replica, again and again. */
 const KILL_MS = 1_500
+
+/** Longer than its leases, and than a statement waits for a lock. */
+const FROZEN_MS = 4_000
+const HOUR_MS = 3_600_000
+
+/** For a process whose clock is so far off. */
+const clockOffBy = (ms: number) => {
+  const patch = `const D = Date; globalThis.Date = class Date extends D {
+    constructor(...given) { given.length > 0 ? super(...given) : super(D.now() + ${ms}) }
+    static now() { return D.now() + ${ms} } }`
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(patch)}` }
+}
 
 /** What is in the database of each schedule: its due times, with how many jobs they have. */
 const COUNT = {
@@ -33,10 +45,14 @@ const OVER = {
   text: 'SELECT FROM offstage.schedules WHERE wake_time IS NOT NULL',
 }
 
-test('three schedulers are killed again and again: each due time has one job, none is missing, none has two', {
+test('three schedulers are killed and frozen again and again, two by wrong clocks, and PostgreSQL dies: each due time has one job', {
   timeout: 240_000 + SECONDS * 1_500,
 }, async () => {
-  await using cluster = await startCluster({ jobs, schedulers: 3, executors: 1 })
+  const clocks = [HOUR_MS, -HOUR_MS]
+  await using cluster = await startCluster({
+    ...{ jobs, schedulers: 3, executors: 1 },
+    envOf: (service) => clockOffBy((service === 'scheduler' && clocks.pop()) || 0),
+  })
   await using database = await openPostgres({ url: cluster.databaseUrl, poolSize: 2 })
   const access = accessTo(cluster.target())
   const client = new ScheduleServiceClient(cluster.target(), access.credentials, access.options)
@@ -46,7 +62,7 @@ test('three schedulers are killed again and again: each due time has one job, no
 
   const { rows: before } = await database.query<{ now: Date }>({ name: '', text: 'SELECT now()' })
   expect(before[0]?.now.getTime()).toBeLessThan(begin)
-  const kills = await killUntilOver(cluster.schedulers, async () => {
+  const kills = await killUntilOver(cluster, async () => {
     const { rows } = await database.query(OVER)
     return rows.length === 0
   })
@@ -85,9 +101,9 @@ function create(client: ScheduleServiceClient, n: number, begin: number) {
   })
 }
 
-/** One after the other, at random moments, and each is started again; how often. */
+/** One after the other, at random moments, by turns killed and frozen; in their midst PostgreSQL crashes. How often. */
 async function killUntilOver(
-  schedulers: Awaited<ReturnType<typeof startCluster>>['schedulers'],
+  { schedulers, postgres }: Cluster,
   isOver: () => Promise<boolean>,
 ): Promise<number> {
   let kills = 0
@@ -97,16 +113,33 @@ async function killUntilOver(
       await pause(Math.random() * KILL_MS)
       const member = schedulers[turn % schedulers.length]
       if (over || member === undefined) return
-      await member.process.kill('SIGKILL').catch(() => {})
       kills += 1
-      await member.restart()
+      if (turn % 4 === 1) await freeze(member)
+      else await killAndRestart(member)
+      if (turn === 2) await postgres.restart('immediate')
     }
   })()
+  // PostgreSQL may be away when it is asked.
+  const isOverNow = () => isOver().catch(() => false)
   try {
-    await until(isOver, { timeoutMs: 200_000 + SECONDS * 1_500, what: 'the schedules to be over' })
+    await until(isOverNow, {
+      timeoutMs: 200_000 + SECONDS * 1_500,
+      what: 'the schedules to be over',
+    })
   } finally {
     over = true
     await killing
   }
   return kills
+}
+
+async function freeze({ process }: ClusterMember): Promise<void> {
+  process.signal('SIGSTOP')
+  await pause(FROZEN_MS)
+  process.signal('SIGCONT')
+}
+
+async function killAndRestart(member: ClusterMember): Promise<void> {
+  await member.process.kill('SIGKILL').catch(() => {})
+  await member.restart()
 }

@@ -14,19 +14,12 @@ const SCRATCH = join(root, '.offstage/')
 const GUIDE = 'docs/guides/schedules.md'
 const run = promisify(execFile)
 
-const JOB = `
-import { defineJob } from '@offstage/sdk/jobs'
-export const delays = defineJob({
-  method: 'reports.delays',
-  run: (job, { until }) => job.schedule.id + ' until ' + (until ?? job.schedule.dueTime.toISOString()),
-})
-`
-
 test('the examples of the guide on schedules do what they say', { timeout: 180_000 }, async () => {
   await mkdir(SCRATCH, { recursive: true })
   const cwd = await mkdtemp(`${SCRATCH}guide-`)
   await using _removed = { [Symbol.asyncDispose]: () => rm(cwd, { recursive: true }) }
-  await writeFile(join(cwd, 'job.ts'), JOB)
+  const [example = '', module = ''] = await blocksOf(GUIDE, 'ts')
+  await writeFile(join(cwd, 'job.ts'), module)
   const main = join(root, 'cli/src/main.ts')
   await using services = await spawnProcess({
     main,
@@ -37,7 +30,6 @@ test('the examples of the guide on schedules do what they say', { timeout: 180_0
   })
   const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = services.ready
   const env = { ...process.env, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
-  const [example = ''] = await blocksOf(GUIDE, 'ts')
   await writeFile(join(cwd, 'example.ts'), example)
   const told = await run(process.execPath, [join(cwd, 'example.ts')], { env, timeout: 60_000 })
   expect(told.stdout).toMatch(/^nightly-delays until \d{4}-\d\d-\d\dT[\d:.]+Z$/m)
@@ -46,6 +38,8 @@ test('the examples of the guide on schedules do what they say', { timeout: 180_0
   const offstage = `offstage() { "${process.execPath}" "${main}" "$@"; }`
   const script = ['set -eu', offstage, 'offstage schedules delete nightly-delays', lines].join('\n')
   const { stdout } = await run('sh', ['-c', script], { env, timeout: 120_000 })
+  // Declared beside its job.
+  expect(stdout).toMatch(/^hourly-delays .* 0 \* \* \* \* /m)
   expect(stdout).toMatch(/^nightly-delays .* 0 4 \* \* \* .* stock-taking$/m)
   const ids = new Set(stdout.match(/^[0-9a-f-]{36}$/gm))
   const listed = [...ids].filter((id) => stdout.split(`${id} `).length > 1)

@@ -48,6 +48,7 @@ const pages = [`1 to ${number(LIMITS.pageSizeMax)}`]
 
 /** What the comment of each limited field says. */
 const CLAIMS: Readonly<Record<string, readonly string[]>> = {
+  'Hello.schedules': [`t most ${number(LIMITS.declaredSchedulesMax)}`],
   'StartableBy.users': [
     `t most ${LIMITS.startersMax} entries of ${LIMITS.ownerCharactersMax} characters`,
   ],

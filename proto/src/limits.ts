@@ -56,6 +56,10 @@ export const LIMITS = {
   countsMax: 10_000,
 
   // Schedules
+  /** Of a namespace; those declared in code and removed since count for themselves. */
+  schedulesMax: 100_000,
+  /** Of one executor. */
+  declaredSchedulesMax: 1_000,
   scheduleIdCharactersMax: 200,
   /** Expressions of a schedule, and exclusions. */
   cronsMax: 20,

@@ -160,6 +160,21 @@ export const REASONS = {
     retry: false,
     about: 'The namespace already has a schedule of this id.',
   },
+  SCHEDULE_VERSION_REUSED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The code declares a schedule in another way under the version that was applied before.',
+  },
+  SCHEDULE_UNREADABLE: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'What is stored of the schedule was written by a newer release, or by hand.',
+  },
+  SCHEDULES_FULL: {
+    code: 'RESOURCE_EXHAUSTED',
+    retry: false,
+    about: 'The namespace has as many schedules as it may have.',
+  },
   ETAG_MISMATCH: {
     code: 'ABORTED',
     retry: false,

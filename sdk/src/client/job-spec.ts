@@ -50,7 +50,7 @@ export function codecOf(target: StartTarget): Codec | undefined {
  * parameters and request id.
  */
 export function specFrom(
-  { identity }: Session,
+  { identity }: { readonly identity: Pick<Session['identity'], 'parentJobId' | 'scope'> },
   target: StartTarget,
   options: StartOptions,
   params: Payload | undefined,
@@ -209,7 +209,7 @@ function payloadOf(
   return { source: { $case: 'inline', value: bytes }, contentType }
 }
 
-function encodeParams(
+export function encodeParams(
   codec: Codec | undefined,
   target: StartTarget,
   params: unknown,

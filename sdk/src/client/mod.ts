@@ -12,6 +12,14 @@ export type { CancelOutcomeName, Completion, JobFault, Unfinished } from './comp
 export { type ConnectOptions, credentialFrom, sessionFrom } from './connect-options.ts'
 export type { ConnectTls } from './connect-tls.ts'
 export { Credential, isTokenRefused } from './credential.ts'
+export {
+  type DeclaredTerms,
+  declarationOf,
+  defineSchedule,
+  isScheduleDefinition,
+  type RemovedSchedule,
+  type ScheduleDefinition,
+} from './define-schedule.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
 export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
 export { attemptEnded, type JobIdentity } from './identity.ts'

@@ -116,12 +116,19 @@ export function methodUnknown(
   })
 }
 
-export function attachNotAllowed(what: 'methods' | 'pools', names: readonly string[]): Refusal {
+export function attachNotAllowed(
+  what: 'methods' | 'pools' | 'schedules',
+  names: readonly string[],
+): Refusal {
   const named = names.slice(0, 10).join(', ')
   const more = names.length > 10 ? ` and ${names.length - 10} more` : ''
+  const why =
+    what === 'schedules'
+      ? 'that takes the right to create schedules, such as in the role user beside executor'
+      : `attach.${what} of your grant names none that fits`
   return new Refusal({
     reason: 'ATTACH_NOT_ALLOWED',
-    message: `you may not attach with the ${what} ${named}${more}: attach.${what} of your grant names none that fits`,
+    message: `you may not attach with the ${what} ${named}${more}: ${why}`,
     metadata: { [what]: named },
   })
 }

@@ -38,6 +38,7 @@ import { createCallerLeases } from './namespaces/caller-leases.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { createPreviewRetention } from './namespaces/preview-retention.ts'
 import { createSettings } from './namespaces/settings.ts'
+import { createDeclareSchedules } from './schedules/declare.ts'
 import { createRunSchedules } from './schedules/run-schedules.ts'
 import { createSchedules } from './schedules/schedules.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
@@ -129,14 +130,16 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     ...{ store: stores.scheduleRuns, checkStart, leaseMs, changed, onError },
     canceled: (canceled) => jobs.tellCanceled(canceled, NEXT_IS_DUE),
   })
+  const ofSchedules = { store: stores.schedules, checkStart, events, newId: newJobId }
+  const { wake } = runSchedules
   const schedules = createSchedules({
-    ...{ store: stores.schedules, runs: stores.scheduleRuns, jobs: store },
-    ...{ checkStart, startJobs, events, changed, newId: newJobId },
+    ...{ ...ofSchedules, runs: stores.scheduleRuns, jobs: store, startJobs, changed, wake },
     recordReads: createRecordReads(stores.acts),
-    wake: runSchedules.wake,
   })
+  const declared = stores.declaredSchedules
+  const declare = createDeclareSchedules({ ...ofSchedules, declared, wake, onError })
   const { jobValues } = stores
-  const use = { jobs, schedules, namespaces, executors, jobValues, attempts, scaling }
+  const use = { jobs, schedules, declare, namespaces, executors, jobValues, attempts, scaling }
   const services = grpcServices(use, turns, log)
   const server = createGrpcServer({
     name: 'scheduler',

@@ -10,6 +10,7 @@ import { AttemptTokens } from './attempt-tokens.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Outbox } from './outbox.ts'
 import { Session } from './session.ts'
+import { tellOfSchedules } from './tell-of-schedules.ts'
 
 /** Who attaches where, and with what. */
 export interface AttachingConfig extends Omit<LanesConfig, 'attemptTokens'> {
@@ -74,7 +75,10 @@ export function createAttaching(options: AttachingOptions): Attaching {
         dispatcher.forgetCredits()
         onAttached(true)
       },
-      onFrame: (frame) => dispatcher.obey(frame),
+      onFrame: (frame) => {
+        tellOfSchedules(frame.schedules, log)
+        dispatcher.obey(frame)
+      },
       onBroken: () => onAttached(false),
       onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
     },

@@ -1,14 +1,15 @@
 import { msFrom } from '@offstage/proto/durations'
-import type {
-  Assignment,
-  AttachResponse,
-  AttemptRef as AttemptRefMessage,
-  Credit,
-  Hello,
+import {
+  type Assignment,
+  type AttachResponse,
+  type AttemptRef as AttemptRefMessage,
+  type Credit,
+  DeclaredSchedule,
+  type Hello,
 } from '@offstage/proto/executor'
 import { laneFrom } from '@offstage/sdk/jobs'
 import { attemptKey } from '../domain/attempt.ts'
-import type { MethodAnnouncement } from '../domain/method.ts'
+import type { Announcement, MethodAnnouncement } from '../domain/method.ts'
 import { attemptRefMessage, methodDefinition, orderFromAssignment } from '../grpc/mapping.ts'
 import type { Lane } from '../lanes/lane.ts'
 import { STOP_GRACE_MS, type Supervisor } from '../lanes/supervisor.ts'
@@ -31,6 +32,7 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions
   #methods: readonly MethodAnnouncement[] = []
+  #schedules: readonly DeclaredSchedule[] = []
   #closed = false
 
   constructor(options: DispatcherOptions) {
@@ -41,8 +43,9 @@ export class Dispatcher {
     return this.#methods
   }
 
-  announce(methods: readonly MethodAnnouncement[]): void {
+  announce({ methods, schedules }: Announcement): void {
     this.#methods = methods
+    this.#schedules = schedules.map((message) => DeclaredSchedule.decode(message))
   }
 
   /** Gives no more credits; what is assigned all the same is handed back. */
@@ -60,6 +63,7 @@ export class Dispatcher {
       lanes: lanes.map((lane) => ({ lane: laneFrom(lane.name), slots: lane.slots.slots })),
       labels: {},
       pools: [...pools],
+      schedules: [...this.#schedules],
       software: SOFTWARE,
       // An attempt whose result is not acknowledged must not look lost.
       running: [...supervisor.running, ...outbox.unacknowledged].map(attemptRefMessage),

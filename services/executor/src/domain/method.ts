@@ -17,6 +17,13 @@ export interface MethodAnnouncement {
   readonly privileged?: boolean
 }
 
+/** What the job modules of an executor define. */
+export interface Announcement {
+  readonly methods: readonly MethodAnnouncement[]
+  /** Schedules, each as the message that declares it. */
+  readonly schedules: readonly Uint8Array[]
+}
+
 /** How many run, begin and wait where none is set (row J20). */
 export interface LimitTerms {
   readonly per?: string

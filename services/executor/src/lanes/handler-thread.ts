@@ -17,7 +17,7 @@ import {
   Worker,
 } from 'node:worker_threads'
 import type { AttemptKey, AttemptOrder, Culprit } from '../domain/attempt.ts'
-import type { MethodAnnouncement } from '../domain/method.ts'
+import type { Announcement } from '../domain/method.ts'
 import { type Claim, ClaimBoard } from './claims.ts'
 import { rowFromOrder } from './order-row.ts'
 import { readMessage } from './read-message.ts'
@@ -67,13 +67,13 @@ const ENTRY = new URL('../run/thread.ts', import.meta.url)
 
 export class HandlerThread {
   readonly name: string
-  /** The methods its modules define; rejects when they cannot be loaded or the thread ends before. */
-  readonly ready: Promise<readonly MethodAnnouncement[]>
+  /** What its modules define; rejects when they cannot be loaded or the thread ends before. */
+  readonly ready: Promise<Announcement>
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #claims = new ClaimBoard()
   readonly #attempts = new Map<AttemptKey, Claim>()
-  readonly #ready = Promise.withResolvers<readonly MethodAnnouncement[]>()
+  readonly #ready = Promise.withResolvers<Announcement>()
   readonly #exited = Promise.withResolvers<void>()
   #orders: Gathered | undefined
   #posted = 0
@@ -208,7 +208,7 @@ export class HandlerThread {
     switch (message?.kind) {
       case 'ready':
         this.#loaded = true
-        this.#ready.resolve(message.methods)
+        this.#ready.resolve(message)
         break
       case 'unusable':
         this.#ending = true

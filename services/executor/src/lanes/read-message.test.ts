@@ -29,7 +29,11 @@ test('what a runner says is read as it is', () => {
   const heard = { kind: 'reports', reports: WHOLE }
   expect(readMessage(heard)).toEqual({ message: heard, isWhole: true })
   const method = { name: 'm', description: '', paramsSchema: '', resultSchema: '', lane: 'task' }
-  const ready = { kind: 'ready', methods: [{ ...method, retry: { maxAttempts: 2 } }] }
+  const ready = {
+    kind: 'ready',
+    methods: [{ ...method, retry: { maxAttempts: 2 } }],
+    schedules: [],
+  }
   expect(readMessage(ready)).toEqual({ message: ready, isWhole: true })
 })
 
@@ -44,8 +48,10 @@ test.each([
   { kind: 'reports' },
   { kind: 'reports', reports: null },
   { kind: 'reports', reports: [] },
-  { kind: 'ready', methods: null },
-  { kind: 'ready', methods: [{ name: 5 }] },
+  { kind: 'ready', methods: null, schedules: [] },
+  { kind: 'ready', methods: [] },
+  { kind: 'ready', methods: [], schedules: ['x'] },
+  { kind: 'ready', methods: [{ name: 5 }], schedules: [] },
   { kind: 'unusable', detail: {} },
 ])('what no runner says is passed over: %j', (heard) => {
   expect(readMessage(heard)).toEqual({ message: undefined, isWhole: false })

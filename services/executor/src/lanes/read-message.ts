@@ -37,7 +37,7 @@ export function readMessage(heard: unknown): ReadMessage {
   if (!isObject(heard)) return UNREADABLE
   switch (heard.kind) {
     case 'ready':
-      return readReady(heard.methods)
+      return readReady(heard.methods, heard.schedules)
     case 'unusable':
       if (typeof heard.detail !== 'string') return UNREADABLE
       return { message: { kind: 'unusable', detail: heard.detail }, isWhole: true }
@@ -51,9 +51,10 @@ export function readMessage(heard: unknown): ReadMessage {
   }
 }
 
-function readReady(methods: unknown): ReadMessage {
+function readReady(methods: unknown, schedules: unknown): ReadMessage {
   if (!Array.isArray(methods) || !methods.every(isAnnouncement)) return UNREADABLE
-  return { message: { kind: 'ready', methods }, isWhole: true }
+  if (!Array.isArray(schedules) || !schedules.every(isBytes)) return UNREADABLE
+  return { message: { kind: 'ready', methods, schedules }, isWhole: true }
 }
 
 function readReports(heard: Fields): ReadMessage {
@@ -224,6 +225,10 @@ function isObject(value: unknown): value is Fields {
 
 function isObjects(value: unknown): value is Fields[] {
   return Array.isArray(value) && value.every(isObject)
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array
 }
 
 function isText(value: unknown): value is string {

@@ -17,7 +17,7 @@ import type {
   ProgressNote,
   ResultValue,
 } from '../domain/attempt.ts'
-import type { MethodAnnouncement } from '../domain/method.ts'
+import type { Announcement } from '../domain/method.ts'
 import type { OrderRow } from './order-row.ts'
 
 /** Given to a handler thread as its `workerData`. */
@@ -78,7 +78,7 @@ export interface StopOrder {
 
 /** From a handler thread to the main thread. */
 export type ThreadMessage =
-  | { readonly kind: 'ready'; readonly methods: readonly MethodAnnouncement[] }
+  | ({ readonly kind: 'ready' } & Announcement)
   /** The job modules cannot be loaded. */
   | { readonly kind: 'unusable'; readonly detail: string }
   /** It ends: by a process.exit in the code of this attempt, or by what that has thrown and nobody caught. */

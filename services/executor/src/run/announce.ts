@@ -1,3 +1,5 @@
+import { DeclaredSchedule } from '@offstage/proto/executor'
+import { declarationOf, type ScheduleDefinition } from '@offstage/sdk/client'
 import type { JobDefinition } from '@offstage/sdk/jobs'
 import type { MethodAnnouncement } from '../domain/method.ts'
 import { jsonSchemaOf } from './json-schema.ts'
@@ -18,5 +20,15 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
     ...(typeof labels === 'object' ? { labelExpressions: { ...labels } } : {}),
     ...(startableBy === undefined ? {} : { startableBy: structuredClone(startableBy) }),
     ...(privileged ? { privileged } : {}),
+  }
+}
+
+/** What it tells of a schedule that its code declares, as the message: to the main thread it is bytes. */
+export async function announcedSchedule(definition: ScheduleDefinition): Promise<Uint8Array> {
+  try {
+    return DeclaredSchedule.encode(await declarationOf(definition)).finish()
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`the schedule ${definition.id} cannot be declared: ${why}`, { cause })
   }
 }

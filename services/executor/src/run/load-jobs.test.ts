@@ -25,8 +25,8 @@ test('definitions are found in files and folders, alone and in arrays', async ()
     'node_modules/f/index.mjs': 'throw new Error("somebody else\'s")',
     'gather.mjs': `export * from './a.mjs'`,
   })
-  expect([...(await loadJobs([folder.path])).keys()].sort()).toEqual(['a', 'b', 'c'])
-  expect([...(await loadJobs([join(folder.path, 'a.mjs')])).keys()]).toEqual(['a'])
+  expect([...(await loadJobs([folder.path])).jobs.keys()].sort()).toEqual(['a', 'b', 'c'])
+  expect([...(await loadJobs([join(folder.path, 'a.mjs')])).jobs.keys()]).toEqual(['a'])
 })
 
 test('a method that is defined twice is refused, naming both places', async () => {

@@ -9,7 +9,7 @@ import type {
   ThreadOptions,
   ThreadOrders,
 } from '../lanes/thread-messages.ts'
-import { announcementOf } from './announce.ts'
+import { announcedSchedule, announcementOf } from './announce.ts'
 import { attemptRunning } from './attempt-run.ts'
 import { ClientSource } from './client-source.ts'
 import { loadJobs } from './load-jobs.ts'
@@ -33,7 +33,7 @@ function post(message: ThreadMessage): void {
 const clients = new ClientSource(options)
 
 try {
-  const jobs = await loadJobs(options.jobs)
+  const { jobs, schedules } = await loadJobs(options.jobs)
   const reporter = new Reporter(port)
   // What has ended must be known even when a handler calls process.exit in the same turn.
   process.on('exit', () => {
@@ -53,7 +53,11 @@ try {
     if (orders.close) void close()
     else runner.obey(orders)
   })
-  post({ kind: 'ready', methods: [...jobs.values()].map(announcementOf) })
+  post({
+    kind: 'ready',
+    methods: [...jobs.values()].map(announcementOf),
+    schedules: await Promise.all(schedules.map(announcedSchedule)),
+  })
 } catch (error) {
   post({ kind: 'unusable', detail: faultFromThrown(error).detail })
   process.exit(1)

@@ -41,6 +41,8 @@ export interface Schedule extends ScheduleKey {
   /** Grows with each change. */
   readonly revision: number
   readonly terms: ScheduleTerms
+  /** What is stored of them cannot be read: they are none, and it does nothing here. */
+  readonly unreadable?: string | undefined
   readonly predefined: boolean
   /** Why it is paused; undefined while it is not. */
   readonly pauseReason: string | undefined

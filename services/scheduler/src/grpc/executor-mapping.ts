@@ -16,6 +16,8 @@ import type { Payload } from '../domain/start-command.ts'
 import type { Outgoing } from '../executors/attachment.ts'
 import type { Incoming } from '../executors/serve-executor.ts'
 import { invalidField } from '../refusals.ts'
+import type { DeclarationOutcome } from '../schedules/declare.ts'
+import { outcomeTo } from './declared-mapping.ts'
 import { payloadFrom, payloadTo } from './mapping.ts'
 
 export function incomingFrom(frame: proto.AttachRequest): Incoming {
@@ -142,6 +144,7 @@ function resultFrom(result: proto.AttemptResult): AttemptResult {
 
 /** What executors deleted before storage did it by itself. */
 const NONE: proto.DiscardedValue[] = []
+const NO_OUTCOMES: proto.DeclarationOutcome[] = []
 
 export function outgoingTo(frame: Outgoing): proto.AttachResponse {
   return {
@@ -157,6 +160,7 @@ export function outgoingTo(frame: Outgoing): proto.AttachResponse {
     acknowledged: frame.acknowledged,
     drain: frame.drain,
     discarded: NONE,
+    schedules: NO_OUTCOMES,
   }
 }
 
@@ -168,6 +172,7 @@ const NOTHING_SAID: proto.AttachResponse = {
   acknowledged: [],
   drain: false,
   discarded: NONE,
+  schedules: NO_OUTCOMES,
 }
 
 const NO_LABELS = {}
@@ -208,4 +213,8 @@ export function welcomeTo(
 ): proto.AttachResponse {
   const welcome = { sessionId, lease: durationFrom(leaseMs), scheduler: schedulerName }
   return { ...NOTHING_SAID, welcome }
+}
+
+export function outcomesTo(outcomes: readonly DeclarationOutcome[]): proto.AttachResponse {
+  return { ...NOTHING_SAID, schedules: outcomes.map(outcomeTo) }
 }

@@ -105,8 +105,13 @@ function jobFrom(spec: proto.JobSpec | undefined): ScheduledStart {
 /** As the actor may see it. */
 export function scheduleTo(schedule: Schedule, actor: Actor): proto.Schedule {
   const told = scheduleOf(schedule)
+  if (schedule.unreadable !== undefined) return withoutTerms(told, schedule.unreadable)
   if (mayTouch(actor, 'jobs.payload', schedule) || told.job === undefined) return told
   return { ...told, job: { ...told.job, params: undefined }, payloadHidden: true }
+}
+
+function withoutTerms(told: proto.Schedule, unreadable: string): proto.Schedule {
+  return { ...told, job: undefined, timing: undefined, overlapPolicy: 0, unreadable }
 }
 
 /** All of it. */
@@ -147,6 +152,7 @@ export function scheduleOf(schedule: Schedule): proto.Schedule {
     createTime: schedule.createTime,
     updateTime: schedule.updateTime,
     payloadHidden: undefined,
+    unreadable: undefined,
   }
 }
 

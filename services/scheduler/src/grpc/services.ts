@@ -12,6 +12,7 @@ import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Scaling } from '../load/scaling.ts'
 import type { JobValueStore } from '../ports/values.ts'
+import type { DeclareSchedules } from '../schedules/declare.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import { attemptCalls } from './attempt-calls.ts'
 import { executorService } from './executor-service.ts'
@@ -26,6 +27,7 @@ export interface UseCases {
   readonly jobs: Jobs
   readonly namespaces: NamespaceUseCases
   readonly schedules: Schedules
+  readonly declare: DeclareSchedules
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
   readonly jobValues: JobValueStore
   /** Absent in development mode. */
@@ -34,7 +36,7 @@ export interface UseCases {
 }
 
 export function grpcServices(
-  { jobs, namespaces, schedules, executors, jobValues, attempts, scaling }: UseCases,
+  { jobs, namespaces, schedules, declare, executors, jobValues, attempts, scaling }: UseCases,
   turns: ReadingTurns,
   log: Logger,
 ) {
@@ -45,7 +47,7 @@ export function grpcServices(
     {
       definition: ExecutorServiceService,
       implementation: {
-        ...executorService(executors),
+        ...executorService(executors, declare),
         ...attemptCalls(attempts),
         ...valueCalls(jobValues),
       },

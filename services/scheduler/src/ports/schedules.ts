@@ -1,5 +1,6 @@
 /** Schedules as they are stored, and what they do when they are due. */
 import type { ActBy } from '../domain/act.ts'
+import type { Declaration, Found } from '../domain/declared-schedule.ts'
 import type { CanceledJob, ChangedJob, NewJob } from '../domain/held-job.ts'
 import type { JobError } from '../domain/job.ts'
 import type { JobState } from '../domain/job-state.ts'
@@ -20,6 +21,8 @@ export interface NewSchedule
     | 'predefined'
   > {
   readonly next: NextDue | undefined
+  /** It is paused from the beginning. */
+  readonly pauseReason?: string | undefined
 }
 
 /** What is to change; what is undefined stays. */
@@ -37,6 +40,8 @@ export interface ScheduleChange {
 export interface ScheduleStore {
   /** By the clock of the database. */
   now(): Promise<Date>
+  /** Whether the namespace has so many, of those declared in code also those removed since. */
+  isFull(namespace: string, max: number): Promise<boolean>
   /** Undefined where its id, or its request id, is taken. */
   create(schedule: NewSchedule): Promise<Schedule | undefined>
   /** @param owner nothing is read of anybody else's; undefined: anybody's */
@@ -51,8 +56,53 @@ export interface ScheduleStore {
   /** Undefined where it is not as it was read. */
   change(schedule: Schedule, change: ScheduleChange, by: ActBy): Promise<Schedule | undefined>
   remove(schedule: Schedule, by: ActBy): Promise<void>
-  /** Notes a job of it that was started beside its due times; recorded where it is somebody else's. */
+  /** Notes a job of it that comes beside its due times: should it be there at the next of them, it counts. */
+  expectJob(schedule: Schedule, jobId: string): Promise<void>
+  /** Notes one that was started; recorded where it is somebody else's. */
   noteJob(schedule: Schedule, jobId: string, by: ActBy): Promise<void>
+}
+
+/** What was declared last under an id, as much as tells whether there is something to do. */
+export interface DeclaredStanding {
+  readonly version: number
+  readonly owner: string
+  /** The same is said now. */
+  readonly isSame: boolean
+  /** There is a schedule. */
+  readonly isThere: boolean
+}
+
+/** At most one of them; none: that it was said is all. */
+export interface DeclareStep {
+  readonly create?: NewSchedule
+  readonly change?: { readonly schedule: Schedule; readonly change: ScheduleChange }
+  readonly remove?: Schedule | undefined
+}
+
+export interface WrittenDeclaration extends Omit<Declaration, 'runAs'> {
+  readonly namespace: string
+  readonly owner: string
+  /** The version applied last, as it was read; undefined: there was none. */
+  readonly expected: number | undefined
+}
+
+export interface FoundDeclared extends Found {
+  /** Of what is there, or was. */
+  readonly owner: string | undefined
+  /** What of it cannot be read. */
+  readonly unreadable: string | undefined
+}
+
+/** Schedules that are declared in code. */
+export interface DeclaredScheduleStore {
+  /** In the order of the declarations; undefined where nothing was declared before. */
+  compare(
+    namespace: string,
+    declarations: readonly Declaration[],
+  ): Promise<readonly (DeclaredStanding | undefined)[]>
+  find(namespace: string, id: string): Promise<FoundDeclared>
+  /** In one transaction; false, and nothing is done, where something is not as it was read. */
+  declare(written: WrittenDeclaration, step: DeclareStep, by: ActBy): Promise<boolean>
 }
 
 /** One that is due, with the jobs of it that were unfinished. */
@@ -64,6 +114,14 @@ export interface DueSchedule {
     readonly state: JobState
     readonly reason: string
   }[]
+}
+
+export interface ReadDue {
+  readonly now: Date
+  /** How many are due of those asked for. */
+  readonly count: number
+  /** Those of them that can be read. */
+  readonly due: readonly DueSchedule[]
 }
 
 /** A job of a due time. */
@@ -98,11 +156,18 @@ export interface RunOutcome {
 
 export interface ScheduleRunStore {
   /** Those that are due, the latest first, with the clock of the database. */
-  readDue(limit: number): Promise<{ readonly now: Date; readonly due: readonly DueSchedule[] }>
+  readDue(limit: number, skip: number): Promise<ReadDue>
   /** In one transaction; what another replica has in hand, or has done, is left to it. */
   carryOut(runs: readonly ScheduleRun[], leaseMs: number): Promise<RunOutcome>
-  /** Until the next one is due; undefined where there is none. */
-  msUntilNext(): Promise<number | undefined>
-  /** Jobs beside the due times that come: of those that are there already nothing is created. Recorded where the schedule is somebody else's. */
-  createJobs(schedule: Schedule, jobs: readonly PlannedJob[], by: ActBy): Promise<ChangedJob[]>
+  /** Until the next one is due, or the next after a time; undefined where there is none. */
+  msUntilNext(after?: Date): Promise<number | undefined>
+  /**
+   * Jobs beside the due times that come: of those that are there already nothing is created. Recorded where it is somebody else's;
+   * undefined where the schedule is gone.
+   */
+  createJobs(
+    schedule: Schedule,
+    jobs: readonly PlannedJob[],
+    by: ActBy,
+  ): Promise<ChangedJob[] | undefined>
 }

@@ -12,7 +12,7 @@ import type { LockStore } from './locks.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
 import type { PaceStore } from './pace.ts'
 import type { RetentionStore } from './retention.ts'
-import type { ScheduleRunStore, ScheduleStore } from './schedules.ts'
+import type { DeclaredScheduleStore, ScheduleRunStore, ScheduleStore } from './schedules.ts'
 import type { SqlStartStore } from './sql-starts.ts'
 import type { StartStore } from './starts.ts'
 import type { SweepStore } from './sweeps.ts'
@@ -49,6 +49,7 @@ export interface SchedulerStores {
   readonly callerLeases: CallerLeaseStore
   readonly schedules: ScheduleStore
   readonly scheduleRuns: ScheduleRunStore
+  readonly declaredSchedules: DeclaredScheduleStore
   readonly jobValues: JobValueStore
   readonly attachments: AttachmentStore
   readonly leases: LeaseStore

@@ -6,6 +6,7 @@ import type { PlannedJob } from '../ports/schedules.ts'
 import { invalidField } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import { planJob } from './plan-jobs.ts'
+import { scheduleNotFound } from './refusals.ts'
 import { isSerial } from './scheduled-job.ts'
 import type { SchedulesOptions } from './schedules.ts'
 
@@ -30,6 +31,7 @@ export async function backfill(
   const jobs: PlannedJob[] = []
   for (const time of times) jobs.push(await planJob(checkStart, schedule, time, isSerial(schedule)))
   const created = await retryConflicts(() => runs.createJobs(schedule, jobs, caller))
+  if (created === undefined) throw scheduleNotFound(schedule.id)
   changed(created)
   const ids = new Set(created.map(({ id }) => id))
   const jobIds = jobs.map(({ job }) => job.id).filter((id) => ids.has(id))

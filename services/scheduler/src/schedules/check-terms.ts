@@ -8,7 +8,11 @@ import { invalidFields } from '../refusals.ts'
 import { starterOf } from './plan-jobs.ts'
 import { scheduledCommand } from './scheduled-job.ts'
 
-export function checkTiming({ timing }: ScheduleTerms, now: Date): void {
+export function isTimingRefused({ timing }: Pick<ScheduleTerms, 'timing'>, now: Date): boolean {
+  return violationsOfTiming(timing, now).length > 0
+}
+
+export function checkTiming({ timing }: Pick<ScheduleTerms, 'timing'>, now: Date): void {
   const violations = violationsOfTiming(timing, now)
   if (violations.length > 0) throw invalidFields(violations)
 }

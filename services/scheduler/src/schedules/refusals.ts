@@ -25,3 +25,27 @@ export function scheduleChanged(id: string): Refusal {
     metadata: { schedule_id: id },
   })
 }
+
+export function scheduleVersionReused(id: string, version: number): Refusal {
+  return new Refusal({
+    reason: 'SCHEDULE_VERSION_REUSED',
+    message: `the schedule ${id} was declared in another way under version ${version}, and stays so; raise the version with what it says`,
+    metadata: { schedule_id: id, version: String(version) },
+  })
+}
+
+export function schedulesFull(namespace: string, max: number): Refusal {
+  return new Refusal({
+    reason: 'SCHEDULES_FULL',
+    message: `the namespace ${namespace} has ${max} schedules, as many as it may have; delete some that are not needed`,
+    metadata: { namespace, max: String(max) },
+  })
+}
+
+export function scheduleUnreadable(id: string, fault: string): Refusal {
+  return new Refusal({
+    reason: 'SCHEDULE_UNREADABLE',
+    message: `what is stored of the schedule ${id} cannot be read: ${fault}`,
+    metadata: { schedule_id: id },
+  })
+}

@@ -7,7 +7,14 @@ import { JobState } from '../domain/job-state.ts'
 import type { Schedule } from '../domain/schedule.ts'
 import { dueNowOf, overlapOf, WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
 import type { CheckStart } from '../jobs/check-start.ts'
-import type { DueSchedule, PlannedJob, ScheduleRun, ScheduleRunStore } from '../ports/schedules.ts'
+import type {
+  DueSchedule,
+  PlannedJob,
+  RunOutcome,
+  ScheduleRun,
+  ScheduleRunStore,
+} from '../ports/schedules.ts'
+import { isDataError } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import { planJob } from './plan-jobs.ts'
 
@@ -38,18 +45,19 @@ export function createRunSchedules(options: RunSchedulesOptions): RunSchedules {
   const { store } = options
   let wake = () => {}
   let timer: NodeJS.Timeout | undefined
+  const wakeIn = (ms: number | undefined) => {
+    if (ms === undefined || ms > WAIT_MS_MAX) return
+    timer = setTimeout(() => wake(), Math.max(1, Math.ceil(ms))).unref()
+  }
   return {
     async run(signal) {
       clearTimeout(timer)
       while (!signal.aborted) {
         const ms = await store.msUntilNext()
-        if (ms === undefined || ms > WAIT_MS_MAX) return
-        if (ms > 0) {
-          timer = setTimeout(() => wake(), Math.ceil(ms)).unref()
-          return
-        }
-        // What is in hand elsewhere, or cannot be planned here, is left to the sweep.
-        if (!(await runDue(options))) return
+        if (ms === undefined || ms > 0) return wakeIn(ms)
+        const { done, now } = await runAllDue(options, signal)
+        // What is in hand elsewhere, or cannot be done here, is left to the sweep, and keeps no other from its time.
+        if (done === 0) return wakeIn(await store.msUntilNext(now))
       }
     },
     onHint(listener) {
@@ -59,21 +67,66 @@ export function createRunSchedules(options: RunSchedulesOptions): RunSchedules {
   }
 }
 
-/** Whether there may be more. */
-async function runDue(options: RunSchedulesOptions): Promise<boolean> {
-  const { store, leaseMs, changed, canceled } = options
-  const { now, due } = await store.readDue(BATCH)
-  if (due.length === 0) return false
+/** Goes through all that are due, past those that stay where they are; how many went on. */
+async function runAllDue(
+  options: RunSchedulesOptions,
+  signal: AbortSignal,
+): Promise<{ readonly done: number; readonly now: Date }> {
+  let done = 0
+  for (let skip = 0; ; ) {
+    const { now, count, due } = await options.store.readDue(BATCH, skip)
+    const outcome = await runDue(options, due, now)
+    done += outcome.done.length
+    skip += count - outcome.done.length
+    if (count < BATCH || signal.aborted) return { done, now }
+  }
+}
+
+async function runDue(
+  options: RunSchedulesOptions,
+  due: readonly DueSchedule[],
+  now: Date,
+): Promise<RunOutcome> {
+  const { changed, canceled } = options
   const runs: ScheduleRun[] = []
   for (const each of due) {
     // One that cannot be planned, such as by a time zone that this replica does not know, holds up no other.
     await plan(options, each, now).then((run) => runs.push(run), options.onError)
   }
-  const outcome = await retryConflicts(() => store.carryOut(runs, leaseMs))
+  const outcome = await carryOut(options, runs)
   canceled(outcome.canceled)
   changed([...outcome.canceled, ...outcome.created])
-  // Of what another replica has in hand it goes on itself.
-  return outcome.done.length > 0
+  return outcome
+}
+
+const NOTHING: RunOutcome = { done: [], created: [], canceled: [] }
+
+/** One whose job the database refuses holds up no other either: what fails together is tried in halves. */
+async function carryOut(
+  options: RunSchedulesOptions,
+  runs: readonly ScheduleRun[],
+): Promise<RunOutcome> {
+  const { store, leaseMs, onError } = options
+  if (runs.length === 0) return NOTHING
+  try {
+    return await retryConflicts(() => store.carryOut(runs, leaseMs))
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    if (runs.length === 1) {
+      onError(error)
+      return NOTHING
+    }
+  }
+  const half = runs.length >> 1
+  const [first, second] = [
+    await carryOut(options, runs.slice(0, half)),
+    await carryOut(options, runs.slice(half)),
+  ]
+  return {
+    done: [...first.done, ...second.done],
+    created: [...first.created, ...second.created],
+    canceled: [...first.canceled, ...second.canceled],
+  }
 }
 
 async function plan(

@@ -1,5 +1,7 @@
 /** What callers may ask of schedules (rows K1, K2). */
 import { actingFor, mayForOthers, mayTouch, type Right } from '@offstage/kit/auth'
+import type { Refusal } from '@offstage/kit/grpc'
+import { LIMITS } from '@offstage/proto/limits'
 import type { ChangedJob } from '../domain/held-job.ts'
 import type { Schedule, ScheduleTerms } from '../domain/schedule.ts'
 import { nextDueOf } from '../domain/schedule-run.ts'
@@ -18,7 +20,13 @@ import type { StartStore } from '../ports/starts.ts'
 import { invalidField, overloaded, requestIdReused } from '../refusals.ts'
 import { backfill } from './backfill.ts'
 import { checkJob, checkTiming } from './check-terms.ts'
-import { scheduleChanged, scheduleIdTaken, scheduleNotFound } from './refusals.ts'
+import {
+  scheduleChanged,
+  scheduleIdTaken,
+  scheduleNotFound,
+  schedulesFull,
+  scheduleUnreadable,
+} from './refusals.ts'
 import { triggerJob } from './trigger.ts'
 
 export interface SchedulesOptions {
@@ -86,11 +94,17 @@ export interface Schedules {
 
 export function createSchedules(options: SchedulesOptions): Schedules {
   const { store } = options
-  const find = async (right: Right, ...[caller, namespace, id]: Named): Promise<Schedule> => {
+  const findAny = async (right: Right, ...[caller, namespace, id]: Named): Promise<Schedule> => {
     const owner = mayForOthers(caller, right) ? undefined : caller.user
     const schedule = await store.read(namespace, id, owner)
     if (schedule !== undefined && mayTouch(caller, right, schedule)) return schedule
     throw scheduleNotFound(id)
+  }
+  const find = async (right: Right, ...named: Named): Promise<Schedule> => {
+    const schedule = await findAny(right, ...named)
+    const { id, unreadable } = schedule
+    if (unreadable !== undefined) throw scheduleUnreadable(id, unreadable)
+    return schedule
   }
   const change = (
     right: Right,
@@ -107,7 +121,7 @@ export function createSchedules(options: SchedulesOptions): Schedules {
       })
     },
     async get(...named) {
-      const schedule = await find('schedules.read', ...named)
+      const schedule = await findAny('schedules.read', ...named)
       await options.recordReads(named[0], schedule.namespace, [schedule])
       return schedule
     },
@@ -118,7 +132,7 @@ export function createSchedules(options: SchedulesOptions): Schedules {
       return found
     },
     async remove(...named) {
-      await store.remove(await find('schedules.write', ...named), named[0])
+      await store.remove(await findAny('schedules.write', ...named), named[0])
     },
     pause: (caller, namespace, id, reason) =>
       change('schedules.operate', [caller, namespace, id], async (schedule) =>
@@ -184,20 +198,28 @@ async function createSchedule(
     next: nextDueOf({ id, terms }, now),
   }
   await checkJob(options.checkStart, schedule, now)
-  const created = await store.create(schedule)
-  if (created === undefined) return await findCreated(store, schedule)
+  const isFull = await store.isFull(namespace, LIMITS.schedulesMax)
+  const created = isFull ? undefined : await store.create(schedule)
+  if (created === undefined) {
+    const full = isFull ? schedulesFull(namespace, LIMITS.schedulesMax) : undefined
+    return await findCreated(store, schedule, full)
+  }
   changedHere(options, namespace)
   return created
 }
 
 /** What the same request has created before. */
-async function findCreated(store: ScheduleStore, asked: NewSchedule): Promise<Schedule> {
+async function findCreated(
+  store: ScheduleStore,
+  asked: NewSchedule,
+  full: Refusal | undefined,
+): Promise<Schedule> {
   const { namespace, owner, requestId, id } = asked
   const earlier =
     requestId === '' ? undefined : await store.findByRequest(namespace, owner, requestId)
   if (earlier?.id === id) return earlier
   if (earlier !== undefined) throw requestIdReused(requestId)
-  throw scheduleIdTaken(id)
+  throw full ?? scheduleIdTaken(id)
 }
 
 async function changeOfTerms(
@@ -242,7 +264,10 @@ async function changeSchedule(
   throw overloaded('changes of this schedule')
 }
 
-function changedHere({ events, wake }: SchedulesOptions, namespace: string): void {
+export function changedHere(
+  { events, wake }: Pick<SchedulesOptions, 'events' | 'wake'>,
+  namespace: string,
+): void {
   events.schedulesChanged(namespace)
   wake()
 }

@@ -1,6 +1,6 @@
 import { mayTouch } from '@offstage/kit/auth'
 import type { Schedule } from '../domain/schedule.ts'
-import { soughtFrom } from '../domain/start-command.ts'
+import { canBeJobId, soughtFrom } from '../domain/start-command.ts'
 import type { Caller } from '../jobs/caller.ts'
 import { overloaded, payloadRefusalSeen } from '../refusals.ts'
 import { starterOf } from './plan-jobs.ts'
@@ -11,7 +11,7 @@ const NOW = AbortSignal.abort()
 
 /** Starts a job of the schedule beside its due times; by the same request never a second one. */
 export async function triggerJob(
-  options: Pick<SchedulesOptions, 'store' | 'startJobs' | 'jobs'>,
+  options: Pick<SchedulesOptions, 'store' | 'startJobs' | 'jobs' | 'newId'>,
   caller: Caller,
   schedule: Schedule,
   requestId: string,
@@ -20,16 +20,22 @@ export async function triggerJob(
   const due = await store.now()
   const command = {
     ...scheduledCommand(schedule, due),
-    requestId: triggerRequestId(schedule.uid, requestId),
+    requestId: requestId === '' ? options.newId() : triggerRequestId(schedule.uid, requestId),
   }
   // The due time may be among the parameters, and a repeat comes later.
   const find = async () => {
-    if (command.requestId === '') return undefined
+    if (requestId === '') return undefined
     const [existing] = await options.jobs.findExisting([soughtFrom(command)])
     return existing?.by === 'request-id' ? existing.id : undefined
   }
   const before = await find()
-  if (before !== undefined) return before
+  if (before !== undefined) {
+    // Whoever started it may have died before it was noted.
+    await store.expectJob(schedule, before)
+    return before
+  }
+  // Should nobody come to note it afterwards: the policy asks for its jobs at the next due time.
+  if (canBeJobId(command.requestId)) await store.expectJob(schedule, command.requestId)
   const starter = { ...starterOf(schedule), peer: caller.peer, call: caller.call }
   const [started] = await options.startJobs(starter, [command], 0, NOW)
   if (started !== undefined && !('refusal' in started)) {

@@ -1,4 +1,6 @@
 /** What `schedules.terms` holds. */
+
+import type { Said } from '../domain/declared-schedule.ts'
 import type { Timing } from '../domain/due-times.ts'
 import type { ScheduledStart, ScheduleTerms } from '../domain/schedule.ts'
 import type { Payload, StartOptions } from '../domain/start-command.ts'
@@ -7,6 +9,7 @@ import {
   base64,
   createShape,
   type Field,
+  flag,
   namedTexts,
   nested,
   number,
@@ -68,10 +71,39 @@ const TERMS = createShape<ScheduleTerms>('terms of schedules', 1, {
   pauseAfterFailures: required(number),
 })
 
+/** In the place of those that cannot be read: never due. */
+export const NO_TERMS: ScheduleTerms = {
+  job: {
+    ...{ method: '', params: { type: '' }, lane: 0, priority: 0, pool: '', key: '' },
+    ...{ keyConflict: 'refuse', labels: {}, options: undefined },
+  },
+  timing: {
+    ...{ crons: [], intervalMs: undefined, anchorTime: undefined, excludedCrons: [] },
+    ...{ timeZone: 'UTC', beginTime: undefined, endTime: undefined, jitterMs: 0 },
+  },
+  ...{ overlap: 'skip', catchUpMs: 0, catchUpMax: 1, pauseAfterFailures: 0 },
+}
+
+const SAID = createShape<Said>('declarations of schedules', 1, {
+  terms: required({
+    read: (stored: unknown) => TERMS.read(stored),
+    write: (terms: ScheduleTerms) => TERMS.write(terms),
+  }),
+  isPaused: required(flag),
+})
+
 export function termsToJson(terms: ScheduleTerms): string {
   return JSON.stringify(TERMS.write(terms))
 }
 
 export function termsFromStored(stored: unknown): ScheduleTerms {
   return TERMS.read(stored)
+}
+
+export function saidToJson(said: Said): string {
+  return JSON.stringify(SAID.write(said))
+}
+
+export function saidFromStored(stored: unknown): Said {
+  return SAID.read(stored)
 }

@@ -9,23 +9,27 @@
  *  3. The id of a job follows from schedule and due time: even a due time that comes again has one job.
  */
 import type { Database, Queryable } from '@offstage/kit/database'
-import type { CanceledJob } from '../domain/held-job.ts'
+import type { CanceledJob, ChangedJob } from '../domain/held-job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { Schedule } from '../domain/schedule.ts'
 import { NEXT_IS_DUE } from '../domain/schedule-run.ts'
-import type { DueSchedule, RunOutcome, ScheduleRun, ScheduleRunStore } from '../ports/schedules.ts'
+import type {
+  DueSchedule,
+  PlannedJob,
+  RunOutcome,
+  ScheduleRun,
+  ScheduleRunStore,
+} from '../ports/schedules.ts'
 import { cancelTrees } from './cancel-jobs.ts'
 import { createScheduledJobs } from './scheduled-jobs.ts'
-import { recordOnOthers, SCHEDULE_COLUMNS, type ScheduleRow, scheduleFromRow } from './schedules.ts'
-import { readWhatCan } from './stored-shape.ts'
+import { noteJobs, SCHEDULE_COLUMNS, type ScheduleRow, scheduleFromRow } from './schedules.ts'
 
 const READ_DUE = {
   name: 'read_due_schedules',
   text: `
-    SELECT now() AS now, ${SCHEDULE_COLUMNS},
-      (SELECT jsonb_agg(jsonb_build_object('id', j.id, 'state', j.state, 'reason', coalesce(j.error->>'reason', '')) ORDER BY u.place)
+    SELECT now() AS now, s.*, (SELECT jsonb_agg(jsonb_build_object('id', j.id, 'state', j.state, 'reason', coalesce(j.error->>'reason', '')) ORDER BY u.place)
        FROM unnest(s.open_jobs) WITH ORDINALITY AS u(id, place) JOIN offstage.jobs j ON j.id = u.id) AS open
-    FROM offstage.schedules s WHERE s.wake_time <= now() ORDER BY s.wake_time LIMIT $1::int`,
+    FROM (SELECT ${SCHEDULE_COLUMNS} FROM offstage.schedules s WHERE s.wake_time <= now() ORDER BY s.wake_time LIMIT $1::int OFFSET $2::int) s`,
 }
 
 const HOLD = {
@@ -49,11 +53,18 @@ const MOVE_ON = {
     WHERE s.namespace = u.namespace AND s.id = u.id`,
 }
 
-const UNTIL_NEXT = {
-  name: 'until_next_schedule',
-  text: `
+const untilNext = (which: string) => `
     SELECT (extract(epoch FROM min(s.wake_time) - clock_timestamp()) * 1000)::float8 AS ms
-    FROM offstage.schedules s WHERE s.wake_time IS NOT NULL`,
+    FROM offstage.schedules s WHERE ${which}`
+const UNTIL_NEXT = { name: 'until_next_schedule', text: untilNext('s.wake_time IS NOT NULL') }
+const UNTIL_NEXT_AFTER = {
+  name: 'until_next_schedule_after',
+  text: untilNext('s.wake_time > $1::timestamptz'),
+}
+
+const LOCK = {
+  name: 'lock_schedule',
+  text: 'SELECT FROM offstage.schedules WHERE namespace = $1 AND id = $2 AND uid = $3::uuid FOR NO KEY UPDATE',
 }
 
 interface DueRow extends ScheduleRow {
@@ -63,28 +74,41 @@ interface DueRow extends ScheduleRow {
 
 export function createScheduleRunStore(database: Database): ScheduleRunStore {
   return {
-    async readDue(limit) {
-      const { rows } = await database.query<DueRow>(READ_DUE, [limit])
-      return { now: rows[0]?.now ?? new Date(0), due: rows.flatMap(dueFromRow) }
+    async readDue(limit, skip) {
+      const { rows } = await database.query<DueRow>(READ_DUE, [limit, skip])
+      const now = rows[0]?.now ?? new Date(0)
+      return { now, count: rows.length, due: rows.flatMap(dueFromRow) }
     },
     carryOut: (runs, leaseMs) => database.transaction((tx) => carryOut(tx, runs, leaseMs)),
-    async msUntilNext() {
-      const { rows } = await database.query<{ ms: number | null }>(UNTIL_NEXT)
+    async msUntilNext(after) {
+      const { rows } = await (after === undefined
+        ? database.query<{ ms: number | null }>(UNTIL_NEXT)
+        : database.query<{ ms: number | null }>(UNTIL_NEXT_AFTER, [after]))
       return rows[0]?.ms ?? undefined
     },
     createJobs: (schedule, jobs, by) =>
       database.transaction(async (tx) => {
+        const { namespace, id, uid } = schedule
+        // Before its jobs, as where it goes on: neither waits for the other.
+        const { rowCount } = await tx.query(LOCK, [namespace, id, uid])
+        if (rowCount === 0) return undefined
         const created = await createScheduledJobs(tx, jobs)
-        await recordOnOthers(tx, schedule, by, created.length > 0 ? 'OK' : 'UNCHANGED')
+        await noteJobs(tx, schedule, inOrder(jobs, created), by)
         return created
       }),
   }
 }
 
+/** Ids of those that were created, as they were planned. */
+function inOrder(planned: readonly PlannedJob[], created: readonly ChangedJob[]): string[] {
+  const ids = new Set(created.map(({ id }) => id))
+  return planned.map(({ job }) => job.id).filter((id) => ids.has(id))
+}
+
 /** One that a newer release has written is left to that. */
 function dueFromRow(row: DueRow): DueSchedule[] {
-  const schedule = readWhatCan(() => scheduleFromRow(row), row, [])
-  return schedule === undefined ? [] : [{ schedule, openJobs: row.open ?? [] }]
+  const schedule = scheduleFromRow(row)
+  return schedule.unreadable === undefined ? [{ schedule, openJobs: row.open ?? [] }] : []
 }
 
 async function carryOut(

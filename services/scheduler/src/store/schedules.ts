@@ -2,9 +2,11 @@
 import type { Database, Queryable } from '@offstage/kit/database'
 import type { ActBy, ActOutcome } from '../domain/act.ts'
 import type { Schedule } from '../domain/schedule.ts'
+import { WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
 import type { NewSchedule, ScheduleChange, ScheduleStore } from '../ports/schedules.ts'
 import { recordAct } from './acts.ts'
-import { termsFromStored, termsToJson } from './schedule-codec.ts'
+import { NO_TERMS, termsFromStored, termsToJson } from './schedule-codec.ts'
+import { readWhatCan } from './stored-shape.ts'
 
 export const SCHEDULE_COLUMNS = `s.namespace, s.id, s.uid, s.owner, s.creator, s.roles, s.request_id, s.revision, s.terms, s.predefined,
   s.pause_reason, s.due_time, s.last_due_time, s.last_job_id, s.open_jobs, s.failures_in_row, s.create_time, s.update_time`
@@ -35,8 +37,8 @@ const NOW = { name: 'read_clock', text: 'SELECT now() AS now' }
 const CREATE = {
   name: 'create_schedule',
   text: `
-    INSERT INTO offstage.schedules AS s (namespace, id, uid, owner, creator, roles, request_id, terms, predefined, due_time, wake_time)
-    VALUES ($1, $2, $3::uuid, $4, $5, $6::text[], $7, $8::jsonb, $9, $10::timestamptz, $11::timestamptz)
+    INSERT INTO offstage.schedules AS s (namespace, id, uid, owner, creator, roles, request_id, terms, predefined, due_time, wake_time, pause_reason)
+    VALUES ($1, $2, $3::uuid, $4, $5, $6::text[], $7, $8::jsonb, $9, $10::timestamptz, $11::timestamptz, $12)
     ON CONFLICT DO NOTHING
     RETURNING ${SCHEDULE_COLUMNS}`,
 }
@@ -79,59 +81,117 @@ const REMOVE = {
   text: 'DELETE FROM offstage.schedules WHERE namespace = $1 AND id = $2 AND uid = $3::uuid',
 }
 
-const NOTE_JOB = {
-  name: 'note_job_of_schedule',
+/** SQL for the jobs of a schedule `s` that had not ended and others, each once; the newest so many. */
+const WITH_JOBS = (ids: string) => `(
+  SELECT coalesce(array_agg(n.id ORDER BY n.place), '{}') FROM (
+    SELECT u.id, min(u.place) AS place FROM unnest(s.open_jobs || ${ids}) WITH ORDINALITY AS u(id, place)
+    GROUP BY u.id ORDER BY place DESC LIMIT ${WAITING_JOBS_MAX}) n)`
+
+const EXPECT_JOB = {
+  name: 'expect_job_of_schedule',
   text: `
-    UPDATE offstage.schedules s SET last_job_id = $4::uuid, open_jobs = s.open_jobs || $4::uuid
-    WHERE s.namespace = $1 AND s.id = $2 AND s.uid = $3::uuid AND $4::uuid <> ALL (s.open_jobs)`,
+    UPDATE offstage.schedules s SET open_jobs = ${WITH_JOBS('$4::uuid')}
+    WHERE s.namespace = $1 AND s.id = $2 AND s.uid = $3::uuid`,
+}
+
+const NOTE_JOBS = {
+  name: 'note_jobs_of_schedule',
+  text: `
+    UPDATE offstage.schedules s SET open_jobs = ${WITH_JOBS('$4::uuid[]')},
+      last_job_id = coalesce(($4::uuid[])[cardinality($4::uuid[])], s.last_job_id)
+    WHERE s.namespace = $1 AND s.id = $2 AND s.uid = $3::uuid`,
+}
+
+/** Whether the namespace has so many, of those declared in code also those that are removed. */
+const IS_FULL = {
+  name: 'is_full_of_schedules',
+  text: `
+    SELECT EXISTS (SELECT FROM offstage.schedules WHERE namespace = $1 OFFSET $2::int - 1)
+      OR EXISTS (SELECT FROM offstage.declared_schedules WHERE namespace = $1 OFFSET $2::int - 1) AS full`,
 }
 
 export function createScheduleStore(database: Database): ScheduleStore {
-  const first = async (statement: typeof READ, values: readonly unknown[]) => {
-    const { rows } = await database.query<ScheduleRow>(statement, values)
-    return rows[0] && scheduleFromRow(rows[0])
-  }
   return {
     async now() {
       const { rows } = await database.query<{ now: Date }>(NOW)
       return rows[0]?.now ?? new Date(Number.NaN)
     },
-    create: (schedule) => first(CREATE, createValues(schedule)),
-    read: (namespace, id, owner) => first(READ, [namespace, id, owner ?? null]),
+    async isFull(namespace, max) {
+      const { rows } = await database.query<{ full: boolean }>(IS_FULL, [namespace, max])
+      return rows[0]?.full ?? false
+    },
+    create: (schedule) => createSchedule(database, schedule),
+    read: (namespace, id, owner) => readSchedule(database, namespace, id, owner),
     findByRequest: (namespace, owner, requestId) =>
-      first(FIND_BY_REQUEST, [namespace, owner, requestId]),
+      first(database, FIND_BY_REQUEST, [namespace, owner, requestId]),
     async list(namespace, owner, { size, after }) {
       const statement = owner === undefined ? LIST : LIST_OF_OWNER
       const values = [namespace, owner ?? null, after, size]
       return (await database.query<ScheduleRow>(statement, values)).rows.map(scheduleFromRow)
     },
     change: (schedule, change, by) =>
-      database.transaction(async (tx) => {
-        const { rows } = await tx.query<ScheduleRow>(CHANGE, changeValues(schedule, change))
-        if (rows[0] === undefined) return undefined
-        await recordOnOthers(tx, schedule, by)
-        return scheduleFromRow(rows[0])
-      }),
-    remove: (schedule, by) =>
-      database.transaction(async (tx) => {
-        const { namespace, id, uid } = schedule
-        const { rowCount } = await tx.query(REMOVE, [namespace, id, uid])
-        if (rowCount > 0) await recordOnOthers(tx, schedule, by)
-      }),
+      database.transaction((tx) => changeSchedule(tx, schedule, change, by)),
+    remove: (schedule, by) => database.transaction((tx) => removeSchedule(tx, schedule, by)),
+    async expectJob({ namespace, id, uid }, jobId) {
+      await database.query(EXPECT_JOB, [namespace, id, uid, jobId])
+    },
     noteJob: (schedule, jobId, by) =>
-      database.transaction(async (tx) => {
-        const { namespace, id, uid } = schedule
-        await tx.query(NOTE_JOB, [namespace, id, uid, jobId])
-        await recordOnOthers(tx, schedule, by)
-      }),
+      database.transaction((tx) => noteJobs(tx, schedule, [jobId], by)),
   }
+}
+
+async function first(database: Queryable, statement: typeof READ, values: readonly unknown[]) {
+  const { rows } = await database.query<ScheduleRow>(statement, values)
+  return rows[0] && scheduleFromRow(rows[0])
+}
+
+export function readSchedule(
+  database: Queryable,
+  namespace: string,
+  id: string,
+  owner: string | undefined,
+) {
+  return first(database, READ, [namespace, id, owner ?? null])
+}
+
+export function createSchedule(database: Queryable, schedule: NewSchedule) {
+  return first(database, CREATE, createValues(schedule))
+}
+
+export async function changeSchedule(
+  tx: Queryable,
+  schedule: Schedule,
+  change: ScheduleChange,
+  by: ActBy,
+): Promise<Schedule | undefined> {
+  const changed = await first(tx, CHANGE, changeValues(schedule, change))
+  if (changed !== undefined) await recordOnOthers(tx, schedule, by)
+  return changed
+}
+
+export async function removeSchedule(tx: Queryable, schedule: Schedule, by: ActBy): Promise<void> {
+  const { namespace, id, uid } = schedule
+  const { rowCount } = await tx.query(REMOVE, [namespace, id, uid])
+  if (rowCount > 0) await recordOnOthers(tx, schedule, by)
+}
+
+/** Of these the last is the newest. */
+export async function noteJobs(
+  tx: Queryable,
+  schedule: Schedule,
+  jobIds: readonly string[],
+  by: ActBy,
+): Promise<void> {
+  const { namespace, id, uid } = schedule
+  await tx.query(NOTE_JOBS, [namespace, id, uid, jobIds])
+  await recordOnOthers(tx, schedule, by, jobIds.length > 0 ? 'OK' : 'UNCHANGED')
 }
 
 function createValues(schedule: NewSchedule): unknown[] {
   const { namespace, id, uid, owner, creator, roles, requestId, terms, predefined, next } = schedule
   return [
     ...[namespace, id, uid, owner, creator, roles, requestId || null, termsToJson(terms)],
-    ...[predefined, next?.due ?? null, next?.wake ?? null],
+    ...[predefined, next?.due ?? null, next?.wake ?? null, schedule.pauseReason ?? null],
   ]
 }
 
@@ -155,7 +215,10 @@ export async function recordOnOthers(
   await recordAct(tx, { by, namespace, targets: [id], owners: [owner], outcome })
 }
 
+/** One that cannot be read is told of without its terms. */
 export function scheduleFromRow(row: ScheduleRow): Schedule {
+  const faults: string[] = []
+  const terms = readWhatCan(termsFromStored, row.terms, faults) ?? NO_TERMS
   return {
     namespace: row.namespace,
     id: row.id,
@@ -165,7 +228,8 @@ export function scheduleFromRow(row: ScheduleRow): Schedule {
     roles: row.roles,
     requestId: row.request_id ?? '',
     revision: row.revision,
-    terms: termsFromStored(row.terms),
+    terms,
+    unreadable: faults[0],
     predefined: row.predefined,
     pauseReason: row.pause_reason ?? undefined,
     dueTime: row.due_time ?? undefined,

@@ -4,6 +4,7 @@ import { createAttachmentStore } from './attachments.ts'
 import { createBulkStore } from './bulk-jobs.ts'
 import { createCallerLeaseStore } from './caller-leases.ts'
 import type { SchedulerDatabases } from './databases.ts'
+import { createDeclaredScheduleStore } from './declared-schedules.ts'
 import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
 import { createJobStore, createSweepStore } from './job-store.ts'
@@ -41,6 +42,7 @@ export function createStores({
     callerLeases: createCallerLeaseStore(calls),
     schedules: createScheduleStore(calls),
     scheduleRuns: createScheduleRunStore(work),
+    declaredSchedules: createDeclaredScheduleStore(calls),
     jobValues: createJobValueStore(calls),
     attachments: createAttachmentStore(leases),
     leases: createLeaseStore(leases),

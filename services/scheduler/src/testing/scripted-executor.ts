@@ -7,6 +7,7 @@ import {
   type AttachResponse,
   type AttemptRef,
   type CancelOrder,
+  type DeclarationOutcome,
   ExecutorServiceClient,
   type Hello,
   type MethodDefinition,
@@ -23,6 +24,8 @@ export interface ScriptedExecutor extends AsyncDisposable {
   readonly cancels: CancelOrder[]
   readonly fenced: AttemptRef[]
   readonly acknowledged: AttemptRef[]
+  /** What came of the schedules in its hello. */
+  readonly declared: DeclarationOutcome[]
   readonly ended: boolean
   /** Why the stream ended, unless in order. */
   readonly error: ServiceError | undefined
@@ -86,6 +89,7 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
   const cancels: CancelOrder[] = []
   const fenced: AttemptRef[] = []
   const acknowledged: AttemptRef[] = []
+  const declared: DeclarationOutcome[] = []
   let welcome = false
   let ended = false
   stream.on('data', (frame: AttachResponse) => {
@@ -94,6 +98,7 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
     cancels.push(...frame.cancels)
     fenced.push(...frame.fenced)
     acknowledged.push(...frame.acknowledged)
+    declared.push(...frame.schedules)
     if (options.auto && frame.assignments.length > 0) executor.succeed(...frame.assignments)
   })
   const beat = setInterval(() => options.silent || ended || executor.say({ heartbeat: true }), 100)
@@ -113,6 +118,7 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
     cancels,
     fenced,
     acknowledged,
+    declared,
     get ended() {
       return ended
     },

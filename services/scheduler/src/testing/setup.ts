@@ -33,11 +33,11 @@ export interface SetupOptions {
   readonly attempts?: AttemptTokens
 }
 
-/** Believes whoever calls, as development does; `ann:reader` is ann in that role, others but `dev` are plain users. */
+/** Believes whoever calls, as development does; `ann:reader` is ann in that role, ann:executor+user in both, others but `dev` are plain users. */
 export const byName: Authenticate = (metadata) => {
   const actor = developmentAuthenticate(metadata)
   const [user = '', role = user === 'dev' ? 'admin' : 'user'] = actor.user.split(':')
-  return { ...actor, user, roles: [role as Role] }
+  return { ...actor, user, roles: role.split('+') as Role[] }
 }
 
 export async function setup(options: SetupOptions = {}): Promise<Bundle> {

@@ -34,6 +34,36 @@ import {
   StartableBy,
 } from "../../jobs/v1/job.ts";
 import { MethodLimit } from "../../jobs/v1/namespace_service.ts";
+import { Schedule } from "../../jobs/v1/schedule_service.ts";
+
+/** What came of the declaration of a schedule. */
+export const DeclarationResult = {
+  /** DECLARATION_RESULT_UNSPECIFIED - Not used. */
+  DECLARATION_RESULT_UNSPECIFIED: 0,
+  /** DECLARATION_RESULT_UNCHANGED - This version, or a higher one, was applied before. */
+  DECLARATION_RESULT_UNCHANGED: 1,
+  /** DECLARATION_RESULT_CREATED - The schedule was created. */
+  DECLARATION_RESULT_CREATED: 2,
+  /** DECLARATION_RESULT_CHANGED - This is the newest version now, and what it says differently was changed. */
+  DECLARATION_RESULT_CHANGED: 3,
+  /** DECLARATION_RESULT_REMOVED - The schedule is removed. */
+  DECLARATION_RESULT_REMOVED: 4,
+  /** DECLARATION_RESULT_REFUSED - Nothing was changed, for the reason given. It is looked at again when an executor attaches. */
+  DECLARATION_RESULT_REFUSED: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type DeclarationResult = typeof DeclarationResult[keyof typeof DeclarationResult];
+
+export namespace DeclarationResult {
+  export type DECLARATION_RESULT_UNSPECIFIED = typeof DeclarationResult.DECLARATION_RESULT_UNSPECIFIED;
+  export type DECLARATION_RESULT_UNCHANGED = typeof DeclarationResult.DECLARATION_RESULT_UNCHANGED;
+  export type DECLARATION_RESULT_CREATED = typeof DeclarationResult.DECLARATION_RESULT_CREATED;
+  export type DECLARATION_RESULT_CHANGED = typeof DeclarationResult.DECLARATION_RESULT_CHANGED;
+  export type DECLARATION_RESULT_REMOVED = typeof DeclarationResult.DECLARATION_RESULT_REMOVED;
+  export type DECLARATION_RESULT_REFUSED = typeof DeclarationResult.DECLARATION_RESULT_REFUSED;
+  export type UNRECOGNIZED = typeof DeclarationResult.UNRECOGNIZED;
+}
 
 /** What an executor says. Any of the fields may be set together. */
 export interface AttachRequest {
@@ -105,11 +135,33 @@ export interface Hello {
    * one of several.
    */
   pools: string[];
+  /**
+   * Schedules that its code declares (row K1), at most 1,000, each id once. Whoever attaches needs the right to create schedules, from a role
+   * beside that of executors: ATTACH_NOT_ALLOWED otherwise. AttachResponse.schedules tells what came of each.
+   */
+  schedules: DeclaredSchedule[];
 }
 
 export interface Hello_LabelsEntry {
   key: string;
   value: string;
+}
+
+/**
+ * A schedule as code declares it. What an operator has changed stays until a higher version says something else of that very field, and a
+ * schedule that was deleted comes back with one.
+ */
+export interface DeclaredSchedule {
+  /** As for CreateSchedule, by whoever attaches; the method of its `job` is one of the hello. With `removed` its id alone. Required. */
+  schedule:
+    | Schedule
+    | undefined;
+  /** Which of two declarations is the newer one, from 1: only a higher one than was applied last changes anything. Required. */
+  version: number;
+  /** Whether it creates no jobs until it is resumed. Default false. */
+  paused: boolean;
+  /** The code has it no longer: it is removed, if it was declared in code, and no lower version creates it again. Default false. */
+  removed: boolean;
 }
 
 /** A method an executor runs. */
@@ -277,6 +329,20 @@ export interface AttachResponse {
   drain: boolean;
   /** Not sent: values of jobs are deleted by temp storage itself, when their job is removed. */
   discarded: DiscardedValue[];
+  /** What came of the schedules of the hello, once, after `welcome`. */
+  schedules: DeclarationOutcome[];
+}
+
+/** Tells what came of one declared schedule. */
+export interface DeclarationOutcome {
+  /** Which one. */
+  scheduleId: string;
+  /** What was done. */
+  result: DeclarationResult;
+  /** With REFUSED: the reason that CreateSchedule or UpdateSchedule would be refused with, or SCHEDULE_VERSION_REUSED. */
+  reason: string;
+  /** With REFUSED: the same for people. */
+  message: string;
 }
 
 /** A value in temp storage that nobody needs any more, such as the parameters of a job that has ended. */
@@ -803,6 +869,7 @@ function createBaseHello(): Hello {
     running: [],
     lostSessionId: "",
     pools: [],
+    schedules: [],
   };
 }
 
@@ -837,6 +904,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.pools) {
       writer.uint32(82).string(v!);
+    }
+    for (const v of message.schedules) {
+      DeclaredSchedule.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -937,6 +1007,14 @@ export const Hello: MessageFns<Hello> = {
             message.pools.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.schedules.push(DeclaredSchedule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -972,6 +1050,7 @@ export const Hello: MessageFns<Hello> = {
     message.running = object.running?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.lostSessionId = object.lostSessionId ?? "";
     message.pools = object.pools?.map((e) => e) || [];
+    message.schedules = object.schedules?.map((e) => DeclaredSchedule.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1039,6 +1118,99 @@ export const Hello_LabelsEntry: MessageFns<Hello_LabelsEntry> = {
     const message = createBaseHello_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseDeclaredSchedule(): DeclaredSchedule {
+  return { schedule: undefined, version: 0, paused: false, removed: false };
+}
+
+export const DeclaredSchedule: MessageFns<DeclaredSchedule> = {
+  encode(message: DeclaredSchedule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== undefined) {
+      Schedule.encode(message.schedule, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    if (message.paused !== false) {
+      writer.uint32(24).bool(message.paused);
+    }
+    if (message.removed !== false) {
+      writer.uint32(32).bool(message.removed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeclaredSchedule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeclaredSchedule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = Schedule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.removed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DeclaredSchedule>, I>>(base?: I): DeclaredSchedule {
+    return DeclaredSchedule.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeclaredSchedule>, I>>(object: I): DeclaredSchedule {
+    const message = createBaseDeclaredSchedule();
+    message.schedule = (object.schedule !== undefined && object.schedule !== null)
+      ? Schedule.fromPartial(object.schedule)
+      : undefined;
+    message.version = object.version ?? 0;
+    message.paused = object.paused ?? false;
+    message.removed = object.removed ?? false;
     return message;
   },
 };
@@ -1965,6 +2137,7 @@ function createBaseAttachResponse(): AttachResponse {
     acknowledged: [],
     drain: false,
     discarded: [],
+    schedules: [],
   };
 }
 
@@ -1990,6 +2163,9 @@ export const AttachResponse: MessageFns<AttachResponse> = {
     }
     for (const v of message.discarded) {
       DiscardedValue.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.schedules) {
+      DeclarationOutcome.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2063,6 +2239,14 @@ export const AttachResponse: MessageFns<AttachResponse> = {
             message.discarded.push(DiscardedValue.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.schedules.push(DeclarationOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2089,6 +2273,98 @@ export const AttachResponse: MessageFns<AttachResponse> = {
     message.acknowledged = object.acknowledged?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.drain = object.drain ?? false;
     message.discarded = object.discarded?.map((e) => DiscardedValue.fromPartial(e)) || [];
+    message.schedules = object.schedules?.map((e) => DeclarationOutcome.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDeclarationOutcome(): DeclarationOutcome {
+  return { scheduleId: "", result: 0, reason: "", message: "" };
+}
+
+export const DeclarationOutcome: MessageFns<DeclarationOutcome> = {
+  encode(message: DeclarationOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheduleId !== "") {
+      writer.uint32(10).string(message.scheduleId);
+    }
+    if (message.result !== 0) {
+      writer.uint32(16).int32(message.result);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeclarationOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeclarationOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheduleId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.result = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DeclarationOutcome>, I>>(base?: I): DeclarationOutcome {
+    return DeclarationOutcome.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeclarationOutcome>, I>>(object: I): DeclarationOutcome {
+    const message = createBaseDeclarationOutcome();
+    message.scheduleId = object.scheduleId ?? "";
+    message.result = object.result ?? 0;
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
     return message;
   },
 };

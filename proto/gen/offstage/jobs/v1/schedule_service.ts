@@ -98,7 +98,7 @@ export interface Schedule {
     | undefined;
   /** Whether due times create jobs. Changed by PauseSchedule and ResumeSchedule. Output only. */
   paused: boolean;
-  /** Whether it was declared in code. Output only. */
+  /** Whether it was declared in code (executor.v1.Hello.schedules). Output only. */
   predefined: boolean;
   /** Changes with each change. Output only. */
   etag: string;
@@ -146,7 +146,11 @@ export interface Schedule {
   /** Who created it. Output only. */
   creator: string;
   /** The caller may see the schedule and not its parameters, which are left out. Output only. */
-  payloadHidden?: boolean | undefined;
+  payloadHidden?:
+    | boolean
+    | undefined;
+  /** What is stored of it cannot be read by this release: `job`, timing and policies are left out, and it does nothing here. Output only. */
+  unreadable?: string | undefined;
 }
 
 /** Asks for a schedule to be created. */
@@ -351,6 +355,7 @@ function createBaseSchedule(): Schedule {
     lastDueTime: undefined,
     creator: "",
     payloadHidden: undefined,
+    unreadable: undefined,
   };
 }
 
@@ -447,6 +452,9 @@ export const Schedule: MessageFns<Schedule> = {
     }
     if (message.payloadHidden !== undefined) {
       writer.uint32(240).bool(message.payloadHidden);
+    }
+    if (message.unreadable !== undefined) {
+      writer.uint32(250).string(message.unreadable);
     }
     return writer;
   },
@@ -704,6 +712,14 @@ export const Schedule: MessageFns<Schedule> = {
             message.payloadHidden = reader.bool();
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.unreadable = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -767,6 +783,7 @@ export const Schedule: MessageFns<Schedule> = {
     message.lastDueTime = object.lastDueTime ?? undefined;
     message.creator = object.creator ?? "";
     message.payloadHidden = object.payloadHidden ?? undefined;
+    message.unreadable = object.unreadable ?? undefined;
     return message;
   },
 };
@@ -2140,7 +2157,7 @@ export const ListNextRunsResponse: MessageFns<ListNextRunsResponse> = {
 /** Schedules: objects of their own that create one job at each due time (rows K1 to K3). Served by the scheduler. */
 export type ScheduleServiceService = typeof ScheduleServiceService;
 export const ScheduleServiceService = {
-  /** Creates a schedule. ALREADY_EXISTS where the id is taken. */
+  /** Creates a schedule. ALREADY_EXISTS where the id is taken, RESOURCE_EXHAUSTED where the namespace has 100,000. */
   createSchedule: {
     path: "/offstage.jobs.v1.ScheduleService/CreateSchedule" as const,
     requestStream: false as const,
@@ -2258,7 +2275,7 @@ export const ScheduleServiceService = {
 } as const;
 
 export interface ScheduleServiceServer extends UntypedServiceImplementation {
-  /** Creates a schedule. ALREADY_EXISTS where the id is taken. */
+  /** Creates a schedule. ALREADY_EXISTS where the id is taken, RESOURCE_EXHAUSTED where the namespace has 100,000. */
   createSchedule: handleUnaryCall<CreateScheduleRequest, CreateScheduleResponse>;
   /** Changes a schedule's definition; conditional on `etag` when one is given. */
   updateSchedule: handleUnaryCall<UpdateScheduleRequest, UpdateScheduleResponse>;
@@ -2281,7 +2298,7 @@ export interface ScheduleServiceServer extends UntypedServiceImplementation {
 }
 
 export interface ScheduleServiceClient extends Client {
-  /** Creates a schedule. ALREADY_EXISTS where the id is taken. */
+  /** Creates a schedule. ALREADY_EXISTS where the id is taken, RESOURCE_EXHAUSTED where the namespace has 100,000. */
   createSchedule(
     request: CreateScheduleRequest,
     callback: (error: ServiceError | null, response: CreateScheduleResponse) => void,
