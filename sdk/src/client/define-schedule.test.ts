@@ -1,3 +1,4 @@
+import { DeclaredSchedule } from '@offstage/proto/executor'
 import { OverlapPolicy } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -25,7 +26,7 @@ test('it is declared with all it says, as the messages of the contract have it',
     ...{ ...nightly, version: 3, paused: true, runAs: 'ann', key: { day: 1 }, labels: { a: 'b' } },
     ...{ timeZone: 'Europe/Berlin', exclude: ['* * 24 12 *'], overlap: 'queue-one', jitterMs: 5 },
   })
-  const said = await declarationOf(definition)
+  const said = DeclaredSchedule.decode(await declarationOf(definition))
   expect(said).toMatchObject({
     ...{ version: 3, paused: true },
     schedule: {
@@ -36,7 +37,11 @@ test('it is declared with all it says, as the messages of the contract have it',
     },
   })
   const removed = await declarationOf(defineSchedule({ id: 'nightly', version: 4, removed: true }))
-  expect(removed).toMatchObject({ version: 4, removed: true, schedule: { scheduleId: 'nightly' } })
+  expect(DeclaredSchedule.decode(removed)).toMatchObject({
+    version: 4,
+    removed: true,
+    schedule: { scheduleId: 'nightly' },
+  })
 })
 
 test('parameters that do not fit the job, or are too large, cannot be declared', async () => {

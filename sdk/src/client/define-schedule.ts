@@ -1,5 +1,5 @@
 /** Schedules declared in code (row K1), beside the jobs they start. */
-import type { DeclaredSchedule } from '@offstage/proto/executor'
+import { DeclaredSchedule } from '@offstage/proto/executor'
 import { LIMITS } from '@offstage/proto/limits'
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { flag, rule } from '../arguments/rules.ts'
@@ -114,15 +114,15 @@ export function isScheduleDefinition(value: unknown): value is ScheduleDefinitio
 }
 
 /**
- * As an executor announces it.
+ * As an executor announces it: a message DeclaredSchedule, encoded, so that its threads pass on bytes.
  * @throws OffstageError PARAMS_INVALID, CODEC_FAILED
  */
-export async function declarationOf(definition: ScheduleDefinition): Promise<DeclaredSchedule> {
+export async function declarationOf(definition: ScheduleDefinition): Promise<Uint8Array> {
   const { id, version, removed = false, paused = false, runAs = '', job, ...terms } = definition
   const { schedule: times } = wireChangeFrom(terms)
   const named = { ...times, scheduleId: id, runAs }
   const schedule = job === undefined ? named : { ...named, job: await specOf(job, terms) }
-  return { schedule, version, paused, removed }
+  return DeclaredSchedule.encode({ schedule, version, paused, removed }).finish()
 }
 
 const OF_NO_START = { identity: { parentJobId: '', scope: '' } }

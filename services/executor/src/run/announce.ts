@@ -1,4 +1,3 @@
-import { DeclaredSchedule } from '@offstage/proto/executor'
 import { declarationOf, type ScheduleDefinition } from '@offstage/sdk/client'
 import type { JobDefinition } from '@offstage/sdk/jobs'
 import type { MethodAnnouncement } from '../domain/method.ts'
@@ -26,7 +25,7 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
 /** What it tells of a schedule that its code declares, as the message: to the main thread it is bytes. */
 export async function announcedSchedule(definition: ScheduleDefinition): Promise<Uint8Array> {
   try {
-    return DeclaredSchedule.encode(await declarationOf(definition)).finish()
+    return await declarationOf(definition)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new Error(`the schedule ${definition.id} cannot be declared: ${why}`, { cause })
