@@ -4,6 +4,7 @@
  */
 import type { Tokenizer } from 'cborg'
 import { cborLibrary } from './cbor-library.ts'
+import { readInPieces, textOf } from './cbor-strings.ts'
 import { MAP_TAG, TAG_READERS } from './cbor-tags.ts'
 
 /** Levels of lists, maps and tags, itself the first. */
@@ -26,9 +27,13 @@ export function readCbor(bytes: Uint8Array): unknown {
 
 function read(tokens: Tokenizer, levels: number): unknown {
   if (tokens.done()) throw new SyntaxError('it ends before its end')
+  const inPieces = readInPieces(tokens)
+  if (inPieces !== undefined) return inPieces.value
   const { Type } = cborLibrary()
+  const from = tokens.pos()
   const { type, value } = tokens.next()
   if (type === Type.break) return BREAK
+  if (type === Type.string) return textOf(tokens, from, value)
   // The library hands out one and the same empty array each time.
   if (type === Type.bytes && value.byteLength === 0) return new Uint8Array()
   if (type.terminal) return value

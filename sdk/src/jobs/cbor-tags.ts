@@ -74,7 +74,7 @@ function bigintTokens(value: bigint): Tokens {
 
 /** What tags make of what they are on; throws where it is not that. */
 export const TAG_READERS: ReadonlyMap<unknown, (content: unknown) => unknown> = new Map([
-  [0, (text) => dateOf(typeof text === 'string' && RFC_3339.test(text) ? Date.parse(text) : NaN)],
+  [0, (text) => dateOf(typeof text === 'string' ? msOfText(text) : NaN)],
   [1, (seconds) => dateOf(typeof seconds === 'number' ? msFrom(seconds) : NaN)],
   [2, (bytes) => bigintOf(bytes)],
   [3, (bytes) => -1n - bigintOf(bytes)],
@@ -96,7 +96,15 @@ export const TAG_READERS: ReadonlyMap<unknown, (content: unknown) => unknown> = 
 /** The tag of a map that is no object. */
 export const MAP_TAG = 259
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+
+/** Of a day that there is: the 30th of February would be one in March. */
+function msOfText(text: string): number {
+  const day = RFC_3339.exec(text)?.[1]
+  if (day === undefined) return NaN
+  const midnight = dateOf(Date.parse(`${day}T00:00:00Z`))
+  return midnight.toISOString().startsWith(day) ? Date.parse(text) : NaN
+}
 
 function dateOf(ms: number): Date {
   const date = new Date(ms)

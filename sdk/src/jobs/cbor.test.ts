@@ -148,6 +148,11 @@ test.each([
     ]),
   ],
   ['a list and a map of no told length', '9f 01 bf 61 61 02 ff ff', [1, { a: 2 }]],
+  ['a text in pieces', '7f 61 61 62 c3b6 60 ff', 'aö'],
+  ['bytes in pieces', '82 5f 41 01 42 0203 ff 5f ff', [Uint8Array.of(1, 2, 3), new Uint8Array()]],
+  ['a key in pieces', 'a1 7f 61 61 ff 01', { a: 1 }],
+  ['a text that begins with a mark', '64 efbbbf61', '\ufeffa'],
+  ['a text with the mark of what was lost elsewhere', '63 efbfbd', '\ufffd'],
   ['an integer beyond the safe ones', '1b 0020000000000001', 9007199254740993n],
   ['the mark of CBOR', 'd9d9f7 01', 1],
   [
@@ -172,6 +177,17 @@ test.each([
   ['a big integer of text', 'c2 61 61', 'must be bytes'],
   ['numbers that are cut', 'd856 43 010203', 'ends within one'],
   ['a break outside', 'ff', 'a break'],
+  ['a text that is no UTF-8', '62 c328', 'a text is no UTF-8'],
+  ['a text that ends within a character', '63 f09f98', 'a text is no UTF-8'],
+  ['a piece that ends within a character', '7f 61 c3 61 b6 ff', 'a text is no UTF-8'],
+  ['bytes among the pieces of a text', '7f 41 61 ff', 'something else'],
+  ['a piece in pieces', '5f 5f ff ff', 'is itself in pieces'],
+  ['pieces without an end', '7f 61 61', 'it ends before its end'],
+  [
+    'a day that there is not',
+    `c0 74 ${Buffer.from('2013-02-30T20:04:00Z').toString('hex')}`,
+    'none',
+  ],
   ['a break within a list of a told length', '82 01 ff', 'a break'],
 ])('%s is refused', (_, bytes, problem) => {
   expect(() => parseCbor(hex(bytes))).toThrow(SyntaxError)

@@ -15,5 +15,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'counts statements, and a sweep claims what one that failed has left',
   'while as many run as may no slot that is free is looked for, in whichever lane: one place is one claim':
     'counts statements',
+  'a watch of many large results sends many messages, each job once':
+    'a watch ends where its read fails, and is opened anew by the SDK alone',
   'a job started without a request id has none': 'what is to be asked again is given one',
 }
