@@ -1,5 +1,6 @@
 /** The services as processes of their own that speak mutual TLS with each other and with clients. */
 import { execFile } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type ConnectOptions, Offstage } from '@offstage/sdk'
@@ -99,6 +100,8 @@ async function connectWhole(options: ConnectOptions): Promise<Offstage> {
       return await Offstage.connect(options)
     } catch (error) {
       if (!(error instanceof TypeError && error.message.includes('is not that of'))) throw error
+      // Or the key would never be written.
+      await pause(1)
     }
   }
 }
@@ -113,6 +116,9 @@ function changesOf({ process }: Cluster['members'][number]): number {
     : said('of the port')
 }
 
+/** Else they take all the CPU there is. */
+const REST_MS = 10
+
 /** Jobs on a connection that stays and on ever new ones, until the signal. `ended` rejects with the first failure. */
 function jobsFlow(signal: AbortSignal, staying: Offstage, connect: () => Promise<Offstage>) {
   const done = { staying: 0, fresh: 0 }
@@ -120,6 +126,7 @@ function jobsFlow(signal: AbortSignal, staying: Offstage, connect: () => Promise
     for (let n = 0; !signal.aborted; n += 1) {
       expect(await staying.run(family, { n })).toBe(2 * n)
       done.staying += 1
+      await pause(REST_MS)
     }
   }
   const onFresh = async () => {
@@ -127,6 +134,7 @@ function jobsFlow(signal: AbortSignal, staying: Offstage, connect: () => Promise
       await using client = await connect()
       expect(await client.run(double, { n })).toBe(2 * n)
       done.fresh += 1
+      await pause(REST_MS)
     }
   }
   let failed = false
