@@ -15,7 +15,7 @@ import { accessTo } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 /** In all; a thousand and more where the environment says so. */
-const DUE_TIMES = Number(process.env.DUE_TIMES ?? 240)
+const DUE_TIMES = Number(process.env.DUE_TIMES ?? 120)
 const SCHEDULES = 12
 const SECONDS = Math.ceil(DUE_TIMES / SCHEDULES)
 /** Each replica, again and again. */

@@ -16,7 +16,7 @@ import { alone, deaf, double, family, sleep, turnRound } from './cluster/jobs.ts
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 const LEASE_MS = 2_000
-const FAULTS_MS = Number(process.env.TURMOIL_SECONDS ?? 10) * 1_000
+const FAULTS_MS = Number(process.env.TURMOIL_SECONDS ?? 6) * 1_000
 const SEED = Number(process.env.TURMOIL_SEED ?? Date.now() % 1_000_000)
 const SETTLE_MS_MAX = 90_000
 

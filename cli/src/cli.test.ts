@@ -392,6 +392,49 @@ describe('running services', () => {
     expect(after).toMatchObject({ code: 0, stdout: '"Hello Cy"\n' })
   })
 
+  test('jobs outlive a killed process: what had ended is known, what ran is run again', {
+    timeout: 120_000,
+  }, async () => {
+    const first = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
+    const ended = first.stdout.trim()
+    await it.offstage('wait', ended)
+    const file = join(it.folder, 'file')
+    const running = await startWaiting(it, file)
+
+    await it.dev.kill('SIGKILL')
+    await writeFile(file, '')
+    await it.restart()
+
+    expect(await it.offstage('wait', ended)).toMatchObject({ code: 0, stdout: '"Hello Bo"\n' })
+    expect(await it.offstage('wait', running)).toMatchObject({ code: 0, stdout: '"attempt 2"\n' })
+  })
+
+  test('a job is shown whatever lies in it, such as a result that is not the JSON it says it is', {
+    timeout: 120_000,
+  }, async () => {
+    const started = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
+    const jobId = started.stdout.trim()
+    await it.offstage('wait', jobId)
+    await it.dev.kill('SIGTERM')
+    {
+      // As an executor in another language may have sent it to an older scheduler.
+      await using database = await openPglite({ dataDir: join(it.folder, 'data', 'database') })
+      const text = `UPDATE offstage.jobs SET result = '{not json' WHERE id = '${jobId}'`
+      expect((await database.query({ name: '', text })).rowCount).toBe(1)
+    }
+    await it.restart()
+
+    const waited = await it.offstage('wait', jobId)
+    expect(waited).toMatchObject({ code: 4, stdout: '{not json' })
+    expect(waited.stderr).toContain(`job ${jobId} succeeded, but its result is not what it says`)
+    const shown = await it.offstage('get', jobId)
+    expect(shown.code).toBe(0)
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      id: jobId,
+      completion: { result: { problem: 'it is not the JSON it says it is', text: '{not json' } },
+    })
+  })
+
   // It ends the services, so it is the last.
   test('SIGTERM ends them in good order', async () => {
     expect(await it.dev.kill('SIGTERM')).toEqual({ code: 0, signal: null })
@@ -401,54 +444,9 @@ describe('running services', () => {
   })
 })
 
-test('jobs outlive a killed process: what had ended is known, what ran is run again', {
-  timeout: 120_000,
-}, async () => {
-  await using it = await setup()
-  const first = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
-  const ended = first.stdout.trim()
-  await it.offstage('wait', ended)
-  const file = join(it.folder, 'file')
-  const running = await startWaiting(it, file)
-
-  await it.dev.kill('SIGKILL')
-  await writeFile(file, '')
-  await it.restart()
-
-  expect(await it.offstage('wait', ended)).toMatchObject({ code: 0, stdout: '"Hello Bo"\n' })
-  expect(await it.offstage('wait', running)).toMatchObject({ code: 0, stdout: '"attempt 2"\n' })
-})
-
 test('a service that is not there is named, with the variable that says where it is', async () => {
   const done = await offstageProcess(['list'], { OFFSTAGE_SCHEDULER: '127.0.0.1:1' })
   expect(done.code).toBe(69)
   expect(done.stderr).toContain('127.0.0.1:1')
   expect(done.stderr).toContain('OFFSTAGE_SCHEDULER')
-})
-
-test('a job is shown whatever lies in it, such as a result that is not the JSON it says it is', {
-  timeout: 120_000,
-}, async () => {
-  await using it = await setup()
-  const started = await it.offstage('start', 'test.greet', '{"name":"Bo"}')
-  const jobId = started.stdout.trim()
-  await it.offstage('wait', jobId)
-  await it.dev.kill('SIGTERM')
-  {
-    // As an executor in another language may have sent it to an older scheduler.
-    await using database = await openPglite({ dataDir: join(it.folder, 'data', 'database') })
-    const text = `UPDATE offstage.jobs SET result = '{not json' WHERE id = '${jobId}'`
-    expect((await database.query({ name: '', text })).rowCount).toBe(1)
-  }
-  await it.restart()
-
-  const waited = await it.offstage('wait', jobId)
-  expect(waited).toMatchObject({ code: 4, stdout: '{not json' })
-  expect(waited.stderr).toContain(`job ${jobId} succeeded, but its result is not what it says`)
-  const shown = await it.offstage('get', jobId)
-  expect(shown.code).toBe(0)
-  expect(JSON.parse(shown.stdout)).toMatchObject({
-    id: jobId,
-    completion: { result: { problem: 'it is not the JSON it says it is', text: '{not json' } },
-  })
 })

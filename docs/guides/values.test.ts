@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { spawnProcess } from '@offstage/testkit'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { blocksOf } from '../code-blocks.ts'
 import { hasProgram } from './has-program.ts'
 
@@ -41,8 +41,13 @@ async function setup() {
   return { cwd, env, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
+let it: Awaited<ReturnType<typeof setup>>
+beforeAll(async () => {
+  it = await setup()
+})
+afterAll(() => it?.[Symbol.asyncDispose]())
+
 test('the example of values beyond JSON does what it says', async () => {
-  await using it = await setup()
   const [example = ''] = (await blocksOf(PAGE, 'ts')).filter((code) => !code.startsWith('// '))
   expect(example).toMatch(/assert\.\w+\(/)
   await run(process.execPath, [join(it.cwd, 'example.ts')], { env: it.env, timeout: 40_000 })
@@ -52,7 +57,6 @@ test.runIf(process.env.CI !== undefined || hasProgram('python3'))(
   'Python starts a job with CBOR and reads CBOR, as the page says',
   { timeout: 600_000 },
   async () => {
-    await using it = await setup()
     const [install = ''] = (await blocksOf('docs/guides/plain-grpc.md', 'sh')).filter((code) =>
       code.startsWith('python3 -m venv'),
     )

@@ -1,5 +1,6 @@
-/** Callers that start jobs of all kinds without a pause and wait for each, and what they have seen. */
+/** Callers that start jobs of all kinds, one after the other, and wait for each, and what they have seen. */
 import { performance } from 'node:perf_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { JobHandle, Offstage } from '@offstage/sdk'
 import { family, large, plain } from './jobs.ts'
 
@@ -17,7 +18,8 @@ const CALLERS = 4
 /** Goes by way of storage. */
 const LARGE = 'x'.repeat(100_000)
 
-export function startLoad(offstage: Offstage): Load {
+/** @param restMs of each caller after each job */
+export function startLoad(offstage: Offstage, restMs: number): Load {
   const startsMs: number[] = []
   const failures: unknown[] = []
   const ended: JobHandle<unknown>[] = []
@@ -40,7 +42,10 @@ export function startLoad(offstage: Offstage): Load {
     await kinds[n % kinds.length]?.().catch((error) => failures.push(error))
   }
   const caller = async (from: number) => {
-    for (let n = from; !isOver; n += CALLERS) await call(n)
+    for (let n = from; !isOver; n += CALLERS) {
+      await call(n)
+      await pause(restMs)
+    }
   }
   const callers = Array.from({ length: CALLERS }, (_, at) => caller(at))
   return {
