@@ -69,6 +69,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     'f45aaa3712dc638951206d48fa43f079e61c95875670fafd5be3f30996240e7b',
   'scheduler/0035-declared-schedules.sql':
     'a29e01dc04e522580c3354f004b9e224348d68e209746d3d905af5c094877acd',
+  'scheduler/0036-locks-of-transactions.sql':
+    'b0e5a0ea9f134d1e4551781d2e8be0497c8d091e35ad189cfb495e31e1b963fe',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -89,6 +89,22 @@ describe('running services', () => {
     expect((await it.offstage('schedules')).stderr).toBe('no schedules\n')
   })
 
+  test('data locks are listed with who holds them, and freed', async () => {
+    expect((await it.offstage('locks')).stderr).toBe('no locks\n')
+    await using offstage = await Offstage.connect({ scheduler: it.dev.ready[1] ?? '', user: 'ann' })
+    await using lease = await offstage.lease()
+    await using lock = await offstage.lock(['orders/17', 'orders/18'], { lease })
+    const { stdout } = await it.offstage('locks')
+    expect(stdout).toMatch(/^NAME +MODE +OWNER +SINCE +HELD BY +TOKEN +WAITING\n/)
+    const token = lock.fencingToken
+    expect(stdout).toMatch(new RegExp(`^orders/17 +exclusive +ann +\\S+Z +- +${token} +0$`, 'm'))
+    const told = JSON.parse((await it.offstage('locks', '--json')).stdout)
+    expect(told).toMatchObject([{ name: 'orders/17', owner: 'ann' }, { name: 'orders/18' }])
+    expect((await it.offstage('locks', 'free', 'orders/17')).stdout).toBe('0\n')
+    const freed = await it.offstage('locks', 'free', 'orders/17', 'orders/18', '--any-owner')
+    expect(freed).toMatchObject({ code: 0, stdout: '2\n' })
+  })
+
   test('limits of a method are set, shown, kept beside others, and taken away', async () => {
     const set = await it.offstage('limits', 'set', 'reports.build', '--max', '5', '--rate', '10/s')
     expect(set).toMatchObject({ code: 0, stderr: '' })

@@ -54,6 +54,9 @@ DO $$ BEGIN
     GRANT EXECUTE ON FUNCTION offstage.start_job(text, text, jsonb, jsonb), offstage.start_jobs(text, text, jsonb[], jsonb[])
       TO offstage_starter;
   END IF;
+  IF to_regprocedure('offstage.lock_in_transaction(text, text, jsonb)') IS NOT NULL THEN
+    GRANT EXECUTE ON FUNCTION offstage.lock_in_transaction(text, text, jsonb) TO offstage_starter;
+  END IF;
   -- For whom jobs may be started is for administrators to say.
   IF to_regclass('offstage.sql_starters') IS NOT NULL THEN
     REVOKE ALL ON offstage.sql_starters FROM offstage_scheduler;

@@ -4,6 +4,11 @@ export type LockHolder =
   | { readonly kind: 'job'; readonly jobId: string; readonly attempt: number }
   | { readonly kind: 'lease'; readonly leaseId: string }
 
+/** A transaction of an application's own holds it, which nothing else is known of. */
+export interface InTransaction {
+  readonly kind: 'transaction'
+}
+
 export interface LockRequest {
   readonly namespace: string
   /** In order, each once. */
@@ -29,7 +34,8 @@ export interface Lock {
 export interface LockConflict {
   readonly isWaiting: boolean
   readonly name: string
+  /** Of a transaction, the login as `sql:` and its name. */
   readonly owner: string
-  readonly holder: LockHolder
+  readonly holder: LockHolder | InTransaction
   readonly since: Date
 }

@@ -107,7 +107,7 @@ export class LockLine {
 
   /** One that waits, too, is heard of when it has got what it waits for, and given it back. */
   #hearOf({ namespace, owner }: LockRequest, { isWaiting, holder }: LockConflict): () => void {
-    if (isWaiting || holder.kind === 'lease') return () => {}
+    if (isWaiting || holder.kind !== 'job') return () => {}
     const listener = {
       hint: (hint: string) => {
         if (hint === 'state') this.changed()

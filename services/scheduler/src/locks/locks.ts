@@ -1,11 +1,13 @@
 /** Data locks as callers ask for them (row E3): bound to an attempt or a lease of their own. */
 import { mayForOthers } from '@offstage/kit/auth'
+import { Turns } from '@offstage/kit/fairness'
+import { CallAborted } from '@offstage/kit/grpc'
 import type { Lock, LockConflict, LockHolder, LockRequest } from '../domain/lock.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Caller } from '../jobs/caller.ts'
 import { leaseNotFound } from '../namespaces/refusals.ts'
 import type { ListedLock, LockAttempt, LockPage, LockStore } from '../ports/locks.ts'
-import { jobNotFound } from '../refusals.ts'
+import { jobNotFound, overloaded } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { LockLine } from './lock-line.ts'
 import { jobNotRunning, lockDeadlock, lockTaken } from './refusals.ts'
@@ -37,14 +39,23 @@ export interface Locks {
   list(caller: Caller, namespace: string, page: LockPage): Promise<ListedLock[]>
 }
 
+/** Of the connections that all calls share, those that take locks have no more at once, their callers in turn. */
+const TRIES_AT_ONCE = 4
+const TRIES_WAITING_MAX = 10_000
+
 export interface LocksOptions {
   readonly store: LockStore
   readonly line: LockLine
   readonly events: Pick<JobEvents, 'locksChanged'>
 }
 
-export function createLocks(options: LocksOptions): Locks {
-  const { store, line, events } = options
+export function createLocks({ store, line, events }: LocksOptions): Locks {
+  const turns = new Turns({
+    atOnce: TRIES_AT_ONCE,
+    waitingMax: TRIES_WAITING_MAX,
+    refuse: () => overloaded('calls that take locks'),
+  })
+  const options = { store, line, events, turns }
   return {
     async acquire(caller, namespace, asked, signal) {
       const holder = await checkedHolder(store, caller, namespace, asked.holder)
@@ -97,7 +108,7 @@ async function checkedHolder(
 
 /** One call that takes locks, as long as it may wait. */
 class LockWait {
-  readonly #options: LocksOptions
+  readonly #options: LocksOptions & { readonly turns: Turns }
   readonly #caller: Caller
   readonly #request: LockRequest
   readonly #terms: Pick<AskedLocks, 'timeoutMs' | 'keepsPlace'>
@@ -105,7 +116,7 @@ class LockWait {
   #place: number | undefined
 
   constructor(
-    options: LocksOptions,
+    options: LocksOptions & { readonly turns: Turns },
     caller: Caller,
     request: LockRequest,
     terms: Pick<AskedLocks, 'timeoutMs' | 'keepsPlace'>,
@@ -132,7 +143,7 @@ class LockWait {
       this.#changed()
       throw signal.reason
     } finally {
-      if (this.#place !== undefined && !keeps) {
+      if (this.#place !== undefined && !keeps && !this.#goesOnElsewhere(signal)) {
         // Where that cannot be said, it has no turn any more in a few seconds.
         await store.withdraw([this.#place]).catch(() => {})
         this.#changed()
@@ -164,8 +175,10 @@ class LockWait {
 
   async #try(waits: boolean): Promise<LockAttempt> {
     const place = this.#place
-    const { store } = this.#options
-    const outcome = await retryConflicts(() => store.acquire(this.#request, { place, waits }))
+    const { store, turns } = this.#options
+    const outcome = await turns.take(this.#caller.user, undefined, () =>
+      retryConflicts(() => store.acquire(this.#request, { place, waits })),
+    )
     if (outcome.kind === 'taken') this.#place = outcome.place
     else this.#place = undefined
     return outcome
@@ -178,6 +191,12 @@ class LockWait {
     throw holder.kind === 'job'
       ? jobNotRunning(holder.jobId, holder.attempt)
       : leaseNotFound(holder.leaseId)
+  }
+
+  /** Whoever asks another replica, because this one stops, has the same place there. */
+  #goesOnElsewhere({ aborted, reason }: AbortSignal): boolean {
+    const isStop = aborted && reason instanceof CallAborted && reason.kind === 'server-stop'
+    return isStop && this.#request.requestId !== ''
   }
 
   #changed(): void {

@@ -10,7 +10,7 @@ export function lockTaken(
   { isWaiting, name, owner, holder, since }: LockConflict,
 ): Refusal {
   const jobId = holder.kind === 'job' && seesJobsOf(actor, owner) ? holder.jobId : undefined
-  const who = jobId === undefined ? owner : `job ${jobId} of ${owner}`
+  const who = whoOf(owner, holder.kind, jobId)
   const time = since.toISOString()
   const message = isWaiting
     ? `${who} has waited for the lock "${name}" since ${time}, and comes first`
@@ -23,6 +23,11 @@ export function lockTaken(
       ...(jobId === undefined ? {} : { job_id: jobId }),
     },
   })
+}
+
+function whoOf(owner: string, kind: string, jobId: string | undefined): string {
+  if (kind === 'transaction') return `a transaction of ${owner}`
+  return jobId === undefined ? owner : `job ${jobId} of ${owner}`
 }
 
 export function lockDeadlock(actor: Actor, circle: readonly WaitLink[]): Refusal {

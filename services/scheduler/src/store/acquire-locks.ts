@@ -52,6 +52,21 @@ const OWN = (row: string) =>
 const SAME_REQUEST = (row: string) =>
   `($7::text IS NOT NULL AND ${row}.request_id = $7 AND ${OWN(row)})`
 
+/** The first name that a transaction of an application's own holds: until this one is over, none takes any of those before it. */
+const IN_TRANSACTION = `
+      SELECT u.name FROM unnest($2::text[]) AS u(name)
+      WHERE NOT CASE WHEN $3 THEN pg_try_advisory_xact_lock(offstage.lock_key($1, u.name))
+        ELSE pg_try_advisory_xact_lock_shared(offstage.lock_key($1, u.name)) END
+      LIMIT 1`
+/** Who that is. The halves of the key are two columns. */
+const HOLDING_TRANSACTION = `
+      SELECT 'sql:' || a.usename AS owner, coalesce(a.xact_start, clock_timestamp()) AS since
+      FROM pg_locks k JOIN pg_stat_activity a ON a.pid = k.pid
+      WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1 AND k.pid <> pg_backend_pid()
+        AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+        AND (k.classid::bigint << 32 | k.objid::bigint) = offstage.lock_key($1, t.name)
+      LIMIT 1`
+
 /** Whether the holder is there, its place in line where the request has one, and the first thing in its way. $8: the place. */
 const LOOK = {
   name: 'look_at_locks',
@@ -60,6 +75,7 @@ const LOOK = {
       SELECT coalesce($8::bigint, (
         SELECT min(w.place) FROM offstage.lock_waits w
         WHERE w.namespace = $1 AND w.name = ANY ($2::text[]) AND ${SAME_REQUEST('w')})) AS place
+    ), in_transaction AS MATERIALIZED (${IN_TRANSACTION}
     ), in_the_way AS (
       (SELECT false AS is_waiting, l.name, l.owner, l.job_id, l.attempt, l.lease_id, l.acquire_time AS since
         FROM offstage.locks l
@@ -72,6 +88,9 @@ const LOOK = {
           AND ${isWaiting('w')} AND NOT EXISTS (SELECT FROM offstage.locks l
             WHERE l.namespace = $1 AND l.name = ANY ($2::text[]) AND ${SAME_REQUEST('l')})
         ORDER BY w.name, w.place LIMIT 1)
+      UNION ALL
+      (SELECT false, t.name, coalesce(holding.owner, 'sql'), NULL, NULL, NULL, coalesce(holding.since, clock_timestamp())
+        FROM in_transaction t LEFT JOIN LATERAL (${HOLDING_TRANSACTION}) holding ON true)
     )
     SELECT ${isHeld('given')} AS holder_is_there, own.place, first.*
     FROM own CROSS JOIN (SELECT $1 AS namespace, $4::uuid AS job_id, $5::int AS attempt, $6::uuid AS lease_id) given

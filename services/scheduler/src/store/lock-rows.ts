@@ -55,7 +55,9 @@ export function lockFromRow(row: LockRow): Lock {
 
 export function conflictFromRow(row: ConflictRow): LockConflict {
   const { is_waiting, name, owner, since } = row
-  return { isWaiting: is_waiting, name, owner, holder: holderFromRow(row), since }
+  const isBound = row.job_id !== null || row.lease_id !== null
+  const holder = isBound ? holderFromRow(row) : ({ kind: 'transaction' } as const)
+  return { isWaiting: is_waiting, name, owner, holder, since }
 }
 
 function holderFromRow({ job_id, attempt, lease_id }: HolderRow): LockHolder {
