@@ -10,6 +10,9 @@ import { CBOR_TYPE, cborBytes, parseCbor } from './cbor.ts'
 import { lossIn } from './lossless.ts'
 import { NotEncodableError, notEncodable } from './not-encodable.ts'
 
+// Those of the beginning: code that shares the thread may put others in their place, and see what others send.
+const { parse, stringify } = JSON
+
 /** More bytes than these travel through temp storage (rows J3, L4). */
 export const INLINE_BYTES_MAX = LIMITS.inlineBytesMax
 
@@ -73,7 +76,7 @@ export function bytesOf(value: unknown): Buffer | undefined {
 export function jsonText(value: unknown): string | undefined {
   if (value === undefined) return undefined
   try {
-    const text = JSON.stringify(value)
+    const text = stringify(value)
     const loss = lossIn(value)
     if (loss === undefined) return text
     throw new NotEncodableError(loss.keys.reverse().join('.'), loss.problem)
@@ -89,7 +92,7 @@ export function jsonText(value: unknown): string | undefined {
  */
 export function decodeValue(bytes: Uint8Array, contentType: string): unknown {
   if (isJsonType(contentType)) {
-    return bytes.byteLength === 0 ? undefined : JSON.parse(asBuffer(bytes).toString('utf8'))
+    return bytes.byteLength === 0 ? undefined : parse(asBuffer(bytes).toString('utf8'))
   }
   if (isTextType(contentType)) return asBuffer(bytes).toString('utf8')
   return isCborType(contentType) ? parseCbor(bytes) : bytes

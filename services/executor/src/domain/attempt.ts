@@ -158,3 +158,11 @@ export interface Culprit {
   readonly key: AttemptKey
   readonly method: string
 }
+
+/** What handlers have changed of what all code of their thread shares. */
+export interface GlobalsChange {
+  /** Such as `Map.prototype.get`. */
+  readonly what: readonly string[]
+  /** Methods whose code had run. */
+  readonly methods: readonly string[]
+}

@@ -25,6 +25,10 @@ const PLACES_MAX = 2 ** 18
 const TICKET_MAX = 2 ** 31 - 1
 const BYTES = Int32Array.BYTES_PER_ELEMENT
 
+/** Not those of the moment: a handler may have put others in their place. */
+const { add, compareExchange, load, store } = Atomics
+const { floor } = Math
+
 /** The main thread's side. */
 export class ClaimBoard {
   /** Of a fixed length: atomics on memory that can grow cost several times as much. */
@@ -36,35 +40,35 @@ export class ClaimBoard {
 
   /** How many messages the thread has taken up. */
   get taken(): number {
-    return Atomics.load(this.#words, TAKEN)
+    return load(this.#words, TAKEN)
   }
 
   give(): Claim {
     const place = this.#free.pop() ?? this.#nextPlace()
     this.#ticket = (this.#ticket % TICKET_MAX) + 1
-    Atomics.store(this.#words, place, this.#ticket)
+    store(this.#words, place, this.#ticket)
     return this.#ticket * PLACES_MAX + place
   }
 
   /** Takes an attempt back; false when its handler has been called. */
   withdraw(claim: Claim): boolean {
     const ticket = ticketOf(claim)
-    return Atomics.compareExchange(this.#words, placeOf(claim), ticket, 0) === ticket
+    return compareExchange(this.#words, placeOf(claim), ticket, 0) === ticket
   }
 
   hasBegun(claim: Claim): boolean {
-    return Atomics.load(this.#words, placeOf(claim)) === -ticketOf(claim)
+    return load(this.#words, placeOf(claim)) === -ticketOf(claim)
   }
 
   /** Whether the thread is within the call of this attempt's handler, before its first `await`. */
   isCalling(claim: Claim): boolean {
-    return Atomics.load(this.#words, CALLING) === placeOf(claim) && this.hasBegun(claim)
+    return load(this.#words, CALLING) === placeOf(claim) && this.hasBegun(claim)
   }
 
   /** The attempt is over, or another thread's. */
   release(claim: Claim): void {
     const place = placeOf(claim)
-    Atomics.store(this.#words, place, 0)
+    store(this.#words, place, 0)
     this.#free.push(place)
   }
 
@@ -86,22 +90,22 @@ export class HeldClaims {
 
   /** A message has been taken up. */
   take(): void {
-    Atomics.add(this.#words, TAKEN, 1)
+    add(this.#words, TAKEN, 1)
   }
 
   /** The handler is to be called; false when the attempt was withdrawn. */
   begin(claim: Claim): boolean {
     const ticket = ticketOf(claim)
-    return Atomics.compareExchange(this.#words, placeOf(claim), ticket, -ticket) === ticket
+    return compareExchange(this.#words, placeOf(claim), ticket, -ticket) === ticket
   }
 
   /** Calls a handler; while it computes, others can see whose turn it is. */
   calling<T>(claim: Claim, call: () => T): T {
-    Atomics.store(this.#words, CALLING, placeOf(claim))
+    store(this.#words, CALLING, placeOf(claim))
     try {
       return call()
     } finally {
-      Atomics.store(this.#words, CALLING, 0)
+      store(this.#words, CALLING, 0)
     }
   }
 }
@@ -111,5 +115,5 @@ function placeOf(claim: Claim): number {
 }
 
 function ticketOf(claim: Claim): number {
-  return Math.floor(claim / PLACES_MAX)
+  return floor(claim / PLACES_MAX)
 }

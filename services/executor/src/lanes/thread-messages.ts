@@ -10,6 +10,7 @@ import type {
   AttemptKey,
   AttemptToken,
   Culprit,
+  GlobalsChange,
   HandlerEnd,
   HeartbeatData,
   LeftOpenNote,
@@ -83,6 +84,8 @@ export type ThreadMessage =
   | { readonly kind: 'unusable'; readonly detail: string }
   /** It ends: by a process.exit in the code of this attempt, or by what that has thrown and nobody caught. */
   | { readonly kind: 'exiting'; readonly culprit: Culprit }
+  /** Handlers changed what all of the thread share: give it nothing more. */
+  | { readonly kind: 'changed'; readonly change: GlobalsChange }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
 
 export type SuccessRow = readonly [key: AttemptKey, result: ResultValue | undefined]

@@ -3,6 +3,7 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { LIMITS } from '@offstage/proto/limits'
 import type { AttemptKey, HeartbeatData } from '../domain/attempt.ts'
 import { jsonOf } from './extra.ts'
+import { now } from './own-copies.ts'
 import type { Reporter } from './reporter.ts'
 import type { WrappedReports } from './wrapped-reports.ts'
 
@@ -30,7 +31,7 @@ export class Heartbeat {
   /** @throws TypeError that names `data`, when it is too large or JSON cannot hold it */
   beat(data: unknown): void {
     if (data !== undefined) this.#data = this.#reports.heartbeat(textOf(data))
-    const waitMs = this.#sentAt + INTERVAL_MS - performance.now()
+    const waitMs = this.#sentAt + INTERVAL_MS - now()
     if (waitMs <= 0) this.#send()
     else if (data !== undefined) this.#timer ??= setTimeout(() => this.#send(), waitMs).unref()
   }
@@ -43,7 +44,7 @@ export class Heartbeat {
   #send(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#sentAt = performance.now()
+    this.#sentAt = now()
     this.#reporter.heartbeat(this.#key, this.#data)
     this.#data = undefined
   }

@@ -19,6 +19,7 @@ import { traceIdFromTraceparent } from '../domain/trace-id.ts'
 import type { ClientSource } from './client-source.ts'
 import { checkExtra } from './extra.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { OwnAbortController, type OwnMap, parseJson } from './own-copies.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
 import { scheduleOf } from './schedule-of.ts'
@@ -34,7 +35,7 @@ const OVER = new Error('the attempt is over: its parameters are read no further'
 
 /** What an attempt has at hand on its thread. */
 export interface AttemptMeans {
-  readonly jobs: ReadonlyMap<string, JobDefinition>
+  readonly jobs: Pick<OwnMap<string, JobDefinition>, 'get'>
   readonly reporter: Reporter
   readonly clients: ClientSource
   /** Where clients get tokens; undefined in development mode. */
@@ -101,7 +102,7 @@ export class AttemptContext implements JobContext {
 
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
-      this.#abort = new AbortController()
+      this.#abort = new OwnAbortController()
       if (this.#stopReason !== undefined) this.#abort.abort(this.#stopReason)
     }
     return this.#abort.signal
@@ -133,7 +134,7 @@ export class AttemptContext implements JobContext {
 
   get lastHeartbeat(): unknown {
     const { lastHeartbeat, lastHeartbeatType = BYTES_TYPE } = this.#order
-    if (typeof lastHeartbeat === 'string') return JSON.parse(lastHeartbeat)
+    if (typeof lastHeartbeat === 'string') return parseJson(lastHeartbeat)
     return lastHeartbeat && decodeBy([this.#codec], Buffer.from(lastHeartbeat), lastHeartbeatType)
   }
 
@@ -190,7 +191,7 @@ export class AttemptContext implements JobContext {
   #connect(privileged: boolean): Offstage {
     const { key } = this.#order
     const tokens = this.#desk?.open({ key, privileged })
-    if (tokens !== undefined) this.#tokens = [...this.#tokens, tokens]
+    if (tokens !== undefined) this.#tokens = this.#tokens.concat(tokens)
     const client = this.#clients.forJob(this.#order, {
       signal: this.signal,
       onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
@@ -240,7 +241,7 @@ export class AttemptContext implements JobContext {
 
   /** Aborted once the attempt is over, however it ended: what was opened for the handler is read no further. */
   get ended(): AbortSignal {
-    this.#ended ??= new AbortController()
+    this.#ended ??= new OwnAbortController()
     if (this.#isSettled) this.#ended.abort(OVER)
     return this.#ended.signal
   }
@@ -261,7 +262,8 @@ export class AttemptContext implements JobContext {
     this.#ended?.abort(OVER)
     this.#progress?.flush()
     this.#heartbeat?.flush()
-    for (const tokens of this.#tokens) tokens.close()
+    // By index: how lists are walked is for handlers to change.
+    for (let at = 0; at < this.#tokens.length; at += 1) this.#tokens[at]?.close()
     void this.#client?.close()
     void this.#ownersClient?.close()
   }

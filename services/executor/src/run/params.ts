@@ -10,6 +10,7 @@ import {
 import type { AttemptOrder, ValueAddress } from '../domain/attempt.ts'
 import { invalidParams } from './invalid-params.ts'
 import type { AttemptContext } from './job-context.ts'
+import { parseJson } from './own-copies.ts'
 import { retryingStorage } from './retrying-storage.ts'
 import { streamParams } from './stream-params.ts'
 
@@ -71,7 +72,7 @@ function validOf(checked: Awaited<ReturnType<typeof checkValue>>): unknown {
 
 function parse(json: string): unknown {
   try {
-    return JSON.parse(json)
+    return parseJson(json)
   } catch (cause) {
     return refuseUnreadable(cause)
   }

@@ -1,6 +1,7 @@
 import type { AttemptOrder } from '../domain/attempt.ts'
 import { AttemptFault } from '../domain/fault.ts'
 import type { AttemptContext } from './job-context.ts'
+import { now, OwnMap } from './own-copies.ts'
 
 /** Jobs of one scope often come in numbers; it is asked for once in this time. */
 const SCOPE_KNOWN_MS = 5_000
@@ -12,14 +13,14 @@ const SCOPES_KNOWN_MAX = 1_000
  */
 export class PlaceCheck {
   /** Until when a scope counts as open, by its owner and id. */
-  readonly #knownUntil = new Map<string, number>()
+  #knownUntil = new OwnMap<string, number>()
 
   /** Undefined where there is nothing to ask; rejects when a place is wrong. */
   check(order: AttemptOrder, context: AttemptContext): Promise<void> | undefined {
     const { resultAddress, additionalResultAddress } = order
     const scope = this.#isKnown(order) ? undefined : order.scope
-    const places = [scope, resultAddress, additionalResultAddress]
-    if (places.every((place) => place === undefined)) return undefined
+    const place = scope ?? resultAddress ?? additionalResultAddress
+    if (place === undefined) return undefined
     return this.#ask(order, context)
   }
 
@@ -39,12 +40,12 @@ export class PlaceCheck {
   #isKnown(order: AttemptOrder): boolean {
     if (order.scope === undefined) return true
     const until = this.#knownUntil.get(keyOf(order)) ?? Number.NEGATIVE_INFINITY
-    return performance.now() < until
+    return now() < until
   }
 
   #know(key: string): void {
-    if (this.#knownUntil.size >= SCOPES_KNOWN_MAX) this.#knownUntil.clear()
-    this.#knownUntil.set(key, performance.now() + SCOPE_KNOWN_MS)
+    if (this.#knownUntil.size >= SCOPES_KNOWN_MAX) this.#knownUntil = new OwnMap()
+    this.#knownUntil.set(key, now() + SCOPE_KNOWN_MS)
   }
 }
 

@@ -4,6 +4,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import type { Told } from '@offstage/sdk/jobs'
 import type { AttemptKey } from '../domain/attempt.ts'
 import { checkExtra } from './extra.ts'
+import { now } from './own-copies.ts'
 import type { Reporter } from './reporter.ts'
 import type { WrappedReports } from './wrapped-reports.ts'
 
@@ -34,7 +35,7 @@ export class Progress {
     const cut = text.slice(0, LIMITS.progressTextCharactersMax)
     const told = extra === undefined ? { text: cut } : { text: cut, extra: checkExtra(extra) }
     this.#newest = { percent: within, ...this.#reports.told(told) }
-    const waitMs = this.#sentAt + INTERVAL_MS - performance.now()
+    const waitMs = this.#sentAt + INTERVAL_MS - now()
     if (waitMs <= 0) this.flush()
     else this.#timer ??= setTimeout(() => this.flush(), waitMs).unref()
   }
@@ -44,7 +45,7 @@ export class Progress {
     this.#timer = undefined
     if (this.#newest === undefined) return
     this.#revision += 1
-    this.#sentAt = performance.now()
+    this.#sentAt = now()
     this.#reporter.progress(this.#key, { ...this.#newest, revision: this.#revision })
     this.#newest = undefined
   }

@@ -11,6 +11,7 @@ import type {
 } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown } from '../domain/fault.ts'
 import type { ThreadMessage, ThreadReports, TokenAsk } from '../lanes/thread-messages.ts'
+import { now } from './own-copies.ts'
 
 /** A handler that computes without a break still shows its progress this often. */
 const BUSY_FLUSH_MS = 10
@@ -21,62 +22,70 @@ const BUSY_FLUSH_MS = 10
  * and messages do not wait for their end.
  */
 export class Reporter {
-  readonly #port: Pick<MessagePort, 'postMessage'>
+  readonly #send: (message: ThreadMessage) => void
+  readonly #onTold: () => void
   #reports: ThreadReports | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
 
-  constructor(port: Pick<MessagePort, 'postMessage'>) {
-    this.#port = port
+  /** @param onTold told after the end of attempts was */
+  constructor(port: Pick<MessagePort, 'postMessage'>, onTold: () => void = () => {}) {
+    this.#send = port.postMessage.bind(port)
+    this.#onTold = onTold
+  }
+
+  /** What is not of one attempt, at once. */
+  say(message: ThreadMessage): void {
+    this.#send(message)
   }
 
   progress(key: AttemptKey, note: ProgressNote): void {
     const reports = this.#gather()
     reports.progress ??= []
-    reports.progress.push({ key, note })
+    append(reports.progress, { key, note })
     this.#flushWhenBusy()
   }
 
   message(key: AttemptKey, note: MessageNote): void {
     const reports = this.#gather()
     reports.messages ??= []
-    reports.messages.push({ key, note })
+    append(reports.messages, { key, note })
     this.#flushWhenBusy()
   }
 
   waiting(key: AttemptKey, waiting: boolean): void {
     const reports = this.#gather()
     reports.waiting ??= []
-    reports.waiting.push({ key, waiting })
+    append(reports.waiting, { key, waiting })
   }
 
   heartbeat(key: AttemptKey, data?: HeartbeatData): void {
     const reports = this.#gather()
     reports.heartbeats ??= []
-    reports.heartbeats.push(data === undefined ? { key } : { key, data })
+    append(reports.heartbeats, data === undefined ? { key } : { key, data })
     this.#flushWhenBusy()
   }
 
   askToken(ask: TokenAsk): void {
     const reports = this.#gather()
     reports.tokens ??= []
-    reports.tokens.push(ask)
+    append(reports.tokens, ask)
   }
 
   leftOpen(key: AttemptKey, notes: readonly LeftOpenNote[]): void {
     const reports = this.#gather()
     reports.leftOpen ??= []
-    reports.leftOpen.push({ key, notes })
+    append(reports.leftOpen, { key, notes })
   }
 
   end(key: AttemptKey, end: HandlerEnd): void {
     const reports = this.#gather()
     if (end.kind === 'succeeded' && end.additional === undefined) {
       reports.successes ??= []
-      reports.successes.push([key, end.result])
+      append(reports.successes, [key, end.result])
       return
     }
     reports.ends ??= []
-    reports.ends.push({ key, end })
+    append(reports.ends, { key, end })
   }
 
   flush(): void {
@@ -88,6 +97,7 @@ export class Reporter {
     } catch {
       this.#postEach(reports)
     }
+    if (reports.ends !== undefined || reports.successes !== undefined) this.#onTold()
   }
 
   /** One of the reports cannot be copied to another thread: each by itself, so that it harms no other. */
@@ -117,13 +127,13 @@ export class Reporter {
   }
 
   #post(reports: ThreadReports): void {
-    this.#port.postMessage({ kind: 'reports', reports } satisfies ThreadMessage)
+    this.#send({ kind: 'reports', reports })
   }
 
   #flushWhenBusy(): void {
-    const now = performance.now()
-    if (now - this.#flushedAt < BUSY_FLUSH_MS) return
-    this.#flushedAt = now
+    const at = now()
+    if (at - this.#flushedAt < BUSY_FLUSH_MS) return
+    this.#flushedAt = at
     this.flush()
   }
 
@@ -134,6 +144,11 @@ export class Reporter {
     }
     return this.#reports
   }
+}
+
+/** What `push` does, whatever has become of that. */
+function append<T>(list: T[], entry: T): void {
+  list[list.length] = entry
 }
 
 function unsendable(cause: unknown): HandlerEnd {

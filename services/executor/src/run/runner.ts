@@ -10,17 +10,21 @@ import { isByteStream, type JobDefinition } from '@offstage/sdk/jobs'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
 import type { Claim, HeldClaims } from '../lanes/claims.ts'
-import { orderFromRow } from '../lanes/order-row.ts'
-import type { ThreadOrders } from '../lanes/thread-messages.ts'
+import { type OrderRow, orderFromRow } from '../lanes/order-row.ts'
+import type { StopOrder, ThreadOrders, TokenAnswer } from '../lanes/thread-messages.ts'
 import { AttemptRun } from './attempt-run.ts'
+import type { GlobalsWatch } from './globals-watch.ts'
 import { AttemptContext, type AttemptMeans } from './job-context.ts'
 import { notesOf } from './left-open.ts'
+import { OwnError, OwnMap, OwnPromise } from './own-copies.ts'
 import { checkParams, readParams } from './params.ts'
 import { PlaceCheck } from './place-check.ts'
 import { placeResult } from './result.ts'
 
 export interface RunnerOptions extends AttemptMeans {
   readonly claims: HeldClaims
+  /** Told whose code runs. */
+  readonly watch?: Pick<GlobalsWatch, 'ran'>
   /** Runs the work within a span of the attempt; absent: nothing is traced. */
   readonly traced?: TracedAttempt
 }
@@ -29,7 +33,7 @@ export type TracedAttempt = <T>(order: AttemptOrder, work: () => Promise<T>) => 
 
 export class Runner {
   readonly #options: RunnerOptions
-  readonly #running = new Map<AttemptKey, AttemptContext>()
+  readonly #running = new OwnMap<AttemptKey, AttemptContext>()
   readonly #places = new PlaceCheck()
 
   constructor(options: RunnerOptions) {
@@ -38,13 +42,18 @@ export class Runner {
 
   obey(orders: ThreadOrders): void {
     this.#options.claims.take()
-    for (const row of orders.attempts) void this.#run(orderFromRow(row), row[0])
-    for (const answer of orders.tokens) this.#options.tokens?.answer(answer)
-    for (const { key, name, message, code } of orders.stops) {
-      const reason = new Error(message)
-      reason.name = name
-      if (code !== undefined) Object.assign(reason, { code })
-      this.#running.get(key)?.stop(reason)
+    const { attempts, tokens, stops } = orders
+    // By index: how lists are walked is for handlers to change.
+    for (let at = 0; at < attempts.length; at += 1) {
+      const row = attempts[at] as OrderRow
+      void this.#run(orderFromRow(row), row[0])
+    }
+    for (let at = 0; at < tokens.length; at += 1) {
+      this.#options.tokens?.answer(tokens[at] as TokenAnswer)
+    }
+    for (let at = 0; at < stops.length; at += 1) {
+      const { key, ...reason } = stops[at] as StopOrder
+      this.#running.get(key)?.stop(errorFrom(reason))
     }
   }
 
@@ -61,7 +70,11 @@ export class Runner {
       end = endFromThrown(thrown, context)
     }
     this.#running.delete(order.key)
-    context.settle()
+    try {
+      context.settle()
+    } catch {
+      // What its handler has changed keeps no attempt from its end.
+    }
     if (end !== undefined) reporter.end(order.key, end)
   }
 
@@ -75,21 +88,22 @@ export class Runner {
     const definition = this.#find(order)
     const read = readParams(definition, order, context)
     const places = this.#places.check(order, context)
-    const isReady = places === undefined && !(read instanceof Promise)
+    const isReady = places === undefined && !(read instanceof OwnPromise)
     const given = isReady ? read : (await Promise.all([read, places]))[0]
     const checked = checkParams(definition, given)
-    const params = checked instanceof Promise ? await checked : checked
+    const params = checked instanceof OwnPromise ? await checked : checked
     if (!claims.begin(claim)) return undefined
+    this.#options.watch?.ran(order.method)
     // What is open at its end is closed, and what was remembered for its length dropped (rows E1, C1).
     const run = new AttemptRun(order)
     const inRun = <T>(work: () => T) => run.call(work, { user: order.owner })
     try {
       const returned = claims.calling(claim, () => inRun(() => definition.run(context, params)))
-      const value = returned instanceof Promise ? await returned : returned
+      const value = returned instanceof OwnPromise ? await returned : returned
       const place = () => placeResult(order, context, definition, value)
       // A stream is made by the handler's code as it is read.
       const placed = isByteStream(value) ? inRun(place) : place()
-      return placed instanceof Promise ? await context.aliveDuring(placed) : placed
+      return placed instanceof OwnPromise ? await context.aliveDuring(placed) : placed
     } finally {
       const ended = run.end((report) => reporter.leftOpen(order.key, notesOf(report)))
       if (ended !== undefined) await context.aliveDuring(ended)
@@ -103,6 +117,12 @@ export class Runner {
       retryable: false,
     })
   }
+}
+
+function errorFrom({ name, message, code }: Omit<StopOrder, 'key'>): Error {
+  const reason = new OwnError(message)
+  reason.name = name
+  return code === undefined ? reason : Object.assign(reason, { code })
 }
 
 function endFromThrown(thrown: unknown, context: AttemptContext): HandlerEnd {

@@ -12,7 +12,9 @@ import type {
 import { announcedSchedule, announcementOf } from './announce.ts'
 import { attemptRunning } from './attempt-run.ts'
 import { ClientSource } from './client-source.ts'
+import { GlobalsWatch } from './globals-watch.ts'
 import { loadJobs } from './load-jobs.ts'
+import { OwnMap } from './own-copies.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
 import { TokenDesk } from './token-desk.ts'
@@ -34,7 +36,8 @@ const clients = new ClientSource(options)
 
 try {
   const { jobs, schedules } = await loadJobs(options.jobs)
-  const reporter = new Reporter(port)
+  const reporter: Reporter = new Reporter(port, () => watch.look())
+  const watch = new GlobalsWatch((change) => reporter.say({ kind: 'changed', change }))
   // What has ended must be known even when a handler calls process.exit in the same turn.
   process.on('exit', () => {
     const culprit = attemptRunning()
@@ -42,7 +45,8 @@ try {
     if (culprit !== undefined) post({ kind: 'exiting', culprit })
   })
   const runner = new Runner({
-    jobs,
+    jobs: new OwnMap(jobs),
+    watch,
     reporter,
     clients,
     tokens: options.attemptTokens ? new TokenDesk(reporter) : undefined,

@@ -8,6 +8,7 @@
 import { attemptEnded } from '@offstage/sdk/client'
 import { OffstageError } from '@offstage/sdk/grpc'
 import type { TokenAnswer, TokenAsk } from '../lanes/thread-messages.ts'
+import { OwnMap } from './own-copies.ts'
 import type { Reporter } from './reporter.ts'
 
 /** Sent where the scheduler runs in development mode, in which nobody reads it. */
@@ -16,7 +17,7 @@ const DEVELOPMENT_TOKEN = 'development'
 export class TokenDesk {
   readonly #reporter: Pick<Reporter, 'askToken'>
   /** By what is asked for. */
-  readonly #asking = new Map<string, PromiseWithResolvers<string>>()
+  readonly #asking = new OwnMap<string, PromiseWithResolvers<string>>()
 
   constructor(reporter: Pick<Reporter, 'askToken'>) {
     this.#reporter = reporter

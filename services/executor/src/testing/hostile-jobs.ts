@@ -1,5 +1,6 @@
 /** Jobs that harm what they share with others. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
 
 function fail(): never {
@@ -36,4 +37,76 @@ export const endThread = defineJob({
 export const timeBomb = defineJob({
   method: 'test.time-bomb',
   run: () => void setTimeout(fail, 20),
+})
+
+function throws(): never {
+  throw new Error('not any more')
+}
+
+const spied: unknown[] = []
+const { stringify } = JSON
+
+/** Each changes what all code of its thread shares. */
+const CHANGES = {
+  'Map.prototype.get': () => {
+    Map.prototype.get = () => undefined
+  },
+  'JSON.stringify': () => {
+    JSON.stringify = ((value: unknown) => {
+      spied.push(value)
+      return stringify(value)
+    }) as typeof stringify
+  },
+  'JSON.parse': () => {
+    JSON.parse = throws
+  },
+  'Object.prototype.planted': () => {
+    Object.assign(Object.prototype, { planted: 1 })
+  },
+  'Promise.prototype.then': () => Reflect.set(Promise.prototype, 'then', throws),
+  'Array.prototype[Symbol.iterator]': () => {
+    Array.prototype[Symbol.iterator] = throws
+  },
+  'Function.prototype.call': () => {
+    Function.prototype.call = throws
+  },
+  'Atomics.compareExchange': () => {
+    Atomics.compareExchange = throws
+  },
+  'process.env.PLANTED': () => {
+    process.env.PLANTED = '1'
+  },
+}
+export const CHANGED = Object.keys(CHANGES)
+
+/** A method for each, which says on which thread it has run. */
+export const changers = Object.values(CHANGES).map((change, at) =>
+  defineJob({
+    method: `test.change-${at}`,
+    run() {
+      change()
+      return threadId
+    },
+  }),
+)
+
+/** Waits for what JSON.stringify is told of others. */
+export const patientSpy = defineJob({
+  method: 'test.patient-spy',
+  async run(job) {
+    CHANGES['JSON.stringify']()
+    job.message('running')
+    await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
+    return spied.length
+  },
+})
+
+/** Gives a secret when it is told to stop. */
+export const secretive = defineJob({
+  method: 'test.secretive',
+  async run(job) {
+    job.message('running')
+    await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
+    return { secret: job.id }
+  },
 })
