@@ -15,6 +15,7 @@ from offstage.jobs.v1 import job_pb2
 from offstage_values import INLINE_BYTES_MAX, JSON_TYPE, Failure, Storage, json_of, reason_of
 
 OWN_GRACE_SECONDS = 5.0
+PROGRESS_SECONDS = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Attempt:
         self._stop_handler: Callable[[], None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._silence: asyncio.TimerHandle | None = None
+        self._newest: wire.ProgressReport | None = None  # Of progress, not told yet.
+        self._told: asyncio.TimerHandle | None = None
         self._has_begun = False
         self.is_over = False  # Its end is told, though the handler may run on.
         for field, reason, retryable in DEADLINES:
@@ -157,9 +160,23 @@ class Attempt:
             self._task.cancel()
 
     def heard(self, report) -> None:
-        if not self.is_over:
-            self._listen()
+        if self.is_over:
+            return
+        self._listen()
+        if isinstance(report, wire.ProgressReport) and report.HasField("progress"):
+            self._newest = report
+            if self._told is None:
+                self._tell()
+        else:
             self._on.report(self, report)
+
+    def _tell(self) -> None:
+        """Of progress only the newest matters, and that not all the time."""
+        self._told = None
+        if self._newest is not None:
+            self._on.report(self, self._newest)
+            self._newest = None
+            self._told = self.home.call_later(PROGRESS_SECONDS, self._tell)
 
     async def _run(self) -> None:
         self._has_begun = True
@@ -229,8 +246,9 @@ class Attempt:
     def _end(self, outcome: dict | None) -> None:
         if self.is_over:
             return
+        self._tell()
         self.is_over = True
-        for timer in [*self._timers, self._silence]:
+        for timer in [*self._timers, self._silence, self._told]:
             if timer is not None:
                 timer.cancel()
         is_fenced = self._stop is not None and self._stop.kind == "fenced"

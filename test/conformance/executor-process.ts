@@ -1,10 +1,9 @@
 /** The executor under test, as whatever command runs it. */
 import { spawn } from 'node:child_process'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Broken } from './verdict.ts'
 
 export interface ExecutorProcess extends AsyncDisposable {
-  /** Newest first lines of what it has written, for who reads the report. */
+  /** The end of what it has written, for who reads the report. */
   readonly output: string
   readonly isRunning: boolean
   /** As an operator stops it: SIGTERM. */
@@ -13,7 +12,6 @@ export interface ExecutorProcess extends AsyncDisposable {
 }
 
 const OUTPUT_CHARACTERS_MAX = 16_000
-const KILL_MS = 5_000
 
 /** In a process group of its own, so that what a shell starts is ended as well. */
 export function startExecutorProcess(
@@ -60,11 +58,6 @@ export function startExecutorProcess(
       child.kill('SIGTERM')
     },
     async [Symbol.asyncDispose]() {
-      if (isRunning()) child.kill('SIGTERM')
-      const late = new AbortController()
-      const timer = pause(KILL_MS, undefined, { signal: late.signal }).catch(() => {})
-      await Promise.race([exited, timer])
-      late.abort()
       signalAll('SIGKILL')
       await exited
       process.off('exit', onExit)

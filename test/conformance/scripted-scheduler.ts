@@ -30,6 +30,8 @@ export interface ScriptedScheduler extends AsyncDisposable {
   acknowledges: boolean
   /** Attachments are refused with it while set. */
   refusal: Refusal | undefined
+  /** What is heard in place of what the executor says. */
+  tampered: ((heard: AttachRequest) => AttachRequest) | undefined
   /** How many were. */
   readonly refused: number
   /** What tokens of attempts were asked for, and by which bearer. */
@@ -86,7 +88,8 @@ export async function startScriptedScheduler(): Promise<ScriptedScheduler> {
       })
     },
   )
-  const hear = (attachment: Attachment, frame: AttachRequest) => {
+  const hear = (attachment: Attachment, said: AttachRequest) => {
+    const frame = scheduler.tampered?.(said) ?? said
     attachment.hear(frame)
     if (attachment.frames.length === 1) {
       const { sessionId } = attachment.hello
@@ -132,6 +135,7 @@ export async function startScriptedScheduler(): Promise<ScriptedScheduler> {
     leaseMs: 30_000,
     acknowledges: true,
     refusal: undefined,
+    tampered: undefined,
     get refused() {
       return refused
     },

@@ -58,9 +58,11 @@ export class Stage {
   /** The stream that stands, on which every slot is free and has its credit. */
   async idle(): Promise<Attachment> {
     const attachment = await this.attached()
-    await awaited('a credit for every slot', () =>
-      attachment.credits() === attachment.slots() ? true : undefined,
-    )
+    await awaited('a credit for every slot', () => {
+      const [fault] = attachment.faults
+      must(fault === undefined, fault ?? '')
+      return attachment.credits() === attachment.slots() ? true : undefined
+    })
     return attachment
   }
 

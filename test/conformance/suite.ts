@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { AttachRequest } from '@offstage/proto/executor'
 import { type ExecutorProcess, startExecutorProcess } from './executor-process.ts'
 import { identityScenarios } from './identity-scenarios.ts'
 import { impatientScenarios, leavingScenarios } from './leaving-scenarios.ts'
@@ -21,6 +22,8 @@ export interface SuiteOptions {
   readonly executor: string
   /** Only scenarios whose number is one of these, or begins with it: `4` for 4.1 to 4.8. Default: all. */
   readonly only?: readonly string[]
+  /** By scenarios: what is heard in place of what the executor says, to see that they can fail. */
+  readonly tampered?: Readonly<Record<string, (heard: AttachRequest) => AttachRequest>>
 }
 
 export interface Report {
@@ -61,13 +64,14 @@ const RUNS: readonly Run[] = [
 
 export const SCENARIOS: readonly Scenario[] = RUNS.flatMap(({ scenarios }) => scenarios)
 
-export async function* runSuite({ executor, only }: SuiteOptions): AsyncGenerator<Report> {
+export async function* runSuite(options: SuiteOptions): AsyncGenerator<Report> {
+  const { only } = options
   const isWanted = ({ number }: Scenario) =>
     only === undefined || only.some((one) => number === one || number.startsWith(`${one}.`))
   for (const run of RUNS) {
     let left = run.scenarios.filter(isWanted)
     while (left.length > 0) {
-      const done = yield* runOnStage(executor, { ...run, scenarios: left })
+      const done = yield* runOnStage(options, { ...run, scenarios: left })
       left = left.slice(done)
     }
   }
@@ -86,12 +90,13 @@ export async function allFaults(executor: string): Promise<string[]> {
 
 /** Up to the first that fails: what that leaves behind is not to be held against the next. Returns how many it told of. */
 async function* runOnStage(
-  executor: string,
+  { executor, tampered }: SuiteOptions,
   { scenarios, token, drainGrace }: Run,
 ): AsyncGenerator<Report, number> {
   await using stack = new AsyncDisposableStack()
   const scheduler = stack.use(await startScriptedScheduler())
   const storage = stack.use(await startScriptedStorage())
+  scheduler.tampered = tampered?.[scenarios[0]?.number ?? '']
   const folder = await mkdtemp(join(tmpdir(), 'offstage-conformance-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const running = stack.use(
@@ -112,6 +117,7 @@ async function* runOnStage(
   }
   let done = 0
   for (const { number, title, run } of scenarios) {
+    scheduler.tampered = tampered?.[number]
     const fault = await run(stage).then(() => stage.faults().join('; ') || undefined, whyOf)
     done += 1
     yield { number, title, fault, output: fault === undefined ? '' : running.output }

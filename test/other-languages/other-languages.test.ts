@@ -8,7 +8,8 @@ import { Offstage } from '@offstage/sdk'
 import { spawnProcess, until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startExecutorProcess } from '../conformance/executor-process.ts'
-import { allFaults } from '../conformance/suite.ts'
+import { allFaults, runSuite } from '../conformance/suite.ts'
+import { tampered } from '../conformance/tampered.ts'
 import { goPrograms, has, python, root } from './programs.ts'
 
 const run = promisify(execFile)
@@ -75,6 +76,16 @@ describe.each(LANGUAGES)('$name', ({ name, make }) => {
     timeout: 240_000,
   }, async () => {
     expect(await allFaults(made.executor)).toEqual([])
+  })
+
+  // By the one that starts fastest, for it is started anew for each.
+  test.runIf(name === 'go')('a bad executor fails the scenario it does not keep to', async () => {
+    const only = Object.keys(tampered)
+    const unnoticed: string[] = []
+    for await (const { number, fault } of runSuite({ executor: made.executor, only, tampered })) {
+      if (fault === undefined) unnoticed.push(number)
+    }
+    expect(unnoticed).toEqual([])
   })
 
   test('its executor runs the jobs of a real scheduler', async () => {

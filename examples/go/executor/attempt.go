@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	ownGrace = 5 * time.Second
-	notHeld  = "ATTEMPT_NOT_HELD"
+	ownGrace      = 5 * time.Second
+	progressPause = 100 * time.Millisecond
+	notHeld       = "ATTEMPT_NOT_HELD"
 )
 
 // Failure fails an attempt, with what its caller is told. A handler may return any other error too;
@@ -52,6 +53,8 @@ type attempt struct {
 	isOver   bool // Its end is told, though the handler may run on.
 	timers   []*time.Timer
 	silence  *time.Timer
+	newest   *executorv1.ProgressReport // Of progress, not told yet.
+	told     *time.Timer
 	revision int32
 	messages int32
 }
@@ -222,8 +225,9 @@ func (a *attempt) end(result *executorv1.AttemptResult) {
 	if a.isOver {
 		return
 	}
+	a.tell()
 	a.isOver = true
-	for _, timer := range append(a.timers, a.silence) {
+	for _, timer := range append(a.timers, a.silence, a.told) {
 		if timer != nil {
 			timer.Stop()
 		}
@@ -277,6 +281,36 @@ func (a *attempt) report(add func(*reports)) {
 	a.listen()
 	a.executor.outbox.report(a.key, add)
 	a.executor.wake()
+}
+
+// progressed notes how far the handler says it is; the lock is held.
+func (a *attempt) progressed(report *executorv1.ProgressReport) {
+	if a.isOver {
+		return
+	}
+	a.listen()
+	a.newest = report
+	if a.told == nil {
+		a.tell()
+	}
+}
+
+// tell says the newest progress, for only that matters, and not all the time; the lock is held.
+func (a *attempt) tell() {
+	if a.newest == nil {
+		return
+	}
+	newest := a.newest
+	a.newest = nil
+	a.report(func(r *reports) { r.addProgress(newest) })
+	a.told = time.AfterFunc(progressPause, func() {
+		a.executor.mu.Lock()
+		defer a.executor.mu.Unlock()
+		a.told = nil
+		if !a.isOver {
+			a.tell()
+		}
+	})
 }
 
 func (a *attempt) progressReport() *executorv1.ProgressReport {

@@ -68,12 +68,13 @@ func (j *Job) LastHeartbeat(into any) bool {
 
 // Progress tells how far the job has come, 0 to 100.
 func (j *Job) Progress(percent float64, text string) {
-	j.say(func(a *attempt) func(*reports) {
-		a.revision++
-		report := a.progressReport()
-		report.Progress = &jobsv1.Progress{Percent: percent, Text: text, Revision: a.revision}
-		return func(r *reports) { r.addProgress(report) }
-	})
+	a := j.attempt
+	a.executor.mu.Lock()
+	defer a.executor.mu.Unlock()
+	a.revision++
+	report := a.progressReport()
+	report.Progress = &jobsv1.Progress{Percent: percent, Text: text, Revision: a.revision}
+	a.progressed(report)
 }
 
 // Message adds a line to the job's list of messages.
