@@ -79,14 +79,15 @@ describe.each(LANGUAGES)('$name', ({ name, make }) => {
   })
 
   // By the one that starts fastest, for it is started anew for each.
-  test.runIf(name === 'go')('a bad executor fails the scenario it does not keep to', async () => {
+  const badOne = async () => {
     const only = Object.keys(tampered)
     const unnoticed: string[] = []
     for await (const { number, fault } of runSuite({ executor: made.executor, only, tampered })) {
       if (fault === undefined) unnoticed.push(number)
     }
     expect(unnoticed).toEqual([])
-  })
+  }
+  if (name === 'go') test('a bad executor fails the scenario it does not keep to', badOne)
 
   test('its executor runs the jobs of a real scheduler', async () => {
     const { scheduler, storage, env, folder } = services
