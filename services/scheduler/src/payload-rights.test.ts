@@ -231,3 +231,20 @@ test('an operator who triggers a schedule of somebody else is not told what its 
     })
   }
 })
+
+test('by which of its parameters a job is limited is told to no operator', async () => {
+  await using it = await start()
+  const limits = [{ keyExpression: 'params.tenant', maxConcurrency: 1 }]
+  const definitions = [{ name: 'test.job', limits }]
+  await using executor = await attachExecutor(it.address, { definitions, slots: 5 })
+  const value = Buffer.from('{"tenant":"secret"}')
+  const params = { source: { $case: 'inline' as const, value } }
+  const spec = { method: 'test.job', params }
+  await it.as('ann').start(spec)
+  await executor.assigned(1)
+  const { jobId } = await it.as('ann').start(spec)
+  const told = async (user: string) => textOf(await it.as(user).explain(jobId))
+  await expect.poll(() => told('ann'), WAIT).toContain('whose params.tenant is \\"secret\\"')
+  expect(await told('olga:operator')).toContain('whose params.tenant is that of this job')
+  expect(await told('olga:operator')).not.toContain('secret')
+})

@@ -36,8 +36,12 @@ export function paramsInvalid(method: string, violations: readonly Violation[]):
 
 /** What is left of it for whoever may not see the parameters that are refused (row J23). */
 export function payloadRefusalSeen(refusal: Refusal): Refusal {
-  const message = BRIEFS_OF_PAYLOAD.get(refusal.reason)
-  return message === undefined ? refusal : new Refusal({ reason: refusal.reason, message })
+  const { reason, metadata } = refusal
+  const ofQueue = reason === 'QUEUE_FULL' && 'key' in metadata
+  const message = ofQueue
+    ? 'As many jobs wait to begin as its limits allow.'
+    : BRIEFS_OF_PAYLOAD.get(reason)
+  return message === undefined ? refusal : new Refusal({ reason, message })
 }
 
 /** Which of the parameters is wrong is the expression's to say. */

@@ -31,7 +31,8 @@ export function createExplainJob(store: Pick<JobReads, 'readCircumstances'>): Ex
     const job = await store.readCircumstances(namespace, jobId, owner)
     if (job === 'too-slow') throw explainingTooSlow()
     if (job === 'absent' || !mayTouch(actor, 'jobs.read', job)) throw jobNotFound(jobId)
-    const gate = gateOf(job.circumstances)
+    const found = gateOf(job.circumstances)
+    const gate = mayTouch(actor, 'jobs.payload', job) ? found : withoutPayload(found)
     const estimate = passesByItself(gate) ? job.estimate : undefined
     // Executors exist for those who may list them.
     const seesExecutors = may(actor, 'executors.read')
@@ -44,6 +45,15 @@ export function createExplainJob(store: Pick<JobReads, 'readCircumstances'>): Ex
       executors: seesExecutors ? job.executors.slice(0, TOLD_MAX) : [],
     }
   }
+}
+
+const OF_PARAMS = /\bparams\b/
+
+/** Limits may go by what the parameters are. */
+function withoutPayload(gate: Gate | undefined): Gate | undefined {
+  if (gate?.cause !== 'limit' || gate.limit === undefined) return gate
+  if (!OF_PARAMS.test(gate.limit.limit.keyExpression ?? '')) return gate
+  return { ...gate, limit: { ...gate.limit, keyHidden: true } }
 }
 
 /** What is held back by nothing else begins by the pace of its queue. What is above a job may wait for it. */

@@ -78,9 +78,10 @@ function othersBefore({ place }: JobCircumstances): string {
 
 function limitText(method: string, full: FullLimit | undefined): string {
   if (full === undefined) return `The limits of ${method} have no room for it`
-  const { limit, key, nextTime } = full
+  const { limit, key, keyHidden, nextTime } = full
   const { concurrencyMax = 0, rate, keyExpression } = limit
-  const value = key === undefined ? method : `${method} whose ${keyExpression} is "${key}"`
+  const its = keyHidden ? 'that of this job' : `"${key}"`
+  const value = key === undefined ? method : `${method} whose ${keyExpression} is ${its}`
   const what = limit.isAnnounced ? `${value}, by its definition,` : value
   if (nextTime === undefined || rate === undefined) {
     return `Of ${what} ${jobs(concurrencyMax)} may run at once, and ${concurrencyMax === 1 ? 'one does' : 'as many do'}`

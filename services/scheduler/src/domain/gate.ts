@@ -60,6 +60,8 @@ export interface FullLimit {
   readonly limit: MethodLimit
   /** The value of its key expression; undefined where it has none. */
   readonly key: string | undefined
+  /** It is a part of the parameters, which whoever asks may not see (row J23). */
+  readonly keyHidden?: true
   /** Set where it is the rate, and only the number of jobs that run else. */
   readonly nextTime: Date | undefined
   /** How many of the jobs that take its places wait for this one: as its parent, or above that. */
