@@ -162,7 +162,10 @@ async function drain(reader: AsyncIterator<unknown>): Promise<void> {
   while (!(await reader.next()).done);
 }
 
-test('200 MB pass both ways without the memory growing by what passes', async () => {
+/** More than a process grows by while it warms up. */
+const PASSED_MIB = 96
+
+test('96 MiB pass both ways without the memory growing by what passes', async () => {
   await using place = await setup()
   await using storage = await place.start()
   using client = connectStorage(storage.address)
@@ -171,8 +174,8 @@ test('200 MB pass both ways without the memory growing by what passes', async ()
   const chunk = randomBytes(MIB)
   const sha256 = createHash('sha256')
   const { stream, answer } = client.beginPut()
-  stream.write(header({ size: BigInt(200 * MIB) }))
-  for (let sent = 0; sent < 200; sent++) {
+  stream.write(header({ size: BigInt(PASSED_MIB * MIB) }))
+  for (let sent = 0; sent < PASSED_MIB; sent++) {
     sha256.update(chunk)
     const taken = stream.write({ part: { $case: 'chunk', value: chunk } })
     if (!taken) await new Promise((drained) => stream.once('drain', drained))
@@ -192,9 +195,9 @@ test('200 MB pass both ways without the memory growing by what passes', async ()
       for (let i = 0; i < 200; i++) await client.describe(value?.address ?? '')
     }
   }
-  expect(bytes).toBe(200 * MIB)
+  expect(bytes).toBe(PASSED_MIB * MIB)
   const grownBytes = (await peakRssBytes(storage.pid)) - before
-  expect(grownBytes).toBeLessThan(100 * MIB)
+  expect(grownBytes).toBeLessThan((PASSED_MIB * MIB * 3) / 4)
 })
 
 /** The most memory the process has had so far. */
