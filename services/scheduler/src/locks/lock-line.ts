@@ -16,7 +16,7 @@ import { tooManyLockWaits } from './refusals.ts'
 
 const WAITS_MAX = 10_000
 /** How often it is said that they still wait, and whether a circle has been closed since. */
-const KEEP_MS = 1_000
+const KEEP_MS = 1_500
 /** Looked at for circles in one sweep. */
 const CIRCLES_MAX = 100
 
@@ -39,7 +39,7 @@ interface Entry {
 }
 
 export interface LockLineOptions {
-  readonly store: Pick<LockStore, 'keepPlaces' | 'readWaits' | 'breakCircle'>
+  readonly store: Pick<LockStore, 'keepPlaces' | 'readWaits' | 'readAwaited' | 'breakCircle'>
   readonly feed: Pick<JobFeed, 'listen'>
   readonly waitsMax?: number
 }
@@ -134,7 +134,7 @@ export class LockLine {
     for (const place of places) {
       if (waits.get(place)?.isReady ?? true) this.#entries.get(place)?.end({ kind: 'turn' })
     }
-    if (isDue) await this.#breakCircles(places.filter((place) => waits.get(place)?.isAwaited))
+    if (isDue) await this.#breakCircles(await this.#options.store.readAwaited(places))
   }
 
   async #breakCircles(places: readonly number[]): Promise<void> {

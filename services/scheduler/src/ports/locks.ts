@@ -17,8 +17,6 @@ export interface LockWait {
   readonly place: number
   /** Nothing is in its way any more, or its holder is over: it is to be tried again. */
   readonly isReady: boolean
-  /** Something waits for its holder: so a circle may have been closed since. */
-  readonly isAwaited: boolean
 }
 
 export interface LockRelease {
@@ -60,6 +58,8 @@ export interface LockStore {
   keepPlaces(places: readonly number[]): Promise<void>
   /** Those of the waits that are still there. */
   readWaits(places: readonly number[]): Promise<readonly LockWait[]>
+  /** Those whose holders something waits for: so a circle may have been closed since. */
+  readAwaited(places: readonly number[]): Promise<readonly number[]>
   /** The circle that the wait is in; undefined where it is in none. Then it has lost its place. */
   breakCircle(request: LockRequest, place: number): Promise<readonly WaitLink[] | undefined>
   /** How many there were; recorded where they are somebody else's. */

@@ -31,14 +31,24 @@ const KEEP_PLACES = {
       ORDER BY w.place, w.name FOR NO KEY UPDATE SKIP LOCKED)`,
 }
 
+/** Of each name whether it is held, and the first in line: all that a wait has to be compared with. */
+const HEADS = `
+  SELECT n.namespace, n.name,
+    EXISTS (SELECT FROM offstage.locks l
+      WHERE l.namespace = n.namespace AND l.name = n.name AND ${isHeld('l')}) AS is_held,
+    EXISTS (SELECT FROM offstage.locks l
+      WHERE l.namespace = n.namespace AND l.name = n.name AND l.exclusive AND ${isHeld('l')}) AS is_held_exclusively,
+    (SELECT o.place FROM offstage.lock_waits o
+      WHERE o.namespace = n.namespace AND o.name = n.name AND ${isWaiting('o')}
+      ORDER BY o.place LIMIT 1) AS first_place,
+    (SELECT o.place FROM offstage.lock_waits o
+      WHERE o.namespace = n.namespace AND o.name = n.name AND o.exclusive AND ${isWaiting('o')}
+      ORDER BY o.place LIMIT 1) AS first_exclusive_place
+  FROM (SELECT DISTINCT w.namespace, w.name FROM offstage.lock_waits w WHERE w.place = ANY ($1::bigint[])) n`
+
 const IN_THE_WAY = `
-  EXISTS (SELECT FROM offstage.locks l
-    WHERE l.namespace = w.namespace AND l.name = w.name AND (l.exclusive OR w.exclusive)
-      AND (l.request_id IS NULL OR l.request_id IS DISTINCT FROM w.request_id OR l.job_id IS DISTINCT FROM w.job_id
-        OR l.attempt IS DISTINCT FROM w.attempt OR l.lease_id IS DISTINCT FROM w.lease_id) AND ${isHeld('l')})
-  OR EXISTS (SELECT FROM offstage.lock_waits o
-    WHERE o.namespace = w.namespace AND o.name = w.name AND (o.exclusive OR w.exclusive) AND o.place < w.place
-      AND ${isWaiting('o')})`
+  CASE WHEN w.exclusive THEN h.is_held OR coalesce(h.first_place < w.place, false)
+    ELSE h.is_held_exclusively OR coalesce(h.first_exclusive_place < w.place, false) END`
 
 /** Somebody may wait for what its holder has: for its locks, its key, its place in a limit, or for it as a child. */
 const AWAITED = `
@@ -53,9 +63,18 @@ const AWAITED = `
 const READ_WAITS = {
   name: 'read_lock_waits',
   text: `
-    SELECT w.place, bool_or(NOT ${isHeld('w')}) OR NOT bool_or(${IN_THE_WAY}) AS is_ready, bool_or(${AWAITED}) AS is_awaited
-    FROM offstage.lock_waits w WHERE w.place = ANY ($1::bigint[])
+    WITH head AS MATERIALIZED (${HEADS})
+    SELECT w.place, bool_or(NOT ${isHeld('w')}) OR NOT bool_or(${IN_THE_WAY}) AS is_ready
+    FROM offstage.lock_waits w JOIN head h ON h.namespace = w.namespace AND h.name = w.name
+    WHERE w.place = ANY ($1::bigint[])
     GROUP BY w.place ORDER BY w.place`,
+}
+
+const READ_AWAITED = {
+  name: 'read_awaited_lock_waits',
+  text: `
+    SELECT DISTINCT w.place FROM offstage.lock_waits w WHERE w.place = ANY ($1::bigint[]) AND (${AWAITED})
+    ORDER BY w.place`,
 }
 
 const RELEASE = {
@@ -98,7 +117,6 @@ const FORGET_WAITS = {
 interface WaitRow {
   place: number
   is_ready: boolean
-  is_awaited: boolean
 }
 
 export function createLockStore(database: Database): LockStore {
@@ -122,9 +140,11 @@ export function createLockStore(database: Database): LockStore {
     },
     async readWaits(places) {
       const { rows } = await database.query<WaitRow>(READ_WAITS, [places])
-      return rows.map(({ place, is_ready, is_awaited }) => ({
-        ...{ place, isReady: is_ready, isAwaited: is_awaited },
-      }))
+      return rows.map(({ place, is_ready }) => ({ place, isReady: is_ready }))
+    },
+    async readAwaited(places) {
+      const { rows } = await database.query<WaitRow>(READ_AWAITED, [places])
+      return rows.map(({ place }) => place)
     },
     breakCircle: (request, place) => breakCircle(database, request, place),
     release: (which, by) =>
