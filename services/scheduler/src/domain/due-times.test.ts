@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { Cron } from 'croner'
+import { expect, test, vi } from 'vitest'
 import { timing } from '../testing/timing.ts'
 import { dueTimesOf, jitterOf, type Timing } from './due-times.ts'
 import { violationsOfTiming } from './timing-rules.ts'
@@ -59,6 +60,32 @@ test('exclusions of whole days are passed in a step for each day, however often 
   expect(first({ crons, excludedCrons: ['* * * 1-11 *'] }, '2026-01-01T00:00:00Z', 1)).toEqual([
     '2026-12-01T00:00:00Z',
   ])
+})
+
+test('whole months and years are passed in one step', () => {
+  const crons = ['* * * * * *']
+  const excludedCrons = ['* * * * * * 2027-2035', '* * * * 1-11 * 2036']
+  using looks = vi.spyOn(Cron.prototype, 'match')
+  expect(first({ crons, excludedCrons }, '2026-12-31T23:59:59Z', 1)).toEqual([
+    '2036-12-01T00:00:00Z',
+  ])
+  expect(looks.mock.calls.length).toBeLessThan(60)
+})
+
+test('how much is looked at for one due time has a bound, whatever is excluded', () => {
+  const crons = Array.from({ length: 20 }, (_, n) => `* */${n + 1} * * * *`)
+  const seconds = Array.from({ length: 20 }, (_, n) => `${n * 3}-${n * 3 + 2} * * * * *`)
+  using runs = vi.spyOn(Cron.prototype, 'nextRun')
+  using looks = vi.spyOn(Cron.prototype, 'match')
+  expect(first({ crons, excludedCrons: seconds }, '2028-06-01T00:00:00Z', 1)).toEqual([])
+  expect(runs.mock.calls.length + looks.mock.calls.length).toBeLessThan(10_000)
+})
+
+test('expressions that are due once a day are not looked at for what is due each second', () => {
+  const daily = Array.from({ length: 19 }, (_, n) => `0 ${n} * * *`)
+  using runs = vi.spyOn(Cron.prototype, 'nextRun')
+  first({ crons: ['* * * * * *', ...daily] }, '2028-06-02T00:10:00Z', 200)
+  expect(runs.mock.calls.length).toBeLessThan(250)
 })
 
 test('an interval counts from its anchor, else from the begin, else from 1970', () => {

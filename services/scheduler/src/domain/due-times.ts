@@ -26,14 +26,14 @@ export interface Timing {
 /** The first due time after another time; undefined where there is none any more. */
 export type DueTimes = (after: Date) => Date | undefined
 
-/** Steps through what is left out, in a row: each takes time, and exclusions that leave nothing have no end. */
-const LEFT_OUT_MAX = 1_000
+/** Looks at expressions for one due time: each takes time, and exclusions that leave nothing have no end. */
+const LOOKS_MAX = 4_000
 const YEAR_9999 = Date.parse('9999-12-31T23:59:59Z')
 
 export function dueTimesOf(timing: Timing): DueTimes {
   const { beginTime, endTime, timeZone } = timing
   const sources = [
-    ...timing.crons.map((cron) => cronTimes(cron, timeZone)),
+    ...timing.crons.map((cron) => kept(cronTimes(cron, timeZone))),
     ...(timing.intervalMs === undefined ? [] : [intervalTimes(timing.intervalMs, timing)]),
   ]
   const exclusions = timing.excludedCrons.map((cron) => exclusionOf(cron, timeZone))
@@ -41,19 +41,42 @@ export function dueTimesOf(timing: Timing): DueTimes {
   const end = endTime?.getTime() ?? YEAR_9999
   return (after) => {
     let from = Math.max(after.getTime(), earliest)
-    for (let leftOut = 0; leftOut < LEFT_OUT_MAX; leftOut++) {
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1 + exclusions.length) {
+      const before = from
       const next = soonest(sources, from)
       if (next === undefined || next >= end) return undefined
-      const again = Math.max(...exclusions.map((until) => until(next)), next)
-      if (again === next) return new Date(next)
-      from = again - 1
+      from = endOfExclusion(exclusions, next) - 1
+      if (from < next) return new Date(next)
+      // Expressions that fire each second are looked at anew for each of them, those that fire once a day are not.
+      looks += sources.filter((source) => source(before) === next).length
     }
     return undefined
   }
 }
 
+/** The time itself where none of them leaves it out. */
+function endOfExclusion(exclusions: readonly Exclusion[], time: number): number {
+  for (const until of exclusions) {
+    const end = until(time)
+    if (end > time) return end
+  }
+  return time
+}
+
 /** Due times in milliseconds of the epoch, as the next one after another. */
 type Source = (after: number) => number | undefined
+
+/** What comes next after a time comes next after all times until then. */
+function kept(source: Source): Source {
+  let from = Number.POSITIVE_INFINITY
+  let next: number | undefined
+  return (after) => {
+    if (after >= from && (next === undefined || after < next)) return next
+    next = source(after)
+    from = after
+    return next
+  }
+}
 
 function soonest(sources: readonly Source[], after: number): number | undefined {
   let first: number | undefined
@@ -113,14 +136,15 @@ function intervalTimes(everyMs: number, { anchorTime, beginTime }: Timing): Sour
 type Exclusion = (time: number) => number
 
 /** What an exclusion leaves out as a whole is passed in one step. */
+const YEAR = '0 0 0 1 1 *'
+const MONTH = '0 0 0 1 * *'
 const DAY = '0 0 0 * * *'
 const HOUR = '0 0 * * * *'
 const MINUTE = '0 * * * * *'
 
 function exclusionOf(cron: string, timeZone: string): Exclusion {
   const parsed = parseExclusion(cron, timeZone)
-  const [seconds, minutes, hours] = exclusionFields(cron)
-  const whole = wholeOf(seconds === '*', minutes === '*', hours === '*')
+  const whole = wholeOf(exclusionFields(cron).map((field) => field === '*'))
   const steps = whole === undefined ? undefined : parseCron(whole, timeZone)
   return (time) => {
     const date = new Date(time)
@@ -129,10 +153,13 @@ function exclusionOf(cron: string, timeZone: string): Exclusion {
   }
 }
 
-function wholeOf(anySecond: boolean, anyMinute: boolean, anyHour: boolean): string | undefined {
-  if (!anySecond) return undefined
-  if (!anyMinute) return MINUTE
-  return anyHour ? DAY : HOUR
+function wholeOf(any: readonly boolean[]): string | undefined {
+  const [second, minute, hour, day, month, weekday] = any
+  if (!second) return undefined
+  if (!minute) return MINUTE
+  if (!hour) return HOUR
+  if (!day || !weekday) return DAY
+  return month ? YEAR : MONTH
 }
 
 /** Without seconds it leaves out whole minutes. A seventh field is the year. Throws where it is none. */

@@ -64,6 +64,25 @@ test('with a jitter each due time is put off, gets its job once, and none overta
   expect(created.slice(0, wanted.length)).toEqual(shown(wanted))
 })
 
+test('a jitter far longer than from due time to due time loses none of them', () => {
+  const schedule = terms({ jitterMs: 3_600_000, catchUpMax: 1 })
+  const created: Date[] = []
+  let now = at('03:00:00')
+  let from = now
+  while (now < at('09:00:00')) {
+    const { due, next } = dueNowOf(schedule, from, now)
+    created.push(...due)
+    if (next === undefined) expect.unreachable()
+    from = next.due
+    // Carried out when it is due, or at once where it was due before.
+    now = new Date(Math.max(now.getTime() + 1, next.wake.getTime()))
+  }
+  const times = created.map((time) => time.getTime())
+  const wanted = times.map((_, place) => at('03:00:00').getTime() + place * 10_000)
+  expect(times).toEqual(wanted)
+  expect(times.length).toBeGreaterThan(5 * 360)
+})
+
 test('the policy decides how many of several due times get a job', () => {
   const due = ['03:00:00', '03:00:10', '03:00:20'].map(at)
   const count = (policy: Parameters<typeof overlapOf>[0], open: number) =>

@@ -4,6 +4,8 @@ import type { OverlapPolicy, Schedule } from './schedule.ts'
 
 /** Jobs of one schedule that wait for one another. */
 export const WAITING_JOBS_MAX = 1_000
+/** Of due times that have waited for their jitter; the others come in the next transaction. */
+const JOBS_AT_ONCE_MAX = 1_000
 /** Nothing that is this late has been missed: a sweep, or a busy database. */
 const LATE_MS = 10_000
 
@@ -38,14 +40,20 @@ export function dueNowOf(
   const next = dueTimesOf(timing)
   const latenessMax = Math.max(catchUpMs, LATE_MS)
   const earliest = Math.max(from.getTime(), now.getTime() - latenessMax - jitterMs)
-  const due: Date[] = []
-  for (const time of newest(next, earliest, now.getTime(), catchUpMax)) {
+  // These have waited for their jitter, or for that of one before them: however many they are, none has been missed.
+  const waiting = jitterMs === 0 ? now.getTime() + 1 : now.getTime() - jitterMs - LATE_MS
+  const due = newest(next, earliest, waiting - 1, catchUpMax).filter(
+    (time) => time.getTime() + jitterOf(id, time, jitterMs) >= now.getTime() - latenessMax,
+  )
+  if (jitterMs === 0) return { due, next: withJitter(id, jitterMs, next(now)) }
+  const begin = Math.max(from.getTime(), waiting)
+  for (const time of timesWithin(next, begin, now.getTime() + 1, JOBS_AT_ONCE_MAX)) {
     const wake = time.getTime() + jitterOf(id, time, jitterMs)
     // Due times keep their order: what comes after one whose jitter has not passed waits, too.
     if (wake > now.getTime()) return { due, next: withJitter(id, jitterMs, time) }
-    if (wake >= now.getTime() - latenessMax) due.push(time)
+    due.push(time)
   }
-  return { due, next: withJitter(id, jitterMs, next(now)) }
+  return { due, next: withJitter(id, jitterMs, next(due.at(-1) ?? now)) }
 }
 
 function withJitter(id: string, jitterMs: number, due: Date | undefined): NextDue | undefined {

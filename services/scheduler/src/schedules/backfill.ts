@@ -1,6 +1,6 @@
 import { dueTimesOf } from '../domain/due-times.ts'
 import type { Schedule } from '../domain/schedule.ts'
-import { timesWithin, WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
+import { WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
 import type { Caller } from '../jobs/caller.ts'
 import type { PlannedJob } from '../ports/schedules.ts'
 import { invalidField } from '../refusals.ts'
@@ -9,6 +9,7 @@ import { planJob } from './plan-jobs.ts'
 import { scheduleNotFound } from './refusals.ts'
 import { isSerial } from './scheduled-job.ts'
 import type { SchedulesOptions } from './schedules.ts'
+import { createTurns } from './turns.ts'
 
 /** Creates the jobs of past due times, by the terms as they are now; of what has a job already nothing is created. */
 export async function backfill(
@@ -21,12 +22,16 @@ export async function backfill(
   if (end <= begin) throw invalidField('end_time', 'must be after begin_time')
   if (end > (await store.now())) throw invalidField('end_time', 'must not be in the future')
   const next = dueTimesOf(schedule.terms.timing)
-  const times = timesWithin(next, begin.getTime(), end.getTime(), WAITING_JOBS_MAX + 1)
-  if (times.length > WAITING_JOBS_MAX) {
-    throw invalidField(
-      'end_time',
-      `leaves more than ${WAITING_JOBS_MAX} due times: ask for them part by part`,
-    )
+  const times: Date[] = []
+  const turns = createTurns()
+  for (let time = next(new Date(begin.getTime() - 1)); time && time < end; time = next(time)) {
+    if (times.push(time) > WAITING_JOBS_MAX) {
+      throw invalidField(
+        'end_time',
+        `leaves more than ${WAITING_JOBS_MAX} due times: ask for them part by part`,
+      )
+    }
+    await turns.next()
   }
   const jobs: PlannedJob[] = []
   for (const time of times) jobs.push(await planJob(checkStart, schedule, time, isSerial(schedule)))

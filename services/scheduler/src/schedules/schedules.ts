@@ -28,6 +28,7 @@ import {
   scheduleUnreadable,
 } from './refusals.ts'
 import { triggerJob } from './trigger.ts'
+import { createTurns } from './turns.ts'
 
 export interface SchedulesOptions {
   readonly store: ScheduleStore
@@ -154,8 +155,10 @@ export function createSchedules(options: SchedulesOptions): Schedules {
     async nextRuns(caller, namespace, id, { size, after }) {
       const schedule = await find('schedules.read', caller, namespace, id)
       const times: Date[] = []
+      const turns = createTurns()
       let time = after ?? (await store.now())
       while (times.length < size) {
+        await turns.next()
         const next = nextDueOf(schedule, time)
         if (next === undefined) break
         times.push(next.due)
