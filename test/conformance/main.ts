@@ -11,6 +11,7 @@ if (executor === '') {
 const only = wanted === '' ? undefined : wanted.split(',').map((each) => each.trim())
 let passed = 0
 let failed = 0
+let written = ''
 for await (const { number, title, fault, output } of runSuite({ executor, only })) {
   console.log(`${fault === undefined ? 'passed' : 'FAILED'}  ${number}  An executor ${title}.`)
   if (fault === undefined) {
@@ -19,9 +20,10 @@ for await (const { number, title, fault, output } of runSuite({ executor, only }
   }
   failed += 1
   console.log(`        ${fault.replaceAll('\n', '\n        ')}`)
-  if (output !== '')
+  if (output !== '' && output !== written)
     console.log(`        it wrote:\n${output.trimEnd().replace(/^/gm, '          ')}`)
+  written = output
 }
 console.log(`${passed} passed, ${failed} failed`)
-if (passed + failed === 0) console.error('SCENARIOS names none there is')
+if (passed + failed === 0) console.error(`SCENARIOS names none there is: ${wanted}`)
 process.exit(failed > 0 || passed === 0 ? 1 : 0)

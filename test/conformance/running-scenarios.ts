@@ -12,7 +12,8 @@ async function passes(
 ) {
   const attempt = await stage.assign('hold', undefined, { [deadline]: durationFrom(200) })
   const failure = failureOf(await (await stage.attached()).result(attempt))
-  await attempt.stopped()
+  // On a busy machine it may be over before the handler is called.
+  if (attempt.notes().length > 0) await attempt.stopped()
   return { reason: failure.reason, retryable: failure.retryable }
 }
 

@@ -172,9 +172,9 @@ export const streamScenarios: readonly Scenario[] = [
     title:
       'gives up attempts whose lease has run out, or obeys where it is told that they are fenced',
     async run(stage) {
+      const attempt = await stage.holding()
       const before = await stage.reattached(LEASE_MS)
       stage.scheduler.leaseMs = 30_000
-      const attempt = await stage.holding()
       await outlive(stage)
       const after = await stage.after(before)
       if (after.hello.sessionId === before.hello.sessionId) {
