@@ -102,7 +102,8 @@ export const executorFields = {
     description: 'jobs at once in the work lane, each on a thread of its own',
   }),
   threadHeapBytes: variable('OFFSTAGE_EXECUTOR_THREAD_HEAP', bytes.optional(), {
-    description: 'heap limit of a handler thread; over it the thread ends; default: that of Node',
+    description:
+      'memory of a handler thread, heap and Buffers; over it the thread ends; default: the heap limit of Node',
   }),
   drainGraceMs: variable('OFFSTAGE_EXECUTOR_DRAIN_GRACE', millis.default(20_000), {
     description: 'how long running jobs may take when the executor stops',

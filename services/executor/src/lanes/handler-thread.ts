@@ -83,11 +83,15 @@ export class HandlerThread {
   #loaded = false
   #fault: string | undefined
   #culprit: Culprit | undefined
+  readonly #heapBytesMax: number | undefined
+  #isAsked = false
+  #isOverLimit = false
   #ending = false
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
     const { name, heapBytesMax, ...options } = settings
     this.name = name
+    this.#heapBytesMax = heapBytesMax
     this.ready = this.#ready.promise
     this.ready.catch(() => {
       // Told to the lane by onEnded as well; only the first thread of an executor is waited for.
@@ -169,6 +173,31 @@ export class HandlerThread {
     return this.#loaded && isBehind
   }
 
+  /** What it holds, and may hold; undefined where it does not say, or was asked and has not answered. */
+  async memory(): Promise<{ usedBytes: number; limitBytes: number } | undefined> {
+    if (this.#isAsked || this.#ending) return undefined
+    this.#isAsked = true
+    try {
+      const { used_heap_size, external_memory, heap_size_limit } =
+        await this.#worker.getHeapStatistics()
+      const limitBytes = this.#heapBytesMax ?? heap_size_limit
+      return { usedBytes: used_heap_size + external_memory, limitBytes }
+    } catch {
+      // It starts, or ends.
+      return undefined
+    } finally {
+      this.#isAsked = false
+    }
+  }
+
+  /** Ends it as one that is to blame for its end. */
+  endFor(detail: string): void {
+    if (this.#ending) return
+    this.#fault = detail
+    this.#isOverLimit = true
+    void this.terminate()
+  }
+
   /** Ends the thread whatever it is doing, busy loops included. */
   async terminate(): Promise<void> {
     this.#ending = true
@@ -241,7 +270,7 @@ export class HandlerThread {
       this.#fault ?? `The thread exited with code ${code} (process.exit in a handler?).`
     this.#ready.reject(new Error(detail))
     this.#exited.resolve()
-    const thrown = this.#fault !== undefined
+    const thrown = this.#fault !== undefined && !this.#isOverLimit
     const lost = { kind: 'lost', detail, thrown, culprit: this.#culprit } as const
     listener.onEnded(this, asked ? { kind: 'terminated' } : lost)
   }

@@ -103,6 +103,26 @@ test('the method that blocks a thread is moved away, not the one that could not 
   expect(executor.lanes[0].methodsApart).toEqual(['test.spin'])
 })
 
+test.each(['stack', 'toJSON'])(
+  'a handler whose %s never returns is known as the one that blocks its thread, though it has returned itself',
+  async (as) => {
+    await using it = await setup()
+    const { attachment, executor } = it
+    attachment.assign('innocent', 'test.obedient')
+    await attachment.running('innocent')
+    attachment.assign('endless', 'test.endless', { as })
+    await attachment.running('endless')
+    // Till it blocks.
+    await until(
+      () => executor.lanes[0].threads[Symbol.iterator]().next().value?.calling !== undefined,
+    )
+    attachment.cancel('innocent', { graceMs: 10 })
+    await attachment.result('innocent')
+    expect(executor.lanes[0].methodsApart).toEqual(['test.endless'])
+    expect(attachment.handedBack).toEqual(['endless'])
+  },
+)
+
 test('a handler may compute for long; what waits for its thread runs on another meanwhile', async () => {
   await using it = await setup()
   const { attachment, executor } = it

@@ -1,3 +1,4 @@
+import { Lane } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import type { EndOfThread } from '../testing/hostile-jobs.ts'
@@ -61,4 +62,21 @@ test('where nobody can tell who has ended a thread all are handed back, and who 
   attachment.assign('a', 'test.end-thread', { by: 'silently' }, { attempt: 2 })
   expect(await attachment.fault('a')).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST' })
   expect(attachment.handedBack).toHaveLength(3)
+})
+
+test('a thread that holds more than it may outside of its heap is ended, and its handler fails with what it held', {
+  timeout: 60_000,
+}, async () => {
+  await using it = await setup({ OFFSTAGE_EXECUTOR_THREAD_HEAP: '96MiB' })
+  const { attachment } = it
+  const lane = Lane.LANE_TASK
+  attachment.assign('modest', 'test.hoard', { mib: 8 }, { lane })
+  attachment.assign('hoarding', 'test.hoard', { mib: 160 }, { lane })
+  const ended = () => attachment.results.length > 0
+  await until(ended, { timeoutMs: 40_000 })
+  const fault = await attachment.fault('hoarding')
+  expect(fault).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST', retryable: true })
+  expect(fault.detail).toMatch(/^The thread held \d+ MiB, in its heap and outside of it, .* 96 MiB/)
+  attachment.cancel('modest', { graceMs: 60_000 })
+  expect(await attachment.value('modest')).toBe(8)
 })

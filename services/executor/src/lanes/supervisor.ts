@@ -33,6 +33,7 @@ import { guiltyOf } from './guilty.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 import { startTimer } from './long-timer.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { isPossible, type RunningAttempt } from './running-attempt.ts'
 import { stopReason } from './stop-reason.ts'
 import type { ThreadJournal } from './thread-journal.ts'
@@ -51,6 +52,7 @@ const HANDED_BACK_KEPT_MAX = 10_000
 export class Supervisor implements ThreadListener {
   readonly #lanes = new Map<LaneName, Lane>()
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
+  readonly #memory = new MemoryWatch()
   readonly #handedBackJobs = new RecentJobs(HANDED_BACK_KEPT_MAX)
   readonly #reports: AttemptReports
   readonly #issueToken: IssueToken
@@ -252,6 +254,7 @@ export class Supervisor implements ThreadListener {
     }
     for (const lane of this.#lanes.values()) {
       for (const thread of [...lane.threads]) {
+        if (thread.load > 0) this.#memory.look(thread)
         const isBehind = thread.lags()
         let isAnyBegun = false
         const waiting: RunningAttempt[] = []

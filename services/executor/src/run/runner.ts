@@ -58,7 +58,7 @@ export class Runner {
   }
 
   async #run(order: AttemptOrder, claim: Claim): Promise<void> {
-    const { reporter, traced } = this.#options
+    const { reporter, traced, claims } = this.#options
     const context = new AttemptContext(order, this.#options)
     this.#running.set(order.key, context)
     let end: HandlerEnd | undefined
@@ -67,7 +67,8 @@ export class Runner {
         ? this.#steps(order, claim, context)
         : traced(order, () => this.#steps(order, claim, context)))
     } catch (thrown) {
-      end = endFromThrown(thrown, context)
+      // What was thrown is the handler's, getters and all.
+      end = claims.calling(claim, () => endFromThrown(thrown, context))
     }
     this.#running.delete(order.key)
     try {
@@ -102,7 +103,8 @@ export class Runner {
       const value = returned instanceof OwnPromise ? await returned : returned
       const place = () => placeResult(order, context, definition, value)
       // A stream is made by the handler's code as it is read.
-      const placed = isByteStream(value) ? inRun(place) : place()
+      // As JSON is made of a value, code of the handler may run.
+      const placed = claims.calling(claim, () => (isByteStream(value) ? inRun(place) : place()))
       return placed instanceof OwnPromise ? await context.aliveDuring(placed) : placed
     } finally {
       const ended = run.end((report) => reporter.leftOpen(order.key, notesOf(report)))

@@ -110,3 +110,30 @@ export const secretive = defineJob({
     return { secret: job.id }
   },
 })
+
+/** Holds more than a thread may, outside of its heap. */
+export const hoard = defineJob({
+  method: 'test.hoard',
+  lane: 'task',
+  async run(job, { mib }: { mib: number }) {
+    const held = Array.from({ length: mib }, () => Buffer.alloc(2 ** 20, 1))
+    job.message('running')
+    await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
+    return held.length
+  },
+})
+
+function spin(): never {
+  for (;;);
+}
+
+/** Throws what nobody can look at, or gives what nobody can write down, for neither ends. */
+export const endless = defineJob({
+  method: 'test.endless',
+  async run(job, { as }: { as: 'stack' | 'toJSON' }) {
+    job.message('running')
+    await pause(50)
+    if (as === 'toJSON') return { toJSON: spin }
+    throw Object.defineProperty(new Error('no'), 'stack', { get: spin })
+  },
+})
