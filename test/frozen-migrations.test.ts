@@ -71,6 +71,10 @@ const FROZEN: Readonly<Record<string, string>> = {
     'a29e01dc04e522580c3354f004b9e224348d68e209746d3d905af5c094877acd',
   'scheduler/0036-locks-of-transactions.sql':
     'b0e5a0ea9f134d1e4551781d2e8be0497c8d091e35ad189cfb495e31e1b963fe',
+  'scheduler/0037-exclusive-mode.sql':
+    '38fccc03648454ff60c2172f5aebc16a445501c6b6dc6e589fca39d75b0a973e',
+  'scheduler/0038-jobs-of-exclusive-mode.sql':
+    '61206c68bb8c51f5510f8a4ca0e883bb340504891994a8fbe708c8664d946e61',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

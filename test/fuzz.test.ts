@@ -163,6 +163,7 @@ describe(`seed ${SEED}`, () => {
   })
 
   test('whoever calls afterwards is served', async () => {
+    await offstage.endExclusiveMode()
     await offstage.resumeNamespace()
     await offstage.resumeMethod('cluster.double')
     const job = await offstage.startJob(double, { n: 21 })

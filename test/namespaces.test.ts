@@ -67,6 +67,8 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
   'NamespaceService.CreateLease': (namespace) => CreateLeaseRequest.fromPartial({ namespace }),
   'NamespaceService.RenewLease': (namespace) => ({ namespace, leaseId: jobId }),
   'NamespaceService.EndLease': (namespace) => ({ namespace, leaseId: jobId }),
+  'NamespaceService.EnterExclusiveMode': (namespace) => ({ namespace, leaseId: jobId, jobId: '' }),
+  'NamespaceService.LeaveExclusiveMode': (namespace) => ({ namespace, leaseId: jobId }),
   'NamespaceService.ListExecutors': (namespace) => ({ namespace }),
   'NamespaceService.PauseNamespace': (namespace) => ({ namespace }),
   'NamespaceService.ResumeNamespace': (namespace) => ({ namespace }),

@@ -167,6 +167,12 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   ],
   'NamespaceService.RenewLease': [[proto.RenewLeaseRequest.fromPartial({ leaseId: jobId })]],
   'NamespaceService.EndLease': [[proto.EndLeaseRequest.fromPartial({ leaseId: jobId })]],
+  'NamespaceService.EnterExclusiveMode': [
+    [proto.EnterExclusiveModeRequest.fromPartial({ leaseId: jobId, timeout: seconds(1) })],
+  ],
+  'NamespaceService.LeaveExclusiveMode': [
+    [proto.LeaveExclusiveModeRequest.fromPartial({ leaseId: jobId })],
+  ],
   'NamespaceService.PauseNamespace': [[proto.PauseNamespaceRequest.fromPartial({})]],
   'NamespaceService.ResumeNamespace': [[proto.ResumeNamespaceRequest.fromPartial({})]],
   'NamespaceService.PauseMethod': [[proto.PauseMethodRequest.fromPartial({})]],
@@ -222,6 +228,8 @@ const OUTPUT_ONLY = 'told only; what is read and written back is not refused for
 const UNREAD: Readonly<Record<string, string>> = {
   'Namespace.exclusive_owner': OUTPUT_ONLY,
   'Namespace.exclusive_time': OUTPUT_ONLY,
+  'Namespace.exclusive_ask_time': OUTPUT_ONLY,
+  'Namespace.exclusive_expire_time': OUTPUT_ONLY,
   'Namespace.announced_limits': OUTPUT_ONLY,
   'Namespace.paused': OUTPUT_ONLY,
   'Namespace.paused_pools': OUTPUT_ONLY,

@@ -169,6 +169,27 @@ describe('running services', () => {
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('METHOD_UNKNOWN') })
   })
 
+  test('the namespace is had exclusively, which is told, and left', async () => {
+    const nobody = await it.offstage('exclusive', 'show')
+    expect(nobody).toMatchObject({ code: 0, stderr: 'nobody has the namespace exclusively\n' })
+    expect((await it.offstage('exclusive', 'show', '--json')).stdout.trim()).toBe('null')
+    await using holder = await Offstage.connect({ scheduler: it.places.OFFSTAGE_SCHEDULER ?? '' })
+    await using mode = await holder.exclusive({ timeoutMs: 30_000 })
+    const shown = await it.offstage('exclusive', 'show')
+    expect(shown.stdout).toMatch(/^OWNER +SINCE +UNTIL\n\S+ +\S+Z +\S+Z\n$/)
+    const refused = await it.offstage('start', 'test.greet', '{"name":"Ann"}')
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('NAMESPACE_EXCLUSIVE'),
+    })
+    const own = ['start', 'test.greet', '{"name":"Al"}', '--lease', mode.leaseId, '--wait']
+    expect(await it.offstage(...own)).toMatchObject({ code: 0, stdout: '"Hello Al"\n' })
+    const waiting = await it.offstage('start', 'test.greet', '{"name":"Ann"}', '--automatic')
+    expect(await it.offstage('exclusive', 'leave')).toMatchObject({ code: 0, stdout: 'left\n' })
+    const done = await it.offstage('wait', waiting.stdout.trim())
+    expect(done).toMatchObject({ code: 0, stdout: '"Hello Ann"\n' })
+  })
+
   test('a pool is paused and resumed, whatever is in it, and told with the methods', async () => {
     const paused = await it.offstage('pause', '--pool', 'default', '--cancel-running')
     expect(paused).toMatchObject({ code: 0, stdout: 'paused\n' })

@@ -10,6 +10,7 @@ import type { CommandContext } from './commands/context.ts'
 import { addCount } from './commands/count.ts'
 import { addDev } from './commands/dev.ts'
 import { helpLine } from './commands/error-texts.ts'
+import { addExclusive } from './commands/exclusive.ts'
 import { addExecutors } from './commands/executors.ts'
 import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
@@ -71,6 +72,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addExecutors,
     addMethods,
     addPause,
+    addExclusive,
     addKeep,
     addLimits,
     addLocks,

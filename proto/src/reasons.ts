@@ -128,7 +128,13 @@ export const REASONS = {
   NAMESPACE_EXCLUSIVE: {
     code: 'FAILED_PRECONDITION',
     retry: false,
-    about: 'Another session holds the namespace in exclusive mode; it may last for hours.',
+    about:
+      'Somebody has the namespace exclusively; the metadata tells who, since when and until when at least.',
+  },
+  NAMESPACE_BUSY: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'Jobs of others still ran when exclusive mode was to begin; the metadata names them.',
   },
   LOCK_TAKEN: {
     code: 'ABORTED',

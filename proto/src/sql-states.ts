@@ -16,4 +16,5 @@ export const SQL_STATES = {
   REQUEST_ID_REUSED: 'OS009',
   QUEUE_FULL: 'OS010',
   NOT_IMPLEMENTED: 'OS011',
+  NAMESPACE_EXCLUSIVE: 'OS012',
 } as const satisfies Partial<Record<Reason, string>>

@@ -13,6 +13,8 @@ interface Flags {
   readonly key?: string
   readonly name?: string
   readonly pool?: string
+  readonly lease?: string
+  readonly automatic?: boolean
   readonly queueDeadline?: number
   readonly attemptDeadline?: number
   readonly heartbeatDeadline?: number
@@ -35,6 +37,11 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
     .option('--name <name>', 'a name for people')
     .option('--pool <name>', 'run it only on executors that serve this pool')
+    .option('--lease <id>', 'the lease it belongs to, by which you have the namespace exclusively')
+    .option(
+      '--automatic',
+      'let it wait, where it would be refused, while somebody has the namespace',
+    )
     .option('--queue-deadline <time>', 'longest wait for the first executor', parseMillis)
     .option('--attempt-deadline <time>', 'longest run of one attempt', parseMillis)
     .option('--heartbeat-deadline <time>', 'longest silence of the handler, from 1s', parseMillis)
@@ -56,7 +63,8 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
         heartbeatMs: flags.heartbeatDeadline,
         totalMs: flags.totalDeadline,
       }
-      const options = { key: flags.key, displayName: flags.name, pool: flags.pool, deadlines }
+      const { key, name: displayName, pool, lease: leaseId, automatic } = flags
+      const options = { key, displayName, pool, leaseId, automatic, deadlines }
       const job = await answered(offstage.startJob(method, file ?? params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)

@@ -42,7 +42,9 @@ export const RIGHTS = {
   'namespaces.read': { own: ['user', 'service', 'operator', 'reader', 'executor'], others: [] },
   /** Pause, resume, limits: what changes how jobs of everybody flow. */
   'namespaces.operate': { own: ['operator'], others: ['operator'] },
-  /** Settings, retention, exclusive mode. */
+  /** Having a namespace for oneself; handlers of privileged methods act as services. */
+  'namespaces.exclusive': { own: ['service'], others: [] },
+  /** Settings, retention. */
   'namespaces.administer': { own: [], others: [] },
   /** The record of what was done on things of others. */
   'acts.read': { own: [], others: [] },

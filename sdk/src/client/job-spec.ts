@@ -50,7 +50,13 @@ export function codecOf(target: StartTarget): Codec | undefined {
  * parameters and request id.
  */
 export function specFrom(
-  { identity }: { readonly identity: Pick<Session['identity'], 'parentJobId' | 'scope'> },
+  {
+    identity,
+    leaseId = '',
+  }: {
+    readonly identity: Pick<Session['identity'], 'parentJobId' | 'scope'>
+    readonly leaseId?: string
+  },
   target: StartTarget,
   options: StartOptions,
   params: Payload | undefined,
@@ -84,6 +90,8 @@ export function specFrom(
     traceparent: '',
     pool: options.pool ?? '',
     tracestate: '',
+    automatic: options.automatic ?? false,
+    leaseId: options.leaseId ?? leaseId,
   }
 }
 

@@ -29,7 +29,7 @@ export interface Lease extends AsyncDisposable {
   end(): Promise<void>
 }
 
-const RULES: Rules<LeaseOptions> = {
+export const LEASE_RULES: Rules<LeaseOptions> = {
   durationMs: millisWithin(LIMITS.leaseMsMin, LIMITS.leaseMsMax),
   displayName,
   signal: abortSignal,
@@ -37,7 +37,7 @@ const RULES: Rules<LeaseOptions> = {
 
 /** Its renewals do not keep the process alive. */
 export async function createLease(calls: Calls, options: LeaseOptions): Promise<Lease> {
-  checkOptions('lease', options, RULES)
+  checkOptions('lease', options, LEASE_RULES)
   const { clock, connection, identity } = calls
   const { namespaces } = connection
   const { namespace } = identity

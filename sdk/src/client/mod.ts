@@ -21,6 +21,8 @@ export {
   type ScheduleDefinition,
 } from './define-schedule.ts'
 export type { JobMessage, MessageSeverity, Progress } from './events.ts'
+export type { ExclusiveMode, ExclusiveOptions } from './exclusive-mode.ts'
+export type { ExclusiveHolder, ExclusiveWatchOptions } from './exclusive-watch.ts'
 export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
 export { attemptEnded, type JobIdentity } from './identity.ts'
 export type { CallArguments, JobCalls } from './job-calls.ts'

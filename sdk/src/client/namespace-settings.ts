@@ -110,6 +110,8 @@ const NOTHING: Namespace = {
   announcedLimits: [],
   exclusiveOwner: '',
   exclusiveTime: undefined,
+  exclusiveAskTime: undefined,
+  exclusiveExpireTime: undefined,
   etag: '',
   paused: false,
   pausedPools: [],

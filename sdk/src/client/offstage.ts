@@ -1,6 +1,7 @@
 import { JobState } from '@offstage/proto/jobs'
 import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
+import type { IdleHandlers } from '../idle/mod.ts'
 import type { JobMethod, Received } from '../jobs/method.ts'
 import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
 import {
@@ -15,6 +16,19 @@ import { checkTarget } from './check-arguments.ts'
 import type { CancelOutcomeName } from './completion.ts'
 import { type ConnectOptions, sessionFrom } from './connect-options.ts'
 import { checkReachable } from './connection.ts'
+import {
+  type ExclusiveMode,
+  type ExclusiveOptions,
+  endExclusiveMode,
+  enterExclusiveMode,
+} from './exclusive-mode.ts'
+import {
+  blockWhileExclusive,
+  type ExclusiveHolder,
+  type ExclusiveWatchOptions,
+  readExclusiveHolder,
+  watchExclusiveHolder,
+} from './exclusive-watch.ts'
 import { type ExecutorInfo, type ExecutorsOptions, listExecutors } from './executors.ts'
 import { attemptEnded, identityOfJob, type JobIdentity } from './identity.ts'
 import { SessionCalls } from './job-calls.ts'
@@ -272,6 +286,47 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    */
   lease(options: LeaseOptions = {}): Promise<Lease> {
     return createLease(this.#session, options)
+  }
+
+  /**
+   * Takes the client's namespace exclusively (row L10), until `leave()`, the end of the block with `await using`, or the end of this process: once
+   * it resolves nothing of others runs, and none begins. Other starts reject with NAMESPACE_EXCLUSIVE, automatic ones wait; what this client
+   * starts runs, and the children of that. In a handler of a privileged method its own job goes on.
+   * @throws OffstageError NAMESPACE_EXCLUSIVE where somebody has it; NAMESPACE_BUSY naming what has not ended in time; PERMISSION_DENIED to
+   *   who is neither administrator nor service.
+   */
+  exclusive(options: ExclusiveOptions = {}): Promise<ExclusiveMode> {
+    return enterExclusiveMode(this.#session, options)
+  }
+
+  /** Ends exclusive mode, whoever has it. For administrators; idempotent. */
+  endExclusiveMode(): Promise<void> {
+    return endExclusiveMode(this.#session)
+  }
+
+  /** Whether somebody has the client's namespace exclusively, or is about to. */
+  async isExclusiveMode(): Promise<boolean> {
+    return (await readExclusiveHolder(this.#session)) !== undefined
+  }
+
+  /** Who has the client's namespace exclusively, or is about to; undefined where nobody does. */
+  exclusiveHolder(): Promise<ExclusiveHolder | undefined> {
+    return readExclusiveHolder(this.#session)
+  }
+
+  /** As {@link exclusiveHolder}, at once and each time it has become otherwise. */
+  watchExclusiveMode(
+    options: ExclusiveWatchOptions = {},
+  ): AsyncIterableIterator<ExclusiveHolder | undefined> {
+    return watchExclusiveHolder(this.#session, options)
+  }
+
+  /** Holds idle handlers back while somebody else has the client's namespace exclusively (row I4), until it is disposed. */
+  blockWhileExclusive(
+    handlers: Pick<IdleHandlers, 'blockAll'>,
+    options: Omit<ExclusiveWatchOptions, 'signal'> = {},
+  ): Disposable {
+    return blockWhileExclusive(this.#session, handlers, options)
   }
 
   /** Lists the methods that executors have ever announced, by name, page after page as they are iterated. */

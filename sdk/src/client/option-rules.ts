@@ -74,6 +74,8 @@ const COMMON = {
   displayName,
   retry,
   deadlines,
+  automatic: flag,
+  leaseId: text,
   cancelWithParent: flag,
   executorSessionId: text,
   signal: abortSignal,

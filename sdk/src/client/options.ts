@@ -77,6 +77,13 @@ export interface StartOptions {
   readonly retry?: RetryOptions
   /** Default: those of the definition (row J17). */
   readonly deadlines?: DeadlineOptions
+  /**
+   * Nobody waits for an answer, as where an event starts it: while somebody has the namespace exclusively it waits in the queue, where
+   * other starts reject with NAMESPACE_EXCLUSIVE (row L10). Default false.
+   */
+  readonly automatic?: boolean
+  /** The lease that it belongs to. Default: that by which the client has its namespace exclusively; else that of the parent. */
+  readonly leaseId?: string
   /** Whether a cancel of the parent cancels this job too. Default false: a child outlives its parent (row J11). */
   readonly cancelWithParent?: boolean
   /** Run only on this executor session, as for foreground execution (row L7). */

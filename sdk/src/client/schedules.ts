@@ -207,7 +207,7 @@ export class ScheduleCalls {
     const payload = await paramsFrom(this.#session, target as JobMethod | string, params, options)
     const spec = specFrom(this.#session, target as JobMethod | string, options, payload, '')
     const labels = labelsFor(target as JobMethod | string, params, given.labels)
-    const ofOneStart = { parentJobId: '', scope: '', paramsOwned: isMoved(payload) }
+    const ofOneStart = { parentJobId: '', scope: '', leaseId: '', paramsOwned: isMoved(payload) }
     return { ...spec, ...ofOneStart, labels, wantAdditionalResult: false }
   }
 }

@@ -23,6 +23,8 @@ export class Session extends Calls {
   readonly valueCodec: Codec | undefined
   readonly watcher: JobWatcher
   readonly storage: TempStorage
+  /** The lease by which it has its namespace exclusively: its starts belong to that. Empty for none. */
+  leaseId = ''
   #waits = 0
 
   constructor(connection: Connection, identity: Identity, options: SessionOptions = {}) {

@@ -10,6 +10,8 @@ import type { JobTerms, StartOptions } from '../client/options.ts'
 export interface SqlStartOptions extends JobTerms, Pick<StartOptions, 'requestId' | 'startAfter'> {
   /** Ask for an additional result (row L5). Default false. */
   readonly additionalResult?: boolean
+  /** Waits where others are refused, while somebody has the namespace exclusively (row L10). Default false. */
+  readonly automatic?: boolean
   /** Default: OFFSTAGE_NAMESPACE, else `default`. */
   readonly namespace?: string
   /**
@@ -32,6 +34,7 @@ const COMMON = {
   lane: rules.lane,
   startAfter: rules.startAfter,
   pool: rules.pool,
+  automatic: rules.automatic,
   priority: rules.priority,
   labels: rules.labels,
   displayName: rules.displayName,
@@ -72,6 +75,7 @@ export function sqlOptions(options: SqlStartOptions, labels: StartOptions['label
     priority: options.priority,
     lane: options.lane,
     pool: options.pool,
+    automatic: options.automatic,
     labels,
     display_name: options.displayName,
     start_time: startAfter instanceof Date ? startAfter : undefined,

@@ -1,6 +1,7 @@
 /** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
+import type { ExclusiveHolder } from './domain/exclusive-mode.ts'
 import type { KeyHolder } from './domain/held-job.ts'
 import { BRIEFS_OF_PAYLOAD } from './domain/hidden-payload.ts'
 import { isTerminal, JobState } from './domain/job-state.ts'
@@ -288,15 +289,6 @@ export function tooManyWaiters(
   })
 }
 
-export function startsTooFast(perSecond: number, retryDelayMs: number): Refusal {
-  return new Refusal({
-    reason: 'RATE_LIMITED',
-    message: `you start more than ${perSecond} jobs a second, which is the limit for one owner; nothing of this call was kept`,
-    metadata: { limit: 'starts_per_second', max: String(perSecond) },
-    retryDelayMs: Math.ceil(retryDelayMs),
-  })
-}
-
 export function attachElsewhere(): Refusal {
   return new Refusal({
     reason: 'SHUTTING_DOWN',
@@ -310,5 +302,16 @@ export function tooManyExecutors(limit: number): Refusal {
     reason: 'OVERLOADED',
     message: `${limit} executors are attached to this replica; attach to another, or add replicas`,
     retryDelayMs: 5_000,
+  })
+}
+
+/** Whoever may enter the namespace is told who has it. */
+export function namespaceExclusive(namespace: string, holder: ExclusiveHolder): Refusal {
+  const { owner, askTime, time = askTime, expireTime } = holder
+  const [since, until] = [time.toISOString(), expireTime.toISOString()]
+  return new Refusal({
+    reason: 'NAMESPACE_EXCLUSIVE',
+    message: `${owner} has namespace ${namespace} exclusively since ${since}, until ${until} or longer; start it again later, or mark it automatic: then it waits`,
+    metadata: { namespace, owner, since, until },
   })
 }

@@ -35,6 +35,7 @@ import { createScaling } from './load/scaling.ts'
 import { LockLine } from './locks/lock-line.ts'
 import { createLocks } from './locks/locks.ts'
 import { createCallerLeases } from './namespaces/caller-leases.ts'
+import { createExclusiveMode } from './namespaces/exclusive-mode.ts'
 import { createPauses } from './namespaces/pause.ts'
 import { createPreviewRetention } from './namespaces/preview-retention.ts'
 import { createSettings } from './namespaces/settings.ts'
@@ -109,7 +110,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const lockLine = new LockLine({ store: stores.locks, feed })
   const namespaces = {
     pauses: createPauses({ gates, methods, events }),
-    leases: createCallerLeases(callerLeases, newJobId),
+    leases: createCallerLeases(callerLeases, newJobId, dispatch.gatesChanged),
+    exclusiveMode: createExclusiveMode({
+      store: stores.exclusiveMode,
+      cancelJob: jobs.cancelJob,
+      gatesChanged: dispatch.gatesChanged,
+    }),
     cancelRunning: jobs.cancelRunning,
     settings: createSettings(stores.namespaces, dispatch.gatesChanged),
     previewRetention: previewRetention(

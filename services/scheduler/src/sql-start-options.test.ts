@@ -240,7 +240,7 @@ test('who may start a method is asked for, and what cannot be read of one is not
 
 test('each SQLSTATE of a refusal is told by the list for programs, and no other', async () => {
   const folder = new URL('store/migrations/', import.meta.url)
-  const sql = await readFile(new URL('0015-sql-start-options.sql', folder), 'utf8')
+  const sql = await readFile(new URL('0037-exclusive-mode.sql', folder), 'utf8')
   const raised = [...sql.matchAll(/WHEN '([A-Z_]+)' THEN '(OS\d+)'/g)].map(([, ...pair]) => pair)
   expect(Object.fromEntries(raised)).toEqual(SQL_STATES)
 })

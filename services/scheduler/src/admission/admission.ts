@@ -36,6 +36,8 @@ export interface Admission extends Service {
     method: string,
     pool: string,
   ): Extract<Gate, { cause: 'paused' }> | undefined
+  /** Whether somebody is known to have the namespace exclusively, or is about to: what begins there is claimed. */
+  isExclusive(namespace: string): boolean
   /** The limits of a method; undefined where it is known to have none. */
   limitsOf(namespace: string, method: string): LimitsOfMethod | undefined
   /** The gates are known to have changed: they are read at once. */
@@ -51,12 +53,20 @@ interface Known {
   readonly namespaces: ReadonlySet<string>
   readonly pools: ReadonlySet<string>
   readonly methods: ReadonlySet<string>
+  readonly exclusive: ReadonlySet<string>
   readonly limits: ReadonlyMap<string, LimitsOfMethod>
   readonly closed: ClosedGates
 }
 
 /** Before the first reading: no epoch is this one, so nothing begins by it. */
-const NOTHING_KNOWN = knownFrom({ epoch: 0, namespaces: [], pools: [], methods: [], limits: [] })
+const NOTHING_KNOWN = knownFrom({
+  epoch: 0,
+  namespaces: [],
+  pools: [],
+  methods: [],
+  exclusive: [],
+  limits: [],
+})
 
 export function createAdmission(options: AdmissionOptions): Admission {
   let known = NOTHING_KNOWN
@@ -68,6 +78,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     if (now.epoch < known.epoch) return
     known = now
     if (known.epoch !== before.epoch) tellOpened(before, known, options.opened)
+    tellExclusive(before, known, options.opened)
   }
   const loop = createLoop({
     name: 'gates',
@@ -97,6 +108,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       isClosed(known, namespace, method) || isPoolClosed(known, namespace, pool)
         ? PAUSED
         : undefined,
+    isExclusive: (namespace) => known.exclusive.size > 0 && known.exclusive.has(namespace),
     limitsOf: (namespace, method) =>
       known.limits.size === 0 ? undefined : known.limits.get(queueKey(namespace, method)),
     refresh: loop.wake,
@@ -116,6 +128,7 @@ function knownFrom(closed: ClosedGates): Known {
     namespaces: new Set(namespaces),
     pools: new Set(pools),
     methods: new Set(methods),
+    exclusive: new Set(closed.exclusive),
     limits,
     closed,
   }
@@ -130,6 +143,14 @@ function isClosed({ namespaces, methods }: Known, namespace: string, method: str
 
 function isPoolClosed({ pools }: Known, namespace: string, pool: string): boolean {
   return pools.size > 0 && pools.has(queueKey(namespace, pool))
+}
+
+/** What had to wait may begin: that of others where nobody has it any more, and that of whoever has it. A lease that has run out changes no gate. */
+function tellExclusive(before: Known, now: Known, opened: AdmissionOptions['opened']): void {
+  for (const namespace of [...before.exclusive, ...now.exclusive]) {
+    const has = now.exclusive.has(namespace)
+    if (has !== before.exclusive.has(namespace)) opened(namespace, undefined)
+  }
 }
 
 function tellOpened(before: Known, now: Known, opened: AdmissionOptions['opened']): void {

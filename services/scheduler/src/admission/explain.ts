@@ -78,6 +78,8 @@ function holdersOf(
       return seesExecutors ? gate.sessionIds : []
     case 'paused':
       return [{ namespace, method, pool: spelledPool(pool) }[gate.pause?.what ?? 'method']]
+    case 'exclusive-mode':
+      return gate.holder === undefined ? [] : [gate.holder.owner]
     case 'not-due':
     case 'no-executor':
       return []

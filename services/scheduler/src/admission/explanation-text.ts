@@ -1,5 +1,6 @@
 /** The sentence of an explanation. */
 import { laneNameOf } from '@offstage/proto/lanes'
+import type { ExclusiveHolder } from '../domain/exclusive-mode.ts'
 import type { FullLimit, Gate, Holders } from '../domain/gate.ts'
 import type { JobCircumstances } from '../domain/job-query.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
@@ -31,6 +32,8 @@ export function explanationText(gate: Gate | undefined, job: JobCircumstances): 
       const name = { namespace, method, pool: spelledPool(pool) }[what]
       return `The ${what} ${name} was paused by ${owner} at ${time?.toISOString()}.`
     }
+    case 'exclusive-mode':
+      return `${exclusiveText(namespace, gate.holder)}.`
     case 'limit':
       return `${limitText(method, gate.limit)}${limitPace(gate.limit, job)}`
     case 'no-executor': {
@@ -49,6 +52,12 @@ export function explanationText(gate: Gate | undefined, job: JobCircumstances): 
 function passage({ state }: JobCircumstances): string {
   if (isTerminal(state)) return 'It has ended.'
   return state === JobState.running ? 'It runs.' : 'It is about to be assigned.'
+}
+
+function exclusiveText(namespace: string, holder: ExclusiveHolder | undefined): string {
+  const { owner = 'somebody', askTime, time = askTime, expireTime } = holder ?? {}
+  const since = `since ${time?.toISOString()}, until ${expireTime?.toISOString()} or longer`
+  return `The namespace ${namespace} is had exclusively by ${owner} ${since}`
 }
 
 function isFree({ jobIds, hidden }: Holders): boolean {

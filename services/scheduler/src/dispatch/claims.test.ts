@@ -30,6 +30,7 @@ async function setup(claim: ClaimStore['claim']) {
     admission: {
       pauseOf: (_, method) =>
         paused.has(method) ? { cause: 'paused', pause: undefined } : undefined,
+      isExclusive: () => false,
       limitsOf: () => undefined,
     },
     backlog,

@@ -34,7 +34,7 @@ export interface ClaimsOptions {
   readonly store: ClaimStore
   readonly limited: LimitedClaims
   readonly attachments: Attachments
-  readonly admission: Pick<Admission, 'pauseOf' | 'limitsOf'>
+  readonly admission: Pick<Admission, 'pauseOf' | 'isExclusive' | 'limitsOf'>
   readonly backlog: Backlog
   readonly methods: Pick<Methods, 'peek' | 'find'>
   readonly sweepMs: number
@@ -179,13 +179,16 @@ async function claimOnce(
   }
   const ids = slots.map((attachment) => attachment.id)
   const { words } = options.backlog
+  const inExclusive = options.admission.isExclusive(namespace)
   let claimed: TakenJobs = { jobs: [], unreadable: [] }
   let placed: Placed = { kept: [], misplaced: [] }
   let more = true
   try {
-    if (limitedMethod === undefined) claimed = await options.store.claim(namespace, queues, ids)
-    else {
-      const claim = await options.limited.claim(namespace, limitedMethod, queues, ids)
+    if (limitedMethod === undefined) {
+      claimed = await options.store.claim(namespace, queues, ids, inExclusive)
+    } else {
+      const { limited } = options
+      const claim = await limited.claim(namespace, limitedMethod, queues, ids, inExclusive)
       claimed = claim.taken
       more = claim.queued && !claim.isFull
     }

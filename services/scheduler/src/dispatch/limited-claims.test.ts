@@ -20,7 +20,7 @@ function setup() {
     limited,
     told,
     known,
-    claim: () => limited.claim('default', 'test.job', [], []),
+    claim: () => limited.claim('default', 'test.job', [], [], false),
     end: () => limited.isAwaited('default', 'test.job'),
     answer(queued: boolean, isFull = false) {
       const taken = { jobs: [], unreadable: [] }

@@ -50,11 +50,13 @@ export class LimitedClaims {
     method: string,
     queues: readonly QueueRef[],
     attachmentIds: LimitedRequest['attachmentIds'],
+    inExclusive: boolean,
   ): Promise<LimitedClaim> {
     const turn = this.#turnOf(namespace, method)
     const giveKeys = performance.now() - turn.keysGivenMs >= GIVE_KEYS_MS
     if (giveKeys) turn.keysGivenMs = performance.now()
-    const request = { namespace, method, queues, attachmentIds, afterKey: turn.key, giveKeys }
+    const terms = { afterKey: turn.key, giveKeys, inExclusive }
+    const request = { namespace, method, queues, attachmentIds, ...terms }
     turn.claims += 1
     try {
       const claim = await this.#options.store.claimLimited(request)

@@ -16,13 +16,14 @@ import {
 } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
+import { refuseKeptOut } from './kept-out.ts'
 import { isSameStart } from './same-start.ts'
 import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.ts'
 
 export interface StartConflictsOptions {
   readonly store: Pick<
     StartStore,
-    'insert' | 'insertBehindKey' | 'findExisting' | 'takenIds' | 'haveParents'
+    'insert' | 'insertBehindKey' | 'findExisting' | 'takenIds' | 'haveParents' | 'findRefused'
   >
   readonly backlog: Pick<Backlog, 'announce'>
   readonly newId: () => string
@@ -104,7 +105,8 @@ async function resolveRound(
   backlog.announce(recorded.map(({ met }) => met.command))
   const waiting = await insertAll(behind, (jobs) => store.insertBehindKey(jobs))
   record(options, behind, waiting, outcomes)
-  return [...again, ...behind].filter(({ place }) => outcomes[place] === undefined)
+  const left = [...again, ...behind].filter(({ place }) => outcomes[place] === undefined)
+  return left.length === 0 ? left : await refuseKeptOut(options, left, outcomes)
 }
 
 function insertAll(

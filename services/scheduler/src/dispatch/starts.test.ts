@@ -43,7 +43,13 @@ async function setup(store: Partial<StartStore> = {}) {
   const starts = createStarts({
     store: { insert, ...store } as StartStore,
     attachments,
-    admission: { epoch: 1, pauseOf: () => undefined, limitsOf: () => undefined, refresh: () => {} },
+    admission: {
+      epoch: 1,
+      pauseOf: () => undefined,
+      isExclusive: () => false,
+      limitsOf: () => undefined,
+      refresh: () => {},
+    },
     backlog: new Backlog({ events: createJobEvents(bus), poolsOf: () => [''] }),
     limited: { hasLeftQueued: () => false },
     newId: randomUUID,

@@ -33,7 +33,7 @@ import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.
 export interface StartsOptions {
   readonly store: StartStore
   readonly attachments: Attachments
-  readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'limitsOf' | 'refresh'>
+  readonly admission: Pick<Admission, 'epoch' | 'pauseOf' | 'isExclusive' | 'limitsOf' | 'refresh'>
   readonly backlog: Backlog
   readonly limited: Pick<LimitedClaims, 'hasLeftQueued'>
   readonly newId: () => string
@@ -143,6 +143,7 @@ function sendInserted(
 const NOT_DUE = { cause: 'not-due', dueTime: undefined, isRetry: false } as const
 /** Whether there is room is found out by who claims. */
 const LIMITED = { cause: 'limit', limit: undefined, jobIds: [] } as const
+const EXCLUSIVE = { cause: 'exclusive-mode', holder: undefined } as const
 const QUEUED_AHEAD = { cause: 'no-slot', sessionIds: [], slots: 0 } as const
 
 /** Keys, and cancels that go for children, are the database's to find. */
@@ -154,9 +155,11 @@ function place(options: StartsOptions, item: StartItem): Placed {
   const later = command.startTime !== undefined || command.delayMs !== 0
   const limits = admission.limitsOf(namespace, method)
   const isBehind = limits ? limited.hasLeftQueued(namespace, method) : backlog.has(command)
+  const inExclusive = admission.isExclusive(namespace)
   const gate = gateOf({
     due: later ? NOT_DUE : undefined,
     paused: admission.pauseOf(namespace, method, pool),
+    exclusive: inExclusive ? EXCLUSIVE : undefined,
     limit: limits && !isCounted(limits, command) ? LIMITED : undefined,
     room: isBehind ? QUEUED_AHEAD : undefined,
   })
@@ -170,6 +173,7 @@ function place(options: StartsOptions, item: StartItem): Placed {
     lane: reservation?.lane ?? lane,
     attachmentId: reservation?.attachment.id,
     ...(limits && reservation && { withinLimits: true }),
+    ...(inExclusive && { inExclusive }),
     item,
     reservation,
   }
@@ -189,11 +193,9 @@ async function insertPlaced(
   placed: readonly Placed[],
   epoch: number,
 ): Promise<Map<string, JobState>> {
-  // Whoever is queued is claimed by the gates there are then.
-  const gateEpoch = placed.some(({ reservation }) => reservation) ? epoch : undefined
   try {
     // Batches that meet on several keys, or on parents a cancel goes through, may wait for each other.
-    return await retryConflicts(() => store.insert(placed, gateEpoch))
+    return await retryConflicts(() => store.insert(placed, epoch))
   } catch (error) {
     for (const job of placed) releaseSlot(job)
     // The answer may have been lost after the commit.

@@ -3,11 +3,12 @@
  * (store/gates.ts), about the same gates.
  */
 
+import type { ExclusiveHolder } from './exclusive-mode.ts'
 import type { LockConflict } from './lock.ts'
 import type { MethodLimit } from './method-limit.ts'
 import type { SeenExecutor } from './seen-executor.ts'
 
-/** What can hold a job back, by the names of offstage.jobs.v1.WaitCause. `exclusive-mode` is to come. */
+/** What can hold a job back, by the names of offstage.jobs.v1.WaitCause. */
 export const WAIT_CAUSES = [
   'not-due',
   'key',
@@ -43,6 +44,7 @@ export type Gate =
   | ({ readonly cause: 'key' } & Holders)
   | { readonly cause: 'not-due'; readonly dueTime: Date | undefined; readonly isRetry: boolean }
   | { readonly cause: 'paused'; readonly pause: Pause | undefined }
+  | { readonly cause: 'exclusive-mode'; readonly holder: ExclusiveHolder | undefined }
   | ({ readonly cause: 'limit'; readonly limit: FullLimit | undefined } & Holders)
   /** `executors`: those that run the method, or did. */
   | { readonly cause: 'no-executor'; readonly executors: readonly SeenExecutor[] }
@@ -75,6 +77,7 @@ export interface Circumstances {
   readonly key?: Extract<Gate, { cause: 'key' }> | undefined
   readonly due?: Extract<Gate, { cause: 'not-due' }> | undefined
   readonly paused?: Extract<Gate, { cause: 'paused' }> | undefined
+  readonly exclusive?: Extract<Gate, { cause: 'exclusive-mode' }> | undefined
   readonly limit?: Extract<Gate, { cause: 'limit' }> | undefined
   /** Last, and the only one that passes by itself. */
   readonly room?: Extract<Gate, { cause: 'no-executor' | 'no-fit' | 'no-slot' }> | undefined
@@ -87,8 +90,9 @@ export function gateOf({
   key,
   due,
   paused,
+  exclusive,
   limit,
   room,
 }: Circumstances): Gate | undefined {
-  return children ?? lock ?? key ?? due ?? paused ?? limit ?? room
+  return children ?? lock ?? key ?? due ?? paused ?? exclusive ?? limit ?? room
 }

@@ -17,6 +17,8 @@ export interface NewJob {
   readonly attachmentId: AttachmentId | undefined
   /** Running only where the limits of its method have room for it, and no other of it is queued; else queued, too. */
   readonly withinLimits?: boolean
+  /** Somebody is known to have its namespace exclusively: whether it may be recorded is found out by the statement that does. */
+  readonly inExclusive?: boolean
 }
 
 /** The unfinished or remembered job a start ran into. */
@@ -167,6 +169,8 @@ export interface LimitedClaimRequest {
   readonly afterKey?: string | undefined
   /** Look for jobs that were started before the method had a key. */
   readonly giveKeys: boolean
+  /** Those alone that begin while somebody has the namespace exclusively. */
+  readonly inExclusive?: boolean
 }
 
 export interface LimitedClaim {

@@ -16,7 +16,7 @@ import {
   type Violation,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
-import { isJobId } from './ids.ts'
+import { isJobId, type LeaseId } from './ids.ts'
 import type { JobKind } from './job-kind.ts'
 import type { Lane } from './lane.ts'
 import type { RetryPolicy } from './retry-policy.ts'
@@ -84,6 +84,10 @@ export interface StartCommand extends JobContent {
   readonly requestId: string
   readonly startTime: Date | undefined
   readonly delayMs: number
+  /** By nobody who waits for an answer: held back, where others are refused, while somebody has the namespace exclusively. */
+  readonly isAutomatic?: boolean
+  /** The lease it belongs to; undefined: that of its parent, if any. */
+  readonly leaseId?: LeaseId
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

@@ -5,11 +5,10 @@ import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import type { CallerLease } from '../domain/caller-lease.ts'
-import { isLeaseId, type LeaseId } from '../domain/ids.ts'
 import type { CallerLeases } from '../namespaces/caller-leases.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
-import { namespaceFor, requestIdFrom } from './mapping.ts'
+import { leaseIdFrom, namespaceFor, requestIdFrom } from './mapping.ts'
 
 type LeaseCalls = Pick<
   GuardedService<proto.NamespaceServiceServer>,
@@ -44,11 +43,6 @@ export function leaseCalls(leases: CallerLeases): LeaseCalls {
       return {}
     }),
   }
-}
-
-export function leaseIdFrom(id: string): LeaseId {
-  if (isLeaseId(id)) return id
-  throw invalidField('lease_id', 'must be the id of a lease, a lower-case UUID')
 }
 
 function durationMsFrom({ duration }: proto.CreateLeaseRequest): number {

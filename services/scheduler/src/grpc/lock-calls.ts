@@ -18,8 +18,14 @@ import { seesJobsOf } from '../locks/refusals.ts'
 import type { ListedLock } from '../ports/locks.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
-import { leaseIdFrom } from './lease-calls.ts'
-import { boundedMs, jobIdFrom, namespaceFor, pageSizeFrom, requestIdFrom } from './mapping.ts'
+import {
+  boundedMs,
+  jobIdFrom,
+  leaseIdFrom,
+  namespaceFor,
+  pageSizeFrom,
+  requestIdFrom,
+} from './mapping.ts'
 
 export type LockCalls = Pick<
   GuardedService<proto.NamespaceServiceServer>,

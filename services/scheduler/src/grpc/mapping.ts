@@ -6,7 +6,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Duration } from '@offstage/proto/rpc'
-import { isJobId, type JobId } from '../domain/ids.ts'
+import { isJobId, isLeaseId, type JobId, type LeaseId } from '../domain/ids.ts'
 import type { RetryPolicy } from '../domain/retry-policy.ts'
 import type { MethodDefault, Payload, StartOptions } from '../domain/start-command.ts'
 import { invalidField, namespaceNotFound } from '../refusals.ts'
@@ -24,6 +24,11 @@ export function namespaceFor(actor: Actor, text: string): string {
 export function jobIdFrom(id: string, field = 'job_id'): JobId {
   if (isJobId(id)) return id
   throw invalidField(field, 'must be a job id, a lower-case UUID')
+}
+
+export function leaseIdFrom(id: string): LeaseId {
+  if (isLeaseId(id)) return id
+  throw invalidField('lease_id', 'must be the id of a lease, a lower-case UUID')
 }
 
 /** A duration within limits, or the default when absent. */

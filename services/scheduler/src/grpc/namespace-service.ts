@@ -4,11 +4,12 @@ import type * as proto from '@offstage/proto/jobs'
 import { poolFrom } from '../domain/pool.ts'
 import type { CancelRunning } from '../jobs/cancel-running.ts'
 import type { CallerLeases } from '../namespaces/caller-leases.ts'
+import type { ExclusiveMode } from '../namespaces/exclusive-mode.ts'
 import type { Pauses } from '../namespaces/pause.ts'
 import type { Settings } from '../namespaces/settings.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
-import { comingNamespaceCalls } from './coming-services.ts'
+import { exclusiveCalls } from './exclusive-calls.ts'
 import { leaseCalls } from './lease-calls.ts'
 import type { LockCalls } from './lock-calls.ts'
 import { namespaceFor } from './mapping.ts'
@@ -17,6 +18,7 @@ import { namespaceTo, updateNamespace } from './update-namespace.ts'
 export interface NamespaceUseCases {
   readonly pauses: Pauses
   readonly leases: CallerLeases
+  readonly exclusiveMode: ExclusiveMode
   readonly cancelRunning: CancelRunning
   readonly settings: Settings
   readonly previewRetention: GuardedService<proto.NamespaceServiceServer>['previewRetention']
@@ -31,9 +33,9 @@ export function namespaceService(
 ): GuardedService<proto.NamespaceServiceServer> {
   const { pauses } = use
   return {
-    ...comingNamespaceCalls,
     ...leaseCalls(use.leases),
     ...use.lockCalls,
+    ...exclusiveCalls(use.exclusiveMode),
     listExecutors: use.listExecutors,
     listActs: use.listActs,
     listMethods: use.listMethods,

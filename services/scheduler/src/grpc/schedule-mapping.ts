@@ -82,6 +82,7 @@ const NOT_OF_SCHEDULES = {
     'is not for schedules: an address takes one result',
   ],
   traceparent: ['traceparent', 'is not for schedules: each job has a trace of its own'],
+  leaseId: ['lease_id', 'is not for schedules: a lease ends'],
   tracestate: ['tracestate', 'is not for schedules: each job has a trace of its own'],
 } as const satisfies Partial<Record<keyof proto.JobSpec, readonly [string, string]>>
 
@@ -180,6 +181,7 @@ function specOf(job: ScheduledStart): proto.JobSpec {
     ...{ requestId: '', parentJobId: '', fallbackMethod: '', scope: '', resultAddress: '' },
     ...{ additionalResultAddress: '', executorSessionId: '', traceparent: '', tracestate: '' },
     ...{ startTime: undefined, delay: undefined, paramsOwned: false },
+    ...{ automatic: true, leaseId: '' },
   }
 }
 

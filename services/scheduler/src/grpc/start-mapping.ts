@@ -7,7 +7,7 @@ import { isJobLane } from '../domain/lane.ts'
 import { poolFrom } from '../domain/pool.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
-import { payloadFrom, retryFrom } from './mapping.ts'
+import { leaseIdFrom, payloadFrom, retryFrom } from './mapping.ts'
 
 const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
   0: 'refuse',
@@ -50,6 +50,8 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     delayMs: msFrom(spec.delay) ?? 0,
     traceparent: spec.traceparent || origin.traceparent,
     options: startOptionsFrom(spec, origin.tracestate),
+    ...(spec.automatic && { isAutomatic: true }),
+    ...(spec.leaseId !== '' && { leaseId: leaseIdFrom(spec.leaseId) }),
   }
 }
 

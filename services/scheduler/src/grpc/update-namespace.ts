@@ -33,10 +33,12 @@ export function updateNamespace(
 }
 
 export function namespaceTo(name: string, settings: NamespaceSettings): proto.Namespace {
-  const { revision, paused, pausedPools, retention, limits, announcedLimits } = settings
-  const unset = { exclusiveOwner: '', exclusiveTime: undefined }
+  const { revision, paused, pausedPools, retention, limits, announcedLimits, exclusive } = settings
   return {
-    ...unset,
+    exclusiveOwner: exclusive?.owner ?? '',
+    exclusiveTime: exclusive?.time,
+    exclusiveAskTime: exclusive?.askTime,
+    exclusiveExpireTime: exclusive?.expireTime,
     name,
     paused,
     pausedPools: [...pausedPools],

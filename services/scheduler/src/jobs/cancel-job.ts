@@ -26,6 +26,8 @@ export interface CancelJobRequest {
   readonly reason: string
   readonly graceMs: number
   readonly cascade: boolean
+  /** By another right than that to cancel jobs of others. */
+  readonly ofAnyone?: boolean
 }
 
 export type CancelJob = (
@@ -59,7 +61,8 @@ export function createCancelJob(options: CancelJobOptions): CancelJob {
   const { store, leaseMs, changed } = options
   const tellCanceled = createTellCanceled(options)
   return async (caller, request) => {
-    const owner = mayForOthers(caller, 'jobs.cancel') ? undefined : caller.user
+    const { ofAnyone = mayForOthers(caller, 'jobs.cancel') } = request
+    const owner = ofAnyone ? undefined : caller.user
     const asked = { ...request, owner, by: caller, leaseMs }
     const canceled = await retryConflicts(() => store.cancel(asked))
     const target = canceled.find((job) => job.id === request.jobId)

@@ -24,13 +24,14 @@ import {
   parentNotFound,
 } from '../refusals.ts'
 import type { Checks } from '../schemas/checks.ts'
+import { leaseRefusal } from './check-lease.ts'
 import { checkParams } from './check-params.ts'
 import { mayStart } from './may-start.ts'
 
 /** What is needed to find out whether a job may be started. */
 export interface CheckOptions {
   readonly methods: Methods
-  readonly store: Pick<StartStore, 'isBelow' | 'findExisting'>
+  readonly store: Pick<StartStore, 'isBelow' | 'findExisting' | 'hasLease'>
   readonly checks: Checks
   readonly limitsOf: Admission['limitsOf']
 }
@@ -63,6 +64,17 @@ function check(
 ): Checked | Promise<Checked> {
   const violations = violationsOf(command)
   if (violations.length > 0) return { refusal: invalidFields(violations) }
+  if (command.leaseId === undefined) return checkMethod(options, actor, command)
+  return leaseRefusal(options, command).then((refusal) =>
+    refusal === undefined ? checkMethod(options, actor, command) : { refusal },
+  )
+}
+
+function checkMethod(
+  options: CheckOptions,
+  actor: Actor,
+  command: StartCommand,
+): Checked | Promise<Checked> {
   const { methods } = options
   const { parentId } = command
   const within = actor.attempt?.jobId ?? parentId

@@ -1,6 +1,6 @@
 import { TokenBuckets } from '@offstage/kit/fairness'
+import { Refusal } from '@offstage/kit/grpc'
 import type { StartCommand } from '../domain/start-command.ts'
-import { startsTooFast } from '../refusals.ts'
 
 /** Throws RATE_LIMITED where the owner of these starts has started too many of late. All are of one owner and namespace. */
 export type LimitRate = (commands: readonly Pick<StartCommand, 'owner' | 'namespace'>[]) => void
@@ -15,4 +15,13 @@ export function createLimitRate(perSecond: number | undefined): LimitRate | unde
     const waitMs = buckets.take(`${first.namespace} ${first.owner}`, commands.length)
     if (waitMs > 0) throw startsTooFast(perSecond, waitMs)
   }
+}
+
+function startsTooFast(perSecond: number, retryDelayMs: number): Refusal {
+  return new Refusal({
+    reason: 'RATE_LIMITED',
+    message: `you start more than ${perSecond} jobs a second, which is the limit for one owner; nothing of this call was kept`,
+    metadata: { limit: 'starts_per_second', max: String(perSecond) },
+    retryDelayMs: Math.ceil(retryDelayMs),
+  })
 }

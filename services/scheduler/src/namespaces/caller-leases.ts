@@ -4,8 +4,9 @@ import { LIMITS } from '@offstage/proto/limits'
 import type { CallerLease } from '../domain/caller-lease.ts'
 import type { LeaseId } from '../domain/ids.ts'
 import type { Caller } from '../jobs/caller.ts'
+import { leaseNotFound } from '../jobs/check-lease.ts'
 import type { CallerLeaseStore } from '../ports/caller-leases.ts'
-import { leaseNotFound, tooManyLeases } from './refusals.ts'
+import { tooManyLeases } from './refusals.ts'
 
 export interface AskedLease {
   readonly durationMs: number
@@ -21,7 +22,11 @@ export interface CallerLeases {
   end(caller: Caller, namespace: string, id: LeaseId): Promise<void>
 }
 
-export function createCallerLeases(store: CallerLeaseStore, newId: () => string): CallerLeases {
+export function createCallerLeases(
+  store: CallerLeaseStore,
+  newId: () => string,
+  gatesChanged: (namespace: string) => Promise<void>,
+): CallerLeases {
   return {
     async create({ user: owner }, namespace, asked) {
       const lease = { ...asked, id: newId() as LeaseId, namespace, owner }
@@ -34,9 +39,9 @@ export function createCallerLeases(store: CallerLeaseStore, newId: () => string)
       if (renewed === undefined) throw leaseNotFound(id)
       return renewed
     },
-    end: (caller, namespace, id) => {
+    async end(caller, namespace, id) {
       const owner = mayForOthers(caller, 'locks.take') ? undefined : caller.user
-      return store.end(namespace, id, owner, caller)
+      if (await store.end(namespace, id, owner, caller)) await gatesChanged(namespace)
     },
   }
 }

@@ -9,6 +9,7 @@ test('a preview of a table too long to be read in time is refused, and says that
     retention: [],
     limits: [],
     announcedLimits: [],
+    exclusive: undefined,
   }
   const preview = createPreviewRetention(
     { read: async () => settings },

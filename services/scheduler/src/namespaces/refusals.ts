@@ -1,19 +1,29 @@
-/** What is said of leases of callers. */
+/** What is said of leases of callers, and of who has a namespace exclusively. */
 import { Refusal } from '@offstage/kit/grpc'
-
-/** Also the answer for one of somebody else. */
-export function leaseNotFound(id: string): Refusal {
-  return new Refusal({
-    reason: 'LEASE_NOT_FOUND',
-    message: `there is no lease ${id} of yours in this namespace: it has run out or was ended; ask for a new one`,
-    metadata: { lease_id: id },
-  })
-}
+import type { RunningJobOfOthers } from '../domain/exclusive-mode.ts'
 
 export function tooManyLeases(max: number): Refusal {
   return new Refusal({
     reason: 'QUOTA_EXCEEDED',
     message: `you hold ${max} leases, as many as one user may; end some, or let them run out`,
     metadata: { limit: 'owner_leases', max: String(max) },
+  })
+}
+
+export function namespaceBusy(
+  namespace: string,
+  running: readonly RunningJobOfOthers[],
+  count: number,
+): Refusal {
+  const named = running.map(
+    ({ id, method, owner, ageMs }) =>
+      `${id} (${method} of ${owner}, for ${Math.round(ageMs / 1_000)} s)`,
+  )
+  const more = count > named.length ? ` and ${count - named.length} more` : ''
+  const what = count === 1 ? 'a job' : `${count} jobs`
+  return new Refusal({
+    reason: 'NAMESPACE_BUSY',
+    message: `${what} of others still ran in namespace ${namespace}: ${named.join(', ')}${more}; wait longer, or cancel what runs`,
+    metadata: { namespace, count: String(count), job_ids: running.map(({ id }) => id).join(',') },
   })
 }

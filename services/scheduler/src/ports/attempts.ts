@@ -16,11 +16,15 @@ import type { Completion } from '../domain/job.ts'
 
 /** Jobs as dispatch hands them out. */
 export interface ClaimStore {
-  /** Takes queued jobs, best first, one for each entry of `attachmentIds`: of queues with a schema those that fit it. */
+  /**
+   * Takes queued jobs, best first, one for each entry of `attachmentIds`: of queues with a schema those that fit it. `inExclusive`: those
+   * alone that begin while somebody has the namespace exclusively; else none do.
+   */
   claim(
     namespace: string,
     queues: readonly QueueRef[],
     attachmentIds: readonly AttachmentId[],
+    inExclusive?: boolean,
   ): Promise<TakenJobs>
   /** The same of a method that has limits, as far as they go. */
   claimLimited(request: LimitedClaimRequest): Promise<LimitedClaim>

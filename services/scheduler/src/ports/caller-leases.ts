@@ -14,8 +14,10 @@ export interface CallerLeaseStore {
   create(lease: NewCallerLease, ownerMax: number): Promise<CallerLease | undefined>
   /** Undefined where the owner has no such lease, or it has run out. */
   renew(namespace: string, id: LeaseId, owner: string): Promise<CallerLease | undefined>
-  /** Ends it, if it is the owner's; undefined: whoever's it is. An end of somebody else's is recorded. */
-  end(namespace: string, id: LeaseId, owner: string | undefined, by: ActBy): Promise<void>
+  /**
+   * Ends it, if it is the owner's; undefined: whoever's it is. An end of somebody else's is recorded. Whether somebody had the namespace by it.
+   */
+  end(namespace: string, id: LeaseId, owner: string | undefined, by: ActBy): Promise<boolean>
   /** Removes those that have run out, at most `limit`; how many it removed. */
   removeEnded(limit: number): Promise<number>
 }

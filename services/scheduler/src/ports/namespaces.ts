@@ -1,5 +1,6 @@
 /** What holds for the jobs of a namespace: gates and settings. */
 import type { ActBy } from '../domain/act.ts'
+import type { ExclusiveHolder } from '../domain/exclusive-mode.ts'
 import type { LimitsOfMethod, MethodLimit } from '../domain/method-limit.ts'
 import type { Retention } from '../domain/retention.ts'
 
@@ -10,6 +11,8 @@ export interface ClosedGates {
   readonly namespaces: readonly string[]
   readonly pools: readonly { readonly namespace: string; readonly pool: string }[]
   readonly methods: readonly { readonly namespace: string; readonly method: string }[]
+  /** Namespaces that somebody has exclusively, or is about to. */
+  readonly exclusive: readonly string[]
   /** Of all methods that have some. */
   readonly limits: readonly LimitsOfMethod[]
 }
@@ -40,6 +43,8 @@ export interface NamespaceSettings {
   /** Those that administrators have set, and those that definitions have where none is set. */
   readonly limits: readonly MethodLimit[]
   readonly announcedLimits: readonly MethodLimit[]
+  /** Who has it exclusively, or is about to. */
+  readonly exclusive: ExclusiveHolder | undefined
 }
 
 /** What is to change; undefined is left as it is. */

@@ -1,4 +1,5 @@
 /** What starting jobs needs of the truth about them. */
+import type { ExclusiveHolder } from '../domain/exclusive-mode.ts'
 import type { ExistingJob, NewJob } from '../domain/held-job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { LimitedQueue } from '../domain/method-limit.ts'
@@ -6,8 +7,8 @@ import type { StartCommand } from '../domain/start-command.ts'
 
 export interface StartStore {
   /**
-   * Ids that were created, with the state they got; what is missing ran into an existing job, or its parent does not
-   * exist. A child of a job whose cancel goes for it too is created as canceled. What was to run here at once is queued where
+   * Ids that were created, with the state they got; what is missing ran into an existing job, its parent does not
+   * exist, or somebody has the namespace exclusively. A child of a job whose cancel goes for it too is created as canceled. What was to run here at once is queued where
    * the gates have changed since `gateEpoch`; undefined for starts that no gate was asked about.
    */
   insert(jobs: readonly NewJob[], gateEpoch?: number): Promise<Map<string, JobState>>
@@ -21,6 +22,10 @@ export interface StartStore {
   takenIds(ids: readonly string[]): Promise<ReadonlySet<string>>
   /** For each, whether its parent exists for who starts it. */
   haveParents(starts: readonly StartCommand[]): Promise<boolean[]>
+  /** Whether the lease that it names is its owner's, and lives. */
+  hasLease(start: StartCommand): Promise<boolean>
+  /** For each, who keeps it out of its namespace, having that exclusively; undefined where nobody does. */
+  findRefused(starts: readonly StartCommand[]): Promise<(ExclusiveHolder | undefined)[]>
   /** Whether the parent of a start exists for who starts it, and `ancestorId` is among its own parents, however far up. */
   isBelow(command: StartCommand, ancestorId: string): Promise<boolean>
   /** How many jobs wait to begin in each, whatever for: counted up to its limit at least. */

@@ -4,6 +4,7 @@ import type { HeldAttemptStore, SigningKeyStore } from './attempt-tokens.ts'
 import type { ClaimStore, EndStore, ReportStore } from './attempts.ts'
 import type { BulkStore } from './bulk.ts'
 import type { CallerLeaseStore } from './caller-leases.ts'
+import type { ExclusiveModeStore } from './exclusive-mode.ts'
 import type { AttachmentStore, LeaseStore, MethodStore } from './executors.ts'
 import type { HistoryStore, JobChanges } from './job-changes.ts'
 import type { JobReads } from './job-reads.ts'
@@ -47,6 +48,7 @@ export interface SchedulerStores {
   readonly history: HistoryStore
   readonly bulk: BulkStore
   readonly callerLeases: CallerLeaseStore
+  readonly exclusiveMode: ExclusiveModeStore
   readonly schedules: ScheduleStore
   readonly scheduleRuns: ScheduleRunStore
   readonly declaredSchedules: DeclaredScheduleStore

@@ -21,7 +21,7 @@ export async function planJob(
   waits: boolean,
 ): Promise<PlannedJob> {
   const id = scheduledJobId(schedule.uid, due)
-  const command = scheduledCommand(schedule, due)
+  const command = { ...scheduledCommand(schedule, due), isAutomatic: true }
   const checked = await checkStart(starterOf(schedule), command)
   if ('refusal' in checked) return { job: newJob(id, command), error: errorOf(checked.refusal) }
   return { job: newJob(id, checked), waits }

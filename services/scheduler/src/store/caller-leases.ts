@@ -4,13 +4,16 @@
  * Invariants:
  *  1. One lives while its row is there and its end is ahead in the statement that looks (`leaseLives`); what has run out is never
  *     renewed. The sweep only tidies up.
- *  2. A clock that is put back makes none live longer: its end is brought back to one duration ahead.
+ *  2. A renewal of one that holds a namespace excludes whatever takes it for run out (gates.ts): either it comes first, or it is too late.
+ *  3. A clock that is put back makes none live longer: its end is brought back to one duration ahead.
  */
-import type { Database } from '@offstage/kit/database'
+import type { Database, Queryable } from '@offstage/kit/database'
 import type { CallerLease } from '../domain/caller-lease.ts'
 import type { LeaseId } from '../domain/ids.ts'
+import type { StartCommand } from '../domain/start-command.ts'
 import type { CallerLeaseStore } from '../ports/caller-leases.ts'
 import { recordAct } from './acts.ts'
+import { lockGates } from './lock-gates.ts'
 
 /** SQL: whether the lease of an alias lives now, whenever its transaction was begun. */
 export const leaseLives = (alias: string) => `${alias}.expire_time > clock_timestamp()`
@@ -47,12 +50,26 @@ const COUNT = {
       SELECT FROM offstage.caller_leases l WHERE l.owner = $1 AND ${leaseLives('l')} LIMIT $2::bigint + 1) counted`,
 }
 
-const RENEW = {
-  name: 'renew_caller_lease',
+const renew = (name: string, condition: string) => ({
+  name,
   text: `
     UPDATE offstage.caller_leases l SET expire_time = ${ONE_DURATION_AHEAD('l.duration_ms')}
-    WHERE l.namespace = $1 AND l.id = $2::uuid AND l.owner = $3 AND ${leaseLives('l')}
+    WHERE l.namespace = $1 AND l.id = $2::uuid AND l.owner = $3 AND ${leaseLives('l')} ${condition}
     RETURNING ${COLUMNS}`,
+})
+/** To be run under the lock of gates where a namespace is held by it: nobody may have taken it for run out meanwhile. */
+export const RENEW_LEASE = renew('renew_caller_lease', '')
+const RENEW_FREE = renew(
+  'renew_free_caller_lease',
+  'AND NOT EXISTS (SELECT FROM offstage.namespaces n WHERE n.exclusive_lease = l.id)',
+)
+
+const LIVES = {
+  name: 'caller_lease_lives',
+  text: `
+    SELECT EXISTS (
+      SELECT FROM offstage.caller_leases l
+      WHERE l.namespace = $1 AND l.id = $2::uuid AND l.owner = $3 AND ${leaseLives('l')}) AS lives`,
 }
 
 const END = {
@@ -60,7 +77,7 @@ const END = {
   text: `
     DELETE FROM offstage.caller_leases l
     WHERE l.namespace = $1 AND l.id = $2::uuid AND ($3::text IS NULL OR l.owner = $3)
-    RETURNING ${COLUMNS}`,
+    RETURNING ${COLUMNS}, EXISTS (SELECT FROM offstage.namespaces n WHERE n.exclusive_lease = l.id) AS held`,
 }
 
 const REMOVE_ENDED = {
@@ -105,23 +122,52 @@ export function createCallerLeaseStore(database: Database): CallerLeaseStore {
       })
     },
     async renew(namespace, id, owner) {
-      const { rows } = await database.query<Row>(RENEW, [namespace, id, owner])
-      return rows[0] && leaseFromRow(rows[0])
+      const values = [namespace, id, owner]
+      const free = await database.query<Row>(RENEW_FREE, values)
+      const [row] = free.rows.length > 0 ? free.rows : await renewHolding(database, values)
+      return row && leaseFromRow(row)
     },
     end: (namespace, id, owner, by) =>
       database.transaction(async (tx) => {
-        const { rows } = await tx.query<Row>(END, [namespace, id, owner ?? null])
+        const { rows } = await tx.query<Row & { held: boolean }>(END, [
+          namespace,
+          id,
+          owner ?? null,
+        ])
         for (const ended of rows) {
           if (ended.owner === by.user) continue
           const of = { targets: [ended.id], owners: [ended.owner] }
           await recordAct(tx, { by, namespace, ...of, outcome: 'OK' })
         }
+        return rows[0]?.held ?? false
       }),
     async removeEnded(limit) {
       await database.query(BRING_BACK, [])
       return (await database.query(REMOVE_ENDED, [limit])).rowCount
     },
   }
+}
+
+/** Whether the owner of the start has the lease that it names. */
+export function hasLease(
+  database: Queryable,
+  { namespace, leaseId, owner }: Pick<StartCommand, 'namespace' | 'leaseId' | 'owner'>,
+): Promise<boolean> {
+  return lives(database, [namespace, leaseId, owner])
+}
+
+async function lives(database: Queryable, values: readonly unknown[]): Promise<boolean> {
+  const { rows } = await database.query<{ lives: boolean }>(LIVES, values)
+  return rows[0]?.lives ?? false
+}
+
+/** Nothing is locked for one that is not there. */
+function renewHolding(database: Database, values: readonly unknown[]): Promise<readonly Row[]> {
+  return database.transaction(async (tx) => {
+    if (!(await lives(tx, values))) return []
+    await lockGates(tx)
+    return (await tx.query<Row>(RENEW_LEASE, values)).rows
+  })
 }
 
 function leaseFromRow(row: Row): CallerLease {

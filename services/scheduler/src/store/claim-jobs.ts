@@ -4,7 +4,7 @@ import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import { storedLane } from '../domain/lane.ts'
 import { POOL_DEFAULT_IN_SQL, spelledPoolInSql } from '../domain/pool.ts'
-import { GATES_HELD, isOpenAndUnlimited } from './gates.ts'
+import { GATES_HELD, isOpenAndUnlimited, isShared } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 
 const headsWhere = (condition: string) => `
@@ -20,17 +20,10 @@ const headsWhere = (condition: string) => `
  * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
  * wanted, because replicas that claim at the same time skip what the others have locked.
  */
-const claim = (name: string, columns: string, pool: string, heads: string) => ({
+const claimFrom = (name: string, candidates: string) => ({
   name,
   text: `
-    WITH candidate AS (
-      SELECT head.id
-      FROM (
-        SELECT u.* FROM unnest($2::text[], $3::smallint[]${columns}
-        WHERE ${isOpenAndUnlimited('$1', 'u.method', pool)} AND ${GATES_HELD}
-      ) queue
-      CROSS JOIN LATERAL (${heads}) head
-      ORDER BY head.priority DESC, head.create_time, head.id
+    WITH candidate AS (${candidates}
       LIMIT $5::int * 2
     ), picked AS (
       SELECT j.id, j.priority, j.create_time
@@ -51,6 +44,19 @@ const claim = (name: string, columns: string, pool: string, heads: string) => ({
     RETURNING ${CLAIMED_COLUMNS}`,
 })
 
+const claim = (name: string, columns: string, pool: string, heads: string) =>
+  claimFrom(
+    name,
+    `
+      SELECT head.id
+      FROM (
+        SELECT u.* FROM unnest($2::text[], $3::smallint[]${columns}
+        WHERE ${isOpenAndUnlimited('$1', 'u.method', pool)} AND ${isShared('$1')} AND ${GATES_HELD}
+      ) queue
+      CROSS JOIN LATERAL (${heads}) head
+      ORDER BY head.priority DESC, head.create_time, head.id`,
+  )
+
 const CLAIM = claim('claim_jobs', ') AS u(method, lane)', POOL_DEFAULT_IN_SQL, headsWhere(''))
 
 /**
@@ -69,14 +75,30 @@ const CLAIM_APART = claim(
 `,
 )
 
+/** What begins while somebody has the namespace exclusively: of that there is little, whatever is queued beside it. */
+const CLAIM_IN_EXCLUSIVE = claimFrom(
+  'claim_jobs_in_exclusive',
+  `
+      SELECT j.id
+      FROM (
+        SELECT u.* FROM unnest($2::text[], $3::smallint[], $6::text[], $7::text[]) AS u(method, lane, pool, schema)
+        WHERE ${isOpenAndUnlimited('$1', 'u.method', spelledPoolInSql('u.pool'))} AND ${GATES_HELD}
+      ) queue
+      JOIN offstage.exclusive_begins($1) j ON j.method = queue.method AND j.lane = queue.lane AND j.pool IS NOT DISTINCT FROM queue.pool
+        ${FITTING}
+      ORDER BY j.priority DESC, j.create_time, j.id`,
+)
+
 export async function claimJobs(
   database: Queryable,
   namespace: string,
   queues: readonly QueueRef[],
   attachmentIds: readonly AttachmentId[],
+  inExclusive = false,
 ): Promise<TakenJobs> {
-  const isApart = queues.some(({ pool, schema }) => pool !== '' || schema !== undefined)
-  const { rows } = await database.query<ClaimedRow>(isApart ? CLAIM_APART : CLAIM, [
+  const isApart =
+    inExclusive || queues.some(({ pool, schema }) => pool !== '' || schema !== undefined)
+  const { rows } = await database.query<ClaimedRow>(statementFor(isApart, inExclusive), [
     namespace,
     queues.map(({ method }) => method),
     queues.map(({ lane, pool }) => storedLane(lane, pool)),
@@ -87,4 +109,9 @@ export async function claimJobs(
       : []),
   ])
   return takenFromRows(rows)
+}
+
+function statementFor(isApart: boolean, inExclusive: boolean) {
+  if (inExclusive) return CLAIM_IN_EXCLUSIVE
+  return isApart ? CLAIM_APART : CLAIM
 }

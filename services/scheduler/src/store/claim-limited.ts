@@ -18,7 +18,7 @@ const CLAIM = {
   name: 'claim_limited_jobs',
   text: `
     SELECT claim.busy, claim.queued, claim.again_ms, claim.last_key, claim.is_full, ${CLAIMED_COLUMNS}
-    FROM offstage.claim_within_limits($1, $2, $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7, $8) claim
+    FROM offstage.claim_within_limits($1, $2, $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7, $8, $9) claim
     CROSS JOIN LATERAL (SELECT (claim.job).*) j`,
 }
 
@@ -37,7 +37,15 @@ export async function claimLimited(
   database: Queryable,
   request: LimitedClaimRequest,
 ): Promise<LimitedClaim> {
-  const { namespace, method, queues, attachmentIds, afterKey = '', giveKeys } = request
+  const {
+    namespace,
+    method,
+    queues,
+    attachmentIds,
+    afterKey = '',
+    giveKeys,
+    inExclusive = false,
+  } = request
   const { rows } = await database.query<Row>(CLAIM, [
     namespace,
     method,
@@ -47,6 +55,7 @@ export async function claimLimited(
     attachmentIds,
     afterKey,
     giveKeys,
+    inExclusive,
   ])
   const told = rows.find((row): row is Told => row.id === null)
   return {

@@ -7,6 +7,7 @@ import { isSlotLane, type Lane } from '../domain/lane.ts'
 import { estimateStart } from '../domain/pace.ts'
 import { spelledPool } from '../domain/pool.ts'
 import { roomFor } from '../domain/room.ts'
+import { readExclusiveHolder } from './exclusive-mode.ts'
 import { readExecutorsFor } from './explain-executors.ts'
 import { readFullLimit } from './explain-limit.ts'
 import { readLockOf } from './explain-lock.ts'
@@ -115,6 +116,7 @@ async function explained(
     return { ...job, place, estimate: undefined, executors: [], circumstances }
   }
   const pause = await readPause(tx, namespace, method, pool)
+  const exclusive = await readKeptOut(tx, row)
   const limit = await readFullLimit(tx, id, owner)
   const of = { ...row, pool: spelledPool(pool) }
   const executors = await readExecutorsFor(tx, of)
@@ -125,6 +127,7 @@ async function explained(
     estimate: place.isMinimum ? undefined : estimateStart(samples, place.ahead),
     circumstances: {
       paused: pause && { cause: 'paused', pause },
+      exclusive,
       limit,
       room: roomFor(executors, place.ahead),
     },
@@ -136,6 +139,23 @@ const FIRST: Place = { ahead: 0, isMinimum: false }
 /** What takes too long to count is at least nothing. */
 async function placeOf(tx: Queryable, read: () => Promise<Place>): Promise<Place> {
   return (await unlessSlow(tx, COUNTING_MS, read)) ?? { ahead: 0, isMinimum: true }
+}
+
+/** Of the jobs that begin all the same it is none. */
+const KEPT_OUT = {
+  name: 'is_kept_out',
+  text: `
+    SELECT EXISTS (SELECT FROM offstage.exclusive_holder($1)) AND NOT EXISTS (
+      SELECT FROM offstage.exclusive_begins($1) j WHERE j.id = $2::uuid) AS out`,
+}
+
+async function readKeptOut(
+  tx: Queryable,
+  { id, namespace }: Row,
+): Promise<Circumstances['exclusive']> {
+  const { rows } = await tx.query<{ out: boolean }>(KEPT_OUT, [namespace, id])
+  if (!rows[0]?.out) return undefined
+  return { cause: 'exclusive-mode', holder: await readExclusiveHolder(tx, namespace) }
 }
 
 function heldBack({ state, key_holders, due_time, is_retry, children }: Row): Circumstances {

@@ -39,6 +39,10 @@ export const isOpen = (namespace: string, method: string, pool: string, closed =
 export const isOpenAndUnlimited = (namespace: string, method: string, pool: string) =>
   isOpen(namespace, method, pool, `${PAUSED} OR gate.limited`)
 
+/** SQL: whether nobody has the namespace exclusively; whoever does claims apart (claim-jobs.ts). */
+export const isShared = (namespace: string) =>
+  `NOT EXISTS (SELECT FROM offstage.exclusive_holder(${namespace}))`
+
 /** SQL for the names of the pools of a namespace that are paused, in order. */
 export const pausedPools = (namespace: string) => `ARRAY(
       SELECT u.pool FROM offstage.namespaces gate CROSS JOIN LATERAL jsonb_object_keys(gate.pool_pauses) AS u(pool)
@@ -53,6 +57,8 @@ const READ_GATES = {
       (SELECT json_agg(json_build_object('namespace', gate.name, 'pool', u.pool))
         FROM offstage.namespaces gate CROSS JOIN LATERAL jsonb_object_keys(gate.pool_pauses) AS u(pool)
         WHERE gate.pool_pauses IS NOT NULL) AS pools,
+      ARRAY(SELECT n.name FROM offstage.namespaces n CROSS JOIN LATERAL offstage.exclusive_holder(n.name)
+        WHERE n.exclusive_lease IS NOT NULL) AS exclusive,
       closed.namespaces AS method_namespaces, closed.methods, ${LIMITS_AS_JSON} AS limits
     FROM offstage.gate_epoch now CROSS JOIN (
       SELECT array_agg(namespace) AS namespaces, array_agg(method) AS methods
@@ -127,6 +133,7 @@ interface GatesRow {
   epoch: number
   namespaces: string[]
   pools: { namespace: string; pool: string }[] | null
+  exclusive: string[]
   method_namespaces: string[] | null
   methods: string[] | null
   limits: LimitRow[] | null
@@ -149,7 +156,7 @@ export function createGateStore(database: Database): GateStore {
       const { rows } = await database.query<GatesRow>(READ_GATES)
       const [row] = rows
       if (row === undefined) throw new Error('offstage.gate_epoch has lost its row')
-      const { epoch, namespaces, pools, method_namespaces, methods, limits } = row
+      const { epoch, namespaces, pools, exclusive, method_namespaces, methods, limits } = row
       const closed = (methods ?? []).map((method, index) => ({
         namespace: method_namespaces?.[index] ?? '',
         method,
@@ -157,6 +164,7 @@ export function createGateStore(database: Database): GateStore {
       return {
         epoch,
         namespaces,
+        exclusive,
         pools: (pools ?? []).map(({ namespace, pool }) => ({ namespace, pool: poolFrom(pool) })),
         methods: closed,
         limits: limitsOfMethods(limits ?? []),

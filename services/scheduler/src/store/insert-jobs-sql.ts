@@ -2,6 +2,7 @@
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { BIRTHS, JobState } from '../domain/job-state.ts'
+import { refusedInExclusive } from './exclusive-mode-sql.ts'
 import { gatesMoved } from './gates.ts'
 import { keyNotInHand } from './key-in-hand.ts'
 import { NO_ID_IN_HAND, requestNotInHand } from './request-in-hand.ts'
@@ -76,6 +77,9 @@ const STATE = `
 /** What a job of the product itself starts is the product’s own (row J12). */
 const KIND = `
       CASE WHEN u.parent_kind = ${JobKind.system} THEN u.parent_kind ELSE ${RARE.kind.sql('u.rest')} END`
+/** It belongs where its parent does. */
+const LEASE = `coalesce(${RARE.leaseId.sql('p.rest')}, parent.exclusive_lease)`
+const OWN_SQL: Readonly<Record<string, string>> = { kind: KIND, exclusive_lease: 'u.lease' }
 const attachment = (limited: boolean) => `
         CASE WHEN doom.canceled OR p.rest ? 'behind' OR gates.moved ${limited ? 'OR held.place IS NOT NULL' : ''}
           THEN NULL ELSE p.attachment_id END AS attachment_id`
@@ -84,6 +88,8 @@ const attachment = (limited: boolean) => `
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs no array element for any
  * of it. Ids, request ids and keys that exist already make a row vanish from the answer, and so do those somebody is about to take, a key
  * somebody waits for, and a parent that does not exist for who starts it.
+ *
+ * So do those that somebody who has the namespace exclusively keeps out.
  *
  * Jobs that were to begin by gates that have changed since are recorded as queued: claims ask the gates as they are.
  *
@@ -94,7 +100,8 @@ const insert = (name: string, limited: boolean) => ({
   name,
   text: `
     WITH ${limited ? `${held(5, 6)}, ` : ''}parent AS (
-      SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade, j.kind
+      SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade, j.kind,
+        j.exclusive_lease, j.state IN (${JobState.running}, ${JobState.waiting}) AS runs
       FROM offstage.jobs j
       WHERE j.id = ANY (${parameter(2)}::uuid[]) AND (${parameter(4)}::text[] IS NULL OR j.owner = ANY (${parameter(4)}))
       ORDER BY j.id FOR SHARE
@@ -103,7 +110,7 @@ const insert = (name: string, limited: boolean) => ({
       ${NAMES}, attempt, start_time, ${RARE_COLUMNS.map(({ column }) => column).join(', ')},
       root_id, due_time, queue_deadline, total_deadline, behind_key, finish_time, cancel_time, cancel_outcome${limited ? ', limited' : ''})
     SELECT ${columns('u', 'state', STATE)}, ${BEGUN},
-      ${RARE_COLUMNS.map(({ column, sql }) => (column === 'kind' ? KIND : sql('u.rest'))).join(', ')},
+      ${RARE_COLUMNS.map(({ column, sql }) => OWN_SQL[column] ?? sql('u.rest')).join(', ')},
       u.root_id, u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms',
       now() + (u.rest->>'totalDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
@@ -111,7 +118,7 @@ const insert = (name: string, limited: boolean) => ({
       ${limited ? `, ${BEGINS_WITHIN}` : ''}
     FROM (
       SELECT ${columns('p', 'attachment_id', attachment(limited))},
-        p.rest, ${limited ? 'p.within_limits, ' : ''}doom.canceled, parent.root_id, parent.kind AS parent_kind,
+        p.rest, ${limited ? 'p.within_limits, ' : ''}doom.canceled, parent.root_id, parent.kind AS parent_kind, ${LEASE} AS lease,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due
@@ -129,6 +136,7 @@ const insert = (name: string, limited: boolean) => ({
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method
             AND waiting.key = p.rest->>'key' AND waiting.state = ${JobState.scheduled} AND waiting.behind_key)
           AND ${keyNotInHand('p.namespace', 'p.method', "p.rest->>'key'")})
+        AND NOT ${refusedInExclusive('p.namespace', LEASE, 'parent.runs', "p.rest ? 'automatic'")}
         AND (${REQUEST_ID} IS NULL OR ${requestNotInHand('p.namespace', 'p.owner', REQUEST_ID)})
     ) u
     ON CONFLICT DO NOTHING

@@ -23,13 +23,18 @@ export async function insertJobs(
   if (jobs.some(concernsLimits)) return insertLimited(database, jobs, gateEpoch, behindKey)
   const columns = COMMON.map(({ of }) => jobs.map(of))
   const rests = jobs.map((job) => restOf(job, behindKey))
-  if (rests.every((rest) => rest === null)) {
+  if (isPlain(jobs, gateEpoch) && rests.every((rest) => rest === null)) {
     const rows = await insertPlain(database, INSERT_PLAIN, [...columns, gateEpoch])
     if (rows !== undefined) return new Map(jobs.map((job) => [job.id, firstState(job)]))
   }
   const values = [...columns, rests, parentsOf(jobs), gateEpoch, ownersOfParents(jobs)]
   const { rows } = await database.query<InsertedRow>(INSERT, values)
   return statesFrom(rows)
+}
+
+/** A plain start goes by gates that are known: one that somebody may be kept out by is looked at by the careful statement. */
+function isPlain(jobs: readonly NewJob[], gateEpoch: number | undefined): boolean {
+  return gateEpoch !== undefined && !jobs.some(({ inExclusive }) => inExclusive)
 }
 
 /** What limits are about is in columns of its own here. */
@@ -42,7 +47,8 @@ async function insertLimited(
   const columns = COMMON.map(({ of }) => jobs.map(of))
   const within = jobs.map(({ withinLimits }) => withinLimits ?? null)
   const keys = jobs.map(({ command }) => command.limitKey ?? null)
-  if (jobs.every((job) => restOf(withoutLimitKey(job), behindKey) === null)) {
+  const alone = (job: NewJob) => restOf(withoutLimitKey(job), behindKey) === null
+  if (isPlain(jobs, gateEpoch) && jobs.every(alone)) {
     const values = [...columns, gateEpoch, within, keys]
     const rows = await insertPlain(database, INSERT_PLAIN_LIMITED, values)
     if (rows !== undefined) return statesFrom(rows)

@@ -1,12 +1,14 @@
 import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
 import type { JobStore } from '../ports/stores.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
+import { hasLease } from './caller-leases.ts'
 import { cancelJobs, openCancels } from './cancel-jobs.ts'
 import { claimJobs } from './claim-jobs.ts'
 import { claimLimited } from './claim-limited.ts'
 import { countJobs } from './count-jobs.ts'
 import { countQueued } from './count-queued.ts'
 import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end-attempts.ts'
+import { findRefused } from './exclusive-mode.ts'
 import { readCircumstances } from './explain-job.ts'
 import { findExisting } from './find-existing.ts'
 import { forgetFullBuckets } from './forget-full-buckets.ts'
@@ -39,9 +41,12 @@ export function createJobStore(database: Database, listings = database): JobStor
     insertBehindKey: (jobs) => insertJobs(database, jobs, undefined, true),
     findExisting: (starts) => findExisting(database, starts),
     takenIds: (ids) => takenIds(database, ids),
+    hasLease: (start) => hasLease(database, start),
+    findRefused: (starts) => findRefused(database, starts),
     haveParents: (starts) => haveParents(database, starts),
     isBelow: (command, ancestorId) => isBelow(database, command, ancestorId),
-    claim: (namespace, queues, ids) => claimJobs(database, namespace, queues, ids),
+    claim: (namespace, queues, ids, inExclusive) =>
+      claimJobs(database, namespace, queues, ids, inExclusive),
     claimLimited: (request) => claimLimited(database, request),
     countQueued: (queues) => countQueued(database, queues),
     succeed: (successes) => succeedAttempts(database, successes),

@@ -4,6 +4,7 @@ import type { Retention } from '../domain/retention.ts'
 import type { NamespaceSettings, NamespaceStore } from '../ports/namespaces.ts'
 import { recordAct } from './acts.ts'
 import { copyAnnounced } from './announced-limits.ts'
+import { readExclusiveHolder } from './exclusive-mode.ts'
 import { pausedPools } from './gates.ts'
 import { beginEpoch, lockGates } from './lock-gates.ts'
 import { readLimits, setLimits, settleLimits } from './method-limits.ts'
@@ -94,7 +95,8 @@ async function readNamespace(database: Queryable, namespace: string): Promise<Na
   const all = await readLimits(database, namespace)
   const limits = all.filter(({ isAnnounced }) => !isAnnounced)
   const announcedLimits = all.filter(({ isAnnounced }) => isAnnounced)
-  return { revision, paused, pausedPools, retention, limits, announcedLimits }
+  const exclusive = await readExclusiveHolder(database, namespace)
+  return { revision, paused, pausedPools, retention, limits, announcedLimits, exclusive }
 }
 
 async function readRetention(database: Queryable, namespace: string): Promise<Retention[]> {

@@ -65,6 +65,7 @@ export const RARE = {
     column: 'params_sha256',
     sql: (rest) => `decode(${rest}->>'paramsSha256', 'hex')`,
   },
+  leaseId: { column: 'exclusive_lease', sql: (rest) => `(${rest}->>'leaseId')::uuid` },
   labels: { column: 'labels', sql: json('labels') },
   options: { column: 'options', sql: json('options') },
 } as const satisfies Readonly<Record<string, RareColumn>>
@@ -77,6 +78,7 @@ type Direction =
   | 'queueDeadlineMs'
   | 'totalDeadlineMs'
   | 'behind'
+  | 'automatic'
 
 type Rest = Readonly<Record<keyof typeof RARE | Direction, unknown>>
 
@@ -94,6 +96,7 @@ export function restOf({ id, command }: NewJob, behind: boolean): string | null 
     paramsAddress: params.address,
     paramsType: params.type || undefined,
     paramsSha256: params.sha256 && Buffer.from(params.sha256).toString('hex'),
+    leaseId: command.leaseId,
     labels: command.labels,
     options: storedOptions(options),
     admin: (parentId !== '' && command.admin) || undefined,
@@ -102,6 +105,7 @@ export function restOf({ id, command }: NewJob, behind: boolean): string | null 
     queueDeadlineMs: options?.queueDeadlineMs,
     totalDeadlineMs: options?.totalDeadlineMs,
     behind: behind || undefined,
+    automatic: command.isAutomatic || undefined,
   }
   for (const name in rest) {
     if (rest[name as keyof Rest] !== undefined) return JSON.stringify(rest)

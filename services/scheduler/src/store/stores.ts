@@ -5,6 +5,7 @@ import { createBulkStore } from './bulk-jobs.ts'
 import { createCallerLeaseStore } from './caller-leases.ts'
 import type { SchedulerDatabases } from './databases.ts'
 import { createDeclaredScheduleStore } from './declared-schedules.ts'
+import { createExclusiveModeStore } from './exclusive-mode.ts'
 import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
 import { createJobStore, createSweepStore } from './job-store.ts'
@@ -40,6 +41,7 @@ export function createStores({
     history: createHistoryStore(calls),
     bulk: createBulkStore(calls, work, listings),
     callerLeases: createCallerLeaseStore(calls),
+    exclusiveMode: createExclusiveModeStore(calls),
     schedules: createScheduleStore(calls),
     scheduleRuns: createScheduleRunStore(work),
     declaredSchedules: createDeclaredScheduleStore(calls),

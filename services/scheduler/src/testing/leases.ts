@@ -1,4 +1,4 @@
-/** Leases by plain gRPC. */
+/** Leases and exclusive mode by plain gRPC. */
 import { type Client, credentials } from '@grpc/grpc-js'
 import * as proto from '@offstage/proto/jobs'
 import { ask } from './ask.ts'
@@ -13,6 +13,7 @@ export function connectLeases(address: string) {
     clientOptions(),
   )
   const { CreateLeaseRequest, RenewLeaseRequest, EndLeaseRequest } = proto
+  const { EnterExclusiveModeRequest, LeaveExclusiveModeRequest } = proto
   const call = <Req, Res>(
     method: Parameters<typeof ask<Req, Res>>[1],
     type: { fromPartial(draft: never): Req },
@@ -31,6 +32,15 @@ export function connectLeases(address: string) {
     renew: (leaseId: string, user?: string) =>
       leaseOf(call(raw.renewLease, RenewLeaseRequest, { leaseId }, user)),
     end: (leaseId: string, user?: string) => call(raw.endLease, EndLeaseRequest, { leaseId }, user),
+    enter: (asked: Draft<proto.EnterExclusiveModeRequest>, user?: string) =>
+      call<proto.EnterExclusiveModeRequest, proto.EnterExclusiveModeResponse>(
+        raw.enterExclusiveMode,
+        EnterExclusiveModeRequest,
+        asked,
+        user,
+      ),
+    leave: (asked: Draft<proto.LeaveExclusiveModeRequest>, user?: string) =>
+      call(raw.leaveExclusiveMode, LeaveExclusiveModeRequest, asked, user),
     [Symbol.dispose]: () => raw.close(),
   }
 }

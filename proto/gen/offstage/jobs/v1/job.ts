@@ -464,6 +464,16 @@ export interface JobSpec {
    * ".", "_" and "-", at most 63 characters.
    */
   pool: string;
+  /**
+   * Nobody waits for an answer, as where an event starts it: while somebody has the namespace exclusively it waits in the queue, where
+   * other starts are refused (row L10).
+   */
+  automatic: boolean;
+  /**
+   * A lease of the caller's that it belongs to: it runs though that has the namespace exclusively, and so do its children.
+   * LEASE_NOT_FOUND where there is none. Default: that of its parent, if any.
+   */
+  leaseId: string;
 }
 
 export interface JobSpec_LabelsEntry {
@@ -1594,6 +1604,8 @@ function createBaseJobSpec(): JobSpec {
     tracestate: "",
     paramsOwned: false,
     pool: "",
+    automatic: false,
+    leaseId: "",
   };
 }
 
@@ -1676,6 +1688,12 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.pool !== "") {
       writer.uint32(210).string(message.pool);
+    }
+    if (message.automatic !== false) {
+      writer.uint32(216).bool(message.automatic);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(226).string(message.leaseId);
     }
     return writer;
   },
@@ -1904,6 +1922,22 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.pool = reader.string();
             continue;
           }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.automatic = reader.bool();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1963,6 +1997,8 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.tracestate = object.tracestate ?? "";
     message.paramsOwned = object.paramsOwned ?? false;
     message.pool = object.pool ?? "";
+    message.automatic = object.automatic ?? false;
+    message.leaseId = object.leaseId ?? "";
     return message;
   },
 };

@@ -88,7 +88,7 @@ export const WaitCause = {
   WAIT_CAUSE_NO_SLOT: 6,
   /** WAIT_CAUSE_PAUSED - Its method or its namespace is paused. */
   WAIT_CAUSE_PAUSED: 7,
-  /** WAIT_CAUSE_EXCLUSIVE_MODE - The namespace is in exclusive mode. */
+  /** WAIT_CAUSE_EXCLUSIVE_MODE - Somebody has the namespace exclusively; `holders` names the user. */
   WAIT_CAUSE_EXCLUSIVE_MODE: 8,
   /** WAIT_CAUSE_CHILDREN - It waits for its children. */
   WAIT_CAUSE_CHILDREN: 9,

@@ -108,9 +108,9 @@ export interface Namespace {
   limits: MethodLimit[];
   /** Limits that are in force because the definitions of their methods say so, and `limits` has none of the method. Output only. */
   announcedLimits: MethodLimit[];
-  /** The user who holds it exclusively; empty when nobody does. Output only. */
+  /** The user who has it exclusively, or is about to; empty when nobody does. Output only. */
   exclusiveOwner: string;
-  /** Since when. Output only. */
+  /** Since when; not set while jobs of others are waited for. Output only. */
   exclusiveTime:
     | Date
     | undefined;
@@ -123,6 +123,12 @@ export interface Namespace {
    * Output only.
    */
   pausedPools: string[];
+  /** Since when other starts are refused, because somebody has it exclusively or waits for that. Output only. */
+  exclusiveAskTime:
+    | Date
+    | undefined;
+  /** When that ends, unless its lease is renewed. Output only. */
+  exclusiveExpireTime: Date | undefined;
 }
 
 /** Asks for a namespace's settings. */
@@ -188,22 +194,38 @@ export interface PreviewRetentionResponse {
 export interface EnterExclusiveModeRequest {
   /** Default "default". */
   namespace: string;
-  /** The lease it is bound to; it ends with it. Required. */
+  /** The caller's lease that it is bound to; it ends with it. LEASE_NOT_FOUND where there is none. Required. */
   leaseId: string;
-  /** How long to wait for running jobs to end, 0 to 60 s. Default 0: refused at once when jobs run. */
-  timeout: Duration | undefined;
+  /**
+   * How long to wait for running jobs to end, 0 to 60 s; others begin nothing meanwhile, but the children of those. Default 0: refused at
+   * once when jobs run, and nothing is changed.
+   */
+  timeout:
+    | Duration
+    | undefined;
+  /** Cancels what runs, with a grace of 10 s; `timeout` has to be given. */
+  cancelRunning: boolean;
+  /**
+   * The running job of the caller's that asks: it and what is below it belong to the lease from now on, and what waits for it is not
+   * waited for. Default: that of the attempt token.
+   */
+  jobId: string;
 }
 
 /** Answers EnterExclusiveMode. */
 export interface EnterExclusiveModeResponse {
+  /** Since when the caller has it. */
+  exclusiveTime: Date | undefined;
 }
 
 /** Asks for the end of exclusive mode. */
 export interface LeaveExclusiveModeRequest {
   /** Default "default". */
   namespace: string;
-  /** The lease that holds it. Required. */
+  /** The caller's lease that holds it. Required without `force`. */
   leaseId: string;
+  /** Whoever has it. For administrators. */
+  force: boolean;
 }
 
 /** Answers LeaveExclusiveMode. */
@@ -872,6 +894,8 @@ function createBaseNamespace(): Namespace {
     etag: "",
     paused: false,
     pausedPools: [],
+    exclusiveAskTime: undefined,
+    exclusiveExpireTime: undefined,
   };
 }
 
@@ -903,6 +927,12 @@ export const Namespace: MessageFns<Namespace> = {
     }
     for (const v of message.pausedPools) {
       writer.uint32(66).string(v!);
+    }
+    if (message.exclusiveAskTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.exclusiveAskTime), writer.uint32(82).fork()).join();
+    }
+    if (message.exclusiveExpireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.exclusiveExpireTime), writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -992,6 +1022,22 @@ export const Namespace: MessageFns<Namespace> = {
             message.pausedPools.push(reader.string());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.exclusiveAskTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.exclusiveExpireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1018,6 +1064,8 @@ export const Namespace: MessageFns<Namespace> = {
     message.etag = object.etag ?? "";
     message.paused = object.paused ?? false;
     message.pausedPools = object.pausedPools?.map((e) => e) || [];
+    message.exclusiveAskTime = object.exclusiveAskTime ?? undefined;
+    message.exclusiveExpireTime = object.exclusiveExpireTime ?? undefined;
     return message;
   },
 };
@@ -1494,7 +1542,7 @@ export const PreviewRetentionResponse: MessageFns<PreviewRetentionResponse> = {
 };
 
 function createBaseEnterExclusiveModeRequest(): EnterExclusiveModeRequest {
-  return { namespace: "", leaseId: "", timeout: undefined };
+  return { namespace: "", leaseId: "", timeout: undefined, cancelRunning: false, jobId: "" };
 }
 
 export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = {
@@ -1507,6 +1555,12 @@ export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = 
     }
     if (message.timeout !== undefined) {
       Duration.encode(message.timeout, writer.uint32(26).fork()).join();
+    }
+    if (message.cancelRunning !== false) {
+      writer.uint32(32).bool(message.cancelRunning);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(42).string(message.jobId);
     }
     return writer;
   },
@@ -1548,6 +1602,22 @@ export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = 
             message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cancelRunning = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1570,16 +1640,21 @@ export const EnterExclusiveModeRequest: MessageFns<EnterExclusiveModeRequest> = 
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
       : undefined;
+    message.cancelRunning = object.cancelRunning ?? false;
+    message.jobId = object.jobId ?? "";
     return message;
   },
 };
 
 function createBaseEnterExclusiveModeResponse(): EnterExclusiveModeResponse {
-  return {};
+  return { exclusiveTime: undefined };
 }
 
 export const EnterExclusiveModeResponse: MessageFns<EnterExclusiveModeResponse> = {
-  encode(_: EnterExclusiveModeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: EnterExclusiveModeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.exclusiveTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.exclusiveTime), writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -1596,6 +1671,14 @@ export const EnterExclusiveModeResponse: MessageFns<EnterExclusiveModeResponse> 
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.exclusiveTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1611,14 +1694,15 @@ export const EnterExclusiveModeResponse: MessageFns<EnterExclusiveModeResponse> 
   create<I extends Exact<DeepPartial<EnterExclusiveModeResponse>, I>>(base?: I): EnterExclusiveModeResponse {
     return EnterExclusiveModeResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<EnterExclusiveModeResponse>, I>>(_: I): EnterExclusiveModeResponse {
+  fromPartial<I extends Exact<DeepPartial<EnterExclusiveModeResponse>, I>>(object: I): EnterExclusiveModeResponse {
     const message = createBaseEnterExclusiveModeResponse();
+    message.exclusiveTime = object.exclusiveTime ?? undefined;
     return message;
   },
 };
 
 function createBaseLeaveExclusiveModeRequest(): LeaveExclusiveModeRequest {
-  return { namespace: "", leaseId: "" };
+  return { namespace: "", leaseId: "", force: false };
 }
 
 export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = {
@@ -1628,6 +1712,9 @@ export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = 
     }
     if (message.leaseId !== "") {
       writer.uint32(18).string(message.leaseId);
+    }
+    if (message.force !== false) {
+      writer.uint32(24).bool(message.force);
     }
     return writer;
   },
@@ -1661,6 +1748,14 @@ export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = 
             message.leaseId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1680,6 +1775,7 @@ export const LeaveExclusiveModeRequest: MessageFns<LeaveExclusiveModeRequest> = 
     const message = createBaseLeaveExclusiveModeRequest();
     message.namespace = object.namespace ?? "";
     message.leaseId = object.leaseId ?? "";
+    message.force = object.force ?? false;
     return message;
   },
 };
@@ -4978,7 +5074,12 @@ export const NamespaceServiceService = {
     responseSerialize: (value: EndLeaseResponse): Buffer => Buffer.from(EndLeaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EndLeaseResponse => EndLeaseResponse.decode(value),
   },
-  /** Takes the namespace exclusively for as long as a lease holds (row L10). */
+  /**
+   * Takes the namespace exclusively for as long as a lease holds (row L10): once it answers, none of others runs, and none begins,
+   * whichever replica is asked. Other starts are refused (NAMESPACE_EXCLUSIVE), automatic ones and those of schedules wait in the queue; reading
+   * and waiting go on. Jobs of the lease run, and so do their children. What runs when it is called is waited for; NAMESPACE_BUSY names
+   * what has not ended in time. By the same lease it may be called again. For administrators, services and handlers of privileged methods.
+   */
   enterExclusiveMode: {
     path: "/offstage.jobs.v1.NamespaceService/EnterExclusiveMode" as const,
     requestStream: false as const,
@@ -4990,7 +5091,7 @@ export const NamespaceServiceService = {
       Buffer.from(EnterExclusiveModeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EnterExclusiveModeResponse => EnterExclusiveModeResponse.decode(value),
   },
-  /** Gives the namespace free. Idempotent. */
+  /** Gives the namespace free; what was held back goes on. Idempotent. It needs no call where the lease ends. */
   leaveExclusiveMode: {
     path: "/offstage.jobs.v1.NamespaceService/LeaveExclusiveMode" as const,
     requestStream: false as const,
@@ -5162,9 +5263,14 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
    * there, or not the caller's.
    */
   endLease: handleUnaryCall<EndLeaseRequest, EndLeaseResponse>;
-  /** Takes the namespace exclusively for as long as a lease holds (row L10). */
+  /**
+   * Takes the namespace exclusively for as long as a lease holds (row L10): once it answers, none of others runs, and none begins,
+   * whichever replica is asked. Other starts are refused (NAMESPACE_EXCLUSIVE), automatic ones and those of schedules wait in the queue; reading
+   * and waiting go on. Jobs of the lease run, and so do their children. What runs when it is called is waited for; NAMESPACE_BUSY names
+   * what has not ended in time. By the same lease it may be called again. For administrators, services and handlers of privileged methods.
+   */
   enterExclusiveMode: handleUnaryCall<EnterExclusiveModeRequest, EnterExclusiveModeResponse>;
-  /** Gives the namespace free. Idempotent. */
+  /** Gives the namespace free; what was held back goes on. Idempotent. It needs no call where the lease ends. */
   leaveExclusiveMode: handleUnaryCall<LeaveExclusiveModeRequest, LeaveExclusiveModeResponse>;
   /**
    * Takes data locks by name (row E3), several at once all or none. A conflict names the holder (LOCK_TAKEN). Who waits for a name
@@ -5308,7 +5414,12 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EndLeaseResponse) => void,
   ): ClientUnaryCall;
-  /** Takes the namespace exclusively for as long as a lease holds (row L10). */
+  /**
+   * Takes the namespace exclusively for as long as a lease holds (row L10): once it answers, none of others runs, and none begins,
+   * whichever replica is asked. Other starts are refused (NAMESPACE_EXCLUSIVE), automatic ones and those of schedules wait in the queue; reading
+   * and waiting go on. Jobs of the lease run, and so do their children. What runs when it is called is waited for; NAMESPACE_BUSY names
+   * what has not ended in time. By the same lease it may be called again. For administrators, services and handlers of privileged methods.
+   */
   enterExclusiveMode(
     request: EnterExclusiveModeRequest,
     callback: (error: ServiceError | null, response: EnterExclusiveModeResponse) => void,
@@ -5324,7 +5435,7 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EnterExclusiveModeResponse) => void,
   ): ClientUnaryCall;
-  /** Gives the namespace free. Idempotent. */
+  /** Gives the namespace free; what was held back goes on. Idempotent. It needs no call where the lease ends. */
   leaveExclusiveMode(
     request: LeaveExclusiveModeRequest,
     callback: (error: ServiceError | null, response: LeaveExclusiveModeResponse) => void,
