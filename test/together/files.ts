@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What starts servers, processes or threads for its own file. */
 const STARTS =
-  /\b(?:spawnProcess|startPostgres|startNats|startTestIssuer)\b|'node:(?:child_process|worker_threads|tls|http2?)'|'[^']*\/(?:cluster|guarded|scripts)\/[^']*'/
+  /\b(?:spawnProcess|startPostgres|startNats|startTestIssuer|allFaults)\b|'node:(?:child_process|worker_threads|tls|http2?)'|'[^']*\/(?:cluster|guarded|scripts)\/[^']*'/
 
 /** What one would leave to the next, or see of the last. */
 const LEAVES =
