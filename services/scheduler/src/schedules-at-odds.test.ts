@@ -1,6 +1,7 @@
 /** Schedules of which something is in the way: rows that cannot be read or carried out, too many of them, a death in between. */
 import { status } from '@grpc/grpc-js'
 import type { Database } from '@offstage/kit/database'
+import { durationFrom } from '@offstage/proto/durations'
 import { OverlapPolicy, type Schedule } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -14,6 +15,8 @@ let schedules: ReturnType<typeof connectSchedules>
 const stack = new AsyncDisposableStack()
 /** The name of a statement that fails, as where its process dies before it. */
 let failing: string | undefined
+/** What happens before the next change of a schedule is written. */
+let meanwhile: (() => Promise<void>) | undefined
 
 beforeAll(async () => {
   it = stack.use(await start({ between: failingAt }))
@@ -26,7 +29,12 @@ function failingAt(database: Database): Database {
   const checked = <T extends Pick<Database, 'query'>>(inner: T): T => {
     const query = (statement: Parameters<Database['query']>[0], values?: readonly unknown[]) => {
       if (statement.name === failing) throw new Error(`${failing} fails`)
-      return inner.query(statement, values)
+      if (statement.name !== 'change_schedule' || meanwhile === undefined) {
+        return inner.query(statement, values)
+      }
+      const first = meanwhile()
+      meanwhile = undefined
+      return first.then(() => inner.query(statement, values))
     }
     return Object.assign(Object.create(inner), { query })
   }
@@ -114,6 +122,24 @@ test('a schedule whose job the database refuses holds up none of those that are 
   for (const { scheduleId } of others) await hasJobs(scheduleId)
   await sql('ALTER TABLE offstage.jobs DROP CONSTRAINT no_poison')
   await hasJobs(poisoned.scheduleId)
+})
+
+test('a change that comes between a due time and the next brings back none that is past', async () => {
+  const { scheduleId } = await schedules.create(
+    nightly({
+      timing: { $case: 'interval', value: durationFrom(3_600_000) },
+      anchorTime: new Date(Date.now() + 1_500),
+      overlapPolicy: OverlapPolicy.OVERLAP_POLICY_CANCEL_RUNNING,
+    }),
+  )
+  meanwhile = () =>
+    until(async () => (await schedules.get({ scheduleId })).lastDueTime !== undefined)
+  await schedules.update({ scheduleId, timeZone: 'Asia/Tokyo' }, ['time_zone'])
+  await until(async () => {
+    const { nextRunTime } = await schedules.get({ scheduleId })
+    return (nextRunTime?.getTime() ?? 0) > Date.now()
+  })
+  expect(await schedules.jobs(scheduleId)).toMatchObject([{ canceled: false }])
 })
 
 test('a job that was triggered counts at the next due time, though its scheduler died before it was noted', async () => {

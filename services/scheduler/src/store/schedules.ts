@@ -62,7 +62,7 @@ const list = (which: string) => `
 const LIST = { name: 'list_schedules', text: list('$2::text IS NULL') }
 const LIST_OF_OWNER = { name: 'list_schedules_of_owner', text: list('s.owner = $2') }
 
-/** Each part stays as it is where its flag is not set. */
+/** Each part stays as it is where its flag is not set. What is next was found out by the due time: one that has come since is not to come again. */
 const CHANGE = {
   name: 'change_schedule',
   text: `
@@ -73,6 +73,7 @@ const CHANGE = {
       due_time = CASE WHEN $8 THEN $9::timestamptz ELSE s.due_time END,
       wake_time = CASE WHEN $8 THEN $10::timestamptz ELSE s.wake_time END
     WHERE s.namespace = $1 AND s.id = $2 AND s.revision = $3::bigint
+      AND (NOT $8 OR s.due_time IS NOT DISTINCT FROM $11::timestamptz)
     RETURNING ${SCHEDULE_COLUMNS}`,
 }
 
@@ -195,12 +196,15 @@ function createValues(schedule: NewSchedule): unknown[] {
   ]
 }
 
-function changeValues({ namespace, id, revision }: Schedule, change: ScheduleChange): unknown[] {
+function changeValues(
+  { namespace, id, revision, dueTime }: Schedule,
+  change: ScheduleChange,
+): unknown[] {
   const { terms, roles, pauseReason, next } = change
   return [
     ...[namespace, id, revision, terms ? termsToJson(terms) : null, roles ?? null],
     ...[pauseReason !== undefined, pauseReason ?? null],
-    ...[next !== undefined, next?.due ?? null, next?.wake ?? null],
+    ...[next !== undefined, next?.due ?? null, next?.wake ?? null, dueTime ?? null],
   ]
 }
 
