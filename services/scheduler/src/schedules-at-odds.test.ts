@@ -142,6 +142,22 @@ test('a change that comes between a due time and the next brings back none that 
   expect(await schedules.jobs(scheduleId)).toMatchObject([{ canceled: false }])
 })
 
+test('a due time that comes again, such as by a clock that is put back, does not cancel its own job', async () => {
+  const { scheduleId } = await schedules.create(
+    nightly({ overlapPolicy: OverlapPolicy.OVERLAP_POLICY_CANCEL_RUNNING }),
+  )
+  await schedules.makeDue(scheduleId)
+  await hasJobs(scheduleId)
+  const { lastDueTime } = await schedules.get({ scheduleId })
+  await sql(
+    'UPDATE offstage.schedules SET due_time = last_due_time, wake_time = last_due_time, last_due_time = NULL WHERE id = $1',
+    [scheduleId],
+  )
+  await until(async () => (await schedules.get({ scheduleId })).lastDueTime !== undefined)
+  expect((await schedules.get({ scheduleId })).lastDueTime).toEqual(lastDueTime)
+  expect(await schedules.jobs(scheduleId)).toMatchObject([{ canceled: false }])
+})
+
 test('a job that was triggered counts at the next due time, though its scheduler died before it was noted', async () => {
   const { scheduleId } = await schedules.create(
     nightly({ overlapPolicy: OverlapPolicy.OVERLAP_POLICY_SKIP }),

@@ -149,10 +149,13 @@ async function plan(
     const waits = overlap.waits && (open.length > 0 || place > 0)
     jobs.push(await planJob(checkStart, schedule, time, waits))
   }
-  const openNow = [...open, ...jobs.map(({ job }) => job.id)]
+  const planned = new Set(jobs.map(({ job }) => job.id))
+  // A due time that comes again has its job already.
+  const before = open.filter((id) => !planned.has(id))
+  const openNow = [...before, ...planned]
   return {
     ...{ schedule, jobs, next, failuresInRow, pauseReason: undefined },
-    cancels: overlap.cancelsOpen ? open : [],
+    cancels: overlap.cancelsOpen ? before : [],
     lastDueTime: due.at(-1),
     openJobs: openNow.slice(-WAITING_JOBS_MAX),
   }
