@@ -36,6 +36,7 @@ test('the main entry has the few names people use daily, types included', async 
     'JobMethod',
     'JobStateName',
     'ParamsOf',
+    'Received',
     'ResultOf',
     'ScheduleDefinition',
     'StartOptions',
