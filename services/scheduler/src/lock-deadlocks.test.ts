@@ -202,3 +202,23 @@ test('what jobs of others wait for is told without their ids', async () => {
   end(own)
   expect(await first).toBeUndefined()
 })
+
+test('what others have to do with alone is told without its name', async () => {
+  const [a, b, secret] = [newName(), newName(), newName()]
+  const own = await running()
+  const [bobs, carols] = [await running({}, 'bob'), await running({}, 'carol')]
+  await take(own, a)
+  await take(carols, b, {}, 'carol')
+  await take(bobs, secret, {}, 'bob')
+  const first = wait(bobs, a, 'bob')
+  await untilWaiting(a)
+  const second = wait(carols, secret, 'carol')
+  await untilWaiting(secret)
+  const refusal = await wait(own, b)
+  expect(refusal).toContain('a job of carol waits for a lock that a job of bob holds')
+  expect(refusal).not.toContain(secret)
+  end(own)
+  expect(await first).toBeUndefined()
+  end(bobs)
+  expect(await second).toBeUndefined()
+})

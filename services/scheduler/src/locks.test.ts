@@ -352,3 +352,20 @@ test('what a job waits for is explained, naming who holds it', async () => {
   end(waiter)
   await second
 })
+
+test('a waiter of whom nothing is heard any more, as of a replica that was killed, loses its turn', async () => {
+  const name = newName()
+  const [gone, next] = [await running(), await running()]
+  const stand = `INSERT INTO offstage.lock_waits (namespace, name, place, exclusive, owner, job_id, attempt, seen_time)
+    VALUES ('default', $1, nextval('offstage.lock_numbers'), true, 'ann', $2, 1, clock_timestamp() + $3::float8 * interval '1 s')`
+  // As long as it would be heard of.
+  await it.database.query({ name: '', text: stand }, [name, gone.jobId, 60])
+  expect((await refused(locks.acquire({ name, ...holding(next) }, 'ann'))).details).toContain(
+    `job ${gone.jobId} of ann has waited`,
+  )
+  const wait = locks.acquire({ name, ...holding(next), waitMs: 60_000 }, 'ann')
+  await untilWaiting(name, 2)
+  const lapse = `UPDATE offstage.lock_waits SET seen_time = clock_timestamp() - interval '6 s' WHERE name = $1 AND job_id = $2`
+  await it.database.query({ name: '', text: lapse }, [name, gone.jobId])
+  expect((await wait).jobId).toBe(next.jobId)
+})

@@ -30,31 +30,37 @@ function whoOf(owner: string, kind: string, jobId: string | undefined): string {
   return jobId === undefined ? owner : `job ${jobId} of ${owner}`
 }
 
+/** More of a circle than this is counted. */
+const LINKS_TOLD_MAX = 8
+
+/** Of what only others have to do with, the names are told to those who may see it. */
 export function lockDeadlock(actor: Actor, circle: readonly WaitLink[]): Refusal {
   const links = circle.map((link, index) => {
     const party = index === 0 ? 'you' : namedFor(actor, link.party)
     const on = index === circle.length - 1 ? 'you' : namedFor(actor, link.on)
-    return `${party} ${index === 0 ? 'would wait' : 'waits'} for ${reasonOf(link, on)}`
+    return `${party} ${index === 0 ? 'would wait' : 'waits'} for ${reasonOf(actor, link, on)}`
   })
-  const names = circle.filter((link) => link.for === 'lock').map(({ name }) => name)
+  const more = links.length - LINKS_TOLD_MAX
+  const told = more > 0 ? [...links.slice(0, LINKS_TOLD_MAX), `and ${more} more wait`] : links
   return new Refusal({
     reason: 'LOCK_DEADLOCK',
-    message: `this wait would never end: ${links.join(', ')}; give back what you hold, and take it all at once`,
-    metadata: { circle: links.join('; '), locks: [...new Set(names)].join(', ') },
+    message: `this wait would never end: ${told.join(', ')}; give back what you hold, and take it all at once`,
+    metadata: { circle: told.join('; ') },
   })
 }
 
-function reasonOf({ for: what, name }: WaitLink, on: string): string {
-  const whose = on === 'you' ? 'yours' : `of ${on}`
+function reasonOf(actor: Actor, { for: what, name, party, on: holder }: WaitLink, on: string) {
+  const isSeen = seesJobsOf(actor, party.owner) || seesJobsOf(actor, holder.owner)
+  const named = (kind: string) => (isSeen ? `the ${kind} "${name}"` : `a ${kind}`)
   switch (what) {
     case 'lock':
-      return `the lock "${name}" ${on === 'you' ? 'that you hold or are to have first' : `that ${on} holds or is to have first`}`
+      return `${named('lock')} that ${on} ${on === 'you' ? 'hold or are' : 'holds or is'} to have first`
     case 'key':
-      return `the key "${name}" ${whose}`
+      return `${named('key')} ${on === 'you' ? 'of yours' : `of ${on}`}`
     case 'child':
       return `${on} as its child`
     case 'limit':
-      return `a place in the limits of ${name}, which ${on} has`
+      return `a place in the limits of ${isSeen ? name : 'its method'}, which ${on} ${on === 'you' ? 'have' : 'has'}`
   }
 }
 
