@@ -1,12 +1,13 @@
 /** A namespace that somebody has for themselves (row L10). */
 import { status } from '@grpc/grpc-js'
 import { durationFrom } from '@offstage/proto/durations'
-import { type JobSpec, JobState, WaitCause } from '@offstage/proto/jobs'
+import { type JobSpec, JobState, OverlapPolicy, WaitCause } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Draft } from '../testing/draft.ts'
 import { connectLeases } from '../testing/leases.ts'
 import { connectNamespaces } from '../testing/namespaces.ts'
+import { connectSchedules } from '../testing/schedules.ts'
 import {
   attachExecutor,
   type ScriptedExecutor,
@@ -22,11 +23,13 @@ const job = { method: 'test.job' }
 let it: Bundle
 let leases: ReturnType<typeof connectLeases>
 let namespaces: ReturnType<typeof connectNamespaces>
+let schedules: ReturnType<typeof connectSchedules>
 const stack = new AsyncDisposableStack()
 beforeAll(async () => {
   it = stack.use(await setup({ config: { claimSweepMs: 100, dueSweepMs: 20 } }))
   leases = stack.use(connectLeases(it.scheduler.address))
   namespaces = stack.use(connectNamespaces(it.scheduler.address))
+  schedules = stack.use(connectSchedules(it))
 })
 afterAll(() => stack.disposeAsync())
 afterEach(() => leases.leave({ force: true }))
@@ -276,6 +279,34 @@ test('starts by SQL are refused with the holder, and automatic ones wait', async
   await leases.leave({ leaseId })
   await executor.assigned(1)
 })
+
+test.each([
+  ['skip', OverlapPolicy.OVERLAP_POLICY_SKIP, 1],
+  ['allow', OverlapPolicy.OVERLAP_POLICY_ALLOW, 2],
+] as const)(
+  'a schedule whose policy is to %s has its due times caught up when the mode is over, and none begins before',
+  async (scheduleId, overlapPolicy, jobs) => {
+    await using executor = await attach({ auto: true })
+    const timing = { $case: 'cron', value: '0 0 * * *' } as const
+    await schedules.create({ scheduleId, timing, job, overlapPolicy })
+    const leaseId = await enterAlone()
+    const carryOut = async (agoMs: number) => {
+      await schedules.makeDue(scheduleId, agoMs)
+      await until(async () => {
+        const { nextRunTime } = await schedules.get({ scheduleId })
+        return (nextRunTime?.getTime() ?? 0) > Date.now()
+      })
+    }
+    await carryOut(2_000)
+    await carryOut(1_000)
+    const waiting = await schedules.jobs(scheduleId)
+    expect(waiting.filter(({ state }) => state === QUEUED)).toHaveLength(jobs)
+    expect(executor.assignments).toEqual([])
+    await leases.leave({ leaseId })
+    await it.jobs.wait(waiting.map(({ id }) => id))
+    expect(executor.assignments).toHaveLength(jobs)
+  },
+)
 
 const SOME = '01234567-89ab-7def-8123-456789abcdef'
 
