@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createValuesStore, reusable, runInCallScope } from '../values/mod.ts'
 import { currentRun, type LeftOpenReport, type RunOptions, runInScope } from './mod.ts'
 
@@ -74,6 +74,33 @@ test('what fails to close is told with the reason, keeps nothing else open, and 
   expect(await runInScope('a', run, options)).toBe('done')
   expect(closed).toEqual(['a door'])
   expect(told[0]?.leftOpen.map(({ error }) => error)).toEqual([new Error('it is stuck'), undefined])
+})
+
+test('much that cannot be closed holds up the end of a run no longer than two such things', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { open, closed, told, options } = setup()
+  let isOver = false
+  const ended = runInScope(
+    'a',
+    () => {
+      open('a door')
+      for (let n = 0; n < 100; n++) {
+        currentRun()?.opened({ what: `window ${n}`, close: () => Promise.withResolvers().promise })
+      }
+      open('a book')
+    },
+    options,
+  ).finally(() => {
+    isOver = true
+  })
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(isOver).toBe(true)
+  await ended
+  expect(closed).toEqual(['a book', 'a door'])
+  expect(told).toHaveLength(1)
+  expect(told[0]?.leftOpen).toHaveLength(102)
+  expect(told[0]?.leftOpen.filter(({ error }) => error !== undefined)).toHaveLength(100)
 })
 
 test('a run within a run closes what was opened in itself, at its own end', async () => {

@@ -6,12 +6,16 @@
  * 2. A run within a run has an end of its own, and closes what was opened in itself.
  * 3. What goes on after the end belongs to no run: nothing it opens would ever be closed, or told.
  * 4. Where nothing is open an end costs nothing, and there is nothing to wait for.
+ * 5. An end takes hardly longer for many things that are stuck than for one.
  */
 import { CallScope, current, settling, type ValuesIdentity } from '../values/contexts.ts'
 import { type LeftOpen, type TellLeftOpen, tell } from './left-open.ts'
 import { placeOfCall } from './place.ts'
 
-/** How long something may take to close at the end of a run; it is told then, and waited for no longer. */
+/**
+ * How long what is open may take to close at the end of a run, one after the other. What is left by then is closed all at once and has as
+ * long again, so that an end is over in three times this, however much is stuck; what was not closed is told, and waited for no longer.
+ */
 const CLOSE_MS_MAX = 5_000
 
 /** What is to be closed by its opener, or by the end of the run. */
@@ -84,9 +88,11 @@ export class Run extends CallScope {
   }
 
   async #closeAll(open: ReadonlySet<Opening>, onLeftOpen: TellLeftOpen): Promise<void> {
+    const openings = [...open].reverse()
+    const failures = await failuresOf(openings.map(({ close }) => close))
     const leftOpen: LeftOpen[] = []
-    for (const { what, openedAt = '', close, told } of [...open].reverse()) {
-      const failure = await failureOf(close)
+    for (const [index, { what, openedAt = '', told }] of openings.entries()) {
+      const failure = failures[index]
       if (failure !== undefined) leftOpen.push({ what, openedAt, error: failure.error })
       else if (told !== false) leftOpen.push({ what, openedAt })
     }
@@ -106,7 +112,25 @@ export function startingRun(): Run | undefined {
   return run instanceof Run ? run : undefined
 }
 
-async function failureOf(close: () => unknown): Promise<{ error: unknown } | undefined> {
+interface Failure {
+  readonly error: unknown
+}
+
+type Close = () => unknown
+
+/** One after the other while there is time, the others together. */
+async function failuresOf(closes: readonly Close[]): Promise<(Failure | undefined)[]> {
+  const endMs = performance.now() + CLOSE_MS_MAX
+  const failures: (Failure | undefined)[] = []
+  while (failures.length < closes.length) {
+    const leftMs = endMs - performance.now()
+    const next = closes.slice(failures.length, leftMs > 0 ? failures.length + 1 : undefined)
+    failures.push(...(await Promise.all(next.map((close) => failureOf(close)))))
+  }
+  return failures
+}
+
+async function failureOf(close: Close): Promise<Failure | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
