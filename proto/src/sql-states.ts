@@ -1,5 +1,5 @@
 /**
- * The SQLSTATEs that `offstage.start_job` refuses starts with, by their reasons: a class of its own. What PostgreSQL itself finds has its
+ * The SQLSTATEs that `offstage.start_job` and `offstage.lock_in_transaction` refuse with, by their reasons, one each: a class of its own. What PostgreSQL itself finds has its
  * own states. The function has them in its migrations; sql-start-options.test.ts of the scheduler compares.
  */
 import type { Reason } from './reasons.ts'
@@ -16,5 +16,6 @@ export const SQL_STATES = {
   REQUEST_ID_REUSED: 'OS009',
   QUEUE_FULL: 'OS010',
   NOT_IMPLEMENTED: 'OS011',
-  NAMESPACE_EXCLUSIVE: 'OS012',
+  LOCK_TAKEN: 'OS012',
+  NAMESPACE_EXCLUSIVE: 'OS013',
 } as const satisfies Partial<Record<Reason, string>>

@@ -1,5 +1,4 @@
 /** What a start by SQL may say: the same as one by StartJob, under the same rules, and stored the same (row J24). */
-import { readFile } from 'node:fs/promises'
 import { SQL_STATES } from '@offstage/proto/sql-states'
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
@@ -238,9 +237,25 @@ test('who may start a method is asked for, and what cannot be read of one is not
   expect(await refusalOf(it.start({ method: 'test.0' }))).toMatchObject({ code: 'OS005' })
 })
 
-test('each SQLSTATE of a refusal is told by the list for programs, and no other', async () => {
-  const folder = new URL('store/migrations/', import.meta.url)
-  const sql = await readFile(new URL('0037-exclusive-mode.sql', folder), 'utf8')
-  const raised = [...sql.matchAll(/WHEN '([A-Z_]+)' THEN '(OS\d+)'/g)].map(([, ...pair]) => pair)
-  expect(Object.fromEntries(raised)).toEqual(SQL_STATES)
+test('each SQLSTATE of a refusal tells one reason, by the list for programs', async () => {
+  await using it = await beginSqlStarts({})
+  const { rows } = await it.application.query<{ source: string }>({
+    name: '',
+    text: `SELECT prosrc AS source FROM pg_proc WHERE pronamespace = 'offstage'::regnamespace`,
+  })
+  const reasons = new Map<string, Set<string>>()
+  const note = (reason = '', state = '') =>
+    reasons.set(state, (reasons.get(state) ?? new Set()).add(reason))
+  for (const { source } of rows) {
+    for (const [, reason, state] of source.matchAll(/WHEN '([A-Z_]+)' THEN '(OS\d+)'/g)) {
+      if (state !== 'OS000') note(reason, state)
+    }
+    // What is raised by hand says its reason in its detail.
+    const [, state] = /ERRCODE = '(OS\d+)'/.exec(source) ?? []
+    for (const [, reason] of source.matchAll(/'reason', '([A-Z_]+)'/g)) {
+      if (state !== undefined) note(reason, state)
+    }
+  }
+  const listed = Object.entries(SQL_STATES).map(([reason, state]) => [state, new Set([reason])])
+  expect(Object.fromEntries(reasons)).toEqual(Object.fromEntries(listed))
 })

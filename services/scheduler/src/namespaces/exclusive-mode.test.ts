@@ -4,6 +4,8 @@ import { durationFrom } from '@offstage/proto/durations'
 import { type JobSpec, JobState, OverlapPolicy, WaitCause } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { LeaseId } from '../domain/ids.ts'
+import { createExclusiveModeStore } from '../store/exclusive-mode.ts'
 import type { Draft } from '../testing/draft.ts'
 import { connectLeases } from '../testing/leases.ts'
 import { connectNamespaces } from '../testing/namespaces.ts'
@@ -15,6 +17,7 @@ import {
 } from '../testing/scripted-executor.ts'
 import { type Bundle, setup } from '../testing/setup.ts'
 import { updateNamespace } from '../testing/update-namespace.ts'
+import { createExclusiveMode } from './exclusive-mode.ts'
 
 const { JOB_STATE_QUEUED: QUEUED, JOB_STATE_RUNNING: RUNNING } = JobState
 const { JOB_STATE_SUCCEEDED: SUCCEEDED, JOB_STATE_CANCELED: CANCELED } = JobState
@@ -152,6 +155,31 @@ test('when the time is over it is given up, and what waited for it begins', asyn
   await finish(executor)
 })
 
+test('a call that is given up takes nothing from another one by the same lease that was granted meanwhile', async () => {
+  await using executor = await attach()
+  await it.jobs.start(job)
+  await executor.assigned(1)
+  const { leaseId } = await leases.create()
+  const store = createExclusiveModeStore(it.database)
+  // It looks no more, as one on a replica that was frozen.
+  const blind = { ...store, countRunning: () => Promise.resolve(1) }
+  const gatesChanged = () => Promise.resolve()
+  const cancelJob = () => Promise.reject(new Error('nothing is to be canceled'))
+  const mode = createExclusiveMode({ store: blind, cancelJob, gatesChanged })
+  const lost = new AbortController()
+  const asked = { namespace: 'default', leaseId: leaseId as LeaseId, jobId: undefined }
+  const terms = { ...asked, timeoutMs: 60_000, cancelRunning: false }
+  const by = { user: 'dev', roles: [], namespaces: 'all', peer: '', call: '' } as const
+  const first = mode.enter(by, terms, lost.signal)
+  await until(async () => (await namespaces.get())?.exclusiveAskTime !== undefined)
+  await finish(executor)
+  const { exclusiveTime } = await leases.enter({ leaseId })
+  lost.abort()
+  await expect(first).rejects.toThrow('abort')
+  expect(await namespaces.get()).toMatchObject({ exclusiveOwner: 'dev', exclusiveTime })
+  expect(await refused(it.jobs.start(job))).toMatch(KEPT_OUT)
+})
+
 test('what runs is canceled where it is asked for, and its owner is told by whom', async () => {
   await using executor = await attach()
   const { jobId } = await it.as('ann').start(job)
@@ -269,7 +297,7 @@ test('starts by SQL are refused with the holder, and automatic ones wait', async
     sql(`SELECT offstage.start_job('default', 'test.job', '{}', $1::jsonb) AS id`, [options])
   const kept = await start({}).catch((error: { code?: string; message: string }) => error)
   expect(kept).toMatchObject({
-    code: 'OS012',
+    code: 'OS013',
     message: expect.stringMatching(/^dev has namespace/),
   })
   const { rows } = await start({ automatic: true })

@@ -55,7 +55,8 @@ export function createExclusiveMode(options: ExclusiveModeOptions): ExclusiveMod
         try {
           return await waitForOthers(options, caller, request, asked, first, signal)
         } catch (error) {
-          await leave(caller, namespace, leaseId)
+          // Where another call by the same lease, as one after a lost connection, has been granted it, it stays granted.
+          if (await store.giveUp(namespace, leaseId, caller)) await gatesChanged(namespace)
           throw error
         }
       }

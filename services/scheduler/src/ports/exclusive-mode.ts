@@ -42,6 +42,8 @@ export interface ExclusiveModeStore {
   ): Promise<string[]>
   /** Whether anything was changed; by a lease of somebody else nothing is. `leaseId` undefined: whoever has it. */
   leave(namespace: string, leaseId: LeaseId | undefined, by: ActBy): Promise<boolean>
+  /** As `leave`, where it is only asked for: what has been granted meanwhile stays. */
+  giveUp(namespace: string, leaseId: LeaseId, by: ActBy): Promise<boolean>
   /** Undefined where nobody has it. */
   read(namespace: string): Promise<ExclusiveHolder | undefined>
 }

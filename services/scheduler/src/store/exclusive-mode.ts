@@ -53,7 +53,8 @@ const LEAVE = {
   text: `
     UPDATE offstage.namespaces n SET exclusive_lease = NULL, exclusive_owner = NULL, exclusive_ask_time = NULL, exclusive_time = NULL,
       revision = n.revision + 1
-    WHERE n.name = $1 AND n.exclusive_lease IS NOT NULL AND ($2::uuid IS NULL OR (n.exclusive_lease = $2 AND n.exclusive_owner = $3))`,
+    WHERE n.name = $1 AND n.exclusive_lease IS NOT NULL AND ($2::uuid IS NULL OR (n.exclusive_lease = $2 AND n.exclusive_owner = $3))
+      AND (n.exclusive_time IS NULL OR NOT $4)`,
 }
 
 /** The job that asks and what is below it, ended ones too: their children may still run. */
@@ -139,16 +140,9 @@ export function createExclusiveModeStore(database: Database): ExclusiveModeStore
       return (await database.query<{ id: string }>(LIST, values)).rows.map(({ id }) => id)
     },
     leave: (namespace, leaseId, by) =>
-      database.transaction(async (tx) => {
-        await lockGates(tx)
-        const holder = await readExclusiveHolder(tx, namespace)
-        const { rowCount } = await tx.query(LEAVE, [namespace, leaseId ?? null, by.user])
-        if (rowCount === 0) return false
-        await beginEpoch(tx)
-        const owners = holder === undefined ? [] : [holder.owner]
-        await recordAct(tx, { by, namespace, targets: [namespace], owners, outcome: 'OK' })
-        return true
-      }),
+      database.transaction((tx) => leave(tx, { namespace, leaseId, by, onlyAsked: false })),
+    giveUp: (namespace, leaseId, by) =>
+      database.transaction((tx) => leave(tx, { namespace, leaseId, by, onlyAsked: true })),
     read: (namespace) => readExclusiveHolder(database, namespace),
   }
 }
@@ -189,6 +183,25 @@ async function enter(tx: Queryable, asked: EnterExclusive): Promise<EnteredExclu
   if (holder !== undefined) await beginEpoch(tx)
   await recordAct(tx, { by, namespace, targets: [namespace], owners: [], outcome: 'OK' })
   return { kind: 'granted', time: rows[0].time }
+}
+
+interface Leaving extends Pick<EnterExclusive, 'namespace' | 'by'> {
+  readonly leaseId: LeaseId | undefined
+  readonly onlyAsked: boolean
+}
+
+async function leave(
+  tx: Queryable,
+  { namespace, leaseId, by, onlyAsked }: Leaving,
+): Promise<boolean> {
+  await lockGates(tx)
+  const holder = await readExclusiveHolder(tx, namespace)
+  const { rowCount } = await tx.query(LEAVE, [namespace, leaseId ?? null, by.user, onlyAsked])
+  if (rowCount === 0) return false
+  await beginEpoch(tx)
+  const owners = holder === undefined ? [] : [holder.owner]
+  await recordAct(tx, { by, namespace, targets: [namespace], owners, outcome: 'OK' })
+  return true
 }
 
 export async function readExclusiveHolder(
