@@ -36,7 +36,9 @@ test('the examples of the guide on data locks do what they say', { timeout: 180_
   const ran = async (file: string) =>
     (await run(process.execPath, [join(cwd, file)], { env, timeout: 60_000 })).stdout
   expect(await ran('in-job.ts')).toBe('order 17 rebooked under its lock\n')
-  expect(await ran('outside.ts')).toMatch(/^\[ 'orders\/17' \]\norders\/17 is held by \S+\n$/)
+  expect(await ran('outside.ts')).toMatch(
+    /^\[ 'orders\/17' \]\norders\/17 is held by \S+\nfalse\n\[ 'orders\/18' \]\n$/,
+  )
 
   const [lines = ''] = await blocksOf(GUIDE, 'sh')
   const offstage = `offstage() { "${process.execPath}" "${main}" "$@"; }`

@@ -40,6 +40,11 @@ export function namesFrom(name: string | readonly string[]): readonly string[] {
   return names
 }
 
+/** What names a holder, if anything does. */
+export function givenHolder(holder: Partial<LockHolder>): LockHolder | undefined {
+  return 'jobId' in holder || 'lease' in holder ? (holder as LockHolder) : undefined
+}
+
 export function holderOf(holder: LockHolder) {
   if ('jobId' in holder) {
     const { jobId, attempt } = holder

@@ -13,6 +13,7 @@ import {
   type LockOptions,
   namesFrom,
 } from './lock-options.ts'
+import { leaseOfRun } from './run-lease.ts'
 
 /** Locks that are held. They end with what they are bound to, at the latest. */
 export interface HeldLock extends AsyncDisposable {
@@ -24,6 +25,8 @@ export interface HeldLock extends AsyncDisposable {
    * protects, and refuse there what comes with a lower one than was seen.
    */
   readonly fencingToken: number
+  /** Aborted when the lease of the run that it is bound to is lost; not set where it is bound to an attempt or a lease of yours, which tell it themselves. */
+  readonly signal?: AbortSignal
   /** Gives them back. Idempotent, and no error where they are not held any more. */
   release(): Promise<void>
 }
@@ -59,7 +62,7 @@ const ANSWER_MS = 10_000
 export async function takeLocks(
   calls: Calls,
   name: string | readonly string[],
-  holder: LockHolder,
+  given: LockHolder | undefined,
   options: LockOptions,
 ): Promise<HeldLock> {
   const [first = '', ...names] = namesFrom(name)
@@ -68,6 +71,8 @@ export async function takeLocks(
   const { namespaces } = connection
   const acquire = namespaces.acquireLock.bind(namespaces)
   const { namespace } = identity
+  const ofRun = given === undefined ? await leaseOfRun(calls) : undefined
+  const holder = given ?? { lease: ofRun?.id ?? '' }
   const requestId = calls.nextRequestId()
   const asked = { namespace, name: first, names, requestId, ...holderOf(holder) }
   const endMs = clock.now() + timeoutMs
@@ -79,7 +84,7 @@ export async function takeLocks(
     try {
       const terms = { signal, deadlineMs: holdMs + ANSWER_MS }
       const { locks } = await calls.callScheduler(acquire, request, terms)
-      return heldLock(calls, locks)
+      return heldLock(calls, locks, ofRun?.signal)
     } catch (error) {
       const isTaken = error instanceof OffstageError && error.reason === 'LOCK_TAKEN'
       if (!isTaken || !keepPlace) throw error
@@ -87,7 +92,11 @@ export async function takeLocks(
   }
 }
 
-function heldLock(calls: Calls, locks: readonly WireLock[]): HeldLock {
+function heldLock(
+  calls: Calls,
+  locks: readonly WireLock[],
+  signal: AbortSignal | undefined,
+): HeldLock {
   const names = locks.map(({ name }) => name)
   const fencingToken = Number(locks[0]?.fencingToken ?? 0)
   let released: Promise<void> | undefined
@@ -96,7 +105,8 @@ function heldLock(calls: Calls, locks: readonly WireLock[]): HeldLock {
     return released
   }
   const mode = modeOf(locks[0]?.mode)
-  return { names, mode, fencingToken, release, [Symbol.asyncDispose]: release }
+  const lost = signal && { signal }
+  return { names, mode, fencingToken, ...lost, release, [Symbol.asyncDispose]: release }
 }
 
 async function giveBack(

@@ -37,7 +37,7 @@ import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords } from './job-records.ts'
 import { createLease, type Lease, type LeaseOptions } from './lease.ts'
-import type { LockHolder, LockOptions } from './lock-options.ts'
+import { givenHolder, type LockHolder, type LockOptions } from './lock-options.ts'
 import { type HeldLock, LockCalls, takeLocks } from './locks.ts'
 import {
   type ListMethodsOptions,
@@ -348,14 +348,15 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   }
 
   /**
-   * Takes data locks by name (row E3), of several all or none: bound to a lease of one's own, and in a job to its attempt.
-   * @throws OffstageError LOCK_TAKEN, naming who holds it; LOCK_DEADLOCK; LEASE_NOT_FOUND; JOB_NOT_RUNNING.
+   * Takes data locks by name (row E3), of several all or none: bound to a lease of one's own, or without one to the run they are taken in,
+   * which frees them at its end (row E1). `job.lock` binds them to the attempt itself.
+   * @throws TypeError without a lease outside of any run; OffstageError LOCK_TAKEN, naming who holds it; LOCK_DEADLOCK; LEASE_NOT_FOUND; JOB_NOT_RUNNING.
    */
   lock(
     name: string | readonly string[],
-    { mode, timeoutMs, signal, ...holder }: LockOptions & LockHolder,
+    { mode, timeoutMs, signal, ...holder }: LockOptions & Partial<LockHolder> = {},
   ): Promise<HeldLock> {
-    return takeLocks(this.#session, name, holder as LockHolder, { mode, timeoutMs, signal })
+    return takeLocks(this.#session, name, givenHolder(holder), { mode, timeoutMs, signal })
   }
 
   /** Ends the watch stream and the connections. Waits still going on reject, and so do later calls: the client of a job ends with its attempt. */
