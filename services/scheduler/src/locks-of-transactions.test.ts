@@ -73,3 +73,19 @@ test('bad input is refused, naming the field, and so is a transaction that sees 
   })
   expect((await refusalOf(past)).message).toMatch(/isolation READ COMMITTED alone/)
 })
+
+test('a transaction takes no more locks than leave some of the server to others, and is told so', async () => {
+  await using it = await beginSqlStarts({})
+  const refused = it.application.transaction(async (tx) => {
+    await tx.query({ name: '', text: "SELECT set_config('offstage.starts_in_hand', '4999', true)" })
+    await tx.query(...lock('last'))
+    await tx.query(...lock('one more'))
+  })
+  const refusal = await refusalOf(refused)
+  expect(refusal).toMatchObject({ code: 'OS001' })
+  expect(refusal.message).toMatch(/^name is one too many: a transaction may take 5000 data locks/)
+  // What is rolled back is not in hand any more.
+  await it.application.transaction(async (tx) => {
+    await tx.query(...lock('last'))
+  })
+})
