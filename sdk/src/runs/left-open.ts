@@ -18,15 +18,6 @@ export interface LeftOpenReport {
 /** Takes it to the log. */
 export type TellLeftOpen = (report: LeftOpenReport) => unknown
 
-/** Never rejects: a log that fails fails no run, and what it was to tell goes where it goes without one. */
-export async function tell(report: LeftOpenReport, onLeftOpen: TellLeftOpen): Promise<void> {
-  try {
-    await onLeftOpen(report)
-  } catch {
-    warnOfLeftOpen(report)
-  }
-}
-
 /** A warning of the process: on stderr, where nobody listens for it. */
 export function warnOfLeftOpen({ run, leftOpen }: LeftOpenReport): void {
   const text = [`${run} left open, closed at its end:`, ...leftOpen.map(lineOf)].join('\n')

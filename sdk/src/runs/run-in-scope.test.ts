@@ -103,6 +103,33 @@ test('much that cannot be closed holds up the end of a run no longer than two su
   expect(told[0]?.leftOpen.filter(({ error }) => error !== undefined)).toHaveLength(100)
 })
 
+test('a log that gives no answer holds up the end of no run, which is told by a warning then', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const warned = Promise.withResolvers<Error>()
+  process.once('warning', warned.resolve)
+  const { open } = setup()
+  let isOver = false
+  const run = runInScope('a', () => void open('a door'), {
+    onLeftOpen: () => Promise.withResolvers().promise,
+  }).finally(() => {
+    isOver = true
+  })
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(isOver).toBe(true)
+  await run
+  expect((await warned.promise).message).toMatch(
+    /^a left open, closed at its end:\n- a door; opened/,
+  )
+})
+
+test('what cannot be closed is refused where it is opened', async () => {
+  await runInScope('a', (run) => {
+    expect(() => run.opened({ what: 'a door' } as never)).toThrow('close must be a function')
+    expect(() => run.opened({ close: () => {} } as never)).toThrow('what must be')
+  })
+})
+
 test('a run within a run closes what was opened in itself, at its own end', async () => {
   const { open, closed, told, options } = setup()
   await runInScope(

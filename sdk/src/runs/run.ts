@@ -8,8 +8,14 @@
  * 4. Where nothing is open an end costs nothing, and there is nothing to wait for.
  * 5. An end takes hardly longer for many things that are stuck than for one.
  */
+import { callback, text } from '../arguments/rules.ts'
 import { CallScope, current, settling, type ValuesIdentity } from '../values/contexts.ts'
-import { type LeftOpen, type TellLeftOpen, tell } from './left-open.ts'
+import {
+  type LeftOpen,
+  type LeftOpenReport,
+  type TellLeftOpen,
+  warnOfLeftOpen,
+} from './left-open.ts'
 import { placeOfCall } from './place.ts'
 
 /**
@@ -68,6 +74,8 @@ export class Run extends CallScope {
 
   /** Notes what is open from now on. */
   opened(opening: Opening): Opened {
+    text(opening.what, 'what')
+    callback(opening.close, 'close')
     const openedAt = opening.openedAt ?? placeOfCall()
     const { what, told, close } = opening
     const noted: Opening = { what, told, openedAt, close: () => close.call(opening) }
@@ -110,6 +118,12 @@ export function currentRun(): Run | undefined {
 export function startingRun(): Run | undefined {
   const { run } = current()
   return run instanceof Run ? run : undefined
+}
+
+/** A log that fails, or gives no answer, fails no run, and what it was to tell goes where it goes without one. */
+async function tell(report: LeftOpenReport, onLeftOpen: TellLeftOpen): Promise<void> {
+  const failure = await failureOf(() => onLeftOpen(report))
+  if (failure !== undefined) warnOfLeftOpen(report)
 }
 
 interface Failure {
