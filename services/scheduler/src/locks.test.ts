@@ -1,6 +1,7 @@
 /** Data locks (row E3): who holds them, who waits for them, and when they end. */
 import { randomUUID } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
+import type { Queryable } from '@offstage/kit/database'
 import { LockMode, type StartedJob, WaitCause } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -368,4 +369,40 @@ test('a waiter of whom nothing is heard any more, as of a replica that was kille
   const lapse = `UPDATE offstage.lock_waits SET seen_time = clock_timestamp() - interval '6 s' WHERE name = $1 AND job_id = $2`
   await it.database.query({ name: '', text: lapse }, [name, gone.jobId])
   expect((await wait).jobId).toBe(next.jobId)
+})
+
+test('a lease whose renewal is under way when it runs out is not taken for run out', async () => {
+  const name = newName()
+  const other = await running('bob')
+  const leaseId = await locks.createLease('ann')
+  await locks.acquire({ name, holder: { $case: 'leaseId', value: leaseId } }, 'ann')
+  const query = (on: Queryable, text: string, values: readonly unknown[] = [leaseId]) =>
+    on.query({ name: '', text }, values)
+  const renewFor = (time: string) =>
+    `UPDATE offstage.caller_leases SET expire_time = clock_timestamp() + interval '${time}' WHERE id = $1`
+  let taking: Promise<unknown> = Promise.resolve()
+  let isSettled = false
+  await it.database.transaction(async (renewal) => {
+    await query(it.database, renewFor('1 ms'))
+    await query(renewal, renewFor('1 hour'))
+    taking = refused(locks.acquire({ name, ...holding(other) }, 'bob')).finally(() => {
+      isSettled = true
+    })
+    const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%caller_leases%' AND datname = current_database()`
+    await until(async () => isSettled || (await query(it.database, waits, [])).rowCount > 0)
+  })
+  expect(await taking).toMatchObject({ code: 'ABORTED' })
+})
+
+test('a wait whose time is up is told who holds the lock then, not who did when it began', async () => {
+  const name = newName()
+  const [first, second, third] = [await running('ann'), await running('ann'), await running('ann')]
+  await locks.acquire({ name, ...holding(first) }, 'ann')
+  const next = locks.acquire({ name, ...holding(second), waitMs: 30_000 }, 'ann')
+  await untilWaiting(name, 1)
+  const late = refused(locks.acquire({ name, ...holding(third), waitMs: 2_000 }, 'ann'))
+  await untilWaiting(name, 2)
+  await locks.release({ name }, 'ann')
+  await next
+  expect((await late).details).toContain(`is held by job ${second.jobId}`)
 })

@@ -151,6 +151,7 @@ class LockWait {
     }
   }
 
+  /** The last try is made when the time is up: what is in the way then is told. */
   async #untilAcquired(
     endMs: number,
     signal: AbortSignal,
@@ -163,13 +164,13 @@ class LockWait {
       const outcome = await this.#try(leftMs > 0)
       if (outcome.kind === 'acquired') return outcome.locks
       const conflict = this.#conflictOf(outcome)
-      if (leftMs <= 0 || this.#place === undefined) throw lockTaken(this.#caller, conflict)
+      if (leftMs <= 0 || this.#place === undefined) {
+        timeIsUp()
+        throw lockTaken(this.#caller, conflict)
+      }
       const wait = { request: this.#request, place: this.#place, conflict, moment }
       const end = await line.wait(wait, leftMs, signal)
       if (end.kind === 'circle') throw lockDeadlock(this.#caller, end.circle)
-      if (end.kind === 'turn') continue
-      timeIsUp()
-      throw lockTaken(this.#caller, conflict)
     }
   }
 

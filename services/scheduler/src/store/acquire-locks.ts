@@ -6,11 +6,13 @@
  *     sees the first, and nobody waits here for who waits for them.
  *  2. Nobody is granted a lock whose holder is there, nor one that somebody waits for who came before.
  *  3. What is void is removed when the next one is granted, so that nothing brings it back.
- *  4. A wait begins within the last of the turns, together with the look for a circle.
+ *  4. A lease that is taken for run out is locked first: a renewal that was under way meanwhile came before, and counts.
+ *  5. A wait begins within the last of the turns, together with the look for a circle.
  */
 import type { Database, Queryable } from '@offstage/kit/database'
 import type { LockRequest } from '../domain/lock.ts'
 import type { LockAttempt } from '../ports/locks.ts'
+import { leaseLives } from './caller-leases.ts'
 import { findCircle } from './lock-circles.ts'
 import {
   type ConflictRow,
@@ -71,6 +73,15 @@ const HOLDING_TRANSACTION = `
         AND (k.classid::bigint << 32 | k.objid::bigint) = offstage.lock_key($1, t.name)
       LIMIT 1`
 
+const LEASES_RUN_OUT = `
+      FROM offstage.caller_leases lease
+      WHERE lease.id IN (SELECT l.lease_id FROM offstage.locks l WHERE l.namespace = $1 AND l.name = ANY ($2::text[]))
+        AND NOT ${leaseLives('lease')}`
+const LOCK_LEASES_RUN_OUT = {
+  name: 'lock_leases_run_out',
+  text: `SELECT ${LEASES_RUN_OUT} ORDER BY lease.id FOR UPDATE`,
+}
+
 /** Whether the holder is there, its place in line where the request has one, and the first thing in its way. $8: the place. */
 const LOOK = {
   name: 'look_at_locks',
@@ -101,12 +112,12 @@ const LOOK = {
       (SELECT false, t.name, coalesce(holding.owner, 'sql'), NULL, NULL, NULL, coalesce(holding.since, clock_timestamp())
         FROM in_transaction t LEFT JOIN LATERAL (${HOLDING_TRANSACTION}) holding ON true)
     )
-    SELECT ${isHeld('given')} AS holder_is_there, own.place, first.*
+    SELECT ${isHeld('given')} AS holder_is_there, own.place, EXISTS (SELECT ${LEASES_RUN_OUT}) AS some_run_out, first.*
     FROM own CROSS JOIN (SELECT $1 AS namespace, $4::uuid AS job_id, $5::int AS attempt, $6::uuid AS lease_id) given
     LEFT JOIN LATERAL (SELECT * FROM in_the_way ORDER BY is_waiting LIMIT 1) first ON true`,
 }
 
-type LookRow = { holder_is_there: boolean; place: number | null } & (
+type LookRow = { holder_is_there: boolean; place: number | null; some_run_out: boolean } & (
   | ConflictRow
   | { is_waiting: null }
 )
@@ -165,8 +176,7 @@ async function acquire(
   const asked = [namespace, names, exclusive, ...holderValues(holder), requestId || null]
   await tx.query(LIMIT_TURNS)
   await tx.query(TAKE_TURNS, [namespace, names])
-  const { rows } = await tx.query<LookRow>(LOOK, [...asked, wait.place])
-  const [look] = rows
+  const look = await lookAt(tx, [...asked, wait.place])
   if (look === undefined || !look.holder_is_there) {
     if (look?.place) await tx.query(WITHDRAW, [[look.place]])
     return { kind: 'holder-over' }
@@ -185,6 +195,14 @@ async function acquire(
   if (circle === undefined) return { kind: 'taken', conflict, place }
   await tx.query(WITHDRAW, [[place]])
   return { kind: 'deadlock', circle }
+}
+
+async function lookAt(tx: Queryable, asked: readonly unknown[]): Promise<LookRow | undefined> {
+  const look = async () => (await tx.query<LookRow>(LOOK, asked)).rows[0]
+  const first = await look()
+  if (first?.is_waiting !== null || !first.some_run_out) return first
+  await tx.query(LOCK_LEASES_RUN_OUT, asked.slice(0, 2))
+  return look()
 }
 
 function byName(one: { readonly name: string }, other: { readonly name: string }): number {
