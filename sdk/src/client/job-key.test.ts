@@ -27,6 +27,15 @@ test('of a value whose text is longer than a key may be, the key is the hash', (
   expect(keyText({ text: 'x'.repeat(201) })).not.toBe(keyText(key))
 })
 
+test('half a character, which would be sent as that of others, is refused in what tells things apart', async () => {
+  await using it = await setUpClient()
+  const half = 'a\ud800'
+  const said = /(key|requestId) has half of a character/
+  await expect(it.offstage.startJob('a', {}, { key: half })).rejects.toThrow(said)
+  await expect(it.offstage.startJob('a', {}, { requestId: half })).rejects.toThrow(said)
+  expect(it.scheduler.starts).toEqual([])
+})
+
 test('jobs are started and found by the same value', async () => {
   await using it = await setUpClient()
   const key = { tenant: 'acme', day: 3 }

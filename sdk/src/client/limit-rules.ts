@@ -23,6 +23,16 @@ export function textUpTo(charactersMax: number): Rule {
   }
 }
 
+/** One by which things are told apart: half a character would be sent as another one, and be that of others. */
+export function nameUpTo(charactersMax: number): Rule {
+  const some = textUpTo(charactersMax)
+  return (value, name) => {
+    some(value, name)
+    if ((value as string).isWellFormed()) return
+    throw new RangeError(`${name} has half of a character (a lone surrogate), which cannot be sent`)
+  }
+}
+
 export const contentType: Rule = (value, name) => {
   text(value, name)
   const fault = contentTypeFault(value as string)
@@ -74,5 +84,5 @@ export function listUpTo(countMax: number, each: Rule): Rule {
 
 export const priority = wholeWithin(-LIMITS.priorityMax, LIMITS.priorityMax)
 export const inlineWaitMs = millisWithin(0, LIMITS.inlineWaitMsMax)
-export const key = textUpTo(LIMITS.keyCharactersMax)
+export const key = nameUpTo(LIMITS.keyCharactersMax)
 export const displayName = textUpTo(LIMITS.displayNameCharactersMax)

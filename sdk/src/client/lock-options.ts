@@ -2,7 +2,7 @@
 import { LIMITS } from '@offstage/proto/limits'
 import type { Rules } from '../arguments/check-options.ts'
 import { abortSignal, oneOf, someText } from '../arguments/rules.ts'
-import { listUpTo, millisWithin, textUpTo } from './limit-rules.ts'
+import { listUpTo, millisWithin, nameUpTo } from './limit-rules.ts'
 
 export interface LockOptions {
   /** Default exclusive: nobody else holds it. Of those who hold it shared there may be any number. */
@@ -31,7 +31,7 @@ export const LOCK_RULES: Rules<LockOptions> = {
 
 export function namesFrom(name: string | readonly string[]): readonly string[] {
   const names = typeof name === 'string' ? [name] : name
-  const some = textUpTo(LIMITS.lockNameCharactersMax)
+  const some = nameUpTo(LIMITS.lockNameCharactersMax)
   listUpTo(LIMITS.lockNamesMax, (each, argument) => {
     someText(each, argument)
     some(each, argument)

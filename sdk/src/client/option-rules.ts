@@ -24,6 +24,7 @@ import {
   inlineWaitMs,
   labelRule,
   millisWithin,
+  nameUpTo,
   pool,
   priority,
   scope,
@@ -51,7 +52,7 @@ const deadlines: Rule = (value) => checkDeadlines(value as DeadlineOptions, refu
 
 const requestId: Rule = (value, name) => {
   someText(value, name)
-  textUpTo(LIMITS.requestIdCharactersMax)(value, name)
+  nameUpTo(LIMITS.requestIdCharactersMax)(value, name)
 }
 
 const additionalResult: Rule = (value, name) => {

@@ -98,5 +98,7 @@ test('outside of a run a lock must be given a lease, and a bad name is refused b
   await using it = await setup()
   await expect(it.offstage.lock('a')).rejects.toThrow('must be given a lease')
   await expect(runInScope('a', () => it.offstage.lock(''))).rejects.toThrow('name of a lock')
+  const half = runInScope('a', () => it.offstage.lock('\ud800'))
+  await expect(half).rejects.toThrow('half of a character')
   expect(it.said).toEqual([])
 })

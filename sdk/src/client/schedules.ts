@@ -7,7 +7,7 @@ import type { JobMethod } from '../jobs/method.ts'
 import { checkTarget } from './check-arguments.ts'
 import { JobHandle } from './job-handle.ts'
 import { dropRefused, isMoved, labelsFor, paramsFrom, specFrom } from './job-spec.ts'
-import { textUpTo, wholeWithin } from './limit-rules.ts'
+import { nameUpTo, textUpTo, wholeWithin } from './limit-rules.ts'
 import { scheduleInfoFrom, wireChangeFrom } from './schedule-mapping.ts'
 import {
   CHANGE_RULES,
@@ -34,7 +34,7 @@ export interface TriggerOptions {
   readonly requestId?: string
 }
 
-const id = textUpTo(LIMITS.scheduleIdCharactersMax)
+const id = nameUpTo(LIMITS.scheduleIdCharactersMax)
 const count = wholeWithin(1, LIMITS.pageSizeMax)
 
 /** Part of a client: `offstage.schedules`. */
@@ -156,7 +156,7 @@ export class ScheduleCalls {
       'schedules.trigger',
       options,
       {
-        requestId: textUpTo(LIMITS.requestIdCharactersMax),
+        requestId: nameUpTo(LIMITS.requestIdCharactersMax),
       },
     )
     const { schedules } = this.#session.connection

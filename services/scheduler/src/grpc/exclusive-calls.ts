@@ -43,8 +43,11 @@ export function exclusiveCalls(mode: ExclusiveMode): ExclusiveCalls {
         if (force && !mayForOthers(context.actor, 'namespaces.exclusive')) {
           throw invalidField('force', 'is for administrators')
         }
-        const whose = force && leaseId === '' ? undefined : leaseIdFrom(leaseId)
-        await mode.leave(callerOf(context), namespace, force ? undefined : whose)
+        if (force && leaseId !== '') {
+          throw invalidField('lease_id', 'must be empty with force, which ends it whoever has it')
+        }
+        const whose = force ? undefined : leaseIdFrom(leaseId)
+        await mode.leave(callerOf(context), namespace, whose)
         return {}
       },
     ),

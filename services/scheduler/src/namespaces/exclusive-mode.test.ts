@@ -360,6 +360,9 @@ test('a job that does not run, or is not the caller’s, enters nothing', async 
   expect(await refused(leases.enter({ leaseId, jobId: SOME }))).toContain(
     `NOT_FOUND there is no job ${SOME}`,
   )
+  expect(await refused(leases.leave({ force: true, leaseId }))).toContain(
+    'INVALID_ARGUMENT lease_id must be empty with force',
+  )
   expect(await refused(leases.leave({ force: true }, 'svc:service'))).toContain(
     'force is for administrators',
   )
