@@ -40,10 +40,10 @@ test('a watch tells state, progress, messages and the end in order, and ends wit
   await using it = await start()
   await using executor = await attachExecutor(it.address)
   const { jobId } = await it.jobs.start(job)
+  const [assignment] = await executor.assigned(1)
   using watch = openWatch(it.jobs.raw)
   watch.say({ add: [{ jobId }] })
   await until(() => watch.events.length === 1)
-  const [assignment] = await executor.assigned(1)
   executor.say({
     progress: [{ jobId, attempt: 1, progress: { percent: 40, text: 'reading', extra: { n: 1 } } }],
     messages: [1, 2].map((number) => ({ jobId, attempt: 1, number, text: `line ${number}` })),
