@@ -45,10 +45,12 @@ test('the examples of the guide on exclusive mode do what they say', {
   expect(told.stdout).toBe('delays of 2027-01\nNAMESPACE_EXCLUSIVE\nfalse\n')
 
   const [lines = ''] = await blocksOf(GUIDE, 'sh')
-  const offstage = `offstage() { "${process.execPath}" "${main}" "$@"; }`
+  const command = `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`
+  await writeFile(join(cwd, 'offstage'), command, { mode: 0o755 })
   // What was entered is told to end, as by Ctrl-C.
-  const script = ['set -eu', offstage, lines, 'kill $!', 'wait $! || true'].join('\n')
-  const shell = { cwd, env: { ...env, OFFSTAGE_USER: '' }, timeout: 120_000 }
+  const script = ['set -eu', lines, 'kill $!', 'wait $! || true'].join('\n')
+  const path = { PATH: `${cwd}:${process.env.PATH}` }
+  const shell = { cwd, env: { ...env, ...path, OFFSTAGE_USER: '' }, timeout: 120_000 }
   const { stdout } = await run('sh', ['-c', script], shell)
   expect(stdout).toMatch(/^OWNER +SINCE +UNTIL\n\S+ +\S+Z +\S+Z\n"delays of 2027-01"\nleft\n$/)
 })

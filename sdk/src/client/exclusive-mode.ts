@@ -25,7 +25,10 @@ export interface ExclusiveMode extends AsyncDisposable {
   readonly leaseId: string
   /** By the scheduler's clock. */
   readonly since: Date
-  /** Aborted when it is lost, because its lease could not be renewed in time: others may begin from then on. */
+  /**
+   * Aborted when it is lost: because its lease could not be renewed in time, or an administrator has ended it, which the next renewal finds out
+   * (a third of the lease). Others may begin from then on.
+   */
   readonly signal: AbortSignal
   /** What was held back goes on. Idempotent. */
   leave(): Promise<void>
@@ -94,7 +97,7 @@ function held(session: Session, lease: Lease, since: Date): ExclusiveMode {
   }
 }
 
-/** Ends it whoever has it: for administrators. */
+/** Ends it whoever has it, and their lease: for administrators. */
 export async function endExclusiveMode(session: Session): Promise<void> {
   const { namespaces } = session.connection
   const { namespace } = session.identity

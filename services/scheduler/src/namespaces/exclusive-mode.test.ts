@@ -212,6 +212,12 @@ test.each([
   expect(executor.assignments).toHaveLength(2)
 })
 
+test('whoever has it is told by the next renewal that an administrator has ended it', async () => {
+  const leaseId = await enterAlone('svc:service')
+  await leases.leave({ force: true })
+  expect(await refused(leases.renew(leaseId, 'svc:service'))).toMatch(/^NOT_FOUND /)
+})
+
 test('of two one has it, by the same lease again, and nobody leaves it by another', async () => {
   const leaseId = await enterAlone()
   const again = await leases.enter({ leaseId })

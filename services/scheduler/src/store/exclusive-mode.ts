@@ -57,6 +57,11 @@ const LEAVE = {
       AND (n.exclusive_time IS NULL OR NOT $4)`,
 }
 
+const END_LEASE = {
+  name: 'end_lease_of_exclusive_mode',
+  text: 'DELETE FROM offstage.caller_leases WHERE id = $1::uuid',
+}
+
 /** The job that asks and what is below it, ended ones too: their children may still run. */
 const TAKE_IN = {
   name: 'take_into_exclusive_mode',
@@ -198,6 +203,8 @@ async function leave(
   const holder = await readExclusiveHolder(tx, namespace)
   const { rowCount } = await tx.query(LEAVE, [namespace, leaseId ?? null, by.user, onlyAsked])
   if (rowCount === 0) return false
+  // Whoever had it is told by the next renewal that it is over.
+  if (leaseId === undefined && holder !== undefined) await tx.query(END_LEASE, [holder.leaseId])
   await beginEpoch(tx)
   const owners = holder === undefined ? [] : [holder.owner]
   await recordAct(tx, { by, namespace, targets: [namespace], owners, outcome: 'OK' })

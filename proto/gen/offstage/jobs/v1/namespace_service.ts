@@ -224,7 +224,7 @@ export interface LeaveExclusiveModeRequest {
   namespace: string;
   /** The caller's lease that holds it. Required without `force`. */
   leaseId: string;
-  /** Whoever has it. For administrators. */
+  /** Whoever has it; ends their lease, too, so that the next renewal tells them. For administrators; not with `lease_id`. */
   force: boolean;
 }
 
