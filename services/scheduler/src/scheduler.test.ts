@@ -198,9 +198,10 @@ describe('identity of a start', () => {
     let met = false
     const between = (database: Database): Database => ({
       ...database,
-      query(statement, values) {
-        met ||= statement.name === 'find_existing_jobs'
-        return database.query(statement, values)
+      async query(statement, values) {
+        const found = await database.query<never>(statement, values)
+        met ||= statement.name === 'find_existing_jobs' && found.rowCount > 0
+        return found
       },
     })
     await using it = await start({ between })
