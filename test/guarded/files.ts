@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs'
 export const OPEN_ONLY: Readonly<Record<string, string>> = {
   'attempt-tokens': 'has identity on by itself',
   'client-certificates': 'has identity and certificates of its own',
+  'declared-schedules': 'has a scheduler within its process, to which everybody is believed',
   'frozen-migrations': 'needs no services',
   'identity-start': 'is about how identity is set',
   'mutual-tls': 'has certificates of its own, which it replaces',
@@ -14,6 +15,7 @@ export const OPEN_ONLY: Readonly<Record<string, string>> = {
   'request-fields': 'calls services within its process as everybody is believed',
   'rights-of-others': 'has identity on by itself',
   rights: 'compares both kinds by itself',
+  'schedules-killed': 'has clocks an hour off, by which no certificate of the tests is valid',
   secrets: 'has identity and certificates of its own',
   'secrets-in-settings': 'is about settings that cannot be used',
   tls: 'is about TLS, without services',
