@@ -19,6 +19,9 @@ const headsWhere = (condition: string) => `
  * Best first over all the queues an executor serves: by priority, then by the time of the start, which is the database's; ids
  * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
  * wanted, because replicas that claim at the same time skip what the others have locked.
+ *
+ * IS TRUE keeps the planner away from the index of queues where the candidates are looked up by their ids: it would read all that is, and
+ * lately was, queued, for each claim.
  */
 const claimFrom = (name: string, candidates: string) => ({
   name,
@@ -28,7 +31,7 @@ const claimFrom = (name: string, candidates: string) => ({
     ), picked AS (
       SELECT j.id, j.priority, j.create_time
       FROM offstage.jobs j
-      WHERE j.id = ANY (ARRAY(SELECT id FROM candidate)) AND j.state = ${JobState.queued}
+      WHERE j.id = ANY (ARRAY(SELECT id FROM candidate)) AND (j.state = ${JobState.queued}) IS TRUE
       ORDER BY j.priority DESC, j.create_time, j.id
       LIMIT $5::int
       FOR UPDATE SKIP LOCKED
