@@ -25,14 +25,21 @@ async function limit(client: Offstage, concurrencyMax: number | undefined): Prom
   await client.settings.update({ limits })
 }
 
-type Way = 'none' | 'asSlots' | 'tenth' | 'unreached'
+type Way = 'none' | 'noneOfFew' | 'asSlots' | 'tenth' | 'unreached'
 const ways: readonly { readonly way: Way; readonly client: Offstage; readonly max?: number }[] = [
   { way: 'none', client: many },
+  { way: 'noneOfFew', client: few },
   { way: 'asSlots', client: few, max: LIMIT },
   { way: 'tenth', client: many, max: LIMIT },
   { way: 'unreached', client: many, max: 1_000_000 },
 ]
-const rates: Record<Way, number[]> = { none: [], asSlots: [], tenth: [], unreached: [] }
+const rates: Record<Way, number[]> = {
+  none: [],
+  noneOfFew: [],
+  asSlots: [],
+  tenth: [],
+  unreached: [],
+}
 for (let round = 0; round <= ROUNDS; round++) {
   for (const { way, client, max } of ways) {
     await limit(client, max)
@@ -48,13 +55,16 @@ const ratio = (a: Way, b: Way) =>
 console.table({
   'no limit': { figure: perSecond('none') },
   'a limit that is not reached': { figure: perSecond('unreached') },
+  [`no limit, and ${LIMIT} slots`]: { figure: perSecond('noneOfFew') },
   [`a limit of ${LIMIT}, and as many slots`]: { figure: perSecond('asSlots') },
   [`a limit of ${LIMIT}, and ten times as many slots`]: { figure: perSecond('tenth') },
 })
 for (const [what, measured] of [
   ['a limit that is not reached, of none', ratio('unreached', 'none')],
   ['ten times as many slots as the limit, of as many', ratio('tenth', 'asSlots')],
-  ['a limit of a tenth of the slots, of none', ratio('tenth', 'none')],
+  // As many run at once.
+  ['as many slots as the limit, of as many without one', ratio('asSlots', 'noneOfFew')],
+  ['ten times as many slots as the limit, of as many without one', ratio('tenth', 'noneOfFew')],
 ] as const) {
   const isMet = measured >= GOAL
   console.log(`${isMet ? 'met' : 'MISSED'}: ${measured.toFixed(2)}: ${what} (at least ${GOAL})`)
