@@ -33,6 +33,9 @@ print("canceled:", "true" if client.wait(job.job_id).state == job_pb2.JOB_STATE_
 # More than 64 KiB each way goes through temp storage.
 print("large:", len(client.run("clients.reverse", {"text": "x" * 200_000 + "y"})))
 
+# A procedure returns nothing.
+print("nothing:", "true" if client.run("clients.nothing") is None else "false")
+
 # What JSON has no word for.
 doubled = client.run("clients.double", {"n": 2**70, "bytes": b"\x00\xff"}, codec=CBOR_TYPE)
 print("cbor:", doubled["n"], doubled["bytes"].hex())

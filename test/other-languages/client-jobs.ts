@@ -41,6 +41,11 @@ export const double = defineJob({
   }),
 })
 
+export const nothing = defineJob({
+  method: 'clients.nothing',
+  run() {},
+})
+
 export const fail = defineJob({
   method: 'clients.fail',
   run() {

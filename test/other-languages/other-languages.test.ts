@@ -138,6 +138,7 @@ describe.each(LANGUAGES)('$name', ({ name, make }) => {
       'waited: 5',
       'canceled: true',
       'large: 200001',
+      'nothing: true',
       'cbor: 2361183241434822606848 00ff00ff',
       'refused: METHOD_UNKNOWN method',
       'refused: PARAMS_INVALID params.name',

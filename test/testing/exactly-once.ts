@@ -47,7 +47,7 @@ async function runAll(count: number, clients: readonly Offstage[]): Promise<JobH
 async function expectEachOnce(count: number, handles: readonly JobHandle<number>[], audit: Audit) {
   const unfinished = handles.filter((handle) => !handle.isSucceeded)
   expect(unfinished.map(({ id, status }) => `${id} ${status}`)).toEqual([])
-  const results = handles.map((handle) => handle.result ?? Number.NaN).sort((a, b) => a - b)
+  const results = handles.map(({ result }) => Number(result ?? Number.NaN)).sort((a, b) => a - b)
   expect(results).toEqual(Array.from({ length: count }, (_, n) => n * 2))
   expect(await audit.ended()).toBe(count)
   expect(await audit.endedTwice()).toBe(0)

@@ -11,6 +11,7 @@ interface Flags {
   readonly file?: string
   readonly timeout?: number
   readonly key?: string
+  readonly fallback?: string
   readonly name?: string
   readonly pool?: string
   readonly lease?: string
@@ -35,6 +36,7 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .option('-w, --wait', 'wait for the end and print the result; the id goes to standard error')
     .option('--timeout <time>', 'longest --wait, such as 30s (default: no limit)', parseMillis)
     .option('--key <key>', 'refused while an unfinished job of the method has the key')
+    .option('--fallback <method>', 'called in its place where the method is unknown')
     .option('--name <name>', 'a name for people')
     .option('--pool <name>', 'run it only on executors that serve this pool')
     .option('--lease <id>', 'the lease it belongs to, by which you have the namespace exclusively')
@@ -63,8 +65,9 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
         heartbeatMs: flags.heartbeatDeadline,
         totalMs: flags.totalDeadline,
       }
-      const { key, name: displayName, pool, lease: leaseId, automatic } = flags
-      const options = { key, displayName, pool, leaseId, automatic, deadlines }
+      const { key, fallback: fallbackMethod, name: displayName, pool } = flags
+      const { lease: leaseId, automatic } = flags
+      const options = { key, fallbackMethod, displayName, pool, leaseId, automatic, deadlines }
       const job = await answered(offstage.startJob(method, file ?? params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)

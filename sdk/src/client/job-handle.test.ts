@@ -295,6 +295,22 @@ describe('a handle', () => {
     expect(job.result).toBe(5)
   })
 
+  test('is named for people, and tells the brief error of a job that failed as its result', async () => {
+    await using it = await setUpClient()
+    const named = await it.offstage.startJob('reports.build', {}, { displayName: 'All sales' })
+    expect([named.name, named.method]).toEqual(['All sales', 'reports.build'])
+    const [bulk, other] = await it.offstage.startJobs('reports.build', [1, 2], {
+      displayName: 'Sales',
+      each: (n) => (n === 2 ? { displayName: 'Sales of 2' } : undefined),
+    })
+    expect([bulk?.name, other?.name]).toEqual(['Sales', 'Sales of 2'])
+    const plain = await it.offstage.startJob('reports.build')
+    expect(plain.name).toBe('reports.build')
+    it.scheduler.end(plain.id, failed('There is no paper left.'))
+    await plain.waitForCompletion()
+    expect(plain.result).toBe('There is no paper left.')
+  })
+
   test('of a job that was started anew by others tells the newer end after a refresh', async () => {
     await using it = await setUpClient()
     const { id } = it.scheduler.addJob('reports.build')

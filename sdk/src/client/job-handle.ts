@@ -36,8 +36,8 @@ import { followJob, learnJob, type WaitedJob } from './waited-job.ts'
 export class JobHandle<R = unknown> implements WaitedJob {
   /** The job's id. */
   readonly id: string
-  /** The method it calls; empty for a handle made from an id, until it was refreshed. */
-  #name: string
+  #method: string
+  #displayName: string
   readonly #session: Session
   readonly #codec: Codec | undefined
   #state: JobState
@@ -47,13 +47,15 @@ export class JobHandle<R = unknown> implements WaitedJob {
   constructor(
     session: Session,
     id: string,
-    name: string,
+    method: string,
     state: JobState,
     completion: WireCompletion | undefined,
     codec?: Codec,
+    displayName = '',
   ) {
     this.id = id
-    this.#name = name
+    this.#method = method
+    this.#displayName = displayName
     this.#session = session
     this.#codec = codec
     // An end that was left out of an answer is known once it was read.
@@ -62,9 +64,17 @@ export class JobHandle<R = unknown> implements WaitedJob {
     this.#end = completion && new KnownEnd(session, this.#read, completion)
   }
 
-  /** The name of its method; empty for a handle made from an id, until {@link refresh}. */
+  /** For people: the display name where one was given, else the method. Empty for a handle made from an id, until {@link refresh}. */
   get name(): string {
-    return this.#name
+    return this.#displayName || this.#method
+  }
+
+  /**
+   * The method it calls. Where a fallback was named, the one that was asked for until {@link refresh}; empty for a handle made from an
+   * id until then.
+   */
+  get method(): string {
+    return this.#method
   }
 
   /** Where the job stands, as completions, records and filters name it too. */
@@ -95,12 +105,12 @@ export class JobHandle<R = unknown> implements WaitedJob {
   }
 
   /**
-   * The result of a succeeded job, `null` for a procedure (row A4). Undefined before the end, for other ends, and
-   * for a large or wrapped result until {@link value} or {@link waitForCompletion} has fetched it (row L4), and for one the caller may not
-   * see (row J23).
+   * What came of it (row A2): the result of a succeeded job, `null` for a procedure (row A4), of a failed one the brief error, which
+   * {@link error} tells in full. Undefined before the end, for a canceled job, for a large or wrapped result until {@link value} or
+   * {@link waitForCompletion} has fetched it (row L4), and for one the caller may not see (row J23).
    */
-  get result(): R | null | undefined {
-    return this.#end?.result
+  get result(): R | string | null | undefined {
+    return this.error?.brief ?? this.#end?.result
   }
 
   /** Where the result lies in temp storage (row L4); undefined before the end, and where it came along. */
@@ -179,9 +189,9 @@ export class JobHandle<R = unknown> implements WaitedJob {
     if (end === undefined) throw new Error(`job ${this.id} has no end`)
     if (this.isSucceeded && end.wire.payloadHidden) throw payloadHidden(this.id)
     if (this.isSucceeded) return end
-    if (this.isFaulted) throw new JobFailedError(this.id, this.name, end.fault)
+    if (this.isFaulted) throw new JobFailedError(this.id, this.method, end.fault)
     await heedOwnCancel(this.#session, [this], options)
-    throw new JobCanceledError(this.id, this.name, cancelOutcomeFrom(end.wire.cancelOutcome))
+    throw new JobCanceledError(this.id, this.method, cancelOutcomeFrom(end.wire.cancelOutcome))
   }
 
   /**
@@ -202,7 +212,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
    */
   async retry(options: RetryJobOptions = {}): Promise<void> {
     const { method, state, completion } = await retryJob(this.#session, this.id, options)
-    this.#name = method
+    this.#method = method
     this[learnJob](state, completion)
   }
 
@@ -216,7 +226,8 @@ export class JobHandle<R = unknown> implements WaitedJob {
     } as const
     const { job } = await this.#session.callScheduler(jobs.getJob.bind(jobs), request, options)
     if (job === undefined) throw jobNotFound(this.id)
-    this.#name = job.method
+    this.#method = job.method
+    this.#displayName = job.displayName
     this[learnJob](job.state, job.completion)
     return jobRecordFrom(job, this.#read.codecs)
   }

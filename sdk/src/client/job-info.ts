@@ -31,6 +31,8 @@ export interface JobInfo {
   readonly id: string
   readonly namespace: string
   readonly method: string
+  /** The method that was asked for, where `method` is its fallback (row A4). */
+  readonly requestedMethod?: string
   readonly state: JobStateName
   /** The same under the names of row A2: an alias of `state`. */
   readonly status: JobStatusName
@@ -124,6 +126,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     id: jobId,
     namespace: job.namespace,
     method: job.method,
+    ...(job.requestedMethod && { requestedMethod: job.requestedMethod }),
     ...namesOf(job.state),
     revision: job.revision,
     owner: job.owner,

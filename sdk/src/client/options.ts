@@ -52,7 +52,10 @@ export interface StartOptions {
   readonly inlineWaitMs?: number
   /** Default: the lane of the definition (row A1). */
   readonly lane?: LaneName
-  /** Called with the same parameters where no executor knows the method (row A4). Refused so far, NOT_IMPLEMENTED. */
+  /**
+   * Called with the same parameters where the method is unknown, since no executor ever announced it (row A4). Where this one is
+   * unknown too the start rejects with METHOD_UNKNOWN, naming both. Its limits and rights are those that count then. Default: none.
+   */
   readonly fallbackMethod?: string
   /** The caller's scope in temp storage, where the handler may put values. Default: the client's scope. */
   readonly scope?: string

@@ -225,7 +225,7 @@ async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): 
     for (let at = 0; at < positions.length; at += 1) {
       const position = positions[at]
       if (position === undefined) continue
-      const outcome = outcomeFrom<R>(session, bulk.target, answer.outcomes[at])
+      const outcome = outcomeFrom<R>(bulk, answer.outcomes[at], specs[at]?.displayName)
       outcomes[position] = outcome
       if (outcome.error !== null) await dropRefused(session, specs[at]?.params, outcome.error)
       if (outcome.job !== null && isEndLeftOut(answer.outcomes[at])) leftOut.push(outcome.job)
@@ -246,15 +246,15 @@ function isEndLeftOut(answer: StartJobOutcome | undefined): boolean {
 }
 
 function outcomeFrom<R>(
-  session: Session,
-  target: StartTarget,
+  { session, target }: { readonly session: Session; readonly target: StartTarget },
   answer: StartJobOutcome | undefined,
+  displayName: string | undefined,
 ): StartOutcome<R> {
   const outcome = answer?.outcome
   if (outcome?.$case === 'started') {
     const { jobId, state, completion } = outcome.value
-    const method = methodOf(target)
-    const job = new JobHandle<R>(session, jobId, method, state, completion, codecOf(target))
+    const [method, codec] = [methodOf(target), codecOf(target)]
+    const job = new JobHandle<R>(session, jobId, method, state, completion, codec, displayName)
     return { job, error: null }
   }
   if (outcome === undefined) throw new Error('the scheduler left out the outcome of a start')

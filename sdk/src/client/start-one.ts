@@ -76,7 +76,9 @@ async function startPlaced<R>(
   const { job } = await call.catch(refused)
   if (job === undefined) throw new Error('the scheduler answered a start without a job')
   const { jobId, state, completion } = job
-  return new JobHandle(session, jobId, methodOf(target), state, completion, codecOf(target))
+  const method = methodOf(target)
+  const { displayName } = options
+  return new JobHandle(session, jobId, method, state, completion, codecOf(target), displayName)
 }
 
 /** Starts one job and waits for its result, inline first (row L1). */

@@ -177,7 +177,7 @@ test('what was returned as a stream comes as its bytes where it is read whole, a
   it.scheduler.onStart = () => succeededAt(addressOf(1), undefined, 'application/octet-stream')
   const job = await it.offstage.startJob(exportRows)
   const values = [await job.value(), await it.offstage.run(exportRows), job.result]
-  expectTypeOf(values).toEqualTypeOf<(Buffer | null | undefined)[]>()
+  expectTypeOf(values).toEqualTypeOf<(Buffer | string | null | undefined)[]>()
   expect(values).toEqual([Buffer.from('7'), Buffer.from('7'), Buffer.from('7')])
   expectTypeOf(await it.offstage.job(job.id, exportRows).value()).toEqualTypeOf<Buffer>()
   expectTypeOf<ResultOf<typeof exportRows>>().toEqualTypeOf<Buffer>()

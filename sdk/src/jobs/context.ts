@@ -16,6 +16,12 @@ export interface JobContext extends JobCalls {
   readonly id: string
   /** The method that runs: the fallback's name where a fallback was called (row A4). */
   readonly method: string
+  /** The method that the start asked for, where {@link method} is its fallback; undefined otherwise. */
+  readonly requestedMethod: string | undefined
+  /** For people: the display name that the start gave, else the method. */
+  readonly displayName: string
+  /** The job that started this one (row J11); empty for none. */
+  readonly parentJobId: string
   /** Which attempt this is, from 1. */
   readonly attempt: number
   /** The user the job runs for (row J5). */
@@ -30,6 +36,16 @@ export interface JobContext extends JobCalls {
   readonly schedule: { readonly id: string; readonly dueTime: Date } | undefined
   /** The caller's scope in temp storage, into which the job may put values (row J13); empty for none. */
   readonly scope: string
+  /**
+   * The address in temp storage that the caller has reserved for the result (row L4); empty for none. What the handler returns goes
+   * there. A handler may also put something there itself, at any time and often, and then return nothing: `job.storage.put(report, {
+   * address: job.resultAddress })`.
+   */
+  readonly resultAddress: string
+  /** Whether the caller asked for an additional result (row L5). */
+  readonly wantsAdditionalResult: boolean
+  /** The same as {@link resultAddress} for what {@link setAdditionalResult} gives; empty where it goes to a new one. */
+  readonly additionalResultAddress: string
   /** W3C trace id of the attempt's span, 32 hex digits; empty where nothing is traced. */
   readonly traceId: string
   /**

@@ -108,15 +108,21 @@ export function methodUnknown(
   namespace: string,
   method: string,
   known: readonly string[],
+  /** Where `method` is its fallback. */
+  requested?: string,
 ): Refusal {
   const hint =
     known.length === 0
       ? 'no executor has attached to this namespace yet'
       : `known methods: ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
+  const named =
+    requested === undefined ? `"${method}"` : `"${requested}", nor its fallback "${method}",`
   return new Refusal({
     reason: 'METHOD_UNKNOWN',
-    message: `no executor has announced the method "${method}" in namespace "${namespace}"; ${hint}. Start an executor that defines it, or check the spelling.`,
-    metadata: { method, namespace },
+    message: `no executor has announced the method ${named} in namespace "${namespace}"; ${hint}. Start an executor that defines it, or check the spelling.`,
+    metadata: requested
+      ? { method: requested, fallback_method: method, namespace }
+      : { method, namespace },
     violations: [{ field: 'method', description: 'is not known' }],
   })
 }

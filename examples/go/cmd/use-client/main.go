@@ -58,6 +58,11 @@ func main() {
 	must(c.Run(ctx, "clients.reverse", text, client.JSON, &reversed))
 	fmt.Println("large:", len(reversed))
 
+	// A procedure returns nothing.
+	var nothing any
+	must(c.Run(ctx, "clients.nothing", nil, client.JSON, &nothing))
+	fmt.Println("nothing:", nothing == nil)
+
 	// What JSON has no word for.
 	var doubled struct {
 		N     *big.Int `cbor:"n"`

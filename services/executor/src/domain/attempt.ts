@@ -55,6 +55,10 @@ export interface AttemptOrder extends KeyedAttempt {
   readonly paramsType?: string
   /** The same of `lastHeartbeat`. */
   readonly lastHeartbeatType?: string
+  /** What was asked for, where the method is its fallback. */
+  readonly requestedMethod?: string
+  readonly displayName?: string
+  readonly parentJobId?: string
 }
 
 /** What a handler's client acts by, or why there is nothing. */

@@ -65,6 +65,9 @@ export function orderFromAssignment(
     lastHeartbeat: inlineFromPayload(assignment.heartbeatData),
     paramsType: bytesTypeOf(assignment.params),
     lastHeartbeatType: bytesTypeOf(assignment.heartbeatData),
+    requestedMethod: assignment.requestedMethod || undefined,
+    displayName: assignment.displayName || undefined,
+    parentJobId: assignment.parentJobId || undefined,
   }
 }
 

@@ -27,6 +27,9 @@ export type OrderRow = readonly [
   lastHeartbeat: AttemptOrder['lastHeartbeat'],
   paramsType: AttemptOrder['paramsType'],
   lastHeartbeatType: AttemptOrder['lastHeartbeatType'],
+  requestedMethod: AttemptOrder['requestedMethod'],
+  displayName: AttemptOrder['displayName'],
+  parentJobId: AttemptOrder['parentJobId'],
 ]
 
 export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
@@ -55,6 +58,9 @@ export function rowFromOrder(order: AttemptOrder, claim: Claim): OrderRow {
     order.lastHeartbeat,
     order.paramsType,
     order.lastHeartbeatType,
+    order.requestedMethod,
+    order.displayName,
+    order.parentJobId,
   ]
 }
 
@@ -84,5 +90,8 @@ export function orderFromRow(row: OrderRow): Record<keyof AttemptOrder, unknown>
     lastHeartbeat: row[21],
     paramsType: row[22],
     lastHeartbeatType: row[23],
+    requestedMethod: row[24],
+    displayName: row[25],
+    parentJobId: row[26],
   }
 }

@@ -75,6 +75,15 @@ export class AttemptContext implements JobContext {
   get method(): string {
     return this.#order.method
   }
+  get requestedMethod(): string | undefined {
+    return this.#order.requestedMethod
+  }
+  get displayName(): string {
+    return this.#order.displayName ?? this.method
+  }
+  get parentJobId(): string {
+    return this.#order.parentJobId ?? ''
+  }
   get attempt(): number {
     return this.#order.attempt
   }
@@ -95,6 +104,15 @@ export class AttemptContext implements JobContext {
   }
   get scope(): string {
     return this.#order.scope ?? ''
+  }
+  get resultAddress(): string {
+    return this.#order.resultAddress ?? ''
+  }
+  get wantsAdditionalResult(): boolean {
+    return this.#order.wantAdditionalResult ?? false
+  }
+  get additionalResultAddress(): string {
+    return this.#order.additionalResultAddress ?? ''
   }
   get traceId(): string {
     return traceIdFromTraceparent(this.#order.traceparent)

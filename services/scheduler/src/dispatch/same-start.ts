@@ -6,11 +6,16 @@ import type { Payload, StartCommand } from '../domain/start-command.ts'
 export function isSameStart(existing: ExistingJob, command: StartCommand): boolean {
   return (
     existing.namespace === command.namespace &&
-    existing.method === command.method &&
+    (existing.requestedMethod ?? existing.method) === requestedOf(command) &&
     existing.owner === command.owner &&
     existing.key === command.key &&
     areSameParams(existing.params, command.params)
   )
+}
+
+/** Of which of the two there was then is not the caller's to know: what was asked for is compared. */
+function requestedOf({ method, options }: StartCommand): string {
+  return options?.requestedMethod ?? method
 }
 
 /**

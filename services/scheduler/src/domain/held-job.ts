@@ -24,6 +24,8 @@ export interface NewJob {
 /** The unfinished or remembered job a start ran into. */
 export interface ExistingJob extends JobStanding {
   readonly method: string
+  /** What was asked for, where that is its fallback. */
+  readonly requestedMethod?: string | undefined
   readonly key: string
   readonly params: Payload
   readonly ageMs: number

@@ -53,6 +53,8 @@ export interface StartOptions {
   readonly privileged?: boolean
   /** Ids of announced schemas that the parameters do not fit, where they fit others: executors that go by them get the job last. */
   readonly misfits?: readonly string[]
+  /** What the caller asked for, where the method is its fallback. */
+  readonly requestedMethod?: string
 }
 
 /** What a start says that whoever runs the job is told, as it is. */
@@ -88,6 +90,8 @@ export interface StartCommand extends JobContent {
   readonly isAutomatic?: boolean
   /** The lease it belongs to; undefined: that of its parent, if any. */
   readonly leaseId?: LeaseId
+  /** What is called where the method is unknown. */
+  readonly fallbackMethod?: string
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -138,6 +142,9 @@ export function violationsOf(command: StartCommand): Violation[] {
 function noteTexts(command: StartCommand, note: Note): void {
   const { params, options } = command
   note('method', methodFault(command.method))
+  if (command.fallbackMethod !== undefined) {
+    note('fallback_method', methodFault(command.fallbackMethod))
+  }
   note('params.content_type', contentTypeFault(params.type))
   note('params.address', addressFault(params.address ?? ''))
   if ((params.sha256?.length ?? 32) !== 32) note('params.sha256', 'must have 32 bytes')

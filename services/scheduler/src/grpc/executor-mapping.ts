@@ -200,7 +200,7 @@ function assignmentTo(job: RunningJob): proto.Assignment {
     labels: job.labels ?? NO_LABELS,
     displayName: options?.displayName ?? '',
     heartbeatData: payloadTo(job.heartbeatData),
-    requestedMethod: '',
+    requestedMethod: options?.requestedMethod ?? '',
     totalDeadline: durationFrom(job.totalLeftMs && Math.max(1, Math.round(job.totalLeftMs))),
     heartbeatDeadline: durationFrom(options?.heartbeatDeadlineMs),
   }

@@ -185,6 +185,7 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     priority: job.priority,
     labels: { ...job.labels },
     displayName: options.displayName ?? job.method,
+    requestedMethod: options.requestedMethod,
     attempt: job.attempt,
     crashCount: job.crashCount,
     retryPolicy: retryTo(options.retry ?? RETRY_DEFAULTS),

@@ -82,6 +82,11 @@ const NOT_OF_SCHEDULES = {
     'is not for schedules: an address takes one result',
   ],
   traceparent: ['traceparent', 'is not for schedules: each job has a trace of its own'],
+  fallbackMethod: [
+    'fallback_method',
+    'is not for schedules: one is created for a method that is known',
+  ],
+  executorSessionId: ['executor_session_id', 'is not for schedules: a session ends'],
   leaseId: ['lease_id', 'is not for schedules: a lease ends'],
   tracestate: ['tracestate', 'is not for schedules: each job has a trace of its own'],
 } as const satisfies Partial<Record<keyof proto.JobSpec, readonly [string, string]>>

@@ -50,6 +50,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     delayMs: msFrom(spec.delay) ?? 0,
     traceparent: spec.traceparent || origin.traceparent,
     options: startOptionsFrom(spec, origin.tracestate),
+    ...(spec.fallbackMethod !== '' && { fallbackMethod: spec.fallbackMethod }),
     ...(spec.automatic && { isAutomatic: true }),
     ...(spec.leaseId !== '' && { leaseId: leaseIdFrom(spec.leaseId) }),
   }
@@ -96,13 +97,12 @@ function hasEntries(labels: Record<string, string>): boolean {
 
 /** What a newer caller may ask for and this scheduler cannot do is refused, never passed over. */
 function refuseUnsupported(spec: proto.JobSpec): void {
-  if (spec.fallbackMethod !== '') throw notImplemented('fallback_method')
   if (spec.executorSessionId !== '') throw notImplemented('executor_session_id')
 }
 
 /** Every option a start may ask for. */
 type AskedOptions = Readonly<
-  Record<Exclude<keyof StartOptions, 'privileged' | 'misfits'>, unknown>
+  Record<Exclude<keyof StartOptions, 'privileged' | 'misfits' | 'requestedMethod'>, unknown>
 > &
   StartOptions
 

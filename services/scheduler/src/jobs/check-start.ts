@@ -111,7 +111,18 @@ async function lookUp(
     const checked = withTerms(options, actor, command, found)
     return isMisfit(checked) && (await isKnown(options, command)) ? command : checked
   }
-  return { refusal: methodUnknown(namespace, method, await methods.names(namespace)) }
+  const { fallbackMethod } = command
+  if (fallbackMethod !== undefined) {
+    return lookUp(options, actor, withFallback(command, fallbackMethod))
+  }
+  const requested = command.options?.requestedMethod
+  return { refusal: methodUnknown(namespace, method, await methods.names(namespace), requested) }
+}
+
+/** From here on it is a start of the fallback, but for what it remembers. */
+function withFallback(command: StartCommand, method: string): StartCommand {
+  const options = { ...command.options, requestedMethod: command.method }
+  return { ...command, method, fallbackMethod: undefined, options }
 }
 
 /** The parameters are wrong by what is said of the method now. */

@@ -16,7 +16,7 @@ const EXISTING = {
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
       AS u(id, namespace, request_id, method, key, owner, place)
     CROSS JOIN LATERAL (
-      SELECT ${STANDING_COLUMNS}, j.method, j.key, j.params, j.params_address, j.params_type, j.params_sha256, found.by,
+      SELECT ${STANDING_COLUMNS}, j.method, j.options->>'requestedMethod' AS requested_method, j.key, j.params, j.params_address, j.params_type, j.params_sha256, found.by,
         extract(epoch FROM now() - j.create_time)::float8 * 1000 AS age_ms
       FROM (
         SELECT id, 'request-id' AS by, 1 AS rank FROM offstage.jobs
@@ -39,6 +39,7 @@ const EXISTING = {
 interface ExistingRow extends StandingRow {
   place: number
   method: string
+  requested_method: string | null
   key: string | null
   params: Uint8Array | null
   params_address: string | null
@@ -71,6 +72,7 @@ function existingFromRow(row: ExistingRow): ExistingJob {
   return {
     ...standingFromRow(row),
     method: row.method,
+    requestedMethod: row.requested_method ?? undefined,
     key: row.key ?? '',
     params: paramsFromRow(row),
     ageMs: row.age_ms,

@@ -1,4 +1,4 @@
-/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts) and `misfits` (claim-jobs.ts) of it. */
+/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts) `misfits` (claim-jobs.ts) and `requestedMethod` (find-existing.ts) of it. */
 import type { StartOptions } from '../domain/start-command.ts'
 import { retry } from './retry-codec.ts'
 import { createShape, flag, number, text, texts } from './stored-shape.ts'
@@ -19,6 +19,7 @@ const OPTIONS = createShape<StartOptions>('job options', 1, {
   paramsOwned: flag,
   privileged: flag,
   misfits: texts,
+  requestedMethod: text,
 })
 
 export function storedOptions(options: StartOptions | undefined) {

@@ -31,6 +31,7 @@ const OPTIONS: Required<StartOptions> = {
   paramsOwned: true,
   privileged: true,
   misfits: ['a'],
+  requestedMethod: 'test.asked',
 }
 
 /** Without a parent, which the test makes. */

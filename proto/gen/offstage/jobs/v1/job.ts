@@ -408,7 +408,11 @@ export interface JobSpec {
   parentJobId: string;
   /** Default: the lane of the method's definition. */
   lane: Lane;
-  /** Called with the same parameters when no attached executor knows `method` (row A4). */
+  /**
+   * Called with the same parameters where `method` is unknown: where a start of it would be refused with METHOD_UNKNOWN, since no
+   * executor ever announced it (row A4). Its schema, limits, lane, defaults and rights are those that hold then, and the job's `method`;
+   * `key` is one of its keys. Where that is unknown too the start is refused, METHOD_UNKNOWN, both named. As `method`; default: none.
+   */
   fallbackMethod: string;
   /** The caller's scope in temp storage, as OpenScope named it: the job may put values into it. */
   scope: string;
@@ -590,7 +594,11 @@ export interface Job {
     | Payload
     | undefined;
   /** It is kept whatever the retention says (row J12). Changed by PinJob and UnpinJob. */
-  pinned?: boolean | undefined;
+  pinned?:
+    | boolean
+    | undefined;
+  /** The method that was asked for, where `method` is its fallback (row A4); not set otherwise. */
+  requestedMethod?: string | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -2110,6 +2118,7 @@ function createBaseJob(): Job {
     unreadable: undefined,
     heartbeatData: undefined,
     pinned: undefined,
+    requestedMethod: undefined,
   };
 }
 
@@ -2231,6 +2240,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.pinned !== undefined) {
       writer.uint32(320).bool(message.pinned);
+    }
+    if (message.requestedMethod !== undefined) {
+      writer.uint32(338).string(message.requestedMethod);
     }
     return writer;
   },
@@ -2555,6 +2567,14 @@ export const Job: MessageFns<Job> = {
             message.pinned = reader.bool();
             continue;
           }
+          case 42: {
+            if (tag !== 338) {
+              break;
+            }
+
+            message.requestedMethod = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2632,6 +2652,7 @@ export const Job: MessageFns<Job> = {
       ? Payload.fromPartial(object.heartbeatData)
       : undefined;
     message.pinned = object.pinned ?? undefined;
+    message.requestedMethod = object.requestedMethod ?? undefined;
     return message;
   },
 };
