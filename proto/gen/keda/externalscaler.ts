@@ -119,7 +119,12 @@ export const ScaledObjectRef: MessageFns<ScaledObjectRef> = {
 
             const entry3 = ScaledObjectRef_ScalerMetadataEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
-              message.scalerMetadata[entry3.key] = entry3.value;
+              if (entry3.key === "__proto__") {
+                const own = { value: entry3.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.scalerMetadata, entry3.key, own);
+              } else {
+                message.scalerMetadata[entry3.key] = entry3.value;
+              }
             }
             continue;
           }
@@ -145,7 +150,12 @@ export const ScaledObjectRef: MessageFns<ScaledObjectRef> = {
     message.scalerMetadata = (globalThis.Object.entries(object.scalerMetadata ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },

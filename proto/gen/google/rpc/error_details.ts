@@ -455,7 +455,12 @@ export const ErrorInfo: MessageFns<ErrorInfo> = {
 
             const entry3 = ErrorInfo_MetadataEntry.decode(reader, reader.uint32());
             if (entry3.value !== undefined) {
-              message.metadata[entry3.key] = entry3.value;
+              if (entry3.key === "__proto__") {
+                const own = { value: entry3.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.metadata, entry3.key, own);
+              } else {
+                message.metadata[entry3.key] = entry3.value;
+              }
             }
             continue;
           }
@@ -481,7 +486,12 @@ export const ErrorInfo: MessageFns<ErrorInfo> = {
     message.metadata = (globalThis.Object.entries(object.metadata ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },
@@ -845,7 +855,12 @@ export const QuotaFailure_Violation: MessageFns<QuotaFailure_Violation> = {
 
             const entry6 = QuotaFailure_Violation_QuotaDimensionsEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
-              message.quotaDimensions[entry6.key] = entry6.value;
+              if (entry6.key === "__proto__") {
+                const own = { value: entry6.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.quotaDimensions, entry6.key, own);
+              } else {
+                message.quotaDimensions[entry6.key] = entry6.value;
+              }
             }
             continue;
           }
@@ -890,7 +905,12 @@ export const QuotaFailure_Violation: MessageFns<QuotaFailure_Violation> = {
     message.quotaDimensions = (globalThis.Object.entries(object.quotaDimensions ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },

@@ -7,6 +7,7 @@ import { isJsonType, isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { LabelFault } from '../domain/label-fault.ts'
 import type { StartCommand } from '../domain/start-command.ts'
+import { legible, mayMislead } from './legible-fields.ts'
 
 const environment = new Environment({
   enableOptionalTypes: true,
@@ -84,7 +85,8 @@ export function labelsOf(
   expressions: Readonly<Record<string, string>>,
   command: Spoken,
 ): { readonly labels: Readonly<Record<string, string>> } | LabelFault {
-  const labels = { ...command.labels }
+  // An object would drop one that is named `__proto__`.
+  const labels = new Map(Object.entries(command.labels ?? {}))
   let names: ReturnType<typeof namesOf> | undefined
   const lazily = () => {
     names ??= namesOf(command)
@@ -93,19 +95,19 @@ export function labelsOf(
   for (const [label, expression] of Object.entries(expressions)) {
     const found = evaluated(expression, lazily, LIMITS.labelValueCharactersMax)
     if ('fault' in found) return { label, expression, fault: found.fault }
-    if (found.text === undefined) delete labels[label]
-    else labels[label] = found.text
-    if (Object.keys(labels).length > LIMITS.labelsMax) {
+    if (found.text === undefined) labels.delete(label)
+    else labels.set(label, found.text)
+    if (labels.size > LIMITS.labelsMax) {
       const fault = `with those of the start they are more than ${LIMITS.labelsMax}`
       return { label, expression, fault }
     }
   }
-  return { labels }
+  return { labels: Object.fromEntries(labels) }
 }
 
 function namesOf(command: Spoken) {
   const { labels = {}, owner, key, pool } = command
-  return { params: fieldsOf(command), labels, owner, key, pool }
+  return { params: fieldsOf(command), labels: legible(labels), owner, key, pool }
 }
 
 function evaluated(
@@ -147,13 +149,16 @@ function textOf(value: unknown): string | undefined {
   return isPlain ? String(value) : undefined
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** What is not JSON in its place has no fields. */
 function fieldsOf({ params }: Pick<StartCommand, 'params'>): unknown {
   const { inline, address, type } = params
   if (address !== undefined || inline === undefined || inline.length === 0) return {}
-  return isJsonType(type) ? JSON.parse(utf8.decode(inline)) : {}
+  if (!isJsonType(type)) return {}
+  const text = utf8.decode(inline)
+  const fields: unknown = JSON.parse(text)
+  return mayMislead(text) ? legible(fields) : fields
 }
 
 function parse(text: string): Expression {

@@ -67,8 +67,7 @@ const DUE_TIME = '{{offstage.due_time}}'
 export function startAt(id: string, job: ScheduledStart, due: Date): ScheduledStart {
   const time = due.toISOString()
   const told = (text: string) => text.replaceAll(DUE_TIME, time)
-  const labels: Record<string, string> = {}
-  for (const [name, value] of Object.entries(job.labels ?? {})) labels[name] = told(value)
+  const labels = Object.entries(job.labels ?? {}).map(([name, value]) => [name, told(value)])
   const { params, options } = job
   const displayName = options?.displayName && told(options.displayName)
   return {
@@ -76,7 +75,7 @@ export function startAt(id: string, job: ScheduledStart, due: Date): ScheduledSt
     key: told(job.key),
     params:
       params.inline && params.type === '' ? { ...params, inline: toldIn(params.inline) } : params,
-    labels: { ...labels, [SCHEDULE_LABEL]: id, [DUE_TIME_LABEL]: time },
+    labels: { ...Object.fromEntries(labels), [SCHEDULE_LABEL]: id, [DUE_TIME_LABEL]: time },
     options: displayName ? { ...options, displayName } : options,
   }
 

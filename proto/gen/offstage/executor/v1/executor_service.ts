@@ -971,7 +971,12 @@ export const Hello: MessageFns<Hello> = {
 
             const entry6 = Hello_LabelsEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
-              message.labels[entry6.key] = entry6.value;
+              if (entry6.key === "__proto__") {
+                const own = { value: entry6.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labels, entry6.key, own);
+              } else {
+                message.labels[entry6.key] = entry6.value;
+              }
             }
             continue;
           }
@@ -1040,7 +1045,12 @@ export const Hello: MessageFns<Hello> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },
@@ -1369,7 +1379,12 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
 
             const entry11 = MethodDefinition_LabelExpressionsEntry.decode(reader, reader.uint32());
             if (entry11.value !== undefined) {
-              message.labelExpressions[entry11.key] = entry11.value;
+              if (entry11.key === "__proto__") {
+                const own = { value: entry11.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labelExpressions, entry11.key, own);
+              } else {
+                message.labelExpressions[entry11.key] = entry11.value;
+              }
             }
             continue;
           }
@@ -1409,7 +1424,12 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     message.labelExpressions = (globalThis.Object.entries(object.labelExpressions ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },
@@ -2799,7 +2819,12 @@ export const Assignment: MessageFns<Assignment> = {
 
             const entry18 = Assignment_LabelsEntry.decode(reader, reader.uint32());
             if (entry18.value !== undefined) {
-              message.labels[entry18.key] = entry18.value;
+              if (entry18.key === "__proto__") {
+                const own = { value: entry18.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labels, entry18.key, own);
+              } else {
+                message.labels[entry18.key] = entry18.value;
+              }
             }
             continue;
           }
@@ -2884,7 +2909,12 @@ export const Assignment: MessageFns<Assignment> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },

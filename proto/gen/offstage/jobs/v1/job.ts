@@ -195,7 +195,7 @@ export interface Payload {
     { $case: "address"; value: string }
     | undefined;
   /**
-   * Media type of the bytes, at most 100 characters. Default: application/json. JSON and application/cbor reach a handler as
+   * Media type of the bytes, at most 100 characters. Default: application/json, which must be UTF-8. JSON and application/cbor reach a handler as
    * their value, `text/…` as a string, what application/vnd.offstage.wrapped names is unwrapped first, anything else is bytes. Only JSON
    * is checked against the schema of the method at the start; whatever it is, the executor checks the decoded value.
    */
@@ -1854,7 +1854,12 @@ export const JobSpec: MessageFns<JobSpec> = {
 
             const entry17 = JobSpec_LabelsEntry.decode(reader, reader.uint32());
             if (entry17.value !== undefined) {
-              message.labels[entry17.key] = entry17.value;
+              if (entry17.key === "__proto__") {
+                const own = { value: entry17.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labels, entry17.key, own);
+              } else {
+                message.labels[entry17.key] = entry17.value;
+              }
             }
             continue;
           }
@@ -1986,7 +1991,12 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },
@@ -2363,7 +2373,12 @@ export const Job: MessageFns<Job> = {
 
             const entry13 = Job_LabelsEntry.decode(reader, reader.uint32());
             if (entry13.value !== undefined) {
-              message.labels[entry13.key] = entry13.value;
+              if (entry13.key === "__proto__") {
+                const own = { value: entry13.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labels, entry13.key, own);
+              } else {
+                message.labels[entry13.key] = entry13.value;
+              }
             }
             continue;
           }
@@ -2607,7 +2622,12 @@ export const Job: MessageFns<Job> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },

@@ -1424,7 +1424,12 @@ export const JobFilter: MessageFns<JobFilter> = {
 
             const entry7 = JobFilter_LabelsEntry.decode(reader, reader.uint32());
             if (entry7.value !== undefined) {
-              message.labels[entry7.key] = entry7.value;
+              if (entry7.key === "__proto__") {
+                const own = { value: entry7.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labels, entry7.key, own);
+              } else {
+                message.labels[entry7.key] = entry7.value;
+              }
             }
             continue;
           }
@@ -1478,7 +1483,12 @@ export const JobFilter: MessageFns<JobFilter> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },

@@ -3229,7 +3229,12 @@ export const Method: MessageFns<Method> = {
 
             const entry14 = Method_LabelExpressionsEntry.decode(reader, reader.uint32());
             if (entry14.value !== undefined) {
-              message.labelExpressions[entry14.key] = entry14.value;
+              if (entry14.key === "__proto__") {
+                const own = { value: entry14.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labelExpressions, entry14.key, own);
+              } else {
+                message.labelExpressions[entry14.key] = entry14.value;
+              }
             }
             continue;
           }
@@ -3272,7 +3277,12 @@ export const Method: MessageFns<Method> = {
     message.labelExpressions = (globalThis.Object.entries(object.labelExpressions ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },
@@ -3672,7 +3682,12 @@ export const Executor: MessageFns<Executor> = {
 
             const entry4 = Executor_LabelsEntry.decode(reader, reader.uint32());
             if (entry4.value !== undefined) {
-              message.labels[entry4.key] = entry4.value;
+              if (entry4.key === "__proto__") {
+                const own = { value: entry4.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.labels, entry4.key, own);
+              } else {
+                message.labels[entry4.key] = entry4.value;
+              }
             }
             continue;
           }
@@ -3755,7 +3770,12 @@ export const Executor: MessageFns<Executor> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
         }
         return acc;
       },
