@@ -44,6 +44,7 @@ test('text is read as text, JSON with a charset as JSON', () => {
 test('what JSON cannot hold throws instead of losing data', () => {
   expect(() => encodeValue({ n: 1n })).toThrow(TypeError)
   expect(() => decodeValue(Buffer.from('{'), '')).toThrow(SyntaxError)
+  expect(() => decodeValue(Buffer.from('"\xe9"', 'latin1'), '')).toThrow(/no UTF-8/)
 })
 
 test.each([

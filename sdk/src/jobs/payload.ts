@@ -2,6 +2,7 @@
  * How values become bytes and back, the same for parameters and results (row J3): JSON in UTF-8 or CBOR (row J22), or the
  * bytes themselves for an ArrayBuffer and its views. `undefined` is no value at all (row L6).
  */
+import { isUtf8 } from 'node:buffer'
 import { types } from 'node:util'
 import { isJsonType } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
@@ -92,6 +93,7 @@ export function jsonText(value: unknown): string | undefined {
  */
 export function decodeValue(bytes: Uint8Array, contentType: string): unknown {
   if (isJsonType(contentType)) {
+    if (!isUtf8(bytes)) throw new SyntaxError('JSON that is no UTF-8')
     return bytes.byteLength === 0 ? undefined : parse(asBuffer(bytes).toString('utf8'))
   }
   if (isTextType(contentType)) return asBuffer(bytes).toString('utf8')

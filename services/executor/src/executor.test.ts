@@ -46,7 +46,7 @@ describe('work', () => {
     it.attachment.assign('a', 'test.about', undefined, {
       attempt: 2,
       key: 'k',
-      labels: { city: 'Oslo' },
+      labels: JSON.parse('{ "city": "Oslo", "__proto__": "x" }'),
       scope: 's',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     })
@@ -57,7 +57,7 @@ describe('work', () => {
       owner: 'ann',
       namespace: 'default',
       key: 'k',
-      labels: { city: 'Oslo' },
+      labels: JSON.parse('{ "city": "Oslo", "__proto__": "x" }'),
       scope: 's',
       traceId: '0af7651916cd43dd8448eb211c80319c',
     })
@@ -199,13 +199,14 @@ describe('failures', () => {
   })
 
   test.each([
-    ['that is cut off', inCbor('82 01'), 'PARAMS_INVALID'],
+    ['CBOR that is cut off', inCbor('82 01'), 'PARAMS_INVALID'],
+    ['JSON that is no UTF-8', inCbor('22 e9 22', ''), 'PARAMS_INVALID'],
     [
-      'that something unknown has wrapped',
+      'CBOR that something unknown has wrapped',
       inCbor('00', 'application/vnd.offstage.wrapped; of=cbor; by="seal:k1"'),
       'CODEC_UNKNOWN',
     ],
-  ])('CBOR %s fails the attempt', async (_, params, reason) => {
+  ])('%s fails the attempt', async (_, params, reason) => {
     await using it = await setup()
     it.attachment.assign('a', 'test.echo', undefined, params)
     expect(await it.attachment.fault('a')).toMatchObject({ reason })

@@ -241,6 +241,11 @@ test.each([
     { source: { $case: 'address' as const, value: `val_${'0'.repeat(32)}` } },
     /heartbeat_data must be inline/,
   ],
+  [
+    'is no UTF-8',
+    { source: { $case: 'inline' as const, value: Buffer.from('"\xe9"', 'latin1') } },
+    /heartbeat_data\.inline is no UTF-8/,
+  ],
   ['is of no media type', { ...data('1'), contentType: 'x\0' }, /heartbeat_data\.content_type/],
 ])('data that %s is refused by the name of its field', async (_, heartbeatData, message) => {
   await using it = await start()

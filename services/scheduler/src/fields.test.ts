@@ -10,6 +10,7 @@ import { attachExecutor } from './testing/scripted-executor.ts'
 const job = { method: 'test.job' }
 const ages = { seconds: 9_000_000_000_000_000n, nanos: 0 }
 const inline = { $case: 'inline' as const, value: Buffer.from('{}') }
+const latin1 = { $case: 'inline' as const, value: Buffer.from('"\xe9"', 'latin1') }
 const long = 'x'.repeat(3_000_000)
 
 test('a start that PostgreSQL could not hold is refused, naming the field', async () => {
@@ -39,6 +40,11 @@ test('a start that PostgreSQL could not hold is refused, naming the field', asyn
     [
       { params: { source: inline, contentType: 'a/b\r\nc' } },
       /params\.content_type must be a media/,
+    ],
+    [{ params: { source: latin1 } }, /params\.inline is no UTF-8, as JSON must be/],
+    [
+      { params: { source: latin1, contentType: 'application/json; charset=utf-8' } },
+      /params\.inline is no UTF-8/,
     ],
     [{ displayName: long }, /display_name must be at most 200/],
     [{ traceparent: long }, /traceparent must be a W3C trace context/],

@@ -1,5 +1,6 @@
 /** The only place where messages of the executor protocol and domain types meet. */
 
+import { isUtf8 } from 'node:buffer'
 import { msFrom } from '@offstage/proto/durations'
 import type {
   Assignment,
@@ -89,15 +90,18 @@ function paramsFromPayload(payload: Payload | undefined): AttemptOrder['params']
 
 /** Of what crosses to the thread as bytes. */
 function bytesTypeOf(payload: Payload | undefined): string | undefined {
-  const type = payload?.contentType
-  if (type === undefined || isJsonType(type) || isTextType(type)) return undefined
-  return payload?.source?.$case === 'inline' ? type : undefined
+  const source = payload?.source
+  if (payload === undefined || source?.$case !== 'inline') return undefined
+  const type = payload.contentType
+  if (isTextType(type)) return undefined
+  return isJsonType(type) && isUtf8(source.value) ? undefined : type
 }
 
 function inlineFromPayload(payload: Payload | undefined): string | Uint8Array | undefined {
   const source = payload?.source
   if (payload === undefined || source?.$case !== 'inline') return undefined
-  if (isJsonType(payload.contentType)) return source.value.toString('utf8')
+  // Else the thread refuses it by its type.
+  if (isJsonType(payload.contentType) && isUtf8(source.value)) return source.value.toString('utf8')
   // To a thread all texts are JSON.
   if (isTextType(payload.contentType)) return JSON.stringify(source.value.toString('utf8'))
   // A copy of its own: a view would drag the whole received frame along to the thread.

@@ -18,7 +18,7 @@ import type { Incoming } from '../executors/serve-executor.ts'
 import { invalidField } from '../refusals.ts'
 import type { DeclarationOutcome } from '../schedules/declare.ts'
 import { outcomeTo } from './declared-mapping.ts'
-import { payloadFrom, payloadTo } from './mapping.ts'
+import { jsonFault, payloadFrom, payloadTo } from './mapping.ts'
 
 export function incomingFrom(frame: proto.AttachRequest): Incoming {
   return {
@@ -65,6 +65,8 @@ function heartbeatFrom(data: PayloadMessage | undefined, field: string): Payload
   }
   const fault = contentTypeFault(type)
   if (fault !== undefined) throw invalidField(`${field}.content_type`, fault)
+  const noJson = jsonFault(payload)
+  if (noJson !== undefined) throw invalidField(`${field}.inline`, noJson)
   return payload
 }
 

@@ -1,7 +1,8 @@
 /** Where the shapes that all proto messages share meet the domain's: names, times, payloads, policies. */
+import { isUtf8 } from 'node:buffer'
 import { type Actor, mayEnter } from '@offstage/kit/auth'
 import { durationFrom, msFrom } from '@offstage/proto/durations'
-import { namespaceFault, textFault } from '@offstage/proto/field-rules'
+import { isJsonType, namespaceFault, textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
@@ -49,6 +50,12 @@ export function payloadFrom(payload: proto.Payload | undefined): Payload | undef
   const type = payload.contentType === 'application/json' ? '' : payload.contentType
   if (source.$case === 'address') return { address: source.value, type, sha256: payload.sha256 }
   return { inline: source.value, type }
+}
+
+/** Readers would put other characters in the place of what is no UTF-8. Whether it is JSON is theirs to say. */
+export function jsonFault({ inline, type }: Payload): string | undefined {
+  if (inline === undefined || isUtf8(inline) || !isJsonType(type)) return undefined
+  return 'is no UTF-8, as JSON must be: name its content_type, or encode it so'
 }
 
 export function payloadTo(payload: Payload | undefined): proto.Payload | undefined {

@@ -7,7 +7,7 @@ import { isJobLane } from '../domain/lane.ts'
 import { poolFrom } from '../domain/pool.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
-import { leaseIdFrom, payloadFrom, retryFrom } from './mapping.ts'
+import { jsonFault, leaseIdFrom, payloadFrom, retryFrom } from './mapping.ts'
 
 const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
   0: 'refuse',
@@ -87,7 +87,10 @@ function paramsFrom(params: proto.Payload | undefined): Payload {
   if (params?.sha256 !== undefined && kind !== 'address') {
     throw invalidField('params.sha256', 'is of a value at an address')
   }
-  return payloadFrom(params) ?? EMPTY_PARAMS
+  const payload = payloadFrom(params) ?? EMPTY_PARAMS
+  const fault = jsonFault(payload)
+  if (fault !== undefined) throw invalidField('params.inline', fault)
+  return payload
 }
 
 function hasEntries(labels: Record<string, string>): boolean {

@@ -37,7 +37,7 @@ export function checkParams(checks: Checks, params: Payload, terms: MethodTerms)
   return { misfits: [paramsSchema, ...misfits].map(schemaId) }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function parse(inline: Uint8Array): unknown {
   return JSON.parse(utf8.decode(inline))
