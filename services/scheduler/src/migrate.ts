@@ -5,7 +5,7 @@ import { namingDatabase, openConfiguredPostgres, waitingFor } from '@offstage/ki
 import { runTask } from '@offstage/kit/lifecycle'
 import { createLogger } from '@offstage/kit/telemetry'
 import { schedulerFields } from './config.ts'
-import { migrateJobs } from './store/job-store.ts'
+import { migrateJobs } from './store/tables.ts'
 
 const { databaseUrl, databasePasswordFile, databaseWaitMs, logLevel } = schedulerFields
 const fields = { databaseUrl, databasePasswordFile, databaseWaitMs, logLevel }

@@ -11,11 +11,28 @@ import {
 } from '@offstage/proto/executor'
 import { durationFault } from '@offstage/proto/field-rules'
 import { laneFrom } from '@offstage/sdk/jobs'
-import type { Executor } from '../executor.ts'
+import type { DrainedBy } from '../domain/drained-by.ts'
+import type { MethodAnnouncement } from '../domain/method.ts'
+import type { Lane } from '../lanes/lane.ts'
+import type { ThreadCounts } from '../lanes/thread-journal.ts'
 import { methodDefinition } from './mapping.ts'
 
+/** The executor as operators see it. */
+export interface ControlledExecutor {
+  readonly sessionId: string
+  readonly attached: boolean
+  readonly draining: boolean
+  readonly methods: readonly MethodAnnouncement[]
+  readonly lanes: readonly Pick<Lane, 'name' | 'slots' | 'methodsApart'>[]
+  readonly counts: ThreadCounts & { readonly finished: number; readonly handedBack: number }
+  drain(
+    graceMs: number | undefined,
+    by: DrainedBy,
+  ): Promise<{ readonly finished: number; readonly handedBack: number }>
+}
+
 /** What operators can ask of an executor, those of its namespace. */
-export function controlService(executor: Executor, name: string, namespace: string) {
+export function controlService(executor: ControlledExecutor, name: string, namespace: string) {
   const enter = (actor: Actor) => {
     if (!mayEnter(actor, namespace)) throw elsewhere()
   }
@@ -51,7 +68,7 @@ function elsewhere(): Refusal {
   return new Refusal({ reason: 'PERMISSION_DENIED', message })
 }
 
-function descriptionOf(executor: Executor, name: string): DescribeExecutorResponse {
+function descriptionOf(executor: ControlledExecutor, name: string): DescribeExecutorResponse {
   return {
     sessionId: executor.sessionId,
     name,
@@ -67,7 +84,7 @@ function descriptionOf(executor: Executor, name: string): DescribeExecutorRespon
   }
 }
 
-function countsOf({ counts, lanes }: Executor): ExecutorCounts {
+function countsOf({ counts, lanes }: ControlledExecutor): ExecutorCounts {
   return {
     attemptsFinished: BigInt(counts.finished),
     attemptsHandedBack: BigInt(counts.handedBack),

@@ -3,60 +3,59 @@ import { methodFault, poolFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { poolFrom } from '../domain/pool.ts'
 import type { CancelRunning } from '../jobs/cancel-running.ts'
-import type { CallerLeases } from '../namespaces/caller-leases.ts'
-import type { ExclusiveMode } from '../namespaces/exclusive-mode.ts'
-import type { Pauses } from '../namespaces/pause.ts'
-import type { Settings } from '../namespaces/settings.ts'
+import type { Locks } from '../locks/locks.ts'
+import type { Namespaces } from '../namespaces/namespaces.ts'
+import type { SchedulerStores } from '../ports/stores.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { exclusiveCalls } from './exclusive-calls.ts'
 import { leaseCalls } from './lease-calls.ts'
-import type { LockCalls } from './lock-calls.ts'
+import { listActs } from './list-acts.ts'
+import { listExecutors } from './list-executors.ts'
+import { listMethods } from './list-methods.ts'
+import { lockCalls } from './lock-calls.ts'
 import { namespaceFor } from './mapping.ts'
+import { previewRetention } from './preview-retention.ts'
+import type { ReadingTurns } from './reading-turns.ts'
 import { namespaceTo, updateNamespace } from './update-namespace.ts'
 
 export interface NamespaceUseCases {
-  readonly pauses: Pauses
-  readonly leases: CallerLeases
-  readonly exclusiveMode: ExclusiveMode
+  readonly namespaces: Namespaces
+  readonly locks: Locks
   readonly cancelRunning: CancelRunning
-  readonly settings: Settings
-  readonly previewRetention: GuardedService<proto.NamespaceServiceServer>['previewRetention']
-  readonly listMethods: GuardedService<proto.NamespaceServiceServer>['listMethods']
-  readonly listExecutors: GuardedService<proto.NamespaceServiceServer>['listExecutors']
-  readonly listActs: GuardedService<proto.NamespaceServiceServer>['listActs']
-  readonly lockCalls: LockCalls
+  readonly stores: Pick<SchedulerStores, 'acts' | 'callAttachments' | 'callMethods'>
 }
 
 export function namespaceService(
-  use: NamespaceUseCases,
+  { namespaces, locks, cancelRunning: cancel, stores }: NamespaceUseCases,
+  { reads, listings }: ReadingTurns,
 ): GuardedService<proto.NamespaceServiceServer> {
-  const { pauses } = use
+  const { pauses, settings } = namespaces
   return {
-    ...leaseCalls(use.leases),
-    ...use.lockCalls,
-    ...exclusiveCalls(use.exclusiveMode),
-    listExecutors: use.listExecutors,
-    listActs: use.listActs,
-    listMethods: use.listMethods,
-    previewRetention: use.previewRetention,
+    ...leaseCalls(namespaces.leases),
+    ...lockCalls(locks, listings),
+    ...exclusiveCalls(namespaces.exclusiveMode),
+    listExecutors: listExecutors(stores.callAttachments, reads),
+    listActs: listActs(stores.acts, listings),
+    listMethods: listMethods(stores.callMethods, reads),
+    previewRetention: previewRetention(namespaces.previewRetention, listings),
 
     getNamespace: unary(
       'namespaces.read',
       async (request: proto.GetNamespaceRequest, { actor }) => {
         const name = namespaceFor(actor, request.namespace)
-        return { namespace: namespaceTo(name, await use.settings.read(name)) }
+        return { namespace: namespaceTo(name, await settings.read(name)) }
       },
     ),
 
-    updateNamespace: updateNamespace(use.settings),
+    updateNamespace: updateNamespace(settings),
 
     pauseNamespace: unary(
       'namespaces.operate',
       async (request: proto.PauseNamespaceRequest, context) => {
         const namespace = namespaceFor(context.actor, request.namespace)
         await pauses.pauseNamespace(namespace, callerOf(context))
-        if (request.cancelRunning) await use.cancelRunning(callerOf(context), namespace, {})
+        if (request.cancelRunning) await cancel(callerOf(context), namespace, {})
         return {}
       },
     ),
@@ -75,7 +74,7 @@ export function namespaceService(
       const namespace = namespaceFor(context.actor, request.namespace)
       const method = methodNameFrom(request.method)
       await pauses.pauseMethod(namespace, method, callerOf(context))
-      if (cancelRunning) await use.cancelRunning(callerOf(context), namespace, { method })
+      if (cancelRunning) await cancel(callerOf(context), namespace, { method })
       return {}
     }),
 
@@ -93,7 +92,7 @@ export function namespaceService(
       const namespace = namespaceFor(context.actor, request.namespace)
       const pool = poolNameFrom(request.pool)
       await pauses.pausePool(namespace, pool, callerOf(context))
-      if (cancelRunning) await use.cancelRunning(callerOf(context), namespace, { pool })
+      if (cancelRunning) await cancel(callerOf(context), namespace, { pool })
       return {}
     }),
 

@@ -11,45 +11,47 @@ import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Scaling } from '../load/scaling.ts'
-import type { JobValueStore } from '../ports/values.ts'
+import type { Locks } from '../locks/locks.ts'
+import type { Namespaces } from '../namespaces/namespaces.ts'
+import type { SchedulerStores } from '../ports/stores.ts'
 import type { DeclareSchedules } from '../schedules/declare.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import { attemptCalls } from './attempt-calls.ts'
 import { executorService } from './executor-service.ts'
 import { externalScaler } from './external-scaler.ts'
 import { jobService } from './job-service.ts'
-import { type NamespaceUseCases, namespaceService } from './namespace-service.ts'
+import { namespaceService } from './namespace-service.ts'
 import type { ReadingTurns } from './reading-turns.ts'
 import { scheduleService } from './schedule-service.ts'
 import { valueCalls } from './value-calls.ts'
 
 export interface UseCases {
   readonly jobs: Jobs
-  readonly namespaces: NamespaceUseCases
+  readonly namespaces: Namespaces
+  readonly locks: Locks
   readonly schedules: Schedules
   readonly declare: DeclareSchedules
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
-  readonly jobValues: JobValueStore
+  readonly stores: Pick<SchedulerStores, 'acts' | 'callAttachments' | 'callMethods' | 'jobValues'>
   /** Absent in development mode. */
   readonly attempts: AttemptTokens | undefined
   readonly scaling: Scaling
 }
 
-export function grpcServices(
-  { jobs, namespaces, schedules, declare, executors, jobValues, attempts, scaling }: UseCases,
-  turns: ReadingTurns,
-  log: Logger,
-) {
+export function grpcServices(use: UseCases, turns: ReadingTurns, log: Logger) {
+  const { jobs, namespaces, locks, schedules, declare, executors, stores, attempts, scaling } = use
+  const { cancelRunning } = jobs
+  const ofNamespaces = namespaceService({ namespaces, locks, cancelRunning, stores }, turns)
   return [
     { definition: JobServiceService, implementation: jobService(jobs, turns, log) },
     { definition: ScheduleServiceService, implementation: scheduleService(schedules, turns) },
-    { definition: NamespaceServiceService, implementation: namespaceService(namespaces) },
+    { definition: NamespaceServiceService, implementation: ofNamespaces },
     {
       definition: ExecutorServiceService,
       implementation: {
         ...executorService(executors, declare),
         ...attemptCalls(attempts),
-        ...valueCalls(jobValues),
+        ...valueCalls(stores.jobValues),
       },
     },
     { definition: ExternalScalerService, implementation: externalScaler(scaling) },

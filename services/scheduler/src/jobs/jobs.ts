@@ -5,11 +5,7 @@ import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
-import type { ActStore } from '../ports/acts.ts'
-import type { BulkStore } from '../ports/bulk.ts'
-import type { HistoryStore } from '../ports/job-changes.ts'
-import type { SqlStartStore } from '../ports/sql-starts.ts'
-import type { JobStore } from '../ports/stores.ts'
+import type { SchedulerStores } from '../ports/stores.ts'
 import { Checks } from '../schemas/checks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { JOBS_PER_READ_MAX, JobWatch } from '../waits/job-watch.ts'
@@ -35,7 +31,7 @@ import { sightOf } from './sight.ts'
 import { createStartJobs, type StartJobs } from './start-jobs.ts'
 
 export interface JobsOptions {
-  readonly store: JobStore
+  readonly stores: Pick<SchedulerStores, 'calls' | 'acts' | 'history' | 'sqlStarts' | 'bulk'>
   readonly attachments: Attachments
   readonly methods: Methods
   readonly dispatch: Pick<Dispatch, 'starts' | 'changed' | 'limitsOf'>
@@ -45,10 +41,6 @@ export interface JobsOptions {
   readonly startsPerSecond?: number | undefined
   /** Watches read in turn. */
   readonly reads: Turns
-  readonly acts: Pick<ActStore, 'record'>
-  readonly history: HistoryStore
-  readonly sqlStarts: SqlStartStore
-  readonly bulk: BulkStore
   readonly newId: () => string
 }
 
@@ -77,16 +69,16 @@ export interface Jobs {
 const STANDINGS_MAX = 2_000
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { store, attachments, methods, dispatch, feed, events, leaseMs, reads } = options
+  const { stores, attachments, methods, dispatch, feed, events, leaseMs, reads, newId } = options
+  const { calls: store, acts, history, sqlStarts, bulk } = stores
   const { starts, changed, limitsOf } = dispatch
   const readStandings = createSharedReads((asked) => store.readStandings(asked), STANDINGS_MAX)
   const readWatched = createSharedReads((asked) => store.readWatched(asked), JOBS_PER_READ_MAX)
-  const recordReads = createRecordReads(options.acts)
+  const recordReads = createRecordReads(acts)
   const checks = new Checks()
   const findJobs = createFindJobs({ store, feed, readStandings, recordReads })
   const cancelJob = createCancelJob({ store, attachments, events, leaseMs, changed })
   const limitRate = createLimitRate(options.startsPerSecond)
-  const { bulk, newId } = options
   let wakeBulk = () => {}
   const tellCanceled = createTellCanceled({ attachments, events })
   return {
@@ -111,10 +103,10 @@ export function createJobs(options: JobsOptions): Jobs {
     cancelRunning: createCancelRunning(store, cancelJob),
     retryJob: createRetryJob({ store, methods, findJobs, changed }),
     explainJob: createExplainJob(store),
-    changeHistory: createChangeHistory(options.history),
+    changeHistory: createChangeHistory(history),
     checkSqlStarts: createCheckSqlStarts({
       ...{ methods, checks, limitsOf, changed },
-      store: options.sqlStarts,
+      store: sqlStarts,
     }),
     newWatch: (caller, namespace) =>
       new JobWatch({

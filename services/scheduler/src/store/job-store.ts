@@ -1,4 +1,4 @@
-import { type Database, loadMigrations, type MigrationWatch, migrate } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import type { JobStore } from '../ports/stores.ts'
 import type { SweepStore } from '../ports/sweeps.ts'
 import { hasLease } from './caller-leases.ts'
@@ -28,12 +28,6 @@ import { readNews } from './read-news.ts'
 import { readStandings, readWatched } from './read-standings.ts'
 import { retryJob } from './retry-job.ts'
 import * as sweeps from './sweeps.ts'
-
-/** Brings the database to the shape this code works with. */
-export async function migrateJobs(database: Database, watch: MigrationWatch = {}): Promise<void> {
-  const migrations = await loadMigrations(new URL('./migrations', import.meta.url))
-  await migrate(database, { schema: 'offstage', migrations, ...watch })
-}
 
 export function createJobStore(database: Database, listings = database): JobStore {
   return {

@@ -35,7 +35,7 @@ import { Model } from '../testing/model/model.ts'
 import { begin, realOver } from '../testing/model/real.ts'
 import { starts } from '../testing/model/starts.ts'
 import { retentions, steps, sweeps } from '../testing/model/upkeep.ts'
-import { migrateJobs } from './job-store.ts'
+import { migrateJobs } from './tables.ts'
 
 /** Where nobody says how many it is as many as there is time for. */
 const RUNS =

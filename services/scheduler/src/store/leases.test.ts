@@ -13,8 +13,9 @@ import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { attachmentId as newAttachmentId, session } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
 import { createAttachmentStore } from './attachments.ts'
-import { createJobStore, migrateJobs } from './job-store.ts'
+import { createJobStore } from './job-store.ts'
 import { createLeaseStore } from './leases.ts'
+import { migrateJobs } from './tables.ts'
 
 const LEASE_ROUNDS = 3
 const SESSIONS = 3

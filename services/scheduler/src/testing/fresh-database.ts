@@ -1,6 +1,6 @@
 import { type Database, openPostgres, type PostgresOptions } from '@offstage/kit/database'
 import { createSharedDatabase } from '@offstage/testkit'
-import { migrateJobs } from '../store/job-store.ts'
+import { migrateJobs } from '../store/tables.ts'
 
 /** As a scheduler leaves an empty database when it starts. */
 async function migrated(url: string): Promise<void> {

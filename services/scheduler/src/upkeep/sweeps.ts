@@ -8,13 +8,11 @@ import { endOverdue } from '../executors/end-overdue.ts'
 import type { Methods } from '../executors/methods.ts'
 import { sendCancels } from '../executors/send-cancels.ts'
 import { createFindStrays } from '../executors/strays.ts'
-import type { ActStore } from '../ports/acts.ts'
-import type { CallerLeaseStore } from '../ports/caller-leases.ts'
-import type { JobReads } from '../ports/job-reads.ts'
-import type { LockStore } from '../ports/locks.ts'
-import type { PaceStore } from '../ports/pace.ts'
-import type { RetentionStore } from '../ports/retention.ts'
-import type { SweepStore } from '../ports/sweeps.ts'
+import type { Jobs } from '../jobs/jobs.ts'
+import type { SqlStartNews } from '../jobs/sql-start-news.ts'
+import type { LockLine } from '../locks/lock-line.ts'
+import type { SchedulerStores } from '../ports/stores.ts'
+import type { RunSchedules } from '../schedules/run-schedules.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { compareAwaited } from '../waits/wait-sweep.ts'
 import { createRetentionSweep } from './retention.ts'
@@ -26,30 +24,18 @@ export interface SweepsOptions {
   readonly actsKeptMs: number
   readonly retentionSweepMs: number
   readonly leaseMs: number
-  readonly sweeps: SweepStore
-  readonly acts: Pick<ActStore, 'forget'>
-  readonly pace: Pick<PaceStore, 'forgetOld'>
-  readonly callerLeases: Pick<CallerLeaseStore, 'removeEnded'>
-  readonly retention: RetentionStore
-  readonly store: Pick<JobReads, 'readNews'>
+  readonly stores: Pick<
+    SchedulerStores,
+    'calls' | 'sweeps' | 'acts' | 'pace' | 'callerLeases' | 'retention' | 'locks'
+  >
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
   readonly methods: Methods
   readonly feed: JobFeed
-  /** Queues what was started by SQL and had to be looked at first. */
-  checkSqlStarts(signal: AbortSignal): Promise<void>
-  /** Calls the listener whenever there is such. */
-  onUncheckedStarts?(listener: () => void): void
-  /** Bulk jobs are carried on by every replica. */
-  readonly jobs: {
-    carryBulk(signal: AbortSignal): Promise<void>
-    onBulk(wake: () => void): void
-  }
-  /** Creates the jobs of schedules that are due. */
-  readonly schedules: Pick<Sweep, 'run' | 'onHint'>
-  readonly locks: Pick<LockStore, 'forgetVoid'>
-  /** Tells those who wait for locks here. */
-  readonly lockLine: Pick<Sweep, 'run' | 'onHint'>
+  readonly jobs: Pick<Jobs, 'checkSqlStarts' | 'carryBulk' | 'onBulk'>
+  readonly sqlStartNews: Pick<SqlStartNews, 'onUnchecked'>
+  readonly schedules: Pick<RunSchedules, 'run' | 'onHint'>
+  readonly lockLine: Pick<LockLine, 'run' | 'onHint'>
 }
 
 const BATCH = 1_000
@@ -68,7 +54,8 @@ const RETENTION_TIMEOUT_MS = 10 * 60_000
 const BULK_TIMEOUT_MS = 10 * 60_000
 
 export function sweepsOf(options: SweepsOptions): Sweep[] {
-  const { sweeps, store, attachments, dispatch, methods, feed, leaseMs, dueSweepMs } = options
+  const { attachments, dispatch, jobs, methods, feed, leaseMs, dueSweepMs } = options
+  const { calls, sweeps, acts, pace, callerLeases, retention, locks } = options.stores
   const untilDone = (sweep: (limit: number) => Promise<ChangedJob[]>) => async () => {
     for (let full = true; full; ) {
       const jobs = await sweep(BATCH)
@@ -82,8 +69,8 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
     {
       name: 'starts by SQL',
       everyMs: dueSweepMs * 4,
-      run: options.checkSqlStarts,
-      onHint: options.onUncheckedStarts,
+      run: jobs.checkSqlStarts,
+      onHint: options.sqlStartNews.onUnchecked,
     },
     { name: 'queue deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireQueued) },
     { name: 'total deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireTotal) },
@@ -120,7 +107,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
     {
       name: 'awaited jobs',
       everyMs: options.waitSweepMs,
-      run: (signal) => compareAwaited(feed, store, signal),
+      run: (signal) => compareAwaited(feed, calls, signal),
     },
     { name: 'methods announced elsewhere', everyMs: METHODS_MS, run: methods.refresh },
     {
@@ -129,12 +116,12 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       run: () => methods.forgetEarlier(),
     },
     { name: 'full buckets of rates', everyMs: BUCKETS_MS, run: () => sweeps.forgetFullBuckets() },
-    { name: 'old paces', everyMs: PACES_MS, run: () => options.pace.forgetOld() },
+    { name: 'old paces', everyMs: PACES_MS, run: () => pace.forgetOld() },
     {
       name: 'ended leases of callers',
       everyMs: CALLER_LEASES_MS,
       async run(signal) {
-        while (!signal.aborted && (await options.callerLeases.removeEnded(BATCH)) === BATCH);
+        while (!signal.aborted && (await callerLeases.removeEnded(BATCH)) === BATCH);
       },
     },
     {
@@ -147,14 +134,14 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       name: 'void locks',
       everyMs: VOID_LOCKS_MS,
       async run(signal) {
-        while (!signal.aborted && (await options.locks.forgetVoid(BATCH)) === BATCH);
+        while (!signal.aborted && (await locks.forgetVoid(BATCH)) === BATCH);
       },
     },
     {
       name: 'old acts',
       everyMs: ACTS_MS,
       async run(signal) {
-        const { acts, actsKeptMs } = options
+        const { actsKeptMs } = options
         while (!signal.aborted && (await acts.forget(actsKeptMs, BATCH)) === BATCH);
       },
     },
@@ -162,14 +149,14 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       name: 'bulk jobs',
       everyMs: options.claimSweepMs,
       timeoutMs: BULK_TIMEOUT_MS,
-      run: options.jobs.carryBulk,
-      onHint: options.jobs.onBulk,
+      run: jobs.carryBulk,
+      onHint: jobs.onBulk,
     },
     {
       name: 'retention',
       everyMs: options.retentionSweepMs,
       timeoutMs: RETENTION_TIMEOUT_MS,
-      run: createRetentionSweep({ ...options, everyMs: options.retentionSweepMs }),
+      run: createRetentionSweep({ retention, everyMs: options.retentionSweepMs }),
     },
   ]
 }
