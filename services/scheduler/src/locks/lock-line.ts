@@ -17,7 +17,6 @@ import { tooManyLockWaits } from './refusals.ts'
 const WAITS_MAX = 10_000
 /** How often it is said that they still wait, and whether a circle has been closed since. */
 const KEEP_MS = 1_500
-/** Looked at for circles in one sweep. */
 const CIRCLES_MAX = 100
 
 export interface LineWait {
@@ -42,13 +41,17 @@ export interface LockLineOptions {
   readonly store: Pick<LockStore, 'keepPlaces' | 'readWaits' | 'readAwaited' | 'breakCircle'>
   readonly feed: Pick<JobFeed, 'listen'>
   readonly waitsMax?: number
+  /** Looked at for circles in one sweep. Default 100. */
+  readonly circlesMax?: number
 }
 
 export class LockLine {
   readonly #options: LockLineOptions
   readonly #entries = new Map<number, Entry>()
   #moment = 0
-  #keptMs = 0
+  #keptMs = Number.NEGATIVE_INFINITY
+  /** The last place that was looked at for a circle. */
+  #lookedAt = 0
   #wake: () => void = () => {}
 
   constructor(options: LockLineOptions) {
@@ -137,11 +140,16 @@ export class LockLine {
     if (isDue) await this.#breakCircles(await this.#options.store.readAwaited(places))
   }
 
+  /** In turn, where they are too many for one sweep. In order of the places. */
   async #breakCircles(places: readonly number[]): Promise<void> {
-    for (const place of places.slice(0, CIRCLES_MAX)) {
+    const { circlesMax = CIRCLES_MAX, store } = this.#options
+    const after = places.filter((place) => place > this.#lookedAt)
+    const before = places.slice(0, places.length - after.length)
+    for (const place of [...after, ...before].slice(0, circlesMax)) {
+      this.#lookedAt = place
       const entry = this.#entries.get(place)
       if (entry === undefined) continue
-      const circle = await this.#options.store.breakCircle(entry.request, place)
+      const circle = await store.breakCircle(entry.request, place)
       if (circle !== undefined) entry.end({ kind: 'circle', circle })
     }
   }
