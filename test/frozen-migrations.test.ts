@@ -79,6 +79,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     '00c9142a87cf90759a1511a71cc1a47f82a93b12ef6c274782e82f4c13fd39b0',
   'scheduler/0040-locks-in-hand.sql':
     'ae649ced8a94c0da6cf17ed2caee1140b820a899e43b323d89bb8457e989e0a3',
+  'scheduler/0041-waits-of-transactions.sql':
+    '5480fea5b6dd9a5b13ae0e0845e6915863ac7d1016c14efabaf4c48aa2bcd3c8',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

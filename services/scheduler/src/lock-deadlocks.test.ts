@@ -126,6 +126,38 @@ test('a parent that begins to wait for its child only then closes the circle, an
   expect(await refusal).toContain(`job ${child.jobId} waits for you as its child`)
 })
 
+/** A parent with a lock that waits for two children, of which one will want the lock. */
+async function family() {
+  const name = newName()
+  const parent = await running()
+  await take(parent, name)
+  const wanting = await running({ parentJobId: parent.jobId })
+  const free = await running({ parentJobId: parent.jobId })
+  await waitsForChildren(parent)
+  return { name, parent, wanting, free }
+}
+
+test('a parent of which another child can still end is in no circle, until that has ended', async () => {
+  const { name, parent, wanting, free } = await family()
+  const refusal = wait(wanting, name)
+  await untilWaiting(name)
+  end(free)
+  expect(await refusal).toContain(`job ${parent.jobId} waits for you as its child`)
+})
+
+test('a parent of which a child has just ended may not have heard of it yet, and is in no circle', async () => {
+  const { name, parent, wanting, free } = await family()
+  end(free)
+  await until(async () => (await it.jobs.get(free.jobId)).state === 5)
+  const text = `UPDATE offstage.jobs SET finish_time = now() + interval '1 hour' WHERE id = $1`
+  await it.database.query({ name: '', text }, [free.jobId])
+  const granted = wait(wanting, name)
+  await untilWaiting(name)
+  await waitsNoMore(parent)
+  end(parent)
+  expect(await granted).toBeUndefined()
+})
+
 test('one whose key a child of the holder waits for is refused', async () => {
   const name = newName()
   const keyed = await running({ key: name })

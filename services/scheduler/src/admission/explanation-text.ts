@@ -70,7 +70,8 @@ function holderOf({ jobIds: [first] }: Holders): string {
 }
 
 function lockText({ lock, jobIds: [jobId] }: Extract<Gate, { cause: 'lock' }>): string {
-  const who = jobId === undefined ? lock.owner : `job ${jobId} of ${lock.owner}`
+  const of = lock.holder.kind === 'transaction' ? `a transaction of ${lock.owner}` : lock.owner
+  const who = jobId === undefined ? of : `job ${jobId} of ${lock.owner}`
   const since = lock.since.toISOString()
   const name = `the lock "${lock.name}"`
   if (lock.isWaiting)

@@ -1,16 +1,19 @@
 /** Who waits for whom: what holders of locks wait for, so that a wait that would never end is found when it begins. */
 
-/** A job or a lease. */
+/** Of a transaction of an application's own the id is that of its process. */
 export interface Party {
-  readonly kind: 'job' | 'lease'
+  readonly kind: 'job' | 'lease' | 'transaction'
   readonly id: string
   readonly owner: string
 }
 
-/** `party` waits for `on`: for a lock it holds or is to have first, its key, its end as a child, or its place in a limit. */
+/**
+ * `party` waits for `on`: for a lock it holds or is to have first, its key, its end as a child, its place in a limit, or for what the
+ * transaction has locked in PostgreSQL.
+ */
 export interface WaitLink {
   readonly party: Party
-  readonly for: 'lock' | 'key' | 'child' | 'limit'
+  readonly for: 'lock' | 'key' | 'child' | 'limit' | 'transaction'
   /** Of the lock, the key or the method. */
   readonly name: string
   readonly on: Party

@@ -61,6 +61,8 @@ function reasonOf(actor: Actor, { for: what, name, party, on: holder }: WaitLink
       return `${on} as its child`
     case 'limit':
       return `a place in the limits of ${isSeen ? name : 'its method'}, which ${on} ${on === 'you' ? 'have' : 'has'}`
+    case 'transaction':
+      return `what ${on} has locked in the database`
   }
 }
 

@@ -64,14 +64,10 @@ const IN_TRANSACTION = `
       WHERE NOT CASE WHEN $3 THEN pg_try_advisory_xact_lock(offstage.lock_key($1, u.name))
         ELSE pg_try_advisory_xact_lock_shared(offstage.lock_key($1, u.name)) END
       LIMIT 1`
-/** Who that is. The halves of the key are two columns. */
+/** Who that is. */
 const HOLDING_TRANSACTION = `
-      SELECT 'sql:' || a.usename AS owner, coalesce(a.xact_start, clock_timestamp()) AS since
-      FROM pg_locks k JOIN pg_stat_activity a ON a.pid = k.pid
-      WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1 AND k.pid <> pg_backend_pid()
-        AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-        AND (k.classid::bigint << 32 | k.objid::bigint) = offstage.lock_key($1, t.name)
-      LIMIT 1`
+      SELECT h.owner, h.since FROM offstage.locks_of_transactions() h
+      WHERE h.held AND h.key = offstage.lock_key($1, t.name) ORDER BY h.since LIMIT 1`
 
 const LEASES_RUN_OUT = `
       FROM offstage.caller_leases lease
@@ -190,8 +186,8 @@ async function acquire(
   await tx.query(TAKE_WAITS_TURN)
   const line = await tx.query<{ place: number }>(STAND_IN_LINE, [...asked, owner, look.place])
   const place = line.rows[0]?.place ?? 0
-  // One that stood in line already has been looked at when it began to.
-  const circle = look.place === null ? await findCircle(tx, request, place) : undefined
+  // One that stood in line already has been looked at when it began to; transactions are looked at by the sweep.
+  const circle = look.place === null ? await findCircle(tx, request, place, false) : undefined
   if (circle === undefined) return { kind: 'taken', conflict, place }
   await tx.query(WITHDRAW, [[place]])
   return { kind: 'deadlock', circle }

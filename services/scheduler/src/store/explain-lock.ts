@@ -3,7 +3,7 @@ import type { Queryable } from '@offstage/kit/database'
 import type { Gate } from '../domain/gate.ts'
 import { type ConflictRow, conflictFromRow, isHeld, isWaiting } from './lock-rows.ts'
 
-/** The first thing in its way: a lock, or who waits for one and came before. */
+/** The first thing in its way: a lock, that of a transaction, or who waits for one and came before. */
 const READ = {
   name: 'explain_lock',
   text: `
@@ -16,6 +16,10 @@ const READ = {
       FROM offstage.lock_waits o
       WHERE o.namespace = w.namespace AND o.name = w.name AND (o.exclusive OR w.exclusive) AND o.place < w.place
         AND ${isWaiting('o')}
+      UNION ALL
+      SELECT false, w.name, t.owner, NULL, NULL, NULL, t.since, NULL
+      FROM offstage.locks_of_transactions() t
+      WHERE t.held AND t.key = offstage.lock_key(w.namespace, w.name) AND (t.exclusive OR w.exclusive)
     ) way
     WHERE w.job_id = $1::uuid AND ${isWaiting('w')}
     ORDER BY way.is_waiting, way.name, way.number LIMIT 1`,

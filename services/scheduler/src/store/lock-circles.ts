@@ -4,10 +4,14 @@ import { JobState } from '../domain/job-state.ts'
 import type { LockRequest } from '../domain/lock.ts'
 import { Dependents, type Party, type WaitLink } from '../domain/wait-circle.ts'
 import { isHeld } from './lock-rows.ts'
+import { TRANSACTION_BLOCKERS, TRANSACTION_DEPENDENTS } from './transaction-waits.ts'
 
 /** What is farther away, or more, is not looked at: a wait has a timeout. */
 const STEPS_MAX = 100
 const PARTIES_MAX = 10_000
+
+/** A parent has heard of the end of its child by then. */
+const HEARD_MS = 2_000
 
 /** $1: jobs, $2: leases. */
 const OF_PARTIES = (row: string) =>
@@ -16,7 +20,8 @@ const WAITER = 'w.job_id, w.lease_id, w.owner'
 
 /**
  * Who waits for these parties: for locks they hold; behind them in line, where the foremost of them stands for all; for their keys; and
- * for them as children.
+ * for them as children. What a parent waits for is not known: it may go on with the end of any child, so it waits where none of them is
+ * left that does not, nor has one ended that it may not have heard of. $3: all jobs that are known to wait.
  */
 const DEPENDENTS = {
   name: 'read_lock_dependents',
@@ -46,7 +51,10 @@ const DEPENDENTS = {
     UNION ALL
     SELECT 'child', '', p.id, NULL, p.owner, c.id, NULL, c.owner
     FROM offstage.jobs c JOIN offstage.jobs p ON p.id = c.parent_id AND p.state = ${JobState.waiting}
-    WHERE c.id = ANY ($1::uuid[]) AND c.state < ${JobState.succeeded}`,
+    WHERE c.id = ANY ($1::uuid[]) AND c.state < ${JobState.succeeded} AND NOT EXISTS (
+      SELECT FROM offstage.jobs other
+      WHERE other.parent_id = p.id AND (other.state < ${JobState.succeeded} AND other.id <> ALL ($3::uuid[])
+        OR other.finish_time > clock_timestamp() - interval '${HEARD_MS} ms'))`,
 }
 
 /**
@@ -102,20 +110,27 @@ interface OnRow {
   name: string
   on_job: string | null
   on_lease: string | null
+  on_pid?: number | null
   on_owner: string
 }
 
 interface LinkRow extends OnRow {
   job_id: string | null
   lease_id: string | null
+  pid?: number | null
   owner: string
 }
 
-/** The circle in which who waits at a place waits for itself; undefined where there is none. */
+/**
+ * The circle in which who waits at a place waits for itself; undefined where there is none.
+ *
+ * @param transactions whether those of applications are looked at, too
+ */
 export async function findCircle(
   tx: Queryable,
   { namespace, names, exclusive, owner, holder }: LockRequest,
   place: number,
+  transactions: boolean,
 ): Promise<WaitLink[] | undefined> {
   const self: Party =
     holder.kind === 'job'
@@ -125,37 +140,52 @@ export async function findCircle(
   let frontier = [self]
   for (let step = 0; step < STEPS_MAX && frontier.length > 0; step++) {
     if (dependents.size > PARTIES_MAX) break
-    const { rows } = await tx.query<LinkRow>(DEPENDENTS, idsOf(frontier))
-    frontier = dependents.add(rows.map(linkFromRow))
+    const ids = idsOf(frontier)
+    const all = idsOf(dependents.all())
+    const found = [...(await tx.query<LinkRow>(DEPENDENTS, [ids.job, ids.lease, all.job])).rows]
+    if (transactions) {
+      const values = [ids.job, ids.lease, ids.transaction]
+      found.push(...(await tx.query<LinkRow>(TRANSACTION_DEPENDENTS, values)).rows)
+    }
+    frontier = dependents.add(found.map(linkFromRow))
     if (frontier.length > 0) continue
     // By a limit one waits for all that have its places: so it takes all that are known.
-    const limited = await tx.query<LinkRow>(LIMITED, [...idsOf(dependents.all()), namespace])
+    const limited = await tx.query<LinkRow>(LIMITED, [all.job, all.lease, namespace])
     frontier = dependents.add(limited.rows.map(linkFromRow))
   }
-  const values = [...idsOf(dependents.all()), namespace, names, exclusive, place]
-  const { rows } = await tx.query<OnRow>(BLOCKERS, values)
-  const [row] = rows
+  const { job, lease, transaction } = idsOf(dependents.all())
+  const values = [job, lease, namespace, names, exclusive, place]
+  let [row] = (await tx.query<OnRow>(BLOCKERS, values)).rows
+  if (row === undefined && transaction.length > 0) {
+    const ofTransactions = [namespace, names, exclusive, transaction]
+    ;[row] = (await tx.query<OnRow>(TRANSACTION_BLOCKERS, ofTransactions)).rows
+  }
   if (row === undefined) return undefined
   return dependents.circle({ party: self, for: row.kind, name: row.name, on: blockerOf(row) })
 }
 
-function idsOf(parties: readonly Party[]): [string[], string[]] {
-  const of = (kind: Party['kind']) =>
-    parties.filter((party) => party.kind === kind).map(({ id }) => id)
-  return [of('job'), of('lease')]
+function idsOf(parties: readonly Party[]): Record<Party['kind'], string[]> {
+  const ids = { job: [], lease: [], transaction: [] } as Record<Party['kind'], string[]>
+  for (const { kind, id } of parties) ids[kind].push(id)
+  return ids
 }
 
 function linkFromRow(row: LinkRow): WaitLink {
-  const party = partyOf(row.job_id, row.lease_id, row.owner)
+  const party = partyOf(row.job_id, row.lease_id, row.pid, row.owner)
   return { party, for: row.kind, name: row.name, on: blockerOf(row) }
 }
 
-function blockerOf({ on_job, on_lease, on_owner }: OnRow): Party {
-  return partyOf(on_job, on_lease, on_owner)
+function blockerOf({ on_job, on_lease, on_pid, on_owner }: OnRow): Party {
+  return partyOf(on_job, on_lease, on_pid, on_owner)
 }
 
-function partyOf(jobId: string | null, leaseId: string | null, owner: string): Party {
-  return jobId === null
-    ? { kind: 'lease', id: leaseId ?? '', owner }
-    : { kind: 'job', id: jobId, owner }
+function partyOf(
+  jobId: string | null,
+  leaseId: string | null,
+  pid: number | null | undefined,
+  owner: string,
+): Party {
+  if (jobId !== null) return { kind: 'job', id: jobId, owner }
+  if (leaseId !== null) return { kind: 'lease', id: leaseId, owner }
+  return { kind: 'transaction', id: String(pid), owner }
 }

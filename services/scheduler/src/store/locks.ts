@@ -7,6 +7,7 @@ import { recordAct } from './acts.ts'
 import { leaseLives } from './caller-leases.ts'
 import { findCircle } from './lock-circles.ts'
 import { isHeld, isWaiting, LOCK_COLUMNS, type LockRow, lockFromRow } from './lock-rows.ts'
+import { AWAITED_BY_TRANSACTION } from './transaction-waits.ts'
 
 const FIND_ATTEMPT = {
   name: 'find_attempt_to_lock',
@@ -73,7 +74,9 @@ const READ_WAITS = {
 const READ_AWAITED = {
   name: 'read_awaited_lock_waits',
   text: `
-    SELECT DISTINCT w.place FROM offstage.lock_waits w WHERE w.place = ANY ($1::bigint[]) AND (${AWAITED})
+    WITH t AS MATERIALIZED (SELECT * FROM offstage.locks_of_transactions())
+    SELECT DISTINCT w.place FROM offstage.lock_waits w
+    WHERE w.place = ANY ($1::bigint[]) AND (${AWAITED} OR ${AWAITED_BY_TRANSACTION})
     ORDER BY w.place`,
 }
 
@@ -187,7 +190,7 @@ function breakCircle(database: Database, request: LockRequest, place: number) {
   return database.transaction(async (tx) => {
     // Of those in a circle the first to see it is out, and the others see none.
     await tx.query(TAKE_WAITS_TURN)
-    const circle = await findCircle(tx, request, place)
+    const circle = await findCircle(tx, request, place, true)
     if (circle !== undefined) await tx.query(WITHDRAW, [[place]])
     return circle
   })
