@@ -1,11 +1,7 @@
 /** An executor announces no method and serves no pool but those its grant names, in no namespace but its own. */
-import { createInProcessBus } from '@offstage/kit/bus'
-import { createLogger } from '@offstage/kit/telemetry'
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
-import { readSchedulerConfig } from './config.ts'
-import { createScheduler } from './scheduler.ts'
-import { openFreshDatabase } from './testing/fresh-database.ts'
+import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
 const runner = {
@@ -15,19 +11,8 @@ const runner = {
   attach: { methods: ['reports.*', 'mail'], pools: ['default', 'tenant-*'] },
 } as const
 
-/** A scheduler to which everybody is the runner. */
-async function begin() {
-  const it = new AsyncDisposableStack()
-  const database = it.use(await openFreshDatabase({ poolSize: 4 }))
-  const bus = it.use(createInProcessBus())
-  const log = createLogger({ name: 'scheduler', level: 'error' })
-  const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }
-  const config = { ...readSchedulerConfig(env), port: 0 }
-  const options = { config, database, bus, log, authenticate: () => runner }
-  const scheduler = it.use(createScheduler(options))
-  await scheduler.start()
-  return { address: scheduler.address, [Symbol.asyncDispose]: () => it.disposeAsync() }
-}
+/** To whom everybody is the runner. */
+const begin = () => start({ authenticate: () => runner })
 
 test('a hello with another method is refused, naming it, and announces nothing', async () => {
   await using it = await begin()

@@ -1,5 +1,6 @@
 /** Schedules that executors declare at their attach (row K1), on two replicas over one database. */
 import { status } from '@grpc/grpc-js'
+import type { Database } from '@offstage/kit/database'
 import { durationFrom } from '@offstage/proto/durations'
 import { DeclarationResult, type DeclaredSchedule } from '@offstage/proto/executor'
 import type { Schedule } from '@offstage/proto/jobs'
@@ -67,9 +68,13 @@ async function declare(
   options: ScriptOptions = {},
   at: Pick<typeof other, 'scheduler'> = one,
 ) {
-  await using executor = await attach(said, options, at)
-  await until(() => executor.declared.length === said.length || executor.ended)
-  return executor.declared.map(({ result, reason }) => reason || result)
+  for (;;) {
+    await using executor = await attach(said, options, at)
+    await until(() => executor.declared.length === said.length || executor.ended)
+    // Whose lease runs out, or whose scheduler is in trouble, attaches anew.
+    if (executor.error?.code === status.UNAVAILABLE) continue
+    return executor.declared.map(({ result, reason }) => reason || result)
+  }
 }
 
 const get = (scheduleId: string) => schedules.get({ scheduleId })
@@ -121,6 +126,41 @@ test('at the same moment on two replicas one creates it, and one changes it', as
   }
   const etags = await Promise.all(ids.map(async (id) => (await get(id)).etag))
   expect(new Set(etags)).toEqual(new Set(['2']))
+})
+
+test('what is written although its answer is lost is told as what it was, and so is all before it', async () => {
+  const losing = { next: '' }
+  const between = (database: Database): Database => ({
+    ...database,
+    async transaction(work) {
+      const ids: unknown[] = []
+      const done = await database.transaction((tx) =>
+        work({
+          query: (statement, values) => {
+            if (statement.name === 'write_declared_schedule') ids.push(values?.[1])
+            return tx.query(statement, values)
+          },
+        }),
+      )
+      if (!ids.includes(losing.next)) return done
+      losing.next = ''
+      throw new Error('Connection terminated unexpectedly')
+    },
+  })
+  await using it = await start({ between })
+  const ids = [newId(), newId(), newId()]
+  const say = (version: number, zone: string) => {
+    losing.next = ids[1] ?? ''
+    return declare(
+      ids.map((id) => declared(id, version, { timeZone: zone })),
+      {},
+      it,
+    )
+  }
+  expect(await say(1, 'Etc/GMT+1')).toEqual([CREATED, CREATED, CREATED])
+  expect(losing.next).toBe('')
+  expect(await say(2, 'Etc/GMT+2')).toEqual([CHANGED, CHANGED, CHANGED])
+  expect(losing.next).toBe('')
 })
 
 test('two versions at the same moment, on two replicas: the higher one holds', async () => {

@@ -1,7 +1,7 @@
 /** Data locks (row E3): who holds them, who waits for them, and when they end. */
 import { randomUUID } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
-import type { Queryable } from '@offstage/kit/database'
+import type { Database, Queryable } from '@offstage/kit/database'
 import { LockMode, type StartedJob, WaitCause } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -17,11 +17,25 @@ let executor: ScriptedExecutor
 let count = 0
 
 beforeAll(async () => {
-  it = stack.use(await start())
+  it = stack.use(await start({ between: failingOnce }))
   locks = stack.use(connectLocks(it.address))
   executor = stack.use(await attachExecutor(it.address, { slots: 1_000 }))
 })
 afterAll(() => stack.disposeAsync())
+
+/** The name of a statement that finds the database away once. */
+let failing: string | undefined
+
+function failingOnce(database: Database): Database {
+  const checked = ({ query }: Queryable): Queryable => ({
+    query(statement, values) {
+      if (statement.name !== failing) return query(statement, values)
+      failing = undefined
+      return Promise.reject(new Error('Connection terminated unexpectedly'))
+    },
+  })
+  return { ...database, transaction: (work) => database.transaction((tx) => work(checked(tx))) }
+}
 
 /** A name of its own. */
 const newName = () => `orders/${++count}`
@@ -165,6 +179,32 @@ test('who waits longer is served first, whatever is asked for', async () => {
   end(holder)
   await Promise.all(waits)
   expect(order).toEqual([0, 1, 2, 3, 4, 5])
+})
+
+test('whose turn fails for want of the database has its place still where it asks again', async () => {
+  const name = newName()
+  const holder = await running()
+  await locks.acquire({ name, ...holding(holder) }, 'ann')
+  const order: number[] = []
+  const waits: Promise<unknown>[] = []
+  for (let n = 0; n < 2; n++) {
+    const asked = { name, ...holding(await running()), waitMs: 60_000, requestId: randomUUID() }
+    const acquired = locks.acquire(asked, 'ann').catch((error) => {
+      expect(status[error.code]).toBe('UNAVAILABLE')
+      return locks.acquire(asked, 'ann')
+    })
+    const release = ({ fencingToken }: { fencingToken: bigint }) => {
+      order.push(n)
+      return locks.release({ name, fencingToken }, 'ann')
+    }
+    waits.push(acquired.then(release))
+    await untilWaiting(name, n + 1)
+  }
+  failing = 'take_lock_turns'
+  end(holder)
+  await Promise.all(waits)
+  expect(failing).toBeUndefined()
+  expect(order).toEqual([0, 1])
 })
 
 test('a shared lock does not overtake an exclusive one that waits', async () => {

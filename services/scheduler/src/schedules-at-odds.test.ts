@@ -36,12 +36,12 @@ function failingAt(database: Database): Database {
       meanwhile = undefined
       return first.then(() => inner.query(statement, values))
     }
-    return Object.assign(Object.create(inner), { query })
+    return { ...inner, query }
   }
-  return Object.assign(checked(database), {
-    transaction: ((work) =>
-      database.transaction((tx) => work(checked(tx)))) as Database['transaction'],
-  })
+  return {
+    ...checked(database),
+    transaction: (work) => database.transaction((tx) => work(checked(tx))),
+  }
 }
 
 const sql = (text: string, values: readonly unknown[] = []) =>

@@ -1,13 +1,14 @@
 /** Data locks as callers ask for them (row E3): bound to an attempt or a lease of their own. */
 import { mayForOthers } from '@offstage/kit/auth'
 import { Turns } from '@offstage/kit/fairness'
-import { CallAborted } from '@offstage/kit/grpc'
+import { CallAborted, Refusal } from '@offstage/kit/grpc'
 import type { Lock, LockConflict, LockHolder, LockRequest } from '../domain/lock.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Caller } from '../jobs/caller.ts'
 import { leaseNotFound } from '../jobs/check-lease.ts'
 import type { ListedLock, LockAttempt, LockPage, LockStore } from '../ports/locks.ts'
 import { jobNotFound, overloaded } from '../refusals.ts'
+import { isDataError } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { LockLine } from './lock-line.ts'
 import { jobNotRunning, lockDeadlock, lockTaken } from './refusals.ts'
@@ -142,8 +143,11 @@ class LockWait {
       await store.giveBack(this.#request.namespace, this.#request.names, tokenOf(locks))
       this.#changed()
       throw signal.reason
+    } catch (error) {
+      keeps ||= this.#isAskedAgain(error, signal)
+      throw error
     } finally {
-      if (this.#place !== undefined && !keeps && !this.#goesOnElsewhere(signal)) {
+      if (this.#place !== undefined && !keeps) {
         // Where that cannot be said, it has no turn any more in a few seconds.
         await store.withdraw([this.#place]).catch(() => {})
         this.#changed()
@@ -194,10 +198,11 @@ class LockWait {
       : leaseNotFound(holder.leaseId)
   }
 
-  /** Whoever asks another replica, because this one stops, has the same place there. */
-  #goesOnElsewhere({ aborted, reason }: AbortSignal): boolean {
-    const isStop = aborted && reason instanceof CallAborted && reason.kind === 'server-stop'
-    return isStop && this.#request.requestId !== ''
+  /** Whoever asks again after trouble with the database, or another replica because this one stops, has the same place there. */
+  #isAskedAgain(error: unknown, { aborted, reason }: AbortSignal): boolean {
+    if (this.#request.requestId === '') return false
+    if (aborted) return reason instanceof CallAborted && reason.kind === 'server-stop'
+    return !(error instanceof Refusal) && !isDataError(error)
   }
 
   #changed(): void {

@@ -55,36 +55,44 @@ export type DeclareSchedules = (
   signal: AbortSignal,
 ) => Promise<readonly DeclarationOutcome[]>
 
+/** Most are as they were: those are told by one statement. Each is done for itself: what fails undoes, and repeats, none of the others. */
 export function createDeclareSchedules(options: DeclareOptions): DeclareSchedules {
   return async (caller, namespace, declarations, signal) => {
-    const done = await persist(
-      () => declareAll(options, caller, namespace, declarations, signal),
-      () => signal.aborted,
-      options.onError,
-    )
-    return done.kind === 'done' ? done.value : []
+    const surely = <T>(ask: () => Promise<T>) => persist(ask, () => signal.aborted, options.onError)
+    const compared = await surely(() => options.declared.compare(namespace, declarations))
+    if (compared.kind !== 'done') return []
+    const outcomes: DeclarationOutcome[] = []
+    for (const [index, declaration] of declarations.entries()) {
+      if (signal.aborted) break
+      const known = knownResult(caller, namespace, declaration, compared.value[index])
+      const attempt = declaring(options, caller, namespace, declaration)
+      const done =
+        known === undefined ? await surely(attempt) : { kind: 'done' as const, value: known }
+      if (done.kind === 'done') outcomes.push({ id: declaration.id, result: done.value })
+    }
+    const moved = outcomes.some(({ result }) => result === 'created' || result === 'changed')
+    if (moved) changedHere(options, namespace)
+    return outcomes
   }
 }
 
-/** Most are as they were: those are told by one statement. */
-async function declareAll(
+/**
+ * To be called again where it fails. What was written by one whose answer is lost is found unchanged by the next: it came of this
+ * declaration, or of one that said the same at that moment.
+ */
+function declaring(
   options: DeclareOptions,
   caller: Caller,
   namespace: string,
-  declarations: readonly Declaration[],
-  signal: AbortSignal,
-): Promise<DeclarationOutcome[]> {
-  const standings = await options.declared.compare(namespace, declarations)
-  const outcomes: DeclarationOutcome[] = []
-  for (const [index, declaration] of declarations.entries()) {
-    if (signal.aborted) break
-    const known = knownResult(caller, namespace, declaration, standings[index])
-    const result = known ?? (await declareOne(options, caller, namespace, declaration))
-    outcomes.push({ id: declaration.id, result })
+  declaration: Declaration,
+): () => Promise<DeclarationOutcome['result']> {
+  let written: DeclarationOutcome['result'] | undefined
+  return async () => {
+    const result = await declareOne(options, caller, namespace, declaration, (writes) => {
+      written = writes
+    })
+    return result === 'unchanged' ? (written ?? result) : result
   }
-  const moved = outcomes.some(({ result }) => result === 'created' || result === 'changed')
-  if (moved) changedHere(options, namespace)
-  return outcomes
 }
 
 function knownResult(
@@ -109,6 +117,8 @@ async function declareOne(
   caller: Caller,
   namespace: string,
   declaration: Declaration,
+  /** Is told what comes of a write before it, and undefined where it did nothing. */
+  onWrite: (result: DeclarationOutcome['result'] | undefined) => void,
 ): Promise<DeclarationOutcome['result']> {
   const { declared: store } = options
   try {
@@ -132,7 +142,9 @@ async function declareOne(
         owner: step.create?.owner ?? step.change?.schedule.owner ?? owner ?? caller.user,
         expected: found.declared?.version,
       }
+      onWrite(result)
       if (await retryConflicts(() => store.declare(written, step, caller))) return result
+      onWrite(undefined)
     }
     return overloaded('changes of this schedule')
   } catch (error) {

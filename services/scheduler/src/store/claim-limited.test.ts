@@ -82,6 +82,10 @@ test('whatever is queued, starts and ends, the values of the key take turns with
         { method: METHOD, keyExpression: '', concurrencyMax: whole },
         { method: METHOD, keyExpression: 'params.k', concurrencyMax: perKey },
       ])
+      const bounds = {
+        whole: { max: whole, rate: undefined },
+        perKey: { max: perKey, rate: undefined },
+      }
       let queued: Queued[] = []
       let running: Queued[] = []
       let last = ''
@@ -99,7 +103,7 @@ test('whatever is queued, starts and ends, the values of the key take turns with
               command: startCommand({ limitKey }),
             })),
           )
-          const places = beginTogether(step.keys, queued, running, { whole, perKey })
+          const places = beginTogether(step.keys, queued, running, bounds)
           const begun = started.filter((_, place) => places.has(place))
           const ids = started.flatMap(({ id }) => (states.get(id) === JobState.running ? [id] : []))
           expect(ids).toEqual(begun.map(({ id }) => id))
@@ -119,7 +123,8 @@ test('whatever is queued, starts and ends, the values of the key take turns with
             giveKeys: false,
           })
           const { jobs: taken } = takeInTurn(bestFirst(queued), running, {
-            ...{ limits: { whole, perKey }, slots: step.slots, lastKey: last },
+            ...{ limits: bounds, slots: step.slots, lastKey: last },
+            tokens: () => Number.POSITIVE_INFINITY,
           })
           const ids = claim.taken.jobs.map(({ id }) => id)
           expect(ids.toSorted()).toEqual(taken.map(({ id }) => id).toSorted())

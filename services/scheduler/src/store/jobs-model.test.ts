@@ -8,7 +8,7 @@ import { type Database, openPglite } from '@offstage/kit/database'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openFreshDatabase } from '../testing/fresh-database.ts'
-import { claims, ends, handBacks, limitedClaims, waits } from '../testing/model/attempts.ts'
+import { claims, ends, handBacks, waits } from '../testing/model/attempts.ts'
 import {
   cancels,
   limitings,
@@ -31,10 +31,12 @@ import {
   releases,
   rounds,
 } from '../testing/model/executors.ts'
+import { limitedClaims } from '../testing/model/limited-claims.ts'
 import { Model } from '../testing/model/model.ts'
 import { begin, realOver } from '../testing/model/real.ts'
-import { starts } from '../testing/model/starts.ts'
-import { retentions, steps, sweeps } from '../testing/model/upkeep.ts'
+import { floods, starts } from '../testing/model/starts.ts'
+import { bucketSweeps, retentions, steps, sweeps } from '../testing/model/upkeep.ts'
+import { words } from '../testing/model/words.ts'
 import { migrateJobs } from './tables.ts'
 
 /** Where nobody says how many it is as many as there is time for. */
@@ -49,7 +51,7 @@ const TIMEOUT_MS = 3_600_000
 const often = (weight: number, arbitrary: fc.Arbitrary<JobCommand>) => ({ weight, arbitrary })
 const story = fc.array(
   fc.oneof(
-    ...[often(10, starts), often(8, claims), often(6, limitedClaims), often(12, ends)],
+    ...[often(10, starts), often(8, claims), often(8, limitedClaims), often(12, ends)],
     ...[often(2, handBacks), often(3, waits), often(6, cancels), often(5, retries)],
     ...[
       often(2, removals),
@@ -60,7 +62,7 @@ const story = fc.array(
     ],
     ...[often(5, rounds), often(3, releases), often(2, pauses), often(2, limitings)],
     ...[often(4, looks), often(4, steps), often(8, sweeps), often(1, retentions)],
-    ...[often(2, forgettings), often(2, orphanages)],
+    ...[often(2, forgettings), often(2, orphanages), often(1, floods), often(1, bucketSweeps)],
   ),
   { minLength: 30, maxLength: 80, size: 'max' },
 )
@@ -85,8 +87,8 @@ test.each(DATABASES)(
     const real = realOver(database)
     let stories = 0
     await fc.assert(
-      fc.asyncProperty(story, async (commands) => {
-        const model = new Model()
+      fc.asyncProperty(words, story, async (words, commands) => {
+        const model = new Model(words)
         model.executors.push(...Array.from({ length: EXECUTORS }, newExecutor))
         await begin(real, model)
         await fc.asyncModelRun(() => ({ model, real }), [...firstAttaches, ...commands])

@@ -2,6 +2,7 @@
 
 /** Files, by their paths in the sources of the scheduler. */
 export const LEFT_OUT_FILES: Readonly<Record<string, string>> = {
+  'attempts/signing-keys': 'has a store without a scheduler',
   'dispatch/trouble': 'makes the faults itself, and counts them',
   floods: 'counts connections, and what of them is refused and reset',
   watch: 'a watch ends where its read fails, and is opened anew by the SDK alone',
@@ -17,5 +18,8 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'counts statements',
   'a watch of many large results sends many messages, each job once':
     'a watch ends where its read fails, and is opened anew by the SDK alone',
+  'pauses and resumes are recorded, also those that change nothing':
+    'what is asked again because its answer was lost is recorded again',
+  'a start by SQL leaves the row that StartJob leaves': 'what is to be asked again is given an id',
   'a job started without a request id has none': 'what is to be asked again is given one',
 }

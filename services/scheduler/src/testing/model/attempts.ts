@@ -1,11 +1,10 @@
-/** Claims, with limits and without, and what executors say of what they run, be it theirs still or not. */
+/** Claims of what has no limits, and what executors say of what they run, be it theirs still or not. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { CancelOutcome } from '../../domain/cancel-outcome.ts'
 import { JobState } from '../../domain/job-state.ts'
 import { Lane } from '../../domain/lane.ts'
 import { command, type JobCommand } from './command.ts'
-import { takeInTurn } from './in-turn.ts'
 import {
   ATTEMPTS_MAX,
   BACKOFF_HOURS,
@@ -21,8 +20,8 @@ import type { Real } from './real.ts'
 
 const HOUR_MS = 3_600_000
 
-const pools = fc.subarray(['', 'p'], { minLength: 1 })
-const queueRefs = (methods: readonly Method[], served: readonly string[]) =>
+export const pools = fc.subarray(['', 'p'], { minLength: 1 })
+export const queueRefs = (methods: readonly Method[], served: readonly string[]) =>
   methods.flatMap((method) => served.map((pool) => ({ method, lane: Lane.inline, pool })))
 
 export const claims: fc.Arbitrary<JobCommand> = fc
@@ -31,7 +30,7 @@ export const claims: fc.Arbitrary<JobCommand> = fc
     command(`claim ${JSON.stringify(of)}`, (model, real) => claim(of, model, real), hasServed),
   )
 
-interface Claim {
+export interface Claim {
   readonly who: number
   readonly slots: number
   readonly pools: readonly string[]
@@ -52,47 +51,13 @@ async function claim({ who, slots, pools: served }: Claim, model: Model, real: R
   for (const job of expected) model.claim(job, executor)
 }
 
-export const limitedClaims: fc.Arbitrary<JobCommand> = fc
-  .record({ who: fc.nat(5), slots: fc.integer({ min: 1, max: 4 }), pools })
-  .map((of) =>
-    command(
-      `claim limited ${JSON.stringify(of)}`,
-      (model, real) => claimLimited(of, model, real),
-      hasServed,
-    ),
-  )
-
-async function claimLimited({ who, slots, pools: served }: Claim, model: Model, real: Real) {
-  const executor = model.served(who)
-  if (executor === undefined) return
-  const { limits, lastKey } = model
-  const { taken, ...told } = await real.work.claimLimited({
-    ...{ namespace: 'default', method: LIMITED, queues: queueRefs([LIMITED], served) },
-    ...{ afterKey: lastKey, giveKeys: false },
-    attachmentIds: Array.from({ length: slots }, () => executor.attachmentId),
-  })
-  const expected =
-    limits === undefined
-      ? { jobs: [], lastKey: undefined }
-      : takeInTurn(claimable(model, LIMITED, served), model.running(LIMITED), {
-          limits,
-          slots,
-          lastKey,
-        })
-  expect(idsOf(taken.jobs)).toEqual(idsOf(expected.jobs))
-  expect(told.lastKey).toBe(expected.lastKey)
-  for (const job of expected.jobs) model.claim(job, executor)
-  model.lastKey = expected.lastKey ?? model.lastKey
-  const { whole = Number.POSITIVE_INFINITY } = limits ?? {}
-  if (expected.jobs.length > 0) expect(model.running(LIMITED).length).toBeLessThanOrEqual(whole)
-}
-
-const claimable = (model: Model, method: Method, served: readonly string[]) =>
+export const claimable = (model: Model, method: Method, served: readonly string[]) =>
   model.queued(method).filter(({ pool }) => served.includes(pool) && model.isOpen(method, pool))
 
-const idsOf = (jobs: readonly { readonly id: string }[]) => jobs.map(({ id }) => id).toSorted()
+export const idsOf = (jobs: readonly { readonly id: string }[]) =>
+  jobs.map(({ id }) => id).toSorted()
 
-const hasServed = (model: Readonly<Model>) =>
+export const hasServed = (model: Readonly<Model>) =>
   model.executors.some(({ attachmentId }) => attachmentId !== undefined)
 const hasRun = (model: Readonly<Model>) =>
   model.executors.some(({ attachmentId, runs }) => attachmentId !== undefined && runs.size > 0)

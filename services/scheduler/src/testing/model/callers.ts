@@ -7,6 +7,7 @@ import { isTerminal, JobState } from '../../domain/job-state.ts'
 import type { MethodLimit } from '../../domain/method-limit.ts'
 import { command, type JobCommand } from './command.ts'
 import {
+  type Bound,
   GRACE_HOURS,
   isHeld,
   LIMITED,
@@ -165,11 +166,26 @@ function note(on: boolean, what: Gate, { paused }: Model): void {
   else paused.methods[on ? 'add' : 'delete'](what)
 }
 
-/** A number of at most so many for the method as a whole, for each value of its key, or none. */
+const bound: fc.Arbitrary<Bound> = fc.record({
+  max: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+  rate: fc.option(
+    fc.record({
+      count: fc.integer({ min: 1, max: 2 }),
+      hours: fc.integer({ min: 1, max: 2 }),
+      burst: fc.integer({ min: 1, max: 3 }),
+    }),
+    { nil: undefined },
+  ),
+})
+
+/** So many at most, or so many an hour, for the method as a whole, for each value of its key, or none. */
 export const limitings: fc.Arbitrary<JobCommand> = fc
   .record({
-    whole: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
-    perKey: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
+    whole: fc.option(
+      bound.filter(({ max, rate }) => max !== undefined || rate !== undefined),
+      { nil: undefined },
+    ),
+    perKey: fc.option(bound, { nil: undefined }),
   })
   .map((limits) =>
     command(`limit to ${JSON.stringify(limits)}`, async (model, real) => {
@@ -177,14 +193,20 @@ export const limitings: fc.Arbitrary<JobCommand> = fc
       const change = { etag: undefined, retention: undefined, limits: set }
       await real.namespaces.update('default', change, BY)
       model.limits = set.length === 0 ? undefined : limits
+      model.windows.clear()
+      model.turns.clear()
       await gatesChanged(model, real)
     }),
   )
 
 function limitsOf({ whole, perKey }: Limits): MethodLimit[] {
-  const limit = (keyExpression: string, concurrencyMax: number | undefined) =>
-    concurrencyMax === undefined ? [] : [{ method: LIMITED, keyExpression, concurrencyMax }]
-  return [...limit('', whole), ...limit('params.k', perKey)]
+  const limit = (keyExpression: string, of: Bound | undefined): MethodLimit[] => {
+    if (of === undefined) return []
+    const { max: concurrencyMax, rate } = of
+    const stored = rate && { ...rate, periodMs: rate.hours * HOUR_MS }
+    return [{ method: LIMITED, keyExpression, concurrencyMax, rate: stored }]
+  }
+  return [...limit('', whole), ...limit('owner', perKey)]
 }
 
 /** That they are other ones shows by their number alone. */

@@ -6,6 +6,9 @@
 import { CancelOutcome } from '../../domain/cancel-outcome.ts'
 import type { AttachmentId } from '../../domain/ids.ts'
 import { isTerminal, JobState } from '../../domain/job-state.ts'
+import { Buckets, Windows } from './rates.ts'
+import { Turns } from './turns.ts'
+import type { Words } from './words.ts'
 
 export const PLAIN = 'plain.job'
 export const LIMITED = 'limited.job'
@@ -21,6 +24,9 @@ export const GRACE_HOURS = 0.5
 /** What a start says. */
 export interface ModelStart {
   readonly id: string
+  readonly owner: string
+  /** Its owner may have parents of others. */
+  readonly admin: boolean
   readonly method: Method
   readonly pool: string
   readonly key: string
@@ -74,9 +80,23 @@ export interface ModelExecutor {
   readonly runs: Map<string, number>
 }
 
+/** So many begin in so many hours, or `burst` at once. */
+export interface Rate {
+  readonly count: number
+  readonly hours: number
+  readonly burst: number
+}
+
+export interface Bound {
+  /** How many may run. */
+  readonly max: number | undefined
+  readonly rate: Rate | undefined
+}
+
+/** Where both of a key are open, its values take turns and that is all. */
 export interface Limits {
-  readonly whole: number | undefined
-  readonly perKey: number | undefined
+  readonly whole: Bound | undefined
+  readonly perKey: Bound | undefined
 }
 
 export interface Paused {
@@ -87,17 +107,30 @@ export interface Paused {
 
 export class Model {
   now = 0
+  /** Whatever the clock was put back to meanwhile. */
+  passedHours = 0
   round = 0
   started = 0
   epoch = 0
   /** As the scheduler read the gates last. */
   seenEpoch = 0
-  lastKey = ''
+  /** The values that had the last turns, by who claims. */
+  readonly lastKeys = new Map<string, string>()
   limits: Limits | undefined
   readonly paused: Paused = { namespace: false, pools: new Set(), methods: new Set() }
   readonly jobs = new Map<string, ModelJob>()
   readonly attachments = new Map<AttachmentId, ModelAttachment>()
   readonly executors: ModelExecutor[] = []
+  readonly buckets = new Buckets()
+  readonly windows = new Windows()
+  readonly turns: Turns
+  readonly words: Words
+
+  constructor(words: Words) {
+    this.words = words
+    // And the empty value.
+    this.turns = new Turns(words.owners.length + 1)
+  }
 
   get all(): ModelJob[] {
     return [...this.jobs.values()]
@@ -106,6 +139,12 @@ export class Model {
   /** The nth of the jobs that are there, however many these are. */
   nthJob(nth: number): ModelJob | undefined {
     return this.all[nth % Math.max(this.jobs.size, 1)]
+  }
+
+  /** Undefined where there is none, or none that its owner may have. */
+  parentOf({ parentId, owner, admin }: ModelStart): ModelJob | undefined {
+    const parent = this.jobs.get(parentId)
+    return admin || parent?.owner === owner ? parent : undefined
   }
 
   served(nth: number): (ModelExecutor & { attachmentId: AttachmentId }) | undefined {
@@ -165,6 +204,7 @@ export class Model {
   /** What the steps of a real clock would make of rows that were written before them. */
   step(hours: number): void {
     this.now += hours
+    this.passedHours += Math.max(hours, 0)
   }
 }
 

@@ -3,10 +3,13 @@ import type { Database } from '@offstage/kit/database'
 import { expect } from 'vitest'
 import type { AttachmentId } from '../../domain/ids.ts'
 import type { JobState } from '../../domain/job-state.ts'
+import type { MethodLimit } from '../../domain/method-limit.ts'
 import type { SchedulerStores } from '../../ports/stores.ts'
 import { sharedDatabase } from '../../store/databases.ts'
 import { createStores } from '../../store/stores.ts'
-import { isHeld, LIMITED, type Model, PLAIN } from './model.ts'
+import { type Bound, isHeld, LIMITED, type Model, PLAIN } from './model.ts'
+
+const HOUR_MS = 3_600_000
 
 export const BY = { user: 'dev', roles: ['admin'], peer: '127.0.0.1:1', call: 'a.B' }
 
@@ -27,6 +30,7 @@ export async function begin(real: Real, model: Model): Promise<void> {
     'namespaces',
     'method_gates',
     'method_limits',
+    'rate_tokens',
   ]) {
     await real.database.query({ name: '', text: `DELETE FROM offstage.${table}` })
   }
@@ -37,11 +41,13 @@ export async function begin(real: Real, model: Model): Promise<void> {
 
 /** So many hours pass, or are taken back, which is the same as if all there is had been written that much earlier or later. */
 export async function stepClock(real: Real, hours: number): Promise<void> {
-  const columns = `SELECT column_name AS name FROM information_schema.columns
-    WHERE table_schema = 'offstage' AND table_name = 'jobs' AND data_type = 'timestamp with time zone'`
-  const { rows } = await real.database.query<{ name: string }>({ name: '', text: columns })
-  const set = rows.map(({ name }) => `${name} = ${name} - interval '${hours} hours'`)
-  await real.database.query({ name: '', text: `UPDATE offstage.jobs SET ${set.join(', ')}` })
+  for (const table of ['jobs', 'rate_tokens']) {
+    const columns = `SELECT column_name AS name FROM information_schema.columns
+      WHERE table_schema = 'offstage' AND table_name = '${table}' AND data_type = 'timestamp with time zone'`
+    const { rows } = await real.database.query<{ name: string }>({ name: '', text: columns })
+    const set = rows.map(({ name }) => `${name} = ${name} - interval '${hours} hours'`)
+    await real.database.query({ name: '', text: `UPDATE offstage.${table} SET ${set.join(', ')}` })
+  }
 }
 
 const JOBS = {
@@ -87,8 +93,18 @@ export async function compareGates({ paused, limits, epoch }: Model, real: Real)
   expect(gates.methods.map(({ method }) => method).toSorted()).toEqual(
     [...paused.methods].toSorted(),
   )
-  const whole = gates.limits.find(({ method }) => method === LIMITED)?.whole?.concurrencyMax
-  const perKey = gates.limits.find(({ method }) => method === LIMITED)?.perKey?.concurrencyMax
-  expect({ whole, perKey }).toEqual({ whole: limits?.whole, perKey: limits?.perKey })
+  const { whole, perKey } = gates.limits.find(({ method }) => method === LIMITED) ?? {}
+  expect({ whole: boundOf(whole), perKey: boundOf(perKey) }).toEqual({
+    ...{ whole: undefined, perKey: undefined, ...limits },
+  })
   expect(gates.limits.some(({ method }) => method === PLAIN)).toBe(false)
+}
+
+function boundOf(limit: MethodLimit | undefined): Bound | undefined {
+  if (limit === undefined) return undefined
+  const { concurrencyMax: max, rate } = limit
+  return {
+    max,
+    rate: rate && { count: rate.count, hours: rate.periodMs / HOUR_MS, burst: rate.burst },
+  }
 }

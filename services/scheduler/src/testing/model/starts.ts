@@ -20,8 +20,16 @@ import {
 import type { Real } from './real.ts'
 
 const HOUR_MS = 3_600_000
+const FLOOD = 12
 
-interface Asked extends Omit<ModelStart, 'id' | 'parentId'> {
+interface Asked
+  extends Omit<ModelStart, 'id' | 'parentId' | 'owner' | 'key' | 'requestId' | 'limitKey'> {
+  /** By their places among the words of the story; of keys and request ids undefined: none. */
+  readonly owner: number
+  readonly key: number | undefined
+  readonly requestId: number | undefined
+  /** The expression of the limits says nothing of it; else it is the owner. */
+  readonly ofNoKey: boolean
   /** Undefined: none. Of one that was removed meanwhile, too. */
   readonly parent: number | undefined
   /** The start is one that was made before, by its id. */
@@ -35,14 +43,16 @@ const often = <T>(value: T, rarely: fc.Arbitrary<T>) =>
 const hours = fc.constantFrom(0.5, 1.5)
 
 const asked: fc.Arbitrary<Asked> = fc.record({
+  owner: fc.nat(2),
+  admin: often(true, fc.constant(false)),
+  ofNoKey: often(false, fc.constant(true)),
   method: fc.constantFrom(PLAIN, LIMITED),
   pool: often('', fc.constant('p')),
-  key: often('', fc.constantFrom('k', 'l')),
+  key: often(undefined, fc.nat(1)),
   priority: often(0, fc.integer({ min: -1, max: 1 })),
-  requestId: often('', fc.constantFrom('r', 's')),
+  requestId: often(undefined, fc.nat(1)),
   parent: fc.option(fc.nat(20), { nil: undefined, freq: 2 }),
   cancelWithParent: fc.boolean(),
-  limitKey: fc.constantFrom('', 'a', 'b', 'ß'),
   delayHours: often(0, hours),
   queueHours: often(undefined, hours),
   totalHours: often(undefined, hours),
@@ -56,6 +66,26 @@ export const starts: fc.Arbitrary<JobCommand> = fc
   .map((batch) =>
     command(`start ${JSON.stringify(batch)}`, (model, real) => start(batch, model, real)),
   )
+
+/** Of one owner, all at once. */
+export const floods: fc.Arbitrary<JobCommand> = fc.nat(2).map((owner) => {
+  const one = {
+    ...{
+      owner,
+      admin: true,
+      ofNoKey: false,
+      method: LIMITED,
+      pool: '',
+      priority: 0,
+      delayHours: 0,
+    },
+    ...{ key: undefined, requestId: undefined, parent: undefined, again: undefined },
+    ...{ atOnce: undefined, queueHours: undefined, totalHours: undefined },
+    ...{ cancelWithParent: false, queuesBehind: false },
+  } satisfies Asked
+  const flood = Array.from({ length: FLOOD }, () => one)
+  return command(`flood of ${owner}`, (model, real) => start(flood, model, real))
+})
 
 interface Placed {
   readonly asked: Asked
@@ -83,8 +113,8 @@ async function start(batch: readonly Asked[], model: Model, real: Real) {
 /** Of those that are in each other's way any may be recorded: the first is asked for alone. */
 function apart(batch: readonly Asked[]): Asked[] {
   const same = (one: Asked, other: Asked) =>
-    (one.key !== '' && one.key === other.key) ||
-    (one.requestId !== '' && one.requestId === other.requestId) ||
+    (one.key !== undefined && one.key === other.key) ||
+    (one.requestId !== undefined && one.requestId === other.requestId) ||
     (one.again !== undefined && other.again !== undefined)
   return batch.filter((one, place) => !batch.slice(0, place).some((other) => same(one, other)))
 }
@@ -94,9 +124,16 @@ function place(one: Asked, model: Model): Placed {
   const before = again === undefined ? undefined : model.nthJob(again)
   const id = before?.id ?? v7()
   const parentId = parent === undefined ? '' : (model.nthJob(parent)?.id ?? v7())
-  const start = { ...one, id, parentId, requestId: before === undefined ? one.requestId : id }
+  const { owners, keys, requestIds } = model.words
+  const owner = owners[one.owner] ?? ''
+  const start = {
+    ...{ ...one, id, parentId, owner },
+    key: keys[one.key ?? -1] ?? '',
+    requestId: before === undefined ? (requestIds[one.requestId ?? -1] ?? '') : id,
+    limitKey: one.ofNoKey ? '' : owner,
+  }
   const executor =
-    atOnce === undefined || one.delayHours > 0 || !model.isOpen(one.method, one.pool)
+    atOnce === undefined || one.delayHours > 0 || !mayBeginAtOnce(one, model)
       ? undefined
       : model.served(atOnce)
   const withinLimits =
@@ -111,6 +148,13 @@ function place(one: Asked, model: Model): Placed {
   return { asked: one, start, executor, job }
 }
 
+/** What a rate is about has to be claimed. */
+function mayBeginAtOnce({ method, pool }: Asked, model: Model): boolean {
+  const { whole, perKey } = model.limits ?? {}
+  const hasRate = whole?.rate !== undefined || perKey?.rate !== undefined
+  return model.isOpen(method, pool) && !(hasRate && method === LIMITED)
+}
+
 function commandOf(start: ModelStart) {
   const { delayHours, queueHours, totalHours, cancelWithParent, limitKey, method } = start
   const options = {
@@ -118,9 +162,9 @@ function commandOf(start: ModelStart) {
     ...(queueHours !== undefined && { queueDeadlineMs: queueHours * HOUR_MS }),
     ...(totalHours !== undefined && { totalDeadlineMs: totalHours * HOUR_MS }),
   }
-  const { pool, key, priority, requestId, parentId } = start
+  const { owner, admin, pool, key, priority, requestId, parentId } = start
   return startCommand({
-    ...{ method, pool, key, priority, requestId, parentId },
+    ...{ owner, admin, method, pool, key, priority, requestId, parentId },
     delayMs: delayHours * HOUR_MS,
     options: Object.keys(options).length > 0 ? options : undefined,
     ...(method === LIMITED && { limitKey }),
@@ -140,6 +184,9 @@ function eager(placed: readonly Placed[], model: Model): Set<number> {
   return new Set(places.filter((place) => !isLimited(place) || begun.has(limited.indexOf(place))))
 }
 
+/** It was started by the same request. */
+const isAsked = (job: ModelJob, { owner, requestId }: ModelStart) =>
+  requestId !== '' && job.requestId === requestId && job.owner === owner
 const isWaiting = ({ state, behind }: ModelJob) => behind && state === JobState.scheduled
 
 /** The job as it is there then; undefined where another is in the way, or its parent is missing. */
@@ -149,13 +196,13 @@ function recorded(
   model: Model,
   behind = false,
 ): ModelJob | undefined {
-  const { id, parentId, requestId, method, key, delayHours } = spec
-  const parent = model.jobs.get(parentId)
+  const { id, parentId, method, key, delayHours } = spec
+  const parent = model.parentOf(spec)
   if (parentId !== '' && parent === undefined) return undefined
   const isDoomed = (parent?.cancel?.cascade || (parent?.cancel && spec.cancelWithParent)) ?? false
   if (!behind && model.ofKey(method, key).waiting.some(isWaiting)) return undefined
   if (model.jobs.has(id)) return undefined
-  if (requestId !== '' && model.all.some((job) => job.requestId === requestId)) return undefined
+  if (model.all.some((job) => isAsked(job, spec))) return undefined
   if (!isDoomed && !behind && model.ofKey(method, key).holder !== undefined) return undefined
   const runs = isDoomed || behind ? undefined : executor
   const job = newJob(spec, model, behind)
@@ -200,14 +247,16 @@ async function resolve(refused: readonly Placed[], model: Model, real: Real) {
   if (refused.length === 0) return
   const found = await real.calls.findExisting(refused.map(({ job }) => job))
   for (const [place, { start: spec }] of refused.entries()) {
-    const { id, requestId, method, key, parentId } = spec
+    const { id, owner, method, key } = spec
     const same = model.all.find(
-      (each) => each.id === id || (requestId !== '' && each.requestId === requestId),
+      (each) => (each.id === id && each.owner === owner) || isAsked(each, spec),
     )
     const { holder, waiting } = model.ofKey(method, key)
     const inTheWay = same ?? holder ?? waiting.find(isWaiting)
     expect(found[place]?.id).toBe(inTheWay?.id)
-    if (inTheWay === undefined) expect(model.jobs.has(parentId)).toBe(false)
+    if (inTheWay === undefined) {
+      expect(model.jobs.has(id) || model.parentOf(spec) === undefined).toBe(true)
+    }
   }
   const behind = refused.filter(
     ({ asked }, place) => found[place]?.by === 'key' && asked.queuesBehind,

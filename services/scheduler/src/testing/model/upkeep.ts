@@ -109,6 +109,13 @@ export const sweeps: fc.Arbitrary<JobCommand> = fc
     }),
   )
 
+export const bucketSweeps: fc.Arbitrary<JobCommand> = fc.constant(
+  command('forget full buckets', async (model, real) => {
+    await real.sweeps.forgetFullBuckets()
+    model.buckets.forget(model.limits, model.now)
+  }),
+)
+
 const FINISHED = [JobState.succeeded, JobState.failed, JobState.canceled] as const
 
 /** What ended so and before this hour is removed, but children of what goes on. */
