@@ -20,6 +20,7 @@ test('the subjects told are those the services publish', async () => {
   jobs.gatesChanged('namespace')
   jobs.schedulesChanged('namespace')
   jobs.locksChanged('namespace')
+  jobs.refreshed('namespace')
   jobs.cancelRequested('attachment')
   const values = createHints(bus)
   const address = 'an address'

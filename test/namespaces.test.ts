@@ -9,6 +9,7 @@ import {
   JobSpec,
   Namespace,
   NamespaceServiceService,
+  RefreshValuesRequest,
   ReleaseLockRequest,
   Schedule,
   ScheduleServiceService,
@@ -82,6 +83,10 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
     ReleaseLockRequest.fromPartial({ namespace, name: 'a' }),
   'NamespaceService.ListLocks': (namespace) => ({ namespace, pageSize: 0, pageToken: '' }),
   'NamespaceService.ListMethods': (namespace) => ({ namespace }),
+  'NamespaceService.RefreshValues': (namespace) =>
+    RefreshValuesRequest.fromPartial({ namespace, scopes: [{ tag: 'a' }] }),
+  'NamespaceService.ListRefreshes': (namespace) => ({ namespace }),
+  'NamespaceService.WatchRefreshes': (namespace) => ({ namespace, afterEpoch: -1n }),
   'NamespaceService.PauseMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.ResumeMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.PausePool': (namespace) => ({ namespace, pool: 'gpu' }),

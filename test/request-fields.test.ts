@@ -185,6 +185,14 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
   ],
   'NamespaceService.ReleaseLock': [[proto.ReleaseLockRequest.fromPartial({ name: 'a' })]],
   'NamespaceService.ListLocks': [[proto.ListLocksRequest.fromPartial({})]],
+  'NamespaceService.RefreshValues': [
+    [proto.RefreshValuesRequest.fromPartial({ scopes: [{ function: 'rates', params: '[]' }] })],
+  ],
+  'NamespaceService.ListRefreshes': [[proto.ListRefreshesRequest.fromPartial({})]],
+  // One that it takes would stay open.
+  'NamespaceService.WatchRefreshes': [
+    [proto.WatchRefreshesRequest.fromPartial({ afterEpoch: -1n })],
+  ],
   'NamespaceService.ListMethods': [[proto.ListMethodsRequest.fromPartial({})]],
   'NamespaceService.ListExecutors': [[proto.ListExecutorsRequest.fromPartial({})]],
   'NamespaceService.ListActs': [[proto.ListActsRequest.fromPartial({})]],

@@ -54,6 +54,9 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'NamespaceService.AcquireLock': OWNERS,
   'NamespaceService.ReleaseLock': OWNERS,
   'NamespaceService.ListLocks': NAMESPACE,
+  'NamespaceService.RefreshValues': WRITERS,
+  'NamespaceService.ListRefreshes': WRITERS,
+  'NamespaceService.WatchRefreshes': WRITERS,
   'NamespaceService.ListMethods': NAMESPACE,
   'NamespaceService.PauseMethod': ['admin', 'operator'],
   'NamespaceService.ResumeMethod': ['admin', 'operator'],
@@ -87,6 +90,11 @@ const DOORS: Readonly<Record<string, readonly Role[]>> = {
   'StorageService.CloseScope': WRITERS,
 }
 
+/** One that would stay open is refused for its request. */
+const REQUESTS: Readonly<Record<string, object>> = {
+  'NamespaceService.WatchRefreshes': { afterEpoch: -1n },
+}
+
 const WAYS: readonly How[] = ['believed', 'token']
 
 let it: EveryRpc
@@ -104,7 +112,7 @@ describe.each(Object.entries(DOORS))('%s', (name, doors) => {
     [...ROLES, 'nobody' as Role].map((role) => [role, how] as const),
   )
   test.each(everyWay)('lets in by role: %s, %s', async (role, how) => {
-    const { outcome, text } = await it.call(name, { role }, {}, how)
+    const { outcome, text } = await it.call(name, { role }, REQUESTS[name] ?? {}, how)
     if (doors.includes(role)) expect(outcome).not.toBe('PERMISSION_DENIED')
     else
       expect([outcome, text]).toEqual([

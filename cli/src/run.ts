@@ -21,6 +21,7 @@ import { addList } from './commands/list.ts'
 import { addLocks } from './commands/locks.ts'
 import { addMethods } from './commands/methods.ts'
 import { addPause } from './commands/pause.ts'
+import { addRefresh } from './commands/refresh.ts'
 import { addRetention } from './commands/retention.ts'
 import { addRetry } from './commands/retry.ts'
 import { addSchedules } from './commands/schedules.ts'
@@ -76,6 +77,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addKeep,
     addLimits,
     addLocks,
+    addRefresh,
     addRetention,
     addSchedules,
     addHelp,

@@ -55,6 +55,14 @@ export const LIMITS = {
   /** Counts in one answer. */
   countsMax: 10_000,
 
+  // Refreshes of reusable values
+  /** Of one call. */
+  refreshScopesMax: 100,
+  reusableNameCharactersMax: 200,
+  /** As canonical text; those of longer ones are refreshed by their function. */
+  refreshParamsCharactersMax: 1000,
+  valueTagCharactersMax: 200,
+
   // Schedules
   /** Of a namespace; those declared in code and removed since count for themselves. */
   schedulesMax: 100_000,

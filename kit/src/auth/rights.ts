@@ -49,6 +49,9 @@ export const RIGHTS = {
   /** The record of what was done on things of others. */
   'acts.read': { own: [], others: [] },
   'locks.take': { own: ['user', 'service', 'operator'], others: [] },
+  /** Having reusable values dropped everywhere, and hearing which. */
+  'refreshes.send': { own: ['user', 'service', 'operator', 'executor'], others: [] },
+  'refreshes.hear': { own: ['user', 'service', 'operator', 'executor'], others: [] },
 
   'executors.attach': { own: ['executor'], others: [] },
   'executors.read': { own: ['operator', 'reader'], others: ['operator', 'reader'] },

@@ -77,6 +77,8 @@ export type {
   ValueStream,
 } from './storage-calls.ts'
 export type { TokenSource } from './token-source.ts'
+export type { ValueRefreshes } from './value-refreshes.ts'
+export type { ValuesConnection } from './values-connection.ts'
 export type {
   ExecutorSighting,
   StartEstimate,

@@ -3,6 +3,8 @@ import { text } from '../arguments/rules.ts'
 import type { OffstageError } from '../grpc/mod.ts'
 import type { IdleHandlers } from '../idle/mod.ts'
 import type { JobMethod, Received } from '../jobs/method.ts'
+import type { RefreshTarget } from '../values/reusable.ts'
+import type { ValuesStore } from '../values/store.ts'
 import { type Act, type ListActsOptions, listActs, listValueActs } from './acts.ts'
 import {
   type BulkAnswer,
@@ -52,6 +54,8 @@ import { ScheduleCalls } from './schedules.ts'
 import { Session } from './session.ts'
 import type { StorageCalls } from './storage-calls.ts'
 import { warnOfUnreadToken } from './token-warning.ts'
+import type { ValueRefreshes } from './value-refreshes.ts'
+import { connectValues, refreshValues, type ValuesConnection } from './values-connection.ts'
 import type { WaitExplanation } from './wait-explanation.ts'
 
 /**
@@ -359,7 +363,31 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     return takeLocks(this.#session, name, givenHolder(holder), { mode, timeoutMs, signal })
   }
 
-  /** Ends the watch stream and the connections. Waits still going on reject, and so do later calls: the client of a job ends with its attempt. */
+  /**
+   * From now on what is refreshed in the store is refreshed in the namespace: in the clients that are connected so, and on every thread of
+   * its executors (row C6), which are so by themselves. Elsewhere within milliseconds, or 5 s where a hint is lost. Keep it for as long as values
+   * are to be refreshed; the connection's stream keeps the process running until the client is closed or this is disposed. What was
+   * remembered before the first contact is dropped with it.
+   */
+  connectValues(options: { readonly store?: ValuesStore } = {}): ValuesConnection {
+    return connectValues(this.#session, options)
+  }
+
+  /**
+   * Drops reusable values in this process and in the namespace, whether this process is connected or not; without a target all of them.
+   * Resolves when the scheduler has recorded it: then it cannot get lost.
+   * @throws TypeError for a target that is none; OffstageError PERMISSION_DENIED to readers.
+   */
+  refreshValues(target?: RefreshTarget): Promise<void> {
+    return refreshValues(this.#session, target)
+  }
+
+  /** For stores of one's own, `createValuesStore({ refreshPort })`. {@link connectValues} is the shorter way. */
+  get refreshPort(): ValueRefreshes {
+    return this.#session.refreshes
+  }
+
+  /** Ends the streams and the connections. Waits still going on reject, and so do later calls: the client of a job ends with its attempt. */
   async close(): Promise<void> {
     const { connection, identity } = this.#session
     this.#session.close()

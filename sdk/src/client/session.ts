@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts'
 import type { Identity } from './identity.ts'
 import { JobWatcher } from './job-watcher.ts'
 import { TempStorage } from './temp-storage.ts'
+import { ValueRefreshes } from './value-refreshes.ts'
 
 export interface SessionOptions {
   readonly clock?: IdleClock
@@ -26,6 +27,7 @@ export class Session extends Calls {
   /** The lease by which it has its namespace exclusively: its starts belong to that. Empty for none. */
   leaseId = ''
   #waits = 0
+  #refreshes: ValueRefreshes | undefined
 
   constructor(connection: Connection, identity: Identity, options: SessionOptions = {}) {
     super(connection, identity, options.clock)
@@ -47,8 +49,15 @@ export class Session extends Calls {
     }
   }
 
-  /** Ends the watch stream; the connection stays. */
+  /** Refreshes of reusable values between this process and others; one for each client. */
+  get refreshes(): ValueRefreshes {
+    this.#refreshes ??= new ValueRefreshes(this)
+    return this.#refreshes
+  }
+
+  /** Ends the streams; the connection stays. */
   close(): void {
+    this.#refreshes?.close()
     this.watcher.close()
   }
 }

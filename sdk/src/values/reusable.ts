@@ -148,7 +148,7 @@ export async function refreshReusableValues(
 }
 
 /** Undefined where there is nothing to drop: no value has parameters that do not compare by content. */
-function scopeOf(target: RefreshTarget | undefined): RefreshScope | undefined {
+export function scopeOf(target: RefreshTarget | undefined): RefreshScope | undefined {
   if (target === undefined) return { kind: 'all' }
   const given: Target = checkOptions('a refresh', target as Target, TARGET_RULES)
   if (given.tag !== undefined && given.function === undefined && given.params === undefined) {

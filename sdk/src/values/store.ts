@@ -199,9 +199,12 @@ export class ValuesStore implements Budget {
     })
   }
 
-  /** As `refresh`, in several stores; a port they share is told once. */
-  static async refresh(stores: Iterable<ValuesStore>, scope: RefreshScope): Promise<void> {
-    const told = new Set<RefreshPort>()
+  /** As `refresh`, in several stores; a port they share is told once, those told already not at all. */
+  static async refresh(
+    stores: Iterable<ValuesStore>,
+    scope: RefreshScope,
+    told = new Set<RefreshPort>(),
+  ): Promise<void> {
     const sent = await Promise.allSettled([...stores].flatMap((one) => one.#refresh(scope, told)))
     const errors = sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
     if (errors.length > 0) {

@@ -67,7 +67,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
   const onAttached = (attached: boolean) =>
     serveOr(draining ? 'draining' : attached ? undefined : NOT_ATTACHED)
   const parts = createAttaching({ config: attachingConfig(config, log), log, journal, onAttached })
-  const { session, dispatcher, supervisor, lanes, tokens } = parts
+  const { session, dispatcher, supervisor, lanes, tokens, refreshes, client } = parts
 
   const drained = async (graceMs: number, by?: DrainedBy): Promise<DrainReport> => {
     log.info({ graceMs, by: by?.user }, 'draining')
@@ -83,12 +83,15 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
       await server.start()
       serveOr(NOT_ATTACHED)
       session.start()
+      refreshes.start()
     },
     async stop() {
       await executor.drain()
+      refreshes.stop()
       await session.stop()
       await Promise.all(lanes.map((lane) => lane.stop()))
       tokens.close()
+      await client.close()
       await server.stop()
     },
   })

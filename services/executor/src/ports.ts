@@ -7,6 +7,7 @@ import type {
   MessageNote,
   ProgressNote,
 } from './domain/attempt.ts'
+import type { RefreshScope } from './domain/refresh-scope.ts'
 
 /** Where the supervisor tells what becomes of attempts: the outbox on its way to the scheduler. */
 export interface AttemptReports {
@@ -26,6 +27,9 @@ export interface AttemptReports {
   /** A slot may have become free. */
   creditsChanged(): void
 }
+
+/** Tells other processes that reusable values were refreshed. Never rejects: why it could not is an answer too. */
+export type PassOnRefresh = (scope: RefreshScope) => Promise<string | undefined>
 
 /** Gets the token by which the handler of an attempt acts. Never rejects. */
 export type IssueToken = (

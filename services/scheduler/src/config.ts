@@ -86,6 +86,9 @@ export const schedulerFields = {
   waitSweepMs: variable('OFFSTAGE_SCHEDULER_WAIT_SWEEP', millis.default(1_000), {
     description: 'How often awaited jobs are read without a hint',
   }),
+  refreshSweepMs: variable('OFFSTAGE_SCHEDULER_REFRESH_SWEEP', millis.default(5_000), {
+    description: 'How often refreshes of reusable values are looked for without a hint',
+  }),
   attemptTokenMs: variable('OFFSTAGE_SCHEDULER_ATTEMPT_TOKEN_LIFE', tokenLife.default(300_000), {
     description: 'How long the token lives by which a handler acts for the owner of its job',
   }),

@@ -27,6 +27,7 @@ import { loadMeasures } from './load/measures.ts'
 import { createScaling } from './load/scaling.ts'
 import { createLocking } from './locks/locking.ts'
 import { createNamespaces } from './namespaces/namespaces.ts'
+import { createRefreshing } from './refreshes/refreshing.ts'
 import { createScheduling } from './schedules/scheduling.ts'
 import { type SchedulerDatabases, sharedDatabase } from './store/databases.ts'
 import { createStores } from './store/stores.ts'
@@ -82,6 +83,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const namespaces = createNamespaces({ ...known, jobs, gatesChanged, newId: newJobId })
   const scheduling = createScheduling({ ...known, jobs, changed, newId: newJobId })
   const locking = createLocking({ store: stores.locks, feed, events })
+  const refreshing = createRefreshing({ stores, events })
   const sqlStartNews = createSqlStartNews(databases.listen, {
     queued,
     onError: createTroubleLog(log, 'jobs started by SQL are found by the sweep alone'),
@@ -91,11 +93,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
   const { schedules, declare, runs } = scheduling
   const { locks, line: lockLine } = locking
-  const use = { jobs, namespaces, locks, schedules, declare, executors, stores, attempts, scaling }
-  const services = grpcServices(use, turns, log)
+  const { refreshes, feed: refreshFeed } = refreshing
+  const use = { jobs, namespaces, locks, refreshes, schedules, declare, executors, stores }
+  const services = grpcServices({ ...use, attempts, scaling }, turns, log)
   const identity = { authenticate, tls, limits: config }
   const server = createGrpcServer({ name: 'scheduler', host, port, services, log, ...identity })
-  const sweeps = sweepsOf({ ...known, dispatch, jobs, sqlStartNews, schedules: runs, lockLine })
+  const heard = { sqlStartNews, schedules: runs, lockLine, refreshFeed }
+  const sweeps = sweepsOf({ ...known, dispatch, jobs, ...heard })
   const service = composeServices('scheduler', [
     createTables(databases.calls, log),
     dispatch,
@@ -103,6 +107,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     createUpkeep(sweeps, onError),
     scheduling.hints,
     locking.hints,
+    refreshing.hints,
     ...sqlStartNews.services,
     server,
     executors.streams,
@@ -111,6 +116,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const measures = [
     loadMeasures(load, onLoad),
     executorMeasures(attachments, executors.counts),
+    refreshing.measures,
     server.measures,
   ]
   return {

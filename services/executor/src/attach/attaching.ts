@@ -1,6 +1,6 @@
 /** The parts that speak with the scheduler, wired together: session, dispatcher, outbox. */
 import type { Logger } from '@offstage/kit/telemetry'
-import { Credential } from '@offstage/sdk/client'
+import { Credential, Offstage } from '@offstage/sdk/client'
 import type { ChannelTls } from '@offstage/sdk/grpc'
 import { createLanes, type Lanes, type LanesConfig } from '../lanes/lanes.ts'
 import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
@@ -9,6 +9,7 @@ import { attachStreamOpener } from './attach-stream.ts'
 import { AttemptTokens } from './attempt-tokens.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Outbox } from './outbox.ts'
+import { RefreshRelay } from './refresh-relay.ts'
 import { Session } from './session.ts'
 import { tellOfSchedules } from './tell-of-schedules.ts'
 
@@ -40,6 +41,10 @@ export interface Attaching {
   readonly supervisor: Supervisor
   readonly lanes: Lanes
   readonly tokens: AttemptTokens
+  /** To be started beside the session. */
+  readonly refreshes: RefreshRelay
+  /** By which the executor itself calls; to be closed last. */
+  readonly client: Offstage
 }
 
 export function createAttaching(options: AttachingOptions): Attaching {
@@ -58,7 +63,17 @@ export function createAttaching(options: AttachingOptions): Attaching {
     namespace,
     sessionId: () => session.id,
   })
-  const supervisor = new Supervisor(outbox, tokens.issue, journal)
+  const client = Offstage.dial({
+    ...{ scheduler, storage: config.storage, namespace, tokenFile },
+    // Not that of the environment where the configuration has none.
+    token: token ?? (tokenFile === undefined ? '' : undefined),
+    tls: config.tls ?? false,
+  })
+  const refreshes = new RefreshRelay({
+    port: client.refreshPort,
+    onRefreshed: (scope) => supervisor.refreshed(scope),
+  })
+  const supervisor: Supervisor = new Supervisor(outbox, tokens.issue, journal, refreshes.passOn)
   // Whoever attaches without a token is in development mode, where handlers have none either.
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
   const dispatcher = new Dispatcher({
@@ -83,5 +98,5 @@ export function createAttaching(options: AttachingOptions): Attaching {
       onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
     },
   })
-  return { session, dispatcher, outbox, supervisor, lanes, tokens }
+  return { session, dispatcher, outbox, supervisor, lanes, tokens, refreshes, client }
 }

@@ -21,7 +21,10 @@ import type { Announcement } from '../domain/method.ts'
 import { type Claim, ClaimBoard } from './claims.ts'
 import { rowFromOrder } from './order-row.ts'
 import { readMessage } from './read-message.ts'
+import { RefreshLine } from './refresh-line.ts'
 import type {
+  RefreshAnswer,
+  RefreshAsk,
   StopOrder,
   ThreadLink,
   ThreadOptions,
@@ -60,6 +63,8 @@ export interface ThreadListener {
   onUnreadable(thread: HandlerThread): void
   /** Handlers changed what its code shares: it is to be given nothing more. */
   onChanged(thread: HandlerThread, change: GlobalsChange): void
+  /** Its code has refreshed reusable values. */
+  onRefresh(thread: HandlerThread, ask: RefreshAsk): void
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
@@ -75,6 +80,8 @@ export class HandlerThread {
   readonly #port: MessagePort
   readonly #claims = new ClaimBoard()
   readonly #attempts = new Map<AttemptKey, Claim>()
+  /** Reusable values it is to drop. */
+  readonly refreshes = new RefreshLine((refreshes) => this.#post({ ...nothingSaid(), refreshes }))
   readonly #ready = Promise.withResolvers<Announcement>()
   readonly #exited = Promise.withResolvers<void>()
   #orders: Gathered | undefined
@@ -139,6 +146,10 @@ export class HandlerThread {
 
   answer(answer: TokenAnswer): void {
     this.#gather().tokens.push(answer)
+  }
+
+  answerRefresh(answer: RefreshAnswer): void {
+    this.#post({ ...nothingSaid(), refreshAnswers: [answer] })
   }
 
   /** Takes back an attempt whose handler was not called yet, and never will be here; false when it was. */
@@ -253,6 +264,12 @@ export class HandlerThread {
         break
       case 'reports':
         listener.onReports(this, message.reports)
+        break
+      case 'refreshed':
+        this.refreshes.taken()
+        break
+      case 'refresh':
+        listener.onRefresh(this, message.ask)
         break
     }
   }

@@ -55,6 +55,7 @@ export class Lane {
     this.#listener = {
       onReports: (thread, reports) => listener.onReports(thread, reports),
       onUnreadable: (thread) => listener.onUnreadable(thread),
+      onRefresh: (thread, ask) => listener.onRefresh(thread, ask),
       onChanged: (thread, change) => {
         this.#retire(thread)
         listener.onChanged(thread, change)

@@ -17,7 +17,7 @@ import type {
   ResultValue,
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
-import type { SuccessRow, ThreadMessage, ThreadReports } from './thread-messages.ts'
+import type { RefreshAsk, SuccessRow, ThreadMessage, ThreadReports } from './thread-messages.ts'
 
 export interface ReadMessage {
   readonly message: ThreadMessage | undefined
@@ -48,6 +48,11 @@ export function readMessage(heard: unknown): ReadMessage {
     case 'changed':
       if (!isChange(heard.change)) return UNREADABLE
       return { message: { kind: 'changed', change: heard.change }, isWhole: true }
+    case 'refreshed':
+      return { message: { kind: 'refreshed' }, isWhole: true }
+    case 'refresh':
+      if (!isRefreshAsk(heard.ask)) return UNREADABLE
+      return { message: { kind: 'refresh', ask: heard.ask }, isWhole: true }
     case 'reports':
       return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
     default:
@@ -183,6 +188,21 @@ function isCulprit(culprit: unknown): culprit is Culprit {
 
 function isChange(change: unknown): change is GlobalsChange {
   return isObject(change) && isLogTexts(change.what) && isLogTexts(change.methods)
+}
+
+function isRefreshAsk(ask: unknown): ask is RefreshAsk {
+  if (!isObject(ask) || !isCount(ask.id) || !isObject(ask.scope)) return false
+  const { kind, name, params, tag } = ask.scope
+  switch (kind) {
+    case 'all':
+      return true
+    case 'tag':
+      return isText(tag)
+    case 'function':
+      return isText(name)
+    default:
+      return kind === 'params' && isText(name) && isText(params)
+  }
 }
 
 function isLogTexts(texts: unknown): texts is string[] {

@@ -26,8 +26,9 @@ import type {
 } from '../domain/attempt.ts'
 import type { PassedDeadline } from '../domain/deadline.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
+import type { RefreshScope } from '../domain/refresh-scope.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
-import type { AttemptReports, IssueToken } from '../ports.ts'
+import type { AttemptReports, IssueToken, PassOnRefresh } from '../ports.ts'
 import { AttemptDeadlines } from './attempt-deadlines.ts'
 import { guiltyOf } from './guilty.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
@@ -37,7 +38,7 @@ import { MemoryWatch } from './memory-watch.ts'
 import { isPossible, type RunningAttempt } from './running-attempt.ts'
 import { stopReason } from './stop-reason.ts'
 import type { ThreadJournal } from './thread-journal.ts'
-import type { ThreadReports, TokenAsk } from './thread-messages.ts'
+import type { RefreshAsk, ThreadReports, TokenAsk } from './thread-messages.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
@@ -57,16 +58,23 @@ export class Supervisor implements ThreadListener {
   readonly #reports: AttemptReports
   readonly #issueToken: IssueToken
   readonly #journal: ThreadJournal
+  readonly #passOnRefresh: PassOnRefresh
   readonly #deadlines = new AttemptDeadlines((key, passed) => this.#overdue(key, passed))
   #look: NodeJS.Timeout | undefined
   #idle: PromiseWithResolvers<void> | undefined
   #finished = 0
   #handedBack = 0
 
-  constructor(reports: AttemptReports, issueToken: IssueToken, journal: ThreadJournal) {
+  constructor(
+    reports: AttemptReports,
+    issueToken: IssueToken,
+    journal: ThreadJournal,
+    passOnRefresh: PassOnRefresh,
+  ) {
     this.#reports = reports
     this.#issueToken = issueToken
     this.#journal = journal
+    this.#passOnRefresh = passOnRefresh
   }
 
   addLane(lane: Lane): void {
@@ -165,6 +173,21 @@ export class Supervisor implements ThreadListener {
 
   onUnreadable(thread: HandlerThread): void {
     this.#journal.unreadable(thread)
+  }
+
+  /** The other threads are told at once, those of other processes before it is answered. */
+  async onRefresh(thread: HandlerThread, { id, scope }: RefreshAsk): Promise<void> {
+    this.refreshed(scope, thread)
+    const fault = await this.#passOnRefresh(scope)
+    if (thread.usable) thread.answerRefresh({ id, ...(fault !== undefined && { fault }) })
+  }
+
+  /** Reusable values were refreshed: all threads but the one that says so are told. */
+  refreshed(scope: RefreshScope, by?: HandlerThread): void {
+    for (const lane of this.#lanes.values()) {
+      for (const thread of lane.threads)
+        if (thread !== by && thread.usable) thread.refreshes.tell(scope)
+    }
   }
 
   onChanged(thread: HandlerThread, change: GlobalsChange): void {

@@ -19,6 +19,7 @@ import type {
   ResultValue,
 } from '../domain/attempt.ts'
 import type { Announcement } from '../domain/method.ts'
+import type { RefreshScope } from '../domain/refresh-scope.ts'
 import type { OrderRow } from './order-row.ts'
 
 /** Given to a handler thread as its `workerData`. */
@@ -52,6 +53,10 @@ export interface ThreadOrders {
   readonly attempts: OrderRow[]
   readonly stops: StopOrder[]
   readonly tokens: TokenAnswer[]
+  /** Drop these reusable values; to be answered by `refreshed`. */
+  readonly refreshes?: readonly RefreshScope[]
+  /** Refreshes that the thread asked for have been told to the others, or have not. */
+  readonly refreshAnswers?: readonly RefreshAnswer[]
   /** Runs nothing any more: flush telemetry and end. */
   readonly close?: boolean
 }
@@ -66,6 +71,19 @@ export interface TokenAsk {
 /** Answers the attempt that asked for a token. */
 export interface TokenAnswer extends TokenAsk {
   readonly answer: AttemptToken
+}
+
+/** Code of the thread has refreshed reusable values: the others are to hear of it. */
+export interface RefreshAsk {
+  /** Counted by the thread, from 1. */
+  readonly id: number
+  readonly scope: RefreshScope
+}
+
+export interface RefreshAnswer {
+  readonly id: number
+  /** Why others were not told; absent: they were. */
+  readonly fault?: string
 }
 
 /** Abort the signal of an attempt. */
@@ -87,6 +105,9 @@ export type ThreadMessage =
   /** Handlers changed what all of the thread share: give it nothing more. */
   | { readonly kind: 'changed'; readonly change: GlobalsChange }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
+  /** It has dropped what it was told to. */
+  | { readonly kind: 'refreshed' }
+  | { readonly kind: 'refresh'; readonly ask: RefreshAsk }
 
 export type SuccessRow = readonly [key: AttemptKey, result: ResultValue | undefined]
 

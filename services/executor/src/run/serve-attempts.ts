@@ -1,6 +1,7 @@
 /** The main module of a handler thread: loads the job modules, then runs what it is told to. */
 
 import { workerData } from 'node:worker_threads'
+import { defaultValuesStore } from '@offstage/sdk/values'
 import { faultFromThrown } from '../domain/fault.ts'
 import { HeldClaims } from '../lanes/claims.ts'
 import type {
@@ -17,6 +18,7 @@ import { loadJobs } from './load-jobs.ts'
 import { OwnMap } from './own-copies.ts'
 import { Reporter } from './reporter.ts'
 import { Runner } from './runner.ts'
+import { ThreadRefreshes } from './thread-refreshes.ts'
 import { TokenDesk } from './token-desk.ts'
 
 const { port, claims, ...options }: ThreadOptions & ThreadLink = workerData
@@ -33,6 +35,8 @@ function post(message: ThreadMessage): void {
 }
 
 const clients = new ClientSource(options)
+const refreshes = new ThreadRefreshes(post)
+defaultValuesStore.connectRefresh(refreshes)
 
 try {
   const { jobs, schedules } = await loadJobs(options.jobs)
@@ -54,6 +58,7 @@ try {
     traced: tracing?.traced,
   })
   port.on('message', (orders: ThreadOrders) => {
+    refreshes.obey(orders)
     if (orders.close) void close()
     else runner.obey(orders)
   })

@@ -34,6 +34,8 @@ export interface JobEvents {
   schedulesChanged(namespace: string): void
   /** Locks of the namespace were given back. */
   locksChanged(namespace: string): void
+  /** Reusable values of the namespace were refreshed. */
+  refreshed(namespace: string): void
   /** An attachment on another replica has something to be told. */
   cancelRequested(attachmentId: string): void
   onJob(namespace: string, jobId: string, listener: (hint: JobHint) => void): Subscription
@@ -42,6 +44,7 @@ export interface JobEvents {
   onGatesChanged(listener: () => void): Subscription
   onSchedulesChanged(listener: () => void): Subscription
   onLocksChanged(listener: () => void): Subscription
+  onRefreshed(listener: (namespace: string) => void): Subscription
   onCancelRequested(attachmentId: string, listener: () => void): Subscription
 }
 
@@ -71,6 +74,9 @@ export function createJobEvents(bus: Bus): JobEvents {
     locksChanged(namespace) {
       bus.publish(`offstage.v1.${namespace}.locks.changed`, NO_PAYLOAD)
     },
+    refreshed(namespace) {
+      bus.publish(`offstage.v1.${namespace}.refreshes.changed`, NO_PAYLOAD)
+    },
     cancelRequested(attachmentId) {
       bus.publish(`offstage.v1.executors.${attachmentId}.cancel`, NO_PAYLOAD)
     },
@@ -95,6 +101,11 @@ export function createJobEvents(bus: Bus): JobEvents {
     },
     onLocksChanged(listener) {
       return bus.subscribe('offstage.v1.*.locks.changed', listener)
+    },
+    onRefreshed(listener) {
+      return bus.subscribe('offstage.v1.*.refreshes.changed', ({ subject }) => {
+        listener(subject.split('.')[2] ?? '')
+      })
     },
     onCancelRequested(attachmentId, listener) {
       return bus.subscribe(`offstage.v1.executors.${attachmentId}.cancel`, listener)

@@ -6,6 +6,7 @@ import type { CancelRunning } from '../jobs/cancel-running.ts'
 import type { Locks } from '../locks/locks.ts'
 import type { Namespaces } from '../namespaces/namespaces.ts'
 import type { SchedulerStores } from '../ports/stores.ts'
+import type { Refreshes } from '../refreshes/refreshes.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { exclusiveCalls } from './exclusive-calls.ts'
@@ -17,23 +18,26 @@ import { lockCalls } from './lock-calls.ts'
 import { namespaceFor } from './mapping.ts'
 import { previewRetention } from './preview-retention.ts'
 import type { ReadingTurns } from './reading-turns.ts'
+import { refreshCalls } from './refresh-calls.ts'
 import { namespaceTo, updateNamespace } from './update-namespace.ts'
 
 export interface NamespaceUseCases {
   readonly namespaces: Namespaces
   readonly locks: Locks
+  readonly refreshes: Refreshes
   readonly cancelRunning: CancelRunning
   readonly stores: Pick<SchedulerStores, 'acts' | 'callAttachments' | 'callMethods'>
 }
 
 export function namespaceService(
-  { namespaces, locks, cancelRunning: cancel, stores }: NamespaceUseCases,
+  { namespaces, locks, refreshes, cancelRunning: cancel, stores }: NamespaceUseCases,
   { reads, listings }: ReadingTurns,
 ): GuardedService<proto.NamespaceServiceServer> {
   const { pauses, settings } = namespaces
   return {
     ...leaseCalls(namespaces.leases),
     ...lockCalls(locks, listings),
+    ...refreshCalls(refreshes),
     ...exclusiveCalls(namespaces.exclusiveMode),
     listExecutors: listExecutors(stores.callAttachments, reads),
     listActs: listActs(stores.acts, listings),

@@ -14,6 +14,7 @@ import type { Scaling } from '../load/scaling.ts'
 import type { Locks } from '../locks/locks.ts'
 import type { Namespaces } from '../namespaces/namespaces.ts'
 import type { SchedulerStores } from '../ports/stores.ts'
+import type { Refreshes } from '../refreshes/refreshes.ts'
 import type { DeclareSchedules } from '../schedules/declare.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import { attemptCalls } from './attempt-calls.ts'
@@ -29,6 +30,7 @@ export interface UseCases {
   readonly jobs: Jobs
   readonly namespaces: Namespaces
   readonly locks: Locks
+  readonly refreshes: Refreshes
   readonly schedules: Schedules
   readonly declare: DeclareSchedules
   readonly executors: Pick<Executors, 'serve' | 'schedulerName' | 'leaseMs'>
@@ -41,11 +43,14 @@ export interface UseCases {
 export function grpcServices(use: UseCases, turns: ReadingTurns, log: Logger) {
   const { jobs, namespaces, locks, schedules, declare, executors, stores, attempts, scaling } = use
   const { cancelRunning } = jobs
-  const ofNamespaces = namespaceService({ namespaces, locks, cancelRunning, stores }, turns)
+  const ofNamespaces = { namespaces, locks, refreshes: use.refreshes, cancelRunning, stores }
   return [
     { definition: JobServiceService, implementation: jobService(jobs, turns, log) },
     { definition: ScheduleServiceService, implementation: scheduleService(schedules, turns) },
-    { definition: NamespaceServiceService, implementation: ofNamespaces },
+    {
+      definition: NamespaceServiceService,
+      implementation: namespaceService(ofNamespaces, turns),
+    },
     {
       definition: ExecutorServiceService,
       implementation: {

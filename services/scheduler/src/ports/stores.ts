@@ -12,6 +12,7 @@ import type { LoadStore } from './load.ts'
 import type { LockStore } from './locks.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
 import type { PaceStore } from './pace.ts'
+import type { RefreshStore } from './refreshes.ts'
 import type { RetentionStore } from './retention.ts'
 import type { DeclaredScheduleStore, ScheduleRunStore, ScheduleStore } from './schedules.ts'
 import type { SqlStartStore } from './sql-starts.ts'
@@ -66,4 +67,8 @@ export interface SchedulerStores {
   readonly load: LoadStore
   readonly locks: LockStore
   readonly pace: PaceStore
+  /** Refreshes of reusable values as callers ask for them. */
+  readonly refreshes: RefreshStore
+  /** The same as they are swept. */
+  readonly workRefreshes: RefreshStore
 }

@@ -16,6 +16,7 @@ import { createLockStore } from './locks.ts'
 import { createMethodStore } from './methods.ts'
 import { createNamespaceStore } from './namespaces.ts'
 import { createPaceStore } from './pace.ts'
+import { createRefreshStore } from './refreshes.ts'
 import { createHistoryStore } from './remove-jobs.ts'
 import { createRetentionStore } from './retention.ts'
 import { createScheduleRunStore } from './schedule-runs.ts'
@@ -57,5 +58,7 @@ export function createStores({
     load: createLoadStore(listings),
     locks: createLockStore(calls),
     pace: createPaceStore(work),
+    refreshes: createRefreshStore(calls),
+    workRefreshes: createRefreshStore(work),
   }
 }

@@ -12,6 +12,7 @@ import type { Jobs } from '../jobs/jobs.ts'
 import type { SqlStartNews } from '../jobs/sql-start-news.ts'
 import type { LockLine } from '../locks/lock-line.ts'
 import type { SchedulerStores } from '../ports/stores.ts'
+import type { RefreshFeed } from '../refreshes/refresh-feed.ts'
 import type { RunSchedules } from '../schedules/run-schedules.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import { compareAwaited } from '../waits/wait-sweep.ts'
@@ -23,10 +24,11 @@ export interface SweepsOptions {
   readonly waitSweepMs: number
   readonly actsKeptMs: number
   readonly retentionSweepMs: number
+  readonly refreshSweepMs: number
   readonly leaseMs: number
   readonly stores: Pick<
     SchedulerStores,
-    'calls' | 'sweeps' | 'acts' | 'pace' | 'callerLeases' | 'retention' | 'locks'
+    'calls' | 'sweeps' | 'acts' | 'pace' | 'callerLeases' | 'retention' | 'locks' | 'workRefreshes'
   >
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
@@ -36,6 +38,7 @@ export interface SweepsOptions {
   readonly sqlStartNews: Pick<SqlStartNews, 'onUnchecked'>
   readonly schedules: Pick<RunSchedules, 'run' | 'onHint'>
   readonly lockLine: Pick<LockLine, 'run' | 'onHint'>
+  readonly refreshFeed: Pick<RefreshFeed, 'run' | 'onHint'>
 }
 
 const BATCH = 1_000
@@ -48,6 +51,7 @@ const LOCK_WAITS_MS = 500
 const VOID_LOCKS_MS = 10_000
 const BUCKETS_MS = 60_000
 const PACES_MS = 60_000
+const REFRESHES_MS = 60_000
 /** A run may take minutes while there is much to remove. */
 const RETENTION_TIMEOUT_MS = 10 * 60_000
 /** As long as there is something to do, another run goes on. */
@@ -136,6 +140,17 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       async run(signal) {
         while (!signal.aborted && (await locks.forgetVoid(BATCH)) === BATCH);
       },
+    },
+    {
+      name: 'refreshes of values',
+      everyMs: options.refreshSweepMs,
+      run: options.refreshFeed.run,
+      onHint: options.refreshFeed.onHint,
+    },
+    {
+      name: 'old refreshes',
+      everyMs: REFRESHES_MS,
+      run: () => options.stores.workRefreshes.fold(),
     },
     {
       name: 'old acts',

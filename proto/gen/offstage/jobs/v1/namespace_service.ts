@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -656,6 +658,82 @@ export interface ResumePoolRequest {
 
 /** Answers ResumePool. */
 export interface ResumePoolResponse {
+}
+
+/**
+ * Which reusable values are to be dropped: those of a function, that of a function for some parameters, those with a tag; all of
+ * them where it is empty.
+ */
+export interface RefreshScope {
+  /** The name of a function, at most 200 characters. */
+  function: string;
+  /** Parameters of that function, as the canonical text that the guide of reusable values tells; at most 1,000 characters. Default: whichever. */
+  params?:
+    | string
+    | undefined;
+  /** A tag, at most 200 characters; alone. */
+  tag: string;
+}
+
+/** A scope, and when it was refreshed last. */
+export interface ValueRefresh {
+  /** In this epoch of the namespace. */
+  epoch: bigint;
+  /** What was refreshed. */
+  scope: RefreshScope | undefined;
+}
+
+/** Asks for reusable values to be dropped everywhere. */
+export interface RefreshValuesRequest {
+  /** Default "default". */
+  namespace: string;
+  /** What to drop, 1 to 100. */
+  scopes: RefreshScope[];
+}
+
+/** Answers RefreshValues. */
+export interface RefreshValuesResponse {
+  /** The epoch in which that was recorded. What others ask for in the same moment may share it. */
+  epoch: bigint;
+}
+
+/** Asks what was refreshed. */
+export interface ListRefreshesRequest {
+  /** Default "default". */
+  namespace: string;
+  /** The last epoch that is known to the caller, from an answer. 0 where none is. */
+  afterEpoch: bigint;
+}
+
+/** Answers ListRefreshes. */
+export interface ListRefreshesResponse {
+  /** The epoch of the namespace: it grows with every refresh, several at once may share one. 0 before the first. */
+  epoch: bigint;
+  /**
+   * All values are to be dropped: that was asked for, or what was refreshed after the caller's epoch is not known one by one any more
+   * (10 minutes, or 1,000 scopes).
+   */
+  all: boolean;
+  /** Each scope that was refreshed after the caller's epoch, once, oldest first; empty with `all`. */
+  refreshes: ValueRefresh[];
+}
+
+/** Asks to be told what is refreshed. */
+export interface WatchRefreshesRequest {
+  /** Default "default". */
+  namespace: string;
+  /** As in ListRefreshesRequest. */
+  afterEpoch: bigint;
+}
+
+/** Tells what was refreshed since the last one. */
+export interface WatchRefreshesResponse {
+  /** As in ListRefreshesResponse. */
+  epoch: bigint;
+  /** As in ListRefreshesResponse. */
+  all: boolean;
+  /** As in ListRefreshesResponse; empty where nothing was. */
+  refreshes: ValueRefresh[];
 }
 
 function createBaseRetention(): Retention {
@@ -5020,6 +5098,590 @@ export const ResumePoolResponse: MessageFns<ResumePoolResponse> = {
   },
 };
 
+function createBaseRefreshScope(): RefreshScope {
+  return { function: "", params: undefined, tag: "" };
+}
+
+export const RefreshScope: MessageFns<RefreshScope> = {
+  encode(message: RefreshScope, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.params !== undefined) {
+      writer.uint32(18).string(message.params);
+    }
+    if (message.tag !== "") {
+      writer.uint32(26).string(message.tag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefreshScope {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefreshScope();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.params = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RefreshScope>, I>>(base?: I): RefreshScope {
+    return RefreshScope.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefreshScope>, I>>(object: I): RefreshScope {
+    const message = createBaseRefreshScope();
+    message.function = object.function ?? "";
+    message.params = object.params ?? undefined;
+    message.tag = object.tag ?? "";
+    return message;
+  },
+};
+
+function createBaseValueRefresh(): ValueRefresh {
+  return { epoch: 0n, scope: undefined };
+}
+
+export const ValueRefresh: MessageFns<ValueRefresh> = {
+  encode(message: ValueRefresh, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asIntN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
+      }
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.scope !== undefined) {
+      RefreshScope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ValueRefresh {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseValueRefresh();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = RefreshScope.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ValueRefresh>, I>>(base?: I): ValueRefresh {
+    return ValueRefresh.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ValueRefresh>, I>>(object: I): ValueRefresh {
+    const message = createBaseValueRefresh();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? RefreshScope.fromPartial(object.scope)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRefreshValuesRequest(): RefreshValuesRequest {
+  return { namespace: "", scopes: [] };
+}
+
+export const RefreshValuesRequest: MessageFns<RefreshValuesRequest> = {
+  encode(message: RefreshValuesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    for (const v of message.scopes) {
+      RefreshScope.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefreshValuesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefreshValuesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scopes.push(RefreshScope.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RefreshValuesRequest>, I>>(base?: I): RefreshValuesRequest {
+    return RefreshValuesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefreshValuesRequest>, I>>(object: I): RefreshValuesRequest {
+    const message = createBaseRefreshValuesRequest();
+    message.namespace = object.namespace ?? "";
+    message.scopes = object.scopes?.map((e) => RefreshScope.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefreshValuesResponse(): RefreshValuesResponse {
+  return { epoch: 0n };
+}
+
+export const RefreshValuesResponse: MessageFns<RefreshValuesResponse> = {
+  encode(message: RefreshValuesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asIntN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
+      }
+      writer.uint32(8).int64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefreshValuesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefreshValuesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RefreshValuesResponse>, I>>(base?: I): RefreshValuesResponse {
+    return RefreshValuesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RefreshValuesResponse>, I>>(object: I): RefreshValuesResponse {
+    const message = createBaseRefreshValuesResponse();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    return message;
+  },
+};
+
+function createBaseListRefreshesRequest(): ListRefreshesRequest {
+  return { namespace: "", afterEpoch: 0n };
+}
+
+export const ListRefreshesRequest: MessageFns<ListRefreshesRequest> = {
+  encode(message: ListRefreshesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.afterEpoch !== 0n) {
+      if (BigInt.asIntN(64, message.afterEpoch) !== message.afterEpoch) {
+        throw new globalThis.Error("value provided for field message.afterEpoch of type int64 too large");
+      }
+      writer.uint32(16).int64(message.afterEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRefreshesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRefreshesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.afterEpoch = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListRefreshesRequest>, I>>(base?: I): ListRefreshesRequest {
+    return ListRefreshesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListRefreshesRequest>, I>>(object: I): ListRefreshesRequest {
+    const message = createBaseListRefreshesRequest();
+    message.namespace = object.namespace ?? "";
+    message.afterEpoch = (object.afterEpoch !== undefined && object.afterEpoch !== null)
+      ? BigInt(object.afterEpoch)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseListRefreshesResponse(): ListRefreshesResponse {
+  return { epoch: 0n, all: false, refreshes: [] };
+}
+
+export const ListRefreshesResponse: MessageFns<ListRefreshesResponse> = {
+  encode(message: ListRefreshesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asIntN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
+      }
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.all !== false) {
+      writer.uint32(16).bool(message.all);
+    }
+    for (const v of message.refreshes) {
+      ValueRefresh.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRefreshesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRefreshesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refreshes.push(ValueRefresh.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListRefreshesResponse>, I>>(base?: I): ListRefreshesResponse {
+    return ListRefreshesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListRefreshesResponse>, I>>(object: I): ListRefreshesResponse {
+    const message = createBaseListRefreshesResponse();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.all = object.all ?? false;
+    message.refreshes = object.refreshes?.map((e) => ValueRefresh.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWatchRefreshesRequest(): WatchRefreshesRequest {
+  return { namespace: "", afterEpoch: 0n };
+}
+
+export const WatchRefreshesRequest: MessageFns<WatchRefreshesRequest> = {
+  encode(message: WatchRefreshesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.afterEpoch !== 0n) {
+      if (BigInt.asIntN(64, message.afterEpoch) !== message.afterEpoch) {
+        throw new globalThis.Error("value provided for field message.afterEpoch of type int64 too large");
+      }
+      writer.uint32(16).int64(message.afterEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRefreshesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRefreshesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.afterEpoch = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WatchRefreshesRequest>, I>>(base?: I): WatchRefreshesRequest {
+    return WatchRefreshesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchRefreshesRequest>, I>>(object: I): WatchRefreshesRequest {
+    const message = createBaseWatchRefreshesRequest();
+    message.namespace = object.namespace ?? "";
+    message.afterEpoch = (object.afterEpoch !== undefined && object.afterEpoch !== null)
+      ? BigInt(object.afterEpoch)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseWatchRefreshesResponse(): WatchRefreshesResponse {
+  return { epoch: 0n, all: false, refreshes: [] };
+}
+
+export const WatchRefreshesResponse: MessageFns<WatchRefreshesResponse> = {
+  encode(message: WatchRefreshesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0n) {
+      if (BigInt.asIntN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
+      }
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.all !== false) {
+      writer.uint32(16).bool(message.all);
+    }
+    for (const v of message.refreshes) {
+      ValueRefresh.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRefreshesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRefreshesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refreshes.push(ValueRefresh.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WatchRefreshesResponse>, I>>(base?: I): WatchRefreshesResponse {
+    return WatchRefreshesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchRefreshesResponse>, I>>(object: I): WatchRefreshesResponse {
+    const message = createBaseWatchRefreshesResponse();
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.all = object.all ?? false;
+    message.refreshes = object.refreshes?.map((e) => ValueRefresh.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** What holds for a namespace as a whole: exclusive mode, retention, limits, locks, methods. Served by the scheduler. */
 export type NamespaceServiceService = typeof NamespaceServiceService;
 export const NamespaceServiceService = {
@@ -5262,6 +5924,47 @@ export const NamespaceServiceService = {
     responseSerialize: (value: ResumePoolResponse): Buffer => Buffer.from(ResumePoolResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumePoolResponse => ResumePoolResponse.decode(value),
   },
+  /**
+   * Says that what reusable values were computed from has changed (row C6): clients and executors of the namespace that listen drop what
+   * the scopes cover, those of all users. Once it answers nobody who asks with the epoch of the answer can miss it. Idempotent: what is
+   * dropped twice is computed twice.
+   */
+  refreshValues: {
+    path: "/offstage.jobs.v1.NamespaceService/RefreshValues" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RefreshValuesRequest): Buffer => Buffer.from(RefreshValuesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RefreshValuesRequest => RefreshValuesRequest.decode(value),
+    responseSerialize: (value: RefreshValuesResponse): Buffer =>
+      Buffer.from(RefreshValuesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RefreshValuesResponse => RefreshValuesResponse.decode(value),
+  },
+  /** Tells what was refreshed after an epoch. */
+  listRefreshes: {
+    path: "/offstage.jobs.v1.NamespaceService/ListRefreshes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRefreshesRequest): Buffer => Buffer.from(ListRefreshesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRefreshesRequest => ListRefreshesRequest.decode(value),
+    responseSerialize: (value: ListRefreshesResponse): Buffer =>
+      Buffer.from(ListRefreshesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRefreshesResponse => ListRefreshesResponse.decode(value),
+  },
+  /**
+   * As ListRefreshes at once, and again whenever something is refreshed. Each 5 s or so it says how things stand, as the database has
+   * it: what a hint between replicas did not bring comes with that. Ask again after the last epoch where it breaks off.
+   */
+  watchRefreshes: {
+    path: "/offstage.jobs.v1.NamespaceService/WatchRefreshes" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchRefreshesRequest): Buffer =>
+      Buffer.from(WatchRefreshesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchRefreshesRequest => WatchRefreshesRequest.decode(value),
+    responseSerialize: (value: WatchRefreshesResponse): Buffer =>
+      Buffer.from(WatchRefreshesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchRefreshesResponse => WatchRefreshesResponse.decode(value),
+  },
 } as const;
 
 export interface NamespaceServiceServer extends UntypedServiceImplementation {
@@ -5329,6 +6032,19 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
   pausePool: handleUnaryCall<PausePoolRequest, PausePoolResponse>;
   /** Lets queued jobs of a pool run again, but those of methods that are paused themselves. Idempotent. */
   resumePool: handleUnaryCall<ResumePoolRequest, ResumePoolResponse>;
+  /**
+   * Says that what reusable values were computed from has changed (row C6): clients and executors of the namespace that listen drop what
+   * the scopes cover, those of all users. Once it answers nobody who asks with the epoch of the answer can miss it. Idempotent: what is
+   * dropped twice is computed twice.
+   */
+  refreshValues: handleUnaryCall<RefreshValuesRequest, RefreshValuesResponse>;
+  /** Tells what was refreshed after an epoch. */
+  listRefreshes: handleUnaryCall<ListRefreshesRequest, ListRefreshesResponse>;
+  /**
+   * As ListRefreshes at once, and again whenever something is refreshed. Each 5 s or so it says how things stand, as the database has
+   * it: what a hint between replicas did not bring comes with that. Ask again after the last epoch where it breaks off.
+   */
+  watchRefreshes: handleServerStreamingCall<WatchRefreshesRequest, WatchRefreshesResponse>;
 }
 
 export interface NamespaceServiceClient extends Client {
@@ -5676,6 +6392,55 @@ export interface NamespaceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumePoolResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Says that what reusable values were computed from has changed (row C6): clients and executors of the namespace that listen drop what
+   * the scopes cover, those of all users. Once it answers nobody who asks with the epoch of the answer can miss it. Idempotent: what is
+   * dropped twice is computed twice.
+   */
+  refreshValues(
+    request: RefreshValuesRequest,
+    callback: (error: ServiceError | null, response: RefreshValuesResponse) => void,
+  ): ClientUnaryCall;
+  refreshValues(
+    request: RefreshValuesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RefreshValuesResponse) => void,
+  ): ClientUnaryCall;
+  refreshValues(
+    request: RefreshValuesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RefreshValuesResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells what was refreshed after an epoch. */
+  listRefreshes(
+    request: ListRefreshesRequest,
+    callback: (error: ServiceError | null, response: ListRefreshesResponse) => void,
+  ): ClientUnaryCall;
+  listRefreshes(
+    request: ListRefreshesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRefreshesResponse) => void,
+  ): ClientUnaryCall;
+  listRefreshes(
+    request: ListRefreshesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRefreshesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * As ListRefreshes at once, and again whenever something is refreshed. Each 5 s or so it says how things stand, as the database has
+   * it: what a hint between replicas did not bring comes with that. Ask again after the last epoch where it breaks off.
+   */
+  watchRefreshes(
+    request: WatchRefreshesRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRefreshesResponse>;
+  watchRefreshes(
+    request: WatchRefreshesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRefreshesResponse>;
 }
 
 export const NamespaceServiceClient = makeGenericClientConstructor(

@@ -5,6 +5,7 @@ export const LEFT_OUT_FILES: Readonly<Record<string, string>> = {
   'attempts/signing-keys': 'has a store without a scheduler',
   'dispatch/trouble': 'makes the faults itself, and counts them',
   floods: 'counts connections, and what of them is refused and reset',
+  refreshes: 'counts epochs, of which a refresh that is asked for again raises another',
   watch: 'a watch ends where its read fails, and is opened anew by the SDK alone',
   'watch-outage': 'makes the outages itself',
   'waits-at-scale': 'counts statements',

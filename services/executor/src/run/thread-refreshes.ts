@@ -1,0 +1,48 @@
+/** The refresh port of a handler thread: what its code refreshes goes by way of the main thread, and so does what others refresh. */
+import type { RefreshMessage, RefreshPort } from '@offstage/sdk/values'
+import type { RefreshAnswer, ThreadMessage, ThreadOrders } from '../lanes/thread-messages.ts'
+
+/** No store's: no thread takes it for its own. */
+const ORIGIN = 'executor'
+
+export class ThreadRefreshes implements RefreshPort {
+  readonly #say: (message: ThreadMessage) => void
+  readonly #receivers = new Set<(message: RefreshMessage) => void>()
+  readonly #asked = new Map<number, PromiseWithResolvers<void>>()
+  #asks = 0
+
+  constructor(say: (message: ThreadMessage) => void) {
+    this.#say = say
+  }
+
+  publish({ scope }: RefreshMessage): Promise<void> {
+    this.#asks += 1
+    const id = this.#asks
+    const answered = Promise.withResolvers<void>()
+    this.#asked.set(id, answered)
+    this.#say({ kind: 'refresh', ask: { id, scope } })
+    return answered.promise
+  }
+
+  subscribe(receive: (message: RefreshMessage) => void): Disposable {
+    const receiver = (message: RefreshMessage) => receive(message)
+    this.#receivers.add(receiver)
+    return { [Symbol.dispose]: () => void this.#receivers.delete(receiver) }
+  }
+
+  obey({ refreshes, refreshAnswers = [] }: ThreadOrders): void {
+    for (const answer of refreshAnswers) this.#settle(answer)
+    if (refreshes === undefined) return
+    for (const scope of refreshes) {
+      for (const receive of this.#receivers) receive({ origin: ORIGIN, scope })
+    }
+    this.#say({ kind: 'refreshed' })
+  }
+
+  #settle({ id, fault }: RefreshAnswer): void {
+    const asked = this.#asked.get(id)
+    this.#asked.delete(id)
+    if (fault === undefined) asked?.resolve()
+    else asked?.reject(new Error(fault))
+  }
+}

@@ -1,0 +1,145 @@
+/** Refreshes of reusable values across threads, executors, schedulers and clients, each in processes of their own (row C6). */
+import { Offstage } from '@offstage/sdk'
+import { createValuesStore, type RefreshTarget, reusable } from '@offstage/sdk/values'
+import { until } from '@offstage/testkit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Cluster, startCluster } from './cluster/cluster.ts'
+import { change, lookInline, lookTask } from './cluster/value-jobs.ts'
+
+const jobs = new URL('./cluster/value-jobs.ts', import.meta.url)
+/** Less than the sweep for lost hints takes, more than anything else does. */
+const LONG = { timeout: 120_000 }
+
+const resources = new AsyncDisposableStack()
+let cluster: Cluster
+let one: Awaited<ReturnType<typeof connectClient>>
+let other: typeof one
+beforeAll(async () => {
+  cluster = resources.use(
+    await startCluster({
+      jobs,
+      schedulers: 2,
+      executors: 2,
+      env: { OFFSTAGE_SCHEDULER_REFRESH_SWEEP: '2s', OFFSTAGE_EXECUTOR_TASK_SLOTS: '1' },
+    }),
+  )
+  one = resources.use(await connectClient(0))
+  other = resources.use(await connectClient(1))
+}, 120_000)
+afterAll(() => resources.disposeAsync())
+
+/** A client with values of its own, beside the scheduler of that number. */
+async function connectClient(scheduler: number) {
+  const offstage = await Offstage.connect({ scheduler: cluster.target(scheduler) })
+  const store = createValuesStore()
+  let runs = 0
+  const counted = reusable((key: string) => ({ key, run: ++runs }), {
+    name: 'counted',
+    store,
+    tags: ({ key }) => ['keys', `key:${key}`],
+  })
+  await offstage.connectValues({ store }).ready
+  return {
+    offstage,
+    store,
+    counted,
+    async [Symbol.asyncDispose]() {
+      store.close()
+      await offstage.close()
+    },
+  }
+}
+
+/** What every thread and every client remembers of a key, by where that is. */
+async function look(key: string): Promise<Record<string, number>> {
+  const seen: Record<string, number> = {
+    one: one.counted(key).run,
+    other: other.counted(key).run,
+  }
+  // Each scheduler gives them to the executor that is attached to it.
+  const looks = [one, other].flatMap(({ offstage }) =>
+    [lookInline, lookTask].map((job) => offstage.run(job, { key })),
+  )
+  for (const { process, thread, run } of await Promise.all(looks))
+    seen[`${process}/${thread}`] = run
+  return seen
+}
+
+/** Until both threads of both executors, and both clients, were seen. */
+async function lookEverywhere(key: string): Promise<Record<string, number>> {
+  const seen: Record<string, number> = {}
+  await until(
+    async () => {
+      Object.assign(seen, await look(key))
+      return Object.keys(seen).length === 6
+    },
+    { what: 'both threads of both executors to be seen' },
+  )
+  return seen
+}
+
+/** All of them compute anew after a refresh; the newest run of each is told. */
+async function expectDropped(before: Record<string, number>, key: string): Promise<void> {
+  const after: Record<string, number> = {}
+  await until(
+    async () => {
+      Object.assign(after, await look(key))
+      return Object.keys(before).every((place) => (after[place] ?? 0) > (before[place] ?? 0))
+    },
+    { what: 'every thread and client to compute anew' },
+  )
+}
+
+test.each<[string, RefreshTarget | undefined]>([
+  ['all', undefined],
+  ['a function', { function: 'counted' }],
+  ['some parameters', { function: 'counted', params: ['a'] }],
+  ['a tag', { tag: 'key:a' }],
+])('a refresh of %s reaches every thread and every client', LONG, async (_, target) => {
+  const before = await lookEverywhere('a')
+  await one.offstage.refreshValues(target)
+  await expectDropped(before, 'a')
+})
+
+test('a refresh of something else drops nothing', LONG, async () => {
+  const before = await lookEverywhere('b')
+  await one.offstage.refreshValues({ tag: 'key:a' })
+  await one.offstage.refreshValues({ function: 'counted', params: ['a'] })
+  // What is told later comes later.
+  const later = await lookEverywhere('c')
+  await one.offstage.refreshValues({ tag: 'key:c' })
+  await expectDropped(later, 'c')
+  expect(await lookEverywhere('b')).toEqual(before)
+})
+
+test(
+  'a handler that refreshes is heard by the other threads, processes and clients',
+  LONG,
+  async () => {
+    const before = await lookEverywhere('d')
+    await one.offstage.run(change, { tag: 'key:d' })
+    await expectDropped(before, 'd')
+  },
+)
+
+test('without NATS a refresh is found by the sweep', LONG, async () => {
+  const before = await lookEverywhere('e')
+  await cluster.nats.stop()
+  await one.offstage.refreshValues({ tag: 'key:e' })
+  await expectDropped(before, 'e')
+  await cluster.nats.start()
+})
+
+test(
+  'a scheduler that is killed as it has recorded a refresh loses it for nobody',
+  LONG,
+  async () => {
+    const [first] = cluster.schedulers
+    const before = await lookEverywhere('f')
+    const refreshed = one.offstage.refreshValues({ tag: 'key:f' })
+    await refreshed
+    await first?.process.kill()
+    await expectDropped(before, 'f')
+    await first?.restart()
+  },
+)
