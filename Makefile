@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-limits bench-streams test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse parents conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-limits bench-streams test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -83,6 +83,9 @@ turmoil: setup servers ## Five minutes of random kills, freezes and stalls under
 
 rehearse: setup servers ## Rehearse a rolling update, and this release beside the one before (REHEARSE_SECONDS)
 	@REHEARSE_SECONDS=$${REHEARSE_SECONDS:-20} vitest run --project open test/rehearsal
+
+parents: setup servers ## 20,000 parents that wait for children on two slots, with threads and memory (PARENTS)
+	@PARENTS=$${PARENTS:-20000} vitest run --project open test/waiting-parents.test.ts
 
 conformance: setup ## Hold an executor in any language against docs/executor-protocol.md (EXECUTOR is its command; SCENARIOS=2,5.1)
 	@node test/conformance/main.ts

@@ -3,7 +3,7 @@ import type { Executor } from './executor.ts'
 
 /** How busy this executor is, and what became of its attempts and threads. */
 export function executorMeasures(executor: Executor): Measures {
-  const lanes = (which: 'slots' | 'active') => () =>
+  const lanes = (which: 'slots' | 'active' | 'parked') => () =>
     executor.lanes.map(({ name, slots }) => ({ value: slots[which], labels: { lane: name } }))
   return {
     metrics: [
@@ -32,6 +32,13 @@ export function executorMeasures(executor: Executor): Measures {
         kind: 'gauge',
         labels: ['lane'],
         read: lanes('active'),
+      },
+      {
+        name: 'offstage_executor_waiting',
+        help: 'Attempts of a lane that wait for children and take no slot',
+        kind: 'gauge',
+        labels: ['lane'],
+        read: lanes('parked'),
       },
       {
         name: 'offstage_executor_attempts_total',

@@ -20,7 +20,7 @@ const TAKEN = 0
 const CALLING = 1
 const FIRST_PLACE = 2
 
-/** More than a lane has slots and parked attempts together. What is not used of the memory is not taken from the machine. */
+/** More than a thread is given, those that wait for children included. What is not used of the memory is not taken from the machine. */
 const PLACES_MAX = 2 ** 18
 const TICKET_MAX = 2 ** 31 - 1
 const BYTES = Int32Array.BYTES_PER_ELEMENT

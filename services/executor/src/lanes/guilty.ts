@@ -15,7 +15,7 @@ const NOBODY: Guilty = { attempts: new Set(), method: undefined }
 
 /**
  * Whose fault it was that a thread ended by itself: of whose code it says so at its end; else of the handler that was computing; else of
- * the only one there. Where nobody can tell all are handed back, to run apart from one another, and charged when it goes on.
+ * the only one there, of lanes that run one at a time the only one that does not wait for children. Where nobody can tell all are handed back, to run apart from one another, and charged when it goes on.
  *
  * @param begun what had begun on it
  * @param timesHandedBack how often a job was, in a row
@@ -33,7 +33,12 @@ export function guiltyOf(
   if (key !== undefined) {
     return { attempts: new Set(found), method: culprit?.method ?? found[0]?.method }
   }
-  if (begun.length === 1) return { attempts: new Set(begun), method: begun[0]?.method }
+  const alone = begun.length === 1 ? begun : begun.filter(runsAlone)
+  if (alone.length === 1) return { attempts: new Set(alone), method: alone[0]?.method }
   const again = begun.filter(({ jobId }) => timesHandedBack(jobId) >= DOUBTS_MAX)
   return { attempts: new Set(again), method: undefined }
+}
+
+function runsAlone({ lane, parked }: RunningAttempt): boolean {
+  return lane.name !== 'inline' && !parked
 }

@@ -5,13 +5,15 @@
  * | lane   | attempts per thread | used again |
  * |--------|---------------------|------------|
  * | inline | any number          | yes        |
- * | task   | one                 | yes        |
- * | work   | one                 | no         |
+ * | task   | one that runs       | yes        |
+ * | work   | one that runs       | no         |
  *
  * 1. Threads are started when an attempt needs one; how many attempts there are is the business of
  *    the credits, not of the lane.
  * 2. Of the task lane no more idle threads are kept than it has slots.
- * 3. Attempts of the inline lane share one thread. Apart from it run the methods a thread had to be
+ * 3. An attempt that waits for children (row J11) keeps its thread to itself as long as there are few such threads; beyond that another
+ *    one runs there meanwhile, so that waiting parents cost memory and no threads. When both go on they take turns at each `await`.
+ * 4. Attempts of the inline lane share one thread. Apart from it run the methods a thread had to be
  *    ended for, each on threads of its own, and jobs that were handed back because of such an end:
  *    each end moves a method away, so the common thread is ended no more often than there are
  *    methods, and who was hit once is not in the way of the next.
@@ -21,6 +23,7 @@ import type { LaneName } from '@offstage/proto/lanes'
 import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
 import { LaneSlots } from '../domain/lane-slots.ts'
 import { HandlerThread, type ThreadListener, type ThreadSettings } from './handler-thread.ts'
+import { RestingThreads } from './resting-threads.ts'
 import { ThreadPool } from './thread-pool.ts'
 
 /** How long an idle thread may take to end by itself. */
@@ -38,6 +41,8 @@ export class Lane {
   readonly #threads = new Set<HandlerThread>()
   /** Of the task lane. */
   readonly #idle: HandlerThread[] = []
+  /** Of the lanes task and work. */
+  readonly #resting: RestingThreads
   readonly #common = new ThreadPool(1)
   readonly #apart = new Map<string, ThreadPool>()
   readonly #handedBack = new ThreadPool(APART_THREADS_MAX)
@@ -51,6 +56,7 @@ export class Lane {
   constructor(name: LaneName, slots: number, settings: ThreadSettings, listener: ThreadListener) {
     this.name = name
     this.slots = new LaneSlots(slots)
+    this.#resting = new RestingThreads(slots)
     this.#settings = settings
     this.#listener = {
       onReports: (thread, reports) => listener.onReports(thread, reports),
@@ -93,13 +99,31 @@ export class Lane {
   run(order: AttemptOrder, wasHandedBack: boolean): HandlerThread {
     const thread = this.#threadFor(order.method, wasHandedBack)
     thread.run(order)
+    if (this.#isShareable(thread)) this.#resting.look(thread)
     return thread
   }
 
-  /** The attempt has ended on this thread. */
-  release(thread: HandlerThread, key: AttemptKey): void {
+  /** The attempt waits for children; its slot is free for others. */
+  park(thread: HandlerThread): void {
+    this.slots.park()
+    if (this.#isShareable(thread)) this.#resting.wait(thread)
+  }
+
+  /** It goes on, with a slot or beyond them. */
+  resume(thread: HandlerThread): void {
+    this.slots.resume()
+    if (this.#isShareable(thread)) this.#resting.goOn(thread)
+  }
+
+  /** The attempt is no longer this thread's: it has ended, or moves. */
+  release(thread: HandlerThread, key: AttemptKey, parked = false): void {
     thread.release(key)
-    if (!thread.usable || thread.load > 0) return
+    if (!thread.usable) return
+    if (this.#isShareable(thread)) {
+      if (parked) this.#resting.goOn(thread)
+      else this.#resting.look(thread)
+    }
+    if (thread.load > 0) return
     if (this.#retired.has(thread)) this.#close(thread)
     else if (this.name === 'inline') this.#rest(thread)
     else if (this.name === 'task' && this.#idle.length < this.slots.slots) this.#idle.push(thread)
@@ -136,15 +160,24 @@ export class Lane {
   }
 
   #threadFor(method: string, wasHandedBack: boolean): HandlerThread {
-    if (this.name !== 'inline') return this.#idle.pop() ?? this.#spawn(undefined)
+    if (this.name !== 'inline') {
+      return this.#idle.pop() ?? this.#resting.pick() ?? this.#spawn(undefined)
+    }
     const pool = wasHandedBack ? this.#handedBack : (this.#apart.get(method) ?? this.#common)
     return pool.pick() ?? this.#spawn(pool)
+  }
+
+  #isShareable(thread: HandlerThread): boolean {
+    return this.name !== 'inline' && thread.usable && !this.#retired.has(thread)
   }
 
   /** What runs there goes on. Where too many do already, so does what comes. */
   #retire(thread: HandlerThread): void {
     if (!thread.usable || !this.setAside(thread)) return
+    const retired = [...this.#threads].filter((each) => this.#retired.has(each)).length
+    if (this.name !== 'inline' && retired >= this.#resting.max) return
     this.#retired.add(thread)
+    this.#resting.forget(thread)
     const at = this.#idle.indexOf(thread)
     if (at >= 0) this.#idle.splice(at, 1)
     if (thread.load === 0) this.#close(thread)
@@ -176,6 +209,7 @@ export class Lane {
 
   #forget(thread: HandlerThread): void {
     this.#threads.delete(thread)
+    this.#resting.forget(thread)
     const at = this.#idle.indexOf(thread)
     if (at >= 0) this.#idle.splice(at, 1)
     const pool = this.#pools.get(thread)

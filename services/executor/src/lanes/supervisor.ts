@@ -10,8 +10,7 @@
  * 4. A thread may compute for as long as it likes. What waits for it to be begun does not: it moves
  *    on, and the thread is ended only if nothing that has begun is left on it.
  * 5. The first cause to stop an attempt stands, but for `fenced`, which overrides all others.
- * 6. A parked attempt (it waits for children, row J11) holds no slot. At most `PARKED_MAX` of a lane
- *    are parked; further ones keep their slots while they wait.
+ * 6. A parked attempt (it waits for children, row J11) holds no slot, however many there are.
  */
 
 import assert from 'node:assert/strict'
@@ -42,8 +41,6 @@ import type { RefreshAsk, ThreadReports, TokenAsk } from './thread-messages.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
-/** Each keeps a thread; of the inline lane a few kilobytes, and as many as there may be slots. */
-const PARKED_MAX: Readonly<Record<LaneName, number>> = { inline: 100_000, task: 1_024, work: 1_024 }
 /** A thread that has not taken up its orders for twice this long is passed by. */
 const LOOK_MS = 1_000
 /** An attempt that so many threads did not begin ends with the last of them. */
@@ -321,15 +318,11 @@ export class Supervisor implements ThreadListener {
   #wait(running: RunningAttempt, waiting: boolean): void {
     this.#deadlines.waits(running.key, waiting)
     if (waiting === running.parked) return
-    const { name, slots } = running.lane
+    const { lane, thread } = running
     running.order = undefined
-    if (waiting && slots.parked < PARKED_MAX[name]) {
-      slots.park()
-      running.parked = true
-    } else if (!waiting && running.parked) {
-      slots.resume()
-      running.parked = false
-    }
+    running.parked = waiting
+    if (waiting) lane.park(thread)
+    else lane.resume(thread)
     this.#reports.waited(running, waiting)
     this.#reports.creditsChanged()
   }
@@ -338,7 +331,7 @@ export class Supervisor implements ThreadListener {
     this.#attempts.delete(running.key)
     this.#deadlines.end(running.key)
     clearTimeout(running.stop?.timer)
-    running.lane.release(running.thread, running.key)
+    running.lane.release(running.thread, running.key, running.parked)
     running.lane.slots.release(running.parked)
     this.#tell(running, end)
     this.#reports.creditsChanged()

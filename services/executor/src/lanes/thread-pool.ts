@@ -1,5 +1,8 @@
 import type { HandlerThread } from './handler-thread.ts'
 
+/** Well below the places for claims of a thread. */
+const LOAD_MAX = 200_000
+
 /** Threads that run any number of attempts each, so many threads at most. */
 export class ThreadPool {
   readonly #threads = new Set<HandlerThread>()
@@ -14,7 +17,7 @@ export class ThreadPool {
     let best: HandlerThread | undefined
     let usable = 0
     for (const thread of this.#threads) {
-      if (!thread.usable) continue
+      if (!thread.usable || thread.load >= LOAD_MAX) continue
       usable += 1
       if (best === undefined || thread.load < best.load) best = thread
     }
