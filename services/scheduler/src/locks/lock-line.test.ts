@@ -39,3 +39,18 @@ test('of more waits than are looked at for a circle at once all have their turn'
   gone.abort()
   await Promise.allSettled(waits)
 })
+
+test('nobody takes all the places there are for calls that wait for locks', () => {
+  const none = () => {
+    throw new Error('is not asked')
+  }
+  const store = { keepPlaces: none, readWaits: none, readAwaited: none, breakCircle: none }
+  const line = new LockLine({ store, feed: { listen: none }, waitsMax: 3, userWaitsMax: 2 })
+  const first = line.makeRoom('mallory')
+  line.makeRoom('mallory')
+  expect(() => line.makeRoom('mallory')).toThrow('more than 2 of your calls wait for locks')
+  line.makeRoom('ann')
+  expect(() => line.makeRoom('ann')).toThrow('more than 3 callers wait for locks')
+  first[Symbol.dispose]()
+  line.makeRoom('mallory')
+})

@@ -12,9 +12,11 @@ import type { LockConflict, LockRequest } from '../domain/lock.ts'
 import type { WaitLink } from '../domain/wait-circle.ts'
 import type { LockStore } from '../ports/locks.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
-import { tooManyLockWaits } from './refusals.ts'
+import { tooManyLockWaits, tooManyLockWaitsOfCaller } from './refusals.ts'
 
 const WAITS_MAX = 10_000
+/** Of one user, so that nobody takes all the places. */
+const USER_WAITS_MAX = 2_500
 /** How often it is said that they still wait, and whether a circle has been closed since. */
 const KEEP_MS = 1_500
 const CIRCLES_MAX = 100
@@ -41,6 +43,7 @@ export interface LockLineOptions {
   readonly store: Pick<LockStore, 'keepPlaces' | 'readWaits' | 'readAwaited' | 'breakCircle'>
   readonly feed: Pick<JobFeed, 'listen'>
   readonly waitsMax?: number
+  readonly userWaitsMax?: number
   /** Looked at for circles in one sweep. Default 100. */
   readonly circlesMax?: number
 }
@@ -48,6 +51,9 @@ export interface LockLineOptions {
 export class LockLine {
   readonly #options: LockLineOptions
   readonly #entries = new Map<number, Entry>()
+  /** How many calls of each user may be waiting. */
+  readonly #callsOf = new Map<string, number>()
+  #calls = 0
   #moment = 0
   #keptMs = Number.NEGATIVE_INFINITY
   /** The last place that was looked at for a circle. */
@@ -79,9 +85,22 @@ export class LockLine {
     if (this.#entries.size > 0) this.#wake()
   }
 
-  makeRoom(): void {
-    const { waitsMax = WAITS_MAX } = this.#options
-    if (this.#entries.size >= waitsMax) throw tooManyLockWaits(waitsMax)
+  /** For a call that may wait, until that is disposed. */
+  makeRoom(user: string): Disposable {
+    const { waitsMax = WAITS_MAX, userWaitsMax = USER_WAITS_MAX } = this.#options
+    if (this.#calls >= waitsMax) throw tooManyLockWaits(waitsMax)
+    const count = this.#callsOf.get(user) ?? 0
+    if (count >= userWaitsMax) throw tooManyLockWaitsOfCaller(userWaitsMax)
+    this.#calls += 1
+    this.#callsOf.set(user, count + 1)
+    return { [Symbol.dispose]: () => this.#leave(user) }
+  }
+
+  #leave(user: string): void {
+    this.#calls -= 1
+    const left = (this.#callsOf.get(user) ?? 1) - 1
+    if (left === 0) this.#callsOf.delete(user)
+    else this.#callsOf.set(user, left)
   }
 
   /** Until it is worth another try; rejects with the reason of the signal. */

@@ -131,7 +131,7 @@ class LockWait {
   async acquire(signal: AbortSignal): Promise<readonly Lock[]> {
     const { store, line } = this.#options
     const { timeoutMs, keepsPlace } = this.#terms
-    if (timeoutMs > 0) line.makeRoom()
+    using _room = timeoutMs > 0 ? line.makeRoom(this.#caller.user) : undefined
     let keeps = false
     try {
       const locks = await this.#untilAcquired(performance.now() + timeoutMs, signal, () => {

@@ -83,6 +83,15 @@ export function jobNotRunning(jobId: string, attempt: number | undefined): Refus
   return new Refusal({ reason: 'JOB_NOT_RUNNING', message, metadata: { job_id: jobId } })
 }
 
+export function tooManyLockWaitsOfCaller(max: number): Refusal {
+  return new Refusal({
+    reason: 'TOO_MANY_WAITERS',
+    message: `more than ${max} of your calls wait for locks on this replica`,
+    metadata: { limit: 'caller_lock_waits', max: String(max) },
+    retryDelayMs: 1_000,
+  })
+}
+
 export function tooManyLockWaits(max: number): Refusal {
   return new Refusal({
     reason: 'TOO_MANY_WAITERS',
