@@ -77,6 +77,11 @@ export const schedulerFields = {
   startsPerSecond: variable('OFFSTAGE_SCHEDULER_STARTS_PER_SECOND', positiveInteger.optional(), {
     description: 'Jobs one owner may start a second on this process; absent: any number',
   }),
+  ownerSchedulesMax: variable(
+    'OFFSTAGE_SCHEDULER_OWNER_SCHEDULES',
+    positiveInteger.default(10_000),
+    { description: 'Schedules one owner may have in a namespace' },
+  ),
   crashLimit: variable('OFFSTAGE_SCHEDULER_CRASH_LIMIT', positiveInteger.default(5), {
     description: 'A job fails after this many executors were lost while they ran it',
   }),

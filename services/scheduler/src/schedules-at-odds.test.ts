@@ -171,6 +171,36 @@ test('a job that was triggered counts at the next due time, though its scheduler
   expect(await schedules.jobs(scheduleId)).toHaveLength(1)
 })
 
+const actsOn = async (scheduleId: string) => {
+  const { rows } = await sql(
+    `SELECT call, actor, owners, outcome FROM offstage.acts WHERE targets = ARRAY[$1::text] AND call NOT LIKE '%GetSchedule' ORDER BY id`,
+    [scheduleId],
+  )
+  return rows
+}
+
+test('the trigger of a schedule of somebody else is on record, though its scheduler died before it was noted, and not where it is refused', async () => {
+  const { scheduleId } = await schedules.create(
+    nightly({ runAs: 'ann', job: { method: 'test.job', key: 'theirs' } }),
+  )
+  const olga = 'olga:operator'
+  failing = 'note_jobs_of_schedule'
+  await expect(schedules.trigger({ scheduleId }, olga)).rejects.toMatchObject({
+    code: expect.anything(),
+  })
+  failing = undefined
+  expect(await schedules.jobs(scheduleId)).toHaveLength(1)
+  const triggered = {
+    ...{ call: 'ScheduleService.TriggerSchedule', actor: 'olga', owners: ['ann'], outcome: 'OK' },
+  }
+  expect(await actsOn(scheduleId)).toEqual([triggered])
+
+  await expect(schedules.trigger({ scheduleId }, olga)).rejects.toMatchObject({
+    code: status.ALREADY_EXISTS,
+  })
+  expect(await actsOn(scheduleId)).toEqual([triggered])
+})
+
 test('what is triggered again and again is noted up to a thousand, the newest of it', async () => {
   const { scheduleId } = await schedules.create(nightly())
   const text = `UPDATE offstage.schedules SET open_jobs = ARRAY(SELECT gen_random_uuid() FROM generate_series(1, 1000)) WHERE id = $1`
@@ -192,13 +222,38 @@ test('jobs of a backfill count as those of due times do, and the backfill of a s
   await schedules.makeDue(scheduleId)
   await until(async () => (await schedules.get({ scheduleId })).lastDueTime !== undefined)
   expect(await schedules.jobs(scheduleId)).toHaveLength(2)
-  const { rows } = await sql(
-    `SELECT call, actor, owners FROM offstage.acts WHERE targets = ARRAY[$1::text] AND call NOT LIKE '%GetSchedule'`,
-    [scheduleId],
-  )
-  expect(rows).toEqual([
-    { call: 'ScheduleService.BackfillSchedule', actor: 'olga', owners: ['ann'] },
+  expect(await actsOn(scheduleId)).toEqual([
+    {
+      ...{ call: 'ScheduleService.BackfillSchedule', actor: 'olga', owners: ['ann'] },
+      outcome: 'OK',
+    },
   ])
+})
+
+test('an owner has their share of the schedules of a namespace, whoever creates them, and leaves the others to others', async () => {
+  const asked = nightly({ runAs: 'cara' })
+  const { scheduleId } = await schedules.create(asked, { requestId: 'first of cara' })
+  await copy(scheduleId, 9_999)
+  const full = {
+    code: status.RESOURCE_EXHAUSTED,
+    details:
+      'cara has 10000 schedules in the namespace default, as many as one owner may have; delete some that are not needed',
+  }
+  await expect(schedules.create(nightly(), { user: 'cara' })).rejects.toMatchObject(full)
+  await expect(schedules.create(nightly({ runAs: 'cara' }))).rejects.toMatchObject(full)
+  await schedules.create(asked, { requestId: 'first of cara' })
+  const declaration = { schedule: nightly({ runAs: 'cara' }), version: 1 }
+  await using declaring = await attachExecutor(it.address, {
+    user: 'eve:executor+service',
+    hello: { schedules: [declaration] },
+  })
+  await until(() => declaring.declared.length > 0)
+  expect(declaring.declared).toMatchObject([{ reason: 'QUOTA_EXCEEDED', message: full.details }])
+  const bobs = await schedules.create(nightly(), { user: 'bob' })
+  expect(bobs.owner).toBe('bob')
+  await schedules.remove({ scheduleId: `${scheduleId}-000001` }, 'cara')
+  expect((await schedules.create(nightly(), { user: 'cara' })).owner).toBe('cara')
+  await removeCopies(scheduleId)
 })
 
 test('a namespace has so many schedules and no more; that many are listed and carried out as a few are', async () => {

@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pythonWith } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { timing } from '../testing/timing.ts'
-import { dueTimesOf } from './due-times.ts'
+import { nextDue, timing } from '../testing/timing.ts'
 
 /** Inside the workspace; ignored by git. */
 const SCRATCH = fileURLToPath(new URL('../../../../.offstage', import.meta.url))
@@ -100,7 +99,7 @@ async function croniterTimes(
 }
 
 function timesOf(timeZone: string, cron: string): number[] {
-  const next = dueTimesOf(timing({ crons: [cron], timeZone }))
+  const next = nextDue(timing({ crons: [cron], timeZone }))
   const times: number[] = []
   for (let time = next(new Date(FROM)); time && time.getTime() < TO; time = next(time)) {
     times.push(time.getTime())

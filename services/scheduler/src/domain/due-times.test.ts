@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { Cron } from 'croner'
 import { expect, test, vi } from 'vitest'
-import { timing } from '../testing/timing.ts'
+import { atOnce, nextDue, timing } from '../testing/timing.ts'
 import { dueTimesOf, jitterOf, type Timing } from './due-times.ts'
 import { violationsOfTiming } from './timing-rules.ts'
 
 /** The first due times after a time. */
 function first(given: Partial<Timing>, after: string, count: number): string[] {
-  const next = dueTimesOf(timing(given))
+  const next = nextDue(timing(given))
   const times: string[] = []
   for (let time = next(new Date(after)); time && times.length < count; time = next(time)) {
     times.push(time.toISOString().replace('.000Z', 'Z'))
@@ -17,7 +17,7 @@ function first(given: Partial<Timing>, after: string, count: number): string[] {
 
 const faultsOf = (given: Partial<Timing>, now = '2026-06-01T00:00:00Z') =>
   Object.fromEntries(
-    violationsOfTiming(timing(given), new Date(now)).map(({ field, description }) => [
+    atOnce(violationsOfTiming(timing(given), new Date(now))).value.map(({ field, description }) => [
       field,
       description,
     ]),
@@ -79,6 +79,31 @@ test('how much is looked at for one due time has a bound, whatever is excluded',
   using looks = vi.spyOn(Cron.prototype, 'match')
   expect(first({ crons, excludedCrons: seconds }, '2028-06-01T00:00:00Z', 1)).toEqual([])
   expect(runs.mock.calls.length + looks.mock.calls.length).toBeLessThan(10_000)
+})
+
+test('what is behind very much that is excluded is found by looking on from where the look before ended', () => {
+  const hours = {
+    crons: ['* * * * * *'],
+    excludedCrons: ['*/2 0-29 * * * *', '1-59/2 0-29 * * * *'],
+  }
+  const next = dueTimesOf(timing(hours))
+  let after = new Date('2026-06-01T23:59:59Z')
+  const looks: (readonly [isDue: boolean, parts: number])[] = []
+  for (let isDue = false; !isDue; ) {
+    const { value, parts } = atOnce(next(after))
+    if (value === undefined) expect.unreachable()
+    expect(value.time.getTime()).toBeGreaterThan(after.getTime())
+    looks.push([value.isDue, parts])
+    ;({ time: after, isDue } = value)
+  }
+  expect(after).toEqual(new Date('2026-06-02T00:30:00Z'))
+  expect(looks.length).toBeGreaterThan(1)
+  expect(Math.max(...looks.map(([, parts]) => parts))).toBeLessThan(4_000)
+  expect(faultsOf(hours)).toEqual({
+    'schedule.excluded_crons': expect.stringMatching(
+      /^leave no due time until 2026-06-01T00:\d\d:\d\d.\d{3}Z, as far as was looked$/,
+    ),
+  })
 })
 
 test('expressions that are due once a day are not looked at for what is due each second', () => {
@@ -152,7 +177,11 @@ test('what is wrong with the times is told field by field', () => {
   expect(faultsOf({ crons: ['0 0 * * *'], intervalMs: 1_000 })).toEqual({
     'schedule.crons': 'exclude interval: give either',
   })
-  expect(faultsOf({ crons: Array(21).fill('0 0 * * *') })).toHaveProperty(['schedule.crons'])
+  const many = { crons: Array(10_000).fill('no'), excludedCrons: Array(10_000).fill('no') }
+  expect(faultsOf(many)).toEqual({
+    'schedule.crons': 'must be at most 20',
+    'schedule.excluded_crons': 'must be at most 20',
+  })
   expect(faultsOf({ crons: ['0 0 * * *'], timeZone: '+02:00' })).toHaveProperty([
     'schedule.time_zone',
   ])
@@ -163,11 +192,15 @@ test('times that leave nothing are refused, with the field that is to blame', ()
     'schedule.crons[0]': 'never fires: there is no such date',
   })
   expect(faultsOf({ crons: ['0 0 * * *'], excludedCrons: ['0-5 0 * * *'] })).toEqual({
-    'schedule.excluded_crons': 'leave no due time',
+    'schedule.excluded_crons': expect.stringMatching(/^leave no due time until \d{4}-/),
   })
   const endTime = new Date('2026-05-31T00:00:00Z')
   expect(faultsOf({ intervalMs: 60_000, endTime })).toEqual({
     'schedule.end_time': 'leaves no due time before it',
+  })
+  const beginTime = new Date('9999-12-31T23:59:59Z')
+  expect(faultsOf({ crons: ['0 0 * * *'], beginTime })).toEqual({
+    'schedule.begin_time': 'leaves no due time after it',
   })
 })
 
@@ -184,7 +217,7 @@ test('on the days when clocks are changed schedules are due as the table of the 
 })
 
 function dueOn(day: string, cron: string, timeZone: string): string {
-  const next = dueTimesOf(timing({ crons: [cron], timeZone }))
+  const next = nextDue(timing({ crons: [cron], timeZone }))
   const shown: string[] = []
   const from = Date.parse(`${day}T00:00:00Z`) - 86_400_000
   for (let time = next(new Date(from)); time; time = next(time)) {

@@ -5,6 +5,7 @@
  * docs/guides/schedules.md.
  */
 import { Cron } from 'croner'
+import type { Steps } from './steps.ts'
 
 export interface Timing {
   /** Any of them makes it due; empty where there is an interval. */
@@ -23,10 +24,17 @@ export interface Timing {
   readonly jitterMs: number
 }
 
-/** The first due time after another time; undefined where there is none any more. */
-export type DueTimes = (after: Date) => Date | undefined
+/** What comes next after a time. */
+export interface NextTime {
+  readonly time: Date
+  /** False: nothing is due until then, and what comes after it was not looked at. */
+  readonly isDue: boolean
+}
 
-/** Looks at expressions for one due time: each takes time, and exclusions that leave nothing have no end. */
+/** The first due time after another time; undefined where there is none any more. */
+export type DueTimes = (after: Date) => Steps<NextTime | undefined>
+
+/** Looks at expressions before somebody has to go on from where they led: each takes time, and exclusions that leave nothing have no end. */
 const LOOKS_MAX = 4_000
 const YEAR_9999 = Date.parse('9999-12-31T23:59:59Z')
 
@@ -39,18 +47,19 @@ export function dueTimesOf(timing: Timing): DueTimes {
   const exclusions = timing.excludedCrons.map((cron) => exclusionOf(cron, timeZone))
   const earliest = beginTime === undefined ? Number.NEGATIVE_INFINITY : beginTime.getTime() - 1
   const end = endTime?.getTime() ?? YEAR_9999
-  return (after) => {
+  return function* nextTime(after) {
     let from = Math.max(after.getTime(), earliest)
     for (let looks = 0; looks < LOOKS_MAX; looks += 1 + exclusions.length) {
+      yield
       const before = from
       const next = soonest(sources, from)
       if (next === undefined || next >= end) return undefined
       from = endOfExclusion(exclusions, next) - 1
-      if (from < next) return new Date(next)
+      if (from < next) return { time: new Date(next), isDue: true }
       // Expressions that fire each second are looked at anew for each of them, those that fire once a day are not.
       looks += sources.filter((source) => source(before) === next).length
     }
-    return undefined
+    return from < end ? { time: new Date(from), isDue: false } : undefined
   }
 }
 

@@ -1,7 +1,25 @@
 import { expect, test } from 'vitest'
-import { timing } from '../testing/timing.ts'
+import { atOnce, timing } from '../testing/timing.ts'
+import type { NextTime } from './due-times.ts'
 import type { ScheduleTerms } from './schedule.ts'
-import { dueNowOf, overlapOf, timesWithin } from './schedule-run.ts'
+import * as run from './schedule-run.ts'
+import { overlapOf } from './schedule-run.ts'
+import type { Steps } from './steps.ts'
+
+const dueNowOf = (...given: Parameters<typeof run.dueNowOf>) => atOnce(run.dueNowOf(...given)).value
+
+/** Each so many milliseconds, and how often that was asked. */
+function everyMs(ms: number) {
+  const asked = { count: 0 }
+  function* next(after: Date): Steps<NextTime> {
+    asked.count += 1
+    yield
+    return { time: new Date((Math.floor(after.getTime() / ms) + 1) * ms), isDue: true }
+  }
+  const within = (begin: number, end: number) =>
+    atOnce(run.timesWithin(next, begin, end)).value.times
+  return { asked, within }
+}
 
 const at = (text: string) => new Date(`2026-06-10T${text}Z`)
 const shown = (times: readonly Date[]) => times.map((time) => time.toISOString().slice(11, 19))
@@ -33,16 +51,53 @@ test('what is late by a moment has not been missed, though nothing is made up fo
 })
 
 test('an outage of a year takes no longer to look at than one of a minute', () => {
-  let looked = 0
-  const next = (after: Date) => {
-    looked += 1
-    return new Date((Math.floor(after.getTime() / 1_000) + 1) * 1_000)
-  }
-  timesWithin(next, 0, 5_000)
-  expect(looked).toBe(6)
+  const { asked, within } = everyMs(1_000)
+  within(0, 5_000)
+  expect(asked.count).toBe(6)
   const yearly = terms({ catchUpMs: 366 * 86_400_000, catchUpMax: 5 })
   const { due } = dueNowOf(yearly, new Date('2025-06-10T00:00:00Z'), at('03:00:05'))
   expect(shown(due)).toEqual(['02:59:20', '02:59:30', '02:59:40', '02:59:50', '03:00:00'])
+})
+
+test('behind days that are excluded the newest due times before them are found, in few looks', () => {
+  const busy = { crons: ['* * * * * *'], excludedCrons: ['* * * 1-10 6 *'] }
+  const schedule = {
+    id: 'report',
+    terms: { ...terms().terms, timing: timing(busy), catchUpMs: 90 * 86_400_000 },
+  }
+  const { value, parts } = atOnce(
+    run.dueNowOf(schedule, new Date('2026-04-01T00:00:00Z'), at('12:00:00')),
+  )
+  expect(value.due).toHaveLength(100)
+  expect([value.due[0], value.due.at(-1)]).toEqual([
+    new Date('2026-05-31T23:58:20Z'),
+    new Date('2026-05-31T23:59:59Z'),
+  ])
+  expect(value.next?.due).toEqual(new Date('2026-06-11T00:00:00Z'))
+  expect(parts).toBeLessThan(10_000)
+})
+
+test('where exclusions leave nothing for very long it is looked on later, and no due time is lost', () => {
+  const busy = {
+    crons: ['* * * * * *'],
+    excludedCrons: ['*/2 0-29 * * * *', '1-59/2 0-29 * * * *'],
+    jitterMs: 0,
+  }
+  const schedule = { id: 'report', terms: { ...terms().terms, timing: timing(busy) } }
+  let { next } = dueNowOf(
+    schedule,
+    new Date('2026-06-09T23:59:58Z'),
+    new Date('2026-06-09T23:59:59Z'),
+  )
+  const created: Date[] = []
+  for (let runs = 0; created.length === 0; runs++) {
+    if (next === undefined || runs > 20) expect.unreachable()
+    expect(next.wake).toEqual(next.due)
+    const outcome = dueNowOf(schedule, next.due, next.wake)
+    created.push(...outcome.due)
+    next = outcome.next
+  }
+  expect(created).toEqual([at('00:30:00')])
 })
 
 test('with a jitter each due time is put off, gets its job once, and none overtakes another', () => {
@@ -56,11 +111,7 @@ test('with a jitter each due time is put off, gets its job once, and none overta
     created.push(...shown(due))
     if (next !== undefined) from = next.due
   }
-  const wanted = timesWithin(
-    (after) => new Date((Math.floor(after.getTime() / 10_000) + 1) * 10_000),
-    at('03:00:00').getTime(),
-    at('03:02:50').getTime(),
-  )
+  const wanted = everyMs(10_000).within(at('03:00:00').getTime(), at('03:02:50').getTime())
   expect(created.slice(0, wanted.length)).toEqual(shown(wanted))
 })
 

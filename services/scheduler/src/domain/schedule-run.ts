@@ -1,6 +1,7 @@
 /** What a schedule does when it is due. Pure: times and the states of its jobs are given. */
-import { type DueTimes, dueTimesOf, jitterOf } from './due-times.ts'
+import { type DueTimes, dueTimesOf, jitterOf, type NextTime } from './due-times.ts'
 import type { OverlapPolicy, Schedule } from './schedule.ts'
+import type { Steps } from './steps.ts'
 
 /** Jobs of one schedule that wait for one another. */
 export const WAITING_JOBS_MAX = 1_000
@@ -20,21 +21,25 @@ export interface DueNow {
 }
 
 export interface NextDue {
+  /** Or, where exclusions leave none for very long, a time until which there is none: it is looked on from there. */
   readonly due: Date
   /** The due time and its jitter. */
   readonly wake: Date
 }
 
-export function nextDueOf({ id, terms }: Pick<Schedule, 'id' | 'terms'>, after: Date) {
-  return withJitter(id, terms.timing.jitterMs, dueTimesOf(terms.timing)(after))
+export function* nextDueOf(
+  { id, terms }: Pick<Schedule, 'id' | 'terms'>,
+  after: Date,
+): Steps<NextDue | undefined> {
+  return withJitter(id, terms.timing.jitterMs, yield* dueTimesOf(terms.timing)(after))
 }
 
 /** @param from the due time that has come */
-export function dueNowOf(
+export function* dueNowOf(
   { id, terms }: Pick<Schedule, 'id' | 'terms'>,
   from: Date,
   now: Date,
-): DueNow {
+): Steps<DueNow> {
   const { timing, catchUpMs, catchUpMax } = terms
   const { jitterMs } = timing
   const next = dueTimesOf(timing)
@@ -42,41 +47,81 @@ export function dueNowOf(
   const earliest = Math.max(from.getTime(), now.getTime() - latenessMax - jitterMs)
   // These have waited for their jitter, or for that of one before them: however many they are, none has been missed.
   const waiting = jitterMs === 0 ? now.getTime() + 1 : now.getTime() - jitterMs - LATE_MS
-  const due = newest(next, earliest, waiting - 1, catchUpMax).filter(
+  const missed = yield* newest(next, earliest, waiting, catchUpMax)
+  const due = missed.filter(
     (time) => time.getTime() + jitterOf(id, time, jitterMs) >= now.getTime() - latenessMax,
   )
-  if (jitterMs === 0) return { due, next: withJitter(id, jitterMs, next(now)) }
+  if (jitterMs === 0) return { due, next: withJitter(id, jitterMs, yield* next(now)) }
   const begin = Math.max(from.getTime(), waiting)
-  for (const time of timesWithin(next, begin, now.getTime() + 1, JOBS_AT_ONCE_MAX)) {
+  const { times } = yield* timesWithin(next, begin, now.getTime() + 1, { max: JOBS_AT_ONCE_MAX })
+  for (const time of times) {
     const wake = time.getTime() + jitterOf(id, time, jitterMs)
     // Due times keep their order: what comes after one whose jitter has not passed waits, too.
-    if (wake > now.getTime()) return { due, next: withJitter(id, jitterMs, time) }
+    if (wake > now.getTime()) {
+      return { due, next: withJitter(id, jitterMs, { time, isDue: true }) }
+    }
     due.push(time)
   }
-  return { due, next: withJitter(id, jitterMs, next(due.at(-1) ?? now)) }
+  return { due, next: withJitter(id, jitterMs, yield* next(due.at(-1) ?? now)) }
 }
 
-function withJitter(id: string, jitterMs: number, due: Date | undefined): NextDue | undefined {
-  return due && { due, wake: new Date(due.getTime() + jitterOf(id, due, jitterMs)) }
+function withJitter(id: string, jitterMs: number, next: NextTime | undefined): NextDue | undefined {
+  if (next === undefined) return undefined
+  const { time, isDue } = next
+  const waitMs = isDue ? jitterOf(id, time, jitterMs) : 0
+  return { due: time, wake: new Date(time.getTime() + waitMs) }
 }
 
-/** Looks at ever longer spans before `now`, so that an outage of weeks takes no longer than one of minutes. */
-function newest(next: DueTimes, earliest: number, now: number, max: number): Date[] {
-  for (let span = 1_000; ; span *= 4) {
-    const begin = Math.max(earliest, now - span)
-    const times = timesWithin(next, begin, now + 1)
-    if (begin === earliest || times.length >= max) return times.slice(-max)
+/** The newest due times before `end`, by ever longer spans before it, so that an outage of weeks takes no longer than one of minutes. */
+function* newest(next: DueTimes, earliest: number, end: number, max: number): Steps<Date[]> {
+  let found: Date[] = []
+  for (let [from, spanMs] = [end, 1_000]; ; spanMs *= 4) {
+    const begin = Math.max(earliest, end - spanMs)
+    found = [...(yield* newestWithin(next, begin, from, max - found.length)), ...found]
+    if (begin === earliest || found.length >= max) return found
+    from = begin
   }
 }
 
-/** Due times from `begin` on and before `end`, at most `max`. */
-export function timesWithin(next: DueTimes, begin: number, end: number, max = Infinity): Date[] {
+/** Halves a span that has very many, so that the oldest of them are not looked at. */
+function* newestWithin(next: DueTimes, begin: number, end: number, max: number): Steps<Date[]> {
+  const { times, isAll } = yield* timesWithin(next, begin, end, { max: 2 * max })
+  if (isAll) return times.slice(-max)
+  const middle = Math.floor((begin + end) / 2)
+  const newer = yield* newestWithin(next, middle, end, max)
+  if (newer.length === max) return newer
+  return [...(yield* newestWithin(next, begin, middle, max - newer.length)), ...newer]
+}
+
+export interface TimesWithin {
+  readonly times: Date[]
+  /** False: there may be more, of which nothing is known. */
+  readonly isAll: boolean
+}
+
+interface WithinLimits {
+  /** Default: any number. */
+  readonly max?: number
+  /** How often it is looked on where exclusions leave nothing for very long. Default: to the end. */
+  readonly goOnMax?: number
+}
+
+/** Due times from `begin` on and before `end`. */
+export function* timesWithin(
+  next: DueTimes,
+  begin: number,
+  end: number,
+  { max = Infinity, goOnMax = Infinity }: WithinLimits = {},
+): Steps<TimesWithin> {
   const times: Date[] = []
-  for (let time = next(new Date(begin - 1)); time && time.getTime() < end; time = next(time)) {
-    if (times.length >= max) break
-    times.push(time)
+  let wentOn = 0
+  for (let after = new Date(begin - 1); ; ) {
+    const found = yield* next(after)
+    if (found === undefined || found.time.getTime() >= end) return { times, isAll: true }
+    if (found.isDue ? times.length >= max : ++wentOn > goOnMax) return { times, isAll: false }
+    if (found.isDue) times.push(found.time)
+    after = found.time
   }
-  return times
 }
 
 export interface Overlap {

@@ -10,15 +10,18 @@ import {
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import { dueTimesOf, parseCron, parseExclusion, type Timing } from './due-times.ts'
+import type { Steps } from './steps.ts'
 
 /** Where in the request an expression stands. */
 const cronField = (place: number) =>
   place === 0 ? 'schedule.cron' : `schedule.crons[${place - 1}]`
 
 /** Everything wrong with it, and at last whether it is ever due after `now`. */
-export function violationsOfTiming(timing: Timing, now: Date): Violation[] {
+export function* violationsOfTiming(timing: Timing, now: Date): Steps<Violation[]> {
   const found = collectViolations((note) => noteForms(timing, note))
-  return found.length > 0 ? found : collectViolations((note) => noteNeverDue(timing, now, note))
+  if (found.length > 0) return found
+  const never = yield* neverDue(timing, now)
+  return never === undefined ? [] : [never]
 }
 
 function noteForms(timing: Timing, note: Note): void {
@@ -36,10 +39,10 @@ function noteForms(timing: Timing, note: Note): void {
   const zoneFault = timeZoneFault(timeZone)
   note('schedule.time_zone', zoneFault)
   const zone = zoneFault === undefined ? timeZone : 'UTC'
-  noteCount('schedule.crons', crons, note)
-  for (const [place, cron] of crons.entries()) note(cronField(place), cronFault(cron, zone))
-  noteCount('schedule.excluded_crons', excludedCrons, note)
-  for (const [place, cron] of excludedCrons.entries()) {
+  for (const [place, cron] of fewOf('schedule.crons', crons, note)) {
+    note(cronField(place), cronFault(cron, zone))
+  }
+  for (const [place, cron] of fewOf('schedule.excluded_crons', excludedCrons, note)) {
     note(`schedule.excluded_crons[${place}]`, exclusionFault(cron, zone))
   }
   note('schedule.anchor_time', timeFault(anchorTime))
@@ -51,9 +54,12 @@ function noteForms(timing: Timing, note: Note): void {
   }
 }
 
-function noteCount(field: string, expressions: readonly string[], note: Note): void {
+/** With their places; of too many none, for reading each takes time. */
+function fewOf(field: string, expressions: readonly string[], note: Note) {
   const { cronsMax } = LIMITS
-  if (expressions.length > cronsMax) note(field, `must be at most ${cronsMax}`)
+  if (expressions.length <= cronsMax) return expressions.entries()
+  note(field, `must be at most ${cronsMax}`)
+  return []
 }
 
 function intervalFault(ms: number): Fault {
@@ -108,18 +114,22 @@ function expressionFault(cron: string, parse: () => unknown): Fault {
   }
 }
 
-/** Says which of the terms leaves nothing; also of several expressions each has to fire. */
-function noteNeverDue(timing: Timing, now: Date, note: Note): void {
-  const isEverDue = (terms: Timing) => dueTimesOf(terms)(now) !== undefined
-  const { crons, endTime } = timing
-  const open = { ...timing, endTime: undefined, excludedCrons: [] }
-  for (const [place, cron] of crons.entries()) {
-    if (isEverDue({ ...open, crons: [cron] })) continue
-    note(cronField(place), 'never fires: there is no such date')
-    return
+/** Which of the terms leaves nothing; also of several expressions each has to fire. */
+function* neverDue(timing: Timing, now: Date): Steps<Violation | undefined> {
+  const nextOf = (changed: Partial<Timing>) => dueTimesOf({ ...timing, ...changed })(now)
+  const open = { beginTime: undefined, endTime: undefined, excludedCrons: [] }
+  for (const [place, cron] of timing.crons.entries()) {
+    if ((yield* nextOf({ ...open, crons: [cron] })) !== undefined) continue
+    return { field: cronField(place), description: 'never fires: there is no such date' }
   }
-  if (isEverDue(timing)) return
-  if (endTime !== undefined && !isEverDue({ ...timing, excludedCrons: [] })) {
-    note('schedule.end_time', 'leaves no due time before it')
-  } else note('schedule.excluded_crons', 'leave no due time')
+  const next = yield* nextOf({})
+  if (next?.isDue) return undefined
+  if ((yield* nextOf({ ...open, beginTime: timing.beginTime })) === undefined) {
+    return { field: 'schedule.begin_time', description: 'leaves no due time after it' }
+  }
+  if ((yield* nextOf({ excludedCrons: [] })) === undefined) {
+    return { field: 'schedule.end_time', description: 'leaves no due time before it' }
+  }
+  const asFar = next ? ` until ${next.time.toISOString()}, as far as was looked` : ''
+  return { field: 'schedule.excluded_crons', description: `leave no due time${asFar}` }
 }

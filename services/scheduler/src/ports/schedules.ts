@@ -40,8 +40,13 @@ export interface ScheduleChange {
 export interface ScheduleStore {
   /** By the clock of the database. */
   now(): Promise<Date>
-  /** Whether the namespace has so many, of those declared in code also those removed since. */
-  isFull(namespace: string, max: number): Promise<boolean>
+  /**
+   * Which of them has as many as it may have: the namespace, of those declared in code also those removed since, or the owner in it.
+   */
+  findFull(
+    of: { readonly namespace: string; readonly owner: string },
+    max: { readonly namespace: number; readonly owner: number },
+  ): Promise<'namespace' | 'owner' | undefined>
   /** Undefined where its id, or its request id, is taken. */
   create(schedule: NewSchedule): Promise<Schedule | undefined>
   /** @param owner nothing is read of anybody else's; undefined: anybody's */
@@ -58,8 +63,19 @@ export interface ScheduleStore {
   remove(schedule: Schedule, by: ActBy): Promise<void>
   /** Notes a job of it that comes beside its due times: should it be there at the next of them, it counts. */
   expectJob(schedule: Schedule, jobId: string): Promise<void>
-  /** Notes one that was started; recorded where it is somebody else's. */
-  noteJob(schedule: Schedule, jobId: string, by: ActBy): Promise<void>
+  /**
+   * The same before it is started, undefined where its id is not known yet, with the act of whoever asks for it, where the schedule is
+   * somebody else's: its number.
+   */
+  expectTrigger(
+    schedule: Schedule,
+    jobId: string | undefined,
+    by: ActBy,
+  ): Promise<number | undefined>
+  /** Notes one that was started. */
+  noteJob(schedule: Schedule, jobId: string): Promise<void>
+  /** Of a start that was refused. */
+  takeBackAct(act: number): Promise<void>
 }
 
 /** What was declared last under an id, as much as tells whether there is something to do. */

@@ -1,6 +1,6 @@
 import { dueTimesOf } from '../domain/due-times.ts'
 import type { Schedule } from '../domain/schedule.ts'
-import { WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
+import { timesWithin, WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
 import type { Caller } from '../jobs/caller.ts'
 import type { PlannedJob } from '../ports/schedules.ts'
 import { invalidField } from '../refusals.ts'
@@ -9,7 +9,7 @@ import { planJob } from './plan-jobs.ts'
 import { scheduleNotFound } from './refusals.ts'
 import { isSerial } from './scheduled-job.ts'
 import type { SchedulesOptions } from './schedules.ts'
-import { createTurns } from './turns.ts'
+import { createTurns, GO_ON_MAX, inTurns } from './turns.ts'
 
 /** Creates the jobs of past due times, by the terms as they are now; of what has a job already nothing is created. */
 export async function backfill(
@@ -22,19 +22,21 @@ export async function backfill(
   if (end <= begin) throw invalidField('end_time', 'must be after begin_time')
   if (end > (await store.now())) throw invalidField('end_time', 'must not be in the future')
   const next = dueTimesOf(schedule.terms.timing)
-  const times: Date[] = []
+  const limits = { max: WAITING_JOBS_MAX, goOnMax: GO_ON_MAX }
   const turns = createTurns()
-  for (let time = next(new Date(begin.getTime() - 1)); time && time < end; time = next(time)) {
-    if (times.push(time) > WAITING_JOBS_MAX) {
-      throw invalidField(
-        'end_time',
-        `leaves more than ${WAITING_JOBS_MAX} due times: ask for them part by part`,
-      )
-    }
-    await turns.next()
+  const within = timesWithin(next, begin.getTime(), end.getTime(), limits)
+  const { times, isAll } = await inTurns(within, turns)
+  if (!isAll) {
+    throw invalidField(
+      'end_time',
+      `leaves more than ${WAITING_JOBS_MAX} due times, or too much that is excluded: ask for them part by part`,
+    )
   }
   const jobs: PlannedJob[] = []
-  for (const time of times) jobs.push(await planJob(checkStart, schedule, time, isSerial(schedule)))
+  for (const time of times) {
+    await turns.next()
+    jobs.push(await planJob(checkStart, schedule, time, isSerial(schedule)))
+  }
   const created = await retryConflicts(() => runs.createJobs(schedule, jobs, caller))
   if (created === undefined) throw scheduleNotFound(schedule.id)
   changed(created)

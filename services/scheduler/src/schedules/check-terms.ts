@@ -7,13 +7,16 @@ import type { CheckStart } from '../jobs/check-start.ts'
 import { invalidFields } from '../refusals.ts'
 import { starterOf } from './plan-jobs.ts'
 import { scheduledCommand } from './scheduled-job.ts'
+import { inTurns } from './turns.ts'
 
-export function isTimingRefused({ timing }: Pick<ScheduleTerms, 'timing'>, now: Date): boolean {
-  return violationsOfTiming(timing, now).length > 0
+type Times = Pick<ScheduleTerms, 'timing'>
+
+export async function isTimingRefused({ timing }: Times, now: Date): Promise<boolean> {
+  return (await inTurns(violationsOfTiming(timing, now))).length > 0
 }
 
-export function checkTiming({ timing }: Pick<ScheduleTerms, 'timing'>, now: Date): void {
-  const violations = violationsOfTiming(timing, now)
+export async function checkTiming({ timing }: Times, now: Date): Promise<void> {
+  const violations = await inTurns(violationsOfTiming(timing, now))
   if (violations.length > 0) throw invalidFields(violations)
 }
 
@@ -23,7 +26,7 @@ export async function checkJob(
   schedule: Pick<Schedule, 'namespace' | 'id' | 'uid' | 'owner' | 'roles' | 'terms'>,
   now: Date,
 ): Promise<void> {
-  const due = nextDueOf(schedule, now)?.due ?? now
+  const due = (await inTurns(nextDueOf(schedule, now)))?.due ?? now
   const command = scheduledCommand(schedule, due)
   const violations = violationsOf({ ...command, labels: schedule.terms.job.labels })
   if (violations.length > 0) {

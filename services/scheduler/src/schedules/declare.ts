@@ -6,7 +6,6 @@
  */
 import { actingFor, mayTouch } from '@offstage/kit/auth'
 import { Refusal } from '@offstage/kit/grpc'
-import { LIMITS } from '@offstage/proto/limits'
 import {
   type Declaration,
   type DeclaredChange,
@@ -28,16 +27,16 @@ import { invalidField, overloaded } from '../refusals.ts'
 import { persist } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import { checkJob, checkTiming, isTimingRefused } from './check-terms.ts'
-import {
-  scheduleIdTaken,
-  schedulesFull,
-  scheduleUnreadable,
-  scheduleVersionReused,
-} from './refusals.ts'
+import { scheduleIdTaken, scheduleUnreadable, scheduleVersionReused } from './refusals.ts'
+import { noRoomFor } from './room.ts'
 import { changedHere, type SchedulesOptions } from './schedules.ts'
+import { inTurns } from './turns.ts'
 
 export interface DeclareOptions
-  extends Pick<SchedulesOptions, 'store' | 'checkStart' | 'events' | 'wake' | 'newId'> {
+  extends Pick<
+    SchedulesOptions,
+    'store' | 'checkStart' | 'events' | 'wake' | 'newId' | 'ownerSchedulesMax'
+  > {
   readonly declared: DeclaredScheduleStore
   onError(error: unknown): void
 }
@@ -108,7 +107,6 @@ function knownResult(
   return isReused ? scheduleVersionReused(id, version) : 'unchanged'
 }
 
-const SCHEDULES_MAX = LIMITS.schedulesMax
 /** Somebody else changes it in between: each time they have got on. */
 const ROUNDS = 5
 
@@ -133,8 +131,9 @@ async function declareOne(
       const known: Found = isTheirs ? found : { schedule: undefined, declared: undefined }
       const { result, step } = await stepOf(options, caller, namespace, declaration, known)
       if (step === undefined) return result
-      if (found.declared === undefined && (await options.store.isFull(namespace, SCHEDULES_MAX))) {
-        return schedulesFull(namespace, SCHEDULES_MAX)
+      if (step.create !== undefined || found.declared === undefined) {
+        const noRoom = await noRoomFor(options, step.create ?? { namespace, owner: '' })
+        if (noRoom !== undefined) return noRoom
       }
       const { id, version, said } = declaration
       const written = {
@@ -201,13 +200,13 @@ async function newSchedule(
     )
   }
   const now = await store.now()
-  checkTiming(terms, beforeItsEnd(terms, now))
+  await checkTiming(terms, beforeItsEnd(terms, now))
   const { user: owner, roles } = actor
   const schedule = { namespace, id, uid: newId(), owner, creator: caller.user, roles, terms }
   await checkJob(checkStart, schedule, now)
   return {
     ...{ ...schedule, requestId: '', predefined: true },
-    next: isPaused ? undefined : nextDueOf(schedule, now),
+    next: isPaused ? undefined : await inTurns(nextDueOf(schedule, now)),
     pauseReason: isPaused ? pausedBy(version) : undefined,
   }
 }
@@ -224,26 +223,30 @@ async function changeFrom(
   }
   const now = await store.now()
   const merged = { ...schedule.terms, ...beside, ...(job && { job }) }
-  const terms = beside ? { ...merged, timing: timingOf(merged, said, now) } : merged
-  if (beside) checkTiming(terms, beforeItsEnd(terms, now))
+  const terms = beside ? { ...merged, timing: await timingOf(merged, said, now) } : merged
+  if (beside) await checkTiming(terms, beforeItsEnd(terms, now))
   const actor = job && actingFor(caller, 'schedules.write', schedule.owner)
   const roles = actor?.roles
   if (job) await checkJob(checkStart, { ...schedule, terms, roles: roles ?? [] }, now)
   const pauses = isPaused ?? schedule.pauseReason !== undefined
   const moves = beside !== undefined || isPaused !== undefined
-  const next = pauses ? null : (nextDueOf({ ...schedule, terms }, now) ?? null)
+  const next = pauses ? undefined : await inTurns(nextDueOf({ ...schedule, terms }, now))
   return {
     ...((job || beside) && { terms }),
     ...(roles && { roles }),
     ...(isPaused !== undefined && { pauseReason: isPaused ? pausedBy(version) : null }),
-    ...(moves && { next }),
+    ...(moves && { next: next ?? null }),
   }
 }
 
 /** Where what an operator left does not go together with what is said now, the times of the code hold. */
-function timingOf({ timing }: Pick<Said['terms'], 'timing'>, said: Said | undefined, now: Date) {
+async function timingOf(
+  { timing }: Pick<Said['terms'], 'timing'>,
+  said: Said | undefined,
+  now: Date,
+) {
   const terms = { timing }
-  return said !== undefined && isTimingRefused(terms, beforeItsEnd(terms, now))
+  return said !== undefined && (await isTimingRefused(terms, beforeItsEnd(terms, now)))
     ? said.terms.timing
     : timing
 }

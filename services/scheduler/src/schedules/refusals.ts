@@ -42,6 +42,14 @@ export function schedulesFull(namespace: string, max: number): Refusal {
   })
 }
 
+export function ownerSchedulesFull(owner: string, namespace: string, max: number): Refusal {
+  return new Refusal({
+    reason: 'QUOTA_EXCEEDED',
+    message: `${owner} has ${max} schedules in the namespace ${namespace}, as many as one owner may have; delete some that are not needed`,
+    metadata: { limit: 'owner_schedules', owner, namespace, max: String(max) },
+  })
+}
+
 export function scheduleUnreadable(id: string, fault: string): Refusal {
   return new Refusal({
     reason: 'SCHEDULE_UNREADABLE',

@@ -17,6 +17,7 @@ import type {
 import { isDataError } from '../statements/persist.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import { planJob } from './plan-jobs.ts'
+import { createTurns, inTurns, type Turns } from './turns.ts'
 
 export interface RunSchedulesOptions {
   readonly store: ScheduleRunStore
@@ -89,9 +90,10 @@ async function runDue(
 ): Promise<RunOutcome> {
   const { changed, canceled } = options
   const runs: ScheduleRun[] = []
+  const turns = createTurns()
   for (const each of due) {
     // One that cannot be planned, such as by a time zone that this replica does not know, holds up no other.
-    await plan(options, each, now).then((run) => runs.push(run), options.onError)
+    await plan(options, each, now, turns).then((run) => runs.push(run), options.onError)
   }
   const outcome = await carryOut(options, runs)
   canceled(outcome.canceled)
@@ -133,6 +135,7 @@ async function plan(
   { checkStart }: RunSchedulesOptions,
   { schedule, openJobs }: DueSchedule,
   now: Date,
+  turns: Turns,
 ): Promise<ScheduleRun> {
   const { terms, dueTime = now } = schedule
   const { failuresInRow, lastFailure } = countFailures(schedule.failuresInRow, openJobs)
@@ -142,10 +145,11 @@ async function plan(
     const pauseReason = `its last ${failuresInRow} jobs failed, the newest with ${lastFailure}`
     return { ...none, next: undefined, failuresInRow, pauseReason }
   }
-  const { due, next } = dueNowOf(schedule, dueTime, now)
+  const { due, next } = await inTurns(dueNowOf(schedule, dueTime, now), turns)
   const overlap = overlapOf(terms.overlap, open.length, due)
   const jobs: PlannedJob[] = []
   for (const [place, time] of overlap.due.entries()) {
+    await turns.next()
     const waits = overlap.waits && (open.length > 0 || place > 0)
     jobs.push(await planJob(checkStart, schedule, time, waits))
   }

@@ -1,10 +1,10 @@
 /** What callers may ask of schedules (rows K1, K2). */
 import { actingFor, mayForOthers, mayTouch, type Right } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
-import { LIMITS } from '@offstage/proto/limits'
+import { dueTimesOf } from '../domain/due-times.ts'
 import type { ChangedJob } from '../domain/held-job.ts'
 import type { Schedule, ScheduleTerms } from '../domain/schedule.ts'
-import { nextDueOf } from '../domain/schedule-run.ts'
+import { nextDueOf, timesWithin } from '../domain/schedule-run.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Caller } from '../jobs/caller.ts'
 import type { CheckStart } from '../jobs/check-start.ts'
@@ -24,13 +24,13 @@ import {
   scheduleChanged,
   scheduleIdTaken,
   scheduleNotFound,
-  schedulesFull,
   scheduleUnreadable,
 } from './refusals.ts'
+import { noRoomFor, type RoomOptions } from './room.ts'
 import { triggerJob } from './trigger.ts'
-import { createTurns } from './turns.ts'
+import { GO_ON_MAX, inTurns } from './turns.ts'
 
-export interface SchedulesOptions {
+export interface SchedulesOptions extends RoomOptions {
   readonly store: ScheduleStore
   readonly runs: Pick<ScheduleRunStore, 'createJobs'>
   readonly checkStart: CheckStart
@@ -142,7 +142,8 @@ export function createSchedules(options: SchedulesOptions): Schedules {
     resume: (...named) =>
       change('schedules.operate', named, async (schedule) => {
         if (schedule.pauseReason === undefined) return {}
-        return { pauseReason: null, next: nextDueOf(schedule, await store.now()) ?? null }
+        const next = await inTurns(nextDueOf(schedule, await store.now()))
+        return { pauseReason: null, next: next ?? null }
       }),
     async trigger(caller, namespace, id, requestId) {
       const schedule = await find('schedules.operate', caller, namespace, id)
@@ -154,17 +155,10 @@ export function createSchedules(options: SchedulesOptions): Schedules {
     },
     async nextRuns(caller, namespace, id, { size, after }) {
       const schedule = await find('schedules.read', caller, namespace, id)
-      const times: Date[] = []
-      const turns = createTurns()
-      let time = after ?? (await store.now())
-      while (times.length < size) {
-        await turns.next()
-        const next = nextDueOf(schedule, time)
-        if (next === undefined) break
-        times.push(next.due)
-        time = next.due
-      }
-      return times
+      const begin = (after ?? (await store.now())).getTime() + 1
+      const next = dueTimesOf(schedule.terms.timing)
+      return (await inTurns(timesWithin(next, begin, Infinity, { max: size, goOnMax: GO_ON_MAX })))
+        .times
     },
   }
 }
@@ -183,7 +177,7 @@ async function createSchedule(
     )
   }
   const now = await store.now()
-  checkTiming(terms, now)
+  await checkTiming(terms, now)
   const { user: owner, roles } = actor
   const unique = {
     namespace,
@@ -198,15 +192,12 @@ async function createSchedule(
     ...unique,
     terms,
     predefined: false,
-    next: nextDueOf({ id, terms }, now),
+    next: await inTurns(nextDueOf({ id, terms }, now)),
   }
   await checkJob(options.checkStart, schedule, now)
-  const isFull = await store.isFull(namespace, LIMITS.schedulesMax)
-  const created = isFull ? undefined : await store.create(schedule)
-  if (created === undefined) {
-    const full = isFull ? schedulesFull(namespace, LIMITS.schedulesMax) : undefined
-    return await findCreated(store, schedule, full)
-  }
+  const noRoom = await noRoomFor(options, schedule)
+  const created = noRoom === undefined ? await store.create(schedule) : undefined
+  if (created === undefined) return await findCreated(store, schedule, noRoom)
   changedHere(options, namespace)
   return created
 }
@@ -215,14 +206,14 @@ async function createSchedule(
 async function findCreated(
   store: ScheduleStore,
   asked: NewSchedule,
-  full: Refusal | undefined,
+  noRoom: Refusal | undefined,
 ): Promise<Schedule> {
   const { namespace, owner, requestId, id } = asked
   const earlier =
     requestId === '' ? undefined : await store.findByRequest(namespace, owner, requestId)
   if (earlier?.id === id) return earlier
   if (earlier !== undefined) throw requestIdReused(requestId)
-  throw full ?? scheduleIdTaken(id)
+  throw noRoom ?? scheduleIdTaken(id)
 }
 
 async function changeOfTerms(
@@ -236,11 +227,11 @@ async function changeOfTerms(
   // The rights of whoever says what is started count from now on; those of an operator never do.
   const actor = asked.changesJob ? actingFor(caller, 'schedules.write', schedule.owner) : undefined
   const roles = actor?.roles
-  if (asked.changesTiming) checkTiming(terms, now)
+  if (asked.changesTiming) await checkTiming(terms, now)
   if (asked.changesJob) await checkJob(checkStart, { ...schedule, terms, roles: roles ?? [] }, now)
   const moves = asked.changesTiming && schedule.pauseReason === undefined
-  const next = moves ? (nextDueOf({ ...schedule, terms }, now) ?? null) : undefined
-  return { terms, ...(roles && { roles }), ...(next !== undefined && { next }) }
+  const next = moves ? await inTurns(nextDueOf({ ...schedule, terms }, now)) : undefined
+  return { terms, ...(roles && { roles }), ...(moves && { next: next ?? null }) }
 }
 
 /** Somebody else changes it in between: each time they have got on. */

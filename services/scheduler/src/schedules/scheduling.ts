@@ -19,6 +19,7 @@ export interface SchedulingOptions {
   readonly jobs: Pick<Jobs, 'checkStart' | 'startJobs' | 'tellCanceled'>
   readonly events: JobEvents
   readonly leaseMs: number
+  readonly ownerSchedulesMax: number
   readonly newId: () => string
   changed(jobs: readonly ChangedJob[]): void
   onError(error: unknown): void
@@ -34,13 +35,16 @@ export interface Scheduling {
 }
 
 export function createScheduling(options: SchedulingOptions): Scheduling {
-  const { stores, jobs, events, leaseMs, newId, changed, onError } = options
+  const { stores, jobs, events, leaseMs, ownerSchedulesMax, newId, changed, onError } = options
   const { checkStart, startJobs } = jobs
   const runs = createRunSchedules({
     ...{ store: stores.scheduleRuns, checkStart, leaseMs, changed, onError },
     canceled: (canceled) => jobs.tellCanceled(canceled, NEXT_IS_DUE),
   })
-  const shared = { store: stores.schedules, checkStart, events, newId, wake: runs.wake }
+  const shared = {
+    ...{ store: stores.schedules, checkStart, events, newId, wake: runs.wake },
+    ownerSchedulesMax,
+  }
   return {
     schedules: createSchedules({
       ...{ ...shared, runs: stores.scheduleRuns, jobs: stores.calls, startJobs, changed },

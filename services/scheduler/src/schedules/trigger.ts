@@ -30,18 +30,20 @@ export async function triggerJob(
   }
   const before = await find()
   if (before !== undefined) {
-    // Whoever started it may have died before it was noted.
+    // Whoever started it, and recorded that, may have died before it was noted.
     await store.expectJob(schedule, before)
     return before
   }
-  // Should nobody come to note it afterwards: the policy asks for its jobs at the next due time.
-  if (canBeJobId(command.requestId)) await store.expectJob(schedule, command.requestId)
+  // Should nobody come to note it afterwards: the policy asks for its jobs at the next due time, and what was done is on record.
+  const expected = canBeJobId(command.requestId) ? command.requestId : undefined
+  const act = await store.expectTrigger(schedule, expected, caller)
   const starter = { ...starterOf(schedule), peer: caller.peer, call: caller.call }
   const [started] = await options.startJobs(starter, [command], 0, NOW)
   if (started !== undefined && !('refusal' in started)) {
-    await store.noteJob(schedule, started.id, caller)
+    await store.noteJob(schedule, started.id)
     return started.id
   }
+  if (act !== undefined) await store.takeBackAct(act)
   const meanwhile = await find()
   if (meanwhile !== undefined) return meanwhile
   const refusal = started?.refusal ?? overloaded('starts')

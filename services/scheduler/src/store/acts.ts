@@ -7,8 +7,11 @@ const RECORD = {
   name: 'record_act',
   text: `
     INSERT INTO offstage.acts (namespace, actor, roles, peer, call, targets, owners, outcome)
-    VALUES ($1, $2, $3::text[], $4, $5, $6::text[], $7::text[], $8)`,
+    VALUES ($1, $2, $3::text[], $4, $5, $6::text[], $7::text[], $8)
+    RETURNING id`,
 }
+
+const TAKE_BACK = { name: 'take_back_act', text: 'DELETE FROM offstage.acts WHERE id = $1::bigint' }
 
 const LIST = {
   name: 'list_acts',
@@ -28,11 +31,18 @@ const FORGET = {
       ORDER BY act_time LIMIT $2::int FOR UPDATE SKIP LOCKED)`,
 }
 
-/** As part of a transaction, where it is one that changes something. */
-export async function recordAct(tx: Queryable, act: Act): Promise<void> {
+/** As part of a transaction, where it is one that changes something. Its number. */
+export async function recordAct(tx: Queryable, act: Act): Promise<number> {
   const { by, namespace, targets, owners, outcome } = act
   const { user, roles, peer, call } = by
-  await tx.query(RECORD, [namespace, user, roles, peer, call, targets, owners, outcome])
+  const values = [namespace, user, roles, peer, call, targets, owners, outcome]
+  const { rows } = await tx.query<Pick<ActRow, 'id'>>(RECORD, values)
+  return rows[0]?.id ?? 0
+}
+
+/** One that was recorded before it was tried, and then refused. */
+export async function takeBackAct(database: Queryable, id: number): Promise<void> {
+  await database.query(TAKE_BACK, [id])
 }
 
 interface ActRow {
@@ -50,7 +60,9 @@ interface ActRow {
 
 export function createActStore(database: Database): ActStore {
   return {
-    record: (act) => recordAct(database, act),
+    async record(act) {
+      await recordAct(database, act)
+    },
     async list(namespace, { user, from, before }, page) {
       const { rows } = await database.query<ActRow>(LIST, [
         namespace,

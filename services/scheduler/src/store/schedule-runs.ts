@@ -22,7 +22,13 @@ import type {
 } from '../ports/schedules.ts'
 import { cancelTrees } from './cancel-jobs.ts'
 import { createScheduledJobs } from './scheduled-jobs.ts'
-import { noteJobs, SCHEDULE_COLUMNS, type ScheduleRow, scheduleFromRow } from './schedules.ts'
+import {
+  noteJobs,
+  recordOnOthers,
+  SCHEDULE_COLUMNS,
+  type ScheduleRow,
+  scheduleFromRow,
+} from './schedules.ts'
 
 const READ_DUE = {
   name: 'read_due_schedules',
@@ -93,7 +99,8 @@ export function createScheduleRunStore(database: Database): ScheduleRunStore {
         const { rowCount } = await tx.query(LOCK, [namespace, id, uid])
         if (rowCount === 0) return undefined
         const created = await createScheduledJobs(tx, jobs)
-        await noteJobs(tx, schedule, inOrder(jobs, created), by)
+        await noteJobs(tx, schedule, inOrder(jobs, created))
+        await recordOnOthers(tx, schedule, by, created.length > 0 ? 'OK' : 'UNCHANGED')
         return created
       }),
   }

@@ -4,7 +4,7 @@ import type { ActBy, ActOutcome } from '../domain/act.ts'
 import type { Schedule } from '../domain/schedule.ts'
 import { WAITING_JOBS_MAX } from '../domain/schedule-run.ts'
 import type { NewSchedule, ScheduleChange, ScheduleStore } from '../ports/schedules.ts'
-import { recordAct } from './acts.ts'
+import { recordAct, takeBackAct } from './acts.ts'
 import { NO_TERMS, termsFromStored, termsToJson } from './schedule-codec.ts'
 import { readWhatCan } from './stored-shape.ts'
 
@@ -103,12 +103,15 @@ const NOTE_JOBS = {
     WHERE s.namespace = $1 AND s.id = $2 AND s.uid = $3::uuid`,
 }
 
-/** Whether the namespace has so many, of those declared in code also those that are removed. */
-const IS_FULL = {
-  name: 'is_full_of_schedules',
+/** Of those declared in code the namespace has also those that are removed. */
+const FIND_FULL = {
+  name: 'find_full_of_schedules',
   text: `
-    SELECT EXISTS (SELECT FROM offstage.schedules WHERE namespace = $1 OFFSET $2::int - 1)
-      OR EXISTS (SELECT FROM offstage.declared_schedules WHERE namespace = $1 OFFSET $2::int - 1) AS full`,
+    SELECT CASE
+      WHEN EXISTS (SELECT FROM offstage.schedules WHERE namespace = $1 OFFSET $3::int - 1)
+        OR EXISTS (SELECT FROM offstage.declared_schedules WHERE namespace = $1 OFFSET $3::int - 1) THEN 'namespace'
+      WHEN EXISTS (SELECT FROM offstage.schedules WHERE namespace = $1 AND owner = $2 OFFSET $4::int - 1) THEN 'owner'
+    END AS full`,
 }
 
 export function createScheduleStore(database: Database): ScheduleStore {
@@ -117,9 +120,10 @@ export function createScheduleStore(database: Database): ScheduleStore {
       const { rows } = await database.query<{ now: Date }>(NOW)
       return rows[0]?.now ?? new Date(Number.NaN)
     },
-    async isFull(namespace, max) {
-      const { rows } = await database.query<{ full: boolean }>(IS_FULL, [namespace, max])
-      return rows[0]?.full ?? false
+    async findFull({ namespace, owner }, max) {
+      type Row = { full: 'namespace' | 'owner' | null }
+      const values = [namespace, owner, max.namespace, max.owner]
+      return (await database.query<Row>(FIND_FULL, values)).rows[0]?.full ?? undefined
     },
     create: (schedule) => createSchedule(database, schedule),
     read: (namespace, id, owner) => readSchedule(database, namespace, id, owner),
@@ -133,11 +137,14 @@ export function createScheduleStore(database: Database): ScheduleStore {
     change: (schedule, change, by) =>
       database.transaction((tx) => changeSchedule(tx, schedule, change, by)),
     remove: (schedule, by) => database.transaction((tx) => removeSchedule(tx, schedule, by)),
-    async expectJob({ namespace, id, uid }, jobId) {
-      await database.query(EXPECT_JOB, [namespace, id, uid, jobId])
-    },
-    noteJob: (schedule, jobId, by) =>
-      database.transaction((tx) => noteJobs(tx, schedule, [jobId], by)),
+    expectJob: (schedule, jobId) => expectJob(database, schedule, jobId),
+    expectTrigger: (schedule, jobId, by) =>
+      database.transaction(async (tx) => {
+        if (jobId !== undefined) await expectJob(tx, schedule, jobId)
+        return recordOnOthers(tx, schedule, by)
+      }),
+    noteJob: (schedule, jobId) => noteJobs(database, schedule, [jobId]),
+    takeBackAct: (act) => takeBackAct(database, act),
   }
 }
 
@@ -176,16 +183,21 @@ export async function removeSchedule(tx: Queryable, schedule: Schedule, by: ActB
   if (rowCount > 0) await recordOnOthers(tx, schedule, by)
 }
 
+async function expectJob(
+  database: Queryable,
+  { namespace, id, uid }: Schedule,
+  jobId: string,
+): Promise<void> {
+  await database.query(EXPECT_JOB, [namespace, id, uid, jobId])
+}
+
 /** Of these the last is the newest. */
 export async function noteJobs(
-  tx: Queryable,
-  schedule: Schedule,
+  database: Queryable,
+  { namespace, id, uid }: Schedule,
   jobIds: readonly string[],
-  by: ActBy,
 ): Promise<void> {
-  const { namespace, id, uid } = schedule
-  await tx.query(NOTE_JOBS, [namespace, id, uid, jobIds])
-  await recordOnOthers(tx, schedule, by, jobIds.length > 0 ? 'OK' : 'UNCHANGED')
+  await database.query(NOTE_JOBS, [namespace, id, uid, jobIds])
 }
 
 function createValues(schedule: NewSchedule): unknown[] {
@@ -208,15 +220,15 @@ function changeValues(
   ]
 }
 
-/** Within the transaction that changes something. */
+/** Within the transaction that changes something. The number of the act. */
 export async function recordOnOthers(
   tx: Queryable,
   { namespace, id, owner }: Schedule,
   by: ActBy,
   outcome: ActOutcome = 'OK',
-): Promise<void> {
-  if (owner === by.user) return
-  await recordAct(tx, { by, namespace, targets: [id], owners: [owner], outcome })
+): Promise<number | undefined> {
+  if (owner === by.user) return undefined
+  return recordAct(tx, { by, namespace, targets: [id], owners: [owner], outcome })
 }
 
 /** One that cannot be read is told of without its terms. */

@@ -104,7 +104,10 @@ export interface Schedule {
   etag: string;
   /** The user its jobs run for. Output only. */
   owner: string;
-  /** The next due time, without its jitter; not set while it is paused, and where there is none any more. Output only. */
+  /**
+   * The next due time, without its jitter; where exclusions leave none for longer than is looked at once, a time until which there is none, from
+   * which it is looked on. Not set while it is paused, and where there is none any more. Output only.
+   */
   nextRunTime:
     | Date
     | undefined;
@@ -292,7 +295,7 @@ export interface BackfillScheduleRequest {
   beginTime:
     | Date
     | undefined;
-  /** None at or after it; not after now. At most 1,000 due times may lie between. Required. */
+  /** None at or after it; not after now. At most 1,000 due times may lie between, and no more that is excluded than is looked at. Required. */
   endTime: Date | undefined;
 }
 
@@ -2261,7 +2264,7 @@ export const ScheduleServiceService = {
       Buffer.from(BackfillScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): BackfillScheduleResponse => BackfillScheduleResponse.decode(value),
   },
-  /** Lists coming due times. */
+  /** Lists coming due times; fewer, and no more pages, where exclusions leave none for longer than is looked. */
   listNextRuns: {
     path: "/offstage.jobs.v1.ScheduleService/ListNextRuns" as const,
     requestStream: false as const,
@@ -2293,7 +2296,7 @@ export interface ScheduleServiceServer extends UntypedServiceImplementation {
   triggerSchedule: handleUnaryCall<TriggerScheduleRequest, TriggerScheduleResponse>;
   /** Creates the jobs of past due times now, each due time once: those of which there is a job already get no second one. All or nothing. */
   backfillSchedule: handleUnaryCall<BackfillScheduleRequest, BackfillScheduleResponse>;
-  /** Lists coming due times. */
+  /** Lists coming due times; fewer, and no more pages, where exclusions leave none for longer than is looked. */
   listNextRuns: handleUnaryCall<ListNextRunsRequest, ListNextRunsResponse>;
 }
 
@@ -2442,7 +2445,7 @@ export interface ScheduleServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BackfillScheduleResponse) => void,
   ): ClientUnaryCall;
-  /** Lists coming due times. */
+  /** Lists coming due times; fewer, and no more pages, where exclusions leave none for longer than is looked. */
   listNextRuns(
     request: ListNextRunsRequest,
     callback: (error: ServiceError | null, response: ListNextRunsResponse) => void,
