@@ -7,7 +7,8 @@ import { isJsonType, isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { LabelFault } from '../domain/label-fault.ts'
 import type { StartCommand } from '../domain/start-command.ts'
-import { legible, mayMislead } from './legible-fields.ts'
+import { TooSlowError, within } from '../schemas/guard.ts'
+import { legible, legibleFields } from './legible-fields.ts'
 
 const environment = new Environment({
   enableOptionalTypes: true,
@@ -73,7 +74,8 @@ export function limitKeyOf(
   expression: string,
   command: Spoken,
 ): { readonly key: string } | { readonly fault: string } {
-  const found = evaluated(expression, () => namesOf(command), LIMITS.limitKeyCharactersMax)
+  const names = () => namesOf(command)
+  const found = evaluated(expression, command, names, LIMITS.limitKeyCharactersMax)
   return 'fault' in found ? found : { key: found.text ?? '' }
 }
 
@@ -93,7 +95,7 @@ export function labelsOf(
     return names
   }
   for (const [label, expression] of Object.entries(expressions)) {
-    const found = evaluated(expression, lazily, LIMITS.labelValueCharactersMax)
+    const found = evaluated(expression, command, lazily, LIMITS.labelValueCharactersMax)
     if ('fault' in found) return { label, expression, fault: found.fault }
     if (found.text === undefined) labels.delete(label)
     else labels.set(label, found.text)
@@ -110,16 +112,25 @@ function namesOf(command: Spoken) {
   return { params: fieldsOf(command), labels: legible(labels), owner, key, pool }
 }
 
+/** Fewer bytes of parameters than these make no work that is worth a watch. */
+const UNWATCHED_BYTES_MAX = 8_192
+/** Far longer than any takes that is meant well, on a busy machine too. */
+const EVALUATION_MS_MAX = 1_000
+
 function evaluated(
   expression: string,
+  { params }: Spoken,
   names: () => ReturnType<typeof namesOf>,
   charactersMax: number,
 ): { readonly text: string | undefined } | { readonly fault: string } {
   let value: unknown
   try {
-    value = parse(expression)(names())
+    const run = () => parse(expression)(names())
+    const isWatched = (params.inline?.length ?? 0) > UNWATCHED_BYTES_MAX
+    value = isWatched ? within(EVALUATION_MS_MAX, run) : run()
   } catch (error) {
-    return { fault: firstLine(error) }
+    const isTooSlow = error instanceof TooSlowError
+    return { fault: isTooSlow ? `it takes ${error.message}` : firstLine(error) }
   }
   if (value === null || value === undefined) return { text: undefined }
   const text = textOf(value)
@@ -155,10 +166,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function fieldsOf({ params }: Pick<StartCommand, 'params'>): unknown {
   const { inline, address, type } = params
   if (address !== undefined || inline === undefined || inline.length === 0) return {}
-  if (!isJsonType(type)) return {}
-  const text = utf8.decode(inline)
-  const fields: unknown = JSON.parse(text)
-  return mayMislead(text) ? legible(fields) : fields
+  return isJsonType(type) ? legibleFields(utf8.decode(inline)) : {}
 }
 
 function parse(text: string): Expression {

@@ -30,7 +30,9 @@ export function createCheckSqlStarts(options: CheckSqlStartsOptions) {
     for (let full = true; full && !signal.aborted; ) {
       const unchecked = await store.readUnchecked(BATCH)
       if (unchecked.length === 0) return
-      const outcomes = await Promise.all(unchecked.map((start) => check(options, start)))
+      const outcomes: Outcome[] = []
+      // One after the other: each looks whether it is the turn of something else.
+      for (const start of unchecked) outcomes.push(await check(options, start))
       const failed = outcomes.flatMap((each) => ('error' in each ? [each] : []))
       const checked = outcomes.flatMap((each) => ('error' in each ? [] : [each]))
       const changes = [
@@ -59,12 +61,13 @@ async function check(
   if ('violations' in fit) return { id, error: errorOf(paramsInvalid(method, fit.violations)) }
   const { misfits } = fit
   const expressions = isReadable ? terms.labelExpressions : undefined
-  const made = expressions && labelsOf(expressions, start)
+  const made = expressions && checks.timed(() => labelsOf(expressions, start))
   if (made && 'fault' in made) return { id, error: errorOf(labelInvalid(method, made)) }
   const labels = made?.labels
   const expression = limitsOf(namespace, method)?.perKey?.keyExpression
   if (expression === undefined) return { id, misfits, labels, limitKey: undefined }
-  const found = limitKeyOf(expression, labels === undefined ? start : { ...start, labels })
+  const labeled = labels === undefined ? start : { ...start, labels }
+  const found = checks.timed(() => limitKeyOf(expression, labeled))
   return 'key' in found
     ? { id, misfits, labels, limitKey: found.key }
     : { id, error: errorOf(limitKeyInvalid(method, expression, found.fault)) }

@@ -187,7 +187,7 @@ function withExpressions(
   { labelExpressions }: MethodTerms,
 ): Checked {
   if (labelExpressions === undefined) return withLimitKey(options, command)
-  const made = labelsOf(labelExpressions, command)
+  const made = options.checks.timed(() => labelsOf(labelExpressions, command))
   return 'fault' in made
     ? { refusal: labelInvalid(command.method, made) }
     : withLimitKey(options, { ...command, labels: made.labels })
@@ -199,7 +199,7 @@ function withLimitKey(options: CheckOptions, command: StartCommand): Checked {
   const limit = options.limitsOf(namespace, method)?.perKey
   if (limit === undefined) return command
   const { keyExpression } = limit
-  const found = limitKeyOf(keyExpression, command)
+  const found = options.checks.timed(() => limitKeyOf(keyExpression, command))
   return 'key' in found
     ? { ...command, limitKey: found.key }
     : { refusal: limitKeyInvalid(method, keyExpression, found.fault) }

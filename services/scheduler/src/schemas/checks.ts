@@ -25,9 +25,14 @@ export class Checks {
 
   /** What is wrong with parameters of so many bytes; undefined where nothing is known to be. */
   violationsOf(schema: string, value: unknown, bytes: number): readonly Violation[] | undefined {
+    return this.timed(() => this.#checkOf(schema)(value, bytes))
+  }
+
+  /** What else is found out about a start, counted as a check is. */
+  timed<T>(run: () => T): T {
     const start = performance.now()
     try {
-      return this.#checkOf(schema)(value, bytes)
+      return run()
     } finally {
       this.#busyMs += performance.now() - start
     }
