@@ -113,8 +113,9 @@ bench-waits: setup servers ## Measure 10,000 waits of 1,000 clients: statements 
 bench-schedules: setup servers ## Measure how late jobs begin when 10,000 schedules are due in the same second
 	@node bench/schedules/main.ts
 
-bench-values: setup ## Measure reusable values
+bench-values: setup servers ## Measure reusable values, and how soon others hear of a refresh
 	@node bench/values/main.ts
+	@node bench/values/refreshes.ts
 
 bench-identity: setup servers ## Measure the hot path with tokens and TLS beside without
 	@node bench/identity/main.ts

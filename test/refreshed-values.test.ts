@@ -1,10 +1,22 @@
 /** Refreshes of reusable values across threads, executors, schedulers and clients, each in processes of their own (row C6). */
 import { Offstage } from '@offstage/sdk'
-import { createValuesStore, type RefreshTarget, reusable } from '@offstage/sdk/values'
+import { remoteReusable } from '@offstage/sdk/tiers'
+import {
+  createValuesStore,
+  type RefreshTarget,
+  reusable,
+  runWithValuesIdentity,
+} from '@offstage/sdk/values'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
-import { change, lookInline, lookTask } from './cluster/value-jobs.ts'
+import {
+  change,
+  type exposedPrice,
+  lookInline,
+  lookTask,
+  privilegedPrice,
+} from './cluster/value-jobs.ts'
 
 const jobs = new URL('./cluster/value-jobs.ts', import.meta.url)
 /** Less than the sweep for lost hints takes, more than anything else does. */
@@ -121,6 +133,96 @@ test(
     await expectDropped(before, 'd')
   },
 )
+
+/** A process that has prices of executors, at one scheduler, for a user. */
+async function connectPrices(user: string, scheduler = 0) {
+  const offstage = await Offstage.connect({ scheduler: cluster.target(scheduler), user })
+  const store = createValuesStore()
+  const price = remoteReusable<typeof exposedPrice>(offstage, 'reusable.price', { store })
+  const once = remoteReusable<typeof exposedPrice>(offstage, 'reusable.price', {
+    store,
+    name: 'priced once',
+    singleFlight: true,
+  })
+  await offstage.refreshPort.reached
+  return {
+    offstage,
+    price,
+    once,
+    async [Symbol.asyncDispose]() {
+      store.close()
+      await offstage.close()
+    },
+  }
+}
+
+test(
+  'a value that an executor has computed is remembered there and here (row C8)',
+  LONG,
+  async () => {
+    await using ann = await connectPrices('ann')
+    await using again = await connectPrices('ann')
+    const first = await ann.price('EUR')
+    expect(await ann.price('EUR')).toBe(first)
+    expect(ann.price.statistics()).toMatchObject({ hits: 1, misses: 1 })
+    expect(await again.price('EUR')).toEqual(first)
+  },
+)
+
+test(
+  'a refresh is over on both sides once it has resolved, however others hear of it',
+  LONG,
+  async () => {
+    await using ann = await connectPrices('ann')
+    await using far = await connectPrices('ann', 1)
+    const [first, there] = [await ann.price('USD'), await far.price('USD')]
+    await ann.offstage.refreshValues({ tag: 'price:USD' })
+    expect((await ann.price('USD')).run).not.toBe(first.run)
+    await until(async () => (await far.price('USD')).run !== there.run)
+  },
+)
+
+test('calls of several processes at once compute once where that is asked for', LONG, async () => {
+  await using ann = await connectPrices('ann')
+  await using far = await connectPrices('ann', 1)
+  const prices = await Promise.all([ann.once('JPY', 1_000), far.once('JPY', 1_000)])
+  expect(prices[0]).toEqual(prices[1])
+})
+
+test(
+  'users and modes are kept apart, and what a caller says of them is compared',
+  LONG,
+  async () => {
+    await using ann = await connectPrices('ann')
+    await using bob = await connectPrices('bob')
+    const price = await ann.price('CHF')
+    expect((await bob.price('CHF')).run).not.toBe(price.run)
+    const privileged = await ann.offstage.run(privilegedPrice, {
+      params: '["CHF"]',
+      privileged: true,
+    })
+    expect(privileged.value.run).not.toBe(price.run)
+
+    const as = (identity: { user?: string; privileged?: boolean }) =>
+      runWithValuesIdentity(identity, () => ann.price('CHF'))
+    await expect(as({ user: 'bob' })).rejects.toThrow('user is "bob", and the job is for "ann"')
+    await expect(as({ privileged: true })).rejects.toThrow('privileged is true, and must be false')
+    expect(await as({ user: 'ann' })).toEqual(price)
+  },
+)
+
+test('what fails is not remembered, and what is no call is refused', LONG, async () => {
+  await using ann = await connectPrices('ann')
+  await expect(ann.price('')).rejects.toThrow('no currency')
+  await expect(ann.price('')).rejects.toThrow('no currency')
+  expect(ann.price.statistics()).toMatchObject({ entries: 0, misses: 2 })
+  const ask = (params: unknown) => ann.offstage.run('reusable.price', params)
+  await expect(ask({ params: 'EUR' })).rejects.toThrow(
+    'params must be a list of parameters as text',
+  )
+  await expect(ask({ params: '[]', epoch: -1 })).rejects.toThrow('epoch must be')
+  await expect(ask('EUR')).rejects.toThrow('what is asked must be an object')
+})
 
 test('without NATS a refresh is found by the sweep', LONG, async () => {
   const before = await lookEverywhere('e')

@@ -43,6 +43,19 @@ test('times, counts, states and ports that are none are refused', async () => {
   }
 })
 
+test('a refresh of nothing, or of two things, is refused', async () => {
+  const lines = [
+    ['refresh'],
+    ['refresh', '--all', '--tag', 'a'],
+    ['refresh', '--tag', 'a', '--params', '[]'],
+    ['refresh', '--function', 'a', '--params', '{}'],
+  ]
+  for (const line of lines) {
+    const { code, stderr } = await offstage(line)
+    expect([code, stderr]).toEqual([64, expect.stringMatching(/name one of --all|It is a list/)])
+  }
+})
+
 test('a limit of a wait is refused where nothing is waited for', async () => {
   const done = await offstage(['start', 'x', '--timeout', '1s'])
   expect(done.code).toBe(64)

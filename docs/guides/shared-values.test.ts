@@ -20,24 +20,34 @@ test('the examples of the guide on shared values do what they say', {
   await mkdir(SCRATCH, { recursive: true })
   const cwd = await mkdtemp(`${SCRATCH}guide-`)
   await using _removed = { [Symbol.asyncDispose]: () => rm(cwd, { recursive: true }) }
-  const [rates = '', service = ''] = await blocksOf(GUIDE, 'ts')
+  const [rates = '', service = '', exposed = '', remote = ''] = await blocksOf(GUIDE, 'ts')
   await writeFile(join(cwd, 'rates.ts'), rates)
   await writeFile(join(cwd, 'service.ts'), service)
+  await writeFile(join(cwd, 'exposed.ts'), exposed)
+  await writeFile(join(cwd, 'remote.ts'), remote)
   const main = join(root, 'cli/src/main.ts')
   await using services = await spawnProcess({
     main,
-    args: ['dev', '--jobs', 'rates.ts', '--port-base', '0', '--data-dir', join(cwd, 'data')],
+    args: [
+      'dev',
+      '--jobs',
+      'rates.ts',
+      'exposed.ts',
+      '--port-base',
+      '0',
+      '--data-dir',
+      join(cwd, 'data'),
+    ],
     cwd,
     ready: /is ready: scheduler=(\S+) storage=(\S+)/,
     readyTimeoutMs: 60_000,
   })
   const [, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE] = services.ready
   const env = { ...process.env, OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE }
-  const { stdout } = await run(process.execPath, [join(cwd, 'service.ts')], {
-    env,
-    timeout: 60_000,
-  })
-  expect(stdout).toBe('first 1\nagain 1\ncomputed anew\n')
+  const ran = async (file: string) =>
+    (await run(process.execPath, [join(cwd, file)], { env, timeout: 60_000 })).stdout
+  expect(await ran('service.ts')).toBe('first 1\nagain 1\ncomputed anew\n')
+  expect(await ran('remote.ts')).toBe('computed there, remembered here\n')
 
   const [lines = ''] = await blocksOf(GUIDE, 'sh')
   const offstage = `offstage() { "${process.execPath}" "${main}" "$@"; }`

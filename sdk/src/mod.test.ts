@@ -56,7 +56,17 @@ test('each subpath that is exported is there, and none for tests is', async () =
   const { exports } = JSON.parse(await readFile(url, 'utf8'))
   const subpaths = Object.keys(exports)
   expect(subpaths).toEqual([
-    ...['.', './client', './grpc', './idle', './jobs', './runs', './sql', './transactions'],
+    ...[
+      '.',
+      './client',
+      './grpc',
+      './idle',
+      './jobs',
+      './runs',
+      './sql',
+      './tiers',
+      './transactions',
+    ],
     './values',
   ])
   for (const path of Object.values<string>(exports)) {

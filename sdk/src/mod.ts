@@ -1,7 +1,7 @@
 /**
  * What people use daily of `@offstage/sdk`. All else is at its subpath: `@offstage/sdk/client` has the options and answers of
  * calls, `/jobs` how values and options travel, `/values`, `/runs` and `/idle` what goes with reusable values, runs and idle handlers,
- * `/sql` starts inside a transaction of one's own, `/transactions` such transactions.
+ * `/tiers` has those of other processes, `/sql` starts inside a transaction of one's own, `/transactions` such transactions.
  */
 export {
   type Completion,

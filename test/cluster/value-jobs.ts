@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
+import { exposeReusable } from '@offstage/sdk/tiers'
 import { refreshReusableValues, reusable } from '@offstage/sdk/values'
 import { z } from 'zod'
 
@@ -33,4 +35,22 @@ export const change = defineJob({
   method: 'values.change',
   params: z.object({ tag: z.string() }),
   run: (_job, { tag }) => refreshReusableValues({ tag }),
+})
+
+let prices = 0
+/** Asked for by others; takes as long as it is told to. */
+export const price = reusable(
+  async (currency: string, ms?: number) => {
+    prices += 1
+    const run = `${process.pid}/${prices}`
+    await pause(ms)
+    if (currency === '') throw new Error('no currency')
+    return { currency, run }
+  },
+  { name: 'price', tags: ({ currency }) => [`price:${currency}`] },
+)
+export const exposedPrice = exposeReusable(price)
+export const privilegedPrice = exposeReusable(price, {
+  method: 'reusable.price-privileged',
+  privileged: true,
 })

@@ -84,6 +84,14 @@ export class ValueRefreshes implements RefreshPort {
     }
   }
 
+  async reach(epoch: number): Promise<void> {
+    if (this.#epoch !== undefined && this.#epoch >= epoch) return
+    const { namespaces } = this.#calls.connection
+    const { namespace } = this.#calls.identity
+    const request = { namespace, afterEpoch: BigInt(this.#epoch ?? 0) }
+    this.#hear(await this.#calls.callScheduler(namespaces.listRefreshes.bind(namespaces), request))
+  }
+
   /** Ends the stream. Whoever subscribes next is told of what was missed. */
   close(): void {
     this.#listening?.abort()
@@ -155,6 +163,8 @@ export class ValueRefreshes implements RefreshPort {
 
   #hear({ epoch, all, refreshes }: proto.WatchRefreshesResponse): void {
     const isFirst = this.#epoch === undefined
+    // One that was asked for may come before what the stream has under way.
+    if (!all && this.#epoch !== undefined && Number(epoch) < this.#epoch) return
     if (all || isFirst) this.#pass({ kind: 'all' })
     else for (const { scope } of refreshes) if (scope !== undefined) this.#pass(scopeFrom(scope))
     this.#epoch = Number(epoch)

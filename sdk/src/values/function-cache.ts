@@ -20,6 +20,7 @@ import { Counters, type ValuesStatistics, verdictOf } from './statistics.ts'
 import type { ValuesStore } from './store.ts'
 import type { StoredFunction } from './stored-function.ts'
 import { TICK_MS } from './ticks.ts'
+import type { HeldValue } from './tier-side.ts'
 
 export class FunctionCache implements StoredFunction {
   readonly policy: CachePolicy
@@ -191,6 +192,20 @@ export class FunctionCache implements StoredFunction {
       const entry = trie.find(components)
       if (entry !== undefined) this.holdings.drop(entry, 'refresh')
     }
+  }
+
+  /** What is remembered for a call of the running code. */
+  held(params: readonly unknown[]): HeldValue {
+    const components: Component[] = []
+    const table = this.table()
+    const trie = table?.trieFor(params.length, components)
+    const entry = this.#appendAll(components, params) ? trie?.find(components) : undefined
+    if (entry?.state !== 'held') return { ageMs: 0, leftMs: 0, tags: [] }
+    this.store.readClock()
+    const ageTicks = this.store.now - entry.computedAt
+    const leftTicks = Math.max(0, this.policy.maxAgeTicks - ageTicks)
+    const leftMs = Math.min(leftTicks * TICK_MS, Number.MAX_SAFE_INTEGER)
+    return { ageMs: ageTicks * TICK_MS, leftMs, tags: entry.tags }
   }
 
   /** Drops everything and remembers nothing from now on. */

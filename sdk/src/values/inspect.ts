@@ -241,7 +241,7 @@ function hasNoProperties(object: object): boolean {
 }
 
 /** By its class, with an article: "a Map", "an Account". */
-function describe(object: object): string {
+export function describe(object: object): string {
   if (types.isModuleNamespaceObject(object)) return 'a module namespace'
   const prototype = Object.getPrototypeOf(object)
   const made = prototype && Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value

@@ -71,12 +71,17 @@ export class Keeper {
       counters.voids++
       return { value, isShareable: true }
     }
-    const sharing = shareValue(value, policy.freeze, policy.unfreezable)
+    const sharing = shareValue(
+      value,
+      policy.freeze,
+      policy.unfreezable,
+      policy.lifetime === 'session',
+    )
     if (sharing.kind === 'refused') {
       counters.refused++
       if (policy.unfreezable === 'bypass') return { value, isShareable: false }
       throw new TypeError(
-        `The value of ${policy.name} cannot be frozen: it ${sharing.why}. ${sharing.remedy}`,
+        `The value of ${policy.name} cannot ${sharing.cannot}: it ${sharing.why}. ${sharing.remedy}`,
       )
     }
     const isCopied = sharing.kind === 'copied'
@@ -84,14 +89,14 @@ export class Keeper {
     const { key, request } = computation
     const tags = this.#tagsOf(computation, value)
     const bytes = bytesOfKey(key) + this.#bytesOf(value, sharing.bytes) + bytesOfTags(tags)
-    if (isCurrent) {
+    if (isCurrent && request?.answer?.leftMs !== 0) {
       const entry = this.#placeFor(computation, pending)
       entry.isAsync = pending !== undefined
       entry.isCopied = isCopied
       entry.output = entry.isAsync && !isCopied ? Promise.resolve(kept) : kept
       entry.computeMs = computeMs
       entry.bytes += bytes
-      entry.computedAt = this.#store.now - Math.floor(ageMsOf(request) / TICK_MS)
+      entry.computedAt = this.#store.now - this.#ageTicksOf(request)
       if (tags.length > 0) entry.tags = tags
       this.#remember(entry)
       if (request !== undefined && request.answer === undefined) void request.offer(kept, tags)
@@ -99,6 +104,15 @@ export class Keeper {
     return isCopied
       ? { value, isShareable: true, original: { value: kept } }
       : { value, isShareable: true }
+  }
+
+  /** As old as it must seem to be dropped in time: by its age, and where less is left on the other side by that. */
+  #ageTicksOf(request: TierRequest | undefined): number {
+    const { ageMs = 0, leftMs = Infinity } = request?.answer ?? {}
+    const ageTicks = ageMs > 0 && Number.isFinite(ageMs) ? Math.floor(ageMs / TICK_MS) : 0
+    const leftTicks = Math.floor(leftMs / TICK_MS)
+    const { maxAgeTicks } = this.#policy
+    return leftTicks < maxAgeTicks ? Math.max(ageTicks, maxAgeTicks - leftTicks) : ageTicks
   }
 
   #remember(entry: Entry): void {
@@ -141,12 +155,6 @@ export class Keeper {
     const present = key.trie.at(key)
     if (present !== undefined) this.#holdings.drop(present, 'replaced')
   }
-}
-
-/** How old a value was when it came from the other side. */
-function ageMsOf(request: TierRequest | undefined): number {
-  const ageMs = request?.answer?.ageMs ?? 0
-  return Number.isFinite(ageMs) && ageMs > 0 ? ageMs : 0
 }
 
 function bytesOfTags(tags: readonly string[]): number {

@@ -25,6 +25,10 @@ export interface RefreshMessage {
 export interface RefreshPort {
   /** Resolves when the message is accepted; rejects when it is not. */
   publish(message: RefreshMessage): Promise<void>
+  /**
+   * Resolves when all that was refreshed up to an epoch of the namespace has been received. Absent: there are no epochs.
+   */
+  reach?(epoch: number): Promise<void>
   /** Calls `receive` for every message, possibly one's own too, until disposed. */
   subscribe(receive: (message: RefreshMessage) => void): Disposable
 }

@@ -24,15 +24,19 @@ export interface RemoteValue {
    * 0 or more.
    */
   readonly ageMs: number
+  /** How long it is of use from now on at most; 0: it is not remembered. Default: as long as `maxAgeMs` says. */
+  readonly leftMs?: number
   /** Tags it can be refreshed by. */
   readonly tags: readonly string[]
 }
 
 /**
- * The other tier. A failing one is never an error of the call: the function computes as if it were
+ * The other tier. A failing one is no error of the call: the function computes as if it were
  * absent, and statistics count it.
  */
 export interface RemoteTier {
+  /** Whether nothing can be computed here: then its failure is the call's. Default false. */
+  readonly isRequired?: boolean
   /**
    * What the other side remembers or computes; undefined when it has nothing to say, and this side
    * computes.

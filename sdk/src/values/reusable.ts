@@ -10,6 +10,7 @@ import type { FreezeMode } from './share.ts'
 import type { SharedResult } from './shared-type.ts'
 import type { ValuesStatistics } from './statistics.ts'
 import { store as aStore, defaultValuesStore, openValuesStores, ValuesStore } from './store.ts'
+import { noteTierSide } from './tier-side.ts'
 import type { Branch } from './trie.ts'
 
 type Slot = Entry | Branch<Entry>
@@ -74,10 +75,14 @@ export function reusable<P extends readonly unknown[], R, F extends FreezeMode =
     statistics: () => cache.statistics(),
     [Symbol.dispose]: () => store.unregister(cache),
   }
-  return Object.assign(callerOf(cache, store), members) as unknown as Reusable<
-    P,
-    SharedResult<R, F>
-  >
+  const call = Object.assign(callerOf(cache, store), members)
+  noteTierSide(call, {
+    name,
+    lifetime: policy.lifetime,
+    held: (params) => cache.held(params),
+    reach: (epoch) => store.reachRefreshes(epoch),
+  })
+  return call as unknown as Reusable<P, SharedResult<R, F>>
 }
 
 /**

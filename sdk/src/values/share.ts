@@ -4,7 +4,15 @@
 
 import { copyValue } from './copy.ts'
 import { freezeDate } from './frozen-date.ts'
-import { type Inspection, inspectValue, isPlain, isPlainArray, scalarBytes } from './inspect.ts'
+import {
+  describe,
+  type Inspection,
+  inspectValue,
+  isPlain,
+  isPlainArray,
+  scalarBytes,
+} from './inspect.ts'
+import { findResource, placeOf } from './resources.ts'
 import { types } from './runtime.ts'
 
 /** What is frozen of a value before it is shared; the default is `deep`. */
@@ -29,7 +37,13 @@ export const unfreezableRules = ['error', 'copy', 'bypass'] as const
 export type Sharing =
   | { readonly kind: 'shared'; readonly bytes: number }
   | { readonly kind: 'copied'; readonly bytes: number; readonly original: unknown }
-  | { readonly kind: 'refused'; readonly why: string; readonly remedy: string }
+  | {
+      readonly kind: 'refused'
+      /** `be frozen`, or `be kept in a session`. */
+      readonly cannot: string
+      readonly why: string
+      readonly remedy: string
+    }
 
 /**
  * Freezes `value` in place or takes a private copy, by the stated rule:
@@ -39,18 +53,24 @@ export type Sharing =
  * - `deep`: everything is frozen. With a Map, Set, RegExp or buffer inside, the value is refused,
  *   or copied if `unfreezable` says so. With a class instance, function or accessor inside it is
  *   refused either way.
- * A refused value is left untouched.
+ * Whatever the mode, what somebody has to close is refused where the value outlives its run
+ * (`isOfSession`). A refused value is left untouched.
  */
 export function shareValue(
   value: unknown,
   mode: FreezeMode,
   unfreezable: UnfreezableRule,
+  isOfSession = true,
 ): Sharing {
   if (typeof value !== 'object' && typeof value !== 'function') {
     return { kind: 'shared', bytes: scalarBytes(value) }
   }
   const inspection = inspectValue(value)
   const { bytes, objects } = inspection
+  // What holds one is never plain, so plain values are not looked through.
+  const isOpaque = inspection.shareability === 'opaque'
+  const resource = isOfSession && isOpaque ? findResource(objects) : undefined
+  if (resource !== undefined) return resourceRefusal(value, resource)
   if (mode === 'none') return { kind: 'shared', bytes }
   if (mode === 'shallow' && isOutermostFreezable(inspection)) {
     freeze(objects.slice(0, 1))
@@ -71,8 +91,19 @@ export function shareValue(
 function refusal({ obstacle }: Inspection, option: string): Sharing {
   return {
     kind: 'refused',
+    cannot: 'be frozen',
     why: `holds ${obstacle}`,
     remedy: `Return plain data, or pass ${option}`,
+  }
+}
+
+function resourceRefusal(value: unknown, resource: object): Sharing {
+  const place = placeOf(value, resource)
+  return {
+    kind: 'refused',
+    cannot: 'be kept in a session',
+    why: `${place === '' ? 'is' : `holds, at ${place},`} ${describe(resource)}, which somebody has to close`,
+    remedy: "Open it for each run, { lifetime: 'call', freeze: 'none' }",
   }
 }
 

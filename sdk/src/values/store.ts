@@ -245,6 +245,11 @@ export class ValuesStore implements Budget {
     }
   }
 
+  /** Resolves when what was refreshed up to an epoch has been dropped here, as far as ports know epochs. */
+  async reachRefreshes(epoch: number): Promise<void> {
+    await Promise.all([...this.#ports.keys()].map((port) => port.reach?.(epoch)))
+  }
+
   #disconnect(port: RefreshPort): void {
     const connection = this.#ports.get(port)
     if (connection === undefined || --connection.users > 0) return

@@ -59,6 +59,30 @@ test('a value that is too old already when it arrives is not used again', async 
   expect(it.calls).toHaveLength(2)
 })
 
+test('a value is used no longer than there is left of it on the other side', async () => {
+  using it = setup(async () => ({ value: 'remote', ageMs: 0, leftMs: 30_000, tags: [] }))
+  await it.f('a')
+  it.clock.advance(29_000)
+  await it.f('a')
+  expect(it.calls).toHaveLength(1)
+  it.clock.advance(1_000)
+  await it.f('a')
+  expect(it.calls).toHaveLength(2)
+})
+
+test('a value that the other side does not remember is not remembered here', async () => {
+  using it = setup(async () => ({ value: 'remote', ageMs: 0, leftMs: 0, tags: [] }))
+  await it.f('a')
+  expect(it.f.statistics()).toMatchObject({ entries: 0, outdated: 1 })
+})
+
+test('where nothing can be computed here, a failing tier is the failure of the call', async () => {
+  using it = setup(() => Promise.reject(new Error('no connection')))
+  Object.assign(it.tier, { isRequired: true })
+  await expect(it.f('a')).rejects.toThrow('no connection')
+  expect(it.f.statistics()).toMatchObject({ tierFailures: 1, failures: 1, entries: 0 })
+})
+
 test('what the other side has not is computed here and offered to it', async () => {
   using it = setup(async () => undefined)
   expect([await it.f('a'), await it.f('a')]).toEqual(['a 1', 'a 1'])

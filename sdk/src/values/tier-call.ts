@@ -21,6 +21,7 @@ export class TierRequest {
     } catch (error) {
       if (this.call.signal?.aborted) throw error
       this.#onFailure()
+      if (this.#tier.isRequired) throw error
     }
     return this.answer === undefined ? compute() : this.answer.value
   }

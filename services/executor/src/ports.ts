@@ -28,8 +28,13 @@ export interface AttemptReports {
   creditsChanged(): void
 }
 
-/** Tells other processes that reusable values were refreshed. Never rejects: why it could not is an answer too. */
-export type PassOnRefresh = (scope: RefreshScope) => Promise<string | undefined>
+/** Refreshes of reusable values between this executor and other processes. Never rejects: why it could not is an answer too. */
+export interface RefreshesElsewhere {
+  /** Tells others that values were refreshed here. */
+  passOn(scope: RefreshScope): Promise<string | undefined>
+  /** Has everything told here that was refreshed up to an epoch. */
+  reach(epoch: number): Promise<string | undefined>
+}
 
 /** Gets the token by which the handler of an attempt acts. Never rejects. */
 export type IssueToken = (

@@ -73,7 +73,7 @@ export function createAttaching(options: AttachingOptions): Attaching {
     port: client.refreshPort,
     onRefreshed: (scope) => supervisor.refreshed(scope),
   })
-  const supervisor: Supervisor = new Supervisor(outbox, tokens.issue, journal, refreshes.passOn)
+  const supervisor: Supervisor = new Supervisor(outbox, tokens.issue, journal, refreshes)
   // Whoever attaches without a token is in development mode, where handlers have none either.
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
   const dispatcher = new Dispatcher({

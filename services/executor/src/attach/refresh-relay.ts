@@ -1,16 +1,17 @@
 /** Refreshes of reusable values between the threads of this executor and the other processes of the namespace (row C6). */
 import { OffstageError } from '@offstage/sdk/grpc'
 import type { RefreshPort } from '@offstage/sdk/values'
-import type { PassOnRefresh } from '../ports.ts'
+import type { RefreshScope } from '../domain/refresh-scope.ts'
+import type { RefreshesElsewhere } from '../ports.ts'
 
 export interface RefreshRelayOptions {
   /** That of the executor's own client. */
-  readonly port: RefreshPort
+  readonly port: Required<RefreshPort>
   /** Told of every scope that is refreshed. */
-  onRefreshed(scope: Parameters<PassOnRefresh>[0]): void
+  onRefreshed(scope: RefreshScope): void
 }
 
-export class RefreshRelay {
+export class RefreshRelay implements RefreshesElsewhere {
   readonly #options: RefreshRelayOptions
   #subscription: Disposable | undefined
 
@@ -27,13 +28,21 @@ export class RefreshRelay {
     this.#subscription?.[Symbol.dispose]()
   }
 
-  readonly passOn: PassOnRefresh = async (scope) => {
-    try {
-      await this.#options.port.publish({ origin: 'executor', scope })
-      return undefined
-    } catch (error) {
-      if (error instanceof OffstageError || error instanceof TypeError) return error.message
-      throw error
-    }
+  passOn(scope: RefreshScope): Promise<string | undefined> {
+    return faultOf(this.#options.port.publish({ origin: 'executor', scope }))
+  }
+
+  reach(epoch: number): Promise<string | undefined> {
+    return faultOf(this.#options.port.reach(epoch))
+  }
+}
+
+async function faultOf(work: Promise<void>): Promise<string | undefined> {
+  try {
+    await work
+    return undefined
+  } catch (error) {
+    if (error instanceof OffstageError || error instanceof TypeError) return error.message
+    throw error
   }
 }

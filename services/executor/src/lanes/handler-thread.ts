@@ -148,8 +148,11 @@ export class HandlerThread {
     this.#gather().tokens.push(answer)
   }
 
+  /** After all that was refreshed before. */
   answerRefresh(answer: RefreshAnswer): void {
-    this.#post({ ...nothingSaid(), refreshAnswers: [answer] })
+    const refreshes = this.refreshes.take()
+    const told = refreshes.length > 0 && { refreshes }
+    this.#post({ ...nothingSaid(), ...told, refreshAnswers: [answer] })
   }
 
   /** Takes back an attempt whose handler was not called yet, and never will be here; false when it was. */

@@ -38,6 +38,15 @@ test('what a runner says is read as it is', () => {
 })
 
 test.each([
+  { kind: 'refreshed' },
+  { kind: 'refresh', ask: { id: 1, scope: { kind: 'all' } } },
+  { kind: 'refresh', ask: { id: 1, scope: { kind: 'params', name: 'rates', params: '[]' } } },
+  { kind: 'refresh', ask: { id: 2, epoch: 7 } },
+])('what is said of refreshes is read as it is: %j', (heard) => {
+  expect(readMessage(heard)).toEqual({ message: heard, isWhole: true })
+})
+
+test.each([
   null,
   undefined,
   5,
@@ -53,6 +62,10 @@ test.each([
   { kind: 'ready', methods: [], schedules: ['x'] },
   { kind: 'ready', methods: [{ name: 5 }], schedules: [] },
   { kind: 'unusable', detail: {} },
+  { kind: 'refresh' },
+  { kind: 'refresh', ask: { id: 0, epoch: 7 } },
+  { kind: 'refresh', ask: { id: 1, scope: { kind: 'tag' } } },
+  { kind: 'refresh', ask: { id: 1, scope: { kind: 'params', name: 'rates' } } },
 ])('what no runner says is passed over: %j', (heard) => {
   expect(readMessage(heard)).toEqual({ message: undefined, isWhole: false })
 })

@@ -191,7 +191,9 @@ function isChange(change: unknown): change is GlobalsChange {
 }
 
 function isRefreshAsk(ask: unknown): ask is RefreshAsk {
-  if (!isObject(ask) || !isCount(ask.id) || !isObject(ask.scope)) return false
+  if (!isObject(ask) || !isCount(ask.id)) return false
+  if (Number.isSafeInteger(ask.epoch)) return true
+  if (!isObject(ask.scope)) return false
   const { kind, name, params, tag } = ask.scope
   switch (kind) {
     case 'all':

@@ -11,7 +11,7 @@ const EVERYTHING: RefreshScope = { kind: 'all' }
 export class RefreshLine {
   readonly #send: (scopes: readonly RefreshScope[]) => void
   readonly #waiting = new Map<string, RefreshScope>()
-  #isUnderWay = false
+  #underWay = 0
 
   constructor(send: (scopes: readonly RefreshScope[]) => void) {
     this.#send = send
@@ -27,18 +27,22 @@ export class RefreshLine {
     this.#sendNext()
   }
 
+  /** All that has not been sent yet, to go with something else. */
+  take(): readonly RefreshScope[] {
+    const scopes = [...this.#waiting.values()]
+    this.#waiting.clear()
+    if (scopes.length > 0) this.#underWay += 1
+    return scopes
+  }
+
   /** The thread has taken what was sent. */
   taken(): void {
-    this.#isUnderWay = false
+    this.#underWay = Math.max(0, this.#underWay - 1)
     this.#sendNext()
   }
 
   #sendNext(): void {
-    if (this.#isUnderWay || this.#waiting.size === 0) return
-    const scopes = [...this.#waiting.values()]
-    this.#waiting.clear()
-    this.#isUnderWay = true
-    this.#send(scopes)
+    if (this.#underWay === 0 && this.#waiting.size > 0) this.#send(this.take())
   }
 }
 

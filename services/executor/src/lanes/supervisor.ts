@@ -27,7 +27,7 @@ import type { PassedDeadline } from '../domain/deadline.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import type { RefreshScope } from '../domain/refresh-scope.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
-import type { AttemptReports, IssueToken, PassOnRefresh } from '../ports.ts'
+import type { AttemptReports, IssueToken, RefreshesElsewhere } from '../ports.ts'
 import { AttemptDeadlines } from './attempt-deadlines.ts'
 import { guiltyOf } from './guilty.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
@@ -55,7 +55,7 @@ export class Supervisor implements ThreadListener {
   readonly #reports: AttemptReports
   readonly #issueToken: IssueToken
   readonly #journal: ThreadJournal
-  readonly #passOnRefresh: PassOnRefresh
+  readonly #elsewhere: RefreshesElsewhere
   readonly #deadlines = new AttemptDeadlines((key, passed) => this.#overdue(key, passed))
   #look: NodeJS.Timeout | undefined
   #idle: PromiseWithResolvers<void> | undefined
@@ -66,12 +66,12 @@ export class Supervisor implements ThreadListener {
     reports: AttemptReports,
     issueToken: IssueToken,
     journal: ThreadJournal,
-    passOnRefresh: PassOnRefresh,
+    elsewhere: RefreshesElsewhere,
   ) {
     this.#reports = reports
     this.#issueToken = issueToken
     this.#journal = journal
-    this.#passOnRefresh = passOnRefresh
+    this.#elsewhere = elsewhere
   }
 
   addLane(lane: Lane): void {
@@ -172,11 +172,14 @@ export class Supervisor implements ThreadListener {
     this.#journal.unreadable(thread)
   }
 
-  /** The other threads are told at once, those of other processes before it is answered. */
-  async onRefresh(thread: HandlerThread, { id, scope }: RefreshAsk): Promise<void> {
-    this.refreshed(scope, thread)
-    const fault = await this.#passOnRefresh(scope)
-    if (thread.usable) thread.answerRefresh({ id, ...(fault !== undefined && { fault }) })
+  /** What a thread has refreshed the others are told at once, and other processes before it is answered. */
+  async onRefresh(thread: HandlerThread, ask: RefreshAsk): Promise<void> {
+    if ('scope' in ask) this.refreshed(ask.scope, thread)
+    const fault =
+      'scope' in ask
+        ? await this.#elsewhere.passOn(ask.scope)
+        : await this.#elsewhere.reach(ask.epoch)
+    if (thread.usable) thread.answerRefresh({ id: ask.id, ...(fault !== undefined && { fault }) })
   }
 
   /** Reusable values were refreshed: all threads but the one that says so are told. */

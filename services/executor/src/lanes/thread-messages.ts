@@ -73,12 +73,11 @@ export interface TokenAnswer extends TokenAsk {
   readonly answer: AttemptToken
 }
 
-/** Code of the thread has refreshed reusable values: the others are to hear of it. */
-export interface RefreshAsk {
+/** Code of the thread has refreshed reusable values, of which the others are to hear; or it is to hear what was refreshed up to an epoch. */
+export type RefreshAsk = {
   /** Counted by the thread, from 1. */
   readonly id: number
-  readonly scope: RefreshScope
-}
+} & ({ readonly scope: RefreshScope } | { readonly epoch: number })
 
 export interface RefreshAnswer {
   readonly id: number

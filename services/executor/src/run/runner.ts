@@ -97,7 +97,9 @@ export class Runner {
     this.#options.watch?.ran(order.method)
     // What is open at its end is closed, and what was remembered for its length dropped (rows E1, C1).
     const run = new AttemptRun(order)
-    const inRun = <T>(work: () => T) => run.call(work, { user: order.owner })
+    // Values are kept apart by both (row C4).
+    const identity = { user: order.owner, privileged: definition.privileged === true }
+    const inRun = <T>(work: () => T) => run.call(work, identity)
     try {
       const returned = claims.calling(claim, () => inRun(() => definition.run(context, params)))
       const value = returned instanceof OwnPromise ? await returned : returned

@@ -1,5 +1,6 @@
 /** The refresh port of a handler thread: what its code refreshes goes by way of the main thread, and so does what others refresh. */
 import type { RefreshMessage, RefreshPort } from '@offstage/sdk/values'
+import type { RefreshScope } from '../domain/refresh-scope.ts'
 import type { RefreshAnswer, ThreadMessage, ThreadOrders } from '../lanes/thread-messages.ts'
 
 /** No store's: no thread takes it for its own. */
@@ -10,18 +11,22 @@ export class ThreadRefreshes implements RefreshPort {
   readonly #receivers = new Set<(message: RefreshMessage) => void>()
   readonly #asked = new Map<number, PromiseWithResolvers<void>>()
   #asks = 0
+  /** Up to here it has heard of everything. */
+  #reached = 0
 
   constructor(say: (message: ThreadMessage) => void) {
     this.#say = say
   }
 
   publish({ scope }: RefreshMessage): Promise<void> {
-    this.#asks += 1
-    const id = this.#asks
-    const answered = Promise.withResolvers<void>()
-    this.#asked.set(id, answered)
-    this.#say({ kind: 'refresh', ask: { id, scope } })
-    return answered.promise
+    return this.#ask({ scope })
+  }
+
+  /** Asks the main thread once for each epoch at most. */
+  async reach(epoch: number): Promise<void> {
+    if (epoch <= this.#reached) return
+    await this.#ask({ epoch })
+    this.#reached = Math.max(this.#reached, epoch)
   }
 
   subscribe(receive: (message: RefreshMessage) => void): Disposable {
@@ -31,12 +36,20 @@ export class ThreadRefreshes implements RefreshPort {
   }
 
   obey({ refreshes, refreshAnswers = [] }: ThreadOrders): void {
-    for (const answer of refreshAnswers) this.#settle(answer)
-    if (refreshes === undefined) return
-    for (const scope of refreshes) {
+    for (const scope of refreshes ?? []) {
       for (const receive of this.#receivers) receive({ origin: ORIGIN, scope })
     }
-    this.#say({ kind: 'refreshed' })
+    if (refreshes !== undefined) this.#say({ kind: 'refreshed' })
+    for (const answer of refreshAnswers) this.#settle(answer)
+  }
+
+  #ask(what: { readonly scope: RefreshScope } | { readonly epoch: number }): Promise<void> {
+    this.#asks += 1
+    const id = this.#asks
+    const answered = Promise.withResolvers<void>()
+    this.#asked.set(id, answered)
+    this.#say({ kind: 'refresh', ask: { id, ...what } })
+    return answered.promise
   }
 
   #settle({ id, fault }: RefreshAnswer): void {

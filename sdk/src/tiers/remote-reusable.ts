@@ -1,0 +1,104 @@
+import { checkOptions, type Rules } from '../arguments/check-options.ts'
+import { flag } from '../arguments/rules.ts'
+import type { Offstage } from '../client/offstage.ts'
+import { OffstageError } from '../grpc/mod.ts'
+import { defineMethod } from '../jobs/define-method.ts'
+import type { JobMethod } from '../jobs/method.ts'
+import type { ReusableOptions } from '../values/options.ts'
+import type { RemoteCall, RemoteTier } from '../values/remote-tier.ts'
+import { type Reusable, reusable } from '../values/reusable.ts'
+import type { FreezeMode } from '../values/share.ts'
+import type { Shared } from '../values/shared-type.ts'
+import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
+
+/** How the other tier is asked. */
+export interface TierOptions {
+  /**
+   * Whether equal calls of all processes compute once: one that is made while another is under way gets its answer. Default false: each
+   * process asks for itself, once for all of its callers.
+   */
+  readonly singleFlight?: boolean
+}
+
+/** How a remote function is remembered here; as `reusable` does, its times from here on at most. */
+export interface RemoteOptions<P extends readonly unknown[], V, F extends FreezeMode>
+  extends TierOptions,
+    Omit<ReusableOptions<P, Promise<V>, F>, 'tier' | 'tags'> {}
+
+const TIER_RULES: Rules<TierOptions> = { singleFlight: flag }
+const EXPOSED = 'reusable.'
+
+/**
+ * A function whose values executors compute and remember (row C8), remembered here, too: for as long as there, and not beyond a refresh, since
+ * the client's values are connected with those of the namespace by it (`connectValues`). Its errors are those of `offstage.run`.
+ *
+ * `exposed` is what `exposeReusable` made, or its method by name with its type: `remoteReusable<typeof exposedRate>(offstage,
+ * 'reusable.exchangeRate')`, of which an `import type` is enough.
+ *
+ * @throws TypeError for an option that is none; Error for a name that a function has here: give another `store`.
+ */
+export function remoteReusable<P extends readonly unknown[], V, F extends FreezeMode = 'deep'>(
+  client: Offstage,
+  exposed: ReusableMethod<P, V>,
+  options?: RemoteOptions<P, V, F>,
+): Reusable<P, Promise<Shared<V, F>>>
+export function remoteReusable<M extends ReusableMethod<never, unknown>>(
+  client: Offstage,
+  exposed: string,
+  options?: RemoteOptions<CallOf<M>['params'], CallOf<M>['value'], 'deep'>,
+): Reusable<CallOf<M>['params'], Promise<Shared<CallOf<M>['value'], 'deep'>>>
+export function remoteReusable(
+  client: Offstage,
+  exposed: string | ReusableMethod<never, unknown>,
+  { singleFlight, ...options }: RemoteOptions<readonly unknown[], unknown, FreezeMode> = {},
+): unknown {
+  const tier = { ...tierOf(client, exposed, { singleFlight }), isRequired: true }
+  const remote = reusable(unreachable, { name: nameOf(exposed), ...options, tier })
+  client.connectValues({ store: options.store })
+  return remote
+}
+
+/** Parameters and value of a function by the type of what exposes it. */
+export type CallOf<M> = M extends { readonly call?: (...params: infer P) => infer V }
+  ? { readonly params: P; readonly value: V }
+  : never
+
+/**
+ * The tier for a function that computes here where executors cannot: `reusable(fn, { tier: tierOf(offstage, exposed) })`. What is computed here
+ * stays here. Connect the values of the client (`connectValues`), so that refreshes reach both sides.
+ */
+export function tierOf(
+  client: Offstage,
+  exposed: string | ReusableMethod<never, unknown>,
+  options: TierOptions = {},
+): RemoteTier {
+  const { singleFlight = false } = checkOptions('tierOf', options, TIER_RULES)
+  const method: JobMethod<TierAsk, TierAnswer<unknown>> = typeof exposed === 'string'
+    ? defineMethod({ method: exposed })
+    : exposed
+  return {
+    async fetch({ params, user, privileged, signal }: RemoteCall) {
+      const ask: TierAsk = { params, user, privileged, epoch: client.refreshPort.epoch ?? 0 }
+      if (!singleFlight) return client.run(method, ask, { signal })
+      const key = { params, user, privileged, epoch: ask.epoch }
+      try {
+        return await client.run(method, ask, { signal, key, onKeyConflict: 'return-running' })
+      } catch (error) {
+        // The job of another user has it: nobody gets the answer of somebody else.
+        if (!(error instanceof OffstageError) || error.reason !== 'JOB_KEY_TAKEN') throw error
+        return client.run(method, ask, { signal })
+      }
+    },
+    // Executors remember what they have computed themselves alone: what others say cannot be checked.
+    offer: async () => {},
+  }
+}
+
+function nameOf(exposed: string | ReusableMethod<never, unknown>): string {
+  if (typeof exposed !== 'string') return exposed.reusable
+  return exposed.startsWith(EXPOSED) ? exposed.slice(EXPOSED.length) : exposed
+}
+
+async function unreachable(): Promise<never> {
+  throw new Error('a remote function has nothing to compute with')
+}
