@@ -1,6 +1,7 @@
 /** Whoever waits for the place of a job that ends is looked for, and nobody is where nobody waits (limited-claims.ts). */
 import { expect, test } from 'vitest'
 import type { LimitedClaim } from '../domain/held-job.ts'
+import { Lane } from '../domain/lane.ts'
 import { LimitedClaims } from './limited-claims.ts'
 
 function setup() {
@@ -98,4 +99,30 @@ test('starts are queued behind those that the last claim has left', async () => 
     await claim
     expect(isBehind()).toBe(queued)
   }
+})
+
+test('the values take turns within the queues that are claimed of: what others claim in between passes over none', async () => {
+  const queued: Record<string, readonly string[]> = { '': ['z'], p: ['a', 'b', 'c'] }
+  const begun: string[] = []
+  const limited = new LimitedClaims({
+    store: {
+      async claimLimited({ queues: [queue], afterKey = '' }) {
+        const { pool = '' } = queue ?? {}
+        const keys = queued[pool] ?? []
+        const lastKey = keys.find((key) => key > afterKey) ?? keys[0] ?? ''
+        if (pool === 'p') begun.push(lastKey)
+        const taken = { jobs: [], unreadable: [] }
+        return { taken, busy: false, queued: true, againMs: undefined, isFull: false, lastKey }
+      },
+    },
+    backlog: { add: () => {}, announce: () => {}, hasAny: () => true },
+    serves: () => true,
+  })
+  for (let turn = 0; turn < 5; turn++) {
+    for (const pool of ['p', '']) {
+      const queues = [{ method: 'test.job', lane: Lane.inline, pool }]
+      await limited.claim('default', 'test.job', queues, [], false)
+    }
+  }
+  expect(begun).toEqual(['a', 'b', 'c', 'a', 'b'])
 })

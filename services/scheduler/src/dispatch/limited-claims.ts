@@ -18,11 +18,14 @@ export interface LimitedClaimsOptions {
 const BUSY_MS = 5
 /** No wake-up for less: until then a rate may have room for several. */
 const AGAIN_MS_MIN = 5
+/** Remembered of one method: executors that serve other pools, one after another, do not fill the memory. */
+const LINES_MAX = 1_000
 /** Jobs that were started before their method had a key expression are looked for in every queue, so seldom. */
 const GIVE_KEYS_MS = 10_000
 
 interface Turn {
-  key: string
+  /** The value of the key that had the last turn, by the queues that are claimed of: who serves others has others to pass over. */
+  readonly keys: Map<string, string>
   keysGivenMs: number
   /** Claims under way. */
   claims: number
@@ -55,14 +58,15 @@ export class LimitedClaims {
     const turn = this.#turnOf(namespace, method)
     const giveKeys = performance.now() - turn.keysGivenMs >= GIVE_KEYS_MS
     if (giveKeys) turn.keysGivenMs = performance.now()
-    const terms = { afterKey: turn.key, giveKeys, inExclusive }
+    const line = lineOf(queues)
+    const terms = { afterKey: turn.keys.get(line), giveKeys, inExclusive }
     const request = { namespace, method, queues, attachmentIds, ...terms }
     turn.claims += 1
     try {
       const claim = await this.#options.store.claimLimited(request)
       if (!claim.busy) turn.queued = claim.queued
       turn.isFull = claim.isFull && !turn.isStale
-      if (claim.lastKey !== undefined) turn.key = claim.lastKey
+      if (claim.lastKey !== undefined) noteKey(turn, line, claim.lastKey)
       if (claim.queued && turn.endedHere) this.#options.backlog.announce([{ namespace, method }])
       turn.endedHere = false
       turn.isStale = false
@@ -126,7 +130,7 @@ export class LimitedClaims {
     let turn = this.#turns.get(key)
     if (turn === undefined) {
       turn = {
-        key: '',
+        keys: new Map(),
         keysGivenMs: Number.NEGATIVE_INFINITY,
         claims: 0,
         endedHere: false,
@@ -149,6 +153,15 @@ export class LimitedClaims {
     const delayMs = Math.max(AGAIN_MS_MIN, Math.min(Math.ceil(afterMs), MAX_DELAY_MS))
     this.#timers.set(key, setTimeout(look, delayMs).unref())
   }
+}
+
+function noteKey({ keys }: Turn, line: string, key: string): void {
+  if (keys.size >= LINES_MAX) keys.clear()
+  keys.set(line, key)
+}
+
+function lineOf(queues: readonly QueueRef[]): string {
+  return queues.map(({ lane, pool }) => `${lane} ${pool}`).join()
 }
 
 type LimitedRequest = Parameters<ClaimStore['claimLimited']>[0]
