@@ -296,6 +296,32 @@ test('the limits of methods hold for whoever has the namespace', async () => {
   await finish(executor)
 })
 
+test('limits for each value of a key hold for what the holder started before there were any', async () => {
+  await using idle = await attach({ methods: ['test.keyed'], slots: 0 })
+  expect(idle.error).toBeUndefined()
+  const leaseId = await enterAlone()
+  await it.jobs.startMany([1, 2].map(() => ({ method: 'test.keyed', leaseId })))
+  const rate = { rate: 100, ratePeriod: durationFrom(1_000) }
+  const limits = [
+    { method: 'test.keyed', keyExpression: 'owner', maxConcurrency: 1, ...rate },
+    { method: 'test.limited', maxConcurrency: 2 },
+  ]
+  await updateNamespace(it.scheduler.address, { limits })
+  await using executor = await attach({ methods: ['test.keyed'] })
+  const [first] = await executor.assigned(1)
+  const { rows } = await sql(
+    `SELECT state, limit_key FROM offstage.jobs WHERE method = 'test.keyed' ORDER BY state DESC`,
+  )
+  expect(rows).toEqual([
+    { state: 3, limit_key: '' },
+    { state: 2, limit_key: null },
+  ])
+  if (first !== undefined) executor.succeed(first)
+  await executor.assigned(2)
+  await leases.leave({ leaseId })
+  await finish(executor)
+})
+
 test('starts by SQL are refused with the holder, and automatic ones wait', async () => {
   await using executor = await attach({ auto: true })
   const leaseId = await enterAlone()
