@@ -9,7 +9,7 @@ import { Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
-import { slowReader } from './cluster/stream-jobs.ts'
+import { slowReader, slowWriter } from './cluster/stream-jobs.ts'
 
 // Far more than what a process may grow by before it collects its garbage.
 const MIB = 160
@@ -30,7 +30,7 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
-test('a handler reads its stream on where it was, though storage was killed meanwhile', async () => {
+test('though storage is killed meanwhile a handler reads its stream on where it was, a short result is sent again, and for a long one it runs again', async () => {
   const jobs = new URL('./cluster/stream-jobs.ts', import.meta.url)
   await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1, storage: true })
   const { storage } = cluster
@@ -40,9 +40,17 @@ test('a handler reads its stream on where it was, though storage was killed mean
   const goOn = join(folder, 'go-on')
   const size = 24 * 1_024 * 1_024
   const job = await offstage.startJob(slowReader, Buffer.alloc(size, 7), { labels: { goOn } })
-  await until(async () => (await job.messages()).length > 0, { timeoutMs: 60_000 })
+  const short = await offstage.startJob(slowWriter, { pieces: 8 }, { labels: { goOn } })
+  const long = await offstage.startJob(slowWriter, { pieces: 40 }, { labels: { goOn } })
+  for (const begun of [job, short, long]) {
+    await until(async () => (await begun.messages()).length > 0, { timeoutMs: 60_000 })
+  }
   await cluster.storages[0]?.process.kill('SIGKILL')
   await writeFile(goOn, '')
   await cluster.storages[0]?.restart()
   expect(await job.value()).toEqual({ bytes: size, attempt: 1 })
+  expect((await short.value()).at(-1)).toBe(1)
+  expect((await long.value()).at(-1)).toBe(2)
+  const [first] = (await long.refresh()).attempts
+  expect(first?.errorBrief).toContain('the handler has to run again')
 }, 120_000)

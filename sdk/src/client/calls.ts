@@ -42,9 +42,15 @@ export class Calls {
     return this.#call(method, request, terms, this.connection.storage)
   }
 
-  /** Repeats what may be repeated, for as long as a call is; for calls that are streams. */
-  repeat<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    return retrying({ ...this.#patience(), signal }, work)
+  /** Repeats what may be repeated, for as long as a call is, or until `giveUp` says otherwise; for calls that are streams. */
+  repeat<T>(
+    signal: AbortSignal | undefined,
+    work: () => Promise<T>,
+    { giveUp = () => false }: { readonly giveUp?: () => boolean } = {},
+  ): Promise<T> {
+    const patience = this.#patience()
+    const policy = { ...patience, giveUp: () => giveUp() || patience.giveUp?.() === true }
+    return retrying({ ...policy, signal }, work)
   }
 
   /**

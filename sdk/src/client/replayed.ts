@@ -1,9 +1,9 @@
-/** How many bytes may be kept: about what is under way before a service has looked at who calls. */
+/** How many bytes may be kept: about what is under way before a service has looked at who calls, and little beside what a process needs. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024
 
 /**
  * What a source that can be read once has brought so far, kept for as long as it is little: so that a call which is refused
- * before anything of it was taken can be made again.
+ * before anything of it was taken, or is interrupted, can be made again.
  */
 export class Replayed<T> {
   readonly #source: AsyncIterator<T, void, undefined>
@@ -11,6 +11,7 @@ export class Replayed<T> {
   readonly #taken: T[] = []
   #bytes = 0
   #isWhole = true
+  #failure: { readonly error: unknown } | undefined
   /** The item that is being brought, whichever reader asked for it. */
   #coming: Promise<IteratorResult<T, void>> | undefined
 
@@ -50,7 +51,9 @@ export class Replayed<T> {
     return result
   }
 
+  /** A source that has failed would look as if it had ended to whoever asks it again. */
   async #bring(): Promise<IteratorResult<T, void>> {
+    if (this.#failure !== undefined) throw this.#failure.error
     try {
       const result = await this.#source.next()
       if (!result.done && this.#isWhole) {
@@ -58,6 +61,9 @@ export class Replayed<T> {
         this.#bytes += this.#bytesOf(result.value)
       }
       return result
+    } catch (error) {
+      this.#failure = { error }
+      throw error
     } finally {
       this.#coming = undefined
     }

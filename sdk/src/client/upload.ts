@@ -96,8 +96,8 @@ async function sendRest(
 }
 
 /**
- * Stores what a stream brings; not repeated, since a stream is read once. The trailer tells the
- * service that this was all: a stream that breaks off stores nothing. So does one for which `onBytes`, told how many have
+ * Stores what a stream brings. It is read once: what is interrupted is sent again for as long as little of it is under way. The trailer tells
+ * the service that this was all: a stream that breaks off stores nothing. So does one for which `onBytes`, told how many have
  * come, throws.
  */
 export async function uploadStream(
@@ -108,7 +108,8 @@ export async function uploadStream(
 ): Promise<StoredValue> {
   const hash = createHash('sha256')
   let count = 0
-  const header = { ...headerFrom(calls, options), trailer: true }
+  const requestId = calls.nextRequestId()
+  const header = { ...headerFrom(calls, options), trailer: true, requestId }
   const pieces = source[Symbol.asyncIterator]()
   const take = (piece: unknown) => {
     const bytes = bytesOf(piece)
@@ -131,7 +132,7 @@ export async function uploadStream(
   return sendOnce(calls, requests(), close, options.signal)
 }
 
-/** Sends what can be read once. A refused token is noticed before much of it is under way, so that can be sent again. */
+/** Sends what can be read once; again, with another token or after an outage, while all that was read is kept. */
 async function sendOnce(
   calls: Calls,
   requests: AsyncGenerator<PutValueRequest, void, undefined>,
@@ -141,19 +142,18 @@ async function sendOnce(
   const replayed = new Replayed(requests, ({ part }) =>
     part?.$case === 'chunk' ? part.value.byteLength : 0,
   )
-  let refused: unknown
+  let failure: unknown
+  const read = () => {
+    if (!replayed.isWhole) throw failure
+    return replayed.read()
+  }
+  const note = (error: unknown) => {
+    failure = error
+  }
   try {
-    return await send(
-      calls,
-      () => {
-        if (!replayed.isWhole) throw refused
-        return replayed.read()
-      },
-      signal,
-      (error) => {
-        refused = error
-      },
-    )
+    return await calls.repeat(signal, () => send(calls, read, signal, note), {
+      giveUp: () => !replayed.isWhole,
+    })
   } finally {
     // Its own fault, or what it says of being closed, is no matter of the call any more.
     void close().catch(() => {})

@@ -1,4 +1,5 @@
 import type { StoredValue } from '@offstage/sdk/client'
+import { OffstageError } from '@offstage/sdk/grpc'
 import {
   BYTES_TYPE,
   bytesOf,
@@ -80,11 +81,11 @@ async function place(
   address: string | undefined,
   context: AttemptContext,
 ): Promise<ResultValue | undefined> {
-  // To temp storage as it comes, whatever its size; read once, so it cannot be sent again.
+  // To temp storage as it comes, whatever its size.
   if (isByteStream(value)) {
     if (isWrapping(codec)) throw unwrappable(what)
     const put = putBytes(value, address, BYTES_TYPE, context)
-    return addressOf(await put.catch((cause: unknown) => refuseLost(what, cause)))
+    return addressOf(await put.catch((cause: unknown) => refuseStream(what, cause)))
   }
   const encoded = codec === undefined ? encodeJson(value, what) : await encode(codec, value, what)
   if (encoded === undefined) return undefined
@@ -137,6 +138,15 @@ function refuseLost(what: string, cause: unknown): never {
   const { path, problem } = cause
   const where = path === '' ? what : `${what}.${path}`
   throw notSerializable(`The result cannot travel: ${where}: ${problem}`, cause)
+}
+
+/** It is read once: of one that has brought more than is kept the handler alone has the rest. */
+function refuseStream(what: string, cause: unknown): never {
+  if (!(cause instanceof OffstageError && cause.retryable)) return refuseLost(what, cause)
+  const problem =
+    'a stream is read once, so the handler has to run again, where its job has an attempt left'
+  const message = `The ${what} was interrupted on its way to temp storage: ${problem}: ${cause.message}`
+  throw new AttemptFault(cause.reason, message, { retryable: true, cause })
 }
 
 function unwrappable(what: string): AttemptFault {
