@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { complete, type Draft } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
-import { openWatch } from './testing/watch.ts'
+import { watchToEnd } from './testing/watch.ts'
 
 // The raw client takes messages of 4 MiB, as gRPC has it where nobody says otherwise.
 
@@ -60,10 +60,7 @@ test('a watch of many large results sends many messages, each job once', async (
       if (outcome?.$case === 'started') ids.push(outcome.value.jobId)
     }
   }
-  using watch = openWatch(it.jobs.raw)
-  watch.say({ add: ids.map((jobId) => ({ jobId })) })
-  watch.halfClose()
-  await until(() => watch.ended, { timeoutMs: 20_000 })
+  const watch = await watchToEnd(it.jobs.raw, ids)
   expect(watch.error).toBeUndefined()
   expect(watch.events.map(({ jobId }) => jobId).sort()).toEqual([...ids].sort())
   expect(Math.max(...watch.sizes)).toBeLessThan(20)
@@ -87,10 +84,7 @@ test('a watch passes on more messages than one read takes, in order and before t
   executor.say({ messages: [{ jobId: other, attempt: 1, number: 1, text: 'one' }] })
   executor.succeed(...assignments)
   await it.jobs.wait([jobId, other])
-  using watch = openWatch(it.jobs.raw)
-  watch.say({ add: [{ jobId }, { jobId: other }] })
-  watch.halfClose()
-  await until(() => watch.ended, { timeoutMs: 20_000 })
+  const watch = await watchToEnd(it.jobs.raw, [jobId, other])
   expect(watch.error).toBeUndefined()
   const told = (id: string) =>
     watch.events

@@ -51,7 +51,7 @@ const TIMEOUT_MS = 3_600_000
 const often = (weight: number, arbitrary: fc.Arbitrary<JobCommand>) => ({ weight, arbitrary })
 const story = fc.array(
   fc.oneof(
-    ...[often(10, starts), often(8, claims), often(8, limitedClaims), often(12, ends)],
+    ...[often(10, starts), often(8, claims), often(14, limitedClaims), often(12, ends)],
     ...[often(2, handBacks), often(3, waits), often(6, cancels), often(5, retries)],
     ...[
       often(2, removals),
@@ -66,6 +66,8 @@ const story = fc.array(
   ),
   { minLength: 30, maxLength: 80, size: 'max' },
 )
+/** Most stories are of limits, and of what they keep waiting. */
+const opening = fc.array(fc.oneof(limitings, floods), { maxLength: 3, size: 'max' })
 
 const DATABASES: { name: string; open: () => Promise<Database> }[] = [
   {
@@ -87,11 +89,11 @@ test.each(DATABASES)(
     const real = realOver(database)
     let stories = 0
     await fc.assert(
-      fc.asyncProperty(words, story, async (words, commands) => {
+      fc.asyncProperty(words, opening, story, async (words, first, commands) => {
         const model = new Model(words)
         model.executors.push(...Array.from({ length: EXECUTORS }, newExecutor))
         await begin(real, model)
-        await fc.asyncModelRun(() => ({ model, real }), [...firstAttaches, ...commands])
+        await fc.asyncModelRun(() => ({ model, real }), [...firstAttaches, ...first, ...commands])
         stories += 1
       }),
       { ...RUNS, ...SEED },

@@ -17,8 +17,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'counts statements, and a sweep claims what one that failed has left',
   'while as many run as may no slot that is free is looked for, in whichever lane: one place is one claim':
     'counts statements',
-  'a watch of many large results sends many messages, each job once':
-    'a watch ends where its read fails, and is opened anew by the SDK alone',
   'pauses and resumes are recorded, also those that change nothing':
     'what is asked again because its answer was lost is recorded again',
   'a start by SQL leaves the row that StartJob leaves': 'what is to be asked again is given an id',
