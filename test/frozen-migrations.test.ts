@@ -85,6 +85,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     'f663f906884787fd3a2b7407d64aa311e1b01a0d9ee42d0dd4ea9b950cc9ea69',
   'scheduler/0043-keys-in-exclusive-mode.sql':
     'd4fc1452de514a03a3bc83ea33634ed719b0f59a6d6b015ddc508e368a437e3f',
+  'scheduler/0044-process-lane.sql':
+    'a870c538f7f4a811a2d171971c1946a3623c44db7e9cc4baec61c71dbe73d2ec',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -23,7 +23,7 @@ export const PACKAGES: readonly PackPlan[] = [
   service('storage', [['src/store/migrations', 'dist/store/migrations']]),
   {
     folder: 'services/executor',
-    entries: ['src/main.ts', 'src/run/thread.ts'],
+    entries: ['src/main.ts', 'src/run/thread.ts', 'src/run/process.ts'],
     bin: { 'offstage-executor': 'src/main.ts' },
   },
   {

@@ -149,6 +149,7 @@ if (isWhole) {
       expect(answer).toEqual({
         greeted: expect.stringMatching(/^Hello Ada, this is job /),
         asTask: expect.stringMatching(/^Ada and Hello Bob, /),
+        asProcess: expect.stringMatching(/^Ada and Hello Bob, /),
         asWork: 3,
         failure: expect.stringMatching(
           /^TypeError: as it should\n {4}at Object\.run \(\S+jobs\.ts:\d+:\d+\)$/,

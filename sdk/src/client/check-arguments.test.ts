@@ -34,7 +34,7 @@ describe('a wrong argument rejects before any call, and says what it must be', (
       start({ startAfter: '2030-01-01' }),
     ],
     ['priority must be a whole number from -1000 to 1000, not 1.5', start({ priority: 1.5 })],
-    ['lane must be one of inline, task, work, not "fast"', start({ lane: 'fast' })],
+    ['lane must be one of inline, task, work, process, not "fast"', start({ lane: 'fast' })],
     [
       'onKeyConflict must be one of refuse, return-running, queue-behind',
       start({ onKeyConflict: 1 }),

@@ -44,7 +44,7 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
     refuse('description', `is over ${LIMITS.descriptionCharactersMax} characters`)
   }
   if (lane !== undefined && !LANE_NAMES.includes(lane)) {
-    refuse('lane', 'must be "inline", "task" or "work"')
+    refuse('lane', 'must be "inline", "task", "work" or "process"')
   }
   if (params !== undefined && !isSchema(params)) refuse('params', 'is not a Standard Schema')
   if (result !== undefined && !isSchema(result)) refuse('result', 'is not a Standard Schema')

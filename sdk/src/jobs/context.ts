@@ -49,8 +49,8 @@ export interface JobContext extends JobCalls {
   /** W3C trace id of the attempt's span, 32 hex digits; empty where nothing is traced. */
   readonly traceId: string
   /**
-   * Aborted by a cancel, a deadline or a draining executor; the reason is an Error that says who and why. Of a deadline it is a
-   * TimeoutError whose `code` says which, such as `HEARTBEAT_DEADLINE_EXCEEDED`.
+   * Aborted by a cancel, a deadline, a draining executor or a lost lease; the reason is an Error that says who and why, of a deadline a
+   * TimeoutError. Its `code` says which (`stopCodeOf`), such as `JOB_CANCELED` or `HEARTBEAT_DEADLINE_EXCEEDED`.
    */
   readonly signal: AbortSignal
   /**

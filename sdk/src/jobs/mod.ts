@@ -52,6 +52,7 @@ export {
   jsonText,
 } from './payload.ts'
 export { deadlinesFrom, jobLimitFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'
+export { STOP_CODES, type StopCode, stopCodeOf } from './stop-code.ts'
 export {
   type Cause,
   type Told,

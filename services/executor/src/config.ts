@@ -33,11 +33,24 @@ const slots = positiveInteger.pipe(
   z.number().max(LIMITS.laneSlotsMax, `must be at most ${LIMITS.laneSlotsMax}`),
 )
 
+/** A process that has done nothing yet holds two thirds of it. */
+const processMemory = bytes.pipe(z.number().min(128 * 2 ** 20, 'must be at least 128MiB'))
+
 const paths = z
   .string()
   .transform((text) => text.split(',').map((path) => path.trim()))
   .refine((list) => list.every((path) => path !== ''), 'must be paths separated by commas')
   .transform((list) => list.map((path) => resolve(path)))
+
+const names = z
+  .string()
+  .transform((text) => text.split(',').map((name) => name.trim()))
+  .superRefine((list, context) => {
+    const wrong = list.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    const own = list.find((name) => name.startsWith('OFFSTAGE_'))
+    if (wrong !== undefined) context.addIssue('must be names of variables separated by commas')
+    else if (own !== undefined) context.addIssue(`names ${own}, which is for the executor alone`)
+  })
 
 const pools = z
   .string()
@@ -95,6 +108,9 @@ export const executorFields = {
   inlineSlots: variable('OFFSTAGE_EXECUTOR_INLINE_SLOTS', slots.default(1_000), {
     description: 'jobs at once in the inline lane',
   }),
+  inlineBlockedAfterMs: variable('OFFSTAGE_EXECUTOR_INLINE_BLOCKED', millis.default(500), {
+    description: 'how long a handler may block the event loop of the inline lane unmentioned',
+  }),
   taskSlots: variable('OFFSTAGE_EXECUTOR_TASK_SLOTS', slots.default(availableParallelism()), {
     description: 'jobs at once in the task lane, each on a thread of a pool; default: the cores',
   }),
@@ -104,6 +120,18 @@ export const executorFields = {
   threadHeapBytes: variable('OFFSTAGE_EXECUTOR_THREAD_HEAP', bytes.optional(), {
     description:
       'memory of a handler thread, heap and Buffers; over it the thread ends; default: the heap limit of Node',
+  }),
+  processSlots: variable('OFFSTAGE_EXECUTOR_PROCESS_SLOTS', slots.optional(), {
+    description:
+      'jobs at once in the process lane, each alone in a process; default: 2 where a method asks for the lane, else it has none',
+  }),
+  processMemoryBytes: variable('OFFSTAGE_EXECUTOR_PROCESS_MEMORY', processMemory.optional(), {
+    description:
+      'memory of a process of that lane, over which it ends; default: the heap limit of Node',
+  }),
+  processEnvironment: variable('OFFSTAGE_EXECUTOR_PROCESS_ENV', names.default([]), {
+    description:
+      'names of variables that those processes are given, separated by commas, beside PATH, HOME and the like',
   }),
   drainGraceMs: variable('OFFSTAGE_EXECUTOR_DRAIN_GRACE', millis.default(20_000), {
     description: 'how long running jobs may take when the executor stops',

@@ -38,15 +38,16 @@ test('a stop lets attempts finish within the grace', async () => {
   expect(it.attachment.handedBack).toEqual([])
 })
 
-test('what has not finished within the grace is handed back, busy loops included', async () => {
+test('what has not finished within the grace is told why, and handed back, busy loops included', async () => {
   await using it = await setup({ OFFSTAGE_EXECUTOR_DRAIN_GRACE: '10ms' })
   it.attachment.assign('a', 'test.obedient')
   it.attachment.assign('b', 'test.spin', undefined, { lane: 2 })
-  await it.attachment.running('a')
-  await it.attachment.running('b')
+  it.attachment.assign('c', 'test.finisher')
+  for (const id of ['a', 'b', 'c']) await it.attachment.running(id)
   await it.executor.stop()
   expect(it.attachment.handedBack.sort()).toEqual(['a', 'b'])
-  expect(it.attachment.results).toEqual([])
+  expect(await it.attachment.value('c')).toMatchObject({ code: 'EXECUTOR_DRAINING' })
+  expect(it.attachment.results).toHaveLength(1)
 })
 
 test.each([

@@ -262,7 +262,9 @@ describe('ends by order', () => {
     it.attachment.assign('a', 'test.finisher')
     await it.attachment.running('a')
     it.attachment.cancel('a', { graceMs: 60_000, reason: 'closing time' })
-    expect(await it.attachment.value('a')).toEqual({ reason: 'AbortError: closing time' })
+    expect(await it.attachment.value('a')).toEqual({
+      ...{ reason: 'AbortError: closing time', code: 'JOB_CANCELED' },
+    })
   })
 
   test('a busy loop is ended by force after the grace (row J10)', async () => {

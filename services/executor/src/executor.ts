@@ -1,5 +1,5 @@
 /**
- * The executor: one session with the scheduler, three lanes of handler threads, a small gRPC server
+ * The executor: one session with the scheduler, lanes of handler threads, a small gRPC server
  * for operators. Owns nothing durable.
  *
  * Start: load the job modules (a fault in them fails the start), listen, attach. A scheduler that is
@@ -31,6 +31,7 @@ export interface ExecutorOptions {
 }
 
 export interface Executor extends Service {
+  /** Those it takes jobs for; known once started. */
   readonly lanes: Lanes
   /** `host:port` of its own gRPC, once started. */
   readonly address: string
@@ -97,7 +98,9 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
   })
   const executor: Executor = {
     ...service,
-    lanes,
+    get lanes() {
+      return dispatcher.lanes
+    },
     get address() {
       return server.address
     },

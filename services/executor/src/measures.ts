@@ -51,6 +51,17 @@ export function executorMeasures(executor: Executor): Measures {
         },
       },
       {
+        name: 'offstage_executor_inline_blocked_seconds_total',
+        help: 'How long the event loop of the inline lane stood still while handlers of the method ran there',
+        kind: 'counter',
+        labels: ['method'],
+        read: () =>
+          [...executor.counts.blockedMs].map(([method, ms]) => ({
+            value: ms / 1_000,
+            labels: { method },
+          })),
+      },
+      {
         name: 'offstage_executor_threads_ended_total',
         help: 'Handler threads that were lost, ended by force, or are passed by because they hear nothing',
         kind: 'counter',

@@ -109,7 +109,7 @@ test.each<[string, Draft<Hello>]>([
   ['hello.methods[0].params_schema must be a JSON Schema', method({ paramsSchema: '[]' })],
   ['hello.methods[0].result_schema must be a JSON Schema', method({ resultSchema: '"string"' })],
   ['hello.lanes must be at least one', { lanes: [] }],
-  ['hello.lanes[0].lane must be INLINE, TASK or WORK', { lanes: [{ lane: 0, slots: 1 }] }],
+  ['hello.lanes[0].lane must be INLINE, TASK, WORK or PROCESS', { lanes: [{ lane: 0, slots: 1 }] }],
   [
     'hello.lanes[1].lane is INLINE once more',
     { lanes: Array.from({ length: 2 }, () => ({ lane: 1, slots: 1 })) },

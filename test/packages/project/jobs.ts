@@ -23,6 +23,13 @@ export const work = defineJob({
   run: (_, { name }) => name.length,
 })
 
+export const apart = defineJob({
+  method: 'greetings.apart',
+  lane: 'process',
+  params,
+  run: async (job, { name }) => `${name} and ${await job.client.run(greet, { name: 'Bob' })}`,
+})
+
 export const fail = defineJob({
   method: 'greetings.fail',
   run: () => {

@@ -1,6 +1,6 @@
 // Without `await using`, which Node 22 does not know and stripping types leaves as it is.
 import { JobFailedError, Offstage } from '@offstage/sdk'
-import { fail, greet, task, work } from './jobs.ts'
+import { apart, fail, greet, task, work } from './jobs.ts'
 
 const offstage = await Offstage.connect()
 try {
@@ -8,6 +8,7 @@ try {
   const ended = {
     greeted: await offstage.run(greet, { name: 'Ada' }),
     asTask: await offstage.run(task, { name: 'Ada' }),
+    asProcess: await offstage.run(apart, { name: 'Ada' }),
     asWork: await offstage.run(work, { name: 'Ada' }),
     failure: failure instanceof JobFailedError && failure.detail,
   }

@@ -78,6 +78,7 @@ export function createAttaching(options: AttachingOptions): Attaching {
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
   const dispatcher = new Dispatcher({
     ...{ namespace, name, pools, lanes, supervisor, outbox },
+    offersProcesses: config.processSlots !== undefined,
   })
   const session: Session = new Session({
     open: attachStreamOpener({ address: scheduler, credential, tls: config.channelTls }),

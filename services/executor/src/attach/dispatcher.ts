@@ -11,7 +11,7 @@ import { laneFrom } from '@offstage/sdk/jobs'
 import { attemptKey } from '../domain/attempt.ts'
 import type { Announcement, MethodAnnouncement } from '../domain/method.ts'
 import { attemptRefMessage, methodDefinition, orderFromAssignment } from '../grpc/mapping.ts'
-import type { Lane } from '../lanes/lane.ts'
+import type { Lanes } from '../lanes/lanes.ts'
 import { STOP_GRACE_MS, type Supervisor } from '../lanes/supervisor.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -21,7 +21,9 @@ export interface DispatcherOptions {
   readonly namespace: string
   /** For people. */
   readonly name: string
-  readonly lanes: readonly Lane[]
+  readonly lanes: Lanes
+  /** Whether the lane `process` is offered though no method asks for it. */
+  readonly offersProcesses: boolean
   /** None: the default one. */
   readonly pools: readonly string[]
   readonly supervisor: Supervisor
@@ -32,35 +34,46 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #options: DispatcherOptions
   #methods: readonly MethodAnnouncement[] = []
+  #lanes: Lanes
   #schedules: readonly DeclaredSchedule[] = []
   #closed = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#lanes = options.lanes
   }
 
   get methods(): readonly MethodAnnouncement[] {
     return this.#methods
   }
 
+  /** Those it takes jobs for: a scheduler that is older than the lane `process` refuses who has it. */
+  get lanes(): Lanes {
+    return this.#lanes
+  }
+
   announce({ methods, schedules }: Announcement): void {
+    const [inline, ...others] = this.#options.lanes
     this.#methods = methods
+    const hasProcesses =
+      this.#options.offersProcesses || methods.some(({ lane }) => lane === 'process')
+    this.#lanes = [inline, ...others.filter(({ name }) => name !== 'process' || hasProcesses)]
     this.#schedules = schedules.map((message) => DeclaredSchedule.decode(message))
   }
 
   /** Gives no more credits; what is assigned all the same is handed back. */
   close(): void {
     this.#closed = true
-    for (const { slots } of this.#options.lanes) slots.close()
+    for (const { slots } of this.#lanes) slots.close()
   }
 
   hello(): Omit<Hello, 'sessionId' | 'lostSessionId'> {
-    const { namespace, name, lanes, pools, supervisor, outbox } = this.#options
+    const { namespace, name, pools, supervisor, outbox } = this.#options
     return {
       namespace,
       name,
       methods: this.#methods.map(methodDefinition),
-      lanes: lanes.map((lane) => ({ lane: laneFrom(lane.name), slots: lane.slots.slots })),
+      lanes: this.#lanes.map((lane) => ({ lane: laneFrom(lane.name), slots: lane.slots.slots })),
       labels: {},
       pools: [...pools],
       schedules: [...this.#schedules],
@@ -72,12 +85,12 @@ export class Dispatcher {
 
   /** A new stream: earlier credits are void. */
   forgetCredits(): void {
-    for (const { slots } of this.#options.lanes) slots.forgetCredits()
+    for (const { slots } of this.#lanes) slots.forgetCredits()
   }
 
   takeCredits(): Credit[] {
     const credits: Credit[] = []
-    for (const { name, slots } of this.#options.lanes) {
+    for (const { name, slots } of this.#lanes) {
       const owed = slots.takeCredits()
       if (owed > 0) credits.push({ lane: laneFrom(name), slots: owed })
     }

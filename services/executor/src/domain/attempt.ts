@@ -107,6 +107,9 @@ export interface Fault {
   readonly retryable: boolean
 }
 
+/** Why an attempt failed whose thread or process has ended under it. */
+export type LostReason = 'EXECUTOR_THREAD_LOST' | 'EXECUTOR_PROCESS_LOST' | 'OUT_OF_MEMORY'
+
 /** How a handler came to its end. */
 export type HandlerEnd =
   | { readonly kind: 'succeeded'; readonly result?: ResultValue; readonly additional?: ResultValue }
@@ -116,7 +119,7 @@ export type HandlerEnd =
   /** It was told to stop, and its handler was never called. */
   | { readonly kind: 'withdrawn' }
   /** Its thread ended by itself under it. */
-  | { readonly kind: 'lost'; readonly detail: string }
+  | { readonly kind: 'lost'; readonly detail: string; readonly reason: LostReason }
   /** Its thread was ended by force, on its own account or a neighbour's. */
   | { readonly kind: 'terminated' }
 
@@ -161,6 +164,12 @@ export interface Culprit {
   /** Its attempt, which may have ended before. */
   readonly key: AttemptKey
   readonly method: string
+}
+
+/** For how long the event loop of the inline lane stood still, and whose code ran meanwhile. */
+export interface LoopBlock {
+  readonly ms: number
+  readonly methods: readonly string[]
 }
 
 /** What handlers have changed of what all code of their thread shares. */

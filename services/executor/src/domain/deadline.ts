@@ -9,7 +9,7 @@ export interface PassedDeadline {
   readonly ms: number
 }
 
-export function reasonOfDeadline({ deadline }: PassedDeadline): string {
+export function reasonOfDeadline({ deadline }: PassedDeadline) {
   return DEADLINE_REASONS[deadline]
 }
 

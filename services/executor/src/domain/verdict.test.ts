@@ -8,7 +8,7 @@ const ENDS: Record<string, HandlerEnd> = {
   failed: { kind: 'failed', fault },
   stopped: { kind: 'stopped' },
   withdrawn: { kind: 'withdrawn' },
-  lost: { kind: 'lost', detail: 'it broke' },
+  lost: { kind: 'lost', detail: 'it broke', reason: 'EXECUTOR_THREAD_LOST' },
   terminated: { kind: 'terminated' },
 }
 const CAUSES: Record<string, StopCause | undefined> = {

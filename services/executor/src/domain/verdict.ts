@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import type { AttemptOutcome, Fault, HandlerEnd } from './attempt.ts'
+import type { AttemptOutcome, Fault, HandlerEnd, LostReason } from './attempt.ts'
 import { type PassedDeadline, reasonOfDeadline, textOfDeadline } from './deadline.ts'
 
 /** Why an attempt was told to stop. */
@@ -40,7 +40,7 @@ export function verdictOf(end: HandlerEnd, cause: StopCause | undefined): Verdic
       if (cause === undefined) return { kind: 'hand-back' }
       return verdictOfStopped(cause, 'ended by force')
     case 'lost':
-      if (cause === undefined) return reportFault(threadLost(end.detail))
+      if (cause === undefined) return reportFault(lost(end))
       return verdictOfStopped(cause, 'its thread ended')
   }
 }
@@ -77,13 +77,14 @@ function reportFault(fault: Fault): Verdict {
   return { kind: 'report', outcome: { kind: 'failed', fault } }
 }
 
-function threadLost(detail: string): Fault {
-  return {
-    brief: 'The thread that ran the handler ended unexpectedly.',
-    detail,
-    reason: 'EXECUTOR_THREAD_LOST',
-    retryable: true,
-  }
+const LOST_BRIEFS: Readonly<Record<LostReason, string>> = {
+  EXECUTOR_THREAD_LOST: 'The thread that ran the handler ended unexpectedly.',
+  EXECUTOR_PROCESS_LOST: 'The process that ran the handler ended unexpectedly.',
+  OUT_OF_MEMORY: 'The handler used more memory than it may.',
+}
+
+function lost({ detail, reason }: { readonly detail: string; readonly reason: LostReason }): Fault {
+  return { brief: LOST_BRIEFS[reason], detail, reason, retryable: true }
 }
 
 /** Past the total one there is no time for another attempt. */

@@ -1,7 +1,7 @@
 /**
- * One worker thread that loads the job modules once and runs attempts: the only place where user
- * code runs. The main thread keeps gRPC and supervision, so nothing a handler does can hold up a
- * heartbeat or a cancel.
+ * One thread, or process in its place, that loads the job modules once and runs attempts: the only
+ * place where user code runs. The main thread keeps gRPC and supervision, so nothing a handler does
+ * can hold up a heartbeat or a cancel.
  *
  * 1. Orders are gathered and sent as one message per turn of the event loop.
  * 2. Whatever the thread said before it ended is delivered before `onEnded`, once.
@@ -9,24 +9,26 @@
  * 4. What it says is believed only as far as it can be read (`read-message.ts`).
  */
 
-import {
-  MessageChannel,
-  type MessagePort,
-  type ResourceLimits,
-  receiveMessageOnPort,
-  Worker,
-} from 'node:worker_threads'
-import type { AttemptKey, AttemptOrder, Culprit, GlobalsChange } from '../domain/attempt.ts'
+import type {
+  AttemptKey,
+  AttemptOrder,
+  Culprit,
+  GlobalsChange,
+  LoopBlock,
+  LostReason,
+} from '../domain/attempt.ts'
 import type { Announcement } from '../domain/method.ts'
-import { type Claim, ClaimBoard } from './claims.ts'
+import type { Claim } from './claims.ts'
 import { rowFromOrder } from './order-row.ts'
+import { ProcessHost, type ProcessSettings } from './process-host.ts'
 import { readMessage } from './read-message.ts'
 import { RefreshLine } from './refresh-line.ts'
+import type { HeldMemory, HostExit, RunnerHost } from './runner-host.ts'
+import { ThreadHost } from './thread-host.ts'
 import type {
   RefreshAnswer,
   RefreshAsk,
   StopOrder,
-  ThreadLink,
   ThreadOptions,
   ThreadOrders,
   ThreadReports,
@@ -41,6 +43,7 @@ export type ThreadEnd =
       readonly kind: 'lost'
       /** Which of them. */
       readonly detail: string
+      readonly reason: LostReason
       /** By what its code threw, told in the detail. */
       readonly thrown: boolean
       /** Whose code it was, where that is known. */
@@ -55,6 +58,8 @@ export interface ThreadSettings extends ThreadOptions {
    * stop it in time, the process: then the scheduler counts a crash.
    */
   readonly heapBytesMax?: number
+  /** It is to be a process of its own. */
+  readonly process?: ProcessSettings
 }
 
 export interface ThreadListener {
@@ -65,20 +70,19 @@ export interface ThreadListener {
   onChanged(thread: HandlerThread, change: GlobalsChange): void
   /** Its code has refreshed reusable values. */
   onRefresh(thread: HandlerThread, ask: RefreshAsk): void
+  /** Its event loop stood still, and all that ran there waited. */
+  onBlocked(thread: HandlerThread, block: LoopBlock): void
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
 type Gathered = Omit<ThreadOrders, 'close'>
 
-const ENTRY = new URL('../run/thread.ts', import.meta.url)
-
 export class HandlerThread {
   readonly name: string
   /** What its modules define; rejects when they cannot be loaded or the thread ends before. */
   readonly ready: Promise<Announcement>
-  readonly #worker: Worker
-  readonly #port: MessagePort
-  readonly #claims = new ClaimBoard()
+  readonly #host: RunnerHost
+  readonly #claims: RunnerHost['claims']
   readonly #attempts = new Map<AttemptKey, Claim>()
   /** Reusable values it is to drop. */
   readonly refreshes = new RefreshLine((refreshes) => this.#post({ ...nothingSaid(), refreshes }))
@@ -88,35 +92,26 @@ export class HandlerThread {
   #posted = 0
   #postedBeforeLook = 0
   #loaded = false
-  #fault: string | undefined
+  #fault: HostExit | undefined
   #culprit: Culprit | undefined
-  readonly #heapBytesMax: number | undefined
-  #isAsked = false
-  #isOverLimit = false
   #ending = false
 
   constructor(settings: ThreadSettings, listener: ThreadListener) {
-    const { name, heapBytesMax, ...options } = settings
+    const { name, heapBytesMax, process, ...options } = settings
     this.name = name
-    this.#heapBytesMax = heapBytesMax
     this.ready = this.#ready.promise
     this.ready.catch(() => {
       // Told to the lane by onEnded as well; only the first thread of an executor is waited for.
     })
-    const { port1, port2 } = new MessageChannel()
-    const link: ThreadLink = { port: port2, claims: this.#claims.memory }
-    this.#port = port1.on('message', (message: unknown) => this.#hear(message, listener))
-    this.#worker = new Worker(ENTRY, {
-      name,
-      workerData: { ...options, ...link } satisfies ThreadOptions & ThreadLink,
-      transferList: [port2],
-      env: handlerEnvironment(),
-      resourceLimits: limitsOf(heapBytesMax),
-    })
-    this.#worker.on('error', (error) => {
-      this.#fault ??= textOf(error)
-    })
-    this.#worker.on('exit', (code) => this.#end(code, listener))
+    const heard = {
+      onMessage: (message: unknown) => this.#hear(message, listener),
+      onExit: (exit: HostExit) => this.#end(exit, listener),
+    }
+    this.#host =
+      process === undefined
+        ? new ThreadHost({ name, heapBytesMax, options }, heard)
+        : new ProcessHost({ ...process, options }, heard)
+    this.#claims = this.#host.claims
   }
 
   /** False once the thread is to end: give it nothing more. */
@@ -188,34 +183,21 @@ export class HandlerThread {
   }
 
   /** What it holds, and may hold; undefined where it does not say, or was asked and has not answered. */
-  async memory(): Promise<{ usedBytes: number; limitBytes: number } | undefined> {
-    if (this.#isAsked || this.#ending) return undefined
-    this.#isAsked = true
-    try {
-      const { used_heap_size, external_memory, heap_size_limit } =
-        await this.#worker.getHeapStatistics()
-      const limitBytes = this.#heapBytesMax ?? heap_size_limit
-      return { usedBytes: used_heap_size + external_memory, limitBytes }
-    } catch {
-      // It starts, or ends.
-      return undefined
-    } finally {
-      this.#isAsked = false
-    }
+  async memory(): Promise<HeldMemory | undefined> {
+    return this.#ending ? undefined : this.#host.memory()
   }
 
   /** Ends it as one that is to blame for its end. */
   endFor(detail: string): void {
     if (this.#ending) return
-    this.#fault = detail
-    this.#isOverLimit = true
+    this.#fault = { detail, reason: 'OUT_OF_MEMORY', thrown: false }
     void this.terminate()
   }
 
   /** Ends the thread whatever it is doing, busy loops included. */
   async terminate(): Promise<void> {
     this.#ending = true
-    await this.#worker.terminate()
+    this.#host.kill()
     await this.#exited.promise
   }
 
@@ -225,7 +207,7 @@ export class HandlerThread {
       this.#ending = true
       this.#post({ ...nothingSaid(), close: true })
     }
-    const timer = setTimeout(() => void this.#worker.terminate(), graceMs)
+    const timer = setTimeout(() => this.#host.kill(), graceMs)
     await this.#exited.promise
     clearTimeout(timer)
   }
@@ -244,7 +226,7 @@ export class HandlerThread {
 
   #post(orders: ThreadOrders): void {
     this.#posted += 1
-    this.#port.postMessage(orders)
+    this.#host.post(orders)
   }
 
   #hear(heard: unknown, listener: ThreadListener): void {
@@ -257,13 +239,16 @@ export class HandlerThread {
         break
       case 'unusable':
         this.#ending = true
-        this.#fault = message.detail
+        this.#fault = { detail: message.detail, reason: 'EXECUTOR_THREAD_LOST', thrown: true }
         break
       case 'exiting':
         this.#culprit = message.culprit
         break
       case 'changed':
         listener.onChanged(this, message.change)
+        break
+      case 'blocked':
+        listener.onBlocked(this, message.block)
         break
       case 'reports':
         listener.onReports(this, message.reports)
@@ -277,42 +262,17 @@ export class HandlerThread {
     }
   }
 
-  #end(code: number, listener: ThreadListener): void {
-    for (;;) {
-      const last = receiveMessageOnPort(this.#port)
-      if (last === undefined) break
-      this.#hear(last.message, listener)
-    }
-    this.#port.close()
+  #end(exit: HostExit, listener: ThreadListener): void {
     const asked = this.#ending && this.#fault === undefined
     this.#ending = true
-    const detail =
-      this.#fault ?? `The thread exited with code ${code} (process.exit in a handler?).`
-    this.#ready.reject(new Error(detail))
+    const lost = this.#fault ?? exit
+    this.#ready.reject(new Error(lost.detail))
     this.#exited.resolve()
-    const thrown = this.#fault !== undefined && !this.#isOverLimit
-    const lost = { kind: 'lost', detail, thrown, culprit: this.#culprit } as const
-    listener.onEnded(this, asked ? { kind: 'terminated' } : lost)
+    const end = { kind: 'lost', ...lost, culprit: this.#culprit } as const
+    listener.onEnded(this, asked ? { kind: 'terminated' } : end)
   }
 }
 
 function nothingSaid(): Gathered {
   return { attempts: [], stops: [], tokens: [] }
-}
-
-function limitsOf(heapBytesMax: number | undefined): ResourceLimits {
-  if (heapBytesMax === undefined) return {}
-  return { maxOldGenerationSizeMb: Math.ceil(heapBytesMax / 2 ** 20) }
-}
-
-/** Handlers act with the rights of the job's owner; the executor's own token is none of theirs. */
-function handlerEnvironment(): NodeJS.ProcessEnv {
-  const { OFFSTAGE_TOKEN: _token, OFFSTAGE_TOKEN_FILE: _file, ...env } = process.env
-  return env
-}
-
-function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return `The thread threw ${String(error)}.`
-  const code = (error as NodeJS.ErrnoException).code
-  return code === undefined ? (error.stack ?? error.message) : `${code}: ${error.stack ?? ''}`
 }

@@ -1,16 +1,17 @@
 /**
- * The threads of one lane (row A1). The three lanes differ in two numbers only: how many attempts a
- * thread runs at once, and whether it is used again.
+ * The threads of one lane (row A1). The lanes differ little: in how many attempts a
+ * thread runs at once, whether it is used again, and whether it is a process.
  *
- * | lane   | attempts per thread | used again |
- * |--------|---------------------|------------|
- * | inline | any number          | yes        |
- * | task   | one that runs       | yes        |
- * | work   | one that runs       | no         |
+ * | lane    | attempts per thread            | used again |
+ * |---------|--------------------------------|------------|
+ * | inline  | any number                     | yes        |
+ * | task    | one that runs                  | yes        |
+ * | work    | one that runs                  | no         |
+ * | process | one that runs, in a process    | yes        |
  *
  * 1. Threads are started when an attempt needs one; how many attempts there are is the business of
  *    the credits, not of the lane.
- * 2. Of the task lane no more idle threads are kept than it has slots.
+ * 2. Of the lanes task and process no more idle threads are kept than they have slots.
  * 3. An attempt that waits for children (row J11) keeps its thread to itself as long as there are few such threads; beyond that another
  *    one runs there meanwhile, so that waiting parents cost memory and no threads. When both go on they take turns at each `await`.
  * 4. Attempts of the inline lane share one thread. Apart from it run the methods a thread had to be
@@ -39,9 +40,9 @@ export class Lane {
   readonly #settings: ThreadSettings
   readonly #listener: ThreadListener
   readonly #threads = new Set<HandlerThread>()
-  /** Of the task lane. */
+  /** Of the lanes task and process. */
   readonly #idle: HandlerThread[] = []
-  /** Of the lanes task and work. */
+  /** Of all lanes but inline. */
   readonly #resting: RestingThreads
   readonly #common = new ThreadPool(1)
   readonly #apart = new Map<string, ThreadPool>()
@@ -66,6 +67,7 @@ export class Lane {
         this.#retire(thread)
         listener.onChanged(thread, change)
       },
+      onBlocked: (thread, block) => listener.onBlocked(thread, block),
       onEnded: (thread, end) => {
         this.#forget(thread)
         listener.onEnded(thread, end)
@@ -126,7 +128,7 @@ export class Lane {
     if (thread.load > 0) return
     if (this.#retired.has(thread)) this.#close(thread)
     else if (this.name === 'inline') this.#rest(thread)
-    else if (this.name === 'task' && this.#idle.length < this.slots.slots) this.#idle.push(thread)
+    else if (this.name !== 'work' && this.#idle.length < this.slots.slots) this.#idle.push(thread)
     else this.#close(thread)
   }
 

@@ -10,13 +10,22 @@ export interface LanesConfig
   > {
   readonly threadHeapBytes: number | undefined
   readonly inlineSlots: number
+  /** Told of are handlers that block the event loop of the lane for so long. */
+  readonly inlineBlockedAfterMs: number
   readonly taskSlots: number
   readonly workSlots: number
+  /** Undefined: offered where a method asks for the lane. */
+  readonly processSlots: number | undefined
+  readonly processMemoryBytes: number | undefined
+  readonly processEnvironment: readonly string[]
 }
 
-export type Lanes = readonly [inline: Lane, task: Lane, work: Lane]
+/** The lane `inline` is always there. */
+export type Lanes = readonly [inline: Lane, ...others: Lane[]]
 
-/** The three lanes of an executor, in the order in which they are told of, under one supervisor. */
+const PROCESS_SLOTS_DEFAULT = 2
+
+/** The four lanes of an executor, in the order in which they are told of, under one supervisor. */
 export function createLanes(config: LanesConfig, supervisor: Supervisor): Lanes {
   const settings = {
     name: '',
@@ -28,10 +37,19 @@ export function createLanes(config: LanesConfig, supervisor: Supervisor): Lanes 
     otlpEndpoint: config.otlpEndpoint,
     heapBytesMax: config.threadHeapBytes,
   }
+  const ofProcess = {
+    ...settings,
+    process: {
+      environment: config.processEnvironment,
+      memoryBytesMax: config.processMemoryBytes,
+    },
+  }
+  const ofInline = { ...settings, blockedAfterMs: config.inlineBlockedAfterMs }
   const lanes: Lanes = [
-    new Lane('inline', config.inlineSlots, settings, supervisor),
+    new Lane('inline', config.inlineSlots, ofInline, supervisor),
     new Lane('task', config.taskSlots, settings, supervisor),
     new Lane('work', config.workSlots, settings, supervisor),
+    new Lane('process', config.processSlots ?? PROCESS_SLOTS_DEFAULT, ofProcess, supervisor),
   ]
   for (const lane of lanes) supervisor.addLane(lane)
   return lanes

@@ -1,12 +1,12 @@
 import { Lane } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import type { EndOfThread } from '../testing/hostile-jobs.ts'
+import { type EndOfThread, MISCHIEF_ENDS, type Mischief } from '../testing/hostile-jobs.ts'
 import { type Setup, setup } from '../testing/setup.ts'
 
 /** Two attempts that go on for good on the common thread of the inline lane. */
-async function withNeighbours(): Promise<Setup> {
-  const it = await setup()
+async function withNeighbours(env: Record<string, string> = {}): Promise<Setup> {
+  const it = await setup(env)
   for (const id of ['n1', 'n2']) {
     it.attachment.assign(id, 'test.obedient')
     await it.attachment.running(id)
@@ -14,7 +14,11 @@ async function withNeighbours(): Promise<Setup> {
   return it
 }
 
-test.each(['nextTick', 'rejection', 'timer', 'exit', 'later'] satisfies EndOfThread[])(
+const ENDS_BY_ITSELF = [
+  ...['nextTick', 'rejection', 'timer', 'exit', 'later', 'overflowInTimer', 'overflowInPromise'],
+] as EndOfThread[]
+
+test.each(ENDS_BY_ITSELF)(
   'a handler that ends its thread (%s) fails alone: its neighbours are handed back, and its method runs apart',
   async (by) => {
     await using it = await withNeighbours()
@@ -22,7 +26,7 @@ test.each(['nextTick', 'rejection', 'timer', 'exit', 'later'] satisfies EndOfThr
     attachment.assign('a', 'test.end-thread', { by })
     const fault = await attachment.fault('a')
     expect(fault).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST', retryable: true })
-    expect(fault.detail).toMatch(/nobody catches this|exited with code 3/)
+    expect(fault.detail).toMatch(/nobody catches this|exited with code 3|call stack size exceeded/)
     await until(() => attachment.handedBack.length === 2)
     expect(attachment.handedBack).toEqual(['n1', 'n2'])
     expect(attachment.results).toHaveLength(1)
@@ -34,6 +38,34 @@ test.each(['nextTick', 'rejection', 'timer', 'exit', 'later'] satisfies EndOfThr
         handedBack: 2,
       }),
     )
+  },
+)
+
+test('a handler that fills the heap fails alone, as one that ran out of memory', async () => {
+  await using it = await withNeighbours({ OFFSTAGE_EXECUTOR_THREAD_HEAP: '48MiB' })
+  const { attachment } = it
+  attachment.assign('a', 'test.end-thread', { by: 'memory' satisfies EndOfThread })
+  const fault = await attachment.fault('a')
+  expect(fault).toMatchObject({ reason: 'OUT_OF_MEMORY', retryable: true })
+  expect(fault.detail).toMatch(/^ERR_WORKER_OUT_OF_MEMORY|^The thread held/)
+  await until(() => attachment.handedBack.length === 2)
+})
+
+test.each(['recurse', 'recurseLater', 'kill', 'abort', 'chdir', 'flood'] satisfies Mischief[])(
+  'a handler that does what harms no thread (%s) ends as it would, and its neighbours run on',
+  async (what) => {
+    await using it = await withNeighbours()
+    const { attachment, executor } = it
+    attachment.assign('a', 'test.mischief', { what })
+    const { outcome } = await attachment.result('a')
+    const said = outcome?.$case === 'failed' ? outcome.value.brief : outcome?.$case
+    expect(said).toMatch(MISCHIEF_ENDS[what])
+    for (const id of ['n1', 'n2']) attachment.cancel(id, { graceMs: 60_000 })
+    for (const id of ['n1', 'n2']) {
+      expect((await attachment.result(id)).outcome?.$case).toBe('canceled')
+    }
+    expect(executor.counts).toMatchObject({ handedBack: 0, lost: 0, endedByForce: 0 })
+    expect(attachment.open).toBe(true)
   },
 )
 
@@ -75,7 +107,7 @@ test('a thread that holds more than it may outside of its heap is ended, and its
   const ended = () => attachment.results.length > 0
   await until(ended, { timeoutMs: 40_000 })
   const fault = await attachment.fault('hoarding')
-  expect(fault).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST', retryable: true })
+  expect(fault).toMatchObject({ reason: 'OUT_OF_MEMORY', retryable: true })
   expect(fault.detail).toMatch(/^The thread held \d+ MiB, in its heap and outside of it, .* 96 MiB/)
   attachment.cancel('modest', { graceMs: 60_000 })
   expect(await attachment.value('modest')).toBe(8)

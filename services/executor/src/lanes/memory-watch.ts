@@ -15,13 +15,13 @@ export class MemoryWatch {
   async #look(thread: HandlerThread): Promise<void> {
     const memory = await thread.memory()
     if (memory === undefined) return
-    const { usedBytes, limitBytes } = memory
+    const { usedBytes, limitBytes, holder, limitedBy } = memory
     if (usedBytes <= limitBytes) this.#over.delete(thread)
     else if (!this.#over.has(thread)) this.#over.add(thread)
     else {
       const [used, limit] = [usedBytes, limitBytes].map((bytes) => Math.round(bytes / 2 ** 20))
       thread.endFor(
-        `The thread held ${used} MiB, in its heap and outside of it, more than the ${limit} MiB it may (OFFSTAGE_EXECUTOR_THREAD_HEAP).`,
+        `The ${holder} held ${used} MiB, in its heap and outside of it, more than the ${limit} MiB it may (${limitedBy}).`,
       )
     }
   }

@@ -12,6 +12,7 @@ import type {
   HandlerEnd,
   HeartbeatData,
   LeftOpenNote,
+  LoopBlock,
   MessageNote,
   ProgressNote,
   ResultValue,
@@ -53,6 +54,9 @@ export function readMessage(heard: unknown): ReadMessage {
     case 'refresh':
       if (!isRefreshAsk(heard.ask)) return UNREADABLE
       return { message: { kind: 'refresh', ask: heard.ask }, isWhole: true }
+    case 'blocked':
+      if (!isBlock(heard.block)) return UNREADABLE
+      return { message: { kind: 'blocked', block: heard.block }, isWhole: true }
     case 'reports':
       return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
     default:
@@ -205,6 +209,10 @@ function isRefreshAsk(ask: unknown): ask is RefreshAsk {
     default:
       return kind === 'params' && isText(name) && isText(params)
   }
+}
+
+function isBlock(block: unknown): block is LoopBlock {
+  return isObject(block) && isCount(block.ms) && isLogTexts(block.methods)
 }
 
 function isLogTexts(texts: unknown): texts is string[] {

@@ -22,10 +22,12 @@ import type {
   GlobalsChange,
   HandlerEnd,
   HeartbeatData,
+  LoopBlock,
 } from '../domain/attempt.ts'
 import type { PassedDeadline } from '../domain/deadline.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import type { RefreshScope } from '../domain/refresh-scope.ts'
+import { stopReason } from '../domain/stop-reason.ts'
 import { type StopCause, verdictOf } from '../domain/verdict.ts'
 import type { AttemptReports, IssueToken, RefreshesElsewhere } from '../ports.ts'
 import { AttemptDeadlines } from './attempt-deadlines.ts'
@@ -35,7 +37,6 @@ import type { Lane } from './lane.ts'
 import { startTimer } from './long-timer.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { isPossible, type RunningAttempt } from './running-attempt.ts'
-import { stopReason } from './stop-reason.ts'
 import type { ThreadJournal } from './thread-journal.ts'
 import type { RefreshAsk, ThreadReports, TokenAsk } from './thread-messages.ts'
 
@@ -199,6 +200,10 @@ export class Supervisor implements ThreadListener {
     }
   }
 
+  onBlocked(thread: HandlerThread, block: LoopBlock): void {
+    this.#journal.blocked(thread, block)
+  }
+
   onEnded(thread: HandlerThread, end: ThreadEnd): void {
     const before = this.#handedBack
     const given = [...thread.attempts].flatMap((key) => this.#attempts.get(key) ?? [])
@@ -208,7 +213,7 @@ export class Supervisor implements ThreadListener {
     const guilty = guiltyOf(thread, end, begun, (jobId) => this.#handedBackJobs.times(jobId))
     if (guilty.method !== undefined) this.#moveApart(begun[0]?.lane, guilty.method)
     for (const running of waiting) {
-      if (!this.#move(running)) this.#end(running, { kind: 'lost', detail: detailOf(end) })
+      if (!this.#move(running)) this.#end(running, lostBy(end))
     }
     for (const running of begun) {
       this.#end(running, guilty.attempts.has(running) ? end : { kind: 'terminated' })
@@ -364,6 +369,8 @@ export class Supervisor implements ThreadListener {
   }
 }
 
-function detailOf(end: ThreadEnd): string {
-  return end.kind === 'lost' ? end.detail : `${MOVES_MAX + 1} threads did not begin it.`
+function lostBy(end: ThreadEnd): HandlerEnd {
+  if (end.kind === 'lost') return end
+  const detail = `${MOVES_MAX + 1} threads did not begin it.`
+  return { kind: 'lost', detail, reason: 'EXECUTOR_THREAD_LOST' }
 }

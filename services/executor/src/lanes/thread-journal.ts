@@ -1,7 +1,10 @@
 import type { Logger } from '@offstage/kit/telemetry'
-import type { GlobalsChange, LeftOpenNote } from '../domain/attempt.ts'
+import { LIMITS } from '@offstage/proto/limits'
+import type { GlobalsChange, LeftOpenNote, LoopBlock } from '../domain/attempt.ts'
 import type { HandlerThread, ThreadEnd } from './handler-thread.ts'
 import type { RunningAttempt } from './running-attempt.ts'
+
+const BLOCKED_TEXT_PAUSE_MS = 10_000
 
 /** What became of handler threads since the start. */
 export interface ThreadCounts {
@@ -13,12 +16,17 @@ export interface ThreadCounts {
   readonly passedBy: number
   /** Attempts given to another thread because theirs did not begin them. */
   readonly attemptsMoved: number
+  /** For how many milliseconds event loops of the inline lane stood still, by the methods whose code ran meanwhile. */
+  readonly blockedMs: ReadonlyMap<string, number>
 }
 
 /** Writes down how handler threads end and why, in the log and in numbers. */
 export class ThreadJournal {
   readonly #log: Logger
   readonly #counts = { lost: 0, endedByForce: 0, passedBy: 0, attemptsMoved: 0 }
+  readonly #blockedMs = new Map<string, number>()
+  #blockedTextAt = Number.NEGATIVE_INFINITY
+  #blocksUntold = 0
   readonly #unreadable = new WeakSet<HandlerThread>()
 
   constructor(log: Logger) {
@@ -26,7 +34,7 @@ export class ThreadJournal {
   }
 
   get counts(): ThreadCounts {
-    return { ...this.#counts }
+    return { ...this.#counts, blockedMs: this.#blockedMs }
   }
 
   /** A handler did not stop within the grace. */
@@ -80,6 +88,27 @@ export class ThreadJournal {
     this.#log.warn(
       { method, job: jobId, attempt, leftOpen: notes },
       'a handler left something open, which was closed at the end of its run',
+    )
+  }
+
+  /** Such handlers do it often: the log has one line of them in a while, the numbers have all. */
+  blocked({ name }: HandlerThread, { ms, methods }: LoopBlock): void {
+    for (const method of methods) {
+      const before = this.#blockedMs.get(method)
+      if (before === undefined && this.#blockedMs.size >= LIMITS.methodsMax) continue
+      this.#blockedMs.set(method, (before ?? 0) + ms)
+    }
+    const at = performance.now()
+    if (at - this.#blockedTextAt < BLOCKED_TEXT_PAUSE_MS) {
+      this.#blocksUntold += 1
+      return
+    }
+    const about = { thread: name, methods, blockedMs: ms, untold: this.#blocksUntold }
+    this.#blockedTextAt = at
+    this.#blocksUntold = 0
+    this.#log.warn(
+      about,
+      'a handler blocked the event loop of the inline lane; others waited for it',
     )
   }
 

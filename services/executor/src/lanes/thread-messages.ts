@@ -14,6 +14,7 @@ import type {
   HandlerEnd,
   HeartbeatData,
   LeftOpenNote,
+  LoopBlock,
   MessageNote,
   ProgressNote,
   ResultValue,
@@ -36,6 +37,8 @@ export interface ThreadOptions {
   readonly attemptTokens: boolean
   /** Collector for spans; absent: handlers are not traced. */
   readonly otlpEndpoint?: string
+  /** Tells of an event loop that stood still for so long; absent: of none. */
+  readonly blockedAfterMs?: number
 }
 
 /**
@@ -91,7 +94,7 @@ export interface StopOrder {
   /** Name, message and code of the signal's reason. */
   readonly name: string
   readonly message: string
-  readonly code?: string
+  readonly code: string
 }
 
 /** From a handler thread to the main thread. */
@@ -103,6 +106,8 @@ export type ThreadMessage =
   | { readonly kind: 'exiting'; readonly culprit: Culprit }
   /** Handlers changed what all of the thread share: give it nothing more. */
   | { readonly kind: 'changed'; readonly change: GlobalsChange }
+  /** Its event loop stood still. */
+  | { readonly kind: 'blocked'; readonly block: LoopBlock }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
   /** It has dropped what it was told to. */
   | { readonly kind: 'refreshed' }

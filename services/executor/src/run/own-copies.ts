@@ -16,6 +16,8 @@ const mapSize = uncurried(
     this: Map<unknown, unknown>,
   ) => number,
 )
+const mapValues = uncurried(Map.prototype.values)
+const { from } = Array
 const mapDelete = uncurried(Map.prototype.delete)
 
 /** A map that is asked and filled by the methods of our own. */
@@ -36,6 +38,10 @@ export class OwnMap<K, V> {
 
   get size(): number {
     return mapSize(this.#map)
+  }
+
+  values(): V[] {
+    return from(mapValues(this.#map)) as V[]
   }
 
   delete(key: K): boolean {

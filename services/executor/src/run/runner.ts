@@ -9,10 +9,11 @@
 import { isByteStream, type JobDefinition } from '@offstage/sdk/jobs'
 import type { AttemptKey, AttemptOrder, HandlerEnd } from '../domain/attempt.ts'
 import { AttemptFault, faultFromThrown, isAbort } from '../domain/fault.ts'
-import type { Claim, HeldClaims } from '../lanes/claims.ts'
+import type { Claim } from '../lanes/claims.ts'
 import { type OrderRow, orderFromRow } from '../lanes/order-row.ts'
 import type { StopOrder, ThreadOrders, TokenAnswer } from '../lanes/thread-messages.ts'
 import { AttemptRun } from './attempt-run.ts'
+import type { BlockWatch } from './block-watch.ts'
 import type { GlobalsWatch } from './globals-watch.ts'
 import { AttemptContext, type AttemptMeans } from './job-context.ts'
 import { notesOf } from './left-open.ts'
@@ -22,11 +23,22 @@ import { PlaceCheck } from './place-check.ts'
 import { placeResult } from './result.ts'
 
 export interface RunnerOptions extends AttemptMeans {
-  readonly claims: HeldClaims
+  readonly claims: Claims
   /** Told whose code runs. */
   readonly watch?: Pick<GlobalsWatch, 'ran'>
+  readonly blocks?: Pick<BlockWatch, 'ran'>
   /** Runs the work within a span of the attempt; absent: nothing is traced. */
   readonly traced?: TracedAttempt
+}
+
+/** By what it is known that an attempt is this runner's: in shared memory, or by asking. */
+export interface Claims {
+  /** A message has been taken up. */
+  take(): void
+  /** Whether the handler is to be called; not where the attempt was withdrawn. */
+  begin(claim: Claim): boolean | Promise<boolean>
+  /** Calls a handler. */
+  calling<T>(claim: Claim, call: () => T): T
 }
 
 export type TracedAttempt = <T>(order: AttemptOrder, work: () => Promise<T>) => Promise<T>
@@ -38,6 +50,11 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
+  }
+
+  /** The methods of attempts that have not ended, in no order, each maybe oftener. */
+  get methods(): string[] {
+    return this.#running.values().map(({ method }) => method)
   }
 
   obey(orders: ThreadOrders): void {
@@ -93,8 +110,10 @@ export class Runner {
     const given = isReady ? read : (await Promise.all([read, places]))[0]
     const checked = checkParams(definition, given)
     const params = checked instanceof OwnPromise ? await checked : checked
-    if (!claims.begin(claim)) return undefined
+    const begun = claims.begin(claim)
+    if (!(begun instanceof OwnPromise ? await begun : begun)) return undefined
     this.#options.watch?.ran(order.method)
+    this.#options.blocks?.ran(order.method)
     // What is open at its end is closed, and what was remembered for its length dropped (rows E1, C1).
     const run = new AttemptRun(order)
     // Values are kept apart by both (row C4).
@@ -126,7 +145,7 @@ export class Runner {
 function errorFrom({ name, message, code }: Omit<StopOrder, 'key'>): Error {
   const reason = new OwnError(message)
   reason.name = name
-  return code === undefined ? reason : Object.assign(reason, { code })
+  return Object.assign(reason, { code })
 }
 
 function endFromThrown(thrown: unknown, context: AttemptContext): HandlerEnd {

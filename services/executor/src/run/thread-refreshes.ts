@@ -35,11 +35,15 @@ export class ThreadRefreshes implements RefreshPort {
     return { [Symbol.dispose]: () => void this.#receivers.delete(receiver) }
   }
 
-  obey({ refreshes, refreshAnswers = [] }: ThreadOrders): void {
-    for (const scope of refreshes ?? []) {
-      for (const receive of this.#receivers) receive({ origin: ORIGIN, scope })
+  /** Most orders are about nothing of this. What is not there is not walked: a handler may have changed how lists are. */
+  obey({ refreshes, refreshAnswers }: ThreadOrders): void {
+    if (refreshes !== undefined) {
+      for (const scope of refreshes) {
+        for (const receive of this.#receivers) receive({ origin: ORIGIN, scope })
+      }
+      this.#say({ kind: 'refreshed' })
     }
-    if (refreshes !== undefined) this.#say({ kind: 'refreshed' })
+    if (refreshAnswers === undefined) return
     for (const answer of refreshAnswers) this.#settle(answer)
   }
 

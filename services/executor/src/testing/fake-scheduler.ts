@@ -91,9 +91,9 @@ export class Attachment {
   }
 
   /** The result of a job, once it has come. */
-  async result(jobId: string): Promise<AttemptResult> {
+  async result(jobId: string, options: { timeoutMs?: number } = {}): Promise<AttemptResult> {
     const find = () => this.results.find((result) => result.jobId === jobId)
-    await until(() => find() !== undefined, { what: `a result of ${jobId}` })
+    await until(() => find() !== undefined, { what: `a result of ${jobId}`, ...options })
     return find() as AttemptResult
   }
 

@@ -1,10 +1,19 @@
 /** Jobs that harm what they share with others. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { threadId } from 'node:worker_threads'
+import { parentPort, threadId } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
 
 function fail(): never {
   throw new Error('nobody catches this')
+}
+
+function overflow(): number {
+  return overflow() + 1
+}
+
+function fillHeap(): never {
+  const held: unknown[] = []
+  for (;;) held.push(Array.from({ length: 1_000 }, (_, at) => ({ at })))
 }
 
 /** Each ends the thread of its handler, some when that has waited before. */
@@ -13,6 +22,9 @@ const ENDS = {
   timer: () => void setTimeout(fail, 1),
   rejection: () => void Promise.reject(new Error('nobody catches this')),
   exit: () => process.exit(3),
+  overflowInTimer: () => void setTimeout(overflow, 1),
+  overflowInPromise: () => void Promise.resolve().then(overflow),
+  memory: fillHeap,
   /** Tells nobody, and when nobody is called. */
   silently: async () => {
     await pause(1)
@@ -30,6 +42,69 @@ export const endThread = defineJob({
   async run(_job, { by }: { by: EndOfThread }) {
     await ENDS[by]()
     await new Promise(() => {})
+  },
+})
+
+/** What is bad, and to be survived. */
+const MISCHIEF = {
+  recurse: overflow,
+  recurseLater: async () => {
+    await pause(1)
+    return overflow()
+  },
+  kill: () => process.kill(process.pid, 'SIGKILL'),
+  abort: () => process.abort(),
+  chdir: () => process.chdir('/'),
+  flood: () => {
+    const megabyte = Buffer.alloc(2 ** 20)
+    for (let n = 0; n < 200; n += 1) parentPort?.postMessage(megabyte)
+  },
+}
+export type Mischief = keyof typeof MISCHIEF
+export const MISCHIEF_ENDS: Readonly<Record<Mischief, RegExp>> = {
+  recurse: /^Maximum call stack size exceeded/,
+  recurseLater: /^Maximum call stack size exceeded/,
+  kill: /^process\.kill/,
+  abort: /^process\.abort\(\) is not supported in workers/,
+  chdir: /^process\.chdir\(\) is not supported in workers/,
+  flood: /^succeeded$/,
+}
+
+export const mischief = defineJob({
+  method: 'test.mischief',
+  async run(_job, { what }: { what: Mischief }) {
+    await MISCHIEF[what]()
+  },
+})
+
+/** Each ends the process of its handler. */
+const CRASHES = {
+  segfault: () => process.kill(process.pid, 'SIGSEGV'),
+  abort: () => process.abort(),
+  exit: () => process.exit(3),
+  throw: () => void setTimeout(fail, 1),
+  memory: fillHeap,
+}
+export type Crash = keyof typeof CRASHES
+
+export const crashProcess = defineJob({
+  method: 'test.crash-process',
+  async run(_job, { by }: { by: Crash }) {
+    CRASHES[by]()
+    await new Promise(() => {})
+  },
+})
+
+/** Says in which process it is and what that can see, having computed without end where it is told to. */
+export const confined = defineJob({
+  method: 'test.confined',
+  async run(job, { spins = false }: { spins?: boolean } = {}) {
+    const { pid, env, argv, execArgv } = process
+    job.message(`${pid}`)
+    job.progress(50, 'half')
+    await pause(1)
+    if (spins) for (;;);
+    return { pid, env: Object.keys(env), seen: JSON.stringify([env, argv, execArgv]) }
   },
 })
 

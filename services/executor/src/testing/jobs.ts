@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, resourceLimits, threadId, workerData } from 'node:worker_threads'
 import type { Offstage } from '@offstage/sdk/client'
-import { defineJob, NonRetryableError } from '@offstage/sdk/jobs'
+import { defineJob, NonRetryableError, stopCodeOf } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
 export * from './hostile-jobs.ts'
@@ -149,7 +149,7 @@ export const finisher = defineJob({
   async run(job) {
     job.message('running')
     await new Promise((resolve) => job.signal.addEventListener('abort', resolve))
-    return { reason: String(job.signal.reason) }
+    return { reason: String(job.signal.reason), code: stopCodeOf(job.signal) }
   },
 })
 

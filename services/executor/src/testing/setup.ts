@@ -32,6 +32,8 @@ export async function setup(
       OFFSTAGE_EXECUTOR_PORT: '0',
       OFFSTAGE_EXECUTOR_TASK_SLOTS: '2',
       OFFSTAGE_EXECUTOR_DRAIN_GRACE: '100ms',
+      // A busy machine blocks, too.
+      OFFSTAGE_EXECUTOR_INLINE_BLOCKED: '1h',
       ...env,
     }),
     log: createLogger({ name: 'executor', level: 'warn', destination }),

@@ -111,7 +111,7 @@ function noteLanes({ lanes }: proto.Hello, note: Note): void {
   for (const [index, { lane, slots }] of lanes.entries()) {
     const field = `hello.lanes[${index}]`
     if (!isSlotLane(lane)) {
-      note(`${field}.lane`, 'must be INLINE, TASK or WORK')
+      note(`${field}.lane`, 'must be INLINE, TASK, WORK or PROCESS')
     } else if (known.has(lane)) note(`${field}.lane`, `is ${wireName(lane)} once more`)
     known.add(lane)
     if (slots < 1 || slots > LIMITS.laneSlotsMax) {

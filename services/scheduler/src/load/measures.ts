@@ -13,6 +13,7 @@ const LANE_NAMES: Readonly<Record<SlotLane, string>> = {
   [Lane.inline]: 'inline',
   [Lane.task]: 'task',
   [Lane.work]: 'work',
+  [Lane.process]: 'process',
 }
 
 export function loadMeasures(reading: LoadReading, onError: (error: unknown) => void): Measures {

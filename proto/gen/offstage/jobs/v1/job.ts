@@ -68,7 +68,7 @@ export namespace JobKind {
   export type UNRECOGNIZED = typeof JobKind.UNRECOGNIZED;
 }
 
-/** The kind of thread a handler runs on (row A1). */
+/** Where a handler runs (row A1). */
 export const Lane = {
   /** LANE_UNSPECIFIED - Not set; the lane of the method's definition is taken, INLINE where that names none. */
   LANE_UNSPECIFIED: 0,
@@ -78,6 +78,8 @@ export const Lane = {
   LANE_TASK: 2,
   /** LANE_WORK - On a thread of its own: for long or endless work. */
   LANE_WORK: 3,
+  /** LANE_PROCESS - Alone in a process, which may be used again: for native code that may crash and code that is not trusted. */
+  LANE_PROCESS: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -88,6 +90,7 @@ export namespace Lane {
   export type LANE_INLINE = typeof Lane.LANE_INLINE;
   export type LANE_TASK = typeof Lane.LANE_TASK;
   export type LANE_WORK = typeof Lane.LANE_WORK;
+  export type LANE_PROCESS = typeof Lane.LANE_PROCESS;
   export type UNRECOGNIZED = typeof Lane.UNRECOGNIZED;
 }
 

@@ -1,0 +1,161 @@
+/**
+ * A process of its own as the place where handlers run: a native crash, or whatever else ends it, ends their job alone. It speaks as a
+ * thread does, but shares no memory: before it calls a handler it asks.
+ *
+ * 1. It is given no more of the environment than its names in the configuration, and of the executor's own credentials nothing.
+ * 2. It leads a process group, which ends with it: what a handler has started as well.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { type Claim, ClaimBoard, HeldClaims } from './claims.ts'
+import { processArguments, processEnvironment } from './process-start.ts'
+import type { HeldMemory, HostExit, HostListener, RunnerHost } from './runner-host.ts'
+import type { ThreadOptions, ThreadOrders } from './thread-messages.ts'
+
+const ENTRY = fileURLToPath(new URL('../run/process.ts', import.meta.url))
+/** How long what it has said last may take to arrive. */
+const LAST_WORDS_MS = 1_000
+const THROWN_CHARACTERS_MAX = 8_000
+/** Of V8 at its end. */
+const OUT_OF_MEMORY = 'JavaScript heap out of memory'
+
+/** How processes are started. */
+export interface ProcessSettings {
+  /** Names of variables they are given beside the usual ones. */
+  readonly environment: readonly string[]
+  /** Limit of their memory, heap and all; absent: the heap limit of Node. */
+  readonly memoryBytesMax: number | undefined
+}
+
+export interface ProcessHostSettings extends ProcessSettings {
+  readonly options: ThreadOptions
+}
+
+export class ProcessHost implements RunnerHost {
+  readonly claims = new ClaimBoard()
+  readonly #held = new HeldClaims(this.claims.memory)
+  readonly #child: ChildProcess
+  readonly #memoryBytesMax: number | undefined
+  #thrown: string | undefined
+  #isOutOfMemory = false
+
+  constructor(settings: ProcessHostSettings, listener: HostListener) {
+    const { options, environment, memoryBytesMax } = settings
+    this.#memoryBytesMax = memoryBytesMax
+    this.#child = fork(ENTRY, [`${process.pid}`], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      detached: true,
+      env: processEnvironment(environment),
+      execArgv: processArguments(memoryBytesMax),
+    })
+    this.#child.on('message', (heard) => this.#hear(heard, listener))
+    this.#child.on('error', (error) => {
+      this.#thrown ??= error.message
+    })
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      process.stderr.write(chunk)
+      this.#isOutOfMemory ||= chunk.includes(OUT_OF_MEMORY)
+    })
+    this.#send({ kind: 'options', options: { ...options, tls: tlsFor(options.tls) } })
+    void this.#end(listener)
+  }
+
+  post(orders: ThreadOrders): void {
+    this.#send({ kind: 'orders', orders })
+  }
+
+  async memory(): Promise<HeldMemory | undefined> {
+    const limitBytes = this.#memoryBytesMax
+    const { pid } = this.#child
+    if (limitBytes === undefined || pid === undefined) return undefined
+    const usedBytes = await residentBytes(pid)
+    if (usedBytes === undefined) return undefined
+    const limitedBy = 'OFFSTAGE_EXECUTOR_PROCESS_MEMORY'
+    return { usedBytes, limitBytes, holder: 'process', limitedBy }
+  }
+
+  kill(): void {
+    const { pid } = this.#child
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch {
+      // Nobody is left of the group, or the system has none.
+      this.#child.kill('SIGKILL')
+    }
+  }
+
+  /** What concerns claims is answered here; the rest is read as that of any runner. */
+  #hear(heard: unknown, listener: HostListener): void {
+    const { kind, claim, detail } = (heard ?? {}) as Record<string, unknown>
+    if (kind === 'taken') this.#held.take()
+    else if (kind === 'begin' && isClaim(claim)) {
+      this.#send({ kind: 'begun', claim, isBegun: this.#held.begin(claim) })
+    } else if (kind === 'throwing' && typeof detail === 'string') {
+      this.#thrown = detail.slice(0, THROWN_CHARACTERS_MAX)
+    } else listener.onMessage(heard)
+  }
+
+  #send(message: ProcessMessage): void {
+    // That it has ended is told by its exit.
+    this.#child.send(message, () => {})
+  }
+
+  async #end(listener: HostListener): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#child.once('close', () => resolve()))
+    const exited = Promise.withResolvers<string>()
+    this.#child.once('exit', (code, signal) => {
+      exited.resolve(signal === null ? `exited with code ${code}` : `was ended by ${signal}`)
+    })
+    // One that cannot be started has no exit.
+    void closed.then(() => exited.resolve('could not be started'))
+    const how = await exited.promise
+    this.kill()
+    const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref())
+    await Promise.race([closed, late])
+    this.#child.removeAllListeners('message')
+    listener.onExit(this.#exitOf(how))
+  }
+
+  #exitOf(how: string): HostExit {
+    if (this.#isOutOfMemory) {
+      const detail = `The process ${how}: its heap was full.`
+      return { detail, reason: 'OUT_OF_MEMORY', thrown: false }
+    }
+    const thrown = this.#thrown !== undefined
+    const detail = this.#thrown ?? `The process ${how}.`
+    return { detail, reason: 'EXECUTOR_PROCESS_LOST', thrown }
+  }
+}
+
+/** To a process of handlers, beside the orders that a thread gets. */
+export type ProcessMessage =
+  | { readonly kind: 'options'; readonly options: ThreadOptions }
+  | { readonly kind: 'orders'; readonly orders: ThreadOrders }
+  /** Answers the question whether a handler is to be called. */
+  | { readonly kind: 'begun'; readonly claim: number; readonly isBegun: boolean }
+
+/** From a process of handlers, beside what a thread says. */
+export type ProcessWord =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'begin'; readonly claim: number }
+  /** It ends by what nobody has caught. */
+  | { readonly kind: 'throwing'; readonly detail: string }
+
+/** By whom servers are known; by what the executor is known is not for handlers. */
+function tlsFor(tls: ThreadOptions['tls']): ThreadOptions['tls'] {
+  return tls && { ca: tls.ca, reloadMs: tls.reloadMs }
+}
+
+function isClaim(value: unknown): value is Claim {
+  return Number.isSafeInteger(value) && Number(value) > 0
+}
+
+/** As the kernel counts; undefined where it does not say. */
+async function residentBytes(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? []
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
+}

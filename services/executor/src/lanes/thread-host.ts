@@ -1,0 +1,116 @@
+/** A worker thread as the place where handlers run. It shares the memory of claims with the main thread. */
+import {
+  MessageChannel,
+  type MessagePort,
+  type ResourceLimits,
+  receiveMessageOnPort,
+  Worker,
+} from 'node:worker_threads'
+import { ClaimBoard } from './claims.ts'
+import type { HeldMemory, HostExit, HostListener, RunnerHost } from './runner-host.ts'
+import type { ThreadLink, ThreadOptions, ThreadOrders } from './thread-messages.ts'
+
+const ENTRY = new URL('../run/thread.ts', import.meta.url)
+const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY'
+/**
+ * Young values that a collection finds alive are moved into the limited heap at once. More of them than V8 allows over the limit (16
+ * MiB) end the whole process instead of the thread.
+ */
+const YOUNG_MIB_MAX = 16
+
+export interface ThreadHostSettings {
+  readonly name: string
+  /** Limit of the thread's heap; absent: that of Node. */
+  readonly heapBytesMax: number | undefined
+  readonly options: ThreadOptions
+}
+
+export class ThreadHost implements RunnerHost {
+  readonly claims = new ClaimBoard()
+  readonly #worker: Worker
+  readonly #port: MessagePort
+  readonly #heapBytesMax: number | undefined
+  #fault: Omit<HostExit, 'thrown'> | undefined
+  #isAsked = false
+
+  constructor({ name, heapBytesMax, options }: ThreadHostSettings, listener: HostListener) {
+    const { port1, port2 } = new MessageChannel()
+    const link: ThreadLink = { port: port2, claims: this.claims.memory }
+    this.#heapBytesMax = heapBytesMax
+    this.#port = port1.on('message', (message: unknown) => listener.onMessage(message))
+    this.#worker = new Worker(ENTRY, {
+      name,
+      workerData: { ...options, ...link } satisfies ThreadOptions & ThreadLink,
+      transferList: [port2],
+      env: handlerEnvironment(),
+      resourceLimits: limitsOf(heapBytesMax),
+    })
+    this.#worker.on('error', (error) => {
+      this.#fault ??= faultOf(error)
+    })
+    this.#worker.on('exit', (code) => this.#end(code, listener))
+  }
+
+  post(orders: ThreadOrders): void {
+    this.#port.postMessage(orders)
+  }
+
+  async memory(): Promise<HeldMemory | undefined> {
+    if (this.#isAsked) return undefined
+    this.#isAsked = true
+    try {
+      const { used_heap_size, external_memory, heap_size_limit } =
+        await this.#worker.getHeapStatistics()
+      return {
+        usedBytes: used_heap_size + external_memory,
+        limitBytes: this.#heapBytesMax ?? heap_size_limit,
+        holder: 'thread',
+        limitedBy: 'OFFSTAGE_EXECUTOR_THREAD_HEAP',
+      }
+    } catch {
+      // It starts, or ends.
+      return undefined
+    } finally {
+      this.#isAsked = false
+    }
+  }
+
+  kill(): void {
+    void this.#worker.terminate()
+  }
+
+  #end(code: number, listener: HostListener): void {
+    for (;;) {
+      const last = receiveMessageOnPort(this.#port)
+      if (last === undefined) break
+      listener.onMessage(last.message)
+    }
+    this.#port.close()
+    const detail = `The thread exited with code ${code} (process.exit in a handler?).`
+    const exit = this.#fault ?? { detail, reason: 'EXECUTOR_THREAD_LOST' }
+    listener.onExit({ ...exit, thrown: this.#fault !== undefined })
+  }
+}
+
+function limitsOf(heapBytesMax: number | undefined): ResourceLimits {
+  if (heapBytesMax === undefined) return {}
+  const maxOldGenerationSizeMb = Math.ceil(heapBytesMax / 2 ** 20)
+  return { maxOldGenerationSizeMb, maxYoungGenerationSizeMb: YOUNG_MIB_MAX }
+}
+
+/** Handlers act with the rights of the job's owner; the executor's own token is none of theirs. */
+function handlerEnvironment(): NodeJS.ProcessEnv {
+  const { OFFSTAGE_TOKEN: _token, OFFSTAGE_TOKEN_FILE: _file, ...env } = process.env
+  return env
+}
+
+function faultOf(error: unknown): Omit<HostExit, 'thrown'> {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  const reason = code === OUT_OF_MEMORY ? 'OUT_OF_MEMORY' : 'EXECUTOR_THREAD_LOST'
+  return { detail: textOf(error, code), reason }
+}
+
+function textOf(error: unknown, code: string | undefined): string {
+  if (!(error instanceof Error)) return `The thread threw ${String(error)}.`
+  return code === undefined ? (error.stack ?? error.message) : `${code}: ${error.stack ?? ''}`
+}

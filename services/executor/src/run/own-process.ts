@@ -1,0 +1,16 @@
+/**
+ * What ends or signals a whole process is refused in a thread of it, which handlers share with the executor: by mistake they would end
+ * them all. Their own children they may signal.
+ */
+export function guardOwnProcess(): void {
+  const { kill, pid } = process
+  process.kill = (id, signal) => {
+    // 0 and what is negative are groups of processes, this one's among them.
+    if (id === pid || id === 0 || id === -pid) {
+      throw new Error(
+        `process.kill(${id}) is refused in a handler: the process is that of the executor, and runs the jobs of others; throw an error, or return`,
+      )
+    }
+    return kill.call(process, id, signal)
+  }
+}
