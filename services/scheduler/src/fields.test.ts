@@ -116,6 +116,14 @@ test('a start time no Date can hold is refused, not taken for none', async () =>
   await expect(startAtSeconds(it.address, 1_900_000_000n)).resolves.toBeDefined()
 })
 
+test('a text that is no UTF-8 is refused, not taken for another', async () => {
+  await using it = await start()
+  await using _executor = await attachExecutor(it.address)
+  const key = (bytes: readonly number[]) => startRaw(it.address, lengthened(3, Buffer.from(bytes)))
+  await expect(key([0x61, 0xff])).rejects.toThrow(/a text in it is no UTF-8/)
+  await expect(key([0x61, 0xc3, 0xa4])).resolves.toBeDefined()
+})
+
 test('a trace header that does not fit is left out, and fails no start', async () => {
   await using it = await start()
   await using _executor = await attachExecutor(it.address)
@@ -208,13 +216,23 @@ test('a method whose limits no job could keep is refused when it is announced', 
 
 /** As a caller does that is no JavaScript: seconds beyond what a Date holds. */
 function startAtSeconds(address: string, seconds: bigint): Promise<unknown> {
-  const varint = (value: bigint): number[] =>
-    value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...varint(value >> 7n)]
-  const field = (number: number, bytes: Uint8Array) =>
-    Buffer.from([...varint(BigInt((number << 3) | 2)), ...varint(BigInt(bytes.length)), ...bytes])
-  const timestamp = Buffer.from([8, ...varint(seconds)])
+  return startRaw(address, lengthened(14, Buffer.from([8, ...varint(seconds)])))
+}
+
+function varint(value: bigint): number[] {
+  return value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...varint(value >> 7n)]
+}
+
+/** A field with its number and its length. */
+function lengthened(number: number, bytes: Uint8Array): Buffer {
+  const head = [...varint(BigInt((number << 3) | 2)), ...varint(BigInt(bytes.length))]
+  return Buffer.from([...head, ...bytes])
+}
+
+/** A start with fields of the job that no client would write so. */
+function startRaw(address: string, fields: Uint8Array): Promise<unknown> {
   const spec = proto.JobSpec.encode(proto.JobSpec.fromPartial(job)).finish()
-  const request = field(2, Buffer.concat([spec, field(14, timestamp)]))
+  const request = lengthened(2, Buffer.concat([spec, fields]))
   const client = new Client(address, credentials.createInsecure())
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(

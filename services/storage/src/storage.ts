@@ -10,6 +10,7 @@ import { createGrpcServer, type GrpcServer, type ServerTls } from '@offstage/kit
 import { composeServices, createService, createUpkeep, type Service } from '@offstage/kit/lifecycle'
 import { createTroubleLog, type Logger, logOutages, type Measures } from '@offstage/kit/telemetry'
 import { StorageServiceService } from '@offstage/proto/storage'
+import { withStrictTexts } from '@offstage/proto/strict-texts'
 import { createBlobWriters } from './blobs/blob-writers.ts'
 import { openDiskBlobs } from './blobs/disk-blobs.ts'
 import type { EmbeddedStorageConfig } from './config.ts'
@@ -115,7 +116,8 @@ function compose(
     put: (command) => turns.take(command.owner, undefined, () => stores.values.put(command)),
   }
   const handlers = createHandlers({ ...parts, values, quotas: config, garbageMade }, log, turns)
-  const services = [{ definition: StorageServiceService, implementation: handlers }]
+  const definition = withStrictTexts(StorageServiceService)
+  const services = [{ definition, implementation: handlers }]
   const server = createGrpcServer({
     limits: config,
     name: 'storage',

@@ -7,6 +7,7 @@ import {
   ScheduleServiceService,
 } from '@offstage/proto/jobs'
 import { ExternalScalerService } from '@offstage/proto/scaling'
+import { withStrictTexts } from '@offstage/proto/strict-texts'
 import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
 import type { Executors } from '../executors/executors.ts'
 import type { Jobs } from '../jobs/jobs.ts'
@@ -45,13 +46,20 @@ export function grpcServices(use: UseCases, turns: ReadingTurns, log: Logger) {
   const { cancelRunning } = jobs
   const ofNamespaces = { namespaces, locks, refreshes: use.refreshes, cancelRunning, stores }
   return [
-    { definition: JobServiceService, implementation: jobService(jobs, turns, log) },
-    { definition: ScheduleServiceService, implementation: scheduleService(schedules, turns) },
     {
-      definition: NamespaceServiceService,
+      definition: withStrictTexts(JobServiceService),
+      implementation: jobService(jobs, turns, log),
+    },
+    {
+      definition: withStrictTexts(ScheduleServiceService),
+      implementation: scheduleService(schedules, turns),
+    },
+    {
+      definition: withStrictTexts(NamespaceServiceService),
       implementation: namespaceService(ofNamespaces, turns),
     },
     {
+      // A report never fails a job: what is no UTF-8 in its texts is replaced.
       definition: ExecutorServiceService,
       implementation: {
         ...executorService(executors, declare),
