@@ -87,6 +87,10 @@ const FROZEN: Readonly<Record<string, string>> = {
     'd4fc1452de514a03a3bc83ea33634ed719b0f59a6d6b015ddc508e368a437e3f',
   'scheduler/0044-process-lane.sql':
     'a870c538f7f4a811a2d171971c1946a3623c44db7e9cc4baec61c71dbe73d2ec',
+  'scheduler/0045-attached-children.sql':
+    'dbc0323a87a2cdf980e28ce8a4b72b10988f1cf35ec5f466ed79ddfd73ee59da',
+  'scheduler/0046-attached-children-by-parent.sql':
+    'f928b50d7a8bc040fce678725ca9c515d71256da6e942435ad1c6aa1b7dcbca9',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

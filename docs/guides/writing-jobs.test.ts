@@ -15,7 +15,7 @@ const SCRATCH = join(root, '.offstage/')
 
 let it: Awaited<ReturnType<typeof startServices>>
 beforeAll(async () => {
-  it = await startServices(['streams.ts', 'totals.ts'])
+  it = await startServices(['streams.ts', 'totals.ts', 'attached.ts'])
 })
 afterAll(() => it?.close())
 
@@ -28,6 +28,10 @@ test('the example of streams does what it says', async () => {
 
 test('a handler writes its result where the caller has reserved an address, and its additional result is at another one', async () => {
   await it.run('read-totals.ts')
+}, 60_000)
+
+test('a job ends with the last of its attached children', async () => {
+  await it.run('send-all.ts')
 }, 60_000)
 
 /** The page's files in a folder of their own, and services that run these of them. */

@@ -76,6 +76,11 @@ export const REASONS = {
     retry: false,
     about: 'The request id was used before for a different request.',
   },
+  PARENT_HAS_ENDED: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'Nothing can be attached to a job that has ended.',
+  },
   MESSAGE_TOO_LARGE: {
     code: 'RESOURCE_EXHAUSTED',
     retry: false,

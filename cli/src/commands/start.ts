@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import type { Command } from 'commander'
+import type { ChildrenPolicy } from '@offstage/sdk'
+import { type Command, Option } from 'commander'
 import { parseJson, parseMillis } from './arguments.ts'
 import { answered, connect, connectOptions, tell } from './client.ts'
 import type { CommandContext } from './context.ts'
@@ -16,6 +17,7 @@ interface Flags {
   readonly pool?: string
   readonly lease?: string
   readonly automatic?: boolean
+  readonly childrenPolicy?: ChildrenPolicy
   readonly queueDeadline?: number
   readonly attemptDeadline?: number
   readonly heartbeatDeadline?: number
@@ -44,6 +46,12 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
       '--automatic',
       'let it wait, where it would be refused, while somebody has the namespace',
     )
+    .addOption(
+      new Option(
+        '--children-policy <policy>',
+        'fail where attached children do, by: all of them, the first, or ignore it',
+      ).choices(['all', 'first', 'ignore']),
+    )
     .option('--queue-deadline <time>', 'longest wait for the first executor', parseMillis)
     .option('--attempt-deadline <time>', 'longest run of one attempt', parseMillis)
     .option('--heartbeat-deadline <time>', 'longest silence of the handler, from 1s', parseMillis)
@@ -66,8 +74,9 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
         totalMs: flags.totalDeadline,
       }
       const { key, fallback: fallbackMethod, name: displayName, pool } = flags
-      const { lease: leaseId, automatic } = flags
-      const options = { key, fallbackMethod, displayName, pool, leaseId, automatic, deadlines }
+      const { lease: leaseId, automatic, childrenPolicy } = flags
+      const terms = { key, fallbackMethod, displayName, pool, leaseId, automatic }
+      const options = { ...terms, childrenPolicy, deadlines }
       const job = await answered(offstage.startJob(method, file ?? params, options))
       if (flags.wait) {
         tell(`job ${job.id}`)

@@ -49,6 +49,8 @@ export interface JobInfo {
   readonly parentJobId: string
   /** The first ancestor; its own id where it has no parent. */
   readonly rootJobId: string
+  /** Its parent ends only when it has (row A5). */
+  readonly isAttached: boolean
   readonly displayName: string
   readonly labels: Readonly<Record<string, string>>
   /** The pool it runs in; empty for the default one (row J21). */
@@ -136,6 +138,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     requestId: job.requestId,
     parentJobId: job.parentJobId,
     rootJobId: job.rootJobId,
+    isAttached: job.attached ?? false,
     displayName: job.displayName,
     labels: job.labels,
     pool: job.pool,

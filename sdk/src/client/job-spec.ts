@@ -14,7 +14,7 @@ import {
   JSON_TYPE,
   PARAMS_BYTES_MAX,
 } from '../jobs/payload.ts'
-import { deadlinesFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
+import { childrenPolicyFrom, deadlinesFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
 import { codecRefused } from './decode.ts'
 import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
 import { keyText } from './job-key.ts'
@@ -86,6 +86,8 @@ export function specFrom(
     retryPolicy: retryPolicyFrom(options.retry),
     deadlines: deadlinesFrom(options.deadlines),
     cancelWithParent: options.cancelWithParent ?? false,
+    attached: options.attached ?? false,
+    childrenPolicy: childrenPolicyFrom(options.childrenPolicy),
     executorSessionId: options.executorSessionId ?? '',
     traceparent: '',
     pool: options.pool ?? '',

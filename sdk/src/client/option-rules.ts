@@ -14,7 +14,7 @@ import {
   text,
 } from '../arguments/rules.ts'
 import { checkDeadlines, checkRetry } from '../jobs/check-method.ts'
-import type { DeadlineOptions, RetryOptions } from '../jobs/method.ts'
+import { CHILDREN_POLICIES, type DeadlineOptions, type RetryOptions } from '../jobs/method.ts'
 import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
 import { keyRule } from './job-key.ts'
 import { keyConflicts } from './job-spec.ts'
@@ -78,6 +78,8 @@ const COMMON = {
   automatic: flag,
   leaseId: text,
   cancelWithParent: flag,
+  attached: flag,
+  childrenPolicy: oneOf(CHILDREN_POLICIES),
   executorSessionId: text,
   signal: abortSignal,
 }

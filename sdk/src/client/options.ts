@@ -1,4 +1,4 @@
-import type { DeadlineOptions, LaneName, RetryOptions } from '../jobs/method.ts'
+import type { ChildrenPolicy, DeadlineOptions, LaneName, RetryOptions } from '../jobs/method.ts'
 import type { JobMessage, Progress } from './events.ts'
 
 /** What every waiting call takes. */
@@ -89,6 +89,14 @@ export interface StartOptions {
   readonly leaseId?: string
   /** Whether a cancel of the parent cancels this job too. Default false: a child outlives its parent (row J11). */
   readonly cancelWithParent?: boolean
+  /**
+   * The parent ends only when this job has (row A5): its function may return before, and a failure of this job is the parent's, unless
+   * the parent's `childrenPolicy` says otherwise. Canceled with the parent, and where that fails or tries again. Rejects with
+   * INVALID_FIELD outside of a job, PARENT_HAS_ENDED where the parent has. Default false: detached.
+   */
+  readonly attached?: boolean
+  /** What becomes of this job where attached children of its own do not succeed. Default: that of the definition, else `all`. */
+  readonly childrenPolicy?: ChildrenPolicy
   /** Run only on this executor session, as for foreground execution (row L7). */
   readonly executorSessionId?: string
   /** Gives up the call, not the job. */

@@ -9,7 +9,13 @@ import { codecFault } from './check-codec.ts'
 import { checkLabelExpressions } from './check-labels.ts'
 import { checkLimits } from './check-limits.ts'
 import { isWrapping } from './codec.ts'
-import type { DeadlineOptions, JobMethod, RetryOptions, StartableBy } from './method.ts'
+import {
+  CHILDREN_POLICIES,
+  type DeadlineOptions,
+  type JobMethod,
+  type RetryOptions,
+  type StartableBy,
+} from './method.ts'
 
 /** Ten years. */
 export const DURATION_MS_MAX = LIMITS.durationMsMax
@@ -63,6 +69,10 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   }
   if (typeof labels !== 'function') checkLabelExpressions(labels, refuse)
   if (typeof privileged !== 'boolean') refuse('privileged', 'must be true or false')
+  const { childrenPolicy = 'all' } = definition
+  if (!CHILDREN_POLICIES.includes(childrenPolicy)) {
+    refuse('childrenPolicy', `must be one of ${CHILDREN_POLICIES.join(', ')}`)
+  }
 }
 
 /** Refuses what would let nobody start it, and roles that there are none of (row J5). */

@@ -34,6 +34,13 @@ export interface DeadlineOptions {
   readonly heartbeatMs?: number
 }
 
+/**
+ * What becomes of a job whose attached children do not all succeed (row A5): `all` waits for all of them and fails then, `first` fails
+ * with the first and cancels the others, `ignore` waits for all and succeeds. A failure is of the reason ATTACHED_CHILD_FAILED.
+ */
+export type ChildrenPolicy = (typeof CHILDREN_POLICIES)[number]
+export const CHILDREN_POLICIES = ['all', 'first', 'ignore'] as const
+
 /** Who may start a method: whoever is named by either, and administrators always (row J5). */
 export interface StartableBy {
   /** Such as `['operator', 'service']`. */
@@ -127,6 +134,8 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
    * storage stay the user's. Default false.
    */
   readonly privileged?: boolean
+  /** What becomes of its jobs where attached children do not succeed (row A5). Default `all`. */
+  readonly childrenPolicy?: ChildrenPolicy
 }
 
 /** What callers pass to a job or method: `ParamsOf<typeof delayReport>`. */

@@ -24,6 +24,7 @@ export { defineMethod } from './define-method.ts'
 export { defineJob, isJobDefinition, type JobDefinition } from './definition.ts'
 export { isRetryable, NonRetryableError } from './errors.ts'
 export type {
+  ChildrenPolicy,
   DeadlineOptions,
   JobLimit,
   JobMethod,
@@ -51,7 +52,14 @@ export {
   JSON_TYPE,
   jsonText,
 } from './payload.ts'
-export { deadlinesFrom, jobLimitFrom, laneFrom, retryPolicyFrom, startersFrom } from './policies.ts'
+export {
+  childrenPolicyFrom,
+  deadlinesFrom,
+  jobLimitFrom,
+  laneFrom,
+  retryPolicyFrom,
+  startersFrom,
+} from './policies.ts'
 export { STOP_CODES, type StopCode, stopCodeOf } from './stop-code.ts'
 export {
   type Cause,

@@ -5,11 +5,12 @@ import {
   Lane,
   type MethodLimit,
   type RetryPolicy,
+  ChildrenPolicy as WireChildrenPolicy,
   type StartableBy as WireStartableBy,
 } from '@offstage/proto/jobs'
 import { LANE_DEFAULT, LANES, type LaneName, laneNameOf } from '@offstage/proto/lanes'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
-import type { DeadlineOptions, JobLimit, RetryOptions } from './method.ts'
+import type { ChildrenPolicy, DeadlineOptions, JobLimit, RetryOptions } from './method.ts'
 
 /** The lane's number on the wire; unset stays unset, so that the method's own lane is taken (row A1). */
 export function laneFrom(name: LaneName | undefined): Lane {
@@ -32,6 +33,19 @@ export function retryPolicyFrom(options: RetryOptions | undefined): RetryPolicy 
     maxBackoff: durationFrom(options.backoffMsMax ?? backoffMsMaxDefault(initialBackoffMs)),
     jitter: options.jitter ?? RETRY_DEFAULTS.jitter,
   }
+}
+
+const CHILDREN_POLICIES_ON_WIRE = {
+  all: WireChildrenPolicy.CHILDREN_POLICY_ALL,
+  first: WireChildrenPolicy.CHILDREN_POLICY_FIRST,
+  ignore: WireChildrenPolicy.CHILDREN_POLICY_IGNORE,
+} as const satisfies Record<ChildrenPolicy, WireChildrenPolicy>
+
+/** Unset stays unset, so that the method's own is taken (row A5). */
+export function childrenPolicyFrom(policy: ChildrenPolicy | undefined): WireChildrenPolicy {
+  return policy === undefined
+    ? WireChildrenPolicy.CHILDREN_POLICY_UNSPECIFIED
+    : CHILDREN_POLICIES_ON_WIRE[policy]
 }
 
 interface Starters {

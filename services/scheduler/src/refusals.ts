@@ -213,6 +213,16 @@ export function parentNotFound(): Refusal {
   return invalidField('parent_job_id', 'names no job in this namespace that you may see')
 }
 
+/** Of a start that asks to be attached to it (row A5). */
+export function parentHasEnded(parentId: string): Refusal {
+  return new Refusal({
+    reason: 'PARENT_HAS_ENDED',
+    message: `job ${parentId} has ended, and nothing can be attached to it any more`,
+    metadata: { job_id: parentId },
+    violations: [{ field: 'attached', description: 'is to a parent that has ended' }],
+  })
+}
+
 export function requestIdReused(requestId: string): Refusal {
   return new Refusal({
     reason: 'REQUEST_ID_REUSED',

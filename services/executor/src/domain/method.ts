@@ -15,6 +15,7 @@ export interface MethodAnnouncement {
   readonly labelExpressions?: Readonly<Record<string, string>>
   readonly startableBy?: StarterTerms
   readonly privileged?: boolean
+  readonly childrenPolicy?: 'all' | 'first' | 'ignore'
 }
 
 /** What the job modules of an executor define. */

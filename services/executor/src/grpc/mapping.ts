@@ -16,6 +16,7 @@ import { LANE_DEFAULT, laneNameOf } from '@offstage/proto/lanes'
 import type { Duration } from '@offstage/proto/rpc'
 import {
   BYTES_TYPE,
+  childrenPolicyFrom,
   deadlinesFrom,
   isTextType,
   jobLimitFrom,
@@ -208,5 +209,6 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     privileged: method.privileged,
     labelExpressions: { ...method.labelExpressions },
     limits: (method.limits ?? []).map((limit) => jobLimitFrom(limit)),
+    childrenPolicy: childrenPolicyFrom(method.childrenPolicy),
   }
 }

@@ -240,7 +240,7 @@ function isLogText(value: unknown): value is string {
 function isAnnouncement(method: unknown): method is MethodAnnouncement {
   if (!isObject(method)) return false
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
-  const { limits, labelExpressions, startableBy, privileged } = method
+  const { limits, labelExpressions, startableBy, privileged, childrenPolicy } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
     LANE_NAMES.some((known) => known === lane) &&
@@ -249,7 +249,8 @@ function isAnnouncement(method: unknown): method is MethodAnnouncement {
     isOptional(limits, isObjects) &&
     isOptional(labelExpressions, isTexts) &&
     isOptional(startableBy, isObject) &&
-    isOptional(privileged, (value) => typeof value === 'boolean')
+    isOptional(privileged, (value) => typeof value === 'boolean') &&
+    isOptional(childrenPolicy, isText)
   )
 }
 

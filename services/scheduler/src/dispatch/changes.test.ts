@@ -30,7 +30,9 @@ function setup() {
   const keyFreed = () => {
     freed += 1
   }
-  const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed })
+  const parents: string[] = []
+  const lookAtParents = (ids: readonly string[]) => void parents.push(...ids)
+  const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed, lookAtParents })
   const told: [string, boolean][] = []
   for (const id of ['a', 'b', 'c']) {
     const listener: JobListener = {
@@ -40,7 +42,15 @@ function setup() {
     feed.listen('default', id, listener, { elsewhere: false, caller: 'ann' })
   }
   const dispose = () => bus[Symbol.asyncDispose]()
-  return { changed, backlog, told, subjects, freed: () => freed, [Symbol.asyncDispose]: dispose }
+  return {
+    changed,
+    backlog,
+    told,
+    parents,
+    subjects,
+    freed: () => freed,
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
 test('whoever waits is told of an end with how it ended, and of any other state without', async () => {
@@ -76,6 +86,16 @@ test('only the end of a job that held a key frees one', async () => {
   expect(it.freed()).toBe(0)
   it.changed([changedJob('c', { state: JobState.succeeded, completion, key: 'k' })])
   expect(it.freed()).toBe(1)
+})
+
+test('parents are looked at where an attached child ends, and where their own handler has returned', async () => {
+  await using it = setup()
+  it.changed([
+    changedJob('a', { state: JobState.failed, completion, attachedTo: 'p' }),
+    changedJob('b', { state: JobState.scheduled, attachedTo: 'q' }),
+    changedJob('c', { state: JobState.waiting }),
+  ])
+  expect(it.parents).toEqual(['p', 'c'])
 })
 
 test('an end of a job whose method has limits lets the queues of the method be looked at, everywhere', async () => {

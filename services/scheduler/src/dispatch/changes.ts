@@ -10,6 +10,8 @@ export interface ChangesOptions {
   readonly backlog: Backlog
   /** Whether a job of the method that ends, or gives its place back, may let another one begin. */
   isAwaited(namespace: string, method: string): boolean
+  /** Parents whose handlers have returned, and attached children of which have ended, perhaps the last. */
+  lookAtParents(ids: readonly string[]): void
   /** A key has become free. */
   keyFreed(): void
 }
@@ -19,17 +21,22 @@ export function createChanges(options: ChangesOptions): (jobs: readonly ChangedJ
   const { feed, events, isAwaited } = options
   return (jobs) => {
     const queued: ChangedJob[] = []
+    const parents: string[] = []
     for (const job of jobs) {
       events.job(job.namespace, job.id, job.state, job.traceparent)
       if (isTerminal(job.state)) {
         feed.tell(job.id, 'state', job)
         if (job.key !== '') options.keyFreed()
+        if (job.attachedTo !== undefined) parents.push(job.attachedTo)
       } else {
+        // Its handler has returned: whoever else begins to wait does not change hands.
+        if (job.state === JobState.waiting) parents.push(job.id)
         feed.tell(job.id, 'state')
       }
       const frees = isAwaited(job.namespace, job.method)
       if (frees || job.state === JobState.queued) queued.push(job)
     }
     options.backlog.announce(queued)
+    if (parents.length > 0) options.lookAtParents(parents)
   }
 }

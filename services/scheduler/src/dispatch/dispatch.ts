@@ -24,10 +24,11 @@ import { createDeliver } from './deliver.ts'
 import { createEnds } from './ends.ts'
 import { LimitedClaims } from './limited-claims.ts'
 import { createPace } from './pace.ts'
+import { createParents } from './parents.ts'
 import { createStarts, type Starts } from './starts.ts'
 
 export interface DispatchOptions {
-  readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates' | 'pace'>
+  readonly stores: Pick<SchedulerStores, 'calls' | 'work' | 'workGates' | 'pace' | 'parents'>
   readonly attachments: Attachments
   readonly methods: Pick<Methods, 'peek' | 'find'>
   readonly feed: JobFeed
@@ -45,6 +46,8 @@ export interface Dispatch extends Service, Intake {
   readonly limitsOf: Admission['limitsOf']
   /** Somebody says that jobs of a method were queued, true or not. */
   heard(namespace: string, method: string): void
+  /** Ends parents that have nothing left to wait for, though nobody was told of it. */
+  endParents(): Promise<void>
   /** Calls the listener whenever a key has become free. */
   onKeyFreed(listener: () => void): void
 }
@@ -67,7 +70,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   }
   const isAwaited = (namespace: string, method: string) =>
     admission.limitsOf(namespace, method) !== undefined && limited.isAwaited(namespace, method)
-  const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed })
+  const lookAtParents = (ids: readonly string[]) => parents.look(ids)
+  const changed = createChanges({ feed, events, backlog, isAwaited, keyFreed, lookAtParents })
+  const parents = createParents({ store: stores.parents, changed, onError })
   const ends = createEnds({ store: stores.work, changed, onError })
   const requeue = (attempts: readonly AttemptKey[]) => ends.requeue(attempts).catch(onError)
   const failUnreadable = (jobs: readonly UnreadableJob[]) => {
@@ -121,7 +126,14 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     // What is said here is known here, and better.
     events.onQueueReady((namespace, method, isOwn) => isOwn || heard(namespace, method)),
   )
-  const service = composeServices('dispatch', [hints, admission, timers, pace.loop, claims])
+  const service = composeServices('dispatch', [
+    hints,
+    admission,
+    timers,
+    parents,
+    pace.loop,
+    claims,
+  ])
   return {
     ...service,
     starts,
@@ -131,6 +143,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     changed,
     lookFor,
     heard,
+    endParents: parents.sweep,
     limitsOf: admission.limitsOf,
     gatesChanged(namespace) {
       events.gatesChanged(namespace)

@@ -74,10 +74,23 @@ test('a result is acknowledged after its commit, and not before', async () => {
 })
 
 test('a result that changed nothing is fenced, and nobody is told of it', async () => {
-  const it = setup({ succeed: async () => new Map([['b', completion]]) })
+  const it = setup({ succeed: async () => new Map([['b', completion]]), end: async () => [] })
   await it.ends.record(it.attachment, [succeeded('a'), succeeded('b')])
   expect(await it.sent()).toEqual({ acknowledged: ['b'], fenced: ['a'] })
   expect(it.told.map(({ id }) => id)).toEqual(['b'])
+})
+
+test('a success that the hot statement leaves out, as of a parent of attached children, is recorded as any other end', async () => {
+  const it = setup({
+    succeed: async () => new Map([['b', completion]]),
+    end: async (items) => items.map(({ jobId }) => changedJob(jobId, { state: JobState.waiting })),
+  })
+  await it.ends.record(it.attachment, [succeeded('a'), succeeded('b')])
+  expect(await it.sent()).toEqual({ acknowledged: ['b', 'a'], fenced: [] })
+  expect(it.told.map(({ id, state }) => [id, state])).toEqual([
+    ['b', JobState.succeeded],
+    ['a', JobState.waiting],
+  ])
 })
 
 test('a result of an attempt that is not this one is fenced without a statement', async () => {

@@ -19,9 +19,10 @@ import type {
   AttemptSuccess,
   ChangedJob,
   RunningJob,
+  SucceededAttempt,
   UnreadableJob,
 } from '../domain/held-job.ts'
-import type { JobError, JobStanding } from '../domain/job.ts'
+import type { JobError } from '../domain/job.ts'
 import { JobState } from '../domain/job-state.ts'
 import { backoffMs } from '../domain/retry-policy.ts'
 import type { Attachment } from '../executors/attachment.ts'
@@ -77,24 +78,32 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
   /** Whose end is being recorded. */
   const ending = new Set<RunningJob>()
 
-  const settle = (attachment: Attachment, pending: readonly Pending[], ended: Ended) => {
+  /** Returns those that nothing was recorded of. */
+  const settle = <T extends Pending>(
+    attachment: Attachment,
+    pending: readonly T[],
+    ended: Ended,
+  ): T[] => {
     const done: ChangedJob[] = []
-    for (const [index, { key }] of pending.entries()) {
+    const left: T[] = []
+    for (const [index, item] of pending.entries()) {
       const job = ended[index]
-      if (job === undefined) attachment.fence(key)
+      if (job === undefined) left.push(item)
       else {
-        attachment.end(key)
-        attachment.acknowledge(key)
+        attachment.end(item.key)
+        attachment.acknowledge(item.key)
         done.push(job)
       }
     }
     changed(done)
+    return left
   }
 
   const recordAll = async <T extends Pending>(
     attachment: Attachment,
     items: readonly T[],
     add: (items: readonly T[]) => Promise<Ended>,
+    otherwise: (item: T) => (AttemptEnd & Pending) | undefined,
   ): Promise<void> => {
     const [first] = items
     if (first === undefined) return
@@ -103,12 +112,20 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
       () => !attachment.attached,
       onError,
     )
-    if (ended.kind === 'done') settle(attachment, items, ended.value)
+    if (ended.kind === 'done') {
+      const again: (AttemptEnd & Pending)[] = []
+      for (const item of settle(attachment, items, ended.value)) {
+        const other = otherwise(item)
+        if (other === undefined) attachment.fence(item.key)
+        else again.push(other)
+      }
+      if (again.length > 0) await recordAll(attachment, again, others.add, fenced)
+    }
     if (ended.kind !== 'refused') return
     if (items.length > 1) {
-      await Promise.all(items.map((item) => recordAll(attachment, [item], add)))
+      await Promise.all(items.map((item) => recordAll(attachment, [item], add, otherwise)))
     } else if (!isUnrecordable(first)) {
-      await recordAll(attachment, [unrecordable(first, ended.error)], others.add)
+      await recordAll(attachment, [unrecordable(first, ended.error)], others.add, fenced)
     }
   }
 
@@ -130,8 +147,8 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
       }
       try {
         await Promise.all([
-          recordAll(attachment, plain, successes.add),
-          recordAll(attachment, rest, others.add),
+          recordAll(attachment, plain, successes.add, endOfParent),
+          recordAll(attachment, rest, others.add, fenced),
         ])
       } finally {
         for (const { job } of plain) ending.delete(job)
@@ -177,6 +194,16 @@ function plainSuccess(attachment: Attachment, job: RunningJob, { outcome }: Atte
   const key = keyOf(attachment, job)
   const result = outcome.kind === 'succeeded' ? outcome.result?.inline : undefined
   return { ...key, key, job, result }
+}
+
+/** Nothing else is to be tried with it. */
+const fenced = () => undefined
+
+/** Of one that the hot statement has left out: it has had attached children, or is fenced. */
+function endOfParent({ key, job, result }: AttemptSuccess & Pending): AttemptEnd & Pending {
+  const payload = result && { inline: result, type: '' }
+  const nothing = { additionalResult: undefined, error: undefined, backoffMs: 0 }
+  return { ...key, key, job, ...nothing, state: JobState.succeeded, result: payload }
 }
 
 function attemptEnd(attachment: Attachment, job: RunningJob, result: AttemptResult) {
@@ -241,10 +268,8 @@ function isUnrecordable(item: object): boolean {
   return 'error' in item && (item.error as JobError | undefined)?.reason === UNRECORDABLE
 }
 
-function changedJob(
-  job: RunningJob,
-  completion: NonNullable<JobStanding['completion']>,
-): ChangedJob {
+function changedJob(job: RunningJob, completion: SucceededAttempt): ChangedJob {
   const { id, namespace, owner, method, key, traceparent } = job
-  return { id, namespace, owner, method, key, traceparent, state: completion.state, completion }
+  const { state, attachedTo } = completion
+  return { id, namespace, owner, method, key, traceparent, state, completion, attachedTo }
 }

@@ -4,13 +4,16 @@
  * All of a batch are looked up, and recorded, by one statement each, however many have met others. They are left over where what stood in the way
  * is gone by then, or comes again: so in rounds.
  */
+import type { Refusal } from '@offstage/kit/grpc'
 import type { ExistingJob, NewJob } from '../domain/held-job.ts'
-import type { JobState } from '../domain/job-state.ts'
+import { isTerminal, type JobState } from '../domain/job-state.ts'
+import type { StartCommand } from '../domain/start-command.ts'
 import type { StartStore } from '../ports/starts.ts'
 import {
   conflictUnresolved,
   keyTaken,
   overloaded,
+  parentHasEnded,
   parentNotFound,
   requestIdReused,
 } from '../refusals.ts'
@@ -23,7 +26,7 @@ import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.
 export interface StartConflictsOptions {
   readonly store: Pick<
     StartStore,
-    'insert' | 'insertBehindKey' | 'findExisting' | 'takenIds' | 'haveParents' | 'findRefused'
+    'insert' | 'insertBehindKey' | 'findExisting' | 'takenIds' | 'parentStates' | 'findRefused'
   >
   readonly backlog: Pick<Backlog, 'announce'>
   readonly newId: () => string
@@ -141,12 +144,21 @@ async function refuseOrphans(
 ): Promise<void> {
   const children = [...open.keys()].filter(({ met }) => met.command.parentId !== '')
   if (children.length === 0) return
-  const have = await store.haveParents(children.map(({ met }) => met.command))
+  const states = await store.parentStates(children.map(({ met }) => met.command))
   for (const [index, start] of children.entries()) {
-    if (have[index]) continue
-    outcomes[start.place] = { kind: 'refused', refusal: parentNotFound() }
+    const refusal = parentRefusal(start.met.command, states[index])
+    if (refusal === undefined) continue
+    outcomes[start.place] = { kind: 'refused', refusal }
     open.delete(start)
   }
+}
+
+function parentRefusal(
+  { isAttached, parentId }: StartCommand,
+  state: JobState | undefined,
+): Refusal | undefined {
+  if (state === undefined) return parentNotFound()
+  return isAttached && isTerminal(state) ? parentHasEnded(parentId) : undefined
 }
 
 /** The request id is the id of somebody else's job: this one gets another, so that nobody is told of theirs. */

@@ -102,9 +102,9 @@ test('however many starts of a batch meet others, what they meet is looked up an
       const existing = { ...holder, params: { type: '' }, ageMs: 1, by: 'key' as const }
       return starts.map(({ command }) => (command.key === '' ? undefined : existing))
     },
-    async haveParents(starts) {
-      calls.push('haveParents')
-      return starts.map(({ parentId }) => parentId === 'there')
+    async parentStates(starts) {
+      calls.push('parentStates')
+      return starts.map(({ parentId }) => (parentId === 'there' ? JobState.running : undefined))
     },
     async insertBehindKey(jobs) {
       calls.push('insertBehindKey')
@@ -122,5 +122,5 @@ test('however many starts of a batch meet others, what they meet is looked up an
   const outcomes = await it.starts.add(commands.map((command) => ({ command })))
   const told = ['refused', 'started', 'existing', 'started', 'refused']
   expect(outcomes.map(({ kind }) => kind)).toEqual(commands.map((_, n) => told[n % told.length]))
-  expect(calls).toEqual(['insert', 'findExisting', 'haveParents', 'insert', 'insertBehindKey'])
+  expect(calls).toEqual(['insert', 'findExisting', 'parentStates', 'insert', 'insertBehindKey'])
 })

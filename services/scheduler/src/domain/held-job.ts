@@ -2,7 +2,7 @@
 
 import type { ActBy } from './act.ts'
 import type { AttachmentId } from './ids.ts'
-import type { JobError, JobStanding, Progress } from './job.ts'
+import type { Completion, JobError, JobStanding, Progress } from './job.ts'
 import type { JobState } from './job-state.ts'
 import type { Lane } from './lane.ts'
 import type { Severity } from './severity.ts'
@@ -86,12 +86,19 @@ export interface AttemptSuccess extends AttemptKey {
   readonly result: Uint8Array | undefined
 }
 
+/** What was recorded of an attempt that succeeded. */
+export interface SucceededAttempt extends Completion {
+  readonly attachedTo?: string | undefined
+}
+
 /** A job whose state a write changed. */
 export interface ChangedJob extends JobStanding {
   readonly method: string
   readonly key: string
   /** W3C trace context; empty for none. */
   readonly traceparent: string
+  /** The parent that ends only when it has. */
+  readonly attachedTo?: string | undefined
 }
 
 export interface CancelRequest {

@@ -20,6 +20,7 @@ const ALLOWED: Record<keyof typeof JobState, Partial<Record<Transition, keyof ty
   queued: { claim: 'running', expire: 'failed', cancelUnstarted: 'canceled' },
   running: {
     waitForChildren: 'waiting',
+    awaitAttached: 'waiting',
     succeed: 'succeeded',
     fail: 'failed',
     retry: 'scheduled',
@@ -29,6 +30,10 @@ const ALLOWED: Record<keyof typeof JobState, Partial<Record<Transition, keyof ty
   },
   waiting: {
     resume: 'running',
+    awaitAttached: 'waiting',
+    complete: 'succeeded',
+    failAttached: 'failed',
+    cancelWaiting: 'canceled',
     succeed: 'succeeded',
     fail: 'failed',
     retry: 'scheduled',

@@ -41,10 +41,18 @@ export const TRANSITIONS = {
   claim: { from: [queued], to: running },
   /** The handler waits for child jobs and has given its slot back. */
   waitForChildren: { from: [running], to: waiting },
+  /** The handler returned, and the job ends with the last of its attached children: nobody's until then. */
+  awaitAttached: { from: [running, waiting], to: waiting },
   /** The children are done; the handler goes on. */
   resume: { from: [waiting], to: running },
   /** The handler returned. */
   succeed: { from: [running, waiting], to: succeeded },
+  /** The last attached child has ended, after the handler. */
+  complete: { from: [waiting], to: succeeded },
+  /** An attached child did not succeed, or the total deadline has passed, after the handler returned. */
+  failAttached: { from: [waiting], to: failed },
+  /** Canceled after the handler returned, and its attached children with it. */
+  cancelWaiting: { from: [waiting], to: canceled },
   /** The handler failed for good. */
   fail: { from: [running, waiting], to: failed },
   /** The handler failed and has attempts left: it waits for its backoff. */

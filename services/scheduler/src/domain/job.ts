@@ -122,6 +122,8 @@ export interface Job extends JobStanding {
   readonly cancelReason: string
   readonly traceparent: string
   readonly options: StartOptions
+  /** Its parent ends only when it has. */
+  readonly isAttached: boolean
   /** Undefined where they were not asked for. */
   readonly params: Payload | undefined
   readonly lastError: JobError | undefined

@@ -16,6 +16,7 @@ import {
   type Violation,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
+import type { ChildrenPolicy } from './attached-children.ts'
 import { isJobId, type LeaseId } from './ids.ts'
 import type { JobKind } from './job-kind.ts'
 import type { Lane } from './lane.ts'
@@ -41,6 +42,8 @@ export interface StartOptions {
   readonly wantAdditionalResult?: boolean
   readonly additionalResultAddress?: string
   readonly cancelWithParent?: boolean
+  /** What becomes of it where attached children do not succeed; undefined: `all`. */
+  readonly childrenPolicy?: ChildrenPolicy
   readonly retry?: RetryPolicy
   readonly attemptDeadlineMs?: number
   readonly queueDeadlineMs?: number
@@ -86,6 +89,8 @@ export interface StartCommand extends JobContent {
   readonly requestId: string
   readonly startTime: Date | undefined
   readonly delayMs: number
+  /** Its parent ends only when it has (row A5). */
+  readonly isAttached?: boolean
   /** By nobody who waits for an answer: held back, where others are refused, while somebody has the namespace exclusively. */
   readonly isAutomatic?: boolean
   /** The lease it belongs to; undefined: that of its parent, if any. */
@@ -125,6 +130,7 @@ export function violationsOf(command: StartCommand): Violation[] {
       note('params.inline', `has ${size} bytes, more than ${LIMITS.inlineBytesMax}; ${advice}`)
     }
     if (parentId !== '' && !isJobId(parentId)) note('parent_job_id', 'must be a job id, a UUID')
+    if (command.isAttached && parentId === '') note('attached', 'needs a parent: parent_job_id')
     if (Math.abs(priority) > LIMITS.priorityMax) {
       note('priority', `must be within -${LIMITS.priorityMax} and ${LIMITS.priorityMax}`)
     }
@@ -167,6 +173,7 @@ export const METHOD_DEFAULTS = [
   'attemptDeadlineMs',
   'totalDeadlineMs',
   'heartbeatDeadlineMs',
+  'childrenPolicy',
 ] as const satisfies readonly (keyof StartOptions)[]
 export type MethodDefault = (typeof METHOD_DEFAULTS)[number]
 

@@ -24,7 +24,7 @@ import { sessionKeyOf } from '../executors/session-key.ts'
 import { attachNotAllowed, invalidField, invalidFields } from '../refusals.ts'
 import { schemaFault } from '../schemas/schema-fault.ts'
 import { announcedLimitsFrom, noteAnnouncedLimits } from './limits-mapping.ts'
-import { namespaceFor, retryFrom } from './mapping.ts'
+import { childrenPolicyFrom, namespaceFor, retryFrom } from './mapping.ts'
 
 /** What is wrong has to fit into the answer. */
 const VIOLATIONS_TOLD_MAX = 10
@@ -201,6 +201,7 @@ function methodFrom(method: proto.MethodDefinition): MethodDefinition {
     attemptDeadlineMs: msFrom(method.deadlines?.attempt),
     totalDeadlineMs: msFrom(method.deadlines?.total),
     heartbeatDeadlineMs: msFrom(method.deadlines?.heartbeat),
+    childrenPolicy: childrenPolicyFrom(method.childrenPolicy),
     startableBy: method.startableBy,
     privileged: method.privileged || undefined,
     labelExpressions: isEmpty(method.labelExpressions) ? undefined : method.labelExpressions,

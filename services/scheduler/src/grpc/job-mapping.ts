@@ -209,6 +209,7 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     payloadHidden: job.payloadHidden,
     privileged: options.privileged,
     pinned: job.pinned || undefined,
+    attached: job.isAttached || undefined,
     heartbeatData: basic ? undefined : payloadTo(job.heartbeatData),
   }
 }

@@ -7,6 +7,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Duration } from '@offstage/proto/rpc'
+import { type ChildrenPolicy, childrenPolicyOf } from '../domain/attached-children.ts'
 import { isJobId, isLeaseId, type JobId, type LeaseId } from '../domain/ids.ts'
 import type { RetryPolicy } from '../domain/retry-policy.ts'
 import type { MethodDefault, Payload, StartOptions } from '../domain/start-command.ts'
@@ -76,6 +77,17 @@ function bufferOf(bytes: Uint8Array): Buffer {
 }
 
 /** Proto3 has no absent numbers: 0 stands for the default. */
+/** Undefined where nothing is said. */
+export function childrenPolicyFrom(
+  policy: proto.ChildrenPolicy,
+  field = 'children_policy',
+): ChildrenPolicy | undefined {
+  if (policy === 0) return undefined
+  const known = childrenPolicyOf(policy)
+  if (known === undefined) throw invalidField(field, 'is not a known value')
+  return known
+}
+
 export function retryFrom(policy: proto.RetryPolicy | undefined): RetryPolicy | undefined {
   if (policy === undefined) return undefined
   const defaults = RETRY_DEFAULTS

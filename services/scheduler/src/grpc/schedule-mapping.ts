@@ -4,6 +4,7 @@ import { durationFrom, msFrom } from '@offstage/proto/durations'
 import { durationFault, textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { CHILDREN_POLICIES } from '../domain/attached-children.ts'
 import type { Timing } from '../domain/due-times.ts'
 import type { OverlapPolicy, Schedule, ScheduledStart, ScheduleTerms } from '../domain/schedule.ts'
 import { invalidField } from '../refusals.ts'
@@ -186,7 +187,8 @@ function specOf(job: ScheduledStart): proto.JobSpec {
     ...{ requestId: '', parentJobId: '', fallbackMethod: '', scope: '', resultAddress: '' },
     ...{ additionalResultAddress: '', executorSessionId: '', traceparent: '', tracestate: '' },
     ...{ startTime: undefined, delay: undefined, paramsOwned: false },
-    ...{ automatic: true, leaseId: '' },
+    ...{ automatic: true, leaseId: '', attached: false },
+    childrenPolicy: options?.childrenPolicy ? CHILDREN_POLICIES[options.childrenPolicy] : 0,
   }
 }
 

@@ -7,7 +7,7 @@ import { isJobLane } from '../domain/lane.ts'
 import { poolFrom } from '../domain/pool.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { invalidField, notImplemented } from '../refusals.ts'
-import { jsonFault, leaseIdFrom, payloadFrom, retryFrom } from './mapping.ts'
+import { childrenPolicyFrom, jsonFault, leaseIdFrom, payloadFrom, retryFrom } from './mapping.ts'
 
 const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
   0: 'refuse',
@@ -51,6 +51,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     traceparent: spec.traceparent || origin.traceparent,
     options: startOptionsFrom(spec, origin.tracestate),
     ...(spec.fallbackMethod !== '' && { fallbackMethod: spec.fallbackMethod }),
+    ...(spec.attached && { isAttached: true }),
     ...(spec.automatic && { isAutomatic: true }),
     ...(spec.leaseId !== '' && { leaseId: leaseIdFrom(spec.leaseId) }),
   }
@@ -118,7 +119,8 @@ function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions
     resultAddress: spec.resultAddress || undefined,
     wantAdditionalResult: spec.wantAdditionalResult || undefined,
     additionalResultAddress: spec.additionalResultAddress || undefined,
-    cancelWithParent: spec.cancelWithParent || undefined,
+    cancelWithParent: spec.cancelWithParent || spec.attached || undefined,
+    childrenPolicy: childrenPolicyFrom(spec.childrenPolicy),
     retry: retryFrom(spec.retryPolicy),
     attemptDeadlineMs: msFrom(deadlines?.attempt),
     queueDeadlineMs: msFrom(deadlines?.queue),

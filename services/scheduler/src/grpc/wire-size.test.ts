@@ -98,6 +98,7 @@ test('a completion and a job take no more than was thought', () => {
     })),
     heartbeatData: { inline: Buffer.alloc(60_000), type: 'text/plain' },
     progress: { percent: 1, text: '€'.repeat(1_000), extra: { n: [1, 2, 3] }, revision: 1 },
+    isAttached: true,
     unreadable: '€'.repeat(1_000),
   }
   for (const view of ['basic', 'full'] as const) {

@@ -17,6 +17,7 @@ import {
   createTellCanceled,
   type TellCanceled,
 } from './cancel-job.ts'
+import { createCancelLeftBehind } from './cancel-left-behind.ts'
 import { type CancelRunning, createCancelRunning } from './cancel-running.ts'
 import { createCarryBulk } from './carry-bulk.ts'
 import { type ChangeHistory, createChangeHistory } from './change-history.ts'
@@ -31,7 +32,10 @@ import { sightOf } from './sight.ts'
 import { createStartJobs, type StartJobs } from './start-jobs.ts'
 
 export interface JobsOptions {
-  readonly stores: Pick<SchedulerStores, 'calls' | 'acts' | 'history' | 'sqlStarts' | 'bulk'>
+  readonly stores: Pick<
+    SchedulerStores,
+    'calls' | 'acts' | 'history' | 'sqlStarts' | 'bulk' | 'parents'
+  >
   readonly attachments: Attachments
   readonly methods: Methods
   readonly dispatch: Pick<Dispatch, 'starts' | 'changed' | 'limitsOf'>
@@ -57,6 +61,8 @@ export interface Jobs {
   readonly findJobs: FindJobs
   readonly cancelJob: CancelJob
   readonly cancelRunning: CancelRunning
+  /** Swept: cancels attached children that nobody waits for any more. */
+  cancelLeftBehind(signal: AbortSignal): Promise<void>
   readonly retryJob: RetryJob
   readonly explainJob: ExplainJob
   readonly changeHistory: ChangeHistory
@@ -101,6 +107,10 @@ export function createJobs(options: JobsOptions): Jobs {
     findJobs,
     cancelJob,
     cancelRunning: createCancelRunning(store, cancelJob),
+    cancelLeftBehind: createCancelLeftBehind({
+      ...{ store, attachments, events, leaseMs, changed },
+      parents: stores.parents,
+    }),
     retryJob: createRetryJob({ store, methods, findJobs, changed }),
     explainJob: createExplainJob(store),
     changeHistory: createChangeHistory(history),

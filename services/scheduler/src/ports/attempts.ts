@@ -9,10 +9,10 @@ import type {
   MessageRecord,
   ProgressRecord,
   QueueRef,
+  SucceededAttempt,
   TakenJobs,
 } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
-import type { Completion } from '../domain/job.ts'
 
 /** Jobs as dispatch hands them out. */
 export interface ClaimStore {
@@ -32,7 +32,8 @@ export interface ClaimStore {
 
 /** How attempts are over. */
 export interface EndStore {
-  succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, Completion>>
+  /** Those of plain jobs; what is missing was none, or has had attached children: then `end` ends it. */
+  succeed(successes: readonly AttemptSuccess[]): Promise<Map<string, SucceededAttempt>>
   end(ends: readonly AttemptEnd[]): Promise<ChangedJob[]>
   /** Puts attempts back into the queue at no charge. */
   requeue(attempts: readonly AttemptKey[]): Promise<ChangedJob[]>

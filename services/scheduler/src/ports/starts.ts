@@ -8,7 +8,7 @@ import type { StartCommand } from '../domain/start-command.ts'
 export interface StartStore {
   /**
    * Ids that were created, with the state they got; what is missing ran into an existing job, its parent does not
-   * exist, or somebody has the namespace exclusively. A child of a job whose cancel goes for it too is created as canceled. What was to run here at once is queued where
+   * exist or, for an attached one, has ended, or somebody has the namespace exclusively. A child of a job whose cancel goes for it too is created as canceled. What was to run here at once is queued where
    * the gates have changed since `gateEpoch`; undefined for starts that no gate was asked about.
    */
   insert(jobs: readonly NewJob[], gateEpoch?: number): Promise<Map<string, JobState>>
@@ -20,8 +20,8 @@ export interface StartStore {
   ): Promise<(ExistingJob | undefined)[]>
   /** Those of the ids that are ids of jobs, whosoever and wherever. */
   takenIds(ids: readonly string[]): Promise<ReadonlySet<string>>
-  /** For each, whether its parent exists for who starts it. */
-  haveParents(starts: readonly StartCommand[]): Promise<boolean[]>
+  /** For each, the state of its parent; undefined where that does not exist for who starts it. */
+  parentStates(starts: readonly StartCommand[]): Promise<(JobState | undefined)[]>
   /** Whether the lease that it names is its owner's, and lives. */
   hasLease(start: StartCommand): Promise<boolean>
   /** For each, who keeps it out of its namespace, having that exclusively; undefined where nobody does. */

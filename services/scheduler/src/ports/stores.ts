@@ -12,6 +12,7 @@ import type { LoadStore } from './load.ts'
 import type { LockStore } from './locks.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
 import type { PaceStore } from './pace.ts'
+import type { ParentStore } from './parents.ts'
 import type { RefreshStore } from './refreshes.ts'
 import type { RetentionStore } from './retention.ts'
 import type { DeclaredScheduleStore, ScheduleRunStore, ScheduleStore } from './schedules.ts'
@@ -71,4 +72,5 @@ export interface SchedulerStores {
   readonly refreshes: RefreshStore
   /** The same as they are swept. */
   readonly workRefreshes: RefreshStore
+  readonly parents: ParentStore
 }

@@ -6,8 +6,13 @@
  */
 import type { Queryable } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
-import type { AttemptEnd, AttemptKey, AttemptSuccess, ChangedJob } from '../domain/held-job.ts'
-import type { Completion } from '../domain/job.ts'
+import type {
+  AttemptEnd,
+  AttemptKey,
+  AttemptSuccess,
+  ChangedJob,
+  SucceededAttempt,
+} from '../domain/held-job.ts'
 import { JobState, leaving, TRANSITIONS, type Transition } from '../domain/job-state.ts'
 import { additionalToJson } from './additional-result-codec.ts'
 import { HOLDER_COLUMN, keepingAttempts, STOPPED_IF_CANCELED } from './job-attempts.ts'
@@ -32,7 +37,8 @@ const KEYS = 'unnest($1::uuid[], $2::uuid[], $3::int[]) AS u(id, attachment_id, 
 /**
  * The hot one: nothing but a small JSON result, or none. It goes through its rows in the order of the subselect, without a
  * step of its own for the locks, which would cost an eighth more. IS TRUE keeps the planner from reading all that runs
- * instead, in no order; where the table is so small that it is read whole, a deadlock is possible, and tried again.
+ * instead, in no order; where the table is so small that it is read whole, a deadlock is possible, and tried again. Parents of attached
+ * children are left to the other one.
  */
 const SUCCEED = {
   name: 'succeed_attempts',
@@ -45,29 +51,30 @@ const SUCCEED = {
         AS given(id, attachment_id, attempt, result)
       ORDER BY id
     ) u
-    WHERE ${FENCE} AND (${leaving('succeed', 'j.state')}) IS TRUE
-    RETURNING j.id, j.finish_time, j.cancel_outcome`,
+    WHERE ${FENCE} AND (${leaving('succeed', 'j.state')}) IS TRUE AND j.attached_count IS NULL
+    RETURNING j.id, j.finish_time, j.cancel_outcome, j.attached_to`,
 }
 
 interface SucceededRow {
   id: string
   finish_time: Date
   cancel_outcome: CancelOutcome
+  attached_to: string | null
 }
 
 export async function succeedAttempts(
   database: Queryable,
   successes: readonly AttemptSuccess[],
-): Promise<Map<string, Completion>> {
+): Promise<Map<string, SucceededAttempt>> {
   const results = new Map(successes.map((success) => [success.jobId, success.result]))
   const { rows } = await database.query<SucceededRow>(SUCCEED, [
     ...keyColumns(successes),
     successes.map((success) => success.result ?? null),
   ])
-  return new Map(rows.map((row) => [row.id, completionOf(row, results.get(row.id))]))
+  return new Map(rows.map((row) => [row.id, succeededFrom(row, results.get(row.id))]))
 }
 
-function completionOf(row: SucceededRow, result: Uint8Array | undefined): Completion {
+function succeededFrom(row: SucceededRow, result: Uint8Array | undefined): SucceededAttempt {
   return {
     state: JobState.succeeded,
     result: result === undefined ? undefined : { inline: result, type: '' },
@@ -75,6 +82,7 @@ function completionOf(row: SucceededRow, result: Uint8Array | undefined): Comple
     error: undefined,
     cancelOutcome: row.cancel_outcome,
     finishTime: row.finish_time,
+    attachedTo: row.attached_to ?? undefined,
   }
 }
 
@@ -89,8 +97,12 @@ const ENDS = `
 const UNASKED = `u.state = ${JobState.canceled} AND j.cancel_time IS NULL`
 const UNASKED_BRIEF = "'The executor said that the job was canceled, but nobody had canceled it.'"
 
+const LEAVES_CHILDREN = `j.attached_count IS NOT NULL`
+const AWAITS_CHILDREN = `u.state = ${JobState.succeeded} AND ${LEAVES_CHILDREN}`
+
 /**
- * Any other end. A retry of a job that is to be canceled ends as canceled instead, and nothing else does: a word of a cancel
+ * Any other end. One that succeeds and has had attached children goes on as nobody's, until they have ended (parents.ts); those of an
+ * attempt that failed count no more. A retry of a job that is to be canceled ends as canceled instead, and nothing else does: a word of a cancel
  * that nobody asked for is a fault of the executor.
  */
 const END = {
@@ -105,7 +117,9 @@ const END = {
     UPDATE offstage.jobs j
     SET revision = j.revision + 1, attachment_id = NULL,
       state = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NOT NULL
-        THEN ${JobState.canceled} WHEN ${UNASKED} THEN ${JobState.failed} ELSE u.state END,
+        THEN ${JobState.canceled} WHEN ${UNASKED} THEN ${JobState.failed}
+        WHEN ${AWAITS_CHILDREN} THEN ${TRANSITIONS.awaitAttached.to} ELSE u.state END,
+      attached_after = CASE WHEN ${LEAVES_CHILDREN} AND u.state = ${JobState.scheduled} THEN j.attempt ELSE j.attached_after END,
       cancel_outcome = CASE
         WHEN j.cancel_time IS NULL THEN ${CancelOutcome.unknown}
         WHEN u.never_started THEN ${CancelOutcome.neverStarted}
@@ -113,7 +127,8 @@ const END = {
         ELSE ${CancelOutcome.finishedAnyway} END,
       failures = j.failures
         + CASE WHEN u.state IN (${JobState.scheduled}, ${JobState.failed}) OR ${UNASKED} THEN 1 ELSE 0 END,
-      finish_time = CASE WHEN u.state = ${JobState.scheduled} AND j.cancel_time IS NULL THEN NULL ELSE now() END,
+      finish_time = CASE WHEN ${AWAITS_CHILDREN} OR u.state = ${JobState.scheduled} AND j.cancel_time IS NULL
+        THEN NULL ELSE now() END,
       due_time = CASE WHEN u.state = ${JobState.scheduled}
         THEN now() + u.backoff_ms * interval '1 ms' ELSE j.due_time END,
       result = u.result, result_address = u.result_address, result_type = u.result_type,

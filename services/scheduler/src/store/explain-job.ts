@@ -42,8 +42,10 @@ const KEY_HOLDERS = `
     AND (NOT o.behind_key OR (o.state = ${JobState.scheduled} AND (o.create_time, o.id) < (j.create_time, j.id)))
   ORDER BY o.behind_key, o.create_time, o.id LIMIT ${HOLDERS_MAX}`
 
+/** Those that count, where its handler has returned; else its handler waits for whichever it likes. */
 const CHILDREN = `
   SELECT ${SHOWN_ID} FROM offstage.jobs o WHERE o.parent_id = j.id AND o.state < ${JobState.succeeded}
+    AND (j.attachment_id IS NOT NULL OR o.attached_to = j.id AND o.attached_attempt > coalesce(j.attached_after, -1))
   ORDER BY o.id LIMIT ${HOLDERS_MAX}`
 
 /** The lanes of its queues: its own, and that of jobs which name none, where they run in the same. 8 tells pools apart (domain/lane.ts). */

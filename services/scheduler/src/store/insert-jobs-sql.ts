@@ -84,6 +84,19 @@ const attachment = (limited: boolean) => `
         CASE WHEN doom.canceled OR p.rest ? 'behind' OR gates.moved ${limited ? 'OR held.place IS NOT NULL' : ''}
           THEN NULL ELSE p.attachment_id END AS attachment_id`
 
+/** Of attached children: whether it has not ended, and which attempt of it they are of: one that does not run has another before it. */
+const PARENT_OF_ATTACHED = `,
+        j.state < ${JobState.succeeded} AS is_open,
+        j.attempt + CASE WHEN j.state IN (${JobState.running}, ${JobState.waiting}) THEN 0 ELSE 1 END AS coming_attempt`
+/** Whoever is about to end the parent sees by the count that there is one more. */
+const COUNT_ATTACHED = `, attached_to
+    ), counted AS (
+      UPDATE offstage.jobs p SET attached_count = coalesce(p.attached_count, 0) + c.count
+      FROM (SELECT attached_to AS id, count(*) FROM inserted WHERE attached_to IS NOT NULL GROUP BY attached_to) c
+      WHERE p.id = c.id
+    )
+    SELECT id, state FROM inserted`
+
 /**
  * What most starts do not give travels in one nullable JSON column, so that a plain start costs no array element for any
  * of it. Ids, request ids and keys that exist already make a row vanish from the answer, and so do those somebody is about to take, a key
@@ -96,29 +109,29 @@ const attachment = (limited: boolean) => `
  * Parents are locked against being canceled meanwhile: a child of a canceled tree is recorded as canceled, as if
  * the cancel had come right after its start (guarantee 7).
  */
-const insert = (name: string, limited: boolean) => ({
+const insert = (name: string, limited: boolean, attached = false) => ({
   name,
   text: `
     WITH ${limited ? `${held(5, 6)}, ` : ''}parent AS (
       SELECT j.id, coalesce(j.root_id, j.id) AS root_id, j.namespace, j.owner, j.cancel_time IS NOT NULL AS canceled, j.cancel_cascade AS cascade, j.kind,
-        j.exclusive_lease, j.state IN (${JobState.running}, ${JobState.waiting}) AS runs
+        j.exclusive_lease, j.state IN (${JobState.running}, ${JobState.waiting}) AS runs${attached ? PARENT_OF_ATTACHED : ''}
       FROM offstage.jobs j
       WHERE j.id = ANY (${parameter(2)}::uuid[]) AND (${parameter(4)}::text[] IS NULL OR j.owner = ANY (${parameter(4)}))
-      ORDER BY j.id FOR SHARE
-    )
+      ORDER BY j.id FOR ${attached ? 'NO KEY UPDATE' : 'SHARE'}
+    )${attached ? ', inserted AS (' : ''}
     INSERT INTO offstage.jobs (
       ${NAMES}, attempt, start_time, ${RARE_COLUMNS.map(({ column }) => column).join(', ')},
-      root_id, due_time, queue_deadline, total_deadline, behind_key, finish_time, cancel_time, cancel_outcome${limited ? ', limited' : ''})
+      root_id, due_time, queue_deadline, total_deadline, behind_key, finish_time, cancel_time, cancel_outcome${limited ? ', limited' : ''}${attached ? ', attached_attempt' : ''})
     SELECT ${columns('u', 'state', STATE)}, ${BEGUN},
       ${RARE_COLUMNS.map(({ column, sql }) => OWN_SQL[column] ?? sql('u.rest')).join(', ')},
       u.root_id, u.due, now() + (u.rest->>'queueDeadlineMs')::float8 * interval '1 ms',
       now() + (u.rest->>'totalDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END
-      ${limited ? `, ${BEGINS_WITHIN}` : ''}
+      ${limited ? `, ${BEGINS_WITHIN}` : ''}${attached ? `, CASE WHEN u.rest ? 'attachedTo' THEN u.parent_attempt END` : ''}
     FROM (
       SELECT ${columns('p', 'attachment_id', attachment(limited))},
-        p.rest, ${limited ? 'p.within_limits, ' : ''}doom.canceled, parent.root_id, parent.kind AS parent_kind, ${LEASE} AS lease,
+        p.rest, ${limited ? 'p.within_limits, ' : ''}doom.canceled, parent.root_id, parent.kind AS parent_kind, ${attached ? 'parent.coming_attempt AS parent_attempt, ' : ''}${LEASE} AS lease,
         coalesce((p.rest->>'behind')::boolean, false) AS behind,
         coalesce((p.rest->>'startTime')::timestamptz,
           now() + (p.rest->>'delayMs')::float8 * interval '1 ms') AS due
@@ -130,7 +143,7 @@ const insert = (name: string, limited: boolean) => ({
       CROSS JOIN (SELECT ${gatesMoved(parameter(3))} AS moved) gates
       CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
         AND (parent.cascade OR (p.rest->'options'->>'cancelWithParent')::boolean), false) AS canceled) doom
-      WHERE ${WAITS_BRIEFLY} AND (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)
+      WHERE ${WAITS_BRIEFLY} AND (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)${attached ? ` AND (NOT p.rest ? 'attachedTo' OR parent.is_open)` : ''}
         AND (p.rest->>'key' IS NULL OR p.rest ? 'behind' OR NOT EXISTS (
           SELECT FROM offstage.jobs waiting
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method
@@ -140,8 +153,11 @@ const insert = (name: string, limited: boolean) => ({
         AND (${REQUEST_ID} IS NULL OR ${requestNotInHand('p.namespace', 'p.owner', REQUEST_ID)})
     ) u
     ON CONFLICT DO NOTHING
-    RETURNING id, state`,
+    RETURNING id, state${attached ? COUNT_ATTACHED : ''}`,
 })
 
 export const INSERT = insert('insert_jobs', false)
 export const INSERT_WITHIN_LIMITS = insert('insert_limited_jobs', true)
+/** Where attached children are among them: their parents count them, so they are locked against each other. */
+export const INSERT_ATTACHED = insert('insert_attached_jobs', false, true)
+export const INSERT_ATTACHED_WITHIN_LIMITS = insert('insert_attached_limited_jobs', true, true)

@@ -3,6 +3,8 @@ import type { NewJob } from '../domain/held-job.ts'
 import type { JobState } from '../domain/job-state.ts'
 import {
   INSERT,
+  INSERT_ATTACHED,
+  INSERT_ATTACHED_WITHIN_LIMITS,
   INSERT_PLAIN,
   INSERT_PLAIN_LIMITED,
   INSERT_WITHIN_LIMITS,
@@ -28,7 +30,8 @@ export async function insertJobs(
     if (rows !== undefined) return new Map(jobs.map((job) => [job.id, firstState(job)]))
   }
   const values = [...columns, rests, parentsOf(jobs), gateEpoch, ownersOfParents(jobs)]
-  const { rows } = await database.query<InsertedRow>(INSERT, values)
+  const statement = jobs.some(isAttached) ? INSERT_ATTACHED : INSERT
+  const { rows } = await database.query<InsertedRow>(statement, values)
   return statesFrom(rows)
 }
 
@@ -56,7 +59,8 @@ async function insertLimited(
   const rests = jobs.map((job) => restOf(job, behindKey))
   const careful = [...columns, rests, parentsOf(jobs), gateEpoch, ownersOfParents(jobs)]
   const values = [...careful, within, keys]
-  const { rows } = await database.query<InsertedRow>(INSERT_WITHIN_LIMITS, values)
+  const statement = jobs.some(isAttached) ? INSERT_ATTACHED_WITHIN_LIMITS : INSERT_WITHIN_LIMITS
+  const { rows } = await database.query<InsertedRow>(statement, values)
   return statesFrom(rows)
 }
 
@@ -73,6 +77,10 @@ async function insertPlain(
     if (sqlStateOf(error) === '23505') return undefined
     throw error
   }
+}
+
+function isAttached({ command }: NewJob): boolean {
+  return command.isAttached === true
 }
 
 function concernsLimits({ withinLimits, command }: NewJob): boolean {

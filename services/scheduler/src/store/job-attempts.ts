@@ -7,7 +7,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { JobAttempt } from '../domain/job.ts'
-import { JobState } from '../domain/job-state.ts'
+import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import type { Lane } from '../domain/lane.ts'
 import { CHANGED_COLUMNS } from './job-rows.ts'
 import { LANE_OF_JOB } from './methods.ts'
@@ -38,7 +38,8 @@ export function keepingAttempts({
   readonly retries?: boolean
 }): string {
   const outcome = retries
-    ? `CASE WHEN ${from}.state = ${JobState.scheduled} THEN ${JobState.failed} ELSE j.state END`
+    ? `CASE WHEN ${from}.state = ${JobState.scheduled} THEN ${JobState.failed}
+        WHEN j.state = ${TRANSITIONS.awaitAttached.to} THEN ${JobState.succeeded} ELSE j.state END`
     : 'j.state'
   return `
     WITH ${ctes}, changed AS (

@@ -47,6 +47,7 @@ export interface JobColumns {
   additional_result: unknown
   error: unknown
   pin_time: Date | null
+  attached_to: string | null
 }
 
 /** What a statement that selects these columns answers. */

@@ -1,7 +1,8 @@
-/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts) `misfits` (claim-jobs.ts) and `requestedMethod` (find-existing.ts) of it. */
+/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts), `childrenPolicy` (parents.ts), `misfits` (claim-jobs.ts) and `requestedMethod` (find-existing.ts) of it. */
+import { CHILDREN_POLICY_NAMES } from '../domain/attached-children.ts'
 import type { StartOptions } from '../domain/start-command.ts'
 import { retry } from './retry-codec.ts'
-import { createShape, flag, number, text, texts } from './stored-shape.ts'
+import { createShape, flag, number, oneOf, text, texts } from './stored-shape.ts'
 
 const OPTIONS = createShape<StartOptions>('job options', 1, {
   displayName: text,
@@ -10,6 +11,7 @@ const OPTIONS = createShape<StartOptions>('job options', 1, {
   wantAdditionalResult: flag,
   additionalResultAddress: text,
   cancelWithParent: flag,
+  childrenPolicy: oneOf(CHILDREN_POLICY_NAMES),
   retry,
   attemptDeadlineMs: number,
   queueDeadlineMs: number,

@@ -79,7 +79,7 @@ function payloadOf(
   return undefined
 }
 
-const CHANGED = [...STANDING, 'method', 'key', 'traceparent'] as const
+const CHANGED = [...STANDING, 'method', 'key', 'traceparent', 'attached_to'] as const
 
 export const CHANGED_COLUMNS = columnsOf(CHANGED)
 export type ChangedRow = RowOf<typeof CHANGED>
@@ -90,6 +90,7 @@ export function changedFromRow(row: ChangedRow): ChangedJob {
     method: row.method,
     key: row.key ?? '',
     traceparent: row.traceparent ?? '',
+    attachedTo: row.attached_to ?? undefined,
   }
 }
 
@@ -235,6 +236,7 @@ export function jobFromRow(row: JobRow): Job {
     cancelReason: row.cancel_reason ?? '',
     traceparent: row.traceparent ?? '',
     options: readWhatCan(optionsFromStored, row.options, faults) ?? {},
+    isAttached: row.attached_to !== null,
     params: paramsFromRow(row),
     lastError: open ? readWhatCan(errorFromStored, row.error, faults) : undefined,
     progress: undefined,

@@ -23,7 +23,7 @@ import {
   recordMessages,
   recordProgress,
 } from './progress.ts'
-import { haveParents, isBelow, readJob, takenIds } from './read-jobs.ts'
+import { isBelow, readJob, readParentStates, takenIds } from './read-jobs.ts'
 import { readNews } from './read-news.ts'
 import { readStandings, readWatched } from './read-standings.ts'
 import { retryJob } from './retry-job.ts'
@@ -37,7 +37,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     takenIds: (ids) => takenIds(database, ids),
     hasLease: (start) => hasLease(database, start),
     findRefused: (starts) => findRefused(database, starts),
-    haveParents: (starts) => haveParents(database, starts),
+    parentStates: (starts) => readParentStates(database, starts),
     isBelow: (command, ancestorId) => isBelow(database, command, ancestorId),
     claim: (namespace, queues, ids, inExclusive) =>
       claimJobs(database, namespace, queues, ids, inExclusive),

@@ -5,13 +5,13 @@ import type { Lock, LockConflict, LockHolder } from '../domain/lock.ts'
 import { leaseLives } from './caller-leases.ts'
 
 /**
- * SQL: whether the holder of a lock or a wait is there. An attempt is over for good once its job has left it, be it that it has ended or
- * that its executor was lost: no other attempt of the job has its number.
+ * SQL: whether the holder of a lock or a wait is there. An attempt is over for good once its job has left it, be it that it has ended, that
+ * its handler has and attached children are left, or that its executor was lost: no other attempt of the job has its number.
  */
 export const isHeld = (row: string) => `
   CASE WHEN ${row}.job_id IS NOT NULL THEN EXISTS (
     SELECT FROM offstage.jobs holder WHERE holder.id = ${row}.job_id AND holder.attempt = ${row}.attempt
-      AND holder.state IN (${JobState.running}, ${JobState.waiting}))
+      AND holder.state IN (${JobState.running}, ${JobState.waiting}) AND holder.attachment_id IS NOT NULL)
   ELSE EXISTS (
     SELECT FROM offstage.caller_leases holder WHERE holder.id = ${row}.lease_id AND holder.namespace = ${row}.namespace
       AND ${leaseLives('holder')}) END`

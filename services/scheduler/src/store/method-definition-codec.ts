@@ -1,4 +1,5 @@
 /** What `methods.definition` holds. SQL reads `lane`, `limits` (announced-limits.ts) and that there are `labelExpressions` of it, and leaves out the long texts (methods.ts). */
+import { CHILDREN_POLICY_NAMES } from '../domain/attached-children.ts'
 import { SLOT_LANES } from '../domain/lane.ts'
 import type { MethodDefinition, MethodTerms, StartableBy } from '../domain/method-definition.ts'
 import { announcedLimits } from './method-limit-codec.ts'
@@ -24,6 +25,7 @@ const TERMS: Fields<MethodTerms> = {
   attemptDeadlineMs: number,
   totalDeadlineMs: number,
   heartbeatDeadlineMs: number,
+  childrenPolicy: oneOf(CHILDREN_POLICY_NAMES),
   startableBy: nested<StartableBy>('starters of methods', {
     roles: required(texts),
     users: required(texts),

@@ -1,5 +1,6 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { Job } from '../domain/job.ts'
+import type { JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import { FULL_JOB_COLUMNS, type JobRow, jobFromRow } from './job-rows.ts'
 
@@ -32,26 +33,26 @@ export async function takenIds(
   return new Set(rows.map(({ id }) => id))
 }
 
-const HAVE_PARENTS = {
-  name: 'have_parents',
+const PARENT_STATES = {
+  name: 'read_parent_states',
   text: `
-    SELECT EXISTS (
-      SELECT FROM offstage.jobs j
-      WHERE j.id = u.id AND j.namespace = u.namespace AND (u.owner IS NULL OR j.owner = u.owner)) AS found
+    SELECT (
+      SELECT j.state FROM offstage.jobs j
+      WHERE j.id = u.id AND j.namespace = u.namespace AND (u.owner IS NULL OR j.owner = u.owner)) AS state
     FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS u(id, namespace, owner, place)
     ORDER BY u.place`,
 }
 
-export async function haveParents(
+export async function readParentStates(
   database: Queryable,
   starts: readonly StartCommand[],
-): Promise<boolean[]> {
-  const { rows } = await database.query<{ found: boolean }>(HAVE_PARENTS, [
+): Promise<(JobState | undefined)[]> {
+  const { rows } = await database.query<{ state: JobState | null }>(PARENT_STATES, [
     starts.map(({ parentId }) => parentId),
     starts.map(({ namespace }) => namespace),
     starts.map(({ admin, owner }) => (admin ? null : owner)),
   ])
-  return rows.map(({ found }) => found)
+  return rows.map(({ state }) => state ?? undefined)
 }
 
 const IS_BELOW = {

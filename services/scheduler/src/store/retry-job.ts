@@ -59,11 +59,16 @@ const fromNow = (option: string) => `
         CASE jsonb_typeof(j.options->'${option}') WHEN 'number'
           THEN now() + (j.options->>'${option}')::float8 * interval '1 ms' END`
 
+/** Attached children of before count no more, and it is attached itself only where its parent still waits for it. */
 const RETRY = {
   name: 'retry_jobs',
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
-      failures = 0, crash_count = 0, crashed_sessions = NULL, renewed_attempt = j.attempt,
+      failures = 0, attached_after = CASE WHEN j.attached_count IS NOT NULL THEN j.attempt END,
+      attached_to = CASE WHEN EXISTS (
+        SELECT FROM offstage.jobs p WHERE p.id = j.attached_to AND p.state < ${JobState.succeeded}
+          AND j.attached_attempt > coalesce(p.attached_after, -1)) THEN j.attached_to END,
+       crash_count = 0, crashed_sessions = NULL, renewed_attempt = j.attempt,
       retry_request_ids = CASE WHEN $2::text IS NULL THEN j.retry_request_ids
         ELSE (array_prepend($2, j.retry_request_ids))[1:${REQUEST_IDS_MAX}] END,
       due_time = NULL, finish_time = NULL, behind_key = false,

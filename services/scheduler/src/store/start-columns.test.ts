@@ -16,6 +16,7 @@ const OPTIONS: Required<StartOptions> = {
   wantAdditionalResult: true,
   additionalResultAddress: 'ost://a/2',
   cancelWithParent: true,
+  childrenPolicy: 'first',
   retry: {
     maxAttempts: 5,
     initialBackoffMs: 500,

@@ -30,6 +30,7 @@ const OPTIONS: Required<StartOptions> = {
   wantAdditionalResult: true,
   additionalResultAddress: 'ost://a/2',
   cancelWithParent: true,
+  childrenPolicy: 'first',
   retry: RETRY,
   attemptDeadlineMs: 60000,
   queueDeadlineMs: 1000,
@@ -42,7 +43,7 @@ const OPTIONS: Required<StartOptions> = {
   requestedMethod: 'test.asked',
 }
 const STORED_OPTIONS = `{"v":1,"displayName":"Nightly report","scope":"s-1","resultAddress":"ost://a/1",\
-"wantAdditionalResult":true,"additionalResultAddress":"ost://a/2","cancelWithParent":true,"retry":${STORED_RETRY},\
+"wantAdditionalResult":true,"additionalResultAddress":"ost://a/2","cancelWithParent":true,"childrenPolicy":"first","retry":${STORED_RETRY},\
 "attemptDeadlineMs":60000,"queueDeadlineMs":1000,"totalDeadlineMs":90000,"heartbeatDeadlineMs":2000,"tracestate":"a=b","paramsOwned":true,"privileged":true,"misfits":["a"],"requestedMethod":"test.asked"}`
 
 const DEFINITION: MethodDefinition = {

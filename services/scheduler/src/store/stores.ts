@@ -16,6 +16,7 @@ import { createLockStore } from './locks.ts'
 import { createMethodStore } from './methods.ts'
 import { createNamespaceStore } from './namespaces.ts'
 import { createPaceStore } from './pace.ts'
+import { createParentStore } from './parents.ts'
 import { createRefreshStore } from './refreshes.ts'
 import { createHistoryStore } from './remove-jobs.ts'
 import { createRetentionStore } from './retention.ts'
@@ -60,5 +61,6 @@ export function createStores({
     pace: createPaceStore(work),
     refreshes: createRefreshStore(calls),
     workRefreshes: createRefreshStore(work),
+    parents: createParentStore(work),
   }
 }

@@ -152,7 +152,7 @@ const ORPHANS = {
   name: 'orphaned_attempts',
   text: `
     SELECT j.id, j.attachment_id, j.attempt FROM offstage.jobs j
-    WHERE ${leaving('requeue', 'j.state')}
+    WHERE ${leaving('requeue', 'j.state')} AND j.attachment_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM offstage.attachments a WHERE a.id = j.attachment_id)
     LIMIT $1::int`,
 }

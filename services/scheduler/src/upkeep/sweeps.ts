@@ -31,10 +31,10 @@ export interface SweepsOptions {
     'calls' | 'sweeps' | 'acts' | 'pace' | 'callerLeases' | 'retention' | 'locks' | 'workRefreshes'
   >
   readonly attachments: Attachments
-  readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed'>
+  readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed' | 'endParents'>
   readonly methods: Methods
   readonly feed: JobFeed
-  readonly jobs: Pick<Jobs, 'checkSqlStarts' | 'carryBulk' | 'onBulk'>
+  readonly jobs: Pick<Jobs, 'checkSqlStarts' | 'carryBulk' | 'onBulk' | 'cancelLeftBehind'>
   readonly sqlStartNews: Pick<SqlStartNews, 'onUnchecked'>
   readonly schedules: Pick<RunSchedules, 'run' | 'onHint'>
   readonly lockLine: Pick<LockLine, 'run' | 'onHint'>
@@ -43,6 +43,7 @@ export interface SweepsOptions {
 
 const BATCH = 1_000
 const CANCELS_MS = 2_000
+const PARENTS_MS = 2_000
 const METHODS_MS = 5_000
 const SCHEMAS_MS = 10_000
 const ACTS_MS = 60_000
@@ -89,6 +90,8 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       run: untilDone(sweeps.promoteBehindKey),
       onHint: dispatch.onKeyFreed,
     },
+    { name: 'parents of attached children', everyMs: PARENTS_MS, run: dispatch.endParents },
+    { name: 'attached children left behind', everyMs: PARENTS_MS, run: jobs.cancelLeftBehind },
     { name: 'overdue cancels', everyMs: CANCELS_MS, run: untilDone(sweeps.forceCanceled) },
     {
       name: 'open cancels',

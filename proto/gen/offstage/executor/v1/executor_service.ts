@@ -24,6 +24,7 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Struct } from "../../../google/protobuf/struct.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import {
+  ChildrenPolicy,
   Deadlines,
   JobError,
   Lane,
@@ -208,6 +209,8 @@ export interface MethodDefinition {
    * the labels that says: one that is null here is not set. A start for which one has no value is refused, LABEL_INVALID.
    */
   labelExpressions: { [key: string]: string };
+  /** What becomes of its jobs where attached children do not succeed and the start says nothing (row A5). Default ALL. */
+  childrenPolicy: ChildrenPolicy;
 }
 
 export interface MethodDefinition_LabelExpressionsEntry {
@@ -1238,6 +1241,7 @@ function createBaseMethodDefinition(): MethodDefinition {
     privileged: undefined,
     limits: [],
     labelExpressions: {},
+    childrenPolicy: 0,
   };
 }
 
@@ -1276,6 +1280,9 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     globalThis.Object.entries(message.labelExpressions).forEach(([key, value]: [string, string]) => {
       MethodDefinition_LabelExpressionsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
     });
+    if (message.childrenPolicy !== 0) {
+      writer.uint32(120).int32(message.childrenPolicy);
+    }
     return writer;
   },
 
@@ -1388,6 +1395,14 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
             }
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.childrenPolicy = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1435,6 +1450,7 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
       },
       {},
     );
+    message.childrenPolicy = object.childrenPolicy ?? 0;
     return message;
   },
 };

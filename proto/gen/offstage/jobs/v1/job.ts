@@ -20,7 +20,10 @@ export const JobState = {
   JOB_STATE_QUEUED: 2,
   /** JOB_STATE_RUNNING - An executor session runs it. */
   JOB_STATE_RUNNING: 3,
-  /** JOB_STATE_WAITING - It waits for its child jobs; its slot is given back meanwhile. */
+  /**
+   * JOB_STATE_WAITING - It waits for its child jobs; its slot is given back meanwhile. Where its handler has returned, no executor holds it any more: it ends
+   * with the last of its attached children.
+   */
   JOB_STATE_WAITING: 4,
   /** JOB_STATE_SUCCEEDED - Ended with a result. Terminal. */
   JOB_STATE_SUCCEEDED: 5,
@@ -118,6 +121,29 @@ export namespace KeyConflictPolicy {
   export type KEY_CONFLICT_POLICY_RETURN_RUNNING = typeof KeyConflictPolicy.KEY_CONFLICT_POLICY_RETURN_RUNNING;
   export type KEY_CONFLICT_POLICY_QUEUE_BEHIND = typeof KeyConflictPolicy.KEY_CONFLICT_POLICY_QUEUE_BEHIND;
   export type UNRECOGNIZED = typeof KeyConflictPolicy.UNRECOGNIZED;
+}
+
+/** What becomes of a job some of whose attached children do not succeed (row A5): where they fail or are canceled. */
+export const ChildrenPolicy = {
+  /** CHILDREN_POLICY_UNSPECIFIED - Not set; that of the method's definition is taken, ALL where that names none. */
+  CHILDREN_POLICY_UNSPECIFIED: 0,
+  /** CHILDREN_POLICY_ALL - Waits for all of them, and fails then, ATTACHED_CHILD_FAILED. */
+  CHILDREN_POLICY_ALL: 1,
+  /** CHILDREN_POLICY_FIRST - Fails with the first, ATTACHED_CHILD_FAILED, and cancels those that are left; not before its own handler has returned. */
+  CHILDREN_POLICY_FIRST: 2,
+  /** CHILDREN_POLICY_IGNORE - Waits for all of them, and succeeds whatever has become of them. */
+  CHILDREN_POLICY_IGNORE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ChildrenPolicy = typeof ChildrenPolicy[keyof typeof ChildrenPolicy];
+
+export namespace ChildrenPolicy {
+  export type CHILDREN_POLICY_UNSPECIFIED = typeof ChildrenPolicy.CHILDREN_POLICY_UNSPECIFIED;
+  export type CHILDREN_POLICY_ALL = typeof ChildrenPolicy.CHILDREN_POLICY_ALL;
+  export type CHILDREN_POLICY_FIRST = typeof ChildrenPolicy.CHILDREN_POLICY_FIRST;
+  export type CHILDREN_POLICY_IGNORE = typeof ChildrenPolicy.CHILDREN_POLICY_IGNORE;
+  export type UNRECOGNIZED = typeof ChildrenPolicy.UNRECOGNIZED;
 }
 
 /** How a cancel ended (row J10). */
@@ -481,6 +507,14 @@ export interface JobSpec {
    * LEASE_NOT_FOUND where there is none. Default: that of its parent, if any.
    */
   leaseId: string;
+  /**
+   * The parent ends only when this job has (row A5): its handler may return before. It is canceled with the parent, as by
+   * `cancel_with_parent`, and where the parent fails or tries again. Needs a parent, which may not have ended: PARENT_HAS_ENDED.
+   * Default false: detached.
+   */
+  attached: boolean;
+  /** What becomes of this job where attached children of its own do not succeed. Default: as the method's definition says, else ALL. */
+  childrenPolicy: ChildrenPolicy;
 }
 
 export interface JobSpec_LabelsEntry {
@@ -550,7 +584,7 @@ export interface Job {
   completion:
     | Completion
     | undefined;
-  /** The executor session that runs it; set while RUNNING or WAITING. */
+  /** The executor session that runs it; set while RUNNING or WAITING, unless its handler has returned. */
   executorSessionId: string;
   /** Whether a cancel was asked for and has not ended yet. */
   cancelRequested: boolean;
@@ -601,7 +635,11 @@ export interface Job {
     | boolean
     | undefined;
   /** The method that was asked for, where `method` is its fallback (row A4); not set otherwise. */
-  requestedMethod?: string | undefined;
+  requestedMethod?:
+    | string
+    | undefined;
+  /** Its parent ends only when it has (row A5). */
+  attached?: boolean | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -1617,6 +1655,8 @@ function createBaseJobSpec(): JobSpec {
     pool: "",
     automatic: false,
     leaseId: "",
+    attached: false,
+    childrenPolicy: 0,
   };
 }
 
@@ -1705,6 +1745,12 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.leaseId !== "") {
       writer.uint32(226).string(message.leaseId);
+    }
+    if (message.attached !== false) {
+      writer.uint32(264).bool(message.attached);
+    }
+    if (message.childrenPolicy !== 0) {
+      writer.uint32(272).int32(message.childrenPolicy);
     }
     return writer;
   },
@@ -1954,6 +2000,22 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.leaseId = reader.string();
             continue;
           }
+          case 33: {
+            if (tag !== 264) {
+              break;
+            }
+
+            message.attached = reader.bool();
+            continue;
+          }
+          case 34: {
+            if (tag !== 272) {
+              break;
+            }
+
+            message.childrenPolicy = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2020,6 +2082,8 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.pool = object.pool ?? "";
     message.automatic = object.automatic ?? false;
     message.leaseId = object.leaseId ?? "";
+    message.attached = object.attached ?? false;
+    message.childrenPolicy = object.childrenPolicy ?? 0;
     return message;
   },
 };
@@ -2132,6 +2196,7 @@ function createBaseJob(): Job {
     heartbeatData: undefined,
     pinned: undefined,
     requestedMethod: undefined,
+    attached: undefined,
   };
 }
 
@@ -2256,6 +2321,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.requestedMethod !== undefined) {
       writer.uint32(338).string(message.requestedMethod);
+    }
+    if (message.attached !== undefined) {
+      writer.uint32(360).bool(message.attached);
     }
     return writer;
   },
@@ -2593,6 +2661,14 @@ export const Job: MessageFns<Job> = {
             message.requestedMethod = reader.string();
             continue;
           }
+          case 45: {
+            if (tag !== 360) {
+              break;
+            }
+
+            message.attached = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2676,6 +2752,7 @@ export const Job: MessageFns<Job> = {
       : undefined;
     message.pinned = object.pinned ?? undefined;
     message.requestedMethod = object.requestedMethod ?? undefined;
+    message.attached = object.attached ?? undefined;
     return message;
   },
 };
