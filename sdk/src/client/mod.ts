@@ -1,4 +1,5 @@
 /** The client: starting jobs, waiting for them, temp storage. */
+export { connectAllStores } from '../values/shared-ports.ts'
 export type { Act, ListActsOptions } from './acts.ts'
 export type {
   BulkAnswer,

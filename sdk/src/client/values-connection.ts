@@ -1,12 +1,8 @@
-/** How a client's reusable values and those of the namespace are refreshed together (row C6). */
+/** How a client's reusable values and those of the namespace are refreshed together (row C6). Most clients remember nothing: stores are loaded when asked for. */
 import { checkOptions } from '../arguments/check-options.ts'
-import { type RefreshTarget, scopeOf } from '../values/reusable.ts'
-import {
-  store as aStore,
-  defaultValuesStore,
-  openValuesStores,
-  ValuesStore,
-} from '../values/store.ts'
+import { isObject, rule } from '../arguments/rules.ts'
+import type { RefreshTarget } from '../values/reusable.ts'
+import type { ValuesStore } from '../values/store.ts'
 import type { Session } from './session.ts'
 
 /** Refreshes go both ways until it is disposed. */
@@ -15,15 +11,37 @@ export interface ValuesConnection extends Disposable {
   readonly ready: Promise<void>
 }
 
+const RULES = {
+  store: rule(
+    'a store made by createValuesStore',
+    (value) => isObject(value) && 'connectRefresh' in value,
+  ),
+}
+
 export function connectValues(
   { refreshes }: Session,
   options: { readonly store?: ValuesStore },
 ): ValuesConnection {
-  const { store = defaultValuesStore } = checkOptions('connectValues', options, { store: aStore })
-  const connection = store.connectRefresh(refreshes)
+  const { store } = checkOptions('connectValues', options, RULES)
+  let isOver = false
+  let connection = store?.connectRefresh(refreshes)
+  const connected = async () => {
+    if (connection === undefined) {
+      const { defaultValuesStore } = await import('../values/store.ts')
+      if (!isOver) connection = defaultValuesStore.connectRefresh(refreshes)
+    }
+    await refreshes.reached
+  }
+  const ready = connected()
+  ready.catch(() => {
+    // Told to those who wait for it.
+  })
   return {
-    ready: refreshes.reached,
-    [Symbol.dispose]: () => connection[Symbol.dispose](),
+    ready,
+    [Symbol.dispose]: () => {
+      isOver = true
+      connection?.[Symbol.dispose]()
+    },
   }
 }
 
@@ -31,6 +49,8 @@ export async function refreshValues(
   { refreshes }: Session,
   target: RefreshTarget | undefined,
 ): Promise<void> {
+  const { scopeOf } = await import('../values/reusable.ts')
+  const { openValuesStores, ValuesStore } = await import('../values/store.ts')
   const scope = scopeOf(target)
   if (scope === undefined) return
   const told = new Set([refreshes])

@@ -34,6 +34,7 @@ export {
 export type { RemoteCall, RemoteTier, RemoteValue } from './remote-tier.ts'
 export { type RefreshTarget, type Reusable, refreshReusableValues, reusable } from './reusable.ts'
 export type { FreezeMode, UnfreezableRule } from './share.ts'
+export { connectAllStores } from './shared-ports.ts'
 export type { DeepReadonly } from './shared-type.ts'
 export type { DropCause, ValuesStatistics, Verdict } from './statistics.ts'
 export {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  connectAllStores,
   createInProcessRefresh,
   createValuesSession,
   createValuesStore,
@@ -277,6 +278,30 @@ describe('the port between processes', () => {
     here.rate('EUR')
     await refreshReusableValues(undefined, { store: there.store })
     expect(entriesOf(here)).toEqual([0, 0])
+  })
+
+  test('a port of all stores is one of those that are opened later, and is told once', async () => {
+    const bus = createInProcessRefresh()
+    const told: RefreshMessage[] = []
+    using _told = bus.subscribe((message) => told.push(message))
+    using here = setup()
+    using elsewhere = setup(bus)
+    const connection = connectAllStores(bus)
+    using later = setup()
+    for (const it of [here, elsewhere, later]) it.rate('EUR')
+    await refreshReusableValues({ function: 'rate' }, { store: elsewhere.store })
+    expect([here, elsewhere, later].map(entriesOf)).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ])
+    await later.rate.refresh()
+    await refreshReusableValues()
+    expect(told.map(({ scope }) => scope.kind)).toEqual(['function', 'function', 'all'])
+    connection[Symbol.dispose]()
+    here.rate('EUR')
+    await elsewhere.rate.refresh()
+    expect(entriesOf(here)).toEqual([0, 1])
   })
 
   test('a disconnected port hears and says nothing', async () => {

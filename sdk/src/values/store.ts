@@ -17,6 +17,7 @@ import { systemValuesClock, type ValuesClock } from './clock.ts'
 import type { Budget } from './holdings.ts'
 import type { RefreshMessage, RefreshPort, RefreshScope } from './refresh.ts'
 import { AsyncLocalStorage, heapRatio } from './runtime.ts'
+import { receiveShared, sharedPorts } from './shared-ports.ts'
 import type { DropCause, ValuesStatistics } from './statistics.ts'
 import type { StoredFunction } from './stored-function.ts'
 import { TICK_MS, ticksOf } from './ticks.ts'
@@ -192,7 +193,7 @@ export class ValuesStore implements Budget {
   #refresh(scope: RefreshScope, told: Set<RefreshPort>): Promise<void>[] {
     this.#apply(scope)
     const message: RefreshMessage = { origin: this.#id, scope }
-    const untold = [...this.#ports.keys()].filter((port) => !told.has(port))
+    const untold = this.#allPorts().filter((port) => !told.has(port))
     return untold.map(async (port) => {
       told.add(port)
       await port.publish(message)
@@ -231,9 +232,7 @@ export class ValuesStore implements Budget {
     const known = this.#ports.get(port)
     if (known !== undefined) known.users++
     else {
-      const subscription = port.subscribe(({ origin, scope }) => {
-        if (origin !== this.#id) this.#apply(scope)
-      })
+      const subscription = port.subscribe((message) => this.receive(message))
       this.#ports.set(port, { subscription, users: 1 })
     }
     let isConnected = true
@@ -247,7 +246,16 @@ export class ValuesStore implements Budget {
 
   /** Resolves when what was refreshed up to an epoch has been dropped here, as far as ports know epochs. */
   async reachRefreshes(epoch: number): Promise<void> {
-    await Promise.all([...this.#ports.keys()].map((port) => port.reach?.(epoch)))
+    await Promise.all(this.#allPorts().map((port) => port.reach?.(epoch)))
+  }
+
+  /** Drops what a port says; what was said here has been dropped. */
+  receive({ origin, scope }: RefreshMessage): void {
+    if (origin !== this.#id) this.#apply(scope)
+  }
+
+  #allPorts(): RefreshPort[] {
+    return [...new Set([...this.#ports.keys(), ...sharedPorts])]
   }
 
   #disconnect(port: RefreshPort): void {
@@ -291,6 +299,10 @@ export function* openValuesStores(): Generator<ValuesStore> {
     if (open !== undefined) yield open
   }
 }
+
+receiveShared((message) => {
+  for (const store of openValuesStores()) store.receive(message)
+})
 
 /** The process's store, where functions go that name no other. */
 export const defaultValuesStore = createValuesStore()

@@ -1,5 +1,5 @@
 /** Serves the executor in a thread or process of handlers: loads the job modules, then runs what it is told to. */
-import { defaultValuesStore } from '@offstage/sdk/values'
+import { connectAllStores } from '@offstage/sdk/client'
 import { faultFromThrown } from '../domain/fault.ts'
 import type { ThreadMessage, ThreadOptions, ThreadOrders } from '../lanes/thread-messages.ts'
 import { announcedSchedule, announcementOf } from './announce.ts'
@@ -38,7 +38,7 @@ export async function serve({ options, claims, post, listen }: RunnerLink): Prom
   }
   const clients = new ClientSource(options)
   const refreshes = new ThreadRefreshes(post)
-  defaultValuesStore.connectRefresh(refreshes)
+  connectAllStores(refreshes)
   try {
     const { jobs, schedules } = await loadJobs(options.jobs)
     const reporter: Reporter = new Reporter({ postMessage: post }, () => watch.look())
