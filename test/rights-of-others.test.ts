@@ -17,6 +17,8 @@ beforeAll(async () => {
 afterAll(() => it[Symbol.asyncDispose]())
 
 const namespace = 'rights'
+/** One that may be had exclusively meanwhile. */
+const leases = 'leases'
 const method = 'rights.method'
 const root: Who = { user: 'root', role: 'admin' }
 
@@ -41,6 +43,8 @@ const MADE: { readonly [thing in Thing]: () => Promise<string> } = {
     await sent('ScheduleService.CreateSchedule', { namespace, schedule })
     return scheduleId
   },
+  lease: async () =>
+    (await sent('NamespaceService.CreateLease', { namespace: leases })).lease.leaseId,
   address: async () => (await sent('StorageService.ReserveAddress', { namespace })).value.address,
   async scope() {
     const { scope } = await sent('StorageService.OpenScope', { namespace })
@@ -68,7 +72,7 @@ async function thingsOfAnn(requestFor: Request): Promise<Things> {
   return things
 }
 
-type Thing = 'job' | 'key' | 'schedule' | 'address' | 'scope' | 'upload'
+type Thing = 'job' | 'key' | 'schedule' | 'lease' | 'address' | 'scope' | 'upload'
 type Things = Readonly<Record<Thing, string>>
 
 /** A UUID of version 7, as ids of jobs are. */
@@ -80,7 +84,8 @@ function newId(): string {
 /** The same by names that nobody ever gave. */
 function missing(): Things {
   const ofStorage = { address: newName('val'), scope: newName('scp'), upload: newName('upl') }
-  return { job: newId(), key: newName('key'), schedule: newName('sch'), ...ofStorage }
+  const named = { key: newName('key'), schedule: newName('sch') }
+  return { job: newId(), lease: newId(), ...named, ...ofStorage }
 }
 
 function newName(kind: string): string {
@@ -203,6 +208,37 @@ const TOUCHING: readonly (readonly [string, string, readonly Role[], readonly Ro
     ],
     ['ScheduleService.DeleteSchedule', '', OWNERS, SERVING, named],
     ['NamespaceService.AcquireLock', 'for a job', OWNERS, [], ({ job }) => lockFor(job)],
+    [
+      'NamespaceService.AcquireLock',
+      'for a lease',
+      OWNERS,
+      [],
+      ({ lease }) =>
+        AcquireLockRequest.fromPartial({
+          ...{ namespace: leases, name: 'a', holder: { $case: 'leaseId', value: lease } },
+        }),
+    ],
+    [
+      'NamespaceService.RenewLease',
+      '',
+      OWNERS,
+      [],
+      ({ lease }) => ({ namespace: leases, leaseId: lease }),
+    ],
+    [
+      'NamespaceService.EnterExclusiveMode',
+      '',
+      SERVING,
+      [],
+      ({ lease }) => ({ namespace: leases, leaseId: lease }),
+    ],
+    [
+      'JobService.StartJob',
+      'within exclusive mode',
+      OWNERS,
+      [],
+      ({ lease }) => ({ ...start({ leaseId: lease }), namespace: leases }),
+    ],
     ['StorageService.DescribeValue', '', WRITERS, SERVING, ({ address }) => ({ address })],
     ['StorageService.GetValue', '', WRITERS, SERVING, ({ address }) => ({ address })],
     [

@@ -142,6 +142,15 @@ test('a change that comes between a due time and the next brings back none that 
   expect(await schedules.jobs(scheduleId)).toMatchObject([{ canceled: false }])
 })
 
+test('a change of the times passes over no due time that has come and was not carried out yet', async () => {
+  const { scheduleId } = await schedules.create(nightly())
+  failing = 'hold_due_schedules'
+  await schedules.makeDue(scheduleId)
+  await schedules.update({ scheduleId, timeZone: 'Asia/Tokyo' }, ['time_zone'])
+  failing = undefined
+  await hasJobs(scheduleId)
+})
+
 test('a due time that comes again, such as by a clock that is put back, does not cancel its own job', async () => {
   const { scheduleId } = await schedules.create(
     nightly({ overlapPolicy: OverlapPolicy.OVERLAP_POLICY_CANCEL_RUNNING }),

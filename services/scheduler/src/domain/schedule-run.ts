@@ -34,6 +34,16 @@ export function* nextDueOf(
   return withJitter(id, terms.timing.jitterMs, yield* dueTimesOf(terms.timing)(after))
 }
 
+/** What is next by other terms: one that has come, and was not carried out yet, is not passed over where they have it, too. */
+export function nextDueByOther(
+  { id, dueTime }: Pick<Schedule, 'id' | 'dueTime'>,
+  terms: Schedule['terms'],
+  now: Date,
+): Steps<NextDue | undefined> {
+  const hasCome = dueTime !== undefined && dueTime <= now
+  return nextDueOf({ id, terms }, hasCome ? new Date(dueTime.getTime() - 1) : now)
+}
+
 /** @param from the due time that has come */
 export function* dueNowOf(
   { id, terms }: Pick<Schedule, 'id' | 'terms'>,

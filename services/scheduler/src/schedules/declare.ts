@@ -14,7 +14,7 @@ import {
   type Said,
 } from '../domain/declared-schedule.ts'
 import type { Schedule } from '../domain/schedule.ts'
-import { nextDueOf } from '../domain/schedule-run.ts'
+import { nextDueByOther, nextDueOf } from '../domain/schedule-run.ts'
 import type { Caller } from '../jobs/caller.ts'
 import type {
   DeclaredScheduleStore,
@@ -230,7 +230,7 @@ async function changeFrom(
   if (job) await checkJob(checkStart, { ...schedule, terms, roles: roles ?? [] }, now)
   const pauses = isPaused ?? schedule.pauseReason !== undefined
   const moves = beside !== undefined || isPaused !== undefined
-  const next = pauses ? undefined : await inTurns(nextDueOf({ ...schedule, terms }, now))
+  const next = pauses ? undefined : await inTurns(nextDueByOther(schedule, terms, now))
   return {
     ...((job || beside) && { terms }),
     ...(roles && { roles }),

@@ -4,7 +4,7 @@ import type { Refusal } from '@offstage/kit/grpc'
 import { dueTimesOf } from '../domain/due-times.ts'
 import type { ChangedJob } from '../domain/held-job.ts'
 import type { Schedule, ScheduleTerms } from '../domain/schedule.ts'
-import { nextDueOf, timesWithin } from '../domain/schedule-run.ts'
+import { nextDueByOther, nextDueOf, timesWithin } from '../domain/schedule-run.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { Caller } from '../jobs/caller.ts'
 import type { CheckStart } from '../jobs/check-start.ts'
@@ -230,7 +230,7 @@ async function changeOfTerms(
   if (asked.changesTiming) await checkTiming(terms, now)
   if (asked.changesJob) await checkJob(checkStart, { ...schedule, terms, roles: roles ?? [] }, now)
   const moves = asked.changesTiming && schedule.pauseReason === undefined
-  const next = moves ? await inTurns(nextDueOf({ ...schedule, terms }, now)) : undefined
+  const next = moves ? await inTurns(nextDueByOther(schedule, terms, now)) : undefined
   return { terms, ...(roles && { roles }), ...(moves && { next: next ?? null }) }
 }
 
