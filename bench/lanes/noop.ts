@@ -1,0 +1,2 @@
+/** What a thread of piscina runs. */
+export default function noop(): void {}
