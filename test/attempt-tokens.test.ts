@@ -1,10 +1,12 @@
 /** What a handler does is its user's, over real processes with identity on: tokens of attempts (row J5). */
 import { setTimeout as pause } from 'node:timers/promises'
 import { Metadata } from '@grpc/grpc-js'
+import { foregroundRunner } from '@offstage/executor'
 import { ExecutorServiceClient, type IssueAttemptTokenResponse } from '@offstage/proto/executor'
 import { JobServiceService, JobSpec } from '@offstage/proto/jobs'
 import { StorageServiceService } from '@offstage/proto/storage'
 import { Offstage } from '@offstage/sdk'
+import type { ForegroundRunner } from '@offstage/sdk/client'
 import { callUnary, createChannel } from '@offstage/sdk/grpc'
 import { startTestIssuer, type TestIssuer, until } from '@offstage/testkit'
 import { Client } from 'pg'
@@ -40,12 +42,13 @@ async function setup(options: { schedulers: number; executors: number; life?: st
           : { OFFSTAGE_TOKEN: service === 'executor' ? runner : storage },
     }),
   )
-  const as = async (user: string, roles = ['user']) =>
+  const as = async (user: string, roles = ['user'], foreground?: ForegroundRunner) =>
     stack.use(
       await Offstage.connect({
         scheduler: cluster.target(),
         storage: cluster.storage,
         token: () => issuer.sign({ user, roles }),
+        ...(foreground && { foreground }),
       }),
     )
   const [alice, bob] = [await as('alice'), await as('bob')]
@@ -91,6 +94,19 @@ test('the children and values of a handler are the user’s whose job it runs, a
   // Large ones go through storage, as the user there too.
   const text = 'large '.repeat(50_000)
   expect((await alice.run(turnRound, { text })).text).toBe([...text].reverse().join(''))
+})
+
+test('whoever may attach too runs a job in the foreground, by the tokens of its attempts', async () => {
+  const foreground = foregroundRunner({ jobs: [family] })
+  await using erin = await it.as('erin', ['user', 'executor'], foreground)
+  const job = await erin.startJob(family, undefined, { mode: 'foreground' })
+  const { childId } = await job.value()
+  expect(await job.refresh()).toMatchObject({ owner: 'erin', isForeground: true })
+  const child = await erin.job(childId).refresh()
+  expect(child).toMatchObject({ owner: 'erin', parentJobId: job.id, isForeground: false })
+  await using dora = await it.as('dora', ['user'], foreground)
+  const refused = dora.startJob(family, undefined, { mode: 'foreground' })
+  expect(await reasonOf(refused)).toBe('PERMISSION_DENIED')
 })
 
 test('large parameters and results go with their job, also where everybody needs a token', async () => {

@@ -34,6 +34,10 @@ test('a job ends with the last of its attached children', async () => {
   await it.run('send-all.ts')
 }, 60_000)
 
+test('a job runs in the process of its caller', async () => {
+  expect((await it.run('in-process.ts')).stdout).toBe('true\n')
+}, 60_000)
+
 /** The page's files in a folder of their own, and services that run these of them. */
 async function startServices(jobs: readonly string[]) {
   const resources = new AsyncDisposableStack()

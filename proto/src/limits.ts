@@ -106,6 +106,8 @@ export const LIMITS = {
   softwareCharactersMax: 200,
   methodsMax: 10_000,
   poolsMax: 100,
+  /** That a session may ask for. */
+  sessionLeaseMsMax: HOUR_MS,
   descriptionCharactersMax: 1000,
   schemaBytesMax: 64 * KIB,
   /** Users, or patterns of users, that may start a method. */

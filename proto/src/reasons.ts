@@ -36,6 +36,16 @@ export const REASONS = {
     retry: false,
     about: 'The method says who may start it, and the caller is none of them.',
   },
+  METHOD_FOREGROUND_ONLY: {
+    code: 'FAILED_PRECONDITION',
+    retry: false,
+    about: 'The method cannot run in the background.',
+  },
+  EXECUTOR_SESSION_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retry: false,
+    about: 'The caller has no such session attached that runs the method in the foreground.',
+  },
   METHOD_UNREADABLE: {
     code: 'FAILED_PRECONDITION',
     retry: false,

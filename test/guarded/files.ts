@@ -6,6 +6,8 @@ export const OPEN_ONLY: Readonly<Record<string, string>> = {
   'attempt-tokens': 'has identity on by itself',
   'client-certificates': 'has identity and certificates of its own',
   'declared-schedules': 'has a scheduler within its process, to which everybody is believed',
+  foreground:
+    'attaches as its users, as whom nobody attaches there; attempt-tokens does it with identity on',
   'frozen-migrations': 'needs no services',
   'identity-start': 'is about how identity is set',
   'mutual-tls': 'has certificates of its own, which it replaces',

@@ -1,5 +1,6 @@
 /** Every variable of ours; `docs/configuration.md` tells what each sets. */
 const KNOWN: ReadonlySet<string> = new Set([
+  'OFFSTAGE_FOREGROUND',
   'OFFSTAGE_SCHEDULER_HOST',
   'OFFSTAGE_SCHEDULER_PORT',
   'OFFSTAGE_SCHEDULER_DATABASE_URL',

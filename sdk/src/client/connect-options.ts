@@ -6,6 +6,7 @@ import { codecRule } from './codec-rule.ts'
 import { type ConnectTls, connectTls, isPlainTextMeant, refusePlainToken } from './connect-tls.ts'
 import { createConnection } from './connection.ts'
 import { Credential, type CredentialOptions } from './credential.ts'
+import { Foreground, type ForegroundRunner } from './foreground.ts'
 import { scope } from './limit-rules.ts'
 import { Session } from './session.ts'
 import { isSendable, type TokenSource } from './token-source.ts'
@@ -44,6 +45,11 @@ export interface ConnectOptions {
    * wrappers are known to all that the client reads. Default JSON.
    */
   readonly codec?: Codec
+  /**
+   * What runs jobs in this process, in starts whose `mode` is not `background` (row L7): `foregroundRunner({ jobs })` of
+   * `@offstage/executor`. It attaches at the first of them. Default: none does.
+   */
+  readonly foreground?: ForegroundRunner
   /** Where waits take their time from; replaced in tests. */
   readonly clock?: IdleClock
 }
@@ -61,6 +67,7 @@ const CONNECT_RULES: Rules<ConnectOptions> = {
   scope,
   tls: rule('an object or false', (value) => value === false || isObject(value)),
   codec: codecRule,
+  foreground: rule('a runner, as foregroundRunner makes them', isObject),
   clock: rule('a clock', (value) => typeof value === 'object'),
 }
 
@@ -82,8 +89,10 @@ export function sessionFrom(options: ConnectOptions): Session {
     parentJobId: '',
     credential,
   }
-  const { clock, codec } = options
-  return new Session(connection, identity, { clock, codec, valueCodec: codec })
+  const { clock, codec, foreground: runner } = options
+  const { namespace } = identity
+  const foreground = runner && new Foreground(runner, { scheduler, namespace, credential, tls })
+  return new Session(connection, identity, { clock, codec, valueCodec: codec, foreground })
 }
 
 /** Who calls, by options and the environment. */

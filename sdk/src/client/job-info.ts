@@ -33,6 +33,8 @@ export interface JobInfo {
   readonly method: string
   /** The method that was asked for, where `method` is its fallback (row A4). */
   readonly requestedMethod?: string
+  /** It runs, or ran, in the process of its caller (row L7). */
+  readonly isForeground: boolean
   readonly state: JobStateName
   /** The same under the names of row A2: an alias of `state`. */
   readonly status: JobStatusName
@@ -129,6 +131,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     namespace: job.namespace,
     method: job.method,
     ...(job.requestedMethod && { requestedMethod: job.requestedMethod }),
+    isForeground: job.mode !== undefined,
     ...namesOf(job.state),
     revision: job.revision,
     owner: job.owner,

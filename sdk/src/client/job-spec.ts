@@ -16,6 +16,7 @@ import {
 } from '../jobs/payload.ts'
 import { childrenPolicyFrom, deadlinesFrom, laneFrom, retryPolicyFrom } from '../jobs/policies.ts'
 import { codecRefused } from './decode.ts'
+import type { Place } from './foreground.ts'
 import { paramsInvalid, paramsTooLarge } from './job-errors.ts'
 import { keyText } from './job-key.ts'
 import { labelRule } from './limit-rules.ts'
@@ -45,6 +46,8 @@ export function codecOf(target: StartTarget): Codec | undefined {
   return typeof target === 'string' ? undefined : target.codec
 }
 
+const ON_EXECUTORS: Place = { mode: 0, executorSessionId: '' }
+
 /**
  * All of a start but its parameters. Made once for a bulk start; each job is a copy with its own
  * parameters and request id.
@@ -61,6 +64,7 @@ export function specFrom(
   options: StartOptions,
   params: Payload | undefined,
   requestId: string,
+  place: Place = ON_EXECUTORS,
 ): JobSpec {
   const { additionalResult = false, startAfter, onKeyConflict } = options
   return {
@@ -88,7 +92,7 @@ export function specFrom(
     cancelWithParent: options.cancelWithParent ?? false,
     attached: options.attached ?? false,
     childrenPolicy: childrenPolicyFrom(options.childrenPolicy),
-    executorSessionId: options.executorSessionId ?? '',
+    ...place,
     traceparent: '',
     pool: options.pool ?? '',
     tracestate: '',

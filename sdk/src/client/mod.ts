@@ -25,6 +25,7 @@ export type { JobMessage, MessageSeverity, Progress } from './events.ts'
 export type { ExclusiveMode, ExclusiveOptions } from './exclusive-mode.ts'
 export type { ExclusiveHolder, ExclusiveWatchOptions } from './exclusive-watch.ts'
 export type { ExecutorInfo, ExecutorsOptions } from './executors.ts'
+export type { ForegroundHome, ForegroundRunner, ForegroundSession } from './foreground.ts'
 export { attemptEnded, type JobIdentity } from './identity.ts'
 export type { CallArguments, JobCalls } from './job-calls.ts'
 export type { CountBy, CountOptions, JobCount } from './job-counts.ts'
@@ -47,6 +48,7 @@ export { Offstage } from './offstage.ts'
 export type {
   CancelOptions,
   CompletionOptions,
+  ExecutionMode,
   JobKey,
   KeyConflict,
   RetryJobOptions,

@@ -90,6 +90,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     this.#records = new JobRecords(session)
     this.#namespace = new NamespaceCalls(session)
     this.#ownsConnection = ownsConnection
+    if (ownsConnection) session.foreground?.runFor(this)
     this.storage = session.storage
     this.settings = new NamespaceSettingsCalls(session)
     this.locks = new LockCalls(session)
@@ -132,8 +133,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    * are told to `onWaiting`. Shares this client's connections; costs no call. Dispose it when the attempt ends.
    */
   forJob(job: JobIdentity): Offstage {
-    const { connection, clock } = this.#session
-    const options = { clock, valueCodec: job.codec }
+    const { connection, clock, foreground } = this.#session
+    const options = { clock, foreground, valueCodec: job.codec }
     return new Offstage(new Session(connection, identityOfJob(job), options), false)
   }
 
@@ -389,7 +390,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
 
   /** Ends the streams and the connections. Waits still going on reject, and so do later calls: the client of a job ends with its attempt. */
   async close(): Promise<void> {
-    const { connection, identity } = this.#session
+    const { connection, identity, foreground } = this.#session
+    if (this.#ownsConnection) await foreground?.close()
     this.#session.close()
     if (this.#ownsConnection) connection.close()
     else identity.credential.end(attemptEnded())

@@ -16,6 +16,7 @@ import {
 import { checkDeadlines, checkRetry } from '../jobs/check-method.ts'
 import { CHILDREN_POLICIES, type DeadlineOptions, type RetryOptions } from '../jobs/method.ts'
 import { dateOrSpanMs, timeoutMs } from './check-arguments.ts'
+import { executionModes } from './foreground.ts'
 import { keyRule } from './job-key.ts'
 import { keyConflicts } from './job-spec.ts'
 import {
@@ -80,11 +81,17 @@ const COMMON = {
   cancelWithParent: flag,
   attached: flag,
   childrenPolicy: oneOf(CHILDREN_POLICIES),
+  mode: oneOf(executionModes),
   executorSessionId: text,
   signal: abortSignal,
 }
 
 export const START_RULES: Rules<StartOptions> = { ...COMMON, key: keyRule, requestId }
+const { mode: _mode, executorSessionId: _session, ...EACH } = COMMON
+/** Of one of many: where they run is said of all. */
+export const EACH_RULES: Rules<Omit<StartOptions, 'mode' | 'executorSessionId'>> = {
+  ...{ ...EACH, key: keyRule, requestId },
+}
 export const START_MANY_RULES: Rules<StartManyOptions> = { ...COMMON, each: callback }
 export const RUN_RULES: Rules<RunOptions> = {
   ...START_RULES,

@@ -28,6 +28,9 @@ export interface CompletionOptions extends WaitOptions {
 /** What to do when the key is held by an unfinished job (row J4). */
 export type KeyConflict = 'refuse' | 'return-running' | 'queue-behind'
 
+/** Where a job runs (row L7). */
+export type ExecutionMode = 'background' | 'foreground' | 'auto'
+
 /** A text, number, bigint, boolean, `Date`, reference, or a flat object of these. */
 export type JobKey = string | number | bigint | boolean | object
 
@@ -97,7 +100,18 @@ export interface StartOptions {
   readonly attached?: boolean
   /** What becomes of this job where attached children of its own do not succeed. Default: that of the definition, else `all`. */
   readonly childrenPolicy?: ChildrenPolicy
-  /** Run only on this executor session, as for foreground execution (row L7). */
+  /**
+   * Whether it runs on an executor or in this process (row L7), whose client has been connected with a `foreground` runner that knows the
+   * handler. `auto` runs it here under a debugger, where `OFFSTAGE_FOREGROUND` is `on` or the runner is preferred, where no executor that is
+   * attached runs the method in its pool, or where all their slots are with jobs of the same owner that wait; else on an executor. The
+   * record is the same. Should this process end, a forced job fails with EXECUTOR_SESSION_LOST, and one that `auto` put here goes on on
+   * an executor. Default `background`.
+   */
+  readonly mode?: ExecutionMode
+  /**
+   * The session, attached by the same user, in which it runs in the foreground; excludes the mode `background`. Default with the other
+   * modes: that of this client's runner.
+   */
   readonly executorSessionId?: string
   /** Gives up the call, not the job. */
   readonly signal?: AbortSignal
@@ -120,7 +134,10 @@ export type JobTerms = Pick<
 /** What a bulk start may say: the same for all jobs, or by `each` for one of them. */
 export interface StartManyOptions<I = unknown> extends Omit<StartOptions, 'requestId' | 'key'> {
   /** Options of one job, over the common ones; its `inlineWaitMs` and `signal` are not looked at. */
-  readonly each?: (params: I, index: number) => StartOptions | undefined
+  readonly each?: (
+    params: I,
+    index: number,
+  ) => Omit<StartOptions, 'mode' | 'executorSessionId'> | undefined
 }
 
 /** What `run` takes. */

@@ -6,6 +6,7 @@ import type { IdleClock } from '../idle/clock.ts'
 import type { Codec } from '../jobs/codec.ts'
 import { Calls } from './calls.ts'
 import type { Connection } from './connection.ts'
+import type { Foreground } from './foreground.ts'
 import type { Identity } from './identity.ts'
 import { JobWatcher } from './job-watcher.ts'
 import { TempStorage } from './temp-storage.ts'
@@ -17,6 +18,8 @@ export interface SessionOptions {
   readonly codec?: Codec
   /** That of what is put into storage; its wrappers are known to all that is read. */
   readonly valueCodec?: Codec
+  /** What runs jobs in this process; in a job that of the client which runs it. */
+  readonly foreground?: Foreground
 }
 
 export class Session extends Calls {
@@ -24,6 +27,8 @@ export class Session extends Calls {
   readonly valueCodec: Codec | undefined
   readonly watcher: JobWatcher
   readonly storage: TempStorage
+  /** What runs jobs in this process; undefined for nothing. */
+  readonly foreground: Foreground | undefined
   /** The lease by which it has its namespace exclusively: its starts belong to that. Empty for none. */
   leaseId = ''
   #waits = 0
@@ -33,6 +38,7 @@ export class Session extends Calls {
     super(connection, identity, options.clock)
     this.codec = options.codec
     this.valueCodec = options.valueCodec
+    this.foreground = options.foreground
     this.watcher = new JobWatcher(this)
     this.storage = new TempStorage(this, options.valueCodec)
   }

@@ -12,6 +12,7 @@ import { closeUnread, isByteStream } from '../jobs/byte-stream.ts'
 import { INLINE_BYTES_MAX } from '../jobs/payload.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
+import { type Place, placeOf } from './foreground.ts'
 import { errorFromOutcome } from './job-errors.ts'
 import { JobHandle } from './job-handle.ts'
 import {
@@ -25,7 +26,7 @@ import {
   specFrom,
 } from './job-spec.ts'
 import { isTerminal } from './job-state.ts'
-import { START_MANY_RULES, START_RULES } from './option-rules.ts'
+import { EACH_RULES, START_MANY_RULES } from './option-rules.ts'
 import type { StartManyOptions } from './options.ts'
 import { PlaceChecks, type Verdict } from './place-checks.ts'
 import type { Session } from './session.ts'
@@ -100,8 +101,10 @@ export async function startEach<I, R>(
   stop = options.signal,
   places = new PlaceChecks(session),
 ): Promise<void> {
+  const placed = placeOf(session.foreground, methodOf(target), options)
+  const place = placed instanceof Promise ? await placed : placed
   const bulk: Bulk<I, R> = {
-    ...{ session, target, paramsList, options, ...started, stop, places, next: 0 },
+    ...{ session, target, paramsList, options, ...started, stop, places, place, next: 0 },
   }
   // What all jobs name is known before the first is looked at.
   const common = places.check(options, options.signal)
@@ -118,6 +121,8 @@ interface Bulk<I, R> extends Started<R> {
   readonly options: StartManyOptions<I>
   readonly stop: AbortSignal | undefined
   readonly places: PlaceChecks
+  /** Where all of them run. */
+  readonly place: Place
   /** The first of the parameters that is in no call yet. */
   next: number
   /** What ended the start before its time; nothing is taken up after it. */
@@ -144,9 +149,9 @@ async function startCalls<I, R>(bulk: Bulk<I, R>): Promise<void> {
 }
 
 function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
-  const { session, target, paramsList, options, outcomes, places } = bulk
+  const { session, target, paramsList, options, outcomes, places, place } = bulk
   const batch: Batch = { specs: [], positions: [] }
-  const template = specFrom(session, target, options, undefined, '')
+  const template = specFrom(session, target, options, undefined, '', place)
   const common = places.check(options, options.signal)
   const isLabeled = typeof target === 'object' && typeof target.labels === 'function'
   const late: Promise<void>[] = []
@@ -182,13 +187,13 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
     if (position >= paramsList.length) break
     bulk.next += 1
     const own = options.each?.(paramsList[position] as I, position)
-    if (own != null) checkOptions('each', own, START_RULES)
+    if (own != null) checkOptions('each', own, EACH_RULES)
     const requestId = own?.requestId ?? session.nextRequestId()
     const all = own == null ? options : { ...options, ...own }
     const spec =
       own == null
         ? { ...template, requestId }
-        : specFrom(session, target, all, undefined, requestId)
+        : specFrom(session, target, all, undefined, requestId, place)
     try {
       const check = own == null ? common : places.check(all, options.signal)
       if (check instanceof Promise) bytes += INLINE_BYTES_MAX

@@ -58,7 +58,7 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   checkDeadlines(definition.deadlines, refuse)
   checkLimits(definition.limits, refuse)
   checkStarters(definition.startableBy, refuse)
-  const { privileged = false, labels, codec } = definition
+  const { privileged = false, background = true, labels, codec } = definition
   const fault = codec === undefined ? undefined : codecFault(codec)
   if (fault !== undefined) refuse(...fault)
   if (isByteStreamSchema(params)) {
@@ -73,6 +73,7 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
   if (!CHILDREN_POLICIES.includes(childrenPolicy)) {
     refuse('childrenPolicy', `must be one of ${CHILDREN_POLICIES.join(', ')}`)
   }
+  if (typeof background !== 'boolean') refuse('background', 'must be true or false')
 }
 
 /** Refuses what would let nobody start it, and roles that there are none of (row J5). */

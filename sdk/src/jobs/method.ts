@@ -136,6 +136,11 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
   readonly privileged?: boolean
   /** What becomes of its jobs where attached children do not succeed (row A5). Default `all`. */
   readonly childrenPolicy?: ChildrenPolicy
+  /**
+   * False: it cannot run in the background, such as where it needs what only its caller's process has (row L7). Starts say `mode:
+   * 'foreground'`, or `auto`; others are refused with METHOD_FOREGROUND_ONLY. Default true.
+   */
+  readonly background?: boolean
 }
 
 /** What callers pass to a job or method: `ParamsOf<typeof delayReport>`. */

@@ -4,7 +4,7 @@ import type { Outbox } from './attach/outbox.ts'
 import type { Session } from './attach/session.ts'
 import type { DrainedBy } from './domain/drained-by.ts'
 import { TIMER_MS_MAX } from './lanes/long-timer.ts'
-import type { Supervisor } from './lanes/supervisor.ts'
+import type { Attempts } from './ports.ts'
 
 /** How long handlers that did not finish within the grace get to notice. */
 const STOP_GRACE_MS = 1_000
@@ -19,10 +19,10 @@ export interface DrainReport {
 }
 
 export interface Drainable {
-  readonly dispatcher: Dispatcher
+  readonly dispatcher: Pick<Dispatcher, 'close'>
   readonly outbox: Outbox
   readonly session: Session
-  readonly supervisor: Supervisor
+  readonly supervisor: Attempts
 }
 
 /**

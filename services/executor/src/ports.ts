@@ -1,4 +1,6 @@
 import type {
+  AttemptKey,
+  AttemptOrder,
   AttemptOutcome,
   AttemptRef,
   AttemptToken,
@@ -7,7 +9,9 @@ import type {
   MessageNote,
   ProgressNote,
 } from './domain/attempt.ts'
+import type { LaneSlots } from './domain/lane-slots.ts'
 import type { RefreshScope } from './domain/refresh-scope.ts'
+import type { StopCause } from './domain/verdict.ts'
 
 /** Where the supervisor tells what becomes of attempts: the outbox on its way to the scheduler. */
 export interface AttemptReports {
@@ -34,6 +38,22 @@ export interface RefreshesElsewhere {
   passOn(scope: RefreshScope): Promise<string | undefined>
   /** Has everything told here that was refreshed up to an epoch. */
   reach(epoch: number): Promise<string | undefined>
+}
+
+/** Who runs attempts: the supervisor on its lanes of threads, or the process of a caller. */
+export interface Attempts {
+  /** The attempts that have not ended. */
+  readonly running: Iterable<AttemptRef>
+  /** How many ended in which way since the start. */
+  readonly counts: { readonly finished: number; readonly handedBack: number }
+  has(key: AttemptKey): boolean
+  start(order: AttemptOrder): void
+  /** Tells an attempt to stop; after the grace it is over, whatever its handler does. */
+  stop(key: AttemptKey, cause: StopCause, graceMs: number): void
+  stopAll(cause: StopCause, graceMs: number): void
+  lane(name: AttemptOrder['lane']): { readonly slots: LaneSlots }
+  /** Resolves when nothing runs. */
+  idle(): Promise<void>
 }
 
 /** Gets the token by which the handler of an attempt acts. Never rejects. */

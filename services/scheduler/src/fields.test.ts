@@ -152,14 +152,6 @@ test('what says something of parameters that are not there is refused', async ()
   )
 })
 
-test('what this scheduler cannot do yet is refused, naming the field', async () => {
-  await using it = await start()
-  await using _executor = await attachExecutor(it.address)
-  await expect(it.jobs.start({ ...job, executorSessionId: 'x' })).rejects.toThrow(
-    /executor_session_id is not implemented/,
-  )
-})
-
 test('a watch that names another namespace than it began with is refused', async () => {
   await using it = await start()
   const watch = it.jobs.raw.watchJobs()

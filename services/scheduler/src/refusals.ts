@@ -74,8 +74,24 @@ export function queueFull({ method, key, queuedMax }: LimitedQueue): Refusal {
   })
 }
 
-export function notImplemented(what: string): Refusal {
-  return new Refusal({ reason: 'NOT_IMPLEMENTED', message: `${what} is not implemented yet` })
+/** Also where it is another caller’s. */
+export function executorSessionNotFound(sessionId: string, method: string): Refusal {
+  return new Refusal({
+    reason: 'EXECUTOR_SESSION_NOT_FOUND',
+    message: `you have no session ${sessionId} attached that runs "${method}"`,
+    metadata: { session_id: sessionId, method },
+    violations: [
+      { field: 'executor_session_id', description: 'is not attached, or does not run it' },
+    ],
+  })
+}
+
+export function methodForegroundOnly(method: string): Refusal {
+  return new Refusal({
+    reason: 'METHOD_FOREGROUND_ONLY',
+    message: `the method "${method}" cannot run in the background: start it with the mode foreground, in a process that has its handler`,
+    metadata: { method },
+  })
 }
 
 /** Also the answer for a job of another owner (row J6). */

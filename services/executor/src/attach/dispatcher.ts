@@ -11,34 +11,40 @@ import { laneFrom } from '@offstage/sdk/jobs'
 import { attemptKey } from '../domain/attempt.ts'
 import type { Announcement, MethodAnnouncement } from '../domain/method.ts'
 import { attemptRefMessage, methodDefinition, orderFromAssignment } from '../grpc/mapping.ts'
-import type { Lanes } from '../lanes/lanes.ts'
-import { STOP_GRACE_MS, type Supervisor } from '../lanes/supervisor.ts'
+import type { Lane } from '../lanes/lane.ts'
+import { STOP_GRACE_MS } from '../lanes/supervisor.ts'
+import type { Attempts } from '../ports.ts'
 import type { Outbox } from './outbox.ts'
 
 const SOFTWARE = 'offstage-executor/0.1.0'
 
-export interface DispatcherOptions {
+/** What it needs of a lane. */
+type Slotted = Pick<Lane, 'name' | 'slots'>
+/** The lane `inline` is always there. */
+type LanesOf<L> = readonly [inline: L, ...others: L[]]
+
+export interface DispatcherOptions<L extends Slotted> {
   readonly namespace: string
   /** For people. */
   readonly name: string
-  readonly lanes: Lanes
+  readonly lanes: LanesOf<L>
   /** Whether the lane `process` is offered though no method asks for it. */
   readonly offersProcesses: boolean
   /** None: the default one. */
   readonly pools: readonly string[]
-  readonly supervisor: Supervisor
+  readonly supervisor: Attempts
   readonly outbox: Outbox
 }
 
 /** Turns what the scheduler says into orders to the supervisor, and free slots into credits. */
-export class Dispatcher {
-  readonly #options: DispatcherOptions
+export class Dispatcher<L extends Slotted = Lane> {
+  readonly #options: DispatcherOptions<L>
   #methods: readonly MethodAnnouncement[] = []
-  #lanes: Lanes
+  #lanes: LanesOf<L>
   #schedules: readonly DeclaredSchedule[] = []
   #closed = false
 
-  constructor(options: DispatcherOptions) {
+  constructor(options: DispatcherOptions<L>) {
     this.#options = options
     this.#lanes = options.lanes
   }
@@ -48,7 +54,7 @@ export class Dispatcher {
   }
 
   /** Those it takes jobs for: a scheduler that is older than the lane `process` refuses who has it. */
-  get lanes(): Lanes {
+  get lanes(): LanesOf<L> {
     return this.#lanes
   }
 
@@ -77,6 +83,8 @@ export class Dispatcher {
       labels: {},
       pools: [...pools],
       schedules: [...this.#schedules],
+      foreground: false,
+      lease: undefined,
       software: SOFTWARE,
       // An attempt whose result is not acknowledged must not look lost.
       running: [...supervisor.running, ...outbox.unacknowledged].map(attemptRefMessage),

@@ -16,6 +16,7 @@ export interface MethodAnnouncement {
   readonly startableBy?: StarterTerms
   readonly privileged?: boolean
   readonly childrenPolicy?: 'all' | 'first' | 'ignore'
+  readonly foregroundOnly?: boolean
 }
 
 /** What the job modules of an executor define. */

@@ -207,6 +207,7 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     deadlines: deadlinesFrom(method.deadlines),
     startableBy: startersFrom(method.startableBy),
     privileged: method.privileged,
+    foregroundOnly: method.foregroundOnly,
     labelExpressions: { ...method.labelExpressions },
     limits: (method.limits ?? []).map((limit) => jobLimitFrom(limit)),
     childrenPolicy: childrenPolicyFrom(method.childrenPolicy),

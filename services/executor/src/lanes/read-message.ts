@@ -240,7 +240,8 @@ function isLogText(value: unknown): value is string {
 function isAnnouncement(method: unknown): method is MethodAnnouncement {
   if (!isObject(method)) return false
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
-  const { limits, labelExpressions, startableBy, privileged, childrenPolicy } = method
+  const { limits, labelExpressions, startableBy, privileged } = method
+  const { childrenPolicy, foregroundOnly } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
     LANE_NAMES.some((known) => known === lane) &&
@@ -250,7 +251,8 @@ function isAnnouncement(method: unknown): method is MethodAnnouncement {
     isOptional(labelExpressions, isTexts) &&
     isOptional(startableBy, isObject) &&
     isOptional(privileged, (value) => typeof value === 'boolean') &&
-    isOptional(childrenPolicy, isText)
+    isOptional(childrenPolicy, isText) &&
+    isOptional(foregroundOnly, (value) => typeof value === 'boolean')
   )
 }
 

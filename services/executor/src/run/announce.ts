@@ -6,7 +6,7 @@ import { jsonSchemaOf } from './json-schema.ts'
 /** What an executor tells of a job it can run. */
 export function announcementOf(definition: JobDefinition): MethodAnnouncement {
   const { method, description = '', lane = 'inline', retry, deadlines } = definition
-  const { limits, labels, startableBy, privileged, childrenPolicy } = definition
+  const { limits, labels, startableBy, privileged, childrenPolicy, background } = definition
   return {
     name: method,
     description,
@@ -20,6 +20,7 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
     ...(startableBy === undefined ? {} : { startableBy: structuredClone(startableBy) }),
     ...(privileged ? { privileged } : {}),
     ...(childrenPolicy === undefined ? {} : { childrenPolicy }),
+    ...(background === false ? { foregroundOnly: true } : {}),
   }
 }
 

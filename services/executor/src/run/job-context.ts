@@ -37,7 +37,7 @@ const OVER = new Error('the attempt is over: its parameters are read no further'
 export interface AttemptMeans {
   readonly jobs: Pick<OwnMap<string, JobDefinition>, 'get'>
   readonly reporter: Reporter
-  readonly clients: ClientSource
+  readonly clients: Pick<ClientSource, 'forJob'>
   /** Where clients get tokens; undefined in development mode. */
   readonly tokens?: TokenDesk
 }
@@ -45,7 +45,7 @@ export interface AttemptMeans {
 export class AttemptContext implements JobContext {
   readonly #order: AttemptOrder
   readonly #reporter: Reporter
-  readonly #clients: ClientSource
+  readonly #clients: AttemptMeans['clients']
   readonly #desk: TokenDesk | undefined
   readonly #jobs: AttemptMeans['jobs']
   #tokens: readonly AttemptTokens[] = NO_TOKENS

@@ -22,6 +22,8 @@ export interface Attachment {
   readonly pools: readonly string[]
   /** By method the id of the schema it takes parameters by, of those that have one. */
   readonly schemas: Readonly<Record<string, string>>
+  /** Rounds by which its lease is longer than those of others. Default 0. */
+  readonly extraRounds?: number
 }
 
 /** An executor session whose lease has not run out. */

@@ -14,10 +14,11 @@ const ALLOWED: Record<keyof typeof JobState, Partial<Record<Transition, keyof ty
   scheduled: {
     promote: 'queued',
     expire: 'failed',
+    abandon: 'failed',
     turnAway: 'failed',
     cancelUnstarted: 'canceled',
   },
-  queued: { claim: 'running', expire: 'failed', cancelUnstarted: 'canceled' },
+  queued: { claim: 'running', expire: 'failed', abandon: 'failed', cancelUnstarted: 'canceled' },
   running: {
     waitForChildren: 'waiting',
     awaitAttached: 'waiting',

@@ -63,6 +63,8 @@ export const TRANSITIONS = {
   poison: { from: [running, waiting], to: failed },
   /** It was not assigned within its queue deadline, which counts before the first assignment, or not done within its total one. */
   expire: { from: [scheduled, queued], to: failed },
+  /** Only the process of its caller was to run it, and that has gone. */
+  abandon: { from: [scheduled, queued], to: failed },
   /** Started by SQL, and not queued, since it is nothing that StartJob would have taken (row J24). */
   turnAway: { from: [scheduled], to: failed },
   /** Canceled before it started. */

@@ -18,6 +18,8 @@ export interface MethodTerms extends Pick<StartOptions, MethodDefault> {
   readonly startableBy?: StartableBy
   /** Its handler acts with the rights of a service. */
   readonly privileged?: boolean
+  /** It runs in the process of its caller alone. */
+  readonly foregroundOnly?: boolean
   /** CEL (admission/limit-keys.ts) by the label that its jobs get; undefined for none. */
   readonly labelExpressions?: Readonly<Record<string, string>>
   /** JSON Schema of the parameters; empty or undefined where there is none. */

@@ -17,6 +17,7 @@ import {
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { ChildrenPolicy } from './attached-children.ts'
+import { type Foreground, type ForegroundStart, OWN_POOLS } from './foreground.ts'
 import { isJobId, type LeaseId } from './ids.ts'
 import type { JobKind } from './job-kind.ts'
 import type { Lane } from './lane.ts'
@@ -58,6 +59,10 @@ export interface StartOptions {
   readonly misfits?: readonly string[]
   /** What the caller asked for, where the method is its fallback. */
   readonly requestedMethod?: string
+  /** It runs in the process of its caller: its pool is that of the session. */
+  readonly foreground?: Foreground
+  /** The pool that it was started for then; undefined for the default one. */
+  readonly homePool?: string
 }
 
 /** What a start says that whoever runs the job is told, as it is. */
@@ -97,6 +102,8 @@ export interface StartCommand extends JobContent {
   readonly leaseId?: LeaseId
   /** What is called where the method is unknown. */
   readonly fallbackMethod?: string
+  /** Its caller would run it itself. */
+  readonly foreground?: ForegroundStart
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -154,7 +161,7 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('params.content_type', contentTypeFault(params.type))
   note('params.address', addressFault(params.address ?? ''))
   if ((params.sha256?.length ?? 32) !== 32) note('params.sha256', 'must have 32 bytes')
-  note('pool', poolFault(command.pool))
+  note('pool', poolFault(command.pool) ?? ownPoolFault(command.pool))
   note('key', textFault(command.key, LIMITS.keyCharactersMax))
   note('request_id', textFault(command.requestId, LIMITS.requestIdCharactersMax))
   note('traceparent', traceparentFault(command.traceparent))
@@ -164,6 +171,12 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('result_address', addressFault(options.resultAddress ?? ''))
   note('additional_result_address', addressFault(options.additionalResultAddress ?? ''))
   note('tracestate', textFault(options.tracestate ?? '', LIMITS.tracestateCharactersMax))
+}
+
+/** Of one that nobody names but Offstage itself. */
+export function ownPoolFault(pool: string): string | undefined {
+  if (!pool.startsWith(OWN_POOLS)) return undefined
+  return `is reserved: pools that begin with "${OWN_POOLS}" are Offstage’s own`
 }
 
 /** What a start that leaves it open takes from the definition of its method. */

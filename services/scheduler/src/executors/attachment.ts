@@ -91,6 +91,8 @@ export class Attachment {
   readonly running = new Map<string, RunningJob>()
   /** Those of them with deadlines. */
   readonly timed = new TimedAttempts(LOOK_MS)
+  /** Those of them that wait for children. */
+  readonly #waiting = new Set<string>()
   readonly #credits = new Int32Array(PLACES)
   /** As announced; 0 where it has no such lane. */
   readonly #slots = new Int32Array(PLACES)
@@ -213,13 +215,30 @@ export class Attachment {
     return this.timed.look(this.running, this.#taken === 0, slackMs)
   }
 
+  /** The attempt has begun, or ended, to wait for children. */
+  waits({ jobId, attempt }: AttemptRef, waiting: boolean): void {
+    if (waiting && this.running.get(jobId)?.attempt === attempt) this.#waiting.add(jobId)
+    else this.#waiting.delete(jobId)
+  }
+
+  /** Whether it runs something, and all of that waits and is this owner's. */
+  waitsOnly(owner: string): boolean {
+    if (this.running.size === 0) return false
+    for (const job of this.running.values()) {
+      if (job.owner !== owner || !this.#waiting.has(job.id)) return false
+    }
+    return true
+  }
+
   cancel(order: CancelOrder): void {
     this.#frame().cancels.push(order)
   }
 
   /** The attempt is over for this attachment; another of the same job is not. */
   end({ jobId, attempt }: AttemptRef): void {
-    if (this.running.get(jobId)?.attempt === attempt) this.running.delete(jobId)
+    if (this.running.get(jobId)?.attempt !== attempt) return
+    this.running.delete(jobId)
+    if (this.#waiting.size > 0) this.#waiting.delete(jobId)
   }
 
   fence(attempt: AttemptRef): void {

@@ -1,6 +1,8 @@
-import type { AttachmentId } from '../domain/ids.ts'
+import { poolOfSession } from '../domain/foreground.ts'
+import type { AttachmentId, SessionKey } from '../domain/ids.ts'
 import { LANE_DEFAULT, type Lane, type SlotLane } from '../domain/lane.ts'
 import { queueKey } from '../domain/queue-key.ts'
+import type { StartCommand } from '../domain/start-command.ts'
 import type { Attachment } from './attachment.ts'
 
 /** A free slot on an attached executor, taken. */
@@ -8,6 +10,9 @@ export interface Reservation {
   readonly attachment: Attachment
   readonly lane: SlotLane
 }
+
+/** A job that is to be started. */
+type Asked = Pick<StartCommand, 'namespace' | 'method' | 'lane' | 'pool' | 'owner'>
 
 /** The executors attached to this replica, by id and by what they can run. */
 export class Attachments {
@@ -64,6 +69,31 @@ export class Attachments {
   /** Whether an attached executor runs the method. */
   serves(namespace: string, method: string): boolean {
     return this.#byMethod.has(queueKey(namespace, method))
+  }
+
+  /** Whether the session is attached here, in the foreground, and runs the method. */
+  runs(sessionKey: SessionKey, method: string): boolean {
+    const pool = poolOfSession(sessionKey)
+    for (const { pools, laneOf } of this.#byId.values()) {
+      if (pools.has(pool)) return laneOf.has(method)
+    }
+    return false
+  }
+
+  /**
+   * What executors attached here, that take work, could do with a job: `none` runs its method in its pool; `some` do; they are `stuck` where
+   * each of their slots is with a job of the same owner that waits.
+   */
+  roomFor({ namespace, method, lane, pool, owner }: Asked): 'none' | 'some' | 'stuck' {
+    const serving = (this.#byMethod.get(queueKey(namespace, method)) ?? []).filter(
+      ({ pools, taking }) => taking && pools.has(pool),
+    )
+    if (serving.length === 0) return 'none'
+    const isStuck = serving.every((attachment) => {
+      const runsIn = lane || attachment.laneOf.get(method) || LANE_DEFAULT
+      return attachment.credits(runsIn) === 0 && attachment.waitsOnly(owner)
+    })
+    return isStuck ? 'stuck' : 'some'
   }
 
   /** The pools in which attached executors run the method. */

@@ -28,6 +28,11 @@ export function leaseTerms(leaseMs: number): LeaseTerms {
   return { roundMs, leaseRounds: Math.ceil(leaseMs / roundMs) + 1 }
 }
 
+/** How many rounds more than others a session has that asks for a longer lease. */
+export function extraLeaseRounds(leaseMs: number, askedMs = 0): number {
+  return Math.ceil(Math.max(0, askedMs - leaseMs) / leaseTerms(leaseMs).roundMs)
+}
+
 export interface LeaseRoundsOptions extends LeaseTerms {
   readonly store: Pick<LeaseStore, 'readRound' | 'beginRound'>
   /** Attachments whose lease was over when this replica began a round. */

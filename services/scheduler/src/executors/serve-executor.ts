@@ -33,6 +33,7 @@ import {
 } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Intake } from './intake.ts'
+import { extraLeaseRounds } from './lease-rounds.ts'
 import type { Methods } from './methods.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import type { Reports } from './reports.ts'
@@ -55,6 +56,8 @@ export interface Hello {
   readonly lanes: readonly Slots[]
   /** Empty stands for the default one. */
   readonly pools: readonly string[]
+  /** The lease it asks for; undefined: that of the scheduler. */
+  readonly leaseMs: number | undefined
   readonly running: readonly AttemptRef[]
 }
 
@@ -80,6 +83,7 @@ export interface ServeExecutorOptions {
   readonly reports: Reports
   readonly events: JobEvents
   readonly schedulerName: string
+  /** Of who asks for no longer one. */
   readonly leaseMs: number
   readonly newId: () => string
   readonly log: Logger
@@ -97,7 +101,7 @@ export interface ExecutorConnection {
 
 /** The way back to the executor. */
 export interface ExecutorStream {
-  welcome(sessionId: SessionId): void
+  welcome(sessionId: SessionId, leaseMs: number): void
   send(frame: Outgoing): void
   /** Ends the stream: the executor attaches anew. */
   end(): void
@@ -130,7 +134,7 @@ async function attach(
   // Its row is left to the sweep.
   stream.signal.throwIfAborted()
   if (!attachments.open) throw attachElsewhere()
-  stream.welcome(hello.sessionId)
+  stream.welcome(hello.sessionId, Math.max(options.leaseMs, hello.leaseMs ?? 0))
   attachments.add(attachment)
   const { running, laneOf } = attachment
   const counts = { methods: laneOf.size, running: running.size }
@@ -166,7 +170,7 @@ function endStreamsOf({ attachments }: ServeExecutorOptions, sessionKey: Session
 
 /** Moves over what the session still runs; the rest of what it held goes back into the queue. */
 async function adopt(
-  { attachmentStore, schedulerName, intake }: ServeExecutorOptions,
+  { attachmentStore, schedulerName, intake, leaseMs }: ServeExecutorOptions,
   attachment: Attachment,
   hello: Hello,
 ): Promise<void> {
@@ -174,7 +178,11 @@ async function adopt(
   const methods = hello.methods.map(({ name }) => name)
   const pools = hello.pools.map(spelledPool)
   const schemas = Object.fromEntries(attachment.schemaOf)
-  const record = { ...hello, id: attachment.id, methods, pools, schemas, scheduler: schedulerName }
+  const extraRounds = extraLeaseRounds(leaseMs, hello.leaseMs)
+  const record = {
+    ...{ ...hello, id: attachment.id, methods, pools, schemas, extraRounds },
+    scheduler: schedulerName,
+  }
   const { adopted, requeued } = await attachmentStore.attach(record, running)
   for (const job of adopted.jobs) attachment.adopt(job)
   for (const { jobId, attempt } of running) {
@@ -274,7 +282,10 @@ async function recordReports(
   const { timed } = attachment
   for (const { jobId, attempt } of progress) timed.heard(jobId, attempt)
   for (const { jobId, attempt } of messages) timed.heard(jobId, attempt)
-  for (const { jobId, attempt, waiting: waits } of waiting) timed.waits(jobId, attempt, waits)
+  for (const each of waiting) {
+    timed.waits(each.jobId, each.attempt, each.waiting)
+    attachment.waits(each, each.waiting)
+  }
   await Promise.all([
     reports.progress(attachment, progress),
     reports.messages(attachment, messages),

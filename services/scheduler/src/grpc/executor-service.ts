@@ -13,7 +13,7 @@ import { untilAborted } from './until-aborted.ts'
 const NO_SCHEDULES = { schedules: [], methods: [] }
 
 export function executorService(
-  { serve, leaseMs, schedulerName }: Pick<Executors, 'serve' | 'leaseMs' | 'schedulerName'>,
+  { serve, schedulerName }: Pick<Executors, 'serve' | 'schedulerName'>,
   declare: DeclareSchedules,
 ): Pick<GuardedService<ExecutorServiceServer>, 'attach'> {
   return {
@@ -32,7 +32,8 @@ export function executorService(
             )
             const over = AbortSignal.any([signal, ended.signal])
             connection = await serve(hello, {
-              welcome: (sessionId) => call.send(welcomeTo(sessionId, leaseMs, schedulerName)),
+              welcome: (sessionId, leaseMs) =>
+                call.send(welcomeTo(sessionId, leaseMs, schedulerName)),
               send: (outgoing) => call.send(outgoingTo(outgoing)),
               end: () => ended.abort(attachElsewhere()),
               signal: over,

@@ -14,11 +14,12 @@ import {
 import { laneNameOf } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import { keyExpressionFault } from '../admission/limit-keys.ts'
+import { poolOfSession } from '../domain/foreground.ts'
 import { isJobId, isSessionId, type SessionId } from '../domain/ids.ts'
 import { isJobLane, isSlotLane, LANE_DEFAULT } from '../domain/lane.ts'
 import type { MethodDefinition, StartableBy } from '../domain/method-definition.ts'
 import { poolFrom, spelledPool } from '../domain/pool.ts'
-import { noteLimits } from '../domain/start-command.ts'
+import { noteLimits, ownPoolFault } from '../domain/start-command.ts'
 import type { Hello } from '../executors/serve-executor.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
 import { attachNotAllowed, invalidField, invalidFields } from '../refusals.ts'
@@ -43,13 +44,14 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
   })
   if (violations.length > 0) throw invalidFields(violations.slice(0, VIOLATIONS_TOLD_MAX))
   const namespace = namespaceFor(actor, hello.namespace)
-  refuseUngranted(actor, methods, poolsFrom(hello))
-  const { sessionId, lostSessionId } = hello
+  const { sessionId, lostSessionId, foreground } = hello
+  refuseUngranted(actor, methods, foreground ? [] : poolsFrom(hello))
   const keyOf = (id: SessionId) => sessionKeyOf({ user: actor.user, namespace, sessionId: id })
   assert(isSessionId(sessionId), 'noted as a violation')
+  const sessionKey = keyOf(sessionId)
   return {
     sessionId,
-    sessionKey: keyOf(sessionId),
+    sessionKey,
     lostSessionKey: isSessionId(lostSessionId) ? keyOf(lostSessionId) : undefined,
     namespace,
     name: hello.name,
@@ -57,7 +59,8 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     labels: hello.labels,
     methods,
     lanes: hello.lanes.flatMap(({ lane, slots }) => (isSlotLane(lane) ? [{ lane, slots }] : [])),
-    pools: poolsFrom(hello),
+    pools: foreground ? [poolOfSession(sessionKey)] : poolsFrom(hello),
+    leaseMs: msFrom(hello.lease),
     running: hello.running,
   }
 }
@@ -88,6 +91,10 @@ function noteSession(hello: proto.Hello, note: Note): void {
     if (!isJobId(jobId))
       note(`hello.running[${index}].job_id`, 'must be a job id, a lower-case UUID')
   }
+  const leaseMs = msFrom(hello.lease) ?? 0
+  if (!(leaseMs >= 0 && leaseMs <= LIMITS.sessionLeaseMsMax)) {
+    note('hello.lease', 'must be within 0 and 1 h')
+  }
   note('hello.name', textFault(hello.name, LIMITS.executorNameCharactersMax))
   note('hello.software', textFault(hello.software, LIMITS.softwareCharactersMax))
   checkLabels('hello.labels', hello.labels, note)
@@ -96,7 +103,10 @@ function noteSession(hello: proto.Hello, note: Note): void {
 function notePools({ pools }: proto.Hello, note: Note): void {
   if (pools.length > LIMITS.poolsMax) note('hello.pools', `must be at most ${LIMITS.poolsMax}`)
   for (const [index, pool] of pools.slice(0, LIMITS.poolsMax).entries()) {
-    note(`hello.pools[${index}]`, pool === '' ? 'must not be empty' : poolFault(pool))
+    note(
+      `hello.pools[${index}]`,
+      pool === '' ? 'must not be empty' : (poolFault(pool) ?? ownPoolFault(pool)),
+    )
     if (pools.indexOf(pool) < index) note(`hello.pools[${index}]`, `is ${pool} once more`)
   }
 }
@@ -204,6 +214,7 @@ function methodFrom(method: proto.MethodDefinition): MethodDefinition {
     childrenPolicy: childrenPolicyFrom(method.childrenPolicy),
     startableBy: method.startableBy,
     privileged: method.privileged || undefined,
+    foregroundOnly: method.foregroundOnly || undefined,
     labelExpressions: isEmpty(method.labelExpressions) ? undefined : method.labelExpressions,
     limits: announcedLimitsFrom(method),
   }

@@ -5,6 +5,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
 import type { Explanation } from '../admission/explain.ts'
 import { createRoom } from '../domain/answer-size.ts'
+import { FOREGROUND } from '../domain/foreground.ts'
 import type {
   Completion,
   Job,
@@ -204,7 +205,8 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     rootJobId: job.rootId,
     params: basic ? undefined : payloadTo(job.params),
     attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
-    pool: job.pool,
+    pool: options.foreground === undefined ? job.pool : (options.homePool ?? ''),
+    mode: options.foreground && FOREGROUND[options.foreground],
     unreadable: job.unreadable,
     payloadHidden: job.payloadHidden,
     privileged: options.privileged,

@@ -187,7 +187,7 @@ function specOf(job: ScheduledStart): proto.JobSpec {
     ...{ requestId: '', parentJobId: '', fallbackMethod: '', scope: '', resultAddress: '' },
     ...{ additionalResultAddress: '', executorSessionId: '', traceparent: '', tracestate: '' },
     ...{ startTime: undefined, delay: undefined, paramsOwned: false },
-    ...{ automatic: true, leaseId: '', attached: false },
+    ...{ automatic: true, leaseId: '', attached: false, mode: 0 as const },
     childrenPolicy: options?.childrenPolicy ? CHILDREN_POLICIES[options.childrenPolicy] : 0,
   }
 }

@@ -2,11 +2,14 @@
 import { msFrom } from '@offstage/proto/durations'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
+import { FOREGROUND, type ForegroundStart } from '../domain/foreground.ts'
+import { isSessionId } from '../domain/ids.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { isJobLane } from '../domain/lane.ts'
 import { poolFrom } from '../domain/pool.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
-import { invalidField, notImplemented } from '../refusals.ts'
+import { sessionKeyOf } from '../executors/session-key.ts'
+import { invalidField } from '../refusals.ts'
 import { childrenPolicyFrom, jsonFault, leaseIdFrom, payloadFrom, retryFrom } from './mapping.ts'
 
 const KEY_CONFLICTS: Readonly<Record<number, KeyConflict>> = {
@@ -24,7 +27,6 @@ export interface StartOrigin
 }
 
 export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): StartCommand {
-  refuseUnsupported(spec)
   const keyConflict = KEY_CONFLICTS[spec.keyConflictPolicy]
   if (keyConflict === undefined) throw invalidField('key_conflict_policy', 'is not a known value')
   if (spec.kind !== 0 && spec.kind !== JobKind.program)
@@ -52,9 +54,43 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     options: startOptionsFrom(spec, origin.tracestate),
     ...(spec.fallbackMethod !== '' && { fallbackMethod: spec.fallbackMethod }),
     ...(spec.attached && { isAttached: true }),
+    ...((spec.mode !== 0 || spec.executorSessionId !== '') && {
+      foreground: foregroundFrom(spec, origin),
+    }),
     ...(spec.automatic && { isAutomatic: true }),
     ...(spec.leaseId !== '' && { leaseId: leaseIdFrom(spec.leaseId) }),
   }
+}
+
+const BACKGROUND = 1
+const MODES: Readonly<Record<number, ForegroundStart['mode']>> = {
+  0: 'only',
+  [FOREGROUND.only]: 'only',
+  [FOREGROUND.first]: 'first',
+  4: 'auto',
+}
+
+/** Forced and forbidden at once is refused, and so is a session without a mode that has one (row L7). */
+function foregroundFrom(
+  { mode, executorSessionId: sessionId }: proto.JobSpec,
+  { owner, namespace }: StartOrigin,
+): ForegroundStart | undefined {
+  if (mode === BACKGROUND) {
+    if (sessionId === '') return undefined
+    throw invalidField(
+      'mode',
+      'is BACKGROUND, which excludes executor_session_id: give one of them',
+    )
+  }
+  const asked = MODES[mode]
+  if (asked === undefined) throw invalidField('mode', 'is not a known value')
+  if (sessionId === '') {
+    throw invalidField('executor_session_id', 'is required by the mode: it is where the job runs')
+  }
+  if (!isSessionId(sessionId))
+    throw invalidField('executor_session_id', 'must be a lower-case UUID')
+  const sessionKey = sessionKeyOf({ user: owner, namespace, sessionId })
+  return { sessionId, sessionKey, mode: asked }
 }
 
 /** What those of a schedule say to its handler, nobody else may (row K3). */
@@ -99,16 +135,11 @@ function hasEntries(labels: Record<string, string>): boolean {
   return false
 }
 
-/** What a newer caller may ask for and this scheduler cannot do is refused, never passed over. */
-function refuseUnsupported(spec: proto.JobSpec): void {
-  if (spec.executorSessionId !== '') throw notImplemented('executor_session_id')
-}
+/** What the scheduler itself says of a start. */
+type MadeHere = 'privileged' | 'misfits' | 'requestedMethod' | 'foreground' | 'homePool'
 
 /** Every option a start may ask for. */
-type AskedOptions = Readonly<
-  Record<Exclude<keyof StartOptions, 'privileged' | 'misfits' | 'requestedMethod'>, unknown>
-> &
-  StartOptions
+type AskedOptions = Readonly<Record<Exclude<keyof StartOptions, MadeHere>, unknown>> & StartOptions
 
 /** Undefined when nothing is asked for, which keeps the hot path free of it. */
 function startOptionsFrom(spec: proto.JobSpec, tracestate: string): StartOptions | undefined {

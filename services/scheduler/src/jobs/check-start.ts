@@ -11,12 +11,14 @@ import {
   soughtFrom,
   violationsOf,
 } from '../domain/start-command.ts'
+import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { StartStore } from '../ports/starts.ts'
 import {
   invalidFields,
   labelInvalid,
   limitKeyInvalid,
+  methodForegroundOnly,
   methodNotStartable,
   methodUnknown,
   methodUnreadable,
@@ -26,12 +28,14 @@ import {
 import type { Checks } from '../schemas/checks.ts'
 import { leaseRefusal } from './check-lease.ts'
 import { checkParams } from './check-params.ts'
+import { type ForegroundStore, placeInForeground } from './foreground.ts'
 import { mayStart } from './may-start.ts'
 
 /** What is needed to find out whether a job may be started. */
 export interface CheckOptions {
   readonly methods: Methods
-  readonly store: Pick<StartStore, 'isBelow' | 'findExisting' | 'hasLease'>
+  readonly store: Pick<StartStore, 'isBelow' | 'findExisting' | 'hasLease'> & ForegroundStore
+  readonly attachments: Pick<Attachments, 'runs' | 'roomFor'>
   readonly checks: Checks
   readonly limitsOf: Admission['limitsOf']
 }
@@ -64,10 +68,20 @@ function check(
 ): Checked | Promise<Checked> {
   const violations = violationsOf(command)
   if (violations.length > 0) return { refusal: invalidFields(violations) }
-  if (command.leaseId === undefined) return checkMethod(options, actor, command)
-  return leaseRefusal(options, command).then((refusal) =>
-    refusal === undefined ? checkMethod(options, actor, command) : { refusal },
-  )
+  const { leaseId, foreground } = command
+  if (leaseId === undefined && foreground === undefined) return checkMethod(options, actor, command)
+  return checkWithCare(options, actor, command)
+}
+
+async function checkWithCare(
+  options: CheckOptions,
+  actor: Actor,
+  command: StartCommand,
+): Promise<Checked> {
+  const refusal = command.leaseId && (await leaseRefusal(options, command))
+  if (refusal) return { refusal }
+  const checked = await checkMethod(options, actor, command)
+  return 'refusal' in checked ? checked : placeInForeground(options, checked)
 }
 
 function checkMethod(
@@ -156,6 +170,9 @@ function withTerms(
   if (!mayStart(actor, definition)) {
     const { name, startableBy } = definition
     return { refusal: methodNotStartable(name, startableBy?.roles ?? []) }
+  }
+  if (definition.foregroundOnly && command.foreground === undefined) {
+    return { refusal: methodForegroundOnly(definition.name) }
   }
   const fit = checkParams(options.checks, command.params, definition)
   if ('violations' in fit) return { refusal: paramsInvalid(command.method, fit.violations) }

@@ -16,7 +16,8 @@ const limitsOf = () => ({ whole: undefined, perKey }) as never
 
 test('of starts in one request', async () => {
   const methods = { peek: () => terms, find: async () => terms } as never
-  const options = { methods, store: {} as never, checks: new Checks(), limitsOf }
+  const none = { store: {} as never, attachments: {} as never }
+  const options = { ...none, methods, checks: new Checks(), limitsOf }
   const check = () =>
     checkInTurn(options, { user: 'dev', roles: ['user'] } as never, startCommand({ params }))
   const [first, second] = [check(), check()]

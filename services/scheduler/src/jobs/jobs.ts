@@ -96,10 +96,10 @@ export function createJobs(options: JobsOptions): Jobs {
     onBulk(wake) {
       wakeBulk = wake
     },
-    checkStart: createCheckStart({ methods, store, checks, limitsOf }),
+    checkStart: createCheckStart({ methods, store, attachments, checks, limitsOf }),
     tellCanceled,
     startJobs: createStartJobs({
-      ...{ starts, methods, feed, readStandings, recordReads, store },
+      ...{ starts, methods, feed, readStandings, recordReads, store, attachments },
       checks,
       limitsOf,
       limitRate,

@@ -38,7 +38,7 @@ export interface LeaseStore {
   readRound(): Promise<{ round: number; ageMs: number }>
   /**
    * Begins the round after `round`; undefined when it is not the present one any more. An attachment that was not renewed
-   * for `leaseRounds` rounds comes into doubt; one that is in doubt already is over, and listed.
+   * for `leaseRounds` rounds, and those its session has more than others, comes into doubt; one that is in doubt already is over, and listed.
    */
   beginRound(
     round: number,

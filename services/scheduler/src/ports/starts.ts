@@ -1,6 +1,7 @@
 /** What starting jobs needs of the truth about them. */
 import type { ExclusiveHolder } from '../domain/exclusive-mode.ts'
 import type { ExistingJob, NewJob } from '../domain/held-job.ts'
+import type { SessionKey } from '../domain/ids.ts'
 import type { JobState } from '../domain/job-state.ts'
 import type { LimitedQueue } from '../domain/method-limit.ts'
 import type { StartCommand } from '../domain/start-command.ts'
@@ -28,6 +29,10 @@ export interface StartStore {
   findRefused(starts: readonly StartCommand[]): Promise<(ExclusiveHolder | undefined)[]>
   /** Whether the parent of a start exists for who starts it, and `ancestorId` is among its own parents, however far up. */
   isBelow(command: StartCommand, ancestorId: string): Promise<boolean>
+  /** Whether the session is attached, wherever, and runs the method. */
+  sessionRuns(sessionKey: SessionKey, method: string): Promise<boolean>
+  /** Whether an executor that takes work runs the method in the pool of the start, wherever it is attached. */
+  isServed(start: Pick<StartCommand, 'namespace' | 'method' | 'pool'>): Promise<boolean>
   /** How many jobs wait to begin in each, whatever for: counted up to its limit at least. */
   countQueued(queues: readonly LimitedQueue[]): Promise<number[]>
 }

@@ -8,6 +8,8 @@ export interface SweepStore {
   expireQueued(limit: number): Promise<ChangedJob[]>
   /** Ends what nobody runs and is past its total deadline. */
   expireTotal(limit: number): Promise<ChangedJob[]>
+  /** Ends what only the process of its caller was to run, which has gone, and lets the rest of it go on elsewhere. */
+  leaveGoneSessions(limit: number): Promise<ChangedJob[]>
   /** Ends canceled jobs whose executor has not ended them in time. */
   forceCanceled(limit: number): Promise<ChangedJob[]>
   /** Cancels asked for and still open on these attachments; `leaseMs` as in their requests. */

@@ -30,8 +30,8 @@ const RECORD = {
   name: 'record_attachment',
   text: `
     WITH recorded AS (
-      INSERT INTO offstage.attachments (id, session_id, session_key, namespace, name, scheduler, renew_round)
-      SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5, $6, round FROM offstage.lease_rounds
+      INSERT INTO offstage.attachments (id, session_id, session_key, namespace, name, scheduler, extra_rounds, renew_round)
+      SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5, $6, $14::int, round FROM offstage.lease_rounds
       RETURNING id
     )
     INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods, pools, schemas)
@@ -178,6 +178,7 @@ async function attach(
     told.methods.toSorted(),
     told.pools,
     JSON.stringify(told.schemas),
+    told.extraRounds ?? 0,
   ])
   const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
   await tx.query(LOCK_HELD, [sessions])

@@ -1,5 +1,6 @@
 /** The executors that run the method of a job, or did lately, as the database has them: read for explanations only. */
 import type { Queryable } from '@offstage/kit/database'
+import { isForegroundInSql } from '../domain/foreground.ts'
 import type { SessionId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { SeenExecutor } from '../domain/seen-executor.ts'
@@ -27,6 +28,7 @@ const READ = {
           WHERE m.namespace = $1 AND m.name = $2 AND jsonb_typeof(m.definition->'earlierParamsSchemas') = 'array')) AS fits
       FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
       WHERE a.namespace = $1 AND e.methods @> ARRAY[$2::text]
+        AND (e.pools @> ARRAY[$4::text] OR NOT ${isForegroundInSql('e.pools')})
       ORDER BY a.session_key, a.end_round IS NULL DESC, a.attach_time DESC
     ) seen
     ORDER BY seen.attached AND NOT seen.draining AND NOT seen.in_doubt DESC, seen.serves_pool DESC, seen.fits DESC,

@@ -1,5 +1,6 @@
-/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts), `childrenPolicy` (parents.ts), `misfits` (claim-jobs.ts) and `requestedMethod` (find-existing.ts) of it. */
+/** What `jobs.options` holds. SQL reads deadlines (retry-job.ts), `cancelWithParent` (insert-jobs.ts, cancel-jobs.ts), `childrenPolicy` (parents.ts), `misfits` (claim-jobs.ts), `requestedMethod` (find-existing.ts), `foreground` and `homePool` (foreground.ts, retry-job.ts) of it. */
 import { CHILDREN_POLICY_NAMES } from '../domain/attached-children.ts'
+import type { Foreground } from '../domain/foreground.ts'
 import type { StartOptions } from '../domain/start-command.ts'
 import { retry } from './retry-codec.ts'
 import { createShape, flag, number, oneOf, text, texts } from './stored-shape.ts'
@@ -22,6 +23,8 @@ const OPTIONS = createShape<StartOptions>('job options', 1, {
   privileged: flag,
   misfits: texts,
   requestedMethod: text,
+  foreground: oneOf<Foreground>(['only', 'first']),
+  homePool: text,
 })
 
 export function storedOptions(options: StartOptions | undefined) {

@@ -11,6 +11,7 @@ import { endAttempts, requeueAttempts, setWaiting, succeedAttempts } from './end
 import { findRefused } from './exclusive-mode.ts'
 import { readCircumstances } from './explain-job.ts'
 import { findExisting } from './find-existing.ts'
+import { isServed, leaveGoneSessions, sessionRuns } from './foreground.ts'
 import { forgetFullBuckets } from './forget-full-buckets.ts'
 import { insertJobs } from './insert-jobs.ts'
 import { readAttempts } from './job-attempts.ts'
@@ -42,6 +43,8 @@ export function createJobStore(database: Database, listings = database): JobStor
     claim: (namespace, queues, ids, inExclusive) =>
       claimJobs(database, namespace, queues, ids, inExclusive),
     claimLimited: (request) => claimLimited(database, request),
+    sessionRuns: (key, method) => sessionRuns(database, key, method),
+    isServed: (start) => isServed(database, start),
     countQueued: (queues) => countQueued(database, queues),
     succeed: (successes) => succeedAttempts(database, successes),
     end: (ends) => endAttempts(database, ends),
@@ -72,6 +75,7 @@ export function createSweepStore(database: Database): SweepStore {
     promoteBehindKey: (limit) => sweeps.promoteBehindKey(database, limit),
     expireQueued: (limit) => sweeps.expireQueued(database, limit),
     expireTotal: (limit) => sweeps.expireTotal(database, limit),
+    leaveGoneSessions: (limit) => leaveGoneSessions(database, limit),
     forceCanceled: (limit) => sweeps.forceCanceled(database, limit),
     openCancels: (ids, leaseMs) => openCancels(database, ids, leaseMs),
     forgetFullBuckets: () => forgetFullBuckets(database),

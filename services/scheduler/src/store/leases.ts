@@ -33,7 +33,7 @@ const BEGIN_ROUND = {
     ), lapsed AS (
       SELECT a.id, begun.round
       FROM begun CROSS JOIN offstage.attachments a
-      WHERE a.end_round IS NULL AND a.renew_round <= begun.round - $2::int
+      WHERE a.end_round IS NULL AND a.renew_round + a.extra_rounds <= begun.round - $2::int
       ORDER BY a.id FOR NO KEY UPDATE OF a SKIP LOCKED
     ), marked AS (
       UPDATE offstage.attachments a

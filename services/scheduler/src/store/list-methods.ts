@@ -1,4 +1,5 @@
 import type { Queryable } from '@offstage/kit/database'
+import { isForegroundInSql } from '../domain/foreground.ts'
 import type { KnownMethod } from '../domain/known-method.ts'
 import { definitionFromStored } from './method-definition-codec.ts'
 import { readWhatCan } from './stored-shape.ts'
@@ -14,7 +15,7 @@ const LIST = {
       SELECT u.name, count(DISTINCT a.session_key)::int AS executors
       FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
       CROSS JOIN LATERAL unnest(e.methods) AS u(name)
-      WHERE a.namespace = $1 AND a.end_round IS NULL AND u.name IN (SELECT name FROM page)
+      WHERE a.namespace = $1 AND a.end_round IS NULL AND NOT ${isForegroundInSql('e.pools')} AND u.name IN (SELECT name FROM page)
       GROUP BY u.name
     )
     SELECT page.name, page.definition, g.pause_time IS NOT NULL AS paused, coalesce(serving.executors, 0) AS executors

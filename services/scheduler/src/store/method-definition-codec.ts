@@ -31,6 +31,7 @@ const TERMS: Fields<MethodTerms> = {
     users: required(texts),
   }),
   privileged: flag,
+  foregroundOnly: flag,
   labelExpressions: namedTexts,
   paramsSchema: text,
   earlierParamsSchemas: texts,

@@ -4,6 +4,7 @@
  * 0.2 s where vacuum has been, and in seconds where it has not; up to a limit for each queue it is always quick.
  */
 import type { Queryable } from '@offstage/kit/database'
+import { isSessionPoolInSql } from '../domain/foreground.ts'
 import { JobState } from '../domain/job-state.ts'
 import { isUnpooledInSql } from '../domain/lane.ts'
 import type { QueueLoad } from '../domain/load.ts'
@@ -88,6 +89,7 @@ const READ = {
       greatest(extract(epoch FROM queue.oldest)::float8 * 1000, 0) AS oldest_ms,
       NOT (${isOpen('queue.namespace', 'queue.method', spelledPoolInSql('queue.pool'))}) AS paused
     FROM (SELECT * FROM queued FULL JOIN held USING (namespace, method, pool)) queue
+    WHERE NOT ${isSessionPoolInSql('queue.pool')}
     ORDER BY coalesce(queue.queued, 0) + coalesce(queue.running, 0) DESC, queue.namespace, queue.method, queue.pool
     LIMIT ${QUEUES_MAX}`,
 }

@@ -1,5 +1,6 @@
 /** The slots of attached executors, those of all replicas, and what of them is in use. */
 import type { Queryable } from '@offstage/kit/database'
+import { isForegroundInSql } from '../domain/foreground.ts'
 import { JobState } from '../domain/job-state.ts'
 import type { SlotLane } from '../domain/lane.ts'
 import type { ExecutorStanding, Load } from '../domain/load.ts'
@@ -13,7 +14,7 @@ const READ = {
     WITH live AS (
       SELECT a.id, a.namespace, a.in_doubt, e.draining, e.lanes, e.slots, e.methods, e.pools
       FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
-      WHERE a.end_round IS NULL
+      WHERE a.end_round IS NULL AND NOT ${isForegroundInSql('e.pools')}
     ), taking AS (SELECT * FROM live WHERE NOT draining AND NOT in_doubt),
     held AS (
       SELECT j.attachment_id, ${LANE_OF_JOB} AS lane, sum(j.jobs) AS used

@@ -16,6 +16,7 @@ import type { ChangedJob, KeyHolder, RetriedJob, RetryRequest } from '../domain/
 import type { JobKind } from '../domain/job-kind.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
 import { recordAct } from './acts.ts'
+import { HOME_LANE, HOME_OPTIONS, HOME_POOL } from './foreground.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { keyNotInHand } from './key-in-hand.ts'
 import { WAITS_BRIEFLY } from './waits-briefly.ts'
@@ -59,11 +60,17 @@ const fromNow = (option: string) => `
         CASE jsonb_typeof(j.options->'${option}') WHEN 'number'
           THEN now() + (j.options->>'${option}')::float8 * interval '1 ms' END`
 
+/** The process that ran it is not asked again: it goes where any other job does. */
+const IS_FOREGROUND = `coalesce(j.options ? 'foreground', false)`
+
 /** Attached children of before count no more, and it is attached itself only where its parent still waits for it. */
 const RETRY = {
   name: 'retry_jobs',
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
+      pool = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_POOL} ELSE j.pool END,
+      lane = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_LANE} ELSE j.lane END,
+      options = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_OPTIONS} ELSE j.options END,
       failures = 0, attached_after = CASE WHEN j.attached_count IS NOT NULL THEN j.attempt END,
       attached_to = CASE WHEN EXISTS (
         SELECT FROM offstage.jobs p WHERE p.id = j.attached_to AND p.state < ${JobState.succeeded}

@@ -33,6 +33,8 @@ const OPTIONS: Required<StartOptions> = {
   privileged: true,
   misfits: ['a'],
   requestedMethod: 'test.asked',
+  foreground: 'first',
+  homePool: 'gpu',
 }
 
 /** Without a parent, which the test makes. */

@@ -41,10 +41,12 @@ const OPTIONS: Required<StartOptions> = {
   privileged: true,
   misfits: ['a'],
   requestedMethod: 'test.asked',
+  foreground: 'first',
+  homePool: 'gpu',
 }
 const STORED_OPTIONS = `{"v":1,"displayName":"Nightly report","scope":"s-1","resultAddress":"ost://a/1",\
 "wantAdditionalResult":true,"additionalResultAddress":"ost://a/2","cancelWithParent":true,"childrenPolicy":"first","retry":${STORED_RETRY},\
-"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"totalDeadlineMs":90000,"heartbeatDeadlineMs":2000,"tracestate":"a=b","paramsOwned":true,"privileged":true,"misfits":["a"],"requestedMethod":"test.asked"}`
+"attemptDeadlineMs":60000,"queueDeadlineMs":1000,"totalDeadlineMs":90000,"heartbeatDeadlineMs":2000,"tracestate":"a=b","paramsOwned":true,"privileged":true,"misfits":["a"],"requestedMethod":"test.asked","foreground":"first","homePool":"gpu"}`
 
 const DEFINITION: MethodDefinition = {
   name: 'report.build',

@@ -80,6 +80,11 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
     { name: 'queue deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireQueued) },
     { name: 'total deadlines', everyMs: dueSweepMs * 4, run: untilDone(sweeps.expireTotal) },
     {
+      name: 'jobs of callers that have gone',
+      everyMs: dueSweepMs * 4,
+      run: untilDone(sweeps.leaveGoneSessions),
+    },
+    {
       name: 'overdue attempts',
       everyMs: LOOK_MS,
       run: () => endOverdue(attachments, dispatch, leaseMs),

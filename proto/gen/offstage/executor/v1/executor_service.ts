@@ -132,7 +132,7 @@ export interface Hello {
    */
   lostSessionId: string;
   /**
-   * The pools it serves (row J21), at most 100: it gets jobs of no other. Default: the default pool, which is called "default" where it is
+   * The pools it serves (row J21), none that begins with "offstage.", at most 100: it gets jobs of no other. Default: the default pool, which is called "default" where it is
    * one of several.
    */
   pools: string[];
@@ -141,6 +141,17 @@ export interface Hello {
    * beside that of executors: ATTACH_NOT_ALLOWED otherwise. AttachResponse.schedules tells what came of each.
    */
   schedules: DeclaredSchedule[];
+  /**
+   * The session of a caller that runs its own jobs in the foreground (row L7): it is given those alone whose start names it, and counts
+   * nowhere as an executor of its methods. `pools` do not count then: name one that nobody uses, so that a scheduler which does not know
+   * this field yet gives it nothing.
+   */
+  foreground: boolean;
+  /**
+   * How long its attempts are to stay its own after its last message, where the scheduler's own lease is shorter: such as for a process
+   * under a debugger. At most 1 hour; `Welcome.lease` tells what it got. Default: that of the scheduler.
+   */
+  lease: Duration | undefined;
 }
 
 export interface Hello_LabelsEntry {
@@ -211,6 +222,8 @@ export interface MethodDefinition {
   labelExpressions: { [key: string]: string };
   /** What becomes of its jobs where attached children do not succeed and the start says nothing (row A5). Default ALL. */
   childrenPolicy: ChildrenPolicy;
+  /** It cannot run in the background (row L7): starts of it name a session, others are refused with METHOD_FOREGROUND_ONLY. */
+  foregroundOnly?: boolean | undefined;
 }
 
 export interface MethodDefinition_LabelExpressionsEntry {
@@ -873,6 +886,8 @@ function createBaseHello(): Hello {
     lostSessionId: "",
     pools: [],
     schedules: [],
+    foreground: false,
+    lease: undefined,
   };
 }
 
@@ -910,6 +925,12 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.schedules) {
       DeclaredSchedule.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.foreground !== false) {
+      writer.uint32(112).bool(message.foreground);
+    }
+    if (message.lease !== undefined) {
+      Duration.encode(message.lease, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1023,6 +1044,22 @@ export const Hello: MessageFns<Hello> = {
             message.schedules.push(DeclaredSchedule.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.foreground = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.lease = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1064,6 +1101,10 @@ export const Hello: MessageFns<Hello> = {
     message.lostSessionId = object.lostSessionId ?? "";
     message.pools = object.pools?.map((e) => e) || [];
     message.schedules = object.schedules?.map((e) => DeclaredSchedule.fromPartial(e)) || [];
+    message.foreground = object.foreground ?? false;
+    message.lease = (object.lease !== undefined && object.lease !== null)
+      ? Duration.fromPartial(object.lease)
+      : undefined;
     return message;
   },
 };
@@ -1242,6 +1283,7 @@ function createBaseMethodDefinition(): MethodDefinition {
     limits: [],
     labelExpressions: {},
     childrenPolicy: 0,
+    foregroundOnly: undefined,
   };
 }
 
@@ -1282,6 +1324,9 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     });
     if (message.childrenPolicy !== 0) {
       writer.uint32(120).int32(message.childrenPolicy);
+    }
+    if (message.foregroundOnly !== undefined) {
+      writer.uint32(112).bool(message.foregroundOnly);
     }
     return writer;
   },
@@ -1403,6 +1448,14 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
             message.childrenPolicy = reader.int32() as any;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.foregroundOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1451,6 +1504,7 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
       {},
     );
     message.childrenPolicy = object.childrenPolicy ?? 0;
+    message.foregroundOnly = object.foregroundOnly ?? undefined;
     return message;
   },
 };

@@ -146,6 +146,35 @@ export namespace ChildrenPolicy {
   export type UNRECOGNIZED = typeof ChildrenPolicy.UNRECOGNIZED;
 }
 
+/** Whether a job runs on an executor or in the process of its caller (row L7), which has attached a session of its own: `Hello.foreground`. */
+export const ExecutionMode = {
+  /** EXECUTION_MODE_UNSPECIFIED - Not set; taken as BACKGROUND, or as FOREGROUND where an `executor_session_id` is given. */
+  EXECUTION_MODE_UNSPECIFIED: 0,
+  /** EXECUTION_MODE_BACKGROUND - On an executor. Excludes `executor_session_id`. */
+  EXECUTION_MODE_BACKGROUND: 1,
+  /** EXECUTION_MODE_FOREGROUND - On the session `executor_session_id` and nowhere else: once that has gone the job fails with EXECUTOR_SESSION_LOST. */
+  EXECUTION_MODE_FOREGROUND: 2,
+  /** EXECUTION_MODE_FOREGROUND_FIRST - The same, but once the session has gone it goes on on an executor, as a lost attempt does. */
+  EXECUTION_MODE_FOREGROUND_FIRST: 3,
+  /**
+   * EXECUTION_MODE_AUTO - As FOREGROUND_FIRST where no executor that is attached runs the method in its pool, or where all their slots are held by jobs of
+   * the same owner that wait for children; else as BACKGROUND.
+   */
+  EXECUTION_MODE_AUTO: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ExecutionMode = typeof ExecutionMode[keyof typeof ExecutionMode];
+
+export namespace ExecutionMode {
+  export type EXECUTION_MODE_UNSPECIFIED = typeof ExecutionMode.EXECUTION_MODE_UNSPECIFIED;
+  export type EXECUTION_MODE_BACKGROUND = typeof ExecutionMode.EXECUTION_MODE_BACKGROUND;
+  export type EXECUTION_MODE_FOREGROUND = typeof ExecutionMode.EXECUTION_MODE_FOREGROUND;
+  export type EXECUTION_MODE_FOREGROUND_FIRST = typeof ExecutionMode.EXECUTION_MODE_FOREGROUND_FIRST;
+  export type EXECUTION_MODE_AUTO = typeof ExecutionMode.EXECUTION_MODE_AUTO;
+  export type UNRECOGNIZED = typeof ExecutionMode.UNRECOGNIZED;
+}
+
 /** How a cancel ended (row J10). */
 export const CancelOutcome = {
   /** CANCEL_OUTCOME_UNSPECIFIED - Not canceled, or not known yet. */
@@ -478,7 +507,11 @@ export interface JobSpec {
    * without a parent.
    */
   cancelWithParent: boolean;
-  /** Run only on this attached executor session; a caller that attached itself runs the job in the foreground so (row L7). */
+  /**
+   * The session of the caller's own in which the job runs in the foreground (row L7), as `mode` says; needed for every mode but
+   * BACKGROUND. One that is not attached by the same caller in the same namespace, or does not run the method, is refused with
+   * EXECUTOR_SESSION_NOT_FOUND. Retries run there too.
+   */
   executorSessionId: string;
   /**
    * W3C trace context the job's spans belong to, at most 100 characters; a malformed one is refused. Default: the call's own metadata,
@@ -494,7 +527,7 @@ export interface JobSpec {
   paramsOwned: boolean;
   /**
    * Run only on executors that serve this pool (row J21). Default: the default pool, which is also called "default". Letters, digits,
-   * ".", "_" and "-", at most 63 characters.
+   * ".", "_" and "-", at most 63 characters; those that begin with "offstage." are Offstage's own.
    */
   pool: string;
   /**
@@ -515,6 +548,8 @@ export interface JobSpec {
   attached: boolean;
   /** What becomes of this job where attached children of its own do not succeed. Default: as the method's definition says, else ALL. */
   childrenPolicy: ChildrenPolicy;
+  /** Where it runs. A method that is `foreground_only` is refused with METHOD_FOREGROUND_ONLY in the background. */
+  mode: ExecutionMode;
 }
 
 export interface JobSpec_LabelsEntry {
@@ -639,7 +674,11 @@ export interface Job {
     | string
     | undefined;
   /** Its parent ends only when it has (row A5). */
-  attached?: boolean | undefined;
+  attached?:
+    | boolean
+    | undefined;
+  /** FOREGROUND or FOREGROUND_FIRST for one that runs, or ran, in the process of its caller; not set for others. */
+  mode?: ExecutionMode | undefined;
 }
 
 export interface Job_LabelsEntry {
@@ -1657,6 +1696,7 @@ function createBaseJobSpec(): JobSpec {
     leaseId: "",
     attached: false,
     childrenPolicy: 0,
+    mode: 0,
   };
 }
 
@@ -1751,6 +1791,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.childrenPolicy !== 0) {
       writer.uint32(272).int32(message.childrenPolicy);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(280).int32(message.mode);
     }
     return writer;
   },
@@ -2016,6 +2059,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.childrenPolicy = reader.int32() as any;
             continue;
           }
+          case 35: {
+            if (tag !== 280) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2084,6 +2135,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.leaseId = object.leaseId ?? "";
     message.attached = object.attached ?? false;
     message.childrenPolicy = object.childrenPolicy ?? 0;
+    message.mode = object.mode ?? 0;
     return message;
   },
 };
@@ -2197,6 +2249,7 @@ function createBaseJob(): Job {
     pinned: undefined,
     requestedMethod: undefined,
     attached: undefined,
+    mode: undefined,
   };
 }
 
@@ -2324,6 +2377,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.attached !== undefined) {
       writer.uint32(360).bool(message.attached);
+    }
+    if (message.mode !== undefined) {
+      writer.uint32(344).int32(message.mode);
     }
     return writer;
   },
@@ -2669,6 +2725,14 @@ export const Job: MessageFns<Job> = {
             message.attached = reader.bool();
             continue;
           }
+          case 43: {
+            if (tag !== 344) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2753,6 +2817,7 @@ export const Job: MessageFns<Job> = {
     message.pinned = object.pinned ?? undefined;
     message.requestedMethod = object.requestedMethod ?? undefined;
     message.attached = object.attached ?? undefined;
+    message.mode = object.mode ?? undefined;
     return message;
   },
 };
