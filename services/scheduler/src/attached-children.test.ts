@@ -3,6 +3,7 @@ import type { Assignment } from '@offstage/proto/executor'
 import { JobState } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { createParentStore } from './store/parents.ts'
 import type { Draft } from './testing/draft.ts'
 import { millis } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
@@ -281,6 +282,21 @@ test('a start that is attached needs a parent that has not ended', async () => {
   await expect(it.jobs.start({ ...job, childrenPolicy: 9 as never })).rejects.toThrow(
     /children_policy is not a known value/,
   )
+})
+
+test('what was found of a parent ends it only while it has had no further child', async () => {
+  await using it = await setup()
+  const { parent, children } = await it.family(1)
+  await it.succeed(parent)
+  await it.isIn(parent, WAITING)
+  const store = createParentStore(it.database)
+  const [found] = await store.readWaiting([parent])
+  const end = { id: parent, attachedCount: 1, state: SUCCEEDED, error: undefined }
+  expect(found).toMatchObject({ attachedCount: 1, hasOpen: true })
+  const late = await it.attach(parent)
+  expect(await store.end([end])).toEqual([])
+  await it.succeed(...children, late)
+  await it.isIn(parent, SUCCEEDED)
 })
 
 test('no parent ends before a child that was attached in time', async () => {
