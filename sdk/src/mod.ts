@@ -24,7 +24,6 @@ export { OffstageError } from './grpc/mod.ts'
 export { idleHandlers } from './idle/mod.ts'
 export {
   byteStream,
-  type ChildrenPolicy,
   defineJob,
   defineMethod,
   type JobContext,

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import type { ChildrenPolicy } from '@offstage/sdk'
+import type { ChildrenPolicy } from '@offstage/sdk/jobs'
 import { type Command, Option } from 'commander'
 import { parseJson, parseMillis } from './arguments.ts'
 import { answered, connect, connectOptions, tell } from './client.ts'

@@ -93,7 +93,7 @@ test('a thread that is lost takes the parents along that wait on it, uncharged, 
   // Nobody says at its end whose code it was.
   attachment.assign('hoards', 'test.hoard', { mib: 160 }, { lane: Lane.LANE_TASK })
   await until(() => attachment.results.length > 0, { what: 'the hoarder ends', ...PATIENTLY })
-  expect(await attachment.fault('hoards')).toMatchObject({ reason: 'EXECUTOR_THREAD_LOST' })
+  expect(await attachment.fault('hoards')).toMatchObject({ reason: 'OUT_OF_MEMORY' })
   await until(() => attachment.handedBack.length > 0, { what: 'the parents of its thread' })
   expect(attachment.handedBack).toEqual(['parent 2'])
   expect(attachment.results.map(({ jobId }) => jobId)).toEqual(['hoards'])
