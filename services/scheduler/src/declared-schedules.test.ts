@@ -7,6 +7,7 @@ import type { Schedule } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Draft } from './testing/draft.ts'
+import { faults } from './testing/faults/faults.ts'
 import { start } from './testing/on-postgres.ts'
 import { connectSchedules } from './testing/schedules.ts'
 import { attachExecutor, type ScriptOptions } from './testing/scripted-executor.ts'
@@ -70,7 +71,9 @@ async function declare(
 ) {
   for (;;) {
     await using executor = await attach(said, options, at)
-    await until(() => executor.declared.length === said.length || executor.ended)
+    await until(() => executor.declared.length === said.length || executor.ended, {
+      timeoutMs: 40_000,
+    })
     // Whose lease runs out, or whose scheduler is in trouble, attaches anew.
     if (executor.error?.code === status.UNAVAILABLE) continue
     return executor.declared.map(({ result, reason }) => reason || result)
@@ -121,7 +124,9 @@ test('at the same moment on two replicas one creates it, and one changes it', as
     for (const index of ids.keys()) {
       const done = results.map((each) => each[index]).sort()
       const first = version === 1 ? CREATED : CHANGED
-      expect(done).toEqual([UNCHANGED, UNCHANGED, UNCHANGED, first])
+      // Who does not hear whether it was the one says so, too.
+      if (faults !== undefined) expect(done).toContain(first)
+      else expect(done).toEqual([UNCHANGED, UNCHANGED, UNCHANGED, first])
     }
   }
   const etags = await Promise.all(ids.map(async (id) => (await get(id)).etag))

@@ -60,6 +60,8 @@ export function underFaults(databases: Database | SchedulerDatabases): Armed {
   }
 }
 
+const MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+
 /** Of all clients of tests. */
 export function clientOptions(): ClientOptions {
   if (faults === undefined) return {}
@@ -71,7 +73,12 @@ export function clientOptions(): ClientOptions {
     retryableStatusCodes: ['UNAVAILABLE'],
   }
   const config = { methodConfig: [{ name: [{}], retryPolicy }] }
-  return { 'grpc.service_config': JSON.stringify(config), interceptors: [namingRequests] }
+  return {
+    'grpc.service_config': JSON.stringify(config),
+    // What is larger would not be sent again.
+    'grpc.per_rpc_retry_buffer_size': MESSAGE_BYTES_MAX,
+    interceptors: [namingRequests],
+  }
 }
 
 interface Start {

@@ -2,6 +2,7 @@
 
 /** Files, by their paths in the sources of the scheduler. */
 export const LEFT_OUT_FILES: Readonly<Record<string, string>> = {
+  acts: 'counts acts, of which a call whose answer was lost has another as it is made again',
   'attempts/signing-keys': 'has a store without a scheduler',
   'dispatch/trouble': 'makes the faults itself, and counts them',
   floods: 'counts connections, and what of them is refused and reset',
@@ -17,8 +18,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'counts statements, and a sweep claims what one that failed has left',
   'while as many run as may no slot that is free is looked for, in whichever lane: one place is one claim':
     'counts statements',
-  'pauses and resumes are recorded, also those that change nothing':
-    'what is asked again because its answer was lost is recorded again',
   'a start by SQL leaves the row that StartJob leaves': 'what is to be asked again is given an id',
   'a job started without a request id has none': 'what is to be asked again is given one',
 }
