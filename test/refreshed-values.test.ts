@@ -14,6 +14,7 @@ import {
   change,
   type exposedPrice,
   lookInline,
+  lookProcess,
   lookTask,
   privilegedPrice,
 } from './cluster/value-jobs.ts'
@@ -32,7 +33,11 @@ beforeAll(async () => {
       jobs,
       schedulers: 2,
       executors: 2,
-      env: { OFFSTAGE_SCHEDULER_REFRESH_SWEEP: '2s', OFFSTAGE_EXECUTOR_TASK_SLOTS: '1' },
+      env: {
+        OFFSTAGE_SCHEDULER_REFRESH_SWEEP: '2s',
+        OFFSTAGE_EXECUTOR_TASK_SLOTS: '1',
+        OFFSTAGE_EXECUTOR_PROCESS_SLOTS: '1',
+      },
     }),
   )
   one = resources.use(await connectClient(0))
@@ -70,22 +75,22 @@ async function look(key: string): Promise<Record<string, number>> {
   }
   // Each scheduler gives them to the executor that is attached to it.
   const looks = [one, other].flatMap(({ offstage }) =>
-    [lookInline, lookTask].map((job) => offstage.run(job, { key })),
+    [lookInline, lookTask, lookProcess].map((job) => offstage.run(job, { key })),
   )
   for (const { process, thread, run } of await Promise.all(looks))
     seen[`${process}/${thread}`] = run
   return seen
 }
 
-/** Until both threads of both executors, and both clients, were seen. */
+/** Until both threads and the process of both executors, and both clients, were seen. */
 async function lookEverywhere(key: string): Promise<Record<string, number>> {
   const seen: Record<string, number> = {}
   await until(
     async () => {
       Object.assign(seen, await look(key))
-      return Object.keys(seen).length === 6
+      return Object.keys(seen).length === 8
     },
-    { what: 'both threads of both executors to be seen' },
+    { what: 'the threads and processes of both executors to be seen', timeoutMs: 60_000 },
   )
   return seen
 }
@@ -98,7 +103,7 @@ async function expectDropped(before: Record<string, number>, key: string): Promi
       Object.assign(after, await look(key))
       return Object.keys(before).every((place) => (after[place] ?? 0) > (before[place] ?? 0))
     },
-    { what: 'every thread and client to compute anew' },
+    { what: 'every thread and client to compute anew', timeoutMs: 30_000 },
   )
 }
 

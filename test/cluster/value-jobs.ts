@@ -30,6 +30,14 @@ export const lookTask = defineJob({
   run: (_job, { key }) => ({ process: process.pid, thread: threadId, run: counted(key).run }),
 })
 
+export const lookProcess = defineJob({
+  method: 'values.look-process',
+  params: z.object({ key: z.string() }),
+  result: seen,
+  lane: 'process',
+  run: (_job, { key }) => ({ process: process.pid, thread: threadId, run: counted(key).run }),
+})
+
 /** A handler that changes what values were computed from. */
 export const change = defineJob({
   method: 'values.change',
