@@ -231,6 +231,12 @@ describe('failures', () => {
     await expect.poll(() => it.attachment.handedBack).toEqual(['bystander'])
     it.attachment.assign('b', 'test.echo', 'alive')
     expect(await it.attachment.value('b')).toBe('alive')
+
+    // The words of a method that wraps them are not told plainly.
+    it.attachment.assign('c', 'test.sealed-crash')
+    const { detail } = await it.attachment.fault('c')
+    expect(detail).toMatch(/^Error\n +at .*jobs\.ts/)
+    expect(detail).not.toContain('nobody catches this')
   })
 
   test.each([Lane.LANE_INLINE, Lane.LANE_TASK, Lane.LANE_WORK])(

@@ -92,6 +92,7 @@ export class HandlerThread {
   #posted = 0
   #postedBeforeLook = 0
   #loaded = false
+  #wrapping: ReadonlySet<string> = new Set()
   #fault: HostExit | undefined
   #culprit: Culprit | undefined
   #ending = false
@@ -117,6 +118,11 @@ export class HandlerThread {
   /** False once the thread is to end: give it nothing more. */
   get usable(): boolean {
     return !this.#ending
+  }
+
+  /** Whether what jobs of the method say is for those alone who have the wrappers of its codec. */
+  wraps(method: string): boolean {
+    return this.#wrapping.has(method)
   }
 
   /** The attempts it was given that have not ended. */
@@ -235,6 +241,7 @@ export class HandlerThread {
     switch (message?.kind) {
       case 'ready':
         this.#loaded = true
+        this.#wrapping = namesOfWrapping(message)
         this.#ready.resolve(message)
         break
       case 'unusable':
@@ -271,6 +278,10 @@ export class HandlerThread {
     const end = { kind: 'lost', ...lost, culprit: this.#culprit } as const
     listener.onEnded(this, asked ? { kind: 'terminated' } : end)
   }
+}
+
+function namesOfWrapping({ methods }: Announcement): ReadonlySet<string> {
+  return new Set(methods.filter(({ wrapsReports }) => wrapsReports).map(({ name }) => name))
 }
 
 function nothingSaid(): Gathered {

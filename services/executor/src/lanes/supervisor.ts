@@ -25,6 +25,7 @@ import type {
   LoopBlock,
 } from '../domain/attempt.ts'
 import type { PassedDeadline } from '../domain/deadline.ts'
+import { placeOf } from '../domain/place-of.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import type { RefreshScope } from '../domain/refresh-scope.ts'
 import { stopReason } from '../domain/stop-reason.ts'
@@ -212,11 +213,16 @@ export class Supervisor implements ThreadListener {
     )
     const guilty = guiltyOf(thread, end, begun, (jobId) => this.#handedBackJobs.times(jobId))
     if (guilty.method !== undefined) this.#moveApart(begun[0]?.lane, guilty.method)
+    // What the code of others has thrown is not for the owner of a job that had not begun.
+    const others = lostBy(withoutMessage(end))
     for (const running of waiting) {
-      if (!this.#move(running)) this.#end(running, lostBy(end))
+      if (!this.#move(running)) this.#end(running, others)
     }
     for (const running of begun) {
-      this.#end(running, guilty.attempts.has(running) ? end : { kind: 'terminated' })
+      // Nor is it where nobody can tell whose it was.
+      const isItsOwn = guilty.method !== undefined && !thread.wraps(running.method)
+      const told = isItsOwn ? end : withoutMessage(end)
+      this.#end(running, guilty.attempts.has(running) ? told : { kind: 'terminated' })
     }
     this.#journal.ended(thread, end, { handedBack: this.#handedBack - before })
   }
@@ -373,4 +379,8 @@ function lostBy(end: ThreadEnd): HandlerEnd {
   if (end.kind === 'lost') return end
   const detail = `${MOVES_MAX + 1} threads did not begin it.`
   return { kind: 'lost', detail, reason: 'EXECUTOR_THREAD_LOST' }
+}
+
+function withoutMessage(end: ThreadEnd): ThreadEnd {
+  return end.kind === 'lost' && end.thrown ? { ...end, detail: placeOf(end.detail) } : end
 }

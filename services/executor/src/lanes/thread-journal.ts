@@ -1,6 +1,7 @@
 import type { Logger } from '@offstage/kit/telemetry'
 import { LIMITS } from '@offstage/proto/limits'
 import type { GlobalsChange, LeftOpenNote, LoopBlock } from '../domain/attempt.ts'
+import { placeOf } from '../domain/place-of.ts'
 import type { HandlerThread, ThreadEnd } from './handler-thread.ts'
 import type { RunningAttempt } from './running-attempt.ts'
 
@@ -126,10 +127,4 @@ export class ThreadJournal {
     this.#unreadable.add(thread)
     this.#log.warn({ thread: thread.name }, 'a handler thread said what cannot be read; left out')
   }
-}
-
-/** Class and frames of an error: its message may hold what is for those alone who may see the job. */
-function placeOf(detail: string): string {
-  const [name = 'a value that is no Error'] = /^[\w$]+(?: \[\w+\])?(?=:|\n)/.exec(detail) ?? []
-  return [name, ...detail.split('\n').filter((line) => /^\s+at /.test(line))].join('\n')
 }

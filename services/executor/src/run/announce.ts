@@ -1,5 +1,5 @@
 import { declarationOf, type ScheduleDefinition } from '@offstage/sdk/client'
-import type { JobDefinition } from '@offstage/sdk/jobs'
+import { type JobDefinition, wrapsReports } from '@offstage/sdk/jobs'
 import type { MethodAnnouncement } from '../domain/method.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 
@@ -21,6 +21,7 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
     ...(privileged ? { privileged } : {}),
     ...(childrenPolicy === undefined ? {} : { childrenPolicy }),
     ...(background === false ? { foregroundOnly: true } : {}),
+    ...(wrapsReports(definition.codec) ? { wrapsReports: true } : {}),
   }
 }
 

@@ -227,6 +227,16 @@ export const crash = defineJob({
   },
 })
 
+/** What it says is for those alone who have its wrapper. */
+export const sealedCrash = defineJob({
+  method: 'test.sealed-crash',
+  codec: {
+    wrappers: [{ name: 'seal', wrap: (bytes) => ({ bytes }), unwrap: (bytes) => bytes }],
+    wrapReports: true,
+  },
+  run: crash.run,
+})
+
 export const counter = defineJob({
   method: 'test.counter',
   async run(job, { to }: { to: number }) {
