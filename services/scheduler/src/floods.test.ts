@@ -1,9 +1,12 @@
 /** What one caller floods is waited for by that caller, and by nobody else. */
 import { status } from '@grpc/grpc-js'
-import type { Database, Queryable } from '@offstage/kit/database'
+import { type Database, openPostgres, type Queryable } from '@offstage/kit/database'
 import { WatchJobsRequest } from '@offstage/proto/jobs'
 import { openStalledReader, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { sharedDatabase } from './store/databases.ts'
+import { createFreshDatabase } from './testing/fresh-database.ts'
+import { connectLocks } from './testing/locks.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
 
@@ -137,3 +140,30 @@ test('watches that are never read lose their streams, and hold up no job of anot
   await until(isReset, { what: 'resets of all', timeoutMs: 30_000 })
   await ann.start({ method: 'test.job' })
 }, 60_000)
+
+test('calls that have all the connections keep nobody who waits for a lock from being heard', async () => {
+  await using fresh = await createFreshDatabase()
+  const { url } = fresh
+  await using calls = await openPostgres({ url, poolSize: 2, transactionIdleMs: 60_000 })
+  await using work = await openPostgres({ url, poolSize: 2 })
+  const databases = { ...sharedDatabase(work), calls }
+  await using it = await start({ database: work, databases })
+  using locks = connectLocks(it.address)
+  const [leaseId, otherId] = [await locks.createLease('ann'), await locks.createLease('ann')]
+  const of = (value: string) => ({ $case: 'leaseId', value }) as const
+  await locks.acquire({ name: 'a', holder: of(leaseId) }, 'ann')
+  const wait = locks.acquire({ name: 'a', holder: of(otherId), waitMs: 60_000 }, 'ann')
+  const seen = async () => {
+    const text = 'SELECT seen_time FROM offstage.lock_waits'
+    return (await work.query<{ seen_time: Date }>({ name: '', text })).rows[0]?.seen_time
+  }
+  await until(async () => (await seen()) !== undefined)
+  const over = Promise.withResolvers<void>()
+  const flood = [1, 2].map(() => calls.transaction(() => over.promise))
+  const before = Number(await seen())
+  await until(async () => Number(await seen()) > before)
+  over.resolve()
+  await Promise.all(flood)
+  await locks.endLease(leaseId, 'ann')
+  await wait
+})

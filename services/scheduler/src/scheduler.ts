@@ -82,7 +82,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const jobs = createJobs({ ...known, dispatch, reads: turns.reads, newId: newJobId })
   const namespaces = createNamespaces({ ...known, jobs, gatesChanged, newId: newJobId })
   const scheduling = createScheduling({ ...known, jobs, changed, newId: newJobId })
-  const locking = createLocking({ store: stores.locks, feed, events })
+  const locking = createLocking({
+    ...{ store: stores.locks, workStore: stores.workLocks },
+    ...{ feed, events },
+  })
   const refreshing = createRefreshing({ stores, events })
   const sqlStartNews = createSqlStartNews(databases.listen, {
     queued,

@@ -20,6 +20,8 @@ const USER_WAITS_MAX = 2_500
 /** How often it is said that they still wait, and whether a circle has been closed since. */
 const KEEP_MS = 1_500
 const CIRCLES_MAX = 100
+/** Then it is said again first that all still wait. */
+const CIRCLES_MS_MAX = 1_000
 
 export interface LineWait {
   readonly request: LockRequest
@@ -164,7 +166,9 @@ export class LockLine {
     const { circlesMax = CIRCLES_MAX, store } = this.#options
     const after = places.filter((place) => place > this.#lookedAt)
     const before = places.slice(0, places.length - after.length)
+    const untilMs = performance.now() + CIRCLES_MS_MAX
     for (const place of [...after, ...before].slice(0, circlesMax)) {
+      if (performance.now() > untilMs) return
       this.#lookedAt = place
       const entry = this.#entries.get(place)
       if (entry === undefined) continue

@@ -9,6 +9,8 @@ import { createLocks, type Locks } from './locks.ts'
 
 export interface LockingOptions {
   readonly store: LockStore
+  /** The same for the sweep, which waits for no call's connection. */
+  readonly workStore: LockStore
   readonly feed: JobFeed
   readonly events: JobEvents
 }
@@ -21,8 +23,8 @@ export interface Locking {
   readonly hints: Service
 }
 
-export function createLocking({ store, feed, events }: LockingOptions): Locking {
-  const line = new LockLine({ store, feed })
+export function createLocking({ store, workStore, feed, events }: LockingOptions): Locking {
+  const line = new LockLine({ store: workStore, feed })
   return {
     locks: createLocks({ store, line, events }),
     line,

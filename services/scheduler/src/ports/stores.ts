@@ -67,6 +67,8 @@ export interface SchedulerStores {
   readonly acts: ActStore
   readonly load: LoadStore
   readonly locks: LockStore
+  /** Who waits for locks, as it is swept. */
+  readonly workLocks: LockStore
   readonly pace: PaceStore
   /** Refreshes of reusable values as callers ask for them. */
   readonly refreshes: RefreshStore

@@ -58,6 +58,7 @@ export function createStores({
     acts: createActStore(calls),
     load: createLoadStore(listings),
     locks: createLockStore(calls),
+    workLocks: createLockStore(work),
     pace: createPaceStore(work),
     refreshes: createRefreshStore(calls),
     workRefreshes: createRefreshStore(work),
