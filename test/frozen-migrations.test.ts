@@ -93,6 +93,8 @@ const FROZEN: Readonly<Record<string, string>> = {
     'f928b50d7a8bc040fce678725ca9c515d71256da6e942435ad1c6aa1b7dcbca9',
   'scheduler/0047-foreground.sql':
     '2626f10012ae97b1922fa86e3bdd7c6cbf9173d07280506c0c962ef0e52d54e4',
+  'scheduler/0048-told-waits-of-transactions.sql':
+    '2c87566c624571183b2638d190325e380c41b44c0613ad3c803a1bbbc0a99840',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':

@@ -45,6 +45,8 @@ test('a lock of a transaction keeps jobs out until it is over, and theirs keep i
     wait.catch(() => {})
     const explained = async () => (await it.as('ann').explain(jobId)).text
     await until(async () => (await explained()).includes('held by a transaction of sql:postgres'))
+    // Though somebody waits for it.
+    await tx.query(...lock(name))
     return { wait }
   })
   const held = await waiting.wait

@@ -27,15 +27,17 @@ import {
 
 /**
  * Turns are taken for moments; a replica that freezes with one holds the others up no longer. A line of a thousand is walked from its
- * head, whatever the planner knows of tables that are empty most of the time.
+ * head, whatever the planner knows of tables that are empty most of the time. What it takes for dear then is not compiled: that alone takes
+ * longer than a turn.
  */
 const TURN_MS = 2_000
-const LIMIT_TURNS = {
+export const LIMIT_TURNS = {
   name: 'limit_lock_turns',
   text: `
     SELECT set_config('lock_timeout', '${TURN_MS}', true),
       set_config('idle_in_transaction_session_timeout', '${TURN_MS}', true),
-      set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`,
+      set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+      set_config('jit', 'off', true)`,
 }
 
 const WAITS_TURN = 64
@@ -186,8 +188,11 @@ async function acquire(
   await tx.query(TAKE_WAITS_TURN)
   const line = await tx.query<{ place: number }>(STAND_IN_LINE, [...asked, owner, look.place])
   const place = line.rows[0]?.place ?? 0
-  // One that stood in line already has been looked at when it began to; transactions are looked at by the sweep.
-  const circle = look.place === null ? await findCircle(tx, request, place, false) : undefined
+  // One that stood in line already has been looked at when it began to. Behind a transaction it is tried again and again, since nobody tells of
+  // the end of that, and so is seldom there when the sweep looks.
+  const behindTransaction = conflict.holder.kind === 'transaction'
+  const looks = look.place === null || behindTransaction
+  const circle = looks ? await findCircle(tx, request, place, behindTransaction) : undefined
   if (circle === undefined) return { kind: 'taken', conflict, place }
   await tx.query(WITHDRAW, [[place]])
   return { kind: 'deadlock', circle }

@@ -2,7 +2,7 @@ import type { Database } from '@offstage/kit/database'
 import { JobState } from '../domain/job-state.ts'
 import type { LockRequest } from '../domain/lock.ts'
 import type { ListedLock, LockRelease, LockStore } from '../ports/locks.ts'
-import { acquireLocks, TAKE_WAITS_TURN, WITHDRAW } from './acquire-locks.ts'
+import { acquireLocks, LIMIT_TURNS, TAKE_WAITS_TURN, WITHDRAW } from './acquire-locks.ts'
 import { recordAct } from './acts.ts'
 import { leaseLives } from './caller-leases.ts'
 import { findCircle } from './lock-circles.ts'
@@ -146,8 +146,11 @@ export function createLockStore(database: Database): LockStore {
       return rows.map(({ place, is_ready }) => ({ place, isReady: is_ready }))
     },
     async readAwaited(places) {
-      const { rows } = await database.query<WaitRow>(READ_AWAITED, [places])
-      return rows.map(({ place }) => place)
+      return await database.transaction(async (tx) => {
+        await tx.query(LIMIT_TURNS)
+        const { rows } = await tx.query<WaitRow>(READ_AWAITED, [places])
+        return rows.map(({ place }) => place)
+      })
     },
     breakCircle: (request, place) => breakCircle(database, request, place),
     release: (which, by) =>
@@ -189,6 +192,7 @@ function releaseValues({ namespace, names, owner, attempt, fencingToken }: LockR
 function breakCircle(database: Database, request: LockRequest, place: number) {
   return database.transaction(async (tx) => {
     // Of those in a circle the first to see it is out, and the others see none.
+    await tx.query(LIMIT_TURNS)
     await tx.query(TAKE_WAITS_TURN)
     const circle = await findCircle(tx, request, place, true)
     if (circle !== undefined) await tx.query(WITHDRAW, [[place]])

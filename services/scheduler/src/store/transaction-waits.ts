@@ -4,10 +4,13 @@
  */
 import { isHeld } from './lock-rows.ts'
 
-/** SQL: the waits for a lock by which a transaction says that it waits; a shared one waits for who has it exclusively. */
+/** SQL: whether a transaction says that it waits for the lock of a row, and has not got it since. A shared one waits for who has it exclusively. */
 const isAwaited = (row: string) => `
   (t.key = offstage.lock_wait_key(${row}.namespace, ${row}.name, false)
-    OR (${row}.exclusive AND t.key = offstage.lock_wait_key(${row}.namespace, ${row}.name, true)))`
+    OR (${row}.exclusive AND t.key = offstage.lock_wait_key(${row}.namespace, ${row}.name, true)))
+  AND NOT EXISTS (SELECT FROM t own
+    WHERE own.pid = t.pid AND own.held AND own.key = offstage.lock_key(${row}.namespace, ${row}.name)
+      AND (own.exclusive OR t.key = offstage.lock_wait_key(${row}.namespace, ${row}.name, true)))`
 
 const OF_PARTIES = (row: string) =>
   `(${row}.job_id = ANY ($1::uuid[]) OR ${row}.lease_id = ANY ($2::uuid[]))`
