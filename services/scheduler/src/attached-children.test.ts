@@ -42,11 +42,14 @@ async function setup() {
     /** Lets the newest attempt of each succeed. */
     async succeed(...jobIds: string[]) {
       for (const jobId of jobIds) {
+        // Started anew, it is queued first.
+        await isIn(jobId, RUNNING)
         const { attempt } = await it.jobs.get(jobId)
         executor.succeed({ ...(await assignmentOf(jobId, attempt)), params: RESULT })
       }
     },
     async fail(jobId: string, retryable = false) {
+      await isIn(jobId, RUNNING)
       const { attempt } = await it.jobs.get(jobId)
       await assignmentOf(jobId, attempt)
       const value = { brief: `no ${jobId}`, reason: 'NO', retryable }
