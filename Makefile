@@ -126,8 +126,7 @@ bench-idle: setup ## Measure idle handlers
 bench-limits: setup servers ## Measure the hot path of a method with limits beside one without, on as many slots and on ten times as many
 	@node bench/limits/main.ts
 
-bench-lanes: setup servers ## Measure a job that does nothing in each lane, beside piscina alone, which is fetched (BENCH_SECONDS, BENCH_ROUNDS)
-	@test -d node_modules/piscina || npm install --no-save --no-audit --no-fund piscina@5
+bench-lanes: setup servers ## Measure a job that does nothing in each lane, beside piscina alone (BENCH_SECONDS, BENCH_ROUNDS)
 	@node bench/lanes/main.ts
 
 bench-streams: setup servers ## Measure the memory of every process while parameters and results of 1 GiB are streams (BENCH_MIB)
