@@ -136,6 +136,7 @@ const CLAIMS: Readonly<Record<string, readonly string[]>> = {
   'Hello.methods': [`1 to ${number(LIMITS.methodsMax)}`],
   'Hello.labels': labels,
   'Hello.software': characters(LIMITS.softwareCharactersMax),
+  'Hello.lease': [`t most ${LIMITS.sessionLeaseMsMax / 3_600_000} hour`],
   'Hello.pools': [`t most ${LIMITS.poolsMax}`],
   'ProgressReport.heartbeat_data': kib(LIMITS.inlineBytesMax),
   'MethodDefinition.description': characters(LIMITS.descriptionCharactersMax),

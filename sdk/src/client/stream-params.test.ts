@@ -83,10 +83,20 @@ test('a stream that breaks off starts nothing, and its fault is told', async () 
   }
   await expect(it.offstage.startJob(importRows, broken())).rejects.toThrow('the disk is gone')
   it.storage.writeBreaks = 1
-  await expect(it.offstage.startJob(importRows, Readable.from(PIECES))).rejects.toMatchObject({
+  it.storage.writeBreaksAfter = 5 * 1024 * 1024
+  const long = Readable.from([...PIECES, ...PIECES, ...PIECES])
+  await expect(it.offstage.startJob(importRows, long)).rejects.toMatchObject({
     code: status.UNAVAILABLE,
   })
   expect([it.storage.values.size, it.scheduler.starts.length]).toEqual([0, 0])
+})
+
+test('a short stream is sent again where it is interrupted, and starts one job', async () => {
+  await using it = await setUpClient()
+  it.storage.writeBreaks = 1
+  await it.offstage.startJob(importRows, Readable.from(PIECES))
+  expect([it.storage.writeBreaks, it.scheduler.starts.length]).toEqual([0, 1])
+  expect([...it.storage.values.values()].map(({ bytes }) => bytes.equals(WHOLE))).toEqual([true])
 })
 
 test('a stream that gives something else than bytes is refused by field', async () => {

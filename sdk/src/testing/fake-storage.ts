@@ -42,6 +42,8 @@ export class FakeStorage implements AsyncDisposable {
   readBreaks = 0
   /** Breaks that many writes, each after one chunk. */
   writeBreaks = 0
+  /** Each of them after more bytes than that. */
+  writeBreaksAfter = 0
   /** Streams of a put of which a chunk has come, and those whose end has, well or not. */
   writesBegun = 0
   writesEnded = 0
@@ -184,7 +186,7 @@ export class FakeStorage implements AsyncDisposable {
         bytes = Buffer.concat([bytes, part.value])
         const upload = this.uploads.get(header?.uploadId ?? '')
         if (upload !== undefined) upload.bytes = bytes
-        if (this.writeBreaks === 0) return
+        if (this.writeBreaks === 0 || bytes.byteLength <= this.writeBreaksAfter) return
         this.writeBreaks -= 1
         broken = true
         done({ code: status.UNAVAILABLE, details: 'broken' }, null)

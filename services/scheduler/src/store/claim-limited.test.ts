@@ -164,3 +164,23 @@ test('of a thousand values each has a turn before one has a second, whoever has 
   expect(turns.size).toBe(1_000)
   expect(new Set(turns.values())).toEqual(new Set([1]))
 })
+
+test('what runs when a limit is set counts, though its executor is forgotten or it waits without one', async () => {
+  await using database = await openFreshDatabase({ poolSize: 1 })
+  const store = createJobStore(database)
+  await store.insert(
+    Array.from({ length: 3 }, () => ({
+      ...{ id: v7(), lane: Lane.inline, attachmentId: undefined, command: startCommand({}) },
+    })),
+  )
+  await store.claim('default', QUEUES, [attachment, attachment])
+  const text = `UPDATE offstage.jobs SET state = ${JobState.waiting}, attachment_id = NULL WHERE id = (
+    SELECT id FROM offstage.jobs WHERE state = ${JobState.running} LIMIT 1)`
+  await database.query({ name: '', text })
+  await setLimits(database, [{ method: METHOD, keyExpression: '', concurrencyMax: 2 }])
+  const claim = await store.claimLimited({
+    ...{ namespace: 'default', method: METHOD, queues: QUEUES, afterKey: '', giveKeys: false },
+    attachmentIds: [attachment],
+  })
+  expect([claim.taken.jobs, claim.isFull]).toEqual([[], true])
+})

@@ -53,14 +53,17 @@ const CLOSE = {
     ON CONFLICT (namespace, method) DO UPDATE SET limited = true`,
 }
 
-/** What runs by then counts as well: all of it is with attachments. Those without a value of the key have the empty one. */
+/**
+ * What runs by then counts as well, also where its attachment is forgotten by now, or where it waits without one. Those without a value of
+ * the key have the empty one.
+ */
 const COUNT_RUNNING = {
   name: 'count_running_as_limited',
   text: `
     UPDATE offstage.jobs SET limited = true, limit_key = coalesce(limit_key, '')
     WHERE id IN (
-      SELECT j.id FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
-      WHERE a.namespace = $1 AND j.state IN (${JobState.running}, ${JobState.waiting})
+      SELECT j.id FROM offstage.jobs j
+      WHERE j.namespace = $1 AND j.state IN (${JobState.running}, ${JobState.waiting})
         AND j.method IN (SELECT l.method FROM offstage.method_limits l WHERE l.namespace = $1)
         AND (j.limited IS NOT TRUE OR j.limit_key IS NULL)
       ORDER BY j.id FOR NO KEY UPDATE OF j)`,
