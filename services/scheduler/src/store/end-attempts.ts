@@ -38,7 +38,7 @@ const KEYS = 'unnest($1::uuid[], $2::uuid[], $3::int[]) AS u(id, attachment_id, 
  * The hot one: nothing but a small JSON result, or none. It goes through its rows in the order of the subselect, without a
  * step of its own for the locks, which would cost an eighth more. IS TRUE keeps the planner from reading all that runs
  * instead, in no order; where the table is so small that it is read whole, a deadlock is possible, and tried again. Parents of attached
- * children are left to the other one.
+ * children are left to the other one; by a condition that the planner, before it knows the table, does not take for a rare one.
  */
 const SUCCEED = {
   name: 'succeed_attempts',
@@ -51,7 +51,7 @@ const SUCCEED = {
         AS given(id, attachment_id, attempt, result)
       ORDER BY id
     ) u
-    WHERE ${FENCE} AND (${leaving('succeed', 'j.state')}) IS TRUE AND j.attached_count IS NULL
+    WHERE ${FENCE} AND (${leaving('succeed', 'j.state')}) IS TRUE AND (j.attached_count > 0) IS NOT TRUE
     RETURNING j.id, j.finish_time, j.cancel_outcome, j.attached_to`,
 }
 
