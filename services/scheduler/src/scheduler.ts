@@ -73,15 +73,18 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const attachments = new Attachments()
   const methods = new Methods(stores.methods)
   const turns = createReadingTurns(databases)
-  const known = { ...config, leaseMs, stores, attachments, methods, feed, events, log, onError }
+  const known = {
+    ...{ ...config, leaseMs, stores, attachments, methods, feed, events, log, onError },
+    newId: newJobId,
+  }
 
-  const dispatch = createDispatch({ ...known, newId: newJobId })
+  const dispatch = createDispatch(known)
   const { changed, gatesChanged, heard: queued } = dispatch
   const schedulerName = `${hostname()}:${process.pid}`
-  const executors = createExecutors({ ...known, intake: dispatch, schedulerName, newId: newJobId })
-  const jobs = createJobs({ ...known, dispatch, reads: turns.reads, newId: newJobId })
-  const namespaces = createNamespaces({ ...known, jobs, gatesChanged, newId: newJobId })
-  const scheduling = createScheduling({ ...known, jobs, changed, newId: newJobId })
+  const executors = createExecutors({ ...known, intake: dispatch, schedulerName })
+  const jobs = createJobs({ ...known, dispatch, reads: turns.reads })
+  const namespaces = createNamespaces({ ...known, jobs, gatesChanged })
+  const scheduling = createScheduling({ ...known, jobs, changed })
   const locking = createLocking({
     ...{ store: stores.locks, workStore: stores.workLocks },
     ...{ feed, events },
