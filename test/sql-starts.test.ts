@@ -11,10 +11,10 @@ import { callingAs } from './guarded/access.ts'
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 const SAMPLES = 150
 
-/** Those that are told of starts by SQL. */
+/** Those that are told of starts by SQL: the last they did is to listen, or to ask whether the server is there. */
 const LISTENING = `
   SELECT count(*)::int AS n FROM pg_stat_activity
-  WHERE application_name = 'offstage-scheduler-starts' AND query = 'LISTEN "offstage_unchecked_starts"'`
+  WHERE application_name = 'offstage-scheduler-starts' AND query IN ('LISTEN "offstage_unchecked_starts"', 'SELECT 1')`
 
 async function begin() {
   await using resources = new AsyncDisposableStack()
