@@ -229,13 +229,31 @@ test('what fails is not remembered, and what is no call is refused', LONG, async
   await expect(ask('EUR')).rejects.toThrow('what is asked must be an object')
 })
 
-test('without NATS a refresh is found by the sweep', LONG, async () => {
-  const before = await lookEverywhere('e')
-  await cluster.nats.stop()
-  await one.offstage.refreshValues({ tag: 'key:e' })
-  await expectDropped(before, 'e')
-  await cluster.nats.start()
-})
+test(
+  'without NATS a refresh is found by the sweep, and whoever knows of it need not wait for that',
+  LONG,
+  async () => {
+    await using ann = await connectPrices('ann')
+    const ask = async (epoch: number) => {
+      const answer = await ann.offstage.run('reusable.price', { params: '["GBP"]', epoch })
+      return (answer as { value: { run: string } }).value.run
+    }
+    const { refreshPort } = other.offstage
+    const before = await lookEverywhere('e')
+    await cluster.nats.stop()
+    // An epoch that there is not keeps nobody from hearing of later ones.
+    await ask(Number.MAX_SAFE_INTEGER)
+    for (let turn = 0; turn < 3; turn++) {
+      const run = await ask(0)
+      // Through the port alone: the other clients of this process would tell their scheduler.
+      await refreshPort.publish({ origin: '', scope: { kind: 'tag', tag: 'price:GBP' } })
+      expect(await ask(refreshPort.knownEpoch)).not.toBe(run)
+    }
+    await one.offstage.refreshValues({ tag: 'key:e' })
+    await expectDropped(before, 'e')
+    await cluster.nats.start()
+  },
+)
 
 test(
   'a scheduler that is killed as it has recorded a refresh loses it for nobody',

@@ -132,6 +132,34 @@ test('what is refreshed while a call is under way goes with the next one, each s
   expect(tags).toEqual([['a'], ['b', 'c']])
 })
 
+test('the epoch of a refresh of its own is known once that has resolved, heard of or not', async () => {
+  await using it = await setup()
+  const { refreshPort } = it.offstage
+  expect(refreshPort.knownEpoch).toBe(0)
+  await it.offstage.refreshValues({ tag: 'a' })
+  await it.offstage.refreshValues({ tag: 'b' })
+  expect(refreshPort.knownEpoch).toBe(2)
+  expect(refreshPort.epoch).toBe(undefined)
+  const { ready } = it.offstage.connectValues({ store: it.store })
+  const watch = await it.opened(1)
+  watch.write(told(5))
+  await ready
+  expect(refreshPort.knownEpoch).toBe(5)
+})
+
+test('an epoch that goes back is of another database, where nothing of its own is known', async () => {
+  await using it = await setup()
+  const { refreshPort } = it.offstage
+  const { ready } = it.offstage.connectValues({ store: it.store })
+  const watch = await it.opened(1)
+  watch.write(told(1))
+  await ready
+  await it.offstage.refreshValues({ tag: 'a' })
+  await it.offstage.refreshValues({ tag: 'b' })
+  watch.write(told(0, [], true))
+  await until(() => refreshPort.knownEpoch === 0)
+})
+
 test('parameters that are too long for a message are refreshed with their function', async () => {
   await using it = await setup()
   await it.offstage.refreshValues({ function: 'rate', params: ['x'.repeat(2_000)] })

@@ -6,6 +6,7 @@
  * 2. Before the first epoch is known nobody can tell what was missed: with it all is refreshed.
  * 3. A stream that says nothing for {@link SILENCE_MS} is given up for another.
  * 4. What is refreshed while a call is under way goes with the next one, each scope once.
+ * 5. Others may hear of what this client has refreshed before it hears of that itself: it knows the epoch from the answer.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
@@ -38,6 +39,8 @@ export class ValueRefreshes implements RefreshPort {
   readonly #receivers = new Set<Receive>()
   readonly #reached = Promise.withResolvers<void>()
   #epoch: number | undefined
+  /** The last one in which a refresh of its own was recorded. */
+  #saidEpoch = 0
   #listening: AbortController | undefined
   #unsaid = new Map<string, RefreshScope>()
   #saying: Promise<void> | undefined
@@ -53,6 +56,11 @@ export class ValueRefreshes implements RefreshPort {
   /** The last epoch of the namespace whose refreshes were passed on; undefined before the first. */
   get epoch(): number | undefined {
     return this.#epoch
+  }
+
+  /** Up to which it knows of refreshes, its own among them, passed on or not; 0 where it knows of none. */
+  get knownEpoch(): number {
+    return Math.max(this.#epoch ?? 0, this.#saidEpoch)
   }
 
   /** Resolves once refreshes are heard; rejects where the scheduler lets nobody hear them. */
@@ -112,7 +120,9 @@ export class ValueRefreshes implements RefreshPort {
     for (let from = 0; from < unsaid.length; from += LIMITS.refreshScopesMax) {
       const scopes = unsaid.slice(from, from + LIMITS.refreshScopesMax).map(scopeTo)
       const request = { namespace, scopes }
-      await this.#calls.callScheduler(namespaces.refreshValues.bind(namespaces), request)
+      const call = namespaces.refreshValues.bind(namespaces)
+      const { epoch } = await this.#calls.callScheduler(call, request)
+      this.#saidEpoch = Math.max(this.#saidEpoch, Number(epoch))
     }
   }
 
@@ -165,6 +175,8 @@ export class ValueRefreshes implements RefreshPort {
     const isFirst = this.#epoch === undefined
     // One that was asked for may come before what the stream has under way.
     if (!all && this.#epoch !== undefined && Number(epoch) < this.#epoch) return
+    // Another database, or an older state of it.
+    if (this.#epoch !== undefined && Number(epoch) < this.#epoch) this.#saidEpoch = 0
     if (all || isFirst) this.#pass({ kind: 'all' })
     else for (const { scope } of refreshes) if (scope !== undefined) this.#pass(scopeFrom(scope))
     this.#epoch = Number(epoch)

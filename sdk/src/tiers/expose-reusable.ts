@@ -4,7 +4,7 @@ import { defineJob, type JobDefinition } from '../jobs/definition.ts'
 import { NonRetryableError } from '../jobs/errors.ts'
 import type { JobMethod } from '../jobs/method.ts'
 import { runWithValuesIdentity } from '../values/contexts.ts'
-import { paramsFromText } from '../values/params-text.ts'
+import { readableParams } from '../values/params-text.ts'
 import type { Reusable } from '../values/reusable.ts'
 import { tierSideOf } from '../values/tier-side.ts'
 import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
@@ -79,12 +79,8 @@ function checkedAsk(
 }
 
 function paramsFrom(text: unknown): readonly unknown[] {
-  try {
-    if (isText(text)) return paramsFromText(text)
-  } catch {
-    // Told like what is no text.
-  }
-  return refuse('params', `must be a list of parameters as text, not ${shown(text)}`)
+  const params = isText(text) ? readableParams(text) : undefined
+  return params ?? refuse('params', `must be a list of parameters as text, not ${shown(text)}`)
 }
 
 function refuse(field: string, problem: string): never {

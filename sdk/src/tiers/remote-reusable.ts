@@ -78,7 +78,7 @@ export function tierOf(
     : exposed
   return {
     async fetch({ params, user, privileged, signal }: RemoteCall) {
-      const ask: TierAsk = { params, user, privileged, epoch: client.refreshPort.epoch ?? 0 }
+      const ask: TierAsk = { params, user, privileged, epoch: client.refreshPort.knownEpoch }
       if (!singleFlight) return client.run(method, ask, { signal })
       const key = { params, user, privileged, epoch: ask.epoch }
       try {

@@ -13,7 +13,7 @@ import type { Flight } from './flight.ts'
 import { Holdings } from './holdings.ts'
 import type { Demand } from './keeper.ts'
 import type { CachePolicy } from './options.ts'
-import { paramsFromText } from './params-text.ts'
+import { readableParams } from './params-text.ts'
 import type { Partition, Table } from './partition.ts'
 import type { RefreshScope } from './refresh.ts'
 import { Counters, type ValuesStatistics, verdictOf } from './statistics.ts'
@@ -171,7 +171,10 @@ export class FunctionCache implements StoredFunction {
     return outputOf(entry)
   }
 
-  /** Drops what the scope covers of this function, and what is being computed for it (row C6). */
+  /**
+   * Drops what the scope covers of this function, and what is being computed for it (row C6); all of it where nobody here can tell which
+   * parameters are meant.
+   */
   refresh(scope: RefreshScope): void {
     if (scope.kind === 'tag') {
       if (this.policy.tags === undefined && this.policy.tier === undefined) return
@@ -180,8 +183,9 @@ export class FunctionCache implements StoredFunction {
       return
     }
     this.#computer.outdate()
-    if (scope.kind === 'params') this.#refreshParams(paramsFromText(scope.params))
-    else this.holdings.dropAll('refresh')
+    const params = scope.kind === 'params' ? readableParams(scope.params) : undefined
+    if (params === undefined) this.holdings.dropAll('refresh')
+    else this.#refreshParams(params)
   }
 
   #refreshParams(params: readonly unknown[]): void {

@@ -29,6 +29,16 @@ export function paramsFromText(text: string): unknown[] {
   return list.map(decode)
 }
 
+/** The same of a text that anybody may have written; undefined where no parameters that compare by content are read from it. */
+export function readableParams(text: string): readonly unknown[] | undefined {
+  try {
+    const params = paramsFromText(text)
+    return paramsToText(params) === undefined ? undefined : params
+  } catch {
+    return undefined
+  }
+}
+
 /** Strings, booleans and null stand for themselves; everything else is a tagged tuple. */
 function encode(value: unknown): unknown {
   switch (typeof value) {

@@ -112,6 +112,21 @@ test('a signal is no parameter of a refresh', async () => {
   expect(f.statistics()).toMatchObject({ entries: 0 })
 })
 
+test.each([
+  'EUR',
+  '{}',
+  '[["other"]]',
+  '[["structure",1]]',
+  '[["bigint","x"]]',
+  '[["structure",[["a",["structure",[]]]]]]',
+])('parameters that nobody can read, %s, are refreshed with their function', (params) => {
+  using it = setup()
+  it.customer(1)
+  it.rate('EUR')
+  it.store.receive({ origin: 'elsewhere', scope: { kind: 'params', name: 'rate', params } })
+  expect(entriesOf(it)).toEqual([1, 0])
+})
+
 test('a list of tags that the function uses again for the next value is not mixed up', async () => {
   using store = createValuesStore()
   const tags: string[] = []

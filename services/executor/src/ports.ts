@@ -36,8 +36,10 @@ export interface AttemptReports {
 export interface RefreshesElsewhere {
   /** Tells others that values were refreshed here. */
   passOn(scope: RefreshScope): Promise<string | undefined>
-  /** Has everything told here that was refreshed up to an epoch. */
+  /** Has everything told here that was refreshed up to an epoch, which may be one that there is not. */
   reach(epoch: number): Promise<string | undefined>
+  /** Up to which everything has been told here; undefined before the first contact. */
+  readonly epoch: number | undefined
 }
 
 /** Who runs attempts: the supervisor on its lanes of threads, or the process of a caller. */

@@ -127,6 +127,8 @@ test('scopes that are old or too many are forgotten, and who does not know them 
   const many = Array.from({ length: 1_050 }, (_, n) => ({ tag: `customer:${n}` }))
   for (let from = 0; from < many.length; from += 100)
     await space.refresh(many.slice(from, from + 100))
+  expect(await space.list(2)).toMatchObject({ epoch: 13n, all: true, refreshes: [] })
+  expect((await space.list(3)).refreshes).toHaveLength(950)
   await foldRefreshes(it.database)
   const { rows } = await it.database.query<{ count: number }>(COUNT, [space.namespace])
   expect(rows[0]?.count).toBe(1_000)
@@ -160,6 +162,9 @@ test.each([
   ['scopes[1].function', [TAG, { function: 'x'.repeat(201) }]],
   ['scopes[0].params', [{ function: 'rates', params: 'x'.repeat(1_001) }]],
   ['scopes[0].params', [{ params: '[]' }]],
+  ['scopes[0].params must be a list', [{ function: 'rates', params: 'EUR' }]],
+  ['scopes[0].params must be a list', [{ function: 'rates', params: '["EUR",["bigint","x"]]' }]],
+  ['scopes[0].params must be a list', [{ function: 'rates', params: '[["structure",7]]' }]],
   ['scopes[0].tag', [{ tag: 'x'.repeat(201) }]],
   ['scopes[0].tag', [{ tag: 'a\0' }]],
   ['scopes[0].tag', [{ tag: 'a', function: 'rates' }]],

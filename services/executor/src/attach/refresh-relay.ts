@@ -6,7 +6,7 @@ import type { RefreshesElsewhere } from '../ports.ts'
 
 export interface RefreshRelayOptions {
   /** That of the executor's own client. */
-  readonly port: Required<RefreshPort>
+  readonly port: Required<RefreshPort> & { readonly epoch: number | undefined }
   /** Told of every scope that is refreshed. */
   onRefreshed(scope: RefreshScope): void
 }
@@ -30,6 +30,10 @@ export class RefreshRelay implements RefreshesElsewhere {
 
   passOn(scope: RefreshScope): Promise<string | undefined> {
     return faultOf(this.#options.port.publish({ origin: 'executor', scope }))
+  }
+
+  get epoch(): number | undefined {
+    return this.#options.port.epoch
   }
 
   reach(epoch: number): Promise<string | undefined> {

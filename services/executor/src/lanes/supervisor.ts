@@ -181,7 +181,9 @@ export class Supervisor implements ThreadListener {
       'scope' in ask
         ? await this.#elsewhere.passOn(ask.scope)
         : await this.#elsewhere.reach(ask.epoch)
-    if (thread.usable) thread.answerRefresh({ id: ask.id, ...(fault !== undefined && { fault }) })
+    if (!thread.usable) return
+    const { epoch } = this.#elsewhere
+    thread.answerRefresh({ id: ask.id, epoch, ...(fault !== undefined && { fault }) })
   }
 
   /** Reusable values were refreshed: all threads but the one that says so are told. */

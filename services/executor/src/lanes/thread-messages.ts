@@ -84,6 +84,8 @@ export type RefreshAsk = {
 
 export interface RefreshAnswer {
   readonly id: number
+  /** Up to which the thread has been told everything with this. */
+  readonly epoch?: number
   /** Why others were not told; absent: they were. */
   readonly fault?: string
 }

@@ -22,11 +22,9 @@ export class ThreadRefreshes implements RefreshPort {
     return this.#ask({ scope })
   }
 
-  /** Asks the main thread once for each epoch at most. */
+  /** Asks the main thread where it has not heard so far. Of an epoch that there is not, whoever names it, nothing is believed. */
   async reach(epoch: number): Promise<void> {
-    if (epoch <= this.#reached) return
-    await this.#ask({ epoch })
-    this.#reached = Math.max(this.#reached, epoch)
+    if (epoch > this.#reached) await this.#ask({ epoch })
   }
 
   subscribe(receive: (message: RefreshMessage) => void): Disposable {
@@ -56,7 +54,8 @@ export class ThreadRefreshes implements RefreshPort {
     return answered.promise
   }
 
-  #settle({ id, fault }: RefreshAnswer): void {
+  #settle({ id, epoch, fault }: RefreshAnswer): void {
+    if (epoch !== undefined) this.#reached = epoch
     const asked = this.#asked.get(id)
     this.#asked.delete(id)
     if (fault === undefined) asked?.resolve()

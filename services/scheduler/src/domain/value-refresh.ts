@@ -46,3 +46,47 @@ export function mergeNews(earlier: RefreshNews, later: RefreshNews): RefreshNews
   const refreshes = [...latest.values()].sort((a, b) => a.epoch - b.epoch)
   return { epoch, all: false, refreshes }
 }
+
+/** What is wrong with parameters as text, in words that follow the name of the field: nobody could read them. Undefined where nothing is. */
+export function paramsTextFault(text: string): string | undefined {
+  const list = readJson(text)
+  if (Array.isArray(list) && list.every(isParameter)) return undefined
+  return 'must be a list of parameters as text, such as ["EUR",["number","7"]]'
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isParameter(parameter: unknown): boolean {
+  if (!Array.isArray(parameter) || parameter[0] !== 'structure') return isScalar(parameter)
+  const [, properties] = parameter
+  return Array.isArray(properties) && properties.every(isProperty)
+}
+
+function isProperty(property: unknown): boolean {
+  if (!Array.isArray(property)) return false
+  const [name, value] = property
+  return typeof name === 'string' && isScalar(value)
+}
+
+function isScalar(value: unknown): boolean {
+  if (!Array.isArray(value)) return value === null || typeof value !== 'object'
+  const [kind, first, second] = value
+  switch (kind) {
+    case 'undefined':
+      return true
+    case 'number':
+      return typeof first === 'string'
+    case 'bigint':
+      return typeof first === 'string' && /^-?\d+$/.test(first)
+    case 'date':
+      return isScalar(first)
+    default:
+      return kind === 'reference' && typeof first === 'string' && isScalar(second)
+  }
+}

@@ -3,7 +3,7 @@ import { type GuardedService, serverStream, unary } from '@offstage/kit/grpc'
 import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
-import type { RefreshNews, RefreshScope } from '../domain/value-refresh.ts'
+import { paramsTextFault, type RefreshNews, type RefreshScope } from '../domain/value-refresh.ts'
 import type { Refreshes } from '../refreshes/refreshes.ts'
 import { invalidField } from '../refusals.ts'
 import { namespaceFor } from './mapping.ts'
@@ -64,6 +64,8 @@ function scopeFrom({ function: name, params, tag }: proto.RefreshScope, field: s
   if (params !== undefined && name === '') {
     throw invalidField(`${field}.params`, 'must be those of a function')
   }
+  const unreadable = params === undefined ? undefined : paramsTextFault(params)
+  if (unreadable !== undefined) throw invalidField(`${field}.params`, unreadable)
   return { function: name || undefined, params, tag: tag || undefined }
 }
 

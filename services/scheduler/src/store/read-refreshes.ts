@@ -1,8 +1,11 @@
 import type { Queryable } from '@offstage/kit/database'
-import type { RefreshNews, ValueRefresh } from '../domain/value-refresh.ts'
+import { type RefreshNews, SCOPES_KEPT_MAX, type ValueRefresh } from '../domain/value-refresh.ts'
 import type { KnownEpoch } from '../ports/refreshes.ts'
 
-/** One whose epoch is behind the known one is another database, or an older state of it: nothing is known of what lies between. */
+/**
+ * Of scopes that are too many to be told one by one no more are read than show that: until they are folded there may be any number.
+ * One whose epoch is behind the known one is another database, or an older state of it: nothing is known of what lies between.
+ */
 const READ = {
   name: 'read_refreshes',
   text: `
@@ -11,8 +14,11 @@ const READ = {
       r.epoch AS at, r.function, r.params, r.tag
     FROM unnest($1::text[], $2::bigint[]) AS k(namespace, known)
     LEFT JOIN offstage.value_epochs e ON e.namespace = k.namespace
-    LEFT JOIN offstage.value_refreshes r
-      ON r.namespace = k.namespace AND r.epoch > k.known AND k.known >= e.floor
+    LEFT JOIN LATERAL (
+      SELECT epoch, function, params, tag FROM offstage.value_refreshes
+      WHERE namespace = k.namespace AND epoch > k.known AND k.known >= e.floor
+      ORDER BY epoch LIMIT ${SCOPES_KEPT_MAX + 1}
+    ) r ON true
     WHERE coalesce(e.epoch, 0) <> k.known
     ORDER BY r.epoch`,
 }
@@ -40,6 +46,9 @@ export async function readRefreshes(
     const ofNamespace = news.get(namespace) ?? { epoch, all, refreshes: [] }
     news.set(namespace, ofNamespace)
     if (at !== null) ofNamespace.refreshes.push({ epoch: at, scope: scopeFrom(scope) })
+  }
+  for (const [namespace, { epoch, refreshes }] of news) {
+    if (refreshes.length > SCOPES_KEPT_MAX) news.set(namespace, { epoch, all: true, refreshes: [] })
   }
   return news
 }
