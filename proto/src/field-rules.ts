@@ -11,6 +11,7 @@ export type Fault = string | undefined
 const METHOD = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/
 const NAMESPACE = /^[A-Za-z0-9_-]{1,63}$/
 const POOL = /^[A-Za-z0-9._-]{1,63}$/
+const VERSION = /^[A-Za-z0-9._+:-]{1,100}$/
 /** `val_`, `scp_`, `upl_` and 128 bits of randomness: what temp storage gives out. */
 const ADDRESS = /^val_[0-9a-f]{32}$/
 const SCOPE = /^scp_[0-9a-f]{32}$/
@@ -112,6 +113,13 @@ export const poolRule = `1 to ${LIMITS.poolCharactersMax} letters, digits, ".", 
 export function poolFault(text: string): Fault {
   if (text === '' || POOL.test(text)) return undefined
   return `must be ${poolRule}`
+}
+
+export const versionRule = `1 to ${LIMITS.versionCharactersMax} letters, digits, ".", "_", "+", ":" and "-"`
+
+/** Of a method. Empty ones are fine: none, or whichever. */
+export function versionFault(text: string): Fault {
+  return text === '' || VERSION.test(text) ? undefined : `must be ${versionRule}`
 }
 
 /** Empty ones are fine: the default counts. */

@@ -23,6 +23,7 @@ export const LIMITS = {
   /** What W3C Trace Context wants to be passed on at least. */
   tracestateCharactersMax: 512,
   poolCharactersMax: 63,
+  versionCharactersMax: 100,
   labelsMax: 32,
   labelKeyCharactersMax: 63,
   labelValueCharactersMax: 255,

@@ -29,9 +29,13 @@ function tableOf(executors: readonly ExecutorInfo[]): string {
     executor.pools.join(', '),
     executor.attachTime?.toISOString().slice(0, 19).concat('Z') ?? '',
     executor.scheduler,
-    executor.methods.join(', '),
+    executor.methods.map((method) => versioned(method, executor.versions[method])).join(', '),
   ])
   return linesOf([HEADINGS, ...rows])
+}
+
+function versioned(method: string, version: string | undefined): string {
+  return version === undefined ? method : `${method}@${version}`
 }
 
 function stateOf({ inDoubt, draining }: ExecutorInfo): string {

@@ -22,13 +22,23 @@ export function addMethods(program: Command): void {
     })
 }
 
-const HEADINGS = ['METHOD', 'LANE', 'EXECUTORS', 'PAUSED', 'STARTABLE', 'LABELS', 'DESCRIPTION']
+const HEADINGS = [
+  'METHOD',
+  'LANE',
+  'EXECUTORS',
+  'VERSIONS',
+  'PAUSED',
+  'STARTABLE',
+  'LABELS',
+  'DESCRIPTION',
+]
 
 function tableOf(methods: readonly MethodInfo[]): string {
   const rows = methods.map((method) => [
     method.name,
     method.lane,
     String(method.executorCount),
+    method.versions.map(({ version }) => version).join(', ') || '-',
     method.isPaused ? 'yes' : '-',
     method.isStartable ? 'yes' : '-',
     Object.keys(method.labelExpressions).join(', ') || '-',

@@ -15,6 +15,7 @@ interface Flags {
   readonly fallback?: string
   readonly name?: string
   readonly pool?: string
+  readonly requireVersion?: string
   readonly lease?: string
   readonly automatic?: boolean
   readonly childrenPolicy?: ChildrenPolicy
@@ -41,6 +42,10 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
     .option('--fallback <method>', 'called in its place where the method is unknown')
     .option('--name <name>', 'a name for people')
     .option('--pool <name>', 'run it only on executors that serve this pool')
+    .option(
+      '--require-version <version>',
+      'run it only on executors that announce this version of the method',
+    )
     .option('--lease <id>', 'the lease it belongs to, by which you have the namespace exclusively')
     .option(
       '--automatic',
@@ -74,8 +79,8 @@ export function addStart(program: Command, { exitWith }: CommandContext): void {
         totalMs: flags.totalDeadline,
       }
       const { key, fallback: fallbackMethod, name: displayName, pool } = flags
-      const { lease: leaseId, automatic, childrenPolicy } = flags
-      const terms = { key, fallbackMethod, displayName, pool, leaseId, automatic }
+      const { requireVersion: requiredVersion, lease: leaseId, automatic, childrenPolicy } = flags
+      const terms = { key, fallbackMethod, displayName, pool, requiredVersion, leaseId, automatic }
       const options = { ...terms, childrenPolicy, deadlines }
       const job = await answered(offstage.startJob(method, file ?? params, options))
       if (flags.wait) {

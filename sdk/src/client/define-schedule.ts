@@ -11,7 +11,12 @@ import { paramsInvalid } from './job-errors.ts'
 import { codecOf, encodeParams, labelsFor, specFrom } from './job-spec.ts'
 import { textUpTo, wholeWithin } from './limit-rules.ts'
 import { wireChangeFrom } from './schedule-mapping.ts'
-import { NEW_RULES, type ScheduledJob, type ScheduleTimes } from './schedule-options.ts'
+import {
+  NEW_RULES,
+  type ScheduledJob,
+  type ScheduleTimes,
+  startTermsOf,
+} from './schedule-options.ts'
 
 /** A schedule as `defineSchedule` takes it. */
 export interface DeclaredTerms<P, R, I> extends ScheduleTimes, ScheduledJob<P, R, I> {
@@ -128,10 +133,9 @@ export async function declarationOf(definition: ScheduleDefinition): Promise<Uin
 const OF_NO_START = { identity: { parentJobId: '', scope: '' } }
 
 async function specOf(job: JobMethod, terms: Omit<ScheduledJob<unknown, unknown, unknown>, 'job'>) {
-  const { params, key, onKeyConflict, lane, pool, priority, displayName, retry, deadlines } = terms
-  const options = { key, onKeyConflict, lane, pool, priority, displayName, retry, deadlines }
-  const spec = specFrom(OF_NO_START, job, options, await payloadOf(job, params), '')
-  return { ...spec, labels: { ...labelsFor(job, params, terms.labels) } }
+  const payload = await payloadOf(job, terms.params)
+  const spec = specFrom(OF_NO_START, job, startTermsOf(terms), payload, '')
+  return { ...spec, labels: { ...labelsFor(job, terms.params, terms.labels) } }
 }
 
 async function payloadOf(job: JobMethod, params: unknown) {

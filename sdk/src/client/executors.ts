@@ -24,6 +24,8 @@ export interface ExecutorInfo {
   readonly methods: readonly string[]
   /** The pools it serves, the default one as `default` (row J21). */
   readonly pools: readonly string[]
+  /** The versions of its methods, by their names, of those that have one. */
+  readonly versions: Readonly<Record<string, string>>
   readonly attachTime?: Date
   /** Nothing was heard of it for a lease: unless it is heard now, its jobs go back into the queue. */
   readonly inDoubt: boolean

@@ -57,6 +57,8 @@ export interface JobInfo {
   readonly labels: Readonly<Record<string, string>>
   /** The pool it runs in; empty for the default one (row J21). */
   readonly pool: string
+  /** The version of the method it requires; empty for whichever. */
+  readonly requiredVersion: string
   readonly priority: number
   /** The attempt that runs or ran last, from 1; 0 before the first. */
   readonly attempt: number
@@ -145,6 +147,7 @@ export function jobInfoFrom(job: Job): JobInfo {
     displayName: job.displayName,
     labels: job.labels,
     pool: job.pool,
+    requiredVersion: job.requiredVersion,
     priority: job.priority,
     attempt: job.attempt,
     crashCount: job.crashCount,

@@ -95,6 +95,7 @@ export function specFrom(
     ...place,
     traceparent: '',
     pool: options.pool ?? '',
+    requiredVersion: options.requiredVersion ?? '',
     tracestate: '',
     automatic: options.automatic ?? false,
     leaseId: options.leaseId ?? leaseId,

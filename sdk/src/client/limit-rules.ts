@@ -8,6 +8,7 @@ import {
   poolFault,
   scopeFault,
   textFault,
+  versionFault,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { Rule } from '../arguments/check-options.ts'
@@ -44,6 +45,7 @@ export const address = formed(addressFault)
 /** A scope as temp storage gives it, or an empty text for none. */
 export const scope = formed(scopeFault)
 export const pool = formed(poolFault)
+export const requiredVersion = formed(versionFault)
 
 function formed(faultOf: (text: string) => Fault): Rule {
   return (value, name) => {

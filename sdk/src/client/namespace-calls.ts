@@ -22,6 +22,8 @@ export interface MethodInfo {
   readonly isPaused: boolean
   /** How many attached executors run it; 0 for a method of executors that are gone. */
   readonly executorCount: number
+  /** The versions that attached executors announce, in the order of their texts, and how many do. */
+  readonly versions: readonly { readonly version: string; readonly executorCount: number }[]
   /** Whether the caller may start it (row J5). */
   readonly isStartable: boolean
   /** Who may start it; not set: whoever may start jobs. Its users are told to those who may see the jobs of others. */
@@ -154,6 +156,7 @@ function methodInfoFrom(method: WireMethod): MethodInfo {
     lane: laneNameFrom(lane),
     isPaused: paused,
     executorCount,
+    versions: method.versions,
     isStartable: method.startable,
     ...(method.startableBy && { startableBy: method.startableBy }),
     isPrivileged: method.privileged ?? false,

@@ -28,6 +28,7 @@ import {
   nameUpTo,
   pool,
   priority,
+  requiredVersion,
   scope,
   textUpTo,
 } from './limit-rules.ts'
@@ -71,6 +72,7 @@ const COMMON = {
   additionalResult,
   startAfter: dateOrSpanMs,
   pool,
+  requiredVersion,
   priority,
   labels: labelRule,
   displayName,

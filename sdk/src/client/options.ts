@@ -73,6 +73,11 @@ export interface StartOptions {
   readonly startAfter?: Date | number
   /** Run only on executors that serve this pool, at most 63 characters (row J21). Default: the default pool. */
   readonly pool?: string
+  /**
+   * Run only on executors whose code has this `version` of the method; it waits until one is attached. Retries keep to it, children
+   * inherit nothing. In the foreground it is that of this process. Default: whichever version.
+   */
+  readonly requiredVersion?: string
   /** -1,000 to 1,000, higher first (row J18). Default 0. */
   readonly priority?: number
   /** At most 32 (row J18). */
@@ -124,6 +129,7 @@ export type JobTerms = Pick<
   | 'onKeyConflict'
   | 'lane'
   | 'pool'
+  | 'requiredVersion'
   | 'priority'
   | 'labels'
   | 'displayName'

@@ -95,7 +95,17 @@ export interface ScheduleInfo
   readonly updateTime?: Date
 }
 
-const { onKeyConflict, lane, pool, priority, labels, displayName, retry, deadlines } = START_RULES
+const {
+  onKeyConflict,
+  lane,
+  pool,
+  requiredVersion,
+  priority,
+  labels,
+  displayName,
+  retry,
+  deadlines,
+} = START_RULES
 const crons = listUpTo(LIMITS.cronsMax, textUpTo(LIMITS.cronCharactersMax))
 const cron: Rule = (value, name) => crons(typeof value === 'string' ? [value] : value, name)
 const anything: Rule = () => {}
@@ -127,11 +137,22 @@ const COMMON = {
   onKeyConflict,
   lane,
   pool,
+  requiredVersion,
   priority,
   labels,
   displayName,
   retry,
   deadlines,
+}
+
+/** What its jobs are started with; labels are made of the parameters, too. */
+export function startTermsOf(of: JobTerms): Omit<JobTerms, 'labels'> {
+  const { key, onKeyConflict, lane, pool, requiredVersion, priority, displayName } = of
+  const { retry, deadlines } = of
+  return {
+    ...{ key, onKeyConflict, lane, pool, requiredVersion, priority, displayName },
+    ...{ retry, deadlines },
+  }
 }
 
 export const NEW_RULES: Rules<NewSchedule<unknown, unknown, unknown>> = {

@@ -16,6 +16,7 @@ import {
   type ScheduleChange,
   type ScheduledJob,
   type ScheduleInfo,
+  startTermsOf,
 } from './schedule-options.ts'
 import type { Session } from './session.ts'
 
@@ -202,8 +203,7 @@ export class ScheduleCalls {
   async #specOf(given: ScheduledJob<unknown, unknown, unknown>) {
     const { job: target, params } = given
     checkTarget(target as JobMethod | string)
-    const { key, onKeyConflict, lane, pool, priority, displayName, retry, deadlines } = given
-    const options = { key, onKeyConflict, lane, pool, priority, displayName, retry, deadlines }
+    const options = startTermsOf(given)
     const payload = await paramsFrom(this.#session, target as JobMethod | string, params, options)
     const spec = specFrom(this.#session, target as JobMethod | string, options, payload, '')
     const labels = labelsFor(target as JobMethod | string, params, given.labels)

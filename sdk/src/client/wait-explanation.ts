@@ -58,6 +58,10 @@ export interface ExecutorSighting {
   readonly used: number
   /** It serves the pool of the job. */
   readonly servesPool: boolean
+  /** The version of the method that it announced; empty for none. */
+  readonly version: string
+  /** That is the one the job requires, or the job requires none. */
+  readonly hasVersion: boolean
   /** The parameters fit the schema it announced. */
   readonly fits: boolean
 }

@@ -1,4 +1,4 @@
-import { isLonger, isMethodName } from '@offstage/proto/field-rules'
+import { isLonger, isMethodName, versionFault, versionRule } from '@offstage/proto/field-rules'
 import { LANE_NAMES } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
 import { RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
@@ -74,6 +74,14 @@ export function checkMethod<P, R, I>(definition: Omit<JobMethod<P, R, I>, 'kind'
     refuse('childrenPolicy', `must be one of ${CHILDREN_POLICIES.join(', ')}`)
   }
   if (typeof background !== 'boolean') refuse('background', 'must be true or false')
+  const { version } = definition
+  if (version !== undefined && !isVersion(version)) {
+    refuse('version', `must be ${versionRule}, not ${shown(version)}`)
+  }
+}
+
+function isVersion(version: unknown): boolean {
+  return typeof version === 'string' && version !== '' && versionFault(version) === undefined
 }
 
 /** Refuses what would let nobody start it, and roles that there are none of (row J5). */

@@ -141,6 +141,11 @@ export interface JobMethod<P = unknown, R = unknown, I = P> {
    * 'foreground'`, or `auto`; others are refused with METHOD_FOREGROUND_ONLY. Default true.
    */
   readonly background?: boolean
+  /**
+   * Which version of it this code is, for starts that require one (`requiredVersion`), such as while new code runs beside old: 1 to 100
+   * letters, digits, ".", "_", "+", ":" and "-". Versions have no order. Default: none, and no job that requires one runs here.
+   */
+  readonly version?: string
 }
 
 /** What callers pass to a job or method: `ParamsOf<typeof delayReport>`. */

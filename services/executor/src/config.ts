@@ -25,7 +25,7 @@ import {
   tlsFields,
   withoutTls,
 } from '@offstage/kit/tls'
-import { poolFault, poolRule } from '@offstage/proto/field-rules'
+import { poolFault, poolRule, versionFault, versionRule } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import { z } from 'zod'
 
@@ -63,6 +63,10 @@ const pools = z
     else if (list.length > LIMITS.poolsMax) context.addIssue(`must be at most ${LIMITS.poolsMax}`)
   })
 
+const version = z
+  .string()
+  .refine((text) => text !== '' && versionFault(text) === undefined, `must be ${versionRule}`)
+
 /** Everything the executor is told by its environment. */
 export const executorFields = {
   jobs: variable('OFFSTAGE_JOBS', paths, {
@@ -79,6 +83,9 @@ export const executorFields = {
   }),
   pools: variable('OFFSTAGE_POOLS', pools.default([]), {
     description: 'pools whose jobs it runs, separated by commas; default: the default pool',
+  }),
+  methodVersion: variable('OFFSTAGE_METHOD_VERSION', version.optional(), {
+    description: 'the version of the methods whose definitions say none; default: they have none',
   }),
   token: variable('OFFSTAGE_TOKEN', bearerToken.optional(), {
     description: 'the bearer token it attaches with; absent in development',

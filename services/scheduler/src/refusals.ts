@@ -75,13 +75,18 @@ export function queueFull({ method, key, queuedMax }: LimitedQueue): Refusal {
 }
 
 /** Also where it is another caller’s. */
-export function executorSessionNotFound(sessionId: string, method: string): Refusal {
+export function executorSessionNotFound(
+  sessionId: string,
+  method: string,
+  version: string,
+): Refusal {
+  const by = version && ` by version ${version}`
   return new Refusal({
     reason: 'EXECUTOR_SESSION_NOT_FOUND',
-    message: `you have no session ${sessionId} attached that runs "${method}"`,
-    metadata: { session_id: sessionId, method },
+    message: `you have no session ${sessionId} attached that runs "${method}"${by}`,
+    metadata: { session_id: sessionId, method, ...(version && { required_version: version }) },
     violations: [
-      { field: 'executor_session_id', description: 'is not attached, or does not run it' },
+      { field: 'executor_session_id', description: `is not attached, or does not run it${by}` },
     ],
   })
 }

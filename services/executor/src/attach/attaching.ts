@@ -18,6 +18,8 @@ export interface AttachingConfig extends Omit<LanesConfig, 'attemptTokens'> {
   readonly namespace: string
   /** None: the default one. */
   readonly pools: readonly string[]
+  /** Of the methods whose definitions say none. */
+  readonly methodVersion: string | undefined
   readonly name: string
   readonly token: string | undefined
   /** In place of `token`: a file that has it and is read again. */
@@ -79,6 +81,7 @@ export function createAttaching(options: AttachingOptions): Attaching {
   const dispatcher = new Dispatcher({
     ...{ namespace, name, pools, lanes, supervisor, outbox },
     offersProcesses: config.processSlots !== undefined,
+    methodVersion: config.methodVersion,
   })
   const session: Session = new Session({
     open: attachStreamOpener({ address: scheduler, credential, tls: config.channelTls }),

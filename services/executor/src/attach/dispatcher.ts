@@ -32,6 +32,8 @@ export interface DispatcherOptions<L extends Slotted> {
   readonly offersProcesses: boolean
   /** None: the default one. */
   readonly pools: readonly string[]
+  /** Of the methods whose definitions say none. Default: they have none. */
+  readonly methodVersion?: string | undefined
   readonly supervisor: Attempts
   readonly outbox: Outbox
 }
@@ -60,7 +62,9 @@ export class Dispatcher<L extends Slotted = Lane> {
 
   announce({ methods, schedules }: Announcement): void {
     const [inline, ...others] = this.#options.lanes
-    this.#methods = methods
+    const { methodVersion: version } = this.#options
+    this.#methods =
+      version === undefined ? methods : methods.map((method) => ({ version, ...method }))
     const hasProcesses =
       this.#options.offersProcesses || methods.some(({ lane }) => lane === 'process')
     this.#lanes = [inline, ...others.filter(({ name }) => name !== 'process' || hasProcesses)]

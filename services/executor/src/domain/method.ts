@@ -17,6 +17,7 @@ export interface MethodAnnouncement {
   readonly privileged?: boolean
   readonly childrenPolicy?: 'all' | 'first' | 'ignore'
   readonly foregroundOnly?: boolean
+  readonly version?: string
   /** What its jobs say of themselves is for those alone who have the wrappers of its codec (row J22). */
   readonly wrapsReports?: boolean
 }

@@ -211,5 +211,6 @@ export function methodDefinition(method: MethodAnnouncement): MethodDefinition {
     labelExpressions: { ...method.labelExpressions },
     limits: (method.limits ?? []).map((limit) => jobLimitFrom(limit)),
     childrenPolicy: childrenPolicyFrom(method.childrenPolicy),
+    version: method.version ?? '',
   }
 }

@@ -241,7 +241,7 @@ function isAnnouncement(method: unknown): method is MethodAnnouncement {
   if (!isObject(method)) return false
   const { name, description, paramsSchema, resultSchema, lane, retry, deadlines } = method
   const { limits, labelExpressions, startableBy, privileged } = method
-  const { childrenPolicy, foregroundOnly } = method
+  const { childrenPolicy, foregroundOnly, version } = method
   return (
     [name, description, paramsSchema, resultSchema].every(isText) &&
     LANE_NAMES.some((known) => known === lane) &&
@@ -252,7 +252,8 @@ function isAnnouncement(method: unknown): method is MethodAnnouncement {
     isOptional(startableBy, isObject) &&
     isOptional(privileged, (value) => typeof value === 'boolean') &&
     isOptional(childrenPolicy, isText) &&
-    isOptional(foregroundOnly, (value) => typeof value === 'boolean')
+    isOptional(foregroundOnly, (value) => typeof value === 'boolean') &&
+    isOptional(version, isText)
   )
 }
 

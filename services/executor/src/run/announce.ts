@@ -7,6 +7,7 @@ import { jsonSchemaOf } from './json-schema.ts'
 export function announcementOf(definition: JobDefinition): MethodAnnouncement {
   const { method, description = '', lane = 'inline', retry, deadlines } = definition
   const { limits, labels, startableBy, privileged, childrenPolicy, background } = definition
+  const { version } = definition
   return {
     name: method,
     description,
@@ -21,6 +22,7 @@ export function announcementOf(definition: JobDefinition): MethodAnnouncement {
     ...(privileged ? { privileged } : {}),
     ...(childrenPolicy === undefined ? {} : { childrenPolicy }),
     ...(background === false ? { foregroundOnly: true } : {}),
+    ...(version === undefined ? {} : { version }),
     ...(wrapsReports(definition.codec) ? { wrapsReports: true } : {}),
   }
 }

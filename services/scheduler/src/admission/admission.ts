@@ -14,6 +14,7 @@ import type { Subscription } from '@offstage/kit/bus'
 import { createLoop, createService, type Service } from '@offstage/kit/lifecycle'
 import type { Gate } from '../domain/gate.ts'
 import type { LimitsOfMethod } from '../domain/method-limit.ts'
+import { withoutVersion } from '../domain/pool.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import type { JobEvents } from '../events/job-events.ts'
 import type { ClosedGates, GateStore } from '../ports/namespaces.ts'
@@ -142,7 +143,7 @@ function isClosed({ namespaces, methods }: Known, namespace: string, method: str
 }
 
 function isPoolClosed({ pools }: Known, namespace: string, pool: string): boolean {
-  return pools.size > 0 && pools.has(queueKey(namespace, pool))
+  return pools.size > 0 && pools.has(queueKey(namespace, withoutVersion(pool)))
 }
 
 /** What had to wait may begin: that of others where nobody has it any more, and that of whoever has it. A lease that has run out changes no gate. */

@@ -5,8 +5,8 @@ import type { FullLimit, Gate, Holders } from '../domain/gate.ts'
 import type { JobCircumstances } from '../domain/job-query.ts'
 import { isTerminal, JobState } from '../domain/job-state.ts'
 import type { StartEstimate } from '../domain/pace.ts'
-import { spelledPool } from '../domain/pool.ts'
-import { isTaking, type SeenExecutor } from '../domain/seen-executor.ts'
+import { requiredVersionOf, spelledPool, withoutVersion } from '../domain/pool.ts'
+import { isFor, isTaking, type SeenExecutor } from '../domain/seen-executor.ts'
 import { heldByAncestors } from './held-by-ancestors.ts'
 
 export function explanationText(gate: Gate | undefined, job: JobCircumstances): string {
@@ -38,7 +38,7 @@ export function explanationText(gate: Gate | undefined, job: JobCircumstances): 
       return `${limitText(method, gate.limit)}${limitPace(gate.limit, job)}`
     case 'no-executor': {
       const none = `No executor that runs ${method}${inPool(pool)} is attached to namespace ${namespace}`
-      return `${none}${whoIsThere(gate.executors)}.`
+      return `${none}${whoIsThere(gate.executors, method)}.`
     }
     case 'no-fit':
       return `Its parameters do not fit the schema by which ${executors(gate.sessionIds.length)} ${method}${inPool(pool)}.`
@@ -106,7 +106,8 @@ function aheadText({ place }: JobCircumstances): string {
 
 function slotText(slots: number, { place, method, lane, pool }: JobCircumstances): string {
   const which = slots === 1 ? 'the one slot' : `one of ${slots} slots`
-  const where = `in the lane ${laneNameOf(lane)}${pool && ` of the pool ${pool}`}`
+  const home = withoutVersion(pool)
+  const where = `in the lane ${laneNameOf(lane)}${home && ` of the pool ${home}`}${inVersion(pool)}`
   if (place.ahead === 0 && !place.isMinimum) {
     return `It is the next to get ${which} for ${method} ${where}, ${slots === 1 ? 'which is taken' : 'all of which are taken'}`
   }
@@ -162,19 +163,41 @@ function executors(count: number): string {
   return count === 1 ? 'the one executor runs' : `all ${count} executors run`
 }
 
+/** What an executor has to have beside the method. */
 function inPool(pool: string): string {
-  return pool === '' ? '' : ` and serves the pool ${pool}`
+  const home = withoutVersion(pool)
+  const version = requiredVersionOf(pool)
+  return `${home && ` and serves the pool ${home}`}${version && ` and announces version ${version} of it`}`
+}
+
+function inVersion(pool: string): string {
+  const version = requiredVersionOf(pool)
+  return version && ` by version ${version}`
+}
+
+const VERSIONS_TOLD_MAX = 5
+
+function otherVersions(executors: readonly SeenExecutor[], method: string): string {
+  const all = [...new Set(executors.map(({ version }) => version || 'none'))].sort()
+  const more = all.length > VERSIONS_TOLD_MAX ? ' and others' : ''
+  const versions = `${all.slice(0, VERSIONS_TOLD_MAX).join(', ')}${more}`
+  return executors.length === 1
+    ? `: of ${method} the one that is there announces version ${versions}`
+    : `: of ${method} the ${executors.length} that are there announce version ${versions}`
 }
 
 /** What the executors do instead that are there, or were lately; without their names, which not everybody may see. */
-function whoIsThere(executors: readonly SeenExecutor[]): string {
-  const elsewhere = executors.filter((executor) => isTaking(executor) && !executor.servesPool)
+function whoIsThere(executors: readonly SeenExecutor[], method: string): string {
+  const taking = executors.filter(isTaking)
+  const elsewhere = taking.filter(({ servesPool }) => !servesPool)
+  const others = taking.filter((executor) => executor.servesPool && !executor.hasVersion)
+  if (others.length > 0) return otherVersions(others, method)
   if (elsewhere.length > 0) {
     return elsewhere.length === 1
       ? ': the one that runs it serves other pools'
       : `: the ${elsewhere.length} that run it serve other pools`
   }
-  const last = executors.find(({ servesPool }) => servesPool)
+  const last = executors.find(isFor)
   if (last === undefined) return ', nor was one within the last ten minutes'
   const { attached, draining, seenTime } = last
   if (attached && draining) return ': the last one takes no more work'

@@ -6,6 +6,7 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { isJsonType, isLonger } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { LabelFault } from '../domain/label-fault.ts'
+import { withoutVersion } from '../domain/pool.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import { TooSlowError, within } from '../schemas/guard.ts'
 import { legible, legibleFields } from './legible-fields.ts'
@@ -109,7 +110,13 @@ export function labelsOf(
 
 function namesOf(command: Spoken) {
   const { labels = {}, owner, key, pool } = command
-  return { params: fieldsOf(command), labels: legible(labels), owner, key, pool }
+  return {
+    params: fieldsOf(command),
+    labels: legible(labels),
+    owner,
+    key,
+    pool: withoutVersion(pool),
+  }
 }
 
 /** Fewer bytes of parameters than these make no work that is worth a watch. */

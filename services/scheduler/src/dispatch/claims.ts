@@ -113,8 +113,8 @@ function groupsOf(attachments: readonly Attachment[]): Group[] {
 /** A job that names no lane runs in the one the executor gives its method. */
 function queuesOf(attachment: Attachment, lane: SlotLane): QueueRef[] {
   const queues: QueueRef[] = []
-  for (const pool of attachment.pools) {
-    for (const [method, own] of attachment.laneOf) {
+  for (const [method, own] of attachment.laneOf) {
+    for (const pool of attachment.poolsOf(method)) {
       queues.push({ method, lane, pool })
       if (own === lane) queues.push({ method, lane: Lane.ofMethod, pool })
     }

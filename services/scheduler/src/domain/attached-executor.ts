@@ -22,6 +22,8 @@ export interface Attachment {
   readonly pools: readonly string[]
   /** By method the id of the schema it takes parameters by, of those that have one. */
   readonly schemas: Readonly<Record<string, string>>
+  /** By method the version of it, of those that have one. Default: none has. */
+  readonly versions?: Readonly<Record<string, string>>
   /** Rounds by which its lease is longer than those of others. Default 0. */
   readonly extraRounds?: number
 }
@@ -41,6 +43,7 @@ export interface AttachedExecutor {
   }[]
   readonly methods: readonly string[]
   readonly pools: readonly string[]
+  readonly versions: Readonly<Record<string, string>>
   readonly attachTime: Date
   /** Nothing has been heard of it for a lease. */
   readonly inDoubt: boolean

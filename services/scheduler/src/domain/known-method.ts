@@ -16,4 +16,6 @@ export interface KnownMethod {
   readonly paused: boolean
   /** Sessions with it that are attached. */
   readonly executors: number
+  /** Those of them that have a version of it, by the version. */
+  readonly versions: readonly { readonly version: string; readonly executors: number }[]
 }

@@ -1,13 +1,13 @@
 /** Whether the executors seen have room for one more job. */
 import type { Gate } from './gate.ts'
-import { isTaking, type SeenExecutor } from './seen-executor.ts'
+import { isFor, isTaking, type SeenExecutor } from './seen-executor.ts'
 
 /** Undefined where there is room: it is about to be assigned. */
 export function roomFor(
   executors: readonly SeenExecutor[],
   ahead: number,
 ): Extract<Gate, { cause: 'no-executor' | 'no-fit' | 'no-slot' }> | undefined {
-  const serving = executors.filter((executor) => isTaking(executor) && executor.servesPool)
+  const serving = executors.filter((executor) => isTaking(executor) && isFor(executor))
   if (serving.length === 0) return { cause: 'no-executor', executors }
   const fitting = serving.filter(({ fits }) => fits)
   if (fitting.length === 0) return { cause: 'no-fit', ...slotsOf(serving) }

@@ -13,8 +13,17 @@ export interface SeenExecutor {
   readonly slots: number
   readonly used: number
   readonly servesPool: boolean
+  /** Of the method; empty for none. */
+  readonly version: string
+  /** It is the one that the job requires, or the job requires none. */
+  readonly hasVersion: boolean
   /** The parameters of the job fit what it announced. */
   readonly fits: boolean
+}
+
+/** Those that have its method are not all executors for a job. */
+export function isFor({ servesPool, hasVersion }: SeenExecutor): boolean {
+  return servesPool && hasVersion
 }
 
 export function isTaking({ attached, draining, inDoubt }: SeenExecutor): boolean {

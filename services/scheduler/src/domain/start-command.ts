@@ -14,6 +14,7 @@ import {
   timeFault,
   traceparentFault,
   type Violation,
+  versionFault,
 } from '@offstage/proto/field-rules'
 import { LIMITS } from '@offstage/proto/limits'
 import type { ChildrenPolicy } from './attached-children.ts'
@@ -21,6 +22,7 @@ import { type Foreground, type ForegroundStart, OWN_POOLS } from './foreground.t
 import { isJobId, type LeaseId } from './ids.ts'
 import type { JobKind } from './job-kind.ts'
 import type { Lane } from './lane.ts'
+import { requiredVersionOf, withoutVersion } from './pool.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 
 export type KeyConflict = 'refuse' | 'return-running' | 'queue-behind'
@@ -86,7 +88,7 @@ export interface StartCommand extends JobContent {
   readonly seesOthers: boolean
   readonly kind: JobKind
   readonly priority: number
-  /** Empty: the default one. */
+  /** Empty: the default one. With the version that it requires (pool.ts). */
   readonly pool: string
   readonly keyConflict: KeyConflict
   /** What the key expression of its method says of it; undefined where there is none. */
@@ -161,7 +163,9 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('params.content_type', contentTypeFault(params.type))
   note('params.address', addressFault(params.address ?? ''))
   if ((params.sha256?.length ?? 32) !== 32) note('params.sha256', 'must have 32 bytes')
-  note('pool', poolFault(command.pool) ?? ownPoolFault(command.pool))
+  const pool = withoutVersion(command.pool)
+  note('pool', poolFault(pool) ?? ownPoolFault(pool))
+  note('required_version', versionFault(requiredVersionOf(command.pool)))
   note('key', textFault(command.key, LIMITS.keyCharactersMax))
   note('request_id', textFault(command.requestId, LIMITS.requestIdCharactersMax))
   note('traceparent', traceparentFault(command.traceparent))

@@ -18,6 +18,7 @@ import type { RunningJob } from '../domain/held-job.ts'
 import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
+import { poolOfVersion, requiredVersionOf, withoutVersion } from '../domain/pool.ts'
 import { schemaId } from './schema-id.ts'
 import { type Overdue, TimedAttempts } from './timed-attempts.ts'
 
@@ -57,12 +58,15 @@ export interface AttachmentOptions {
   readonly lanes: readonly Slots[]
   /** Empty stands for the default one. */
   readonly pools: readonly string[]
+  /** By the method, of those that have one. Default: none has. */
+  readonly versionOf?: ReadonlyMap<string, string>
   /** Sends one frame. */
   send(frame: Outgoing): void
   /** Ends the stream from this side: the executor attaches anew. Ending it twice is ending it once. */
   end(): void
 }
 
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map()
 /** How often deadlines are looked after. */
 export const LOOK_MS = 500
 /** Slots are counted in arrays, by the number of the lane. */
@@ -86,6 +90,7 @@ export class Attachment {
   readonly schemaOf: ReadonlyMap<string, string>
   /** The pools it serves; empty stands for the default one. */
   readonly pools: ReadonlySet<string>
+  readonly #versionOf: ReadonlyMap<string, string>
   /** Equal for executors that serve the same queues alike. */
   readonly signature: string
   readonly running = new Map<string, RunningJob>()
@@ -119,10 +124,32 @@ export class Attachment {
     this.schemaOf = schemasOf(options.methods)
     this.pools = new Set(options.pools)
     const pools = options.pools.map((pool) => ['', pool])
-    this.signature = [...this.laneOf, ...this.schemaOf, ...pools].sort().join(' ')
+    this.#versionOf = options.versionOf ?? NO_VERSIONS
+    const versions = [...this.#versionOf].map((of) => ['@', ...of])
+    this.signature = [...this.laneOf, ...this.schemaOf, ...pools, ...versions].sort().join(' ')
     for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
     this.#send = options.send
     this.#end = options.end
+  }
+
+  /** Whether it runs the method, by the version if one is required. */
+  runs(method: string, version: string): boolean {
+    return this.laneOf.has(method) && (version === '' || this.#versionOf.get(method) === version)
+  }
+
+  /** Whether it takes jobs of a method that it runs from the pool, by the version that goes with it. */
+  serves(method: string, pool: string): boolean {
+    if (this.pools.has(pool)) return true
+    const version = requiredVersionOf(pool)
+    return version !== '' && this.pools.has(withoutVersion(pool)) && this.runs(method, version)
+  }
+
+  /** The pools it takes jobs of the method from, each with its version too. */
+  poolsOf(method: string): readonly string[] {
+    const pools = [...this.pools]
+    const version = this.#versionOf.get(method)
+    if (version === undefined) return pools
+    return [...pools, ...pools.map((pool) => poolOfVersion(pool, version))]
   }
 
   get words(): number {

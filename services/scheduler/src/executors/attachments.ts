@@ -71,11 +71,11 @@ export class Attachments {
     return this.#byMethod.has(queueKey(namespace, method))
   }
 
-  /** Whether the session is attached here, in the foreground, and runs the method. */
-  runs(sessionKey: SessionKey, method: string): boolean {
+  /** Whether the session is attached here, in the foreground, and runs the method, by the version if one is required. */
+  runs(sessionKey: SessionKey, method: string, version: string): boolean {
     const pool = poolOfSession(sessionKey)
-    for (const { pools, laneOf } of this.#byId.values()) {
-      if (pools.has(pool)) return laneOf.has(method)
+    for (const attachment of this.#byId.values()) {
+      if (attachment.pools.has(pool)) return attachment.runs(method, version)
     }
     return false
   }
@@ -86,7 +86,7 @@ export class Attachments {
    */
   roomFor({ namespace, method, lane, pool, owner }: Asked): 'none' | 'some' | 'stuck' {
     const serving = (this.#byMethod.get(queueKey(namespace, method)) ?? []).filter(
-      ({ pools, taking }) => taking && pools.has(pool),
+      (attachment) => attachment.taking && attachment.serves(method, pool),
     )
     if (serving.length === 0) return 'none'
     const isStuck = serving.every((attachment) => {
@@ -99,7 +99,7 @@ export class Attachments {
   /** The pools in which attached executors run the method. */
   poolsOf(namespace: string, method: string): Set<string> {
     const serving = this.#byMethod.get(queueKey(namespace, method)) ?? []
-    return new Set(serving.flatMap(({ pools }) => [...pools]))
+    return new Set(serving.flatMap((attachment) => attachment.poolsOf(method)))
   }
 
   /** What the attached executors run of a namespace. */
@@ -124,7 +124,7 @@ export class Attachments {
     let best: Reservation | undefined
     let most = 0
     for (const attachment of serving) {
-      if (!attachment.pools.has(pool)) continue
+      if (!attachment.serves(method, pool)) continue
       const runsIn = lane || attachment.laneOf.get(method) || LANE_DEFAULT
       const free = attachment.credits(runsIn)
       if (free <= most || misfits?.includes(attachment.schemaOf.get(method) ?? '')) continue

@@ -56,6 +56,8 @@ export interface Hello {
   readonly lanes: readonly Slots[]
   /** Empty stands for the default one. */
   readonly pools: readonly string[]
+  /** By the method, of those that have one. */
+  readonly versionOf: ReadonlyMap<string, string>
   /** The lease it asks for; undefined: that of the scheduler. */
   readonly leaseMs: number | undefined
   readonly running: readonly AttemptRef[]
@@ -178,9 +180,10 @@ async function adopt(
   const methods = hello.methods.map(({ name }) => name)
   const pools = hello.pools.map(spelledPool)
   const schemas = Object.fromEntries(attachment.schemaOf)
+  const versions = Object.fromEntries(hello.versionOf)
   const extraRounds = extraLeaseRounds(leaseMs, hello.leaseMs)
   const record = {
-    ...{ ...hello, id: attachment.id, methods, pools, schemas, extraRounds },
+    ...{ ...hello, id: attachment.id, methods, pools, schemas, versions, extraRounds },
     scheduler: schedulerName,
   }
   const { adopted, requeued } = await attachmentStore.attach(record, running)

@@ -10,6 +10,7 @@ import {
   type Note,
   poolFault,
   textFault,
+  versionFault,
 } from '@offstage/proto/field-rules'
 import { laneNameOf } from '@offstage/proto/lanes'
 import { LIMITS } from '@offstage/proto/limits'
@@ -60,6 +61,7 @@ export function helloFrom(actor: Actor, hello: proto.Hello | undefined): Hello {
     methods,
     lanes: hello.lanes.flatMap(({ lane, slots }) => (isSlotLane(lane) ? [{ lane, slots }] : [])),
     pools: foreground ? [poolOfSession(sessionKey)] : poolsFrom(hello),
+    versionOf: versionsFrom(hello),
     leaseMs: msFrom(hello.lease),
     running: hello.running,
   }
@@ -115,6 +117,11 @@ function poolsFrom({ pools }: proto.Hello): string[] {
   return pools.length === 0 ? [poolFrom('')] : pools.map(poolFrom)
 }
 
+function versionsFrom({ methods }: proto.Hello): ReadonlyMap<string, string> {
+  const versions = methods.map(({ name, version }) => [name, version] as const)
+  return new Map(versions.filter(([, version]) => version !== ''))
+}
+
 function noteLanes({ lanes }: proto.Hello, note: Note): void {
   if (lanes.length === 0) note('hello.lanes', 'must be at least one: nothing could be run')
   const known = new Set<number>()
@@ -154,7 +161,9 @@ function noteMethods(hello: proto.Hello, methods: readonly MethodDefinition[], n
     }
     noteLimits(method, told)
     const announced = hello.methods[index]
-    if (announced !== undefined) noteAnnouncedLimits(`${field}.limits`, announced, note)
+    if (announced === undefined) continue
+    noteAnnouncedLimits(`${field}.limits`, announced, note)
+    told('version', versionFault(announced.version))
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   Progress,
 } from '../domain/job.ts'
 import type { JobCount, JobDimension } from '../domain/job-query.ts'
+import { requiredVersionOf, withoutVersion } from '../domain/pool.ts'
 import { completionBytes } from '../domain/wire-size.ts'
 import type { Started } from '../jobs/start-jobs.ts'
 import { invalidField } from '../refusals.ts'
@@ -164,6 +165,7 @@ function attemptTo(attempt: JobAttempt): proto.JobAttempt {
 
 export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
   const { options } = job
+  const pool = options.foreground === undefined ? job.pool : (options.homePool ?? '')
   const basic = view === 'basic'
   const completion = completionTo(job.completion)
   if (basic && completion !== undefined) {
@@ -205,7 +207,8 @@ export function jobTo(job: Job, view: 'basic' | 'full'): proto.Job {
     rootJobId: job.rootId,
     params: basic ? undefined : payloadTo(job.params),
     attempts: basic ? [] : (job.attempts ?? []).map(attemptTo),
-    pool: options.foreground === undefined ? job.pool : (options.homePool ?? ''),
+    pool: withoutVersion(pool),
+    requiredVersion: requiredVersionOf(pool),
     mode: options.foreground && FOREGROUND[options.foreground],
     unreadable: job.unreadable,
     payloadHidden: job.payloadHidden,

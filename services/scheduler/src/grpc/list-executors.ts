@@ -41,8 +41,10 @@ export function listExecutors(
 }
 
 /** An upper bound: texts of a Hello are short or ASCII. */
-function executorBytes({ methods, pools, labels, name, software }: AttachedExecutor): number {
-  const texts = [name, software, ...pools, ...Object.entries(labels).flat()]
+function executorBytes(executor: AttachedExecutor): number {
+  const { methods, pools, labels, versions, name, software } = executor
+  const maps = [labels, versions].flatMap((map) => Object.entries(map).flat())
+  const texts = [name, software, ...pools, ...maps]
   const text = texts.reduce((sum, { length }) => sum + 3 * length + 8, 0)
   return methods.reduce((sum, { length }) => sum + length + 4, text + 500)
 }
@@ -58,6 +60,7 @@ function executorTo(executor: AttachedExecutor): proto.Executor {
     lanes: executor.lanes.map((lane) => ({ ...lane })),
     methods: [...methods],
     pools: [...pools],
+    versions: { ...executor.versions },
     attachTime: executor.attachTime,
     inDoubt: executor.inDoubt,
     draining: executor.draining,

@@ -45,25 +45,28 @@ export function listMethods(
 const UNREADABLE_BYTES = 1_000
 
 /** An upper bound: a UTF-16 unit takes three bytes at most. */
-function methodBytes({ definition }: KnownMethod): number {
-  if ('unreadable' in definition) return UNREADABLE_BYTES
+function methodBytes({ definition, versions }: KnownMethod): number {
+  const versioned = versions.reduce((sum, { version }) => sum + version.length + 10, 0)
+  if ('unreadable' in definition) return UNREADABLE_BYTES + versioned
   const { name, description, paramsSchema, resultSchema, startableBy } = definition
   const labels = Object.entries(definition.labelExpressions ?? {}).flat()
   const starters = startableBy?.users.reduce((sum, user) => sum + 3 * user.length + 4, 0) ?? 0
   return (
     300 +
+    versioned +
     starters +
     labels.reduce((sum, { length }) => sum + 3 * length + 4, 0) +
     3 * (name.length + description.length + paramsSchema.length + resultSchema.length)
   )
 }
 
-function methodTo(
-  { name, definition, paused, executors: executorCount }: KnownMethod,
-  actor: Actor,
-): proto.Method {
+function methodTo(method: KnownMethod, actor: Actor): proto.Method {
+  const { name, definition, paused, executors: executorCount } = method
+  const versions = method.versions.map(({ version, executors }) => ({
+    ...{ version, executorCount: executors },
+  }))
   if ('unreadable' in definition)
-    return { ...NOTHING_READ, ...definition, name, paused, executorCount }
+    return { ...NOTHING_READ, ...definition, name, paused, executorCount, versions }
   const { description, paramsSchema, resultSchema, lane, retry, startableBy } = definition
   const deadlines = deadlinesTo(definition)
   const isLimited = Object.values(deadlines).some((deadline) => deadline !== undefined)
@@ -85,6 +88,7 @@ function methodTo(
     startable: may(actor, 'jobs.start') && mayStart(actor, definition),
     unreadable: undefined,
     labelExpressions: { ...definition.labelExpressions },
+    versions,
   }
 }
 

@@ -6,6 +6,7 @@ import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { CHILDREN_POLICIES } from '../domain/attached-children.ts'
 import type { Timing } from '../domain/due-times.ts'
+import { requiredVersionOf, withoutVersion } from '../domain/pool.ts'
 import type { OverlapPolicy, Schedule, ScheduledStart, ScheduleTerms } from '../domain/schedule.ts'
 import { invalidField } from '../refusals.ts'
 import { deadlinesTo, payloadTo, retryTo } from './mapping.ts'
@@ -177,7 +178,8 @@ function specOf(job: ScheduledStart): proto.JobSpec {
     kind: 3 as proto.JobKind,
     lane: job.lane as proto.Lane,
     priority: job.priority,
-    pool: job.pool,
+    pool: withoutVersion(job.pool),
+    requiredVersion: requiredVersionOf(job.pool),
     labels: { ...job.labels },
     displayName: options?.displayName ?? '',
     wantAdditionalResult: options?.wantAdditionalResult ?? false,

@@ -1,12 +1,13 @@
 /** Where a JobSpec becomes a start command. */
 import { msFrom } from '@offstage/proto/durations'
+import { poolRule } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { FOREGROUND, type ForegroundStart } from '../domain/foreground.ts'
 import { isSessionId } from '../domain/ids.ts'
 import { JobKind } from '../domain/job-kind.ts'
 import { isJobLane } from '../domain/lane.ts'
-import { poolFrom } from '../domain/pool.ts'
+import { poolFrom, poolOfVersion, requiredVersionOf } from '../domain/pool.ts'
 import type { KeyConflict, Payload, StartCommand, StartOptions } from '../domain/start-command.ts'
 import { sessionKeyOf } from '../executors/session-key.ts'
 import { invalidField } from '../refusals.ts'
@@ -42,7 +43,7 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     kind: JobKind.program,
     lane: spec.lane,
     priority: spec.priority,
-    pool: poolFrom(spec.pool),
+    pool: poolOf(spec),
     key: spec.key,
     keyConflict,
     requestId: spec.requestId,
@@ -60,6 +61,12 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     ...(spec.automatic && { isAutomatic: true }),
     ...(spec.leaseId !== '' && { leaseId: leaseIdFrom(spec.leaseId) }),
   }
+}
+
+function poolOf({ pool, requiredVersion }: proto.JobSpec): string {
+  // It has its own field: not as part of a name.
+  if (requiredVersionOf(pool) !== '') throw invalidField('pool', `must be ${poolRule}`)
+  return requiredVersion === '' ? poolFrom(pool) : poolOfVersion(poolFrom(pool), requiredVersion)
 }
 
 const BACKGROUND = 1

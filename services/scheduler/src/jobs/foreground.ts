@@ -1,5 +1,6 @@
 /** Where a start is put whose caller would run it itself (row L7). */
 import { type Foreground, poolOfSession } from '../domain/foreground.ts'
+import { requiredVersionOf } from '../domain/pool.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
@@ -24,9 +25,14 @@ export async function placeInForeground(
   if (asked === undefined) return command
   const { sessionId, sessionKey } = asked
   const { attachments, store } = options
-  const isThere =
-    attachments.runs(sessionKey, method) || (await store.sessionRuns(sessionKey, method))
-  if (!isThere) return { refusal: executorSessionNotFound(sessionId, method) }
+  const version = requiredVersionOf(pool)
+  const isThere = async (version: string) =>
+    attachments.runs(sessionKey, method, version) ||
+    (await store.sessionRuns(sessionKey, method, version))
+  if (!(await isThere(version))) {
+    if (version !== '' && asked.mode === 'auto' && (await isThere(''))) return command
+    return { refusal: executorSessionNotFound(sessionId, method, version) }
+  }
   const isBound = options.methods.peek(namespace, method)?.foregroundOnly === true
   if (asked.mode === 'auto' && !isBound && (await mayBegin(options, command))) return command
   const foreground: Foreground = isBound || asked.mode === 'only' ? 'only' : 'first'

@@ -30,7 +30,7 @@ export interface StartStore {
   /** Whether the parent of a start exists for who starts it, and `ancestorId` is among its own parents, however far up. */
   isBelow(command: StartCommand, ancestorId: string): Promise<boolean>
   /** Whether the session is attached, wherever, and runs the method. */
-  sessionRuns(sessionKey: SessionKey, method: string): Promise<boolean>
+  sessionRuns(sessionKey: SessionKey, method: string, version: string): Promise<boolean>
   /** Whether an executor that takes work runs the method in the pool of the start, wherever it is attached. */
   isServed(start: Pick<StartCommand, 'namespace' | 'method' | 'pool'>): Promise<boolean>
   /** How many jobs wait to begin in each, whatever for: counted up to its limit at least. */

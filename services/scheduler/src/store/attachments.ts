@@ -34,8 +34,8 @@ const RECORD = {
       SELECT $1::uuid, $2::uuid, $3::uuid, $4, $5, $6, $14::int, round FROM offstage.lease_rounds
       RETURNING id
     )
-    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods, pools, schemas)
-    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[], $12::text[], $13::jsonb FROM recorded`,
+    INSERT INTO offstage.executors (attachment_id, software, labels, lanes, slots, methods, pools, schemas, versions)
+    SELECT id, $7, $8::jsonb, $9::smallint[], $10::int[], $11::text[], $12::text[], $13::jsonb, $15::jsonb FROM recorded`,
 }
 
 const DRAINING = {
@@ -179,6 +179,7 @@ async function attach(
     told.pools,
     JSON.stringify(told.schemas),
     told.extraRounds ?? 0,
+    told.versions === undefined ? null : JSON.stringify(told.versions),
   ])
   const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
   await tx.query(LOCK_HELD, [sessions])

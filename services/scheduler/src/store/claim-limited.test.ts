@@ -10,6 +10,7 @@ import { openFreshDatabase } from '../testing/fresh-database.ts'
 import { beginTogether, takeInTurn } from '../testing/model/in-turn.ts'
 import { attachmentId } from '../testing/session.ts'
 import { startCommand } from '../testing/start-command.ts'
+import { createGateStore } from './gates.ts'
 import { createJobStore } from './job-store.ts'
 import { createNamespaceStore } from './namespaces.ts'
 
@@ -183,4 +184,22 @@ test('what runs when a limit is set counts, though its executor is forgotten or 
     attachmentIds: [attachment],
   })
   expect([claim.taken.jobs, claim.isFull]).toEqual([[], true])
+})
+
+test('a paused pool holds back the jobs of it that require a version, too', async () => {
+  await using database = await openFreshDatabase({ poolSize: 1 })
+  const [store, gates] = [createJobStore(database), createGateStore(database)]
+  await setLimits(database, [{ method: METHOD, keyExpression: '', concurrencyMax: 2 }])
+  const pool = 'gpu@2'
+  const command = startCommand({ pool })
+  await store.insert([{ id: v7(), lane: Lane.inline, attachmentId: undefined, command }])
+  const claim = () =>
+    store.claimLimited({
+      ...{ namespace: 'default', method: METHOD, attachmentIds: [attachment], giveKeys: false },
+      queues: [{ method: METHOD, lane: Lane.inline, pool }],
+    })
+  await gates.pausePool('default', 'gpu', BY)
+  expect((await claim()).taken.jobs).toEqual([])
+  await gates.resumePool('default', 'gpu', BY)
+  expect((await claim()).taken.jobs).toHaveLength(1)
 })

@@ -63,6 +63,6 @@ test('those that may be claimed are looked up by their ids, never among all that
   ]
   for (const step of steps) {
     await step()
-    for (const pool of ['', 'batch']) expect(await planOf(pool)).toEqual(['jobs_pkey'])
+    for (const pool of ['', 'batch', 'default@2']) expect(await planOf(pool)).toEqual(['jobs_pkey'])
   }
 })

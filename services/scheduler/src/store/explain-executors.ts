@@ -3,15 +3,17 @@ import type { Queryable } from '@offstage/kit/database'
 import { isForegroundInSql } from '../domain/foreground.ts'
 import type { SessionId } from '../domain/ids.ts'
 import { JobState } from '../domain/job-state.ts'
+import { requiredVersionOf, spelledPool } from '../domain/pool.ts'
 import type { SeenExecutor } from '../domain/seen-executor.ts'
 import { LANE_OF_JOB } from './methods.ts'
+import { announcesVersion } from './versions.ts'
 
 /** That are looked at for a free slot. */
 const EXECUTORS_MAX = 1_000
 
 /**
- * $1: namespace, $2: method, $3: lane, $4: pool as spelled, $5: schemas that the parameters do not fit. Of each session the attachment
- * that goes on, or else the last. A schema matters while there are others of the method, as in claims.
+ * $1: namespace, $2: method, $3: lane, $4: pool as spelled, $5: schemas that the parameters do not fit, $6: the version that is required,
+ * empty for none. Of each session the attachment that goes on, or else the last. A schema matters while there are others of the method, as in claims.
  */
 const READ = {
   name: 'explain_executors',
@@ -23,6 +25,7 @@ const READ = {
     FROM (
       SELECT DISTINCT ON (a.session_key) a.id, a.session_id, a.name, a.seen_time, a.end_round IS NULL AS attached, a.in_doubt,
         e.draining, e.pools, e.lanes, e.slots AS all_slots, e.pools @> ARRAY[$4::text] AS serves_pool,
+        coalesce(e.versions->>$2, '') AS version, ${announcesVersion('$2', '$6')} AS has_version,
         NOT (coalesce($5::jsonb ? (e.schemas->>$2), false) AND EXISTS (
           SELECT FROM offstage.methods m
           WHERE m.namespace = $1 AND m.name = $2 AND jsonb_typeof(m.definition->'earlierParamsSchemas') = 'array')) AS fits
@@ -31,7 +34,7 @@ const READ = {
         AND (e.pools @> ARRAY[$4::text] OR NOT ${isForegroundInSql('e.pools')})
       ORDER BY a.session_key, a.end_round IS NULL DESC, a.attach_time DESC
     ) seen
-    ORDER BY seen.attached AND NOT seen.draining AND NOT seen.in_doubt DESC, seen.serves_pool DESC, seen.fits DESC,
+    ORDER BY seen.attached AND NOT seen.draining AND NOT seen.in_doubt DESC, seen.serves_pool AND seen.has_version DESC, seen.fits DESC,
       seen.attached DESC, seen.seen_time DESC
     LIMIT ${EXECUTORS_MAX}`,
 }
@@ -47,6 +50,8 @@ interface Row {
   slots: number
   used: number
   serves_pool: boolean
+  version: string
+  has_version: boolean
   fits: boolean
 }
 
@@ -56,13 +61,16 @@ export async function readExecutorsFor(
     readonly namespace: string
     readonly method: string
     readonly lane: number
-    /** As spelled. */
+    /** With the version it requires. */
     readonly pool: string
     readonly misfits: unknown
   },
 ): Promise<SeenExecutor[]> {
   const { namespace, method, lane, pool, misfits } = job
-  const values = [namespace, method, lane, pool, misfits === null ? null : JSON.stringify(misfits)]
+  const values = [
+    ...[namespace, method, lane, spelledPool(pool)],
+    ...[misfits === null ? null : JSON.stringify(misfits), requiredVersionOf(pool)],
+  ]
   const { rows } = await database.query<Row>(READ, values)
   return rows.map((row) => ({
     sessionId: row.session_id,
@@ -75,6 +83,8 @@ export async function readExecutorsFor(
     slots: row.slots,
     used: row.used,
     servesPool: row.serves_pool,
+    version: row.version,
+    hasVersion: row.has_version,
     fits: row.fits,
   }))
 }

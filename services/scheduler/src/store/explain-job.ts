@@ -5,7 +5,6 @@ import type { JobCircumstances, Place } from '../domain/job-query.ts'
 import { JobState } from '../domain/job-state.ts'
 import { isSlotLane, type Lane } from '../domain/lane.ts'
 import { estimateStart } from '../domain/pace.ts'
-import { spelledPool } from '../domain/pool.ts'
 import { roomFor } from '../domain/room.ts'
 import { readExclusiveHolder } from './exclusive-mode.ts'
 import { readExecutorsFor } from './explain-executors.ts'
@@ -120,8 +119,7 @@ async function explained(
   const pause = await readPause(tx, namespace, method, pool)
   const exclusive = await readKeptOut(tx, row)
   const limit = await readFullLimit(tx, id, owner)
-  const of = { ...row, pool: spelledPool(pool) }
-  const executors = await readExecutorsFor(tx, of)
+  const executors = await readExecutorsFor(tx, { ...row, pool })
   const samples = isSlotLane(lane) ? await readPace(tx, { namespace, method, lane, pool }) : []
   const place = await placeOf(tx, () => readPlace(tx, row))
   return {

@@ -5,10 +5,11 @@ import type { ChangedJob } from '../domain/held-job.ts'
 import type { SessionKey } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import { JOB_LANES, storedLane } from '../domain/lane.ts'
-import { spelledPool } from '../domain/pool.ts'
+import { requiredVersionOf, spelledPool } from '../domain/pool.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import { errorInSql } from './job-error-codec.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
+import { announcesVersion } from './versions.ts'
 
 const SESSION_RUNS = {
   name: 'session_runs',
@@ -16,15 +17,18 @@ const SESSION_RUNS = {
     SELECT EXISTS (
       SELECT FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
       WHERE a.session_key = $1::uuid AND a.end_round IS NULL AND ${isForegroundInSql('e.pools')}
-        AND e.methods @> ARRAY[$2::text]) AS found`,
+        AND e.methods @> ARRAY[$2::text] AND ${announcesVersion('$2', '$3')}) AS found`,
 }
 
+/** @param version it is required by; empty: whichever. */
 export async function sessionRuns(
   database: Queryable,
   sessionKey: SessionKey,
   method: string,
+  version: string,
 ): Promise<boolean> {
-  const { rows } = await database.query<{ found: boolean }>(SESSION_RUNS, [sessionKey, method])
+  const values = [sessionKey, method, version]
+  const { rows } = await database.query<{ found: boolean }>(SESSION_RUNS, values)
   return rows[0]?.found ?? false
 }
 
@@ -34,14 +38,14 @@ const IS_SERVED = {
     SELECT EXISTS (
       SELECT FROM offstage.attachments a JOIN offstage.executors e ON e.attachment_id = a.id
       WHERE a.namespace = $1 AND a.end_round IS NULL AND NOT a.in_doubt AND NOT e.draining
-        AND e.methods @> ARRAY[$2::text] AND e.pools @> ARRAY[$3::text]) AS found`,
+        AND e.methods @> ARRAY[$2::text] AND e.pools @> ARRAY[$3::text] AND ${announcesVersion('$2', '$4')}) AS found`,
 }
 
 export async function isServed(
   database: Queryable,
   { namespace, method, pool }: Pick<StartCommand, 'namespace' | 'method' | 'pool'>,
 ): Promise<boolean> {
-  const values = [namespace, method, spelledPool(pool)]
+  const values = [namespace, method, spelledPool(pool), requiredVersionOf(pool)]
   const { rows } = await database.query<{ found: boolean }>(IS_SERVED, values)
   return rows[0]?.found ?? false
 }

@@ -3,7 +3,7 @@ import { type Database, type Queryable, sqlStateOf } from '@offstage/kit/databas
 import { JobKind } from '../domain/job-kind.ts'
 import type { JobFilter, JobScope } from '../domain/job-query.ts'
 import { JobState } from '../domain/job-state.ts'
-import { spelledPool } from '../domain/pool.ts'
+import { spelledPoolInSql } from '../domain/pool.ts'
 
 const LIMIT_MS = 5_000
 const QUERY_CANCELED = '57014'
@@ -124,7 +124,7 @@ function anySql(terms: JobFilter, scope: JobScope, add: Add): string {
     case 'parent':
       return equalSql('j.parent_id', 'uuid', values, '', add)
     case 'pool':
-      return equalSql('j.pool', 'text', values, spelledPool(''), add)
+      return `${spelledPoolInSql('j.pool')} = ANY (${add(values)}::text[])`
     case 'label': {
       return labelSql(first.label, values, scope, add)
     }

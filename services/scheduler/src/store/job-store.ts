@@ -43,7 +43,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     claim: (namespace, queues, ids, inExclusive) =>
       claimJobs(database, namespace, queues, ids, inExclusive),
     claimLimited: (request) => claimLimited(database, request),
-    sessionRuns: (key, method) => sessionRuns(database, key, method),
+    sessionRuns: (key, method, version) => sessionRuns(database, key, method, version),
     isServed: (start) => isServed(database, start),
     countQueued: (queues) => countQueued(database, queues),
     succeed: (successes) => succeedAttempts(database, successes),

@@ -12,7 +12,7 @@ const LIST = {
   name: 'list_executors',
   text: `
     SELECT a.id, a.session_id, a.session_key, a.name, a.scheduler, a.attach_time, a.in_doubt,
-      e.software, e.labels, e.lanes, e.slots, e.methods, e.pools, e.draining,
+      e.software, e.labels, e.lanes, e.slots, e.methods, e.pools, e.versions, e.draining,
       ARRAY(SELECT (
         SELECT count(*)::int FROM offstage.jobs j
         WHERE j.attachment_id = a.id AND j.state = ${JobState.running} AND ${LANE_OF_JOB} = l.lane)
@@ -37,6 +37,7 @@ interface ExecutorRow {
   used: number[]
   methods: string[]
   pools: string[]
+  versions: Record<string, string> | null
   draining: boolean
 }
 
@@ -60,6 +61,7 @@ export async function listExecutors(
     })),
     methods: row.methods,
     pools: row.pools,
+    versions: row.versions ?? {},
     attachTime: row.attach_time,
     inDoubt: row.in_doubt,
     draining: row.draining,

@@ -8,7 +8,7 @@ import { isSessionPoolInSql } from '../domain/foreground.ts'
 import { JobState } from '../domain/job-state.ts'
 import { isUnpooledInSql } from '../domain/lane.ts'
 import type { QueueLoad } from '../domain/load.ts'
-import { spelledPoolInSql } from '../domain/pool.ts'
+import { spelledPoolInSql, withoutVersionInSql } from '../domain/pool.ts'
 import { isOpen } from './gates.ts'
 
 /** Created earlier is not always due earlier, so some are looked at. */
@@ -75,14 +75,14 @@ const READ = {
       SELECT namespace, method, pool, sum(jobs) AS queued, max(waited) AS oldest FROM (
         ${counted(EVERY, `(SELECT * FROM level WHERE ${isUnpooledInSql('lane')})`, "''")}
         UNION ALL
-        ${counted(POOLED, `(SELECT * FROM pooled_level LIMIT ${POOLED_LEVELS_MAX})`, 'level.pool')}
+        ${counted(POOLED, `(SELECT * FROM pooled_level LIMIT ${POOLED_LEVELS_MAX})`, withoutVersionInSql('level.pool'))}
       ) level GROUP BY namespace, method, pool
     ), held AS (
-      SELECT j.namespace, j.method, coalesce(j.pool, '') AS pool,
+      SELECT j.namespace, j.method, ${withoutVersionInSql('j.pool')} AS pool,
         count(*) FILTER (WHERE j.state = ${JobState.running}) AS running,
         count(*) FILTER (WHERE j.state = ${JobState.waiting}) AS waiting
       FROM offstage.jobs j WHERE j.state IN (${JobState.running}, ${JobState.waiting}) AND j.attachment_id IS NOT NULL
-      GROUP BY j.namespace, j.method, j.pool
+      GROUP BY 1, 2, 3
     )
     SELECT queue.namespace, queue.method, queue.pool, coalesce(queue.queued, 0)::int AS queued,
       coalesce(queue.running, 0)::int AS running, coalesce(queue.waiting, 0)::int AS waiting,

@@ -223,7 +223,15 @@ export interface MethodDefinition {
   /** What becomes of its jobs where attached children do not succeed and the start says nothing (row A5). Default ALL. */
   childrenPolicy: ChildrenPolicy;
   /** It cannot run in the background (row L7): starts of it name a session, others are refused with METHOD_FOREGROUND_ONLY. */
-  foregroundOnly?: boolean | undefined;
+  foregroundOnly?:
+    | boolean
+    | undefined;
+  /**
+   * Which version of it the code is, for starts that require one (JobSpec.required_version): letters, digits, ".", "_", "+", ":" and "-",
+   * at most 100. Versions are told apart by their text and have no order; all else the definition says is of the method, and holds for
+   * each of them. Default: none, and it gets no job that requires one.
+   */
+  version: string;
 }
 
 export interface MethodDefinition_LabelExpressionsEntry {
@@ -1284,6 +1292,7 @@ function createBaseMethodDefinition(): MethodDefinition {
     labelExpressions: {},
     childrenPolicy: 0,
     foregroundOnly: undefined,
+    version: "",
   };
 }
 
@@ -1327,6 +1336,9 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     }
     if (message.foregroundOnly !== undefined) {
       writer.uint32(112).bool(message.foregroundOnly);
+    }
+    if (message.version !== "") {
+      writer.uint32(162).string(message.version);
     }
     return writer;
   },
@@ -1456,6 +1468,14 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
             message.foregroundOnly = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1505,6 +1525,7 @@ export const MethodDefinition: MessageFns<MethodDefinition> = {
     );
     message.childrenPolicy = object.childrenPolicy ?? 0;
     message.foregroundOnly = object.foregroundOnly ?? undefined;
+    message.version = object.version ?? "";
     return message;
   },
 };

@@ -550,6 +550,12 @@ export interface JobSpec {
   childrenPolicy: ChildrenPolicy;
   /** Where it runs. A method that is `foreground_only` is refused with METHOD_FOREGROUND_ONLY in the background. */
   mode: ExecutionMode;
+  /**
+   * Run only on executors that announce this version of the method (MethodDefinition.version), now or later: until one does it waits, by
+   * WAIT_CAUSE_NO_EXECUTOR. Retries keep to it; children inherit nothing. In the foreground the caller's own session has to have it.
+   * Default: whichever version.
+   */
+  requiredVersion: string;
 }
 
 export interface JobSpec_LabelsEntry {
@@ -678,7 +684,11 @@ export interface Job {
     | boolean
     | undefined;
   /** FOREGROUND or FOREGROUND_FIRST for one that runs, or ran, in the process of its caller; not set for others. */
-  mode?: ExecutionMode | undefined;
+  mode?:
+    | ExecutionMode
+    | undefined;
+  /** The version of the method it requires; empty: whichever. */
+  requiredVersion: string;
 }
 
 export interface Job_LabelsEntry {
@@ -1697,6 +1707,7 @@ function createBaseJobSpec(): JobSpec {
     attached: false,
     childrenPolicy: 0,
     mode: 0,
+    requiredVersion: "",
   };
 }
 
@@ -1794,6 +1805,9 @@ export const JobSpec: MessageFns<JobSpec> = {
     }
     if (message.mode !== 0) {
       writer.uint32(280).int32(message.mode);
+    }
+    if (message.requiredVersion !== "") {
+      writer.uint32(322).string(message.requiredVersion);
     }
     return writer;
   },
@@ -2067,6 +2081,14 @@ export const JobSpec: MessageFns<JobSpec> = {
             message.mode = reader.int32() as any;
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.requiredVersion = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2136,6 +2158,7 @@ export const JobSpec: MessageFns<JobSpec> = {
     message.attached = object.attached ?? false;
     message.childrenPolicy = object.childrenPolicy ?? 0;
     message.mode = object.mode ?? 0;
+    message.requiredVersion = object.requiredVersion ?? "";
     return message;
   },
 };
@@ -2250,6 +2273,7 @@ function createBaseJob(): Job {
     requestedMethod: undefined,
     attached: undefined,
     mode: undefined,
+    requiredVersion: "",
   };
 }
 
@@ -2380,6 +2404,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.mode !== undefined) {
       writer.uint32(344).int32(message.mode);
+    }
+    if (message.requiredVersion !== "") {
+      writer.uint32(402).string(message.requiredVersion);
     }
     return writer;
   },
@@ -2733,6 +2760,14 @@ export const Job: MessageFns<Job> = {
             message.mode = reader.int32() as any;
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.requiredVersion = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2818,6 +2853,7 @@ export const Job: MessageFns<Job> = {
     message.requestedMethod = object.requestedMethod ?? undefined;
     message.attached = object.attached ?? undefined;
     message.mode = object.mode ?? undefined;
+    message.requiredVersion = object.requiredVersion ?? "";
     return message;
   },
 };

@@ -82,7 +82,7 @@ export const WaitCause = {
   WAIT_CAUSE_KEY: 3,
   /** WAIT_CAUSE_LIMIT - A concurrency or rate limit. */
   WAIT_CAUSE_LIMIT: 4,
-  /** WAIT_CAUSE_NO_EXECUTOR - No attached executor that takes work knows the method. */
+  /** WAIT_CAUSE_NO_EXECUTOR - No attached executor that takes work knows the method, serves the pool of the job and announces the version it requires. */
   WAIT_CAUSE_NO_EXECUTOR: 5,
   /** WAIT_CAUSE_NO_SLOT - Executors know the method, but none has a free slot in the lane. */
   WAIT_CAUSE_NO_SLOT: 6,
@@ -696,6 +696,10 @@ export interface SeenExecutor {
   servesPool: boolean;
   /** The parameters of the job fit what it announced. */
   fits: boolean;
+  /** The version of the method it announced; empty for none. */
+  version: string;
+  /** That is the one the job requires, or the job requires none. */
+  hasVersion: boolean;
 }
 
 function createBaseStartJobRequest(): StartJobRequest {
@@ -4490,6 +4494,8 @@ function createBaseSeenExecutor(): SeenExecutor {
     used: 0,
     servesPool: false,
     fits: false,
+    version: "",
+    hasVersion: false,
   };
 }
 
@@ -4527,6 +4533,12 @@ export const SeenExecutor: MessageFns<SeenExecutor> = {
     }
     if (message.fits !== false) {
       writer.uint32(88).bool(message.fits);
+    }
+    if (message.version !== "") {
+      writer.uint32(162).string(message.version);
+    }
+    if (message.hasVersion !== false) {
+      writer.uint32(168).bool(message.hasVersion);
     }
     return writer;
   },
@@ -4632,6 +4644,22 @@ export const SeenExecutor: MessageFns<SeenExecutor> = {
             message.fits = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.hasVersion = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4660,6 +4688,8 @@ export const SeenExecutor: MessageFns<SeenExecutor> = {
     message.used = object.used ?? 0;
     message.servesPool = object.servesPool ?? false;
     message.fits = object.fits ?? false;
+    message.version = object.version ?? "";
+    message.hasVersion = object.hasVersion ?? false;
     return message;
   },
 };

@@ -445,11 +445,21 @@ export interface Method {
     | undefined;
   /** The labels that its jobs get whoever starts them, by name, and the CEL expressions that make them. */
   labelExpressions: { [key: string]: string };
+  /** The versions of it that are announced by executor sessions attached now, in the order of their texts. */
+  versions: MethodVersion[];
 }
 
 export interface Method_LabelExpressionsEntry {
   key: string;
   value: string;
+}
+
+/** A version of a method. */
+export interface MethodVersion {
+  /** As it was announced. */
+  version: string;
+  /** How many executor sessions that are attached now announce it. */
+  executorCount: number;
 }
 
 /** Asks for the methods. */
@@ -509,9 +519,16 @@ export interface Executor {
   draining: boolean;
   /** The pools it serves, the default one as "default". */
   pools: string[];
+  /** The versions of its methods, by their names, of those that have one. */
+  versions: { [key: string]: string };
 }
 
 export interface Executor_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface Executor_VersionsEntry {
   key: string;
   value: string;
 }
@@ -3133,6 +3150,7 @@ function createBaseMethod(): Method {
     startable: false,
     unreadable: undefined,
     labelExpressions: {},
+    versions: [],
   };
 }
 
@@ -3180,6 +3198,9 @@ export const Method: MessageFns<Method> = {
     globalThis.Object.entries(message.labelExpressions).forEach(([key, value]: [string, string]) => {
       Method_LabelExpressionsEntry.encode({ key: key as any, value }, writer.uint32(114).fork()).join();
     });
+    for (const v of message.versions) {
+      MethodVersion.encode(v!, writer.uint32(162).fork()).join();
+    }
     return writer;
   },
 
@@ -3316,6 +3337,14 @@ export const Method: MessageFns<Method> = {
             }
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.versions.push(MethodVersion.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3366,6 +3395,7 @@ export const Method: MessageFns<Method> = {
       },
       {},
     );
+    message.versions = object.versions?.map((e) => MethodVersion.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3433,6 +3463,73 @@ export const Method_LabelExpressionsEntry: MessageFns<Method_LabelExpressionsEnt
     const message = createBaseMethod_LabelExpressionsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseMethodVersion(): MethodVersion {
+  return { version: "", executorCount: 0 };
+}
+
+export const MethodVersion: MessageFns<MethodVersion> = {
+  encode(message: MethodVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.executorCount !== 0) {
+      writer.uint32(16).int32(message.executorCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MethodVersion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMethodVersion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.executorCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<MethodVersion>, I>>(base?: I): MethodVersion {
+    return MethodVersion.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MethodVersion>, I>>(object: I): MethodVersion {
+    const message = createBaseMethodVersion();
+    message.version = object.version ?? "";
+    message.executorCount = object.executorCount ?? 0;
     return message;
   },
 };
@@ -3675,6 +3772,7 @@ function createBaseExecutor(): Executor {
     inDoubt: false,
     draining: false,
     pools: [],
+    versions: {},
   };
 }
 
@@ -3713,6 +3811,9 @@ export const Executor: MessageFns<Executor> = {
     for (const v of message.pools) {
       writer.uint32(90).string(v!);
     }
+    globalThis.Object.entries(message.versions).forEach(([key, value]: [string, string]) => {
+      Executor_VersionsEntry.encode({ key: key as any, value }, writer.uint32(162).fork()).join();
+    });
     return writer;
   },
 
@@ -3825,6 +3926,22 @@ export const Executor: MessageFns<Executor> = {
             message.pools.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            const entry20 = Executor_VersionsEntry.decode(reader, reader.uint32());
+            if (entry20.value !== undefined) {
+              if (entry20.key === "__proto__") {
+                const own = { value: entry20.value, configurable: true, enumerable: true, writable: true };
+                globalThis.Object.defineProperty(message.versions, entry20.key, own);
+              } else {
+                message.versions[entry20.key] = entry20.value;
+              }
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3866,6 +3983,20 @@ export const Executor: MessageFns<Executor> = {
     message.inDoubt = object.inDoubt ?? false;
     message.draining = object.draining ?? false;
     message.pools = object.pools?.map((e) => e) || [];
+    message.versions = (globalThis.Object.entries(object.versions ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          if (key === "__proto__") {
+            const own = { value: globalThis.String(value), configurable: true, enumerable: true, writable: true };
+            globalThis.Object.defineProperty(acc, key, own);
+          } else {
+            acc[key] = globalThis.String(value);
+          }
+        }
+        return acc;
+      },
+      {},
+    );
     return message;
   },
 };
@@ -3931,6 +4062,73 @@ export const Executor_LabelsEntry: MessageFns<Executor_LabelsEntry> = {
   },
   fromPartial<I extends Exact<DeepPartial<Executor_LabelsEntry>, I>>(object: I): Executor_LabelsEntry {
     const message = createBaseExecutor_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseExecutor_VersionsEntry(): Executor_VersionsEntry {
+  return { key: "", value: "" };
+}
+
+export const Executor_VersionsEntry: MessageFns<Executor_VersionsEntry> = {
+  encode(message: Executor_VersionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Executor_VersionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutor_VersionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Executor_VersionsEntry>, I>>(base?: I): Executor_VersionsEntry {
+    return Executor_VersionsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Executor_VersionsEntry>, I>>(object: I): Executor_VersionsEntry {
+    const message = createBaseExecutor_VersionsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
     return message;
