@@ -2,7 +2,7 @@
 import { credentials, Metadata } from '@grpc/grpc-js'
 import { type Authenticate, developmentAuthenticate, type Role } from '@offstage/kit/auth'
 import { type Bus, createInProcessBus } from '@offstage/kit/bus'
-import { type Database, openPglite } from '@offstage/kit/database'
+import type { Database } from '@offstage/kit/database'
 import { createLogger } from '@offstage/kit/telemetry'
 import * as proto from '@offstage/proto/jobs'
 import type { AttemptTokens } from '../attempts/attempt-tokens.ts'
@@ -11,6 +11,7 @@ import { createScheduler, type Scheduler } from '../scheduler.ts'
 import type { SchedulerDatabases } from '../store/databases.ts'
 import { complete, type Draft, millis } from './draft.ts'
 import { clientOptions, faults, underFaults } from './faults/faults.ts'
+import { lendPglite } from './lent-pglite.ts'
 
 export interface Bundle extends AsyncDisposable {
   readonly scheduler: Scheduler
@@ -25,7 +26,7 @@ export interface SetupOptions {
   readonly config?: Partial<SchedulerConfig>
   /** Default: everybody is who they say, as {@link Bundle.as} tells. */
   readonly authenticate?: Authenticate
-  /** Default: an in-memory PGlite of its own. */
+  /** Default: an empty PGlite that no other test has meanwhile. */
   readonly database?: Database
   /** Instead, where the scheduler is to have several sets of connections to it. */
   readonly databases?: SchedulerDatabases
@@ -41,7 +42,7 @@ export const byName: Authenticate = (metadata) => {
 }
 
 export async function setup(options: SetupOptions = {}): Promise<Bundle> {
-  const database = options.database ?? (await openPglite({}))
+  const database = options.database ?? (await lendPglite())
   const bus = options.bus ?? createInProcessBus()
   const config = {
     ...readSchedulerConfig({ OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }),
