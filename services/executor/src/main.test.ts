@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startFakeScheduler } from './testing/fake-scheduler.ts'
@@ -27,6 +31,23 @@ test('SIGTERM drains: running attempts are handed back and the process ends well
   attachment.assign('a', 'test.obedient')
   await attachment.running('a')
   expect(await it.kill()).toMatchObject({ code: 0 })
+  expect(attachment.handedBack).toEqual(['a'])
+})
+
+test('SIGTERM ends it though a handler is in a call that nothing interrupts', async () => {
+  const pipe = join(await mkdtemp(join(tmpdir(), 'offstage-pipe-')), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  await using scheduler = await startFakeScheduler()
+  await using it = await spawnProcess({
+    main,
+    env: environment(scheduler.address),
+    ready: /"attached"/,
+  })
+  const attachment = await scheduler.attachment()
+  attachment.assign('a', 'test.stuck', { pipe })
+  await attachment.running('a')
+  // An exit of its own would wait for the thread.
+  expect(await it.kill()).toEqual({ code: null, signal: 'SIGTERM' })
   expect(attachment.handedBack).toEqual(['a'])
 })
 

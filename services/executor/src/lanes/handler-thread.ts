@@ -37,7 +37,8 @@ import type {
 
 /** How a thread came to its end. */
 export type ThreadEnd =
-  | { readonly kind: 'terminated' }
+  /** By us; what is stuck goes on in a call that does not return, and runs nothing after it. */
+  | { readonly kind: 'terminated'; readonly isStuck?: boolean }
   /** By itself: an uncaught error, a process.exit, memory. */
   | {
       readonly kind: 'lost'
@@ -275,8 +276,9 @@ export class HandlerThread {
     const lost = this.#fault ?? exit
     this.#ready.reject(new Error(lost.detail))
     this.#exited.resolve()
-    const end = { kind: 'lost', ...lost, culprit: this.#culprit } as const
-    listener.onEnded(this, asked ? { kind: 'terminated' } : end)
+    const { isStuck = false, ...told } = lost
+    const end = { kind: 'lost', ...told, culprit: this.#culprit } as const
+    listener.onEnded(this, asked ? { kind: 'terminated', isStuck } : end)
   }
 }
 

@@ -1,7 +1,16 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Lane } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
-import { type EndOfThread, MISCHIEF_ENDS, type Mischief } from '../testing/hostile-jobs.ts'
+import {
+  type EndOfThread,
+  MISCHIEF_ENDS,
+  type Mischief,
+  UNLIKELY_ERRORS,
+} from '../testing/hostile-jobs.ts'
 import { type Setup, setup } from '../testing/setup.ts'
 
 /** Two attempts that go on for good on the common thread of the inline lane. */
@@ -41,6 +50,36 @@ test.each(ENDS_BY_ITSELF)(
   },
 )
 
+test('what a handler throws without anybody to catch it is told, whatever it is', async () => {
+  await using it = await withNeighbours()
+  const { attachment } = it
+  for (const by of UNLIKELY_ERRORS) {
+    attachment.assign(by, 'test.throw-unlikely', { by })
+    const { reason, detail } = await attachment.fault(by)
+    expect(reason).toBe('EXECUTOR_THREAD_LOST')
+    expect(detail.length).toBeLessThanOrEqual(32 * 1024)
+  }
+  expect(attachment.open).toBe(true)
+})
+
+test('a handler in a call that nothing interrupts ends all the same, and keeps neither its neighbours nor the executor', async () => {
+  const pipe = join(await mkdtemp(join(tmpdir(), 'offstage-pipe-')), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  await using it = await withNeighbours()
+  const { attachment } = it
+  attachment.assign('a', 'test.stuck', { pipe })
+  await attachment.running('a')
+  attachment.cancel('a', { graceMs: 100 })
+  expect((await attachment.result('a')).outcome?.$case).toBe('canceled')
+  await until(() => attachment.handedBack.length === 2)
+  expect(it.logged).toContainEqual(
+    expect.objectContaining({ msg: expect.stringContaining('a call that does not return') }),
+  )
+  await it.executor.stop()
+  // Lets the thread end.
+  await writeFile(pipe, '')
+})
+
 test('a handler that fills the heap fails alone, as one that ran out of memory', async () => {
   await using it = await withNeighbours({ OFFSTAGE_EXECUTOR_THREAD_HEAP: '48MiB' })
   const { attachment } = it
@@ -51,7 +90,7 @@ test('a handler that fills the heap fails alone, as one that ran out of memory',
   await until(() => attachment.handedBack.length === 2)
 })
 
-test.each(['recurse', 'recurseLater', 'kill', 'abort', 'chdir', 'flood'] satisfies Mischief[])(
+test.each(Object.keys(MISCHIEF_ENDS) as Mischief[])(
   'a handler that does what harms no thread (%s) ends as it would, and its neighbours run on',
   async (what) => {
     await using it = await withNeighbours()

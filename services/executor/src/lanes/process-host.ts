@@ -39,6 +39,7 @@ export class ProcessHost implements RunnerHost {
   readonly #memoryBytesMax: number | undefined
   #thrown: string | undefined
   #isOutOfMemory = false
+  #isCut = false
 
   constructor(settings: ProcessHostSettings, listener: HostListener) {
     const { options, environment, memoryBytesMax } = settings
@@ -58,6 +59,7 @@ export class ProcessHost implements RunnerHost {
       process.stderr.write(chunk)
       this.#isOutOfMemory ||= chunk.includes(OUT_OF_MEMORY)
     })
+    this.#child.once('disconnect', () => this.#endCut())
     this.#send({ kind: 'options', options: { ...options, tls: tlsFor(options.tls) } })
     void this.#end(listener)
   }
@@ -103,6 +105,15 @@ export class ProcessHost implements RunnerHost {
     this.#child.send(message, () => {})
   }
 
+  /** Nothing can be said or heard any more, of which its end is the usual cause. */
+  #endCut(): void {
+    const timer = setTimeout(() => {
+      this.#isCut = true
+      this.kill()
+    }, LAST_WORDS_MS)
+    this.#child.once('exit', () => clearTimeout(timer))
+  }
+
   async #end(listener: HostListener): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#child.once('close', () => resolve()))
     const exited = Promise.withResolvers<string>()
@@ -125,7 +136,8 @@ export class ProcessHost implements RunnerHost {
       return { detail, reason: 'OUT_OF_MEMORY', thrown: false }
     }
     const thrown = this.#thrown !== undefined
-    const detail = this.#thrown ?? `The process ${how}.`
+    const ended = this.#isCut ? 'closed its connection to the executor, and was ended' : how
+    const detail = this.#thrown ?? `The process ${ended}.`
     return { detail, reason: 'EXECUTOR_PROCESS_LOST', thrown }
   }
 }

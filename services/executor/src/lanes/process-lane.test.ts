@@ -75,6 +75,7 @@ test('whatever ends its process ends the job of a handler alone, with a reason t
     exit: ['EXECUTOR_PROCESS_LOST', /^The process exited with code 3\.$/],
     throw: ['EXECUTOR_PROCESS_LOST', /nobody catches this[\s\S]*hostile-jobs\.ts/],
     memory: ['OUT_OF_MEMORY', /its heap was full|^The process held/],
+    disconnect: ['EXECUTOR_PROCESS_LOST', /^The process closed its connection to the executor/],
   }
   await using it = await setup({ ...ENV, OFFSTAGE_EXECUTOR_PROCESS_MEMORY: '256MiB' })
   const { attachment } = it

@@ -36,4 +36,6 @@ export interface HostExit {
   readonly reason: LostReason
   /** By what its code threw, told in the detail. */
   readonly thrown: boolean
+  /** It was ended, and is not gone: nothing of it is waited for any more, or heard. */
+  readonly isStuck?: boolean
 }

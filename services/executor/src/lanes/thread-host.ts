@@ -6,12 +6,15 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads'
+import { faultFromThrown } from '../domain/fault.ts'
 import { ClaimBoard } from './claims.ts'
 import type { HeldMemory, HostExit, HostListener, RunnerHost } from './runner-host.ts'
 import type { ThreadLink, ThreadOptions, ThreadOrders } from './thread-messages.ts'
 
 const ENTRY = new URL('../run/thread.ts', import.meta.url)
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY'
+/** How long a thread that was ended may take to be gone. One that takes longer is in a call that no JavaScript can interrupt. */
+const KILL_MS = 1_000
 /**
  * Young values that a collection finds alive are moved into the limited heap at once. More of them than V8 allows over the limit (16
  * MiB) end the whole process instead of the thread.
@@ -30,8 +33,11 @@ export class ThreadHost implements RunnerHost {
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #heapBytesMax: number | undefined
+  readonly #listener: HostListener
   #fault: Omit<HostExit, 'thrown'> | undefined
   #isAsked = false
+  #killing: NodeJS.Timeout | undefined
+  #isOver = false
 
   constructor({ name, heapBytesMax, options }: ThreadHostSettings, listener: HostListener) {
     const { port1, port2 } = new MessageChannel()
@@ -48,7 +54,12 @@ export class ThreadHost implements RunnerHost {
     this.#worker.on('error', (error) => {
       this.#fault ??= faultOf(error)
     })
-    this.#worker.on('exit', (code) => this.#end(code, listener))
+    this.#worker.on('exit', (code) => {
+      stuck.delete(this)
+      const detail = `The thread exited with code ${code} (process.exit in a handler?).`
+      this.#end({ detail, reason: 'EXECUTOR_THREAD_LOST' })
+    })
+    this.#listener = listener
   }
 
   post(orders: ThreadOrders): void {
@@ -77,20 +88,39 @@ export class ThreadHost implements RunnerHost {
 
   kill(): void {
     void this.#worker.terminate()
+    this.#killing ??= setTimeout(() => this.#giveUp(), KILL_MS)
   }
 
-  #end(code: number, listener: HostListener): void {
+  /** It is in a call that JavaScript cannot interrupt (`execSync`, the read of a pipe). When that returns it ends, and runs nothing more. */
+  #giveUp(): void {
+    stuck.add(this)
+    const detail = 'The thread was ended within a call that does not return.'
+    this.#end({ detail, reason: 'EXECUTOR_THREAD_LOST', isStuck: true })
+  }
+
+  #end(exit: Omit<HostExit, 'thrown'>): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#killing)
     for (;;) {
       const last = receiveMessageOnPort(this.#port)
       if (last === undefined) break
-      listener.onMessage(last.message)
+      this.#listener.onMessage(last.message)
     }
     this.#port.close()
-    const detail = `The thread exited with code ${code} (process.exit in a handler?).`
-    const exit = this.#fault ?? { detail, reason: 'EXECUTOR_THREAD_LOST' }
-    listener.onExit({ ...exit, thrown: this.#fault !== undefined })
+    this.#listener.onExit({ ...exit, ...this.#fault, thrown: this.#fault !== undefined })
   }
 }
+
+/** Those that were given up. */
+const stuck = new Set<ThreadHost>()
+
+/** An exit would wait for them; nothing but a signal ends a process with such a thread. */
+process.on('exit', (code) => {
+  if (stuck.size === 0) return
+  process.removeAllListeners('SIGTERM')
+  process.kill(process.pid, code === 0 ? 'SIGTERM' : 'SIGKILL')
+})
 
 function limitsOf(heapBytesMax: number | undefined): ResourceLimits {
   if (heapBytesMax === undefined) return {}
@@ -104,13 +134,10 @@ function handlerEnvironment(): NodeJS.ProcessEnv {
   return env
 }
 
+/** What a handler has thrown need not be an Error, nor an Error what it was made as. */
 function faultOf(error: unknown): Omit<HostExit, 'thrown'> {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   const reason = code === OUT_OF_MEMORY ? 'OUT_OF_MEMORY' : 'EXECUTOR_THREAD_LOST'
-  return { detail: textOf(error, code), reason }
-}
-
-function textOf(error: unknown, code: string | undefined): string {
-  if (!(error instanceof Error)) return `The thread threw ${String(error)}.`
-  return code === undefined ? (error.stack ?? error.message) : `${code}: ${error.stack ?? ''}`
+  const { detail } = faultFromThrown(error)
+  return { detail: typeof code === 'string' ? `${code}: ${detail}` : detail, reason }
 }

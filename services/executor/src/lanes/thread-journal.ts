@@ -80,6 +80,11 @@ export class ThreadJournal {
       this.#counts.lost += 1
       const detail = end.thrown ? placeOf(end.detail) : end.detail
       this.#log.warn({ ...about, detail }, 'a handler thread ended by itself')
+    } else if (end.isStuck) {
+      this.#log.warn(
+        about,
+        'a handler thread is in a call that does not return, such as execSync; given up, it ends with that call',
+      )
     } else if (ended.handedBack > 0) this.#log.warn(about, 'a handler thread was ended')
     else this.#log.debug(about, 'a handler thread ended')
   }

@@ -5,7 +5,6 @@
 
 // As in reporter.ts.
 import { clearInterval, setInterval } from 'node:timers'
-import { LIMITS } from '@offstage/proto/limits'
 import type { HeldLock, LockOptions, Offstage } from '@offstage/sdk/client'
 import {
   BYTES_TYPE,
@@ -17,8 +16,8 @@ import {
 import type { AttemptOrder } from '../domain/attempt.ts'
 import { traceIdFromTraceparent } from '../domain/trace-id.ts'
 import type { ClientSource } from './client-source.ts'
-import { checkExtra } from './extra.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Messages } from './messages.ts'
 import { OwnAbortController, type OwnMap, parseJson } from './own-copies.ts'
 import { Progress } from './progress.ts'
 import type { Reporter } from './reporter.ts'
@@ -26,7 +25,6 @@ import { scheduleOf } from './schedule-of.ts'
 import type { AttemptTokens, TokenDesk } from './token-desk.ts'
 import { WrappedReports } from './wrapped-reports.ts'
 
-const SEVERITIES: ReadonlySet<string> = new Set(['info', 'warning', 'error'])
 /** Well within the shortest heartbeat deadline. */
 const OWN_WORK_MS = 300
 const NO_TOKENS: readonly AttemptTokens[] = []
@@ -55,7 +53,7 @@ export class AttemptContext implements JobContext {
   #ownersClient: Offstage | undefined
   #reports: WrappedReports | undefined
   #progress: Progress | undefined
-  #messages = 0
+  #messages: Messages | undefined
   #heartbeat: Heartbeat | undefined
   #additional: unknown
   #ended: AbortController | undefined
@@ -131,18 +129,9 @@ export class AttemptContext implements JobContext {
     this.#progress.report(percent, text, extra)
   }
 
-  message(text: string, options: Parameters<JobContext['message']>[1] = {}): void {
-    const { severity = 'info', extra } = options
-    if (!SEVERITIES.has(severity)) throw new TypeError('severity must be info, warning or error')
-    const checked = extra === undefined ? {} : { extra: checkExtra(extra) }
-    const cut = text.slice(0, LIMITS.messageTextCharactersMax)
-    const told = this.reports.told({ text: cut, ...checked })
-    this.#messages += 1
-    this.#reporter.message(this.#order.key, {
-      number: this.#messages,
-      severity,
-      ...told,
-    })
+  message(text: string, options?: Parameters<JobContext['message']>[1]): void {
+    this.#messages ??= new Messages(this.#order.key, this.#reporter, this.reports)
+    this.#messages.say(text, options)
   }
 
   heartbeat(data?: unknown): void {
@@ -274,11 +263,12 @@ export class AttemptContext implements JobContext {
     this.#abort?.abort(reason)
   }
 
-  /** The handler is done: its last progress and heartbeat go out before its end. */
+  /** The handler is done: its last progress and heartbeat, and what is to be said of its messages, go out before its end. */
   settle(): void {
     this.#isSettled = true
     this.#ended?.abort(OVER)
     this.#progress?.flush()
+    this.#messages?.flush()
     this.#heartbeat?.flush()
     // By index: how lists are walked is for handlers to change.
     for (let at = 0; at < this.#tokens.length; at += 1) this.#tokens[at]?.close()

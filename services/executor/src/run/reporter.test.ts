@@ -59,3 +59,19 @@ test('a report that cannot be sent is left out, and fails nothing', () => {
   expect(reports.flatMap(({ successes = [] }) => successes)).toEqual([['a/1', undefined]])
   expect(reports.flatMap(({ heartbeats = [] }) => heartbeats)).toHaveLength(1)
 })
+
+test('what cannot be sent in the middle of a turn is said at its end', () => {
+  const said: ThreadReports[] = []
+  let isFull = true
+  const postMessage = (message: ThreadMessage) => {
+    if (isFull) throw new RangeError('Maximum call stack size exceeded')
+    if (message.kind === 'reports') said.push(message.reports)
+  }
+  const reporter = new Reporter({ postMessage })
+  reporter.end('a/1', { kind: 'succeeded', result: '1' })
+  reporter.progress('b/1', { percent: 1, text: '', revision: 1 })
+  isFull = false
+  reporter.flush()
+  expect(said.flatMap(({ successes = [] }) => successes)).toEqual([['a/1', '1']])
+  expect(said.flatMap(({ progress = [] }) => progress)).toHaveLength(1)
+})

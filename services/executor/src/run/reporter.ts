@@ -97,7 +97,11 @@ export class Reporter {
     } catch {
       this.#postEach(reports)
     }
-    if (reports.ends !== undefined || reports.successes !== undefined) this.#onTold()
+    this.#told(reports)
+  }
+
+  #told({ ends, successes }: ThreadReports): void {
+    if (ends !== undefined || successes !== undefined) this.#onTold()
   }
 
   /** One of the reports cannot be copied to another thread: each by itself, so that it harms no other. */
@@ -132,9 +136,18 @@ export class Reporter {
 
   #flushWhenBusy(): void {
     const at = now()
-    if (at - this.#flushedAt < BUSY_FLUSH_MS) return
+    const reports = this.#reports
+    if (reports === undefined || at - this.#flushedAt < BUSY_FLUSH_MS) return
     this.#flushedAt = at
-    this.flush()
+    this.#reports = undefined
+    try {
+      this.#post(reports)
+    } catch {
+      // The end of the turn sees what cannot be sent. The handler may have used up the stack, and what is said of others must not be lost.
+      this.#reports = reports
+      return
+    }
+    this.#told(reports)
   }
 
   #gather(): ThreadReports {

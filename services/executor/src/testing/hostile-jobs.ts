@@ -1,4 +1,5 @@
 /** Jobs that harm what they share with others. */
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, threadId } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
@@ -15,6 +16,35 @@ function fillHeap(): never {
   const held: unknown[] = []
   for (;;) held.push(Array.from({ length: 1_000 }, (_, at) => ({ at })))
 }
+
+/** Errors that are none when somebody looks at them. */
+const UNLIKELY = {
+  text: () => ({ toString: 1 }),
+  stack: () => Object.assign(new Error('no'), { stack: 5 }),
+  code: () => Object.assign(new Error('no'), { code: { toString: 1 } }),
+  length: () => Object.assign(new Error('no'), { stack: 'x'.repeat(2 ** 25) }),
+}
+export type Unlikely = keyof typeof UNLIKELY
+export const UNLIKELY_ERRORS = Object.keys(UNLIKELY) as Unlikely[]
+
+export const throwUnlikely = defineJob({
+  method: 'test.throw-unlikely',
+  async run(_job, { by }: { by: Unlikely }) {
+    setTimeout(() => {
+      throw UNLIKELY[by]()
+    }, 1)
+    await new Promise(() => {})
+  },
+})
+
+/** Reads what nobody writes, and takes its thread along. */
+export const stuck = defineJob({
+  method: 'test.stuck',
+  run(job, { pipe }: { pipe: string }) {
+    job.message('running')
+    return readFileSync(pipe, 'utf8')
+  },
+})
 
 /** Each ends the thread of its handler, some when that has waited before. */
 const ENDS = {
@@ -53,6 +83,9 @@ const MISCHIEF = {
     return overflow()
   },
   kill: () => process.kill(process.pid, 'SIGKILL'),
+  killByText: () => process.kill(`${process.pid}` as unknown as number, 0),
+  killAll: () => process.kill(-1, 0),
+  killParent: () => process.kill(process.ppid, 0),
   abort: () => process.abort(),
   chdir: () => process.chdir('/'),
   flood: () => {
@@ -65,6 +98,9 @@ export const MISCHIEF_ENDS: Readonly<Record<Mischief, RegExp>> = {
   recurse: /^Maximum call stack size exceeded/,
   recurseLater: /^Maximum call stack size exceeded/,
   kill: /^process\.kill/,
+  killByText: /^process\.kill/,
+  killAll: /^process\.kill\(-1\)/,
+  killParent: /^process\.kill/,
   abort: /^process\.abort\(\) is not supported in workers/,
   chdir: /^process\.chdir\(\) is not supported in workers/,
   flood: /^succeeded$/,
@@ -84,6 +120,11 @@ const CRASHES = {
   exit: () => process.exit(3),
   throw: () => void setTimeout(fail, 1),
   memory: fillHeap,
+  disconnect: () => {
+    setInterval(() => {}, 60_000)
+    process.removeAllListeners('disconnect')
+    process.disconnect()
+  },
 }
 export type Crash = keyof typeof CRASHES
 
