@@ -73,7 +73,8 @@ test(`${PARENTS} parents that wait in lane task end, on two slots, and cost no t
 test(`${PARENTS} parents that wait are handed back by a drain, uncharged, and requeued when their executor is killed`, {
   timeout: LONG_MS,
 }, async () => {
-  const handles = await offstage.startJobs(patient, list)
+  // Many slots: how they come to wait has been shown above.
+  const handles = await offstage.startJobs(patient, list, { lane: 'inline' })
   const all = (state: 'waiting' | 'queued') =>
     until(async () => (await countIn(state)) === PARENTS, {
       timeoutMs: LONG_MS,

@@ -32,6 +32,8 @@ export interface JobIdentity {
   readonly traceparent: string
   /** That of the job's method: of what its handler puts into storage, and known to all that it reads. */
   readonly codec?: Codec
+  /** Its rights are those of its owner in the namespace: with all such jobs of that owner it shares the stream by which they wait. Default false. */
+  readonly hasOwnersRights?: boolean
   /** Told when the job begins to wait for others and when it goes on (row J11). */
   onWaiting(waiting: boolean): void
   /** Aborted when the job is to stop. Until then calls are repeated while a service is away. */

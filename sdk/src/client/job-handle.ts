@@ -9,6 +9,7 @@ import type { CancelOutcomeName, Completion, JobFault, Unfinished } from './comp
 import { cancelOutcomeFrom, type ReadResult } from './completion-from.ts'
 import { type JobMessage, onceEach, unwrapping } from './events.ts'
 import { JobCanceledError, JobFailedError, jobNotFound, payloadHidden } from './job-errors.ts'
+import { readMessages } from './job-reads.ts'
 import { type JobRecord, jobRecordFrom } from './job-record.ts'
 import {
   isTerminal,
@@ -238,7 +239,7 @@ export class JobHandle<R = unknown> implements WaitedJob {
     const { codecs } = this.#read
     const messages: JobMessage[] = []
     const take = (message: JobMessage) => void messages.push(unwrapTold(codecs, message))
-    await this.#session.watcher.readMessages(this.id, afterSequence, take, signal)
+    await readMessages(this.#session, this.id, afterSequence, take, signal)
     return messages
   }
 

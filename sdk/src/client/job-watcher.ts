@@ -4,31 +4,39 @@
  * follow each other within one turn of the event loop, such as a loop of `waitAny`, go on with the same one.
  */
 
-import { durationFrom } from '@offstage/proto/durations'
-import {
-  JobState,
-  type JobStatus,
-  JobView,
-  type ListJobMessagesResponse,
-  WaitMode,
-} from '@offstage/proto/jobs'
-import { closedError, OffstageError } from '../grpc/mod.ts'
+import { JobState, type JobStatus, JobView } from '@offstage/proto/jobs'
+import { closedError } from '../grpc/mod.ts'
+import type { IdleClock } from '../idle/clock.ts'
 import type { Calls } from './calls.ts'
-import type { JobMessage } from './events.ts'
 import { GrowingPoll } from './growing-poll.ts'
 import { jobNotFound } from './job-errors.ts'
+import { isPassing, readMessages, readStatuses } from './job-reads.ts'
 import { isTerminal } from './job-state.ts'
 import { openWatch } from './open-watch.ts'
 import { type JobListener, TrackedJob } from './tracked-job.ts'
 import { WatchStream } from './watch-stream.ts'
-import { messageFrom, progressFrom } from './wire-events.ts'
+import { progressFrom } from './wire-events.ts'
 
-/** A poll that takes longer is given up and made up for later. */
-const POLL_CALL_MS_MAX = 10_000
-const MESSAGES_PAGE = 1_000
+/** Who listens to jobs. */
+export interface Follower {
+  /**
+   * Listens to a job until it ends, is lost, or the returned function is called. What is known of the job
+   * already is told before this returns; so is that the client is closed.
+   */
+  follow(jobId: string, listener: JobListener): () => void
+  /** Waits still going on are told. */
+  close(): void
+}
 
-export class JobWatcher {
-  readonly #calls: Calls
+/** Whose calls a watcher makes. */
+export interface Watching {
+  readonly namespace: string
+  readonly clock: IdleClock
+  call<T>(work: (calls: Calls) => T | Promise<T>): T | Promise<T>
+}
+
+export class JobWatcher implements Follower {
+  readonly #watching: Watching
   readonly #jobs = new Map<string, TrackedJob>()
   readonly #stream: WatchStream
   readonly #poll: GrowingPoll
@@ -36,13 +44,13 @@ export class JobWatcher {
   #abandoned: TrackedJob[] = []
   #closed = false
 
-  constructor(calls: Calls) {
-    this.#calls = calls
-    const { namespace } = calls.identity
+  constructor(watching: Watching) {
+    this.#watching = watching
+    const { namespace, clock } = watching
     this.#stream = new WatchStream({
       namespace,
-      clock: calls.clock,
-      open: () => openWatch(calls),
+      clock,
+      open: () => watching.call(openWatch),
       sequenceOf: (jobId) => this.#jobs.get(jobId)?.sequence ?? 0,
       onEvents: (events) => {
         for (const event of events) {
@@ -61,16 +69,12 @@ export class JobWatcher {
       },
     })
     this.#poll = new GrowingPoll(
-      calls.clock,
+      clock,
       (ids) => this.#askAfter(ids),
       (id) => this.#stream.looksAfter(id),
     )
   }
 
-  /**
-   * Listens to a job until it ends, is lost, or the returned function is called. What is known of the job
-   * already is told before this returns; so is that the client is closed.
-   */
   follow(jobId: string, listener: JobListener): () => void {
     if (this.#closed) {
       listener.onLost(closedError())
@@ -97,7 +101,8 @@ export class JobWatcher {
   #track(jobId: string): TrackedJob {
     const job: TrackedJob = new TrackedJob(jobId, {
       isWhole: !this.#stream.hasLeft(jobId),
-      readMessages: (id, after, take) => this.readMessages(id, after, take),
+      readMessages: async (id, after, take) =>
+        this.#watching.call((calls) => readMessages(calls, id, after, take)),
       release: (ended) => this.#release(job, ended),
     })
     this.#jobs.set(jobId, job)
@@ -113,74 +118,10 @@ export class JobWatcher {
     this.#poll.remove(job.id)
   }
 
-  /** Reads the states of jobs without waiting, in the order of `jobIds` (at most 1,000), with the ends of those that have ended, as far as they could be read. */
-  async readStatuses(
-    jobIds: string[],
-    signal?: AbortSignal,
-    deadlineMs = POLL_CALL_MS_MAX,
-  ): Promise<JobStatus[]> {
-    const statuses = await this.#askStatuses(jobIds, signal, deadlineMs)
-    for (let before = statuses.length; ; ) {
-      // One answer holds only so many results; each leaves out fewer than the one before.
-      const left = statuses.flatMap((status, index) => (isEndLeftOut(status) ? [index] : []))
-      if (left.length === 0 || left.length >= before) return statuses
-      before = left.length
-      const ids = left.map((index) => jobIds[index] ?? '')
-      try {
-        const more = await this.#askStatuses(ids, signal, deadlineMs)
-        for (const [at, status] of more.entries()) statuses[left[at] ?? -1] = status
-      } catch (error) {
-        // What was read is kept: read anew each time, many large results might never be read whole.
-        if (isPassing(error)) return statuses
-        throw error
-      }
-    }
-  }
-
-  async #askStatuses(
-    jobIds: string[],
-    signal: AbortSignal | undefined,
-    deadlineMs: number,
-  ): Promise<JobStatus[]> {
-    const { jobs } = this.#calls.connection
-    const { statuses } = await this.#calls.callScheduler(
-      jobs.waitJobs.bind(jobs),
-      {
-        namespace: this.#calls.identity.namespace,
-        jobIds,
-        mode: WaitMode.WAIT_MODE_ALL,
-        timeout: durationFrom(0),
-      },
-      { signal, deadlineMs, attempts: 1 },
-    )
-    return statuses
-  }
-
-  /** Reads the messages of a job after a sequence number, page by page (row J15). */
-  async readMessages(
-    jobId: string,
-    afterSequence: number,
-    take: (message: JobMessage) => void,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const { jobs } = this.#calls.connection
-    const { namespace } = this.#calls.identity
-    for (let pageToken = ''; ; ) {
-      const page: ListJobMessagesResponse = await this.#calls.callScheduler(
-        jobs.listJobMessages.bind(jobs),
-        { namespace, jobId, afterSequence, pageSize: MESSAGES_PAGE, pageToken },
-        { signal },
-      )
-      for (const message of page.messages) take(messageFrom(message))
-      pageToken = page.nextPageToken
-      if (pageToken === '') return
-    }
-  }
-
   async #askAfter(ids: string[]): Promise<void> {
     const asked = ids.flatMap((id) => this.#jobs.get(id) ?? [])
     try {
-      const statuses = await this.readStatuses(ids)
+      const statuses = await this.#watching.call((calls) => readStatuses(calls, ids))
       const byId = new Map(statuses.map((status) => [status.jobId, status]))
       for (const job of asked) {
         const status = byId.get(job.id)
@@ -207,14 +148,16 @@ export class JobWatcher {
   /** Reads what the stream would have pushed. */
   async #catchUp(job: TrackedJob): Promise<void> {
     await job.fill()
-    const { jobs } = this.#calls.connection
-    const { namespace } = this.#calls.identity
+    const { namespace } = this.#watching
     const request = { namespace, jobId: job.id, view: JobView.JOB_VIEW_BASIC }
-    const { job: record } = await this.#calls.callScheduler(jobs.getJob.bind(jobs), request)
+    const { job: record } = await this.#watching.call((calls) => {
+      const { jobs } = calls.connection
+      return calls.callScheduler(jobs.getJob.bind(jobs), request)
+    })
     if (record?.progress !== undefined) job.applyProgress(progressFrom(record.progress))
   }
 
-  /** Ends the stream and the poll; waits still going on are told. */
+  /** Ends the stream and the poll, too. */
   close(): void {
     this.#closed = true
     const jobs = [...this.#jobs.values()]
@@ -223,14 +166,4 @@ export class JobWatcher {
     this.#jobs.clear()
     for (const job of jobs) job.lose(closedError())
   }
-}
-
-/** A large answer tells of the state alone: what has ended can be asked for again. */
-function isEndLeftOut({ state, completion }: JobStatus): boolean {
-  return isTerminal(state) && completion === undefined
-}
-
-function isPassing(error: unknown): boolean {
-  if (!(error instanceof OffstageError)) return false
-  return error.retryable || error.reason === 'DEADLINE_EXCEEDED' || error.reason === 'INTERNAL'
 }

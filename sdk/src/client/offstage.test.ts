@@ -88,6 +88,18 @@ describe('the client of a job', () => {
     expect(heard).toEqual([true, false])
   })
 
+  test('says once that the job waits for what it runs, also where that does not end inline', async () => {
+    await using it = await setUpClient()
+    const heard: boolean[] = []
+    await using client = it.offstage.forJob({ ...identity, onWaiting: (w) => heard.push(w) })
+    const value = client.run('child', 1)
+    await expect.poll(() => it.scheduler.watches[0]?.targets.size).toBe(1)
+    const [id = ''] = it.scheduler.watches[0]?.targets ?? []
+    it.scheduler.end(id, succeeded(1))
+    expect(await value).toBe(1)
+    expect(heard).toEqual([true, false])
+  })
+
   test('leaves the connection to others when it is closed', async () => {
     await using it = await setUpClient()
     await it.offstage.forJob({ ...identity, onWaiting: () => {} }).close()

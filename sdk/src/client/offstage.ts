@@ -133,8 +133,10 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
    * are told to `onWaiting`. Shares this client's connections; costs no call. Dispose it when the attempt ends.
    */
   forJob(job: JobIdentity): Offstage {
-    const { connection, clock, foreground } = this.#session
-    const options = { clock, foreground, valueCodec: job.codec }
+    const { connection, clock, foreground, sharedWaits: among } = this.#session
+    const name = JSON.stringify([job.namespace, job.owner])
+    const waits = job.hasOwnersRights ? { among, name } : undefined
+    const options = { clock, foreground, valueCodec: job.codec, waits }
     return new Offstage(new Session(connection, identityOfJob(job), options), false)
   }
 

@@ -8,7 +8,8 @@ import { Calls } from './calls.ts'
 import type { Connection } from './connection.ts'
 import type { Foreground } from './foreground.ts'
 import type { Identity } from './identity.ts'
-import { JobWatcher } from './job-watcher.ts'
+import { type Follower, JobWatcher } from './job-watcher.ts'
+import { SharedWaits } from './shared-waits.ts'
 import { TempStorage } from './temp-storage.ts'
 import { ValueRefreshes } from './value-refreshes.ts'
 
@@ -20,12 +21,16 @@ export interface SessionOptions {
   readonly valueCodec?: Codec
   /** What runs jobs in this process; in a job that of the client which runs it. */
   readonly foreground?: Foreground
+  /** Those of clients with the same rights, of which its waits are some. Default: it waits alone. */
+  readonly waits?: { readonly among: SharedWaits; readonly name: string }
 }
 
 export class Session extends Calls {
   readonly codec: Codec | undefined
   readonly valueCodec: Codec | undefined
-  readonly watcher: JobWatcher
+  readonly watcher: Follower
+  /** Of the clients of jobs that are made of this one. */
+  readonly sharedWaits = new SharedWaits()
   readonly storage: TempStorage
   /** What runs jobs in this process; undefined for nothing. */
   readonly foreground: Foreground | undefined
@@ -39,7 +44,11 @@ export class Session extends Calls {
     this.codec = options.codec
     this.valueCodec = options.valueCodec
     this.foreground = options.foreground
-    this.watcher = new JobWatcher(this)
+    const { waits } = options
+    const { namespace } = identity
+    this.watcher =
+      waits?.among.memberOf(waits.name, this) ??
+      new JobWatcher({ namespace, clock: this.clock, call: (work) => work(this) })
     this.storage = new TempStorage(this, options.valueCodec)
   }
 

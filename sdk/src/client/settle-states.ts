@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js'
 import { JobState } from '@offstage/proto/jobs'
 import { OffstageError } from '../grpc/mod.ts'
 import { jobNotFound } from './job-errors.ts'
+import { readStatuses } from './job-reads.ts'
 import type { Session } from './session.ts'
 import { learnJob, type WaitedJob } from './waited-job.ts'
 
@@ -25,7 +26,7 @@ export async function settleStates(
     const asked = unfinished.slice(at, at + IDS_MAX)
     try {
       const ids = asked.map(({ id }) => id)
-      const statuses = await session.watcher.readStatuses(ids, signal, callMsMax)
+      const statuses = await readStatuses(session, ids, signal, callMsMax)
       for (const [index, handle] of asked.entries()) {
         const found = statuses[index]
         if (found === undefined) continue

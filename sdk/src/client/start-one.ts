@@ -18,6 +18,7 @@ import { RUN_RULES, START_RULES } from './option-rules.ts'
 import type { RunOptions, StartOptions } from './options.ts'
 import { PlaceChecks } from './place-checks.ts'
 import type { Session } from './session.ts'
+import { waitFor } from './wait-for.ts'
 
 /** How long `run` waits inline (row L1). */
 const RUN_INLINE_WAIT_MS = 800
@@ -94,11 +95,15 @@ export async function runOne<R>(
   checkTarget(target)
   checkOptions('run', options, RUN_RULES)
   const { signal, onProgress, onMessage, inlineWaitMs = RUN_INLINE_WAIT_MS } = options
-  const begin = () => start<R>(session, target, params, { ...options, inlineWaitMs })
-  // A job that waits inline gives its slot back all the same (row J11).
-  const handle = inlineWaitMs > 0 ? await session.waiting(begin) : await begin()
-  if (onProgress !== undefined || onMessage !== undefined) {
-    await handle.waitForCompletion({ signal, onProgress, onMessage, messages: false })
+  const isObserved = onProgress !== undefined || onMessage !== undefined
+  const begin = async () => {
+    const handle = await start<R>(session, target, params, { ...options, inlineWaitMs })
+    if (isObserved) {
+      await handle.waitForCompletion({ signal, onProgress, onMessage, messages: false })
+    } else if (!handle.isCompleted) await waitFor(session, [handle], 1, { signal })
+    return handle
   }
+  // A job that waits inline gives its slot back all the same (row J11), and does not go on between that wait and the next.
+  const handle = inlineWaitMs > 0 ? await session.waiting(begin) : await begin()
   return handle.value({ signal })
 }

@@ -1,6 +1,7 @@
 /** Parents and children (row J11): who may be a parent, and how far a cancel reaches (guarantees 7 and 8). */
 import { randomUUID } from 'node:crypto'
-import { JobState } from '@offstage/proto/jobs'
+import type { Database } from '@offstage/kit/database'
+import { JobState, Lane } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor } from './testing/scripted-executor.ts'
@@ -40,6 +41,31 @@ test('a cancel that cascades reaches children of children, ended ones in between
   await it.alice.cancel(root.jobId, { cascade: true })
   expect(await isReached(it, grandchild)).toBe(true)
   expect(await it.jobs.get(child.jobId)).toMatchObject({ state: JOB_STATE_SUCCEEDED })
+})
+
+test('a parent that waits frees its slot before that is recorded', async () => {
+  const opened = Promise.withResolvers<void>()
+  const between = (database: Database): Database => ({
+    ...database,
+    async query(statement, values) {
+      if (statement.name === 'set_waitforchildren') await opened.promise
+      return database.query(statement, values)
+    },
+  })
+  await using it = await start({ between })
+  await using _opening = { [Symbol.asyncDispose]: async () => opened.resolve() }
+  await using executor = await attachExecutor(it.address, { slots: 1 })
+  const parent = await it.jobs.start(job)
+  await executor.assigned(1)
+  const child = await it.jobs.start({ ...job, parentJobId: parent.jobId })
+  executor.say({
+    waiting: [{ jobId: parent.jobId, attempt: 1, waiting: true }],
+    credits: [{ lane: Lane.LANE_INLINE, slots: 1 }],
+  })
+  expect((await executor.assigned(2))[1]).toMatchObject({ jobId: child.jobId })
+  opened.resolve()
+  const waiting = () => it.jobs.get(parent.jobId).then(({ state }) => state)
+  await expect.poll(waiting).toBe(JobState.JOB_STATE_WAITING)
 })
 
 test('without a cascade it reaches the children that asked for it', async () => {

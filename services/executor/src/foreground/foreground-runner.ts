@@ -90,6 +90,7 @@ async function open(
         home.forJob({
           ...{ jobId, owner, scope, traceparent, namespace: order.namespace, codec: job.codec },
           token: job.tokens === undefined ? '' : () => job.tokens?.next() ?? '',
+          hasOwnersRights: job.hasOwnersRights,
           signal: job.signal,
           onWaiting: job.onWaiting,
         }) as Offstage,

@@ -2,7 +2,7 @@ import type { HandlerThread } from './handler-thread.ts'
 
 /**
  * How many threads of a lane may do nothing but keep attempts that wait for children, before others run there too; as many as the lane
- * has slots where those are more. A thread takes ten megabytes and a tenth of a second to start, an attempt that waits a quarter of a megabyte.
+ * has slots where those are more. A thread takes ten megabytes and a tenth of a second to start, an attempt that waits a few ten kilobytes.
  */
 export const RESTING_THREADS = 4
 

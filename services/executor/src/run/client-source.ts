@@ -19,6 +19,8 @@ export interface ClientOwner {
   onWaiting(waiting: boolean): void
   /** What it acts by; undefined in development mode: by the name of the owner. */
   readonly tokens: AttemptTokens | undefined
+  /** Whether it acts as its owner could; not where it may be more, as a privileged method. */
+  readonly hasOwnersRights: boolean
   /** That of its method. */
   readonly codec: Codec | undefined
 }
@@ -37,7 +39,7 @@ export class ClientSource {
   }
 
   /** A client that acts for the job's owner (row J5); its starts are child jobs (row J11). */
-  forJob(order: AttemptOrder, { signal, onWaiting, tokens, codec }: ClientOwner): Offstage {
+  forJob(order: AttemptOrder, { tokens, ...owned }: ClientOwner): Offstage {
     this.#root ??= this.#dial()
     const { jobId, namespace, owner = '', scope = '', traceparent = '' } = order
     return this.#root.forJob({
@@ -47,9 +49,7 @@ export class ClientSource {
       token: tokens === undefined ? '' : () => tokens.next(),
       scope,
       traceparent,
-      signal,
-      onWaiting,
-      codec,
+      ...owned,
     })
   }
 

@@ -203,6 +203,7 @@ export class AttemptContext implements JobContext {
       signal: this.signal,
       onWaiting: (waiting) => this.#reporter.waiting(key, waiting),
       tokens,
+      hasOwnersRights: !privileged,
       codec: this.#codec,
     })
     // Whoever first asks for the client after the end has missed it.

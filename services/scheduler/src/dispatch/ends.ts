@@ -156,13 +156,16 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
       }
     },
     async requeue(attempts) {
-      if (attempts.length === 0) return
-      const queued = await persist(
-        () => store.requeue(attempts),
-        () => false,
-        onError,
-      )
-      if (queued.kind === 'done') changed(queued.value)
+      // A drain may hand back all that waits for children, however many those are.
+      for (let from = 0; from < attempts.length; from += limits.maxItems) {
+        const some = attempts.slice(from, from + limits.maxItems)
+        const queued = await persist(
+          () => store.requeue(some),
+          () => false,
+          onError,
+        )
+        if (queued.kind === 'done') changed(queued.value)
+      }
     },
     async failUnreadable(jobs) {
       if (jobs.length === 0) return

@@ -39,3 +39,30 @@ test('an executor that has much to say holds up another for no longer than a sta
   const inOrder = Array.from({ length: 5_500 }, (_, at) => `flood ${at + 1}`)
   expect(statements.flat().filter((text) => text !== 'other 1')).toEqual(inOrder)
 })
+
+test('whether an attempt waits is not recorded where its end comes next', async () => {
+  const recorded: unknown[] = []
+  const reports = createReports({
+    store: {
+      async setWaiting(attempts, waiting) {
+        recorded.push([attempts.map(({ jobId }) => jobId), waiting])
+      },
+    } as ReportStore,
+    feed: { tell() {} } as unknown as JobFeed,
+    events: { job() {} } as unknown as JobEvents,
+    onError(error) {
+      throw error
+    },
+  })
+  const { attachment } = attach(undefined)
+  for (const id of ['ends', 'goes on', 'begins anew']) attachment.assign(runningJob(id))
+  const resumed = ['ends', 'goes on', 'begins anew'].map((jobId) => {
+    return { jobId, attempt: 1, waiting: false }
+  })
+  const ended = [
+    { jobId: 'ends', attempt: 1 },
+    { jobId: 'begins anew', attempt: 0 },
+  ]
+  await reports.waiting(attachment, resumed, ended)
+  expect(recorded).toEqual([[['goes on', 'begins anew'], false]])
+})

@@ -26,9 +26,11 @@ type Report<T> = Omit<T, 'attachmentId'>
 export interface Reports {
   progress(attachment: Attachment, reports: readonly Report<ProgressRecord>[]): Promise<void>
   messages(attachment: Attachment, reports: readonly Report<MessageRecord>[]): Promise<void>
+  /** @param ended attempts whose ends come next: whether they waited until then matters to nobody */
   waiting(
     attachment: Attachment,
     attempts: readonly (Report<AttemptKey> & { readonly waiting: boolean })[],
+    ended: readonly Report<AttemptKey>[],
   ): Promise<void>
 }
 
@@ -92,15 +94,23 @@ export function createReports({ store, feed, events, onError }: ReportsOptions):
         'messages',
       )
     },
-    async waiting(attachment, attempts) {
-      const newest = new Map(attempts.map((each) => [`${each.jobId} ${each.attempt}`, each]))
+    async waiting(attachment, attempts, ended) {
+      const newest = new Map(attempts.map((each) => [nameOf(each), each]))
+      if (newest.size > 0) for (const each of ended) newest.delete(nameOf(each))
       for (const waiting of [true, false]) {
         const such = [...newest.values()].filter((attempt) => attempt.waiting === waiting)
         const some = held(attachment, such)
         if (some.length === 0) continue
-        await kept(attachment, () => store.setWaiting(some, waiting))
-        for (const { jobId } of some) feed.tell(jobId, 'state')
+        for (let from = 0; from < some.length; from += BATCH_MAX) {
+          const part = some.slice(from, from + BATCH_MAX)
+          await kept(attachment, () => store.setWaiting(part, waiting))
+          for (const { jobId } of part) feed.tell(jobId, 'state')
+        }
       }
     },
   }
+}
+
+function nameOf({ jobId, attempt }: Report<AttemptKey>): string {
+  return `${jobId} ${attempt}`
 }

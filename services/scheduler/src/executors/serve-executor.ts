@@ -217,6 +217,9 @@ function connection(
       attachment.stopTaking()
       options.attachmentStore.markDraining(attachment.id, frame.drainedBy).catch(onError)
     }
+    // Slots are free for others while what freed them is recorded: a parent that waits, above all.
+    takeCredits(attachment, frame.credits)
+    intake.slotsFreed(frame.credits)
     await recordReports(reports, attachment, frame)
     // Results are not awaited: the next frame's share the next statement.
     if (frame.results.length > 0) {
@@ -229,8 +232,6 @@ function connection(
       for (const { jobId } of attempts) attachment.running.delete(jobId)
       note(intake.requeue(attempts))
     }
-    takeCredits(attachment, frame.credits)
-    intake.slotsFreed(frame.credits)
   }
 
   function note(recorded: Promise<void>): void {
@@ -279,7 +280,7 @@ function takeCredits(attachment: Attachment, credits: readonly Credit[]): void {
 async function recordReports(
   reports: Reports,
   attachment: Attachment,
-  { progress, messages, waiting }: Incoming,
+  { progress, messages, waiting, results }: Incoming,
 ): Promise<void> {
   if (progress.length + messages.length + waiting.length === 0) return
   const { timed } = attachment
@@ -292,6 +293,6 @@ async function recordReports(
   await Promise.all([
     reports.progress(attachment, progress),
     reports.messages(attachment, messages),
-    reports.waiting(attachment, waiting),
+    reports.waiting(attachment, waiting, results),
   ])
 }
