@@ -155,6 +155,8 @@ test('what cannot be run here, or not there, is refused', async () => {
     /has no handler of fore\.elsewhere/,
   )
   await offstage.run(bound, undefined, forced)
+  const withFallback = { ...forced, fallbackMethod: here.method }
+  expect(await offstage.run('fore.unknown', undefined, withFallback)).toBe(process.pid)
   await expect(offstage.startJob(bound)).rejects.toMatchObject({ reason: 'METHOD_FOREGROUND_ONLY' })
   const both = { mode: 'background', executorSessionId: randomUUID() } as const
   await expect(offstage.startJob(here, undefined, both)).rejects.toThrow(

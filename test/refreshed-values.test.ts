@@ -1,6 +1,6 @@
 /** Refreshes of reusable values across threads, executors, schedulers and clients, each in processes of their own (row C6). */
 import { Offstage } from '@offstage/sdk'
-import { remoteReusable } from '@offstage/sdk/tiers'
+import { remoteReusable, tierOf } from '@offstage/sdk/tiers'
 import {
   createValuesStore,
   type RefreshTarget,
@@ -213,6 +213,23 @@ test(
     await expect(as({ user: 'bob' })).rejects.toThrow('user is "bob", and the job is for "ann"')
     await expect(as({ privileged: true })).rejects.toThrow('privileged is true, and must be false')
     expect(await as({ user: 'ann' })).toEqual(price)
+  },
+)
+
+test(
+  'where no executor takes a call it is computed here, where that is possible',
+  LONG,
+  async () => {
+    await using ann = await connectPrices('ann')
+    const { offstage } = ann
+    using store = createValuesStore()
+    const here = async (currency: string) => ({ currency, run: 'here' })
+    const tier = tierOf(offstage, 'reusable.price', { queueMs: 300 })
+    const price = reusable(here, { name: 'price', store, tier })
+    await offstage.pauseMethod('reusable.price')
+    expect(await price('SEK')).toEqual({ currency: 'SEK', run: 'here' })
+    await offstage.resumeMethod('reusable.price')
+    expect((await price('NOK')).run).not.toBe('here')
   },
 )
 

@@ -74,8 +74,10 @@ export class Foreground {
     this.#client = client
   }
 
-  async has(method: string): Promise<boolean> {
-    return (await this.#runner.methods()).has(method)
+  /** Which of them is called where one is a fallback the scheduler knows. */
+  async hasAny(methods: readonly string[]): Promise<boolean> {
+    const own = await this.#runner.methods()
+    return methods.some((method) => own.has(method))
   }
 
   get isPreferred(): boolean {
@@ -108,20 +110,23 @@ export class Foreground {
 export function placeOf(
   foreground: Foreground | undefined,
   method: string,
-  { mode, executorSessionId = '' }: Pick<StartOptions, 'mode' | 'executorSessionId'>,
+  options: Pick<StartOptions, 'mode' | 'executorSessionId' | 'fallbackMethod'>,
 ): Place | Promise<Place> {
+  const { mode, executorSessionId = '', fallbackMethod } = options
   const asked = mode === undefined ? Mode.EXECUTION_MODE_UNSPECIFIED : MODES[mode]
   const isHere = mode === 'foreground' || mode === 'auto'
   if (!isHere || executorSessionId !== '') return { mode: asked, executorSessionId }
-  return placeHere(foreground, method, mode)
+  // What is forced may be the fallback; else the scheduler is to choose an executor by the method.
+  const isFallbackHere = mode === 'foreground' && fallbackMethod
+  return placeHere(foreground, isFallbackHere ? [method, fallbackMethod] : [method], mode)
 }
 
 async function placeHere(
   foreground: Foreground | undefined,
-  method: string,
+  methods: readonly string[],
   mode: 'foreground' | 'auto',
 ): Promise<Place> {
-  if (foreground !== undefined && (await foreground.has(method))) {
+  if (foreground !== undefined && (await foreground.hasAny(methods))) {
     const executorSessionId = await foreground.sessionId()
     if (mode === 'foreground') return { mode: Mode.EXECUTION_MODE_FOREGROUND, executorSessionId }
     const { isPreferred } = foreground
@@ -135,6 +140,6 @@ async function placeHere(
   throw new TypeError(
     foreground === undefined
       ? "mode is 'foreground', and this client has nothing to run jobs with: connect with { foreground: foregroundRunner({ jobs }) } of @offstage/executor"
-      : `mode is 'foreground', and this process has no handler of ${method}: give it to foregroundRunner, the job or its module`,
+      : `mode is 'foreground', and this process has no handler of ${methods.join(' or ')}: give it to foregroundRunner, the job or its module`,
   )
 }

@@ -7,6 +7,7 @@ import { runWithValuesIdentity } from '../values/contexts.ts'
 import { readableParams } from '../values/params-text.ts'
 import type { Reusable } from '../values/reusable.ts'
 import { tierSideOf } from '../values/tier-side.ts'
+import { answerAs, answersSession } from './answering.ts'
 import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
 
 /** How a function is exposed: as the jobs are defined that its calls are. */
@@ -52,13 +53,16 @@ export function exposeReusable<P extends readonly unknown[], R>(
     async run({ owner }, ask) {
       const { params, epoch } = checkedAsk(ask, { owner, privileged })
       await side.reach(epoch)
-      return runWithValuesIdentity({ user: owner, privileged }, async () => {
-        const value = await fn(...(params as unknown as P))
-        // JSON has no undefined, and nobody remembers it.
-        return { ...(value !== undefined && { value }), ...side.held(params) } as TierAnswer<
-          Awaited<R>
-        >
-      })
+      const identity = { user: owner, privileged, ...(side.hasTier && { session: answersSession }) }
+      return answerAs(method, () =>
+        runWithValuesIdentity(identity, async () => {
+          const value = await fn(...(params as unknown as P))
+          // JSON has no undefined, and nobody remembers it.
+          return { ...(value !== undefined && { value }), ...side.held(params) } as TierAnswer<
+            Awaited<R>
+          >
+        }),
+      )
     },
   })
   return Object.freeze({ ...definition, reusable: name }) as ExposedReusable<P, Awaited<R>>

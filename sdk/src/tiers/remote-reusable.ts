@@ -1,6 +1,7 @@
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
-import { flag } from '../arguments/rules.ts'
+import { flag, numberRule } from '../arguments/rules.ts'
 import type { Offstage } from '../client/offstage.ts'
+import type { RunOptions } from '../client/options.ts'
 import { OffstageError } from '../grpc/mod.ts'
 import { defineMethod } from '../jobs/define-method.ts'
 import type { JobMethod } from '../jobs/method.ts'
@@ -9,6 +10,8 @@ import type { RemoteCall, RemoteTier } from '../values/remote-tier.ts'
 import { type Reusable, reusable } from '../values/reusable.ts'
 import type { FreezeMode } from '../values/share.ts'
 import type { Shared } from '../values/shared-type.ts'
+import { isAnsweringAs } from './answering.ts'
+import { checkedAnswer } from './check-answer.ts'
 import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
 
 /** How the other tier is asked. */
@@ -18,6 +21,11 @@ export interface TierOptions {
    * process asks for itself, once for all of its callers.
    */
   readonly singleFlight?: boolean
+  /**
+   * How long a call waits for an executor to take it, milliseconds; past that it fails with QUEUE_DEADLINE_EXCEEDED, or computes here where that
+   * is possible. Default: 5,000 for `tierOf`; as long as the method says for `remoteReusable`, which has nowhere else to go.
+   */
+  readonly queueMs?: number
 }
 
 /** How a remote function is remembered here; as `reusable` does, its times from here on at most. */
@@ -25,7 +33,12 @@ export interface RemoteOptions<P extends readonly unknown[], V, F extends Freeze
   extends TierOptions,
     Omit<ReusableOptions<P, Promise<V>, F>, 'tier' | 'tags'> {}
 
-const TIER_RULES: Rules<TierOptions> = { singleFlight: flag }
+const TIER_RULES: Rules<TierOptions> = {
+  singleFlight: flag,
+  queueMs: numberRule('milliseconds, 1 or more', (value) => value >= 1),
+}
+/** Where the value can be computed here instead. */
+const QUEUE_MS = 5_000
 const EXPOSED = 'reusable.'
 
 /**
@@ -50,10 +63,12 @@ export function remoteReusable<M extends ReusableMethod<never, unknown>>(
 export function remoteReusable(
   client: Offstage,
   exposed: string | ReusableMethod<never, unknown>,
-  { singleFlight, ...options }: RemoteOptions<readonly unknown[], unknown, FreezeMode> = {},
+  options: RemoteOptions<readonly unknown[], unknown, FreezeMode> = {},
 ): unknown {
-  const tier = { ...tierOf(client, exposed, { singleFlight }), isRequired: true }
-  const remote = reusable(unreachable, { name: nameOf(exposed), ...options, tier })
+  const { singleFlight, queueMs, ...own } = options
+  const asked = { singleFlight, queueMs }
+  const tier = { ...askedTier(client, exposed, asked, 'remoteReusable'), isRequired: true }
+  const remote = reusable(unreachable, { name: nameOf(exposed), ...own, tier })
   client.connectValues({ store: options.store })
   return remote
 }
@@ -64,29 +79,43 @@ export type CallOf<M> = M extends { readonly call?: (...params: infer P) => infe
   : never
 
 /**
- * The tier for a function that computes here where executors cannot: `reusable(fn, { tier: tierOf(offstage, exposed) })`. What is computed here
- * stays here. Connect the values of the client (`connectValues`), so that refreshes reach both sides.
+ * The tier for a function that computes here where no executor takes the call, or it fails there: `reusable(fn, { tier: tierOf(offstage,
+ * exposed) })`. What is computed here stays here. A function that is exposed itself by this very method computes where it is asked so. Connect the values of the client (`connectValues`), so that refreshes reach both sides.
  */
 export function tierOf(
   client: Offstage,
   exposed: string | ReusableMethod<never, unknown>,
-  options: TierOptions = {},
+  { queueMs = QUEUE_MS, ...options }: TierOptions = {},
 ): RemoteTier {
-  const { singleFlight = false } = checkOptions('tierOf', options, TIER_RULES)
-  const method: JobMethod<TierAsk, TierAnswer<unknown>> = typeof exposed === 'string'
+  return askedTier(client, exposed, { ...options, queueMs }, 'tierOf')
+}
+
+function askedTier(
+  client: Offstage,
+  exposed: string | ReusableMethod<never, unknown>,
+  options: TierOptions,
+  call: string,
+): RemoteTier {
+  const { singleFlight = false, queueMs } = checkOptions(call, options, TIER_RULES)
+  const target: JobMethod<TierAsk, TierAnswer<unknown>> = typeof exposed === 'string'
     ? defineMethod({ method: exposed })
     : exposed
+  const { method } = target
+  const deadlines = queueMs === undefined ? undefined : { queueMs }
+  const ask = async (asked: TierAsk, own: RunOptions) =>
+    checkedAnswer(method, await client.run(target, asked, { ...own, deadlines }))
   return {
     async fetch({ params, user, privileged, signal }: RemoteCall) {
-      const ask: TierAsk = { params, user, privileged, epoch: client.refreshPort.knownEpoch }
-      if (!singleFlight) return client.run(method, ask, { signal })
-      const key = { params, user, privileged, epoch: ask.epoch }
+      if (isAnsweringAs(method)) return undefined
+      const asked: TierAsk = { params, user, privileged, epoch: client.refreshPort.knownEpoch }
+      if (!singleFlight) return ask(asked, { signal })
+      const key = { params, user, privileged, epoch: asked.epoch }
       try {
-        return await client.run(method, ask, { signal, key, onKeyConflict: 'return-running' })
+        return await ask(asked, { signal, key, onKeyConflict: 'return-running' })
       } catch (error) {
         // The job of another user has it: nobody gets the answer of somebody else.
         if (!(error instanceof OffstageError) || error.reason !== 'JOB_KEY_TAKEN') throw error
-        return client.run(method, ask, { signal })
+        return ask(asked, { signal })
       }
     },
     // Executors remember what they have computed themselves alone: what others say cannot be checked.

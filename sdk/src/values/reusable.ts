@@ -79,6 +79,7 @@ export function reusable<P extends readonly unknown[], R, F extends FreezeMode =
   noteTierSide(call, {
     name,
     lifetime: policy.lifetime,
+    hasTier: policy.tier !== undefined,
     held: (params) => cache.held(params),
     reach: (epoch) => store.reachRefreshes(epoch),
   })

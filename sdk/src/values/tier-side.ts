@@ -13,6 +13,8 @@ export interface HeldValue {
 export interface TierSide {
   readonly name: string
   readonly lifetime: Lifetime
+  /** Whether its values are to be had elsewhere, too. */
+  readonly hasTier: boolean
   /** For the running code; to be asked right after the call. */
   held(params: readonly unknown[]): HeldValue
   /** Resolves when everything that was refreshed in the namespace up to this epoch has been dropped here. */

@@ -11,6 +11,7 @@ const job = { method: 'test.job' }
 const ages = { seconds: 9_000_000_000_000_000n, nanos: 0 }
 const inline = { $case: 'inline' as const, value: Buffer.from('{}') }
 const latin1 = { $case: 'inline' as const, value: Buffer.from('"\xe9"', 'latin1') }
+const address = `val_${'0'.repeat(32)}`
 const long = 'x'.repeat(3_000_000)
 
 test('a start that PostgreSQL could not hold is refused, naming the field', async () => {
@@ -32,6 +33,10 @@ test('a start that PostgreSQL could not hold is refused, naming the field', asyn
     [
       { additionalResultAddress: long },
       /additional_result_address must be an address temp storage gave/,
+    ],
+    [
+      { resultAddress: address, additionalResultAddress: address },
+      /additional_result_address must be another than result_address/,
     ],
     [{ resultAddress: '../../etc/passwd' }, /result_address must be an address temp storage gave/],
     [{ resultAddress: `val_${'0'.repeat(31)}` }, /result_address must be an address/],

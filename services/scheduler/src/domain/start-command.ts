@@ -174,6 +174,15 @@ function noteTexts(command: StartCommand, note: Note): void {
   note('scope', scopeFault(options.scope ?? ''))
   note('result_address', addressFault(options.resultAddress ?? ''))
   note('additional_result_address', addressFault(options.additionalResultAddress ?? ''))
+  if (
+    options.additionalResultAddress &&
+    options.additionalResultAddress === options.resultAddress
+  ) {
+    note(
+      'additional_result_address',
+      'must be another than result_address: it would replace the result',
+    )
+  }
   note('tracestate', textFault(options.tracestate ?? '', LIMITS.tracestateCharactersMax))
 }
 

@@ -478,7 +478,7 @@ export interface JobSpec {
   resultAddress: string;
   /** Ask for an additional result (row L5). */
   wantAdditionalResult: boolean;
-  /** A reserved address for the additional result, as temp storage gave it. Default: a new one. */
+  /** A reserved address for the additional result, as temp storage gave it, and another than `result_address`. Default: a new one. */
   additionalResultAddress: string;
   /** Do not start before this time, within the years 1 and 9999 (row J18). Excludes `delay`. */
   startTime:
