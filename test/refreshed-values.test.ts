@@ -18,6 +18,7 @@ import {
   lookTask,
   privilegedPrice,
 } from './cluster/value-jobs.ts'
+import { callingAs, userOfTests } from './guarded/access.ts'
 
 const jobs = new URL('./cluster/value-jobs.ts', import.meta.url)
 /** Less than the sweep for lost hints takes, more than anything else does. */
@@ -140,8 +141,9 @@ test(
 )
 
 /** A process that has prices of executors, at one scheduler, for a user. */
-async function connectPrices(user: string, scheduler = 0) {
-  const offstage = await Offstage.connect({ scheduler: cluster.target(scheduler), user })
+async function connectPrices(user: string, scheduler = 0, identity = {}) {
+  const connect = { scheduler: cluster.target(scheduler), user, ...identity }
+  const offstage = await Offstage.connect(connect)
   const store = createValuesStore()
   const price = remoteReusable<typeof exposedPrice>(offstage, 'reusable.price', { store })
   const once = remoteReusable<typeof exposedPrice>(offstage, 'reusable.price', {
@@ -199,7 +201,7 @@ test(
   LONG,
   async () => {
     await using ann = await connectPrices('ann')
-    await using bob = await connectPrices('bob')
+    await using bob = await connectPrices('bob', 0, callingAs('service'))
     const price = await ann.price('CHF')
     expect((await bob.price('CHF')).run).not.toBe(price.run)
     const privileged = await ann.offstage.run(privilegedPrice, {
@@ -208,11 +210,12 @@ test(
     })
     expect(privileged.value.run).not.toBe(price.run)
 
+    const user = userOfTests('ann')
     const as = (identity: { user?: string; privileged?: boolean }) =>
       runWithValuesIdentity(identity, () => ann.price('CHF'))
-    await expect(as({ user: 'bob' })).rejects.toThrow('user is "bob", and the job is for "ann"')
+    await expect(as({ user: 'bob' })).rejects.toThrow(`user is "bob", and the job is for "${user}"`)
     await expect(as({ privileged: true })).rejects.toThrow('privileged is true, and must be false')
-    expect(await as({ user: 'ann' })).toEqual(price)
+    expect(await as({ user })).toEqual(price)
   },
 )
 

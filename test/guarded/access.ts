@@ -7,6 +7,9 @@ import {
   channelSecurity,
 } from '@offstage/proto/channel-credentials'
 
+/** Of the token of the environment. */
+export const GUARDED_USER = 'guarded'
+
 const ROLES = ['executor', 'operator', 'admin', 'service'] as const
 type OtherRole = (typeof ROLES)[number]
 
@@ -25,6 +28,11 @@ export async function tokensOfOthers(
 export function callingAs(role: OtherRole): { readonly token?: string } {
   const token = process.env[variableOf(role)]
   return token === undefined ? {} : { token }
+}
+
+/** Whom the services take one for who says that name, and brings the token of the environment where there is one. */
+export function userOfTests(name: string): string {
+  return process.env.OFFSTAGE_TOKEN === undefined ? name : GUARDED_USER
 }
 
 /** For a channel of the SDK. */

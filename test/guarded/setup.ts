@@ -5,7 +5,7 @@
 import { createAuthority, startTestIssuer } from '@offstage/testkit'
 import { afterAll } from 'vitest'
 import { createClusterCertificates } from '../cluster/certificates.ts'
-import { tokensOfOthers } from './access.ts'
+import { GUARDED_USER, tokensOfOthers } from './access.ts'
 
 const resources = new AsyncDisposableStack()
 const issuer = resources.use(await startTestIssuer())
@@ -14,7 +14,7 @@ const certificates = resources.use(await createClusterCertificates(await createA
 const endsInS = 60 * 60
 Object.assign(process.env, certificates.env, {
   OFFSTAGE_IDENTITY: await issuer.identityFile(),
-  OFFSTAGE_TOKEN: await issuer.sign({ user: 'guarded', endsInS }),
+  OFFSTAGE_TOKEN: await issuer.sign({ user: GUARDED_USER, endsInS }),
   ...(await tokensOfOthers((role) => issuer.sign({ user: `the-${role}`, roles: [role], endsInS }))),
 })
 afterAll(() => resources.disposeAsync())
