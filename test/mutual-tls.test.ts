@@ -22,10 +22,12 @@ test('services and clients do all their work over mutual TLS, and strangers get 
     executors: 1,
     storage: true,
     env,
+    envOf: (service) => (service === 'executor' ? { OFFSTAGE_EXECUTOR_PROCESS_SLOTS: '1' } : {}),
   })
   const places = { scheduler: cluster.target(), storage: cluster.storage }
   await using offstage = await Offstage.connect({ ...places, tls })
   expect(await offstage.run(family, { n: 21 })).toBe(42)
+  expect(await offstage.run(family, { n: 4 }, { lane: 'process' })).toBe(8)
   const text = 'large '.repeat(400_000)
   expect((await offstage.run(turnRound, { text })).text).toHaveLength(text.length)
 

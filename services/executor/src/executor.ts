@@ -20,6 +20,7 @@ import { type DrainReport, drain } from './drain.ts'
 import { controlService } from './grpc/control-service.ts'
 import type { Lanes } from './lanes/lanes.ts'
 import { type ThreadCounts, ThreadJournal } from './lanes/thread-journal.ts'
+import { Relay } from './relay/relay.ts'
 
 export interface ExecutorOptions {
   readonly config: ExecutorConfig
@@ -67,7 +68,12 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
   const serveOr = (why: string | undefined) => server.setServing(why === undefined, why)
   const onAttached = (attached: boolean) =>
     serveOr(draining ? 'draining' : attached ? undefined : NOT_ATTACHED)
-  const parts = createAttaching({ config: attachingConfig(config, log), log, journal, onAttached })
+  const attaching = attachingConfig(config, log)
+  const relay = relayFor(attaching)
+  const parts = createAttaching({
+    config: { ...attaching, processPlaces: relay?.places },
+    ...{ log, journal, onAttached },
+  })
   const { session, dispatcher, supervisor, lanes, tokens, refreshes, client } = parts
 
   const drained = async (graceMs: number, by?: DrainedBy): Promise<DrainReport> => {
@@ -82,6 +88,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     async start() {
       dispatcher.announce(await lanes[0].warm().ready)
       await server.start()
+      if (dispatcher.lanes.some((lane) => lane.name === 'process')) await relay?.start()
       serveOr(NOT_ATTACHED)
       session.start()
       refreshes.start()
@@ -91,6 +98,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
       refreshes.stop()
       await session.stop()
       await Promise.all(lanes.map((lane) => lane.stop()))
+      await relay?.stop()
       tokens.close()
       await client.close()
       await server.stop()
@@ -141,6 +149,11 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     log,
   })
   return executor
+}
+
+/** Where the services may ask for the certificate of the executor, which processes of handlers do not have. */
+function relayFor({ scheduler, storage, channelTls: tls }: AttachingConfig): Relay | undefined {
+  return tls?.clientCertificate ? new Relay({ scheduler, storage, tls }) : undefined
 }
 
 /** The files go to the threads, whose clients read them for themselves. */

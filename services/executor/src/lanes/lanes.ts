@@ -18,6 +18,8 @@ export interface LanesConfig
   readonly processSlots: number | undefined
   readonly processMemoryBytes: number | undefined
   readonly processEnvironment: readonly string[]
+  /** Where handlers in processes reach the services, in plain text; undefined: where others do, without a certificate. */
+  readonly processPlaces?: Pick<ThreadSettings, 'scheduler' | 'storage'> | undefined
 }
 
 /** The lane `inline` is always there. */
@@ -39,6 +41,7 @@ export function createLanes(config: LanesConfig, supervisor: Supervisor): Lanes 
   }
   const ofProcess = {
     ...settings,
+    ...(config.processPlaces && { ...config.processPlaces, tls: undefined }),
     process: {
       environment: config.processEnvironment,
       memoryBytesMax: config.processMemoryBytes,
