@@ -1,4 +1,5 @@
 /** Jobs in the process of their caller, over real services (row L7): the same record, and no attempt that counts twice. */
+import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import inspector from 'node:inspector'
@@ -163,6 +164,14 @@ test('what cannot be run here, or not there, is refused', async () => {
     /mode is BACKGROUND, which excludes executor_session_id/,
   )
 })
+
+test('a start after the process stood still for longer than its lease waits until it is attached again', async () => {
+  await using own = await connect([here])
+  const forced = { mode: 'foreground' } as const
+  await own.run(here, undefined, forced)
+  execFileSync('sleep', ['3'])
+  expect(await own.run(here, undefined, forced)).toBe(process.pid)
+}, 60_000)
 
 /** A caller in a process of its own, whose job is in its handler. */
 async function startCaller(env: Readonly<Record<string, string>>) {

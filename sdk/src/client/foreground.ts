@@ -33,8 +33,8 @@ export interface ForegroundHome {
 }
 
 export interface ForegroundSession {
-  /** As `executor_session_id`; another one once a lease was lost. */
-  readonly id: string
+  /** As `executor_session_id`; another one once a lease was lost. Rejects where the scheduler does not take that for long. */
+  id(): Promise<string>
   /** Waits a while for what runs, hands back the rest and leaves. */
   close(): Promise<void>
 }
@@ -89,8 +89,12 @@ export class Foreground {
     const client = this.#client
     if (client === undefined) throw new Error('a foreground without a client')
     this.#opening ??= this.#runner.open({ ...this.#home, forJob: (job) => client.forJob(job) })
+    return (await this.#opened(this.#opening)).id()
+  }
+
+  async #opened(opening: Promise<ForegroundSession>): Promise<ForegroundSession> {
     try {
-      return (await this.#opening).id
+      return await opening
     } catch (error) {
       this.#opening = undefined
       throw error

@@ -1,9 +1,11 @@
 /** Attached children (row A5): a job ends with the last of them, whatever becomes of its handler's executor, and of whoever is told. */
 import type { Assignment } from '@offstage/proto/executor'
-import { JobState } from '@offstage/proto/jobs'
+import { DeleteJobRequest, JobState } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { createParentStore } from './store/parents.ts'
+import { ask } from './testing/ask.ts'
+import { connectBulk } from './testing/bulk.ts'
 import type { Draft } from './testing/draft.ts'
 import { millis } from './testing/draft.ts'
 import { start } from './testing/on-postgres.ts'
@@ -273,6 +275,24 @@ test('what nobody was told of is found: a child that ended where nobody said so'
     [children[0]],
   )
   await it.isIn(parent, SUCCEEDED)
+})
+
+test('a child that did not succeed is not deleted before its parent has failed by it', async () => {
+  await using it = await setup()
+  const { parent, children } = await it.family(2)
+  const [bad = '', slow = ''] = children
+  await it.succeed(parent)
+  await it.fail(bad)
+  await it.isIn(bad, FAILED)
+  const remove = () => ask(it.jobs.raw, it.jobs.raw.deleteJob, DeleteJobRequest, { jobId: bad })
+  await expect(remove()).rejects.toThrow(
+    /the end of its parent, to which it is attached, goes by it/,
+  )
+  const { result } = await connectBulk(it).run('delete', 'state:failed')
+  expect(result).toEqual({ matched: 1, done: 0, skipped: { PARENT_NOT_FINISHED: 1 } })
+  await it.succeed(slow)
+  await it.isIn(parent, FAILED)
+  await remove()
 })
 
 test('a start that is attached needs a parent that has not ended', async () => {

@@ -5,6 +5,7 @@ import { errorFromStatus } from '@offstage/sdk/grpc'
 import { until } from '@offstage/testkit'
 import { describe, expect, test } from 'vitest'
 import { readSlotLoad } from './store/read-slot-load.ts'
+import { connectBulk } from './testing/bulk.ts'
 import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
 import { attachExecutor, type ScriptOptions } from './testing/scripted-executor.ts'
@@ -104,6 +105,25 @@ test('a method that cannot run in the background is refused there', async () => 
       text: "SELECT offstage.start_definition('default', 'test.job', 'dev')",
     }),
   ).rejects.toThrow(/cannot run in the background/)
+})
+
+test('a job of such a method is not started anew, which would be in the background', async () => {
+  await using it = await start()
+  const definitions = [{ name: 'test.job', foregroundOnly: true }]
+  await using caller = await attachCaller(it.address, { definitions })
+  await using executor = await attachExecutor(it.address, { definitions })
+  const { sessionId: executorSessionId } = caller
+  const { jobId } = await it.jobs.start({ ...job, executorSessionId })
+  await caller.assigned(1)
+  caller.say({ results: [{ jobId, attempt: 1, outcome: { $case: 'failed', value: failed } }] })
+  await until(async () => (await it.jobs.get(jobId)).state === JobState.JOB_STATE_FAILED)
+  for (const client of [it.jobs, it.as('olga:admin')]) {
+    const refused = await refusalOf(client.retry(jobId))
+    expect(refused).toMatchObject({ reason: 'METHOD_FOREGROUND_ONLY' })
+  }
+  const { result } = await connectBulk(it).run('retry', 'state:failed')
+  expect(result).toEqual({ matched: 1, done: 0, skipped: { METHOD_FOREGROUND_ONLY: 1 } })
+  expect(executor.assignments).toEqual([])
 })
 
 test('a session on another replica gets the job too', async () => {

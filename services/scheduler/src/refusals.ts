@@ -289,6 +289,15 @@ export function jobNotFinished(jobId: string): Refusal {
   })
 }
 
+/** Of an attached child that its parent is to fail by. */
+export function parentNotFinished(jobId: string): Refusal {
+  return new Refusal({
+    reason: 'JOB_NOT_FINISHED',
+    message: `job ${jobId} did not succeed, and the end of its parent, to which it is attached, goes by it; wait for that`,
+    metadata: { job_id: jobId },
+  })
+}
+
 export function previewTooSlow(): Refusal {
   const message =
     'counting the finished jobs took too long, since the whole table is read for it; try again when less is going on. ' +

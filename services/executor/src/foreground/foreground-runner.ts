@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { url as inspectorUrl } from 'node:inspector'
 import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
 import { contextFromTraceparent, createLogger, traced } from '@offstage/kit/telemetry'
 import { durationFrom } from '@offstage/proto/durations'
@@ -110,6 +111,8 @@ async function open(
   /** An executor goes on trying; a start is told. */
   const refused = Promise.withResolvers<never>()
   refused.promise.catch(() => {})
+  /** A session that was lost is followed by one that nobody knows yet. */
+  let known = Promise.withResolvers<void>()
   const session: Session = new Session({
     open: tellingOfRefusals(attachStreamOpener({ address, credential, tls }), refused.reject),
     outbox,
@@ -122,10 +125,16 @@ async function open(
         pools: [`session.${session.id}`],
       }),
       takeCredits: () => dispatcher.takeCredits(),
-      onAttached: () => dispatcher.forgetCredits(),
+      onAttached: () => {
+        dispatcher.forgetCredits()
+        known.resolve()
+      },
       onFrame: (frame) => dispatcher.obey(frame),
       onBroken: () => {},
-      onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
+      onLost: () => {
+        known = Promise.withResolvers()
+        supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS)
+      },
     },
   })
   const close = async () => {
@@ -140,7 +149,10 @@ async function open(
     throw error
   }
   return {
-    get id() {
+    async id() {
+      // Of a process that stood still this turn does not know yet that its lease has run out.
+      await pause(0)
+      await within(known.promise, address)
       return session.id
     },
     async close() {

@@ -11,7 +11,7 @@ import type { BulkStore } from '../ports/bulk.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { JobFeed } from '../waits/job-feed.ts'
 import type { TellCanceled } from './cancel-job.ts'
-import { mayStart } from './may-start.ts'
+import { refusesAnew } from './may-start.ts'
 
 export interface CarryBulkOptions {
   readonly bulk: Pick<BulkStore, 'next' | 'count' | 'targets' | 'carry'>
@@ -72,18 +72,16 @@ async function carryOn(options: CarryBulkOptions, bulk: BulkJob): Promise<boolea
   return true
 }
 
-/** Who may not start a method any more starts no job of it anew; who looks after the jobs of others does so for their owners. */
 async function barredOf(
   { methods }: CarryBulkOptions,
   { verb, ownerOnly, namespace, by }: BulkJob,
   targets: readonly BulkTarget[],
-): Promise<string[]> {
-  if (verb !== 'retry' || ownerOnly === undefined) return []
-  const barred: string[] = []
+): Promise<Map<string, string>> {
+  const barred = new Map<string, string>()
+  if (verb !== 'retry') return barred
   for (const method of new Set(targets.map((target) => target.method))) {
-    const definition = await methods.find(namespace, method)
-    if (definition === undefined || 'unreadable' in definition) continue
-    if (!mayStart(by, definition)) barred.push(method)
+    const refusal = refusesAnew(by, ownerOnly, await methods.find(namespace, method))
+    if (refusal !== undefined) barred.set(method, refusal.reason)
   }
   return barred
 }

@@ -2,7 +2,7 @@
 import { mayForOthers } from '@offstage/kit/auth'
 import type { JobId } from '../domain/ids.ts'
 import type { HistoryStore } from '../ports/job-changes.ts'
-import { jobNotFinished, jobNotFound } from '../refusals.ts'
+import { jobNotFinished, jobNotFound, parentNotFinished } from '../refusals.ts'
 import type { Caller } from './caller.ts'
 
 export interface ChangeHistory {
@@ -20,6 +20,7 @@ export function createChangeHistory(store: HistoryStore): ChangeHistory {
     async remove(caller, namespace, jobId) {
       const done = await store.remove(asked(caller, namespace, jobId))
       if (done === 'unfinished') throw jobNotFinished(jobId)
+      if (done === 'keeps-parent') throw parentNotFinished(jobId)
       if (done === 'absent') throw jobNotFound(jobId)
     },
     async pin(caller, namespace, jobId, pinned) {

@@ -12,13 +12,12 @@ import {
   jobNotFound,
   jobNotRetryable,
   keyTaken,
-  methodNotStartable,
   overloaded,
 } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Caller } from './caller.ts'
 import type { FindJobs } from './find-jobs.ts'
-import { mayStart } from './may-start.ts'
+import { refusesAnew } from './may-start.ts'
 
 export interface RetryJobOptions {
   readonly store: Pick<JobChanges & JobReads, 'retry' | 'readJob'>
@@ -45,7 +44,7 @@ export function createRetryJob(options: RetryJobOptions): RetryJob {
   return async (caller, request) => {
     const { namespace, jobId } = request
     const owner = mayForOthers(caller, 'jobs.change') ? undefined : caller.user
-    if (owner !== undefined) await checkStarter(options, caller, request)
+    await checkMethod(options, caller, owner, request)
     for (let round = 0; round < KEY_ROUNDS; round++) {
       const retried = await retryConflicts(() => store.retry({ ...request, owner, by: caller }))
       switch (retried.kind) {
@@ -72,16 +71,14 @@ export function createRetryJob(options: RetryJobOptions): RetryJob {
   }
 }
 
-/** Who may not start the method any more starts no job of it anew; who looks after the jobs of others does so for their owners. */
-async function checkStarter(
+async function checkMethod(
   { store, methods }: RetryJobOptions,
   caller: Caller,
+  owner: string | undefined,
   { namespace, jobId }: RetryJobRequest,
 ): Promise<void> {
-  const job = await store.readJob(namespace, jobId, caller.user)
+  const job = await store.readJob(namespace, jobId, owner)
   if (job === undefined) throw jobNotFound(jobId)
-  const definition = await methods.find(namespace, job.method)
-  if (definition === undefined || 'unreadable' in definition) return
-  if (mayStart(caller, definition)) return
-  throw methodNotStartable(job.method, definition.startableBy?.roles ?? [])
+  const refusal = refusesAnew(caller, owner, await methods.find(namespace, job.method))
+  if (refusal !== undefined) throw refusal
 }

@@ -17,8 +17,8 @@ export interface JobSelection {
 export interface PartRequest {
   /** Jobs to look at, newest first. */
   readonly ids: readonly string[]
-  /** Methods whose jobs whoever asked may not start. */
-  readonly barredMethods: readonly string[]
+  /** Methods whose jobs are not started anew, and the reason. */
+  readonly barredMethods: ReadonlyMap<string, string>
   readonly leaseMs: number
   /** Nothing comes after it. */
   readonly isLast: boolean

@@ -19,7 +19,7 @@ export interface HistoryChange {
 
 /** What callers do to single jobs of the history. */
 export interface HistoryStore {
-  remove(asked: HistoryChange): Promise<'removed' | 'unfinished' | 'absent'>
+  remove(asked: HistoryChange): Promise<'removed' | 'unfinished' | 'keeps-parent' | 'absent'>
   /** False where there is no such job. */
   pin(asked: HistoryChange, pinned: boolean): Promise<boolean>
 }

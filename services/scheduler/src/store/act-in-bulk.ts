@@ -13,7 +13,7 @@ import { recordAct } from './acts.ts'
 import { selectingTargets } from './bulk-targets.ts'
 import { cancelTrees } from './cancel-jobs.ts'
 import { keyNotInHand } from './key-in-hand.ts'
-import { removeJobs } from './remove-jobs.ts'
+import { KEEPS_PARENT, removeJobs } from './remove-jobs.ts'
 import { startAnew } from './retry-job.ts'
 
 /** What became of a part. */
@@ -44,6 +44,7 @@ interface LockedRow {
   method: string
   key: string | null
   pinned: boolean
+  keeps_parent: boolean
 }
 
 async function lockTargets(
@@ -54,7 +55,7 @@ async function lockTargets(
 ): Promise<LockedRow[]> {
   const { where, add, values } = selectingTargets(bulk)
   const text = `
-    SELECT j.id, j.owner, j.kind, j.method, j.key, j.pin_time IS NOT NULL AS pinned
+    SELECT j.id, j.owner, j.kind, j.method, j.key, j.pin_time IS NOT NULL AS pinned, ${KEEPS_PARENT} AS keeps_parent
     FROM offstage.jobs j WHERE j.id = ANY (${add(ids)}::uuid[]) AND ${where}
     ORDER BY j.id ${strength} OF j`
   return (await tx.query<LockedRow>({ name: '', text }, values)).rows
@@ -93,12 +94,13 @@ async function retryPart(tx: Queryable, bulk: BulkJob, part: PartRequest): Promi
 
 function reasonAgainst(
   job: LockedRow,
-  barred: readonly string[],
+  barred: ReadonlyMap<string, string>,
   taken: ReadonlySet<string>,
 ): string | undefined {
   const { method, key } = job
   if (isBulkJob(job)) return 'JOB_NOT_RETRYABLE'
-  if (barred.includes(method)) return 'METHOD_NOT_STARTABLE'
+  const barredBy = barred.get(method)
+  if (barredBy !== undefined) return barredBy
   return key !== null && taken.has(keyOf(method, key)) ? 'JOB_KEY_TAKEN' : undefined
 }
 
@@ -132,7 +134,7 @@ function keyOf(method: string, key: string): string {
 /** Whoever has pinned a job has said so of this one; a filter only met it. */
 async function deletePart(tx: Queryable, bulk: BulkJob, part: PartRequest): Promise<PartDone> {
   const locked = await lockTargets(tx, bulk, part.ids, 'FOR UPDATE')
-  const chosen = locked.filter(({ pinned }) => !pinned)
+  const chosen = locked.filter((job) => !job.pinned && !job.keeps_parent)
   if (chosen.length > 0) {
     await removeJobs(
       tx,
@@ -140,8 +142,10 @@ async function deletePart(tx: Queryable, bulk: BulkJob, part: PartRequest): Prom
     )
   }
   await recordOnOthers(tx, bulk, chosen)
-  const pinned = locked.length - chosen.length
-  const skipped = new Map(pinned > 0 ? [['PINNED', pinned]] : [])
+  const pinned = locked.filter((job) => job.pinned).length
+  const kept = locked.length - chosen.length - pinned
+  const counts = [['PINNED', pinned] as const, ['PARENT_NOT_FINISHED', kept] as const]
+  const skipped = new Map(counts.filter(([, count]) => count > 0))
   return { matched: locked.length, done: chosen.length, skipped, changed: [], canceled: [] }
 }
 

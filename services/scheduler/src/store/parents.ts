@@ -33,6 +33,11 @@ const NOT_SUCCEEDED = `${CHILDREN} AND c.state > ${JobState.succeeded}`
 const FAILED = `EXISTS (SELECT ${NOT_SUCCEEDED})`
 const POLICY = `p.options->>'childrenPolicy'`
 
+/** SQL: whether the parent of an attached child waits for it, or for what came of it. */
+export const countsForParent = (child: string) => `EXISTS (
+        SELECT FROM offstage.jobs p WHERE p.id = ${child}.attached_to AND p.state < ${JobState.succeeded}
+          AND ${child}.attached_attempt > coalesce(p.attached_after, -1))`
+
 const READ = {
   name: 'read_waiting_parents',
   text: `

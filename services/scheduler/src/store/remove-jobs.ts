@@ -1,20 +1,24 @@
 /** What callers do to single jobs of the history. How a job is removed stands in the migration `remove-jobs`. */
 import type { Database, Queryable } from '@offstage/kit/database'
 import { actOn } from '../domain/act.ts'
-import { isTerminal, type JobState } from '../domain/job-state.ts'
+import { isTerminal, JobState } from '../domain/job-state.ts'
 import type { HistoryChange, HistoryStore } from '../ports/job-changes.ts'
 import { recordAct } from './acts.ts'
+import { countsForParent } from './parents.ts'
 
 const REMOVE = {
   name: 'remove_jobs',
   text: 'SELECT offstage.remove_jobs($1::uuid[])',
 }
 
+/** SQL: an attached child that did not succeed; without it its parent would. */
+export const KEEPS_PARENT = `(j.attached_to IS NOT NULL AND j.state > ${JobState.succeeded} AND ${countsForParent('j')})`
+
 const HOLD = {
   name: 'hold_job',
   text: `
-    SELECT id, owner, state, pin_time IS NOT NULL AS pinned FROM offstage.jobs
-    WHERE id = $2::uuid AND namespace = $1 AND ($3::text IS NULL OR owner = $3) FOR UPDATE`,
+    SELECT j.id, j.owner, j.state, j.pin_time IS NOT NULL AS pinned, ${KEEPS_PARENT} AS keeps_parent FROM offstage.jobs j
+    WHERE j.id = $2::uuid AND j.namespace = $1 AND ($3::text IS NULL OR j.owner = $3) FOR UPDATE OF j`,
 }
 
 const PIN = {
@@ -27,6 +31,7 @@ interface HeldRow {
   owner: string
   state: JobState
   pinned: boolean
+  keeps_parent: boolean
 }
 
 /** Jobs whose rows are locked, and all that is their own. */
@@ -51,8 +56,9 @@ export function createHistoryStore(database: Database): HistoryStore {
     })
   return {
     async remove(asked) {
-      const removed = await change(asked, async (tx, { state }) => {
+      const removed = await change(asked, async (tx, { state, keeps_parent: keepsParent }) => {
         if (!isTerminal(state)) return { done: 'unfinished' as const, changed: false }
+        if (keepsParent) return { done: 'keeps-parent' as const, changed: false }
         await removeJobs(tx, [asked.jobId])
         return { done: 'removed' as const, changed: true }
       })

@@ -19,6 +19,7 @@ import { recordAct } from './acts.ts'
 import { HOME_LANE, HOME_OPTIONS, HOME_POOL } from './foreground.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { keyNotInHand } from './key-in-hand.ts'
+import { countsForParent } from './parents.ts'
 import { WAITS_BRIEFLY } from './waits-briefly.ts'
 
 /** Of a job so many of its newest are known again. */
@@ -72,10 +73,8 @@ const RETRY = {
       lane = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_LANE} ELSE j.lane END,
       options = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_OPTIONS} ELSE j.options END,
       failures = 0, attached_after = CASE WHEN j.attached_count IS NOT NULL THEN j.attempt END,
-      attached_to = CASE WHEN EXISTS (
-        SELECT FROM offstage.jobs p WHERE p.id = j.attached_to AND p.state < ${JobState.succeeded}
-          AND j.attached_attempt > coalesce(p.attached_after, -1)) THEN j.attached_to END,
-       crash_count = 0, crashed_sessions = NULL, renewed_attempt = j.attempt,
+      attached_to = CASE WHEN ${countsForParent('j')} THEN j.attached_to END,
+      crash_count = 0, crashed_sessions = NULL, renewed_attempt = j.attempt,
       retry_request_ids = CASE WHEN $2::text IS NULL THEN j.retry_request_ids
         ELSE (array_prepend($2, j.retry_request_ids))[1:${REQUEST_IDS_MAX}] END,
       due_time = NULL, finish_time = NULL, behind_key = false,
