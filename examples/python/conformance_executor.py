@@ -34,7 +34,8 @@ async def report(job: Job, params):
 
 
 async def fail(_job: Job, params):
-    raise Failure("It was asked to fail.", retryable=params["retryable"])
+    brief = params.get("brief", "It was asked to fail.")
+    raise Failure(brief, retryable=params["retryable"])
 
 
 async def large(_job: Job, params):
@@ -52,10 +53,14 @@ def note(params, line: str) -> None:
         file.write(line + "\n")
 
 
-async def hold(job: Job, params):
+def begin(job: Job, params) -> None:
     note(params, "begun")
     job.message("begun")
     job.progress(50)
+
+
+async def hold(job: Job, params):
+    begin(job, params)
     try:
         while not Path(params["gate"]).exists():
             await asyncio.sleep(LOOK_SECONDS)
@@ -65,10 +70,24 @@ async def hold(job: Job, params):
     return "released"
 
 
+async def why(job: Job, params):
+    begin(job, params)
+    try:
+        while not Path(params["gate"]).exists():
+            await asyncio.sleep(LOOK_SECONDS)
+    except asyncio.CancelledError:
+        note(params, f"{job.stop_code} {job.stop_reason}".rstrip())
+        raise
+    return "released"
+
+
+async def both(job: Job, params):
+    job.additional_result = "y" * params["bytes"]
+    return "the main one"
+
+
 async def deaf(job: Job, params):
-    note(params, "begun")
-    job.message("begun")
-    job.progress(50)
+    begin(job, params)
     while not Path(params["gate"]).exists():
         try:
             await asyncio.sleep(LOOK_SECONDS)
@@ -82,7 +101,7 @@ def seconds_from(text: str) -> float:
     return int(amount) / (1_000 if unit == "ms" else 1)
 
 
-HANDLERS = [echo, nothing, report, fail, large, remember, hold, deaf]
+HANDLERS = [echo, nothing, report, fail, large, remember, hold, why, deaf, both]
 
 if __name__ == "__main__":
     methods = [Method(f"conformance.{handler.__name__}", handler) for handler in HANDLERS]

@@ -47,6 +47,14 @@ class Stop:
 
     kind: str
     retryable: bool = True
+    reason: str = ""
+
+    @property
+    def code(self) -> str:
+        return STOP_CODES.get(self.kind, self.kind)
+
+
+STOP_CODES = {"canceled": "JOB_CANCELED", "draining": "EXECUTOR_DRAINING", "fenced": "ATTEMPT_LOST"}
 
 
 class Job:
@@ -58,17 +66,37 @@ class Job:
         self.id, self.attempt, self.owner = attempt.job_id, attempt.number, assignment.owner
         has_data = assignment.HasField("heartbeat_data")
         self.last_heartbeat = json.loads(assignment.heartbeat_data.inline) if has_data else None
+        # Where the caller has reserved places for results; empty where not.
+        self.result_address = assignment.result_address
+        self.additional_result_address = assignment.additional_result_address
+        self.wants_additional_result = assignment.want_additional_result
+        # Told where one is wanted; None is none.
+        self.additional_result: object = None
+
+    @property
+    def stop_code(self) -> str:
+        """Why it is to stop, once a CancelledError says so: JOB_CANCELED, EXECUTOR_DRAINING, ATTEMPT_LOST, or that of a deadline."""
+        return self._attempt.stopping.code if self._attempt.stopping else ""
+
+    @property
+    def stop_reason(self) -> str:
+        """What whoever canceled it has said."""
+        return self._attempt.stopping.reason if self._attempt.stopping else ""
 
     def progress(self, percent: float, text: str = "") -> None:
         self._revision += 1
-        progress = job_pb2.Progress(percent=percent, text=text, revision=self._revision)
+        progress = job_pb2.Progress(
+            percent=percent, text=plain(text), revision=self._revision
+        )
         self._report(wire.ProgressReport(**self._attempt.ref, progress=progress))
 
     def message(self, text: str, severity=job_pb2.MESSAGE_SEVERITY_INFO) -> None:
         self._messages += 1
         number = self._messages
         self._report(
-            wire.MessageReport(**self._attempt.ref, number=number, severity=severity, text=text)
+            wire.MessageReport(
+                **self._attempt.ref, number=number, severity=severity, text=plain(text)
+            )
         )
 
     def heartbeat(self, data: object = None) -> None:
@@ -131,7 +159,7 @@ class Attempt:
         self.key = (self.job_id, self.number)
         self.home = asyncio.get_running_loop()
         self._storage, self._thread, self._on = storage, thread, on
-        self._stop: Stop | None = None
+        self.stopping: Stop | None = None
         self._stop_handler: Callable[[], None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._silence: asyncio.TimerHandle | None = None
@@ -148,9 +176,9 @@ class Attempt:
 
     def stop(self, cause: Stop, grace: float = OWN_GRACE_SECONDS) -> None:
         """The first cause stands, but for `fenced`, which overrides all others."""
-        if self.is_over or (self._stop is not None and cause.kind != "fenced"):
+        if self.is_over or (self.stopping is not None and cause.kind != "fenced"):
             return
-        is_first, self._stop = self._stop is None, cause
+        is_first, self.stopping = self.stopping is None, cause
         if not is_first:
             return
         self._timers.append(self.home.call_later(grace, self._give_up))
@@ -181,12 +209,12 @@ class Attempt:
     async def _run(self) -> None:
         self._has_begun = True
         try:
-            if self._stop is not None:
+            if self.stopping is not None:
                 raise asyncio.CancelledError
-            outcome = {"succeeded": await self._steps()}
+            outcome = await self._steps()
         except Stopped as error:
             was_called = error.was_called
-            outcome = self._stopped(was_called) if self._stop else failed(error, "It was canceled.")
+            outcome = self._stopped(was_called) if self.stopping else failed(error, "It was canceled.")
         except asyncio.CancelledError:
             outcome = self._stopped(was_called=False)
         except grpc.RpcError as error:
@@ -196,25 +224,29 @@ class Attempt:
         self._end(outcome)
         self._on.free(self)
 
-    async def _steps(self) -> job_pb2.Payload:
+    async def _steps(self) -> dict:
         method = self._on.methods.get(self.assignment.method)
         if method is None:
             brief = f"This executor has no method {self.assignment.method}."
             raise Failure(brief, reason="METHOD_UNKNOWN", retryable=False)
-        scope, address = self.assignment.scope, self.assignment.result_address
-        looking = self._storage.look(scope, [address] if address else [])
+        given, job = self.assignment, Job(self)
+        addresses = [given.result_address, given.additional_result_address]
+        looking = self._storage.look(given.scope, [address for address in addresses if address])
         params, _ = await asyncio.gather(self._params(), looking)
         method.check(params)
-        done, self._stop_handler = self._thread.call(lambda: method.run(Job(self), params))
-        return await self._placed(await done)
+        done, self._stop_handler = self._thread.call(lambda: method.run(job, params))
+        outcome = {"succeeded": await self._placed(await done, given.result_address)}
+        if given.want_additional_result and job.additional_result is not None:
+            placed = await self._placed(job.additional_result, given.additional_result_address)
+            outcome["additional_result"] = placed
+        return outcome
 
     async def _params(self) -> object:
         params = self.assignment.params
         at_address = params.WhichOneof("source") == "address"
         return json_of(await self._storage.read(params.address) if at_address else params.inline)
 
-    async def _placed(self, value: object) -> job_pb2.Payload:
-        address = self.assignment.result_address
+    async def _placed(self, value: object, address: str) -> job_pb2.Payload:
         if value is None and not address:
             return job_pb2.Payload()
         encoded = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
@@ -223,19 +255,19 @@ class Attempt:
         return await self._storage.put(encoded, self.assignment.namespace, address)
 
     def _stopped(self, was_called: bool, how: str = "stopped when asked to") -> dict | None:
-        kind = self._stop.kind
+        kind = self.stopping.kind
         if kind == "canceled":
             return {"canceled": how, "never_started": not was_called}
         if kind in ("fenced", "draining"):
             return None
         brief = f"The attempt was {how}: it is past its deadline."
-        return failed_with(brief, brief, kind, self._stop.retryable)
+        return failed_with(brief, brief, kind, self.stopping.retryable)
 
     def _refused(self, error: grpc.RpcError) -> dict | None:
         """A call of the executor's own for the attempt, which the handler did not make."""
         reason = reason_of(error)
         if reason == "ATTEMPT_NOT_HELD":
-            self._stop = Stop("fenced")
+            self.stopping = Stop("fenced")
             return None
         return failed(error, error.details() or "", reason or error.code().name)
 
@@ -251,7 +283,7 @@ class Attempt:
         for timer in [*self._timers, self._silence, self._told]:
             if timer is not None:
                 timer.cancel()
-        is_fenced = self._stop is not None and self._stop.kind == "fenced"
+        is_fenced = self.stopping is not None and self.stopping.kind == "fenced"
         has_result = outcome is not None and not is_fenced
         result = wire.AttemptResult(**self.ref, **outcome) if has_result else None
         self._on.end(self, result, handed_back=outcome is None and not is_fenced)
@@ -288,6 +320,12 @@ def failed(error: BaseException, brief: str, reason: str = "") -> dict:
 
 def failed_with(brief: str, detail: str, reason: str, retryable: bool) -> dict:
     error = job_pb2.JobError(
-        brief=brief[:1_000], detail=detail[-30_000:], reason=reason[:200], retryable=retryable
-    )
+        brief=plain(brief)[:1_000], detail=plain(detail)[-30_000:], reason=plain(reason)[:200],
+        retryable=retryable,
+    )  # fmt: skip
     return {"failed": error}
+
+
+def plain(text: str) -> str:
+    """With U+FFFD for halves of characters, which protobuf does not take: what is told of a job must not fail it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,6 +1,6 @@
 """
 An executor, by docs/executor-protocol.md alone. Handlers are coroutines, `async def run(job, params)`; they are told to stop by a
-CancelledError. Not here: children that are waited for, additional results, TLS.
+CancelledError. Not here: children that are waited for, TLS.
 
 One session attaches by one stream at a time, opened again whenever it breaks. What it holds outlives the streams: `_running` until
 handlers have returned, `_results` until they are acknowledged.
@@ -286,7 +286,7 @@ class Executor:
         has_grace = order.HasField("grace")
         grace = order.grace.ToTimedelta().total_seconds() if has_grace else OWN_GRACE_SECONDS
         if key in self._running:
-            self._running[key].stop(Stop("canceled"), grace)
+            self._running[key].stop(Stop("canceled", reason=order.reason), grace)
         elif key not in self._results:
             result = wire.AttemptResult(**ref_of(order), canceled="it was not running")
             self._results[key] = self._unsent.results[key] = result

@@ -1,10 +1,15 @@
 /** The methods by which an executor is held against the protocol, for our own; docs/executor-protocol.md tells them. */
 import { access, appendFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { defineJob, type JobContext, NonRetryableError } from '@offstage/sdk/jobs'
+import { defineJob, type JobContext, NonRetryableError, stopCodeOf } from '@offstage/sdk/jobs'
 import { z } from 'zod'
 
 const LOOK_MS = 10
+
+interface Failing {
+  readonly retryable: boolean
+  readonly brief?: string
+}
 
 interface Holding {
   readonly note: string
@@ -37,8 +42,7 @@ export const report = defineJob({
 
 export const fail = defineJob({
   method: 'conformance.fail',
-  run(_job, { retryable }: { readonly retryable: boolean }) {
-    const brief = 'It was asked to fail.'
+  run(_job, { retryable, brief = 'It was asked to fail.' }: Failing) {
     throw retryable ? new Error(brief) : new NonRetryableError(brief)
   },
 })
@@ -67,6 +71,30 @@ export const hold = defineJob({
       await pause(LOOK_MS)
     }
     return 'released'
+  },
+})
+
+export const why = defineJob({
+  method: 'conformance.why',
+  async run(job, { note, gate }: Holding) {
+    await begin(job, note)
+    const { signal } = job
+    while (!(await isThere(gate))) {
+      const code = signal.aborted && stopCodeOf(signal)
+      const reason = code === 'JOB_CANCELED' ? ` ${signal.reason.message}` : ''
+      if (code) await appendFile(note, `${code}${reason}\n`)
+      signal.throwIfAborted()
+      await pause(LOOK_MS)
+    }
+    return 'released'
+  },
+})
+
+export const both = defineJob({
+  method: 'conformance.both',
+  run(job, { bytes }: { readonly bytes: number }) {
+    job.setAdditionalResult('y'.repeat(bytes))
+    return 'the main one'
   },
 })
 

@@ -3,8 +3,8 @@ import { jsonOf, type Stage } from './stage.ts'
 import { awaited, mustBe } from './verdict.ts'
 
 /** SIGTERM has come, and the executor has said so. */
-async function leaving(stage: Stage) {
-  const attempt = await stage.holding()
+async function leaving(stage: Stage, method: 'hold' | 'why' = 'hold') {
+  const attempt = await stage.holding(method)
   const attachment = await stage.attached()
   const credits = attachment.credits()
   stage.executor.leave()
@@ -49,10 +49,11 @@ export const impatientScenarios: readonly Scenario[] = [
     number: '6.2',
     title: 'that is stopped hands back what does not finish within its grace',
     async run(stage) {
-      const { attempt, attachment } = await leaving(stage)
+      const { attempt, attachment } = await leaving(stage, 'why')
       await awaited('the attempt to be handed back', () =>
         attachment.isHandedBack(attempt) ? true : undefined,
       )
+      mustBe('why the handler was stopped', attempt.notes()[1], 'EXECUTOR_DRAINING')
       await stage.executor.exited
       mustBe('how often its end was told', attachment.results(attempt).length, 0)
       await awaited('the end of the stream', () => !attachment.isOpen || undefined)

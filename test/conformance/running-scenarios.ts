@@ -164,4 +164,18 @@ export const runningScenarios: readonly Scenario[] = [
       mustBe('the failure', await passes(stage, 'heartbeatDeadline'), expected)
     },
   },
+  {
+    number: '2.14',
+    title: 'tells of a failure whose text is too long, or no Unicode, as well as it can be told',
+    async run(stage) {
+      const briefs = { long: `a${'é'.repeat(2_000)}`, half: 'half \ud800 a character' }
+      const told = async (brief: string) =>
+        failureOf(await stage.end('fail', { retryable: false, brief })).brief
+      const long = await told(briefs.long)
+      const isCut = /^aé{100,}/.test(long) && !long.includes('\ufffd')
+      must(isCut, 'a long brief must be cut between two characters')
+      const half = await told(briefs.half)
+      must(/^half .+ a character$/.test(half), `half a character must be replaced, not ${half}`)
+    },
+  },
 ]

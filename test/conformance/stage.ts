@@ -12,11 +12,13 @@ import { awaited, must, mustBe } from './verdict.ts'
 
 export const NAMESPACE = 'conformance'
 export const OWNER = 'ada'
+/** Methods whose handlers wait for a file, and note what they see. */
+const HOLDING: readonly string[] = ['hold', 'deaf', 'why']
 
 /** An attempt of a job, with the files by which its handler and the scenario know of one another. */
 export interface StagedAttempt extends AttemptRef {
   readonly assignment: Assignment
-  /** What the handler has noted, a line for each: `begun`, `stopped`. */
+  /** What the handler has noted, a line for each: `begun`, `stopped` or why it was. */
   notes(): readonly string[]
   begun(): Promise<unknown>
   stopped(): Promise<unknown>
@@ -84,7 +86,7 @@ export class Stage {
     const jobId = randomUUID()
     const note = join(this.#folder, `${jobId}.note`)
     const gate = join(this.#folder, `${jobId}.gate`)
-    const given = method === 'hold' || method === 'deaf' ? { note, gate } : params
+    const given = HOLDING.includes(method) ? { note, gate } : params
     const payload = given === undefined ? undefined : inline(given)
     const notes = () =>
       existsSync(note) ? readFileSync(note, 'utf8').split('\n').filter(Boolean) : []
@@ -127,7 +129,7 @@ export class Stage {
   }
 
   /** A handler that waits to be released or stopped, and has begun. */
-  async holding(method: 'hold' | 'deaf' = 'hold', more: Partial<Assignment> = {}) {
+  async holding(method: 'hold' | 'deaf' | 'why' = 'hold', more: Partial<Assignment> = {}) {
     const attempt = await this.assign(method, undefined, more)
     await attempt.begun()
     return attempt

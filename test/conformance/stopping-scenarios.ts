@@ -1,6 +1,6 @@
 import { durationFrom } from '@offstage/proto/durations'
 import type { Scenario } from './scenario.ts'
-import { at, inlineJson, jsonOf, mustBeCanceled, refOf } from './stage.ts'
+import { at, inlineJson, jsonOf, mustBeCanceled, refOf, type StagedAttempt } from './stage.ts'
 import { awaited, mustBe } from './verdict.ts'
 
 const PATIENT = durationFrom(20_000)
@@ -123,6 +123,25 @@ export const stoppingScenarios: readonly Scenario[] = [
       await stage.idle()
       await stage.settled()
       mustBe('how often its end was told', attachment.results(attempt).length, 0)
+    },
+  },
+  {
+    number: '4.9',
+    title:
+      'tells a handler why it is stopped: a cancel with its reason, a deadline, a lost attempt',
+    async run(stage) {
+      const attachment = await stage.attached()
+      const why = async (attempt: StagedAttempt) =>
+        awaited('why the handler is stopped', () => attempt.notes()[1])
+      const canceled = await stage.holding('why')
+      attachment.say({ cancels: [{ ...refOf(canceled), reason, grace: PATIENT }] })
+      mustBe('why a canceled one is', await why(canceled), `JOB_CANCELED ${reason}`)
+      const fenced = await stage.holding('why')
+      attachment.say({ fenced: [refOf(fenced)] })
+      mustBe('why a fenced one is', await why(fenced), 'ATTEMPT_LOST')
+      const late = await stage.holding('why', { attemptDeadline: durationFrom(300) })
+      mustBe('why a late one is', await why(late), 'ATTEMPT_DEADLINE_EXCEEDED')
+      await attachment.result(late)
     },
   },
 ]

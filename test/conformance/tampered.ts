@@ -15,7 +15,11 @@ const results =
     results: heard.results.map((result) => ({ ...result, ...more(result) })),
   })
 
-const failures = (more: { readonly reason?: string; readonly retryable?: boolean }) =>
+const failures = (more: {
+  readonly reason?: string
+  readonly brief?: string
+  readonly retryable?: boolean
+}) =>
   results(({ outcome }) => ({
     outcome:
       outcome?.$case === 'failed'
@@ -62,8 +66,10 @@ export const tampered: Readonly<Record<string, Tamper>> = {
   '2.11': failures({ retryable: false }),
   '2.12': failures({ retryable: true }),
   '2.13': failures({ reason: 'TIMEOUT' }),
+  '2.14': failures({ brief: 'It failed.' }),
   '3.1': withoutSha256,
   '3.5': failures({ reason: 'Error' }),
+  '3.6': results(() => ({ additionalResult: { ...NOTHING } })),
   '4.1': results(() => ({ neverStarted: true })),
   '4.2': results(() => ({ neverStarted: false })),
   '4.4': results(() => ({ outcome: { $case: 'succeeded', value: NOTHING } })),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Assignment } from '@offstage/proto/executor'
 import type { Scenario } from './scenario.ts'
 import { newAddress } from './scripted-storage.ts'
 import { addressOf, at, failureOf, jsonOf, NAMESPACE, OWNER, type Stage } from './stage.ts'
@@ -73,12 +74,51 @@ export const valueScenarios: readonly Scenario[] = [
       const { gone } = stage.storage
       const resultAddress = newAddress()
       gone.set(resultAddress, 'VALUE_NOT_FOUND').set('scope-gone', 'SCOPE_NOT_FOUND')
-      for (const place of [{ resultAddress }, { scope: 'scope-gone' }]) {
+      const additional = { wantAdditionalResult: true, additionalResultAddress: resultAddress }
+      const places: readonly Partial<Assignment>[] = [
+        { resultAddress },
+        { scope: 'scope-gone' },
+        additional,
+      ]
+      for (const place of places) {
         const attempt = await stage.assign('hold', undefined, place)
         const failure = failureOf(await (await stage.attached()).result(attempt))
-        const reason = gone.get(Object.values(place)[0] ?? '')
+        const reason = gone.get(place.scope ?? resultAddress)
         mustBe('`reason` and `retryable`', [failure.reason, failure.retryable], [reason, false])
         mustBe('what the handler did', attempt.notes(), [])
+      }
+    },
+  },
+  {
+    number: '3.6',
+    title:
+      'tells an additional result where one is asked for, at the address it is wanted at, and else none',
+    async run(stage) {
+      const told = async (bytes: number, more: Partial<Assignment>) => {
+        const result = await stage.end('both', { bytes }, more)
+        mustBe('what conformance.both returns', jsonOf(result), 'the main one')
+        const { additionalResult } = result
+        return { source: additionalResult?.source, sha256: additionalResult?.sha256 }
+      }
+      const wantAdditionalResult = true
+      mustBe('an additional result nobody asked for', (await told(3, {})).source, undefined)
+      const small = await told(3, { wantAdditionalResult })
+      must(small.source?.$case === 'inline', 'a small additional result must be sent in place')
+      mustBe('the additional result', JSON.parse(small.source.value.toString()), 'yyy')
+      const additionalResultAddress = newAddress()
+      for (const more of [{ additionalResultAddress }, {}]) {
+        const bytes = more.additionalResultAddress === undefined ? LARGE_BYTES : 3
+        const { source, sha256 } = await told(bytes, { wantAdditionalResult, ...more })
+        must(source?.$case === 'address', 'such an additional result must be at an address')
+        const { value } = source
+        mustBe('the address', value, more.additionalResultAddress ?? value)
+        const kept = stage.storage.values.get(value)?.bytes ?? Buffer.alloc(0)
+        mustBe('what is stored', kept.toString(), JSON.stringify('y'.repeat(bytes)))
+        mustBe(
+          'its `sha256`',
+          Buffer.from(sha256 ?? []),
+          createHash('sha256').update(kept).digest(),
+        )
       }
     },
   },

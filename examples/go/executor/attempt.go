@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	executorv1 "example.com/you/gen/offstage/executor/v1"
 	jobsv1 "example.com/you/gen/offstage/jobs/v1"
@@ -36,6 +38,30 @@ func (f *Failure) Error() string { return f.Brief }
 type stop struct {
 	kind      string
 	retryable bool
+	reason    string
+}
+
+var stopCodes = map[string]string{
+	"canceled": "JOB_CANCELED", "draining": "EXECUTOR_DRAINING", "fenced": "ATTEMPT_LOST",
+}
+
+// Stopped is the cause of a handler's context once the handler is to stop, where errors.As finds it.
+type Stopped struct {
+	// Code is JOB_CANCELED, EXECUTOR_DRAINING, ATTEMPT_LOST, or that of a deadline.
+	Code string
+	// Reason is what whoever canceled the job has said.
+	Reason string
+}
+
+func (s *Stopped) Error() string { return "the attempt is stopped: " + s.Code }
+func (s *Stopped) Unwrap() error { return context.Canceled }
+
+func (s stop) cause() *Stopped {
+	code, isNamed := stopCodes[s.kind]
+	if !isNamed {
+		code = s.kind
+	}
+	return &Stopped{Code: code, Reason: s.reason}
 }
 
 // attempt ends once: with a result, handed back, or forgotten. What is not of its own goroutine is
@@ -57,6 +83,8 @@ type attempt struct {
 	told     *time.Timer
 	revision int32
 	messages int32
+
+	additional any // Of the goroutine of the handler.
 }
 
 // begin starts the attempt; the lock is held.
@@ -64,25 +92,23 @@ func (a *attempt) begin() {
 	a.ctx, a.cancel = context.WithCancelCause(context.Background())
 	given := a.assignment
 	if given.AttemptDeadline != nil {
-		a.after(given.AttemptDeadline.AsDuration(), stop{"ATTEMPT_DEADLINE_EXCEEDED", true})
+		a.after(given.AttemptDeadline.AsDuration(), stop{kind: "ATTEMPT_DEADLINE_EXCEEDED", retryable: true})
 	}
 	if given.TotalDeadline != nil {
-		a.after(given.TotalDeadline.AsDuration(), stop{"TOTAL_DEADLINE_EXCEEDED", false})
+		a.after(given.TotalDeadline.AsDuration(), stop{kind: "TOTAL_DEADLINE_EXCEEDED"})
 	}
 	a.listen()
 	go a.run()
 }
 
 func (a *attempt) run() {
-	payload, err := a.steps()
+	result, err := a.steps()
 	a.executor.mu.Lock()
 	defer a.executor.mu.Unlock()
 	defer a.executor.free(a)
 	defer a.cancel(nil)
 	if err == nil {
-		a.end(&executorv1.AttemptResult{
-			Outcome: &executorv1.AttemptResult_Succeeded{Succeeded: payload},
-		})
+		a.end(result)
 		return
 	}
 	if reasonOf(err) == notHeld {
@@ -99,7 +125,7 @@ func isStop(err error) bool {
 	return errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled
 }
 
-func (a *attempt) steps() (*jobsv1.Payload, error) {
+func (a *attempt) steps() (*executorv1.AttemptResult, error) {
 	method, isKnown := a.executor.methods[a.assignment.Method]
 	if !isKnown {
 		brief := fmt.Sprintf("This executor has no method %s.", a.assignment.Method)
@@ -107,7 +133,8 @@ func (a *attempt) steps() (*jobsv1.Payload, error) {
 	}
 	looked := make(chan error, 1)
 	go func() {
-		looked <- a.storage.look(a.ctx, a.assignment.Scope, a.assignment.ResultAddress)
+		given := a.assignment
+		looked <- a.storage.look(a.ctx, given.Scope, given.ResultAddress, given.AdditionalResultAddress)
 	}()
 	params, err := a.params()
 	if err == nil {
@@ -126,7 +153,21 @@ func (a *attempt) steps() (*jobsv1.Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.place(value)
+	return a.succeeded(value)
+}
+
+func (a *attempt) succeeded(value any) (*executorv1.AttemptResult, error) {
+	payload, err := a.place(value, a.assignment.ResultAddress)
+	if err != nil {
+		return nil, err
+	}
+	outcome := &executorv1.AttemptResult_Succeeded{Succeeded: payload}
+	result := &executorv1.AttemptResult{Outcome: outcome}
+	if a.assignment.WantAdditionalResult && a.additional != nil {
+		address := a.assignment.AdditionalResultAddress
+		result.AdditionalResult, err = a.place(a.additional, address)
+	}
+	return result, err
 }
 
 func (a *attempt) params() ([]byte, error) {
@@ -161,8 +202,7 @@ func (a *attempt) handle(method Method, params []byte) (value any, err error) {
 }
 
 // place puts the result where it belongs; that goes on though the attempt is told to stop.
-func (a *attempt) place(value any) (*jobsv1.Payload, error) {
-	address := a.assignment.ResultAddress
+func (a *attempt) place(value any, address string) (*jobsv1.Payload, error) {
 	if value == nil && address == "" {
 		return &jobsv1.Payload{}, nil
 	}
@@ -193,7 +233,7 @@ func (a *attempt) halt(why stop, grace time.Duration) {
 		return
 	}
 	a.timers = append(a.timers, time.AfterFunc(grace, a.giveUp))
-	a.cancel(fmt.Errorf("the attempt is stopped (%s): %w", why.kind, context.Canceled))
+	a.cancel(why.cause())
 }
 
 // giveUp tells the end of a handler that does not listen. Its slot is not free until it returns.
@@ -265,7 +305,7 @@ func (a *attempt) listen() {
 		a.executor.mu.Lock()
 		defer a.executor.mu.Unlock()
 		if a.isCalled {
-			a.halt(stop{"HEARTBEAT_DEADLINE_EXCEEDED", true}, ownGrace)
+			a.halt(stop{kind: "HEARTBEAT_DEADLINE_EXCEEDED", retryable: true}, ownGrace)
 			return
 		}
 		// It has nothing to say yet: the executor speaks for it.
@@ -333,8 +373,20 @@ func failed(err error) *executorv1.AttemptResult {
 	} else if reason := reasonOf(err); reason != "" {
 		told.Brief, told.Reason = status.Convert(err).Message(), reason
 	}
-	told.Brief = told.Brief[:min(len(told.Brief), 1_000)]
-	told.Detail = told.Detail[:min(len(told.Detail), 30_000)]
+	told.Brief, told.Detail, told.Reason = plain(told.Brief, 1_000), plain(told.Detail, 30_000), plain(told.Reason, 200)
 	outcome := &executorv1.AttemptResult_Failed{Failed: told}
 	return &executorv1.AttemptResult{Outcome: outcome}
+}
+
+// plain is the beginning of a text with U+FFFD for what is no UTF-8, which protobuf does not take: what
+// is told of a job must not fail it.
+func plain(text string, bytesMax int) string {
+	if len(text) > bytesMax {
+		end := bytesMax
+		for end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }

@@ -2,7 +2,7 @@
 //
 // One session attaches by one stream at a time, opened again whenever it breaks. What it holds
 // outlives the streams: attempts until their handlers have returned, results until they are
-// acknowledged. Not here: children that are waited for, additional results, TLS.
+// acknowledged. Not here: children that are waited for, TLS.
 package executor
 
 import (
@@ -336,7 +336,7 @@ func (e *Executor) cancelAttempt(order *executorv1.CancelOrder) {
 		grace = order.Grace.AsDuration()
 	}
 	if running := e.running[k]; running != nil {
-		running.halt(stop{kind: "canceled"}, grace)
+		running.halt(stop{kind: "canceled", reason: order.Reason}, grace)
 	} else if e.outbox.results[k] == nil {
 		canceled := &executorv1.AttemptResult_Canceled{Canceled: "it was not running"}
 		e.outbox.end(k, &executorv1.AttemptResult{

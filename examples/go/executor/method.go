@@ -12,6 +12,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
+// textMax is more than any text of a report may have: the scheduler cuts it.
+const textMax = 64 << 10
+
 // Method is what a handler is announced as.
 type Method struct {
 	Name        string
@@ -60,6 +63,16 @@ func (j *Job) ID() string     { return j.attempt.jobID }
 func (j *Job) Attempt() int32 { return j.attempt.key.attempt }
 func (j *Job) Owner() string  { return j.attempt.assignment.Owner }
 
+// ResultAddress and AdditionalResultAddress are where the caller has reserved places for results; empty where not.
+func (j *Job) ResultAddress() string           { return j.attempt.assignment.ResultAddress }
+func (j *Job) AdditionalResultAddress() string { return j.attempt.assignment.AdditionalResultAddress }
+
+// WantsAdditionalResult tells whether the caller has asked for one.
+func (j *Job) WantsAdditionalResult() bool { return j.attempt.assignment.WantAdditionalResult }
+
+// SetAdditionalResult has a value told beside the result, where one is wanted. For the handler's own goroutine.
+func (j *Job) SetAdditionalResult(value any) { j.attempt.additional = value }
+
 // LastHeartbeat decodes what an earlier attempt reported last; false where that is nothing.
 func (j *Job) LastHeartbeat(into any) bool {
 	data := j.attempt.assignment.HeartbeatData.GetInline()
@@ -73,7 +86,7 @@ func (j *Job) Progress(percent float64, text string) {
 	defer a.executor.mu.Unlock()
 	a.revision++
 	report := a.progressReport()
-	report.Progress = &jobsv1.Progress{Percent: percent, Text: text, Revision: a.revision}
+	report.Progress = &jobsv1.Progress{Percent: percent, Text: plain(text, textMax), Revision: a.revision}
 	a.progressed(report)
 }
 
@@ -82,7 +95,7 @@ func (j *Job) Message(text string) {
 	j.say(func(a *attempt) func(*reports) {
 		a.messages++
 		report := &executorv1.MessageReport{
-			JobId: a.jobID, Attempt: a.key.attempt, Number: a.messages, Text: text,
+			JobId: a.jobID, Attempt: a.key.attempt, Number: a.messages, Text: plain(text, textMax),
 			Severity: jobsv1.MessageSeverity_MESSAGE_SEVERITY_INFO,
 		}
 		return func(r *reports) { r.addMessage(report) }

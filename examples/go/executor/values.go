@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,14 +161,17 @@ func (s *storage) put(
 }
 
 // look tells whether results have a place to go. A storage that cannot be asked holds nobody up.
-func (s *storage) look(ctx context.Context, scope, address string) error {
-	if scope == "" && address == "" {
+func (s *storage) look(ctx context.Context, scope string, addresses ...string) error {
+	if scope == "" && strings.Join(addresses, "") == "" {
 		return nil // And no token is asked for.
 	}
 	ctx, done := context.WithTimeout(ctx, 5*time.Second)
 	defer done()
 	err := s.allowed(ctx, func(ctx context.Context) error {
-		if address != "" {
+		for _, address := range addresses {
+			if address == "" {
+				continue
+			}
 			request := &storagev1.DescribeValueRequest{Address: address}
 			if _, err := s.client.DescribeValue(ctx, request); err != nil {
 				return err

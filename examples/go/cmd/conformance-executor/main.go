@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -29,6 +30,7 @@ type given struct {
 	Name      string `json:"name"`
 	Steps     int    `json:"steps"`
 	Retryable bool   `json:"retryable"`
+	Brief     string `json:"brief"`
 	Bytes     int    `json:"bytes"`
 	Note      string `json:"note"`
 	Gate      string `json:"gate"`
@@ -71,7 +73,11 @@ func report(_ context.Context, job *executor.Job, params given) (any, error) {
 }
 
 func fail(_ context.Context, _ *executor.Job, params given) (any, error) {
-	return nil, &executor.Failure{Brief: "It was asked to fail.", Retryable: params.Retryable}
+	brief := params.Brief
+	if brief == "" {
+		brief = "It was asked to fail."
+	}
+	return nil, &executor.Failure{Brief: brief, Retryable: params.Retryable}
 }
 
 func large(_ context.Context, _ *executor.Job, params given) (any, error) {
@@ -87,11 +93,32 @@ func remember(_ context.Context, job *executor.Job, _ given) (any, error) {
 }
 
 func hold(ctx context.Context, job *executor.Job, params given) (any, error) {
+	return held(ctx, job, params, func() string { return "stopped" })
+}
+
+func why(ctx context.Context, job *executor.Job, params given) (any, error) {
+	return held(ctx, job, params, func() string {
+		var stopped *executor.Stopped
+		if !errors.As(context.Cause(ctx), &stopped) {
+			return "for no reason"
+		}
+		return strings.TrimSpace(stopped.Code + " " + stopped.Reason)
+	})
+}
+
+func both(_ context.Context, job *executor.Job, params given) (any, error) {
+	job.SetAdditionalResult(strings.Repeat("y", params.Bytes))
+	return "the main one", nil
+}
+
+func held(
+	ctx context.Context, job *executor.Job, params given, stopped func() string,
+) (any, error) {
 	begin(job, params)
 	for !isThere(params.Gate) {
 		select {
 		case <-ctx.Done():
-			note(params, "stopped")
+			note(params, stopped())
 			return nil, ctx.Err()
 		case <-time.After(look):
 		}
@@ -144,7 +171,8 @@ func main() {
 	executing, err := executor.New(config, echo,
 		method("greet", nameSchema, greet), method("nothing", "", nothing),
 		method("report", "", report), method("fail", "", fail), method("large", "", large),
-		method("remember", "", remember), method("hold", "", hold), method("deaf", "", deaf))
+		method("remember", "", remember), method("hold", "", hold), method("deaf", "", deaf),
+		method("why", "", why), method("both", "", both))
 	if err != nil {
 		log.Fatal(err)
 	}
