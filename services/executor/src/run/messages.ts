@@ -14,6 +14,8 @@ const SEVERITIES: readonly unknown[] = [
 /** As many as are kept of one attempt while the scheduler does not read. */
 const AT_ONCE_MAX = 10_000
 const PER_MS = 1
+/** A long message counts as several: once more for each of so many characters. */
+const CHARACTERS_OF_ONE = 400
 /** There is room again when there is some for a while, so that what was left out is said seldom. */
 const ROOM_AGAIN = 1_000
 
@@ -47,27 +49,29 @@ export class Messages {
       throw new TypeError('severity must be info, warning or error')
     }
     const checked = extra === undefined ? {} : { extra: checkExtra(extra) }
-    if (!this.#hasRoom()) this.#leftOut += 1
+    const cut = text.slice(0, LIMITS.messageTextCharactersMax)
+    const characters = cut.length + (extra === undefined ? 0 : JSON.stringify(checked.extra).length)
+    if (!this.#hasRoom(1 + characters / CHARACTERS_OF_ONE)) this.#leftOut += 1
     else {
       this.flush()
-      this.#send(severity, { text: text.slice(0, LIMITS.messageTextCharactersMax), ...checked })
+      this.#send(severity, { text: cut, ...checked })
     }
   }
 
   /** Says what was left out. */
   flush(): void {
     if (this.#leftOut === 0) return
-    const text = `${this.#leftOut} messages were left out here: more than ${AT_ONCE_MAX} at once, and ${PER_MS * 1_000} a second`
+    const text = `${this.#leftOut} messages were left out here: too many at once`
     this.#leftOut = 0
     this.#send('warning', { text })
   }
 
-  #hasRoom(): boolean {
+  #hasRoom(count: number): boolean {
     const at = now()
     this.#room = Math.min(AT_ONCE_MAX, this.#room + (at - this.#roomAt) * PER_MS)
     this.#roomAt = at
-    this.#isFull = this.#room < (this.#isFull ? ROOM_AGAIN : 1)
-    if (!this.#isFull) this.#room -= 1
+    this.#isFull = this.#room < (this.#isFull ? ROOM_AGAIN : count)
+    if (!this.#isFull) this.#room -= count
     return !this.#isFull
   }
 
