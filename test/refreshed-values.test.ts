@@ -229,9 +229,11 @@ test(
     const here = async (currency: string) => ({ currency, run: 'here' })
     const tier = tierOf(offstage, 'reusable.price', { queueMs: 300 })
     const price = reusable(here, { name: 'price', store, tier })
-    await offstage.pauseMethod('reusable.price')
+    const scheduler = cluster.target()
+    await using operator = await Offstage.connect({ scheduler, ...callingAs('operator') })
+    await operator.pauseMethod('reusable.price')
     expect(await price('SEK')).toEqual({ currency: 'SEK', run: 'here' })
-    await offstage.resumeMethod('reusable.price')
+    await operator.resumeMethod('reusable.price')
     expect((await price('NOK')).run).not.toBe('here')
   },
 )
