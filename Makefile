@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse parents conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-limits bench-streams test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse parents conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -128,6 +128,9 @@ bench-limits: setup servers ## Measure the hot path of a method with limits besi
 
 bench-lanes: setup servers ## Measure a job that does nothing in each lane, beside piscina alone (BENCH_SECONDS, BENCH_ROUNDS)
 	@node bench/lanes/main.ts
+
+bench-leaks: setup ## Measure what looking for leaks costs a run (BENCH_SECONDS, BENCH_ROUNDS)
+	@node bench/leaks/main.ts
 
 bench-streams: setup servers ## Measure the memory of every process while parameters and results of 1 GiB are streams (BENCH_MIB)
 	@node bench/streams/main.ts

@@ -22,7 +22,7 @@ test('the metrics that are told of are those that the services have, with their 
   metrics.add(executorMeasures(new Attachments(), { leasesLost: 0, jobsReleased: 0 }))
   const place = { name: 'scheduler', host: '127.0.0.1', port: 0, services: [] }
   metrics.add(createGrpcServer({ ...place, log: createLogger(place) }).measures)
-  metrics.add(ofExecutor({ lanes: [], counts: { blockedMs: new Map() } } as never))
+  metrics.add(ofExecutor({ lanes: [], leaks: [], counts: { blockedMs: new Map() } } as never))
   const { types } = scrapeOf((await metrics.render()).text)
   const served = Object.entries(types).filter(([name]) => name.startsWith('offstage_'))
   expect(documented).toEqual(Object.fromEntries(served))

@@ -11,8 +11,10 @@ import {
   NamespaceServiceService,
   RefreshValuesRequest,
   ReleaseLockRequest,
+  ReportLeaksRequest,
   Schedule,
   ScheduleServiceService,
+  TrackLeaksRequest,
 } from '@offstage/proto/jobs'
 import { PutValueHeader, PutValueRequest, StorageServiceService } from '@offstage/proto/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -87,6 +89,12 @@ const NAMING: Readonly<Record<string, (namespace: string) => object>> = {
     RefreshValuesRequest.fromPartial({ namespace, scopes: [{ tag: 'a' }] }),
   'NamespaceService.ListRefreshes': (namespace) => ({ namespace }),
   'NamespaceService.WatchRefreshes': (namespace) => ({ namespace, afterEpoch: -1n }),
+  'NamespaceService.TrackLeaks': (namespace) =>
+    TrackLeaksRequest.fromPartial({ namespace, names: ['a'] }),
+  'NamespaceService.StopTrackingLeaks': (namespace) => ({ namespace, names: [] }),
+  'NamespaceService.ListLeaks': (namespace) => ({ namespace }),
+  'NamespaceService.ReportLeaks': (namespace) =>
+    ReportLeaksRequest.fromPartial({ namespace, reporter: 'one' }),
   'NamespaceService.PauseMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.ResumeMethod': (namespace) => ({ namespace, method }),
   'NamespaceService.PausePool': (namespace) => ({ namespace, pool: 'gpu' }),

@@ -189,6 +189,23 @@ const CALLS: Readonly<Record<string, readonly (readonly object[])[]>> = {
     [proto.RefreshValuesRequest.fromPartial({ scopes: [{ function: 'rates', params: '[]' }] })],
   ],
   'NamespaceService.ListRefreshes': [[proto.ListRefreshesRequest.fromPartial({})]],
+  'NamespaceService.TrackLeaks': [
+    [proto.TrackLeaksRequest.fromPartial({ names: ['a'], duration: seconds(60) })],
+  ],
+  'NamespaceService.StopTrackingLeaks': [
+    [proto.StopTrackingLeaksRequest.fromPartial({ names: ['a'] })],
+  ],
+  'NamespaceService.ListLeaks': [[proto.ListLeaksRequest.fromPartial({})]],
+  'NamespaceService.ReportLeaks': [
+    [
+      proto.ReportLeaksRequest.fromPartial({
+        ...{
+          reporter: 'one',
+          figures: [{ name: 'a', leaks: [{ kind: proto.LeakKind.LEAK_KIND_TIMER }] }],
+        },
+      }),
+    ],
+  ],
   // One that it takes would stay open.
   'NamespaceService.WatchRefreshes': [
     [proto.WatchRefreshesRequest.fromPartial({ afterEpoch: -1n })],

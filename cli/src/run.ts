@@ -16,6 +16,7 @@ import { addExplain } from './commands/explain.ts'
 import { addGet } from './commands/get.ts'
 import { addHelp } from './commands/help.ts'
 import { addKeep } from './commands/keep.ts'
+import { addLeaks } from './commands/leaks.ts'
 import { addLimits } from './commands/limits.ts'
 import { addList } from './commands/list.ts'
 import { addLocks } from './commands/locks.ts'
@@ -75,6 +76,7 @@ export async function run(args: readonly string[]): Promise<number> {
     addPause,
     addExclusive,
     addKeep,
+    addLeaks,
     addLimits,
     addLocks,
     addRefresh,

@@ -64,6 +64,18 @@ export const LIMITS = {
   refreshParamsCharactersMax: 1000,
   valueTagCharactersMax: 200,
 
+  // Leak tracking
+  /** Of a method, or of a section of a service. */
+  leakNameCharactersMax: 200,
+  /** Of one call, and of a namespace at once. */
+  leakNamesMax: 100,
+  leakTrackingMsMin: SECOND_MS,
+  leakTrackingMsMax: DAY_MS,
+  /** Of one name that are told. */
+  leakPlacesMax: 20,
+  leakPlaceCharactersMax: 2000,
+  leakReporterCharactersMax: 200,
+
   // Schedules
   /** Of a namespace; those declared in code and removed since count for themselves. */
   schedulesMax: 100_000,

@@ -62,6 +62,7 @@ test('each subpath that is exported is there, and none for tests is', async () =
       './grpc',
       './idle',
       './jobs',
+      './leaks',
       './runs',
       './sql',
       './tiers',

@@ -99,8 +99,8 @@ export interface Setup extends AsyncDisposable {
   spawn(args: readonly string[], ready: RegExp): Promise<SpawnedProcess>
 }
 
-/** An `offstage dev` with the test jobs, on free ports and data of its own; `env` is for it alone. */
-export async function setup(env: NodeJS.ProcessEnv = {}): Promise<Setup> {
+/** An `offstage dev` with the test jobs, or others, on free ports and data of its own; `env` is for it alone. */
+export async function setup(env: NodeJS.ProcessEnv = {}, jobsPath = jobs): Promise<Setup> {
   const resources = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'offstage-cli-'))
   resources.defer(() => rm(folder, { recursive: true, force: true }))
@@ -108,7 +108,7 @@ export async function setup(env: NodeJS.ProcessEnv = {}): Promise<Setup> {
     resources.use(
       await spawnProcess({
         main,
-        args: ['dev', '--jobs', jobs, '--port-base', '0', '--data-dir', join(folder, 'data')],
+        args: ['dev', '--jobs', jobsPath, '--port-base', '0', '--data-dir', join(folder, 'data')],
         // A killed executor's jobs are taken from it soon.
         env: { ...noVariables(), OFFSTAGE_SCHEDULER_SESSION_LEASE: '1s', ...env },
         ready: /is ready: scheduler=(\S+) storage=(\S+)/,

@@ -52,6 +52,8 @@ export const RIGHTS = {
   /** Having reusable values dropped everywhere, and hearing which. */
   'refreshes.send': { own: ['user', 'service', 'operator', 'executor'], others: [] },
   'refreshes.hear': { own: ['user', 'service', 'operator', 'executor'], others: [] },
+  /** Telling what runs have left behind, and hearing of which to look. */
+  'leaks.report': { own: ['service', 'executor'], others: [] },
 
   'executors.attach': { own: ['executor'], others: [] },
   'executors.read': { own: ['operator', 'reader'], others: ['operator', 'reader'] },

@@ -38,6 +38,7 @@ import { type CountOptions, countJobs, type JobCount } from './job-counts.ts'
 import { JobHandle } from './job-handle.ts'
 import type { JobFilter, JobInfo, JobPage, PageOptions } from './job-info.ts'
 import { JobRecords } from './job-records.ts'
+import { LeakCalls } from './leak-calls.ts'
 import { createLease, type Lease, type LeaseOptions } from './lease.ts'
 import { givenHolder, type LockHolder, type LockOptions } from './lock-options.ts'
 import { type HeldLock, LockCalls, takeLocks } from './locks.ts'
@@ -80,6 +81,8 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
   readonly settings: NamespaceSettingsCalls
   /** Data locks that are held (row E3). */
   readonly locks: LockCalls
+  /** What runs leave behind: what is tracked, and what was found (row E4). */
+  readonly leaks: LeakCalls
   /** Schedules, which create a job at each due time (rows K1 to K3). */
   readonly schedules: ScheduleCalls
 
@@ -94,6 +97,7 @@ export class Offstage extends SessionCalls implements AsyncDisposable {
     this.storage = session.storage
     this.settings = new NamespaceSettingsCalls(session)
     this.locks = new LockCalls(session)
+    this.leaks = new LeakCalls(session)
     this.schedules = new ScheduleCalls(session)
   }
 

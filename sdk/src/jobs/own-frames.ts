@@ -27,6 +27,11 @@ export function withoutOwnFrames(stack: string, own: readonly string[] = []): st
   return lines.join('\n')
 }
 
+/** Whether a frame is of the SDK, or of files whose path contains one of `own`. */
+export function isOwnFrame(line: string, own: readonly string[] = []): boolean {
+  return [...SDK, ...own].some((path) => line.includes(path))
+}
+
 function isFrame(line: string | undefined): boolean {
   return line !== undefined && /^\s+at /.test(line)
 }

@@ -7,3 +7,4 @@ export {
 } from './left-open.ts'
 export { currentRun, type Opened, type Opening, Run, startingRun } from './run.ts'
 export { type RunOptions, runInScope } from './run-in-scope.ts'
+export { type FollowedRun, type RunWatch, watchRuns } from './run-watch.ts'

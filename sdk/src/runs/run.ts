@@ -17,6 +17,7 @@ import {
   warnOfLeftOpen,
 } from './left-open.ts'
 import { placeOfCall } from './place.ts'
+import { type FollowedRun, followed } from './run-watch.ts'
 
 /**
  * How long what is open may take to close at the end of a run, one after the other. What is left by then is closed all at once and has as
@@ -47,6 +48,8 @@ export class Run extends CallScope {
   readonly name: string
   /** The outermost run around it, itself where there is none. */
   readonly root: Run
+  /** What is followed of it; undefined where nobody does, as is usual. */
+  readonly followed: FollowedRun | undefined
   #outer: Run | undefined
   #open: Set<Opening> | undefined
   #isOver = false
@@ -56,6 +59,7 @@ export class Run extends CallScope {
     this.name = name
     this.#outer = currentRun()
     this.root = this.#outer?.root ?? this
+    this.followed = followed(this)
   }
 
   get isOver(): boolean {
@@ -92,7 +96,9 @@ export class Run extends CallScope {
     this.#outer = undefined
     const open = this.#open
     this.#open = undefined
-    return open === undefined || open.size === 0 ? undefined : this.#closeAll(open, onLeftOpen)
+    const closed =
+      open === undefined || open.size === 0 ? undefined : this.#closeAll(open, onLeftOpen)
+    return this.followed === undefined ? closed : this.followed.ended(closed)
   }
 
   async #closeAll(open: ReadonlySet<Opening>, onLeftOpen: TellLeftOpen): Promise<void> {

@@ -15,6 +15,7 @@ import { clientTls } from '@offstage/kit/tls'
 import { type AttachingConfig, createAttaching } from './attach/attaching.ts'
 import type { ExecutorConfig } from './config.ts'
 import type { DrainedBy } from './domain/drained-by.ts'
+import type { LeakFigures } from './domain/leaks.ts'
 import type { MethodAnnouncement } from './domain/method.ts'
 import { type DrainReport, drain } from './drain.ts'
 import { controlService } from './grpc/control-service.ts'
@@ -44,6 +45,8 @@ export interface Executor extends Service {
   readonly draining: boolean
   /** What became of attempts and threads since the start. */
   readonly counts: ThreadCounts & { readonly finished: number; readonly handedBack: number }
+  /** What attempts have left behind, of the names that were tracked since the start. */
+  readonly leaks: readonly LeakFigures[]
   /** What it can run; known once started. */
   readonly methods: readonly MethodAnnouncement[]
   /** Resolves once the scheduler has accepted the session for the first time. */
@@ -74,7 +77,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     config: { ...attaching, processPlaces: relay?.places },
     ...{ log, journal, onAttached },
   })
-  const { session, dispatcher, supervisor, lanes, tokens, refreshes, client } = parts
+  const { session, dispatcher, supervisor, lanes, tokens, refreshes, leaks, client } = parts
 
   const drained = async (graceMs: number, by?: DrainedBy): Promise<DrainReport> => {
     log.info({ graceMs, by: by?.user }, 'draining')
@@ -92,6 +95,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
       serveOr(NOT_ATTACHED)
       session.start()
       refreshes.start()
+      leaks.start()
     },
     async stop() {
       await executor.drain()
@@ -99,6 +103,7 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
       await session.stop()
       await Promise.all(lanes.map((lane) => lane.stop()))
       await relay?.stop()
+      await leaks.stop()
       tokens.close()
       await client.close()
       await server.stop()
@@ -126,6 +131,9 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     },
     get counts() {
       return { ...supervisor.counts, ...journal.counts }
+    },
+    get leaks() {
+      return supervisor.leaks.all
     },
     get methods() {
       return dispatcher.methods

@@ -1,4 +1,6 @@
 import type { Measures } from '@offstage/kit/telemetry'
+import { LEAK_KINDS } from '@offstage/proto/leak-kinds'
+import type { LeakFigures } from './domain/leaks.ts'
 import type { Executor } from './executor.ts'
 
 /** How busy this executor is, and what became of its attempts and threads. */
@@ -62,6 +64,32 @@ export function executorMeasures(executor: Executor): Measures {
           })),
       },
       {
+        name: 'offstage_executor_leak_tracked_runs_total',
+        help: 'Runs that were tracked for leaks and have ended, by method or section',
+        kind: 'counter',
+        labels: ['name'],
+        read: () => executor.leaks.map(({ name, runs }) => ({ value: runs, labels: { name } })),
+      },
+      {
+        name: 'offstage_executor_leaked_total',
+        help: 'Timers, sockets, files, listeners, workers and processes that tracked runs have left behind',
+        kind: 'counter',
+        labels: ['name', 'kind'],
+        read: () => leakedOf(executor.leaks),
+      },
+      {
+        name: 'offstage_executor_leaked_heap_bytes',
+        help: 'By how much the heap grows with each tracked run, where it does',
+        kind: 'gauge',
+        labels: ['name'],
+        read: () =>
+          executor.leaks.flatMap(({ name, leaks }) =>
+            leaks.flatMap(({ bytesPerRun: value }) =>
+              value === undefined ? [] : { value, labels: { name } },
+            ),
+          ),
+      },
+      {
         name: 'offstage_executor_threads_ended_total',
         help: 'Handler threads that were lost, ended by force, or are passed by because they hear nothing',
         kind: 'counter',
@@ -77,4 +105,15 @@ export function executorMeasures(executor: Executor): Measures {
 
 function by(label: string, values: Readonly<Record<string, number>>) {
   return Object.entries(values).map(([name, value]) => ({ value, labels: { [label]: name } }))
+}
+
+function leakedOf(all: readonly LeakFigures[]) {
+  return all.flatMap(({ name, leaks }) =>
+    LEAK_KINDS.flatMap((kind) => {
+      const value = leaks
+        .filter((leak) => leak.kind === kind)
+        .reduce((sum, { left }) => sum + left, 0)
+      return value === 0 ? [] : { value, labels: { name, kind } }
+    }),
+  )
 }

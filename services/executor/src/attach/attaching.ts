@@ -1,6 +1,6 @@
 /** The parts that speak with the scheduler, wired together: session, dispatcher, outbox. */
 import type { Logger } from '@offstage/kit/telemetry'
-import { Credential, Offstage } from '@offstage/sdk/client'
+import { Credential, LeakSync, Offstage } from '@offstage/sdk/client'
 import type { ChannelTls } from '@offstage/sdk/grpc'
 import { createLanes, type Lanes, type LanesConfig } from '../lanes/lanes.ts'
 import { STOP_GRACE_MS, Supervisor } from '../lanes/supervisor.ts'
@@ -45,6 +45,8 @@ export interface Attaching {
   readonly tokens: AttemptTokens
   /** To be started beside the session. */
   readonly refreshes: RefreshRelay
+  /** To be started beside the session. */
+  readonly leaks: LeakSync
   /** By which the executor itself calls; to be closed last. */
   readonly client: Offstage
 }
@@ -76,6 +78,11 @@ export function createAttaching(options: AttachingOptions): Attaching {
     onRefreshed: (scope) => supervisor.refreshed(scope),
   })
   const supervisor: Supervisor = new Supervisor(outbox, tokens.issue, journal, refreshes)
+  const leaks = new LeakSync({
+    calls: client.leaks,
+    found: supervisor.leaks,
+    track: (names) => supervisor.trackLeaks(names),
+  })
   // Whoever attaches without a token is in development mode, where handlers have none either.
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)
   const dispatcher = new Dispatcher({
@@ -102,5 +109,5 @@ export function createAttaching(options: AttachingOptions): Attaching {
       onLost: () => supervisor.stopAll({ kind: 'fenced' }, STOP_GRACE_MS),
     },
   })
-  return { session, dispatcher, outbox, supervisor, lanes, tokens, refreshes, client }
+  return { session, dispatcher, outbox, supervisor, lanes, tokens, refreshes, leaks, client }
 }

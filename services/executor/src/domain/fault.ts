@@ -10,9 +10,13 @@ const REASON_CHARS_MAX = 200
 const CAUSES_MAX = 10
 
 /** The rooms of the executor whose frames are below those of every handler. */
-const OWN_FRAMES = ['../attach/', '../domain/', '../lanes/', '../run/'].flatMap((room) =>
-  pathsOf(new URL(room, import.meta.url)),
-)
+/** Paths of the executor's code that runs beside handlers. */
+export const OWN_FRAMES: readonly string[] = [
+  '../attach/',
+  '../domain/',
+  '../lanes/',
+  '../run/',
+].flatMap((room) => pathsOf(new URL(room, import.meta.url)))
 
 /** A fault that Offstage itself found, before or after the handler's own code ran. */
 export class AttemptFault extends Error {

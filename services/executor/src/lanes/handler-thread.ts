@@ -1,7 +1,6 @@
 /**
- * One thread, or process in its place, that loads the job modules once and runs attempts: the only
- * place where user code runs. The main thread keeps gRPC and supervision, so nothing a handler does
- * can hold up a heartbeat or a cancel.
+ * One thread, or process in its place, that loads the job modules once and runs attempts: the only place where user code runs. The main
+ * thread keeps gRPC and supervision, so nothing a handler does can hold up a heartbeat or a cancel.
  *
  * 1. Orders are gathered and sent as one message per turn of the event loop.
  * 2. Whatever the thread said before it ended is delivered before `onEnded`, once.
@@ -17,6 +16,7 @@ import type {
   LoopBlock,
   LostReason,
 } from '../domain/attempt.ts'
+import type { LeakFigures, LeakOrder } from '../domain/leaks.ts'
 import type { Announcement } from '../domain/method.ts'
 import type { Claim } from './claims.ts'
 import { rowFromOrder } from './order-row.ts'
@@ -73,6 +73,8 @@ export interface ThreadListener {
   onRefresh(thread: HandlerThread, ask: RefreshAsk): void
   /** Its event loop stood still, and all that ran there waited. */
   onBlocked(thread: HandlerThread, block: LoopBlock): void
+  /** What its attempts have left behind. */
+  onLeaks(thread: HandlerThread, figures: readonly LeakFigures[]): void
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
@@ -148,6 +150,10 @@ export class HandlerThread {
 
   answer(answer: TokenAnswer): void {
     this.#gather().tokens.push(answer)
+  }
+
+  trackLeaks(leaks: LeakOrder): void {
+    this.#post({ ...nothingSaid(), leaks })
   }
 
   /** After all that was refreshed before. */
@@ -257,6 +263,9 @@ export class HandlerThread {
         break
       case 'blocked':
         listener.onBlocked(this, message.block)
+        break
+      case 'leaks':
+        listener.onLeaks(this, message.figures)
         break
       case 'reports':
         listener.onReports(this, message.reports)

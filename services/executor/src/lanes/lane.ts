@@ -23,6 +23,7 @@
 import type { LaneName } from '@offstage/proto/lanes'
 import type { AttemptKey, AttemptOrder } from '../domain/attempt.ts'
 import { LaneSlots } from '../domain/lane-slots.ts'
+import type { LeakOrder } from '../domain/leaks.ts'
 import { HandlerThread, type ThreadListener, type ThreadSettings } from './handler-thread.ts'
 import { RestingThreads } from './resting-threads.ts'
 import { ThreadPool } from './thread-pool.ts'
@@ -51,6 +52,7 @@ export class Lane {
   /** Of what handlers have changed; given nothing more. */
   readonly #retired = new WeakSet<HandlerThread>()
   readonly #closing = new Set<Promise<void>>()
+  #leaks: LeakOrder | undefined
   #aside = 0
   #started = 0
 
@@ -68,6 +70,7 @@ export class Lane {
         listener.onChanged(thread, change)
       },
       onBlocked: (thread, block) => listener.onBlocked(thread, block),
+      onLeaks: (thread, figures) => listener.onLeaks(thread, figures),
       onEnded: (thread, end) => {
         this.#forget(thread)
         listener.onEnded(thread, end)
@@ -83,6 +86,13 @@ export class Lane {
   /** The methods that run on threads of their own. */
   get methodsApart(): readonly string[] {
     return [...this.#apart.keys()]
+  }
+
+  /** What its threads track for leaks from now on. */
+  trackLeaks(names: readonly string[]): void {
+    const leaks = { names, fromFirstRun: this.name === 'work' }
+    this.#leaks = names.length > 0 ? leaks : undefined
+    for (const thread of this.#threads) if (thread.usable) thread.trackLeaks(leaks)
   }
 
   /** Starts a thread ahead of the first attempt. */
@@ -194,7 +204,8 @@ export class Lane {
   #spawn(pool: ThreadPool | undefined): HandlerThread {
     this.#started += 1
     const name = `${this.name} ${this.#started}`
-    const thread = new HandlerThread({ ...this.#settings, name }, this.#listener)
+    const leaks = this.#leaks && { leaks: this.#leaks }
+    const thread = new HandlerThread({ ...this.#settings, name, ...leaks }, this.#listener)
     this.#threads.add(thread)
     if (pool !== undefined) {
       pool.add(thread)

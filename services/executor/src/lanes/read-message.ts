@@ -18,6 +18,7 @@ import type {
   ResultValue,
 } from '../domain/attempt.ts'
 import type { MethodAnnouncement } from '../domain/method.ts'
+import { isLeaks } from './read-leaks.ts'
 import type { RefreshAsk, SuccessRow, ThreadMessage, ThreadReports } from './thread-messages.ts'
 
 export interface ReadMessage {
@@ -57,6 +58,9 @@ export function readMessage(heard: unknown): ReadMessage {
     case 'blocked':
       if (!isBlock(heard.block)) return UNREADABLE
       return { message: { kind: 'blocked', block: heard.block }, isWhole: true }
+    case 'leaks':
+      if (!isLeaks(heard.figures)) return UNREADABLE
+      return { message: { kind: 'leaks', figures: heard.figures }, isWhole: true }
     case 'reports':
       return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
     default:

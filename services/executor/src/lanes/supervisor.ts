@@ -25,6 +25,7 @@ import type {
   LoopBlock,
 } from '../domain/attempt.ts'
 import type { PassedDeadline } from '../domain/deadline.ts'
+import type { LeakFigures } from '../domain/leaks.ts'
 import { placeOf } from '../domain/place-of.ts'
 import { RecentJobs } from '../domain/recent-jobs.ts'
 import type { RefreshScope } from '../domain/refresh-scope.ts'
@@ -35,6 +36,7 @@ import { AttemptDeadlines } from './attempt-deadlines.ts'
 import { guiltyOf } from './guilty.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
+import { LeakLedger } from './leak-ledger.ts'
 import { startTimer } from './long-timer.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { isPossible, type RunningAttempt } from './running-attempt.ts'
@@ -53,6 +55,8 @@ export class Supervisor implements ThreadListener {
   readonly #lanes = new Map<LaneName, Lane>()
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
   readonly #memory = new MemoryWatch()
+  /** What attempts have left behind. */
+  readonly leaks = new LeakLedger()
   readonly #handedBackJobs = new RecentJobs(HANDED_BACK_KEPT_MAX)
   readonly #reports: AttemptReports
   readonly #issueToken: IssueToken
@@ -207,7 +211,17 @@ export class Supervisor implements ThreadListener {
     this.#journal.blocked(thread, block)
   }
 
+  onLeaks(thread: HandlerThread, figures: readonly LeakFigures[]): void {
+    this.leaks.note(thread, figures)
+  }
+
+  /** The names of runs that are tracked for leaks from now on. */
+  trackLeaks(names: readonly string[]): void {
+    for (const lane of this.#lanes.values()) lane.trackLeaks(names)
+  }
+
   onEnded(thread: HandlerThread, end: ThreadEnd): void {
+    this.leaks.ended(thread)
     const before = this.#handedBack
     const given = [...thread.attempts].flatMap((key) => this.#attempts.get(key) ?? [])
     const [begun = [], waiting = []] = [true, false].map((has) =>

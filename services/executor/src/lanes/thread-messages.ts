@@ -19,6 +19,7 @@ import type {
   ProgressNote,
   ResultValue,
 } from '../domain/attempt.ts'
+import type { LeakFigures, LeakOrder } from '../domain/leaks.ts'
 import type { Announcement } from '../domain/method.ts'
 import type { RefreshScope } from '../domain/refresh-scope.ts'
 import type { OrderRow } from './order-row.ts'
@@ -39,6 +40,8 @@ export interface ThreadOptions {
   readonly otlpEndpoint?: string
   /** Tells of an event loop that stood still for so long; absent: of none. */
   readonly blockedAfterMs?: number
+  /** What is tracked for leaks from the first attempt on; absent: nothing. */
+  readonly leaks?: LeakOrder
 }
 
 /**
@@ -60,6 +63,8 @@ export interface ThreadOrders {
   readonly refreshes?: readonly RefreshScope[]
   /** Refreshes that the thread asked for have been told to the others, or have not. */
   readonly refreshAnswers?: readonly RefreshAnswer[]
+  /** Track this for leaks, in the place of what was before. */
+  readonly leaks?: LeakOrder
   /** Runs nothing any more: flush telemetry and end. */
   readonly close?: boolean
 }
@@ -110,6 +115,8 @@ export type ThreadMessage =
   | { readonly kind: 'changed'; readonly change: GlobalsChange }
   /** Its event loop stood still. */
   | { readonly kind: 'blocked'; readonly block: LoopBlock }
+  /** What attempts have left behind since the thread tracks them, of names of which that has changed. */
+  | { readonly kind: 'leaks'; readonly figures: readonly LeakFigures[] }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
   /** It has dropped what it was told to. */
   | { readonly kind: 'refreshed' }

@@ -1,13 +1,17 @@
+import type { JobContext } from '@offstage/sdk/jobs'
 import { Run, startingRun } from '@offstage/sdk/runs'
 import type { AttemptOrder, Culprit } from '../domain/attempt.ts'
 
 /** The run that an attempt is (row E1): what its code starts, timers and all, is known by it. */
 export class AttemptRun extends Run {
   readonly order: AttemptOrder
+  /** On the record of its job. */
+  readonly message: JobContext['message']
 
-  constructor(order: AttemptOrder) {
+  constructor(order: AttemptOrder, context: Pick<JobContext, 'message'>) {
     super(order.method)
     this.order = order
+    this.message = (...said) => context.message(...said)
   }
 }
 

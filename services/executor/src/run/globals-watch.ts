@@ -44,6 +44,20 @@ export class GlobalsWatch {
     if (count < NAMES_MAX && this.#methods[count - 1] !== method) this.#methods[count] = method
   }
 
+  /** Our own code puts something else there. Where somebody has before, that is told all the same. */
+  readonly replaces = (on: object, key: PropertyKey, by: unknown): void => {
+    for (const { object, keys, properties } of this.#shared) {
+      const at = object === on ? keys.indexOf(key) : -1
+      const property = properties[at]
+      if (property === undefined || property.value !== object[key as never]) continue
+      properties[at] = { ...property, value: by }
+    }
+    for (const known of this.#values) {
+      if (known.object === on && known.key === key && known.value === known.object[key])
+        known.value = by
+    }
+  }
+
   /** Attempts have ended. */
   look(): void {
     if (this.#isOver) return
@@ -122,7 +136,7 @@ const ROOTS: readonly string[] = ['Object.prototype', 'Function.prototype', 'Arr
 interface KnownValue {
   readonly object: Readonly<Record<PropertyKey, unknown>>
   readonly key: PropertyKey
-  readonly value: unknown
+  value: unknown
 }
 
 function valuesIn(shared: readonly Shared[]): KnownValue[] {

@@ -115,7 +115,7 @@ export class Runner {
     this.#options.watch?.ran(order.method)
     this.#options.blocks?.ran(order.method)
     // What is open at its end is closed, and what was remembered for its length dropped (rows E1, C1).
-    const run = new AttemptRun(order)
+    const run = new AttemptRun(order, context)
     // Values are kept apart by both (row C4).
     const identity = { user: order.owner, privileged: definition.privileged === true }
     const inRun = <T>(work: () => T) => run.call(work, identity)

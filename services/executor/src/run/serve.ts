@@ -7,6 +7,7 @@ import { attemptRunning } from './attempt-run.ts'
 import { BlockWatch } from './block-watch.ts'
 import { ClientSource } from './client-source.ts'
 import { GlobalsWatch } from './globals-watch.ts'
+import { LeakWatch } from './leak-watch.ts'
 import { loadJobs } from './load-jobs.ts'
 import { OwnMap } from './own-copies.ts'
 import { Reporter } from './reporter.ts'
@@ -43,9 +44,15 @@ export async function serve({ options, claims, post, listen }: RunnerLink): Prom
     const { jobs, schedules } = await loadJobs(options.jobs)
     const reporter: Reporter = new Reporter({ postMessage: post }, () => watch.look())
     const watch = new GlobalsWatch((change) => reporter.say({ kind: 'changed', change }))
+    const leaks = new LeakWatch({
+      globals: watch,
+      tell: (figures) => reporter.say({ kind: 'leaks', figures }),
+    })
+    if (options.leaks !== undefined) await leaks.obey(options.leaks)
     // What has ended must be known even when a handler calls process.exit in the same turn.
     process.on('exit', () => {
       const culprit = attemptRunning()
+      leaks.flush()
       reporter.flush()
       if (culprit !== undefined) post({ kind: 'exiting', culprit })
     })
@@ -70,6 +77,7 @@ export async function serve({ options, claims, post, listen }: RunnerLink): Prom
     })
     listen((orders) => {
       refreshes.obey(orders)
+      if (orders.leaks !== undefined) void leaks.obey(orders.leaks)
       if (orders.close) void close()
       else runner.obey(orders)
     })

@@ -9,7 +9,7 @@ export interface Shared {
   readonly object: object
   readonly keys: readonly PropertyKey[]
   /** By the places of `keys`. */
-  readonly properties: readonly PropertyDescriptor[]
+  readonly properties: PropertyDescriptor[]
   /** Whether more properties than these are a change: values of everybody's inherit them. */
   readonly isClosed: boolean
 }

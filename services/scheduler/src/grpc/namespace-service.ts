@@ -10,6 +10,7 @@ import type { Refreshes } from '../refreshes/refreshes.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { exclusiveCalls } from './exclusive-calls.ts'
+import { leakCalls } from './leak-calls.ts'
 import { leaseCalls } from './lease-calls.ts'
 import { listActs } from './list-acts.ts'
 import { listExecutors } from './list-executors.ts'
@@ -31,13 +32,15 @@ export interface NamespaceUseCases {
 
 export function namespaceService(
   { namespaces, locks, refreshes, cancelRunning: cancel, stores }: NamespaceUseCases,
-  { reads, listings }: ReadingTurns,
+  turns: ReadingTurns,
 ): GuardedService<proto.NamespaceServiceServer> {
+  const { reads, listings } = turns
   const { pauses, settings } = namespaces
   return {
     ...leaseCalls(namespaces.leases),
     ...lockCalls(locks, listings),
     ...refreshCalls(refreshes),
+    ...leakCalls(namespaces.leaks, turns),
     ...exclusiveCalls(namespaces.exclusiveMode),
     listExecutors: listExecutors(stores.callAttachments, reads),
     listActs: listActs(stores.acts, listings),

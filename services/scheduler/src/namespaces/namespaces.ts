@@ -5,6 +5,7 @@ import type { Jobs } from '../jobs/jobs.ts'
 import type { SchedulerStores } from '../ports/stores.ts'
 import { type CallerLeases, createCallerLeases } from './caller-leases.ts'
 import { createExclusiveMode, type ExclusiveMode } from './exclusive-mode.ts'
+import { createLeaks, type Leaks } from './leaks.ts'
 import { createPauses, type Pauses } from './pause.ts'
 import { createPreviewRetention, type PreviewRetention } from './preview-retention.ts'
 import { createSettings, type Settings } from './settings.ts'
@@ -12,7 +13,7 @@ import { createSettings, type Settings } from './settings.ts'
 export interface NamespacesOptions {
   readonly stores: Pick<
     SchedulerStores,
-    'gates' | 'callerLeases' | 'exclusiveMode' | 'namespaces' | 'retention'
+    'gates' | 'callerLeases' | 'exclusiveMode' | 'namespaces' | 'retention' | 'leaks'
   >
   readonly jobs: Pick<Jobs, 'cancelJob'>
   readonly methods: Methods
@@ -28,6 +29,7 @@ export interface Namespaces {
   readonly exclusiveMode: ExclusiveMode
   readonly settings: Settings
   readonly previewRetention: PreviewRetention
+  readonly leaks: Leaks
 }
 
 export function createNamespaces(options: NamespacesOptions): Namespaces {
@@ -39,5 +41,6 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
     exclusiveMode: createExclusiveMode({ store: stores.exclusiveMode, cancelJob, gatesChanged }),
     settings: createSettings(stores.namespaces, gatesChanged),
     previewRetention: createPreviewRetention(stores.namespaces, stores.retention),
+    leaks: createLeaks(stores.leaks),
   }
 }

@@ -27,3 +27,11 @@ export function namespaceBusy(
     metadata: { namespace, count: String(count), job_ids: running.map(({ id }) => id).join(',') },
   })
 }
+
+export function tooManyTracked(namespace: string, max: number): Refusal {
+  return new Refusal({
+    reason: 'QUOTA_EXCEEDED',
+    message: `leaks of at most ${max} names are looked for in namespace ${namespace} at once; stop some, or let them run out`,
+    metadata: { limit: 'tracked_leaks', max: String(max) },
+  })
+}

@@ -8,6 +8,7 @@ import type { ExclusiveModeStore } from './exclusive-mode.ts'
 import type { AttachmentStore, LeaseStore, MethodStore } from './executors.ts'
 import type { HistoryStore, JobChanges } from './job-changes.ts'
 import type { JobReads } from './job-reads.ts'
+import type { LeakStore } from './leaks.ts'
 import type { LoadStore } from './load.ts'
 import type { LockStore } from './locks.ts'
 import type { GateStore, NamespaceStore } from './namespaces.ts'
@@ -69,6 +70,7 @@ export interface SchedulerStores {
   readonly locks: LockStore
   /** Who waits for locks, as it is swept. */
   readonly workLocks: LockStore
+  readonly leaks: LeakStore
   readonly pace: PaceStore
   /** Refreshes of reusable values as callers ask for them. */
   readonly refreshes: RefreshStore

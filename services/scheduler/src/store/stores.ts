@@ -10,6 +10,7 @@ import { createGateStore } from './gates.ts'
 import { createHeldAttemptStore } from './held-attempts.ts'
 import { createJobStore, createSweepStore } from './job-store.ts'
 import { createJobValueStore } from './job-values.ts'
+import { createLeakStore } from './leaks.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLoadStore } from './load-store.ts'
 import { createLockStore } from './locks.ts'
@@ -59,6 +60,7 @@ export function createStores({
     load: createLoadStore(listings),
     locks: createLockStore(calls),
     workLocks: createLockStore(work),
+    leaks: createLeakStore(calls),
     pace: createPaceStore(work),
     refreshes: createRefreshStore(calls),
     workRefreshes: createRefreshStore(work),

@@ -28,7 +28,15 @@ export interface SweepsOptions {
   readonly leaseMs: number
   readonly stores: Pick<
     SchedulerStores,
-    'calls' | 'sweeps' | 'acts' | 'pace' | 'callerLeases' | 'retention' | 'locks' | 'workRefreshes'
+    | 'calls'
+    | 'sweeps'
+    | 'acts'
+    | 'pace'
+    | 'callerLeases'
+    | 'retention'
+    | 'locks'
+    | 'workRefreshes'
+    | 'leaks'
   >
   readonly attachments: Attachments
   readonly dispatch: Pick<Dispatch, 'changed' | 'requeue' | 'record' | 'onKeyFreed' | 'endParents'>
@@ -53,6 +61,7 @@ const VOID_LOCKS_MS = 10_000
 const BUCKETS_MS = 60_000
 const PACES_MS = 60_000
 const REFRESHES_MS = 60_000
+const LEAKS_MS = 10 * 60_000
 /** A run may take minutes while there is much to remove. */
 const RETENTION_TIMEOUT_MS = 10 * 60_000
 /** As long as there is something to do, another run goes on. */
@@ -160,6 +169,7 @@ export function sweepsOf(options: SweepsOptions): Sweep[] {
       everyMs: REFRESHES_MS,
       run: () => options.stores.workRefreshes.fold(),
     },
+    { name: 'old leaks', everyMs: LEAKS_MS, run: () => options.stores.leaks.forget() },
     {
       name: 'old acts',
       everyMs: ACTS_MS,

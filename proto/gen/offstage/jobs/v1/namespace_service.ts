@@ -45,6 +45,44 @@ export namespace LockMode {
   export type UNRECOGNIZED = typeof LockMode.UNRECOGNIZED;
 }
 
+/** What runs can leave behind. */
+export const LeakKind = {
+  /** LEAK_KIND_UNSPECIFIED - Not used. */
+  LEAK_KIND_UNSPECIFIED: 0,
+  /** LEAK_KIND_TIMER - A timer that has neither run out nor been cleared. */
+  LEAK_KIND_TIMER: 1,
+  /** LEAK_KIND_SOCKET - A socket of TCP, UDP or a pipe, a server among them, that is not closed. */
+  LEAK_KIND_SOCKET: 2,
+  /** LEAK_KIND_FILE - A file handle, file descriptor or file watcher that is not closed. */
+  LEAK_KIND_FILE: 3,
+  /** LEAK_KIND_LISTENER - A listener on something older than the run. */
+  LEAK_KIND_LISTENER: 4,
+  /** LEAK_KIND_WORKER - A thread that has not ended. */
+  LEAK_KIND_WORKER: 5,
+  /** LEAK_KIND_PROCESS - A child process that has not ended. */
+  LEAK_KIND_PROCESS: 6,
+  /** LEAK_KIND_HEAP - Memory that the runs have taken and that cannot be collected. */
+  LEAK_KIND_HEAP: 7,
+  /** LEAK_KIND_REQUEST - A request over HTTP whose answer was not read to its end, and that holds its socket. */
+  LEAK_KIND_REQUEST: 8,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LeakKind = typeof LeakKind[keyof typeof LeakKind];
+
+export namespace LeakKind {
+  export type LEAK_KIND_UNSPECIFIED = typeof LeakKind.LEAK_KIND_UNSPECIFIED;
+  export type LEAK_KIND_TIMER = typeof LeakKind.LEAK_KIND_TIMER;
+  export type LEAK_KIND_SOCKET = typeof LeakKind.LEAK_KIND_SOCKET;
+  export type LEAK_KIND_FILE = typeof LeakKind.LEAK_KIND_FILE;
+  export type LEAK_KIND_LISTENER = typeof LeakKind.LEAK_KIND_LISTENER;
+  export type LEAK_KIND_WORKER = typeof LeakKind.LEAK_KIND_WORKER;
+  export type LEAK_KIND_PROCESS = typeof LeakKind.LEAK_KIND_PROCESS;
+  export type LEAK_KIND_HEAP = typeof LeakKind.LEAK_KIND_HEAP;
+  export type LEAK_KIND_REQUEST = typeof LeakKind.LEAK_KIND_REQUEST;
+  export type UNRECOGNIZED = typeof LeakKind.UNRECOGNIZED;
+}
+
 /**
  * How long finished jobs of one kind and end are kept (row J12); whichever limit is reached first. Pinned jobs are kept, and not counted.
  *
@@ -751,6 +789,102 @@ export interface WatchRefreshesResponse {
   all: boolean;
   /** As in ListRefreshesResponse; empty where nothing was. */
   refreshes: ValueRefresh[];
+}
+
+/** What runs of one name have left behind in one place of the code. */
+export interface Leak {
+  /** What it is. Required. */
+  kind: LeakKind;
+  /** The frames of the code that made it, innermost first, one a line; at most 2,000 characters. Empty for HEAP. */
+  openedAt: string;
+  /** How many runs left something there. 0 for HEAP. */
+  runCount: bigint;
+  /** How many they left in all. 0 for HEAP. */
+  leftCount: bigint;
+  /** How many of those were open when it was told. 0 for HEAP. */
+  openCount: bigint;
+  /** By how much the heap grows with each run, the median of the newest measurements. For HEAP alone. */
+  bytesPerRun: bigint;
+}
+
+/** What is known of the runs of one name. */
+export interface LeakFigures {
+  /** The method of jobs, or the name of a section of a service. Required, at most 200 characters. */
+  name: string;
+  /** How many tracked runs have ended. */
+  runCount: bigint;
+  /** What they have left behind; empty where they leave nothing. At most 20. */
+  leaks: Leak[];
+}
+
+/** Runs that are tracked. */
+export interface LeakTracking {
+  /** Their name, as in LeakFigures. */
+  name: string;
+  /** For how much longer. */
+  timeLeft: Duration | undefined;
+}
+
+/** Asks for runs to be tracked. */
+export interface TrackLeaksRequest {
+  /** Default "default". */
+  namespace: string;
+  /**
+   * Their names, 1 to 100: methods of jobs, or names of sections of services; nobody need know them yet. Each at most 200 characters. Of a
+   * namespace 100 are tracked at once: QUOTA_EXCEEDED beyond that.
+   */
+  names: string[];
+  /** For how long, 1 s to 24 h. Default 10 min. */
+  duration: Duration | undefined;
+}
+
+/** Answers TrackLeaks. */
+export interface TrackLeaksResponse {
+}
+
+/** Asks for runs to be tracked no longer. */
+export interface StopTrackingLeaksRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Their names, at most 100. Default: all. */
+  names: string[];
+}
+
+/** Answers StopTrackingLeaks. */
+export interface StopTrackingLeaksResponse {
+}
+
+/** Asks what runs have left behind. */
+export interface ListLeaksRequest {
+  /** Default "default". */
+  namespace: string;
+}
+
+/** Answers ListLeaks. */
+export interface ListLeaksResponse {
+  /** What is tracked, by name. */
+  tracking: LeakTracking[];
+  /** Of each name that is tracked, or was within a day, what all executors and services have told of it together; by name, at most 1,000. */
+  figures: LeakFigures[];
+}
+
+/** Tells what runs of one process have left behind. */
+export interface ReportLeaksRequest {
+  /** Default "default". */
+  namespace: string;
+  /** Names the process, at most 200 characters; such as a UUID made at its start. Required. */
+  reporter: string;
+  /**
+   * What has changed since its last report, each name once, at most 100: all that is known of these since the process began. Names that
+   * are not tracked any more are passed over.
+   */
+  figures: LeakFigures[];
+}
+
+/** Answers ReportLeaks. */
+export interface ReportLeaksResponse {
+  /** What to track. Once its time is over it is tracked no longer, though nobody says so. */
+  tracking: LeakTracking[];
 }
 
 function createBaseRetention(): Retention {
@@ -5880,6 +6014,776 @@ export const WatchRefreshesResponse: MessageFns<WatchRefreshesResponse> = {
   },
 };
 
+function createBaseLeak(): Leak {
+  return { kind: 0, openedAt: "", runCount: 0n, leftCount: 0n, openCount: 0n, bytesPerRun: 0n };
+}
+
+export const Leak: MessageFns<Leak> = {
+  encode(message: Leak, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.openedAt !== "") {
+      writer.uint32(18).string(message.openedAt);
+    }
+    if (message.runCount !== 0n) {
+      if (BigInt.asIntN(64, message.runCount) !== message.runCount) {
+        throw new globalThis.Error("value provided for field message.runCount of type int64 too large");
+      }
+      writer.uint32(24).int64(message.runCount);
+    }
+    if (message.leftCount !== 0n) {
+      if (BigInt.asIntN(64, message.leftCount) !== message.leftCount) {
+        throw new globalThis.Error("value provided for field message.leftCount of type int64 too large");
+      }
+      writer.uint32(32).int64(message.leftCount);
+    }
+    if (message.openCount !== 0n) {
+      if (BigInt.asIntN(64, message.openCount) !== message.openCount) {
+        throw new globalThis.Error("value provided for field message.openCount of type int64 too large");
+      }
+      writer.uint32(40).int64(message.openCount);
+    }
+    if (message.bytesPerRun !== 0n) {
+      if (BigInt.asIntN(64, message.bytesPerRun) !== message.bytesPerRun) {
+        throw new globalThis.Error("value provided for field message.bytesPerRun of type int64 too large");
+      }
+      writer.uint32(48).int64(message.bytesPerRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Leak {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeak();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.openedAt = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.runCount = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leftCount = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.openCount = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bytesPerRun = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Leak>, I>>(base?: I): Leak {
+    return Leak.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Leak>, I>>(object: I): Leak {
+    const message = createBaseLeak();
+    message.kind = object.kind ?? 0;
+    message.openedAt = object.openedAt ?? "";
+    message.runCount = (object.runCount !== undefined && object.runCount !== null) ? BigInt(object.runCount) : 0n;
+    message.leftCount = (object.leftCount !== undefined && object.leftCount !== null) ? BigInt(object.leftCount) : 0n;
+    message.openCount = (object.openCount !== undefined && object.openCount !== null) ? BigInt(object.openCount) : 0n;
+    message.bytesPerRun = (object.bytesPerRun !== undefined && object.bytesPerRun !== null)
+      ? BigInt(object.bytesPerRun)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseLeakFigures(): LeakFigures {
+  return { name: "", runCount: 0n, leaks: [] };
+}
+
+export const LeakFigures: MessageFns<LeakFigures> = {
+  encode(message: LeakFigures, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.runCount !== 0n) {
+      if (BigInt.asIntN(64, message.runCount) !== message.runCount) {
+        throw new globalThis.Error("value provided for field message.runCount of type int64 too large");
+      }
+      writer.uint32(16).int64(message.runCount);
+    }
+    for (const v of message.leaks) {
+      Leak.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeakFigures {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeakFigures();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.runCount = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.leaks.push(Leak.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LeakFigures>, I>>(base?: I): LeakFigures {
+    return LeakFigures.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeakFigures>, I>>(object: I): LeakFigures {
+    const message = createBaseLeakFigures();
+    message.name = object.name ?? "";
+    message.runCount = (object.runCount !== undefined && object.runCount !== null) ? BigInt(object.runCount) : 0n;
+    message.leaks = object.leaks?.map((e) => Leak.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLeakTracking(): LeakTracking {
+  return { name: "", timeLeft: undefined };
+}
+
+export const LeakTracking: MessageFns<LeakTracking> = {
+  encode(message: LeakTracking, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.timeLeft !== undefined) {
+      Duration.encode(message.timeLeft, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeakTracking {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeakTracking();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.timeLeft = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<LeakTracking>, I>>(base?: I): LeakTracking {
+    return LeakTracking.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeakTracking>, I>>(object: I): LeakTracking {
+    const message = createBaseLeakTracking();
+    message.name = object.name ?? "";
+    message.timeLeft = (object.timeLeft !== undefined && object.timeLeft !== null)
+      ? Duration.fromPartial(object.timeLeft)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTrackLeaksRequest(): TrackLeaksRequest {
+  return { namespace: "", names: [], duration: undefined };
+}
+
+export const TrackLeaksRequest: MessageFns<TrackLeaksRequest> = {
+  encode(message: TrackLeaksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    for (const v of message.names) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.duration !== undefined) {
+      Duration.encode(message.duration, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackLeaksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackLeaksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TrackLeaksRequest>, I>>(base?: I): TrackLeaksRequest {
+    return TrackLeaksRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrackLeaksRequest>, I>>(object: I): TrackLeaksRequest {
+    const message = createBaseTrackLeaksRequest();
+    message.namespace = object.namespace ?? "";
+    message.names = object.names?.map((e) => e) || [];
+    message.duration = (object.duration !== undefined && object.duration !== null)
+      ? Duration.fromPartial(object.duration)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTrackLeaksResponse(): TrackLeaksResponse {
+  return {};
+}
+
+export const TrackLeaksResponse: MessageFns<TrackLeaksResponse> = {
+  encode(_: TrackLeaksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackLeaksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackLeaksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TrackLeaksResponse>, I>>(base?: I): TrackLeaksResponse {
+    return TrackLeaksResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrackLeaksResponse>, I>>(_: I): TrackLeaksResponse {
+    const message = createBaseTrackLeaksResponse();
+    return message;
+  },
+};
+
+function createBaseStopTrackingLeaksRequest(): StopTrackingLeaksRequest {
+  return { namespace: "", names: [] };
+}
+
+export const StopTrackingLeaksRequest: MessageFns<StopTrackingLeaksRequest> = {
+  encode(message: StopTrackingLeaksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    for (const v of message.names) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopTrackingLeaksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopTrackingLeaksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StopTrackingLeaksRequest>, I>>(base?: I): StopTrackingLeaksRequest {
+    return StopTrackingLeaksRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StopTrackingLeaksRequest>, I>>(object: I): StopTrackingLeaksRequest {
+    const message = createBaseStopTrackingLeaksRequest();
+    message.namespace = object.namespace ?? "";
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseStopTrackingLeaksResponse(): StopTrackingLeaksResponse {
+  return {};
+}
+
+export const StopTrackingLeaksResponse: MessageFns<StopTrackingLeaksResponse> = {
+  encode(_: StopTrackingLeaksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopTrackingLeaksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopTrackingLeaksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StopTrackingLeaksResponse>, I>>(base?: I): StopTrackingLeaksResponse {
+    return StopTrackingLeaksResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StopTrackingLeaksResponse>, I>>(_: I): StopTrackingLeaksResponse {
+    const message = createBaseStopTrackingLeaksResponse();
+    return message;
+  },
+};
+
+function createBaseListLeaksRequest(): ListLeaksRequest {
+  return { namespace: "" };
+}
+
+export const ListLeaksRequest: MessageFns<ListLeaksRequest> = {
+  encode(message: ListLeaksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLeaksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLeaksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListLeaksRequest>, I>>(base?: I): ListLeaksRequest {
+    return ListLeaksRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListLeaksRequest>, I>>(object: I): ListLeaksRequest {
+    const message = createBaseListLeaksRequest();
+    message.namespace = object.namespace ?? "";
+    return message;
+  },
+};
+
+function createBaseListLeaksResponse(): ListLeaksResponse {
+  return { tracking: [], figures: [] };
+}
+
+export const ListLeaksResponse: MessageFns<ListLeaksResponse> = {
+  encode(message: ListLeaksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tracking) {
+      LeakTracking.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.figures) {
+      LeakFigures.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListLeaksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListLeaksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tracking.push(LeakTracking.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.figures.push(LeakFigures.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListLeaksResponse>, I>>(base?: I): ListLeaksResponse {
+    return ListLeaksResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListLeaksResponse>, I>>(object: I): ListLeaksResponse {
+    const message = createBaseListLeaksResponse();
+    message.tracking = object.tracking?.map((e) => LeakTracking.fromPartial(e)) || [];
+    message.figures = object.figures?.map((e) => LeakFigures.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReportLeaksRequest(): ReportLeaksRequest {
+  return { namespace: "", reporter: "", figures: [] };
+}
+
+export const ReportLeaksRequest: MessageFns<ReportLeaksRequest> = {
+  encode(message: ReportLeaksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.reporter !== "") {
+      writer.uint32(18).string(message.reporter);
+    }
+    for (const v of message.figures) {
+      LeakFigures.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLeaksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLeaksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reporter = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.figures.push(LeakFigures.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportLeaksRequest>, I>>(base?: I): ReportLeaksRequest {
+    return ReportLeaksRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportLeaksRequest>, I>>(object: I): ReportLeaksRequest {
+    const message = createBaseReportLeaksRequest();
+    message.namespace = object.namespace ?? "";
+    message.reporter = object.reporter ?? "";
+    message.figures = object.figures?.map((e) => LeakFigures.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReportLeaksResponse(): ReportLeaksResponse {
+  return { tracking: [] };
+}
+
+export const ReportLeaksResponse: MessageFns<ReportLeaksResponse> = {
+  encode(message: ReportLeaksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tracking) {
+      LeakTracking.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLeaksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLeaksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tracking.push(LeakTracking.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReportLeaksResponse>, I>>(base?: I): ReportLeaksResponse {
+    return ReportLeaksResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportLeaksResponse>, I>>(object: I): ReportLeaksResponse {
+    const message = createBaseReportLeaksResponse();
+    message.tracking = object.tracking?.map((e) => LeakTracking.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** What holds for a namespace as a whole: exclusive mode, retention, limits, locks, methods. Served by the scheduler. */
 export type NamespaceServiceService = typeof NamespaceServiceService;
 export const NamespaceServiceService = {
@@ -6163,6 +7067,54 @@ export const NamespaceServiceService = {
       Buffer.from(WatchRefreshesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchRefreshesResponse => WatchRefreshesResponse.decode(value),
   },
+  /**
+   * Has executors and services look, for a while, what runs leave behind (row E4). They begin within 5 s or so, with the runs that begin
+   * after that. What was known of names that were not tracked is forgotten; of those that are the time is set anew. Idempotent.
+   */
+  trackLeaks: {
+    path: "/offstage.jobs.v1.NamespaceService/TrackLeaks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TrackLeaksRequest): Buffer => Buffer.from(TrackLeaksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TrackLeaksRequest => TrackLeaksRequest.decode(value),
+    responseSerialize: (value: TrackLeaksResponse): Buffer => Buffer.from(TrackLeaksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TrackLeaksResponse => TrackLeaksResponse.decode(value),
+  },
+  /** Ends that before its time. What was found stays for a day. Idempotent. */
+  stopTrackingLeaks: {
+    path: "/offstage.jobs.v1.NamespaceService/StopTrackingLeaks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StopTrackingLeaksRequest): Buffer =>
+      Buffer.from(StopTrackingLeaksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StopTrackingLeaksRequest => StopTrackingLeaksRequest.decode(value),
+    responseSerialize: (value: StopTrackingLeaksResponse): Buffer =>
+      Buffer.from(StopTrackingLeaksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StopTrackingLeaksResponse => StopTrackingLeaksResponse.decode(value),
+  },
+  /** Tells what is tracked, and what runs have left behind, those that left the most first. */
+  listLeaks: {
+    path: "/offstage.jobs.v1.NamespaceService/ListLeaks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListLeaksRequest): Buffer => Buffer.from(ListLeaksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListLeaksRequest => ListLeaksRequest.decode(value),
+    responseSerialize: (value: ListLeaksResponse): Buffer => Buffer.from(ListLeaksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListLeaksResponse => ListLeaksResponse.decode(value),
+  },
+  /**
+   * For executors and services: tells what their runs have left behind, and asks what to track. To be called each 5 s; while there is
+   * something to track each second will do. Idempotent: what a process tells stands in the place of what it told before.
+   */
+  reportLeaks: {
+    path: "/offstage.jobs.v1.NamespaceService/ReportLeaks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportLeaksRequest): Buffer => Buffer.from(ReportLeaksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportLeaksRequest => ReportLeaksRequest.decode(value),
+    responseSerialize: (value: ReportLeaksResponse): Buffer => Buffer.from(ReportLeaksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportLeaksResponse => ReportLeaksResponse.decode(value),
+  },
 } as const;
 
 export interface NamespaceServiceServer extends UntypedServiceImplementation {
@@ -6243,6 +7195,20 @@ export interface NamespaceServiceServer extends UntypedServiceImplementation {
    * it: what a hint between replicas did not bring comes with that. Ask again after the last epoch where it breaks off.
    */
   watchRefreshes: handleServerStreamingCall<WatchRefreshesRequest, WatchRefreshesResponse>;
+  /**
+   * Has executors and services look, for a while, what runs leave behind (row E4). They begin within 5 s or so, with the runs that begin
+   * after that. What was known of names that were not tracked is forgotten; of those that are the time is set anew. Idempotent.
+   */
+  trackLeaks: handleUnaryCall<TrackLeaksRequest, TrackLeaksResponse>;
+  /** Ends that before its time. What was found stays for a day. Idempotent. */
+  stopTrackingLeaks: handleUnaryCall<StopTrackingLeaksRequest, StopTrackingLeaksResponse>;
+  /** Tells what is tracked, and what runs have left behind, those that left the most first. */
+  listLeaks: handleUnaryCall<ListLeaksRequest, ListLeaksResponse>;
+  /**
+   * For executors and services: tells what their runs have left behind, and asks what to track. To be called each 5 s; while there is
+   * something to track each second will do. Idempotent: what a process tells stands in the place of what it told before.
+   */
+  reportLeaks: handleUnaryCall<ReportLeaksRequest, ReportLeaksResponse>;
 }
 
 export interface NamespaceServiceClient extends Client {
@@ -6639,6 +7605,76 @@ export interface NamespaceServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchRefreshesResponse>;
+  /**
+   * Has executors and services look, for a while, what runs leave behind (row E4). They begin within 5 s or so, with the runs that begin
+   * after that. What was known of names that were not tracked is forgotten; of those that are the time is set anew. Idempotent.
+   */
+  trackLeaks(
+    request: TrackLeaksRequest,
+    callback: (error: ServiceError | null, response: TrackLeaksResponse) => void,
+  ): ClientUnaryCall;
+  trackLeaks(
+    request: TrackLeaksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TrackLeaksResponse) => void,
+  ): ClientUnaryCall;
+  trackLeaks(
+    request: TrackLeaksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TrackLeaksResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends that before its time. What was found stays for a day. Idempotent. */
+  stopTrackingLeaks(
+    request: StopTrackingLeaksRequest,
+    callback: (error: ServiceError | null, response: StopTrackingLeaksResponse) => void,
+  ): ClientUnaryCall;
+  stopTrackingLeaks(
+    request: StopTrackingLeaksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StopTrackingLeaksResponse) => void,
+  ): ClientUnaryCall;
+  stopTrackingLeaks(
+    request: StopTrackingLeaksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StopTrackingLeaksResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells what is tracked, and what runs have left behind, those that left the most first. */
+  listLeaks(
+    request: ListLeaksRequest,
+    callback: (error: ServiceError | null, response: ListLeaksResponse) => void,
+  ): ClientUnaryCall;
+  listLeaks(
+    request: ListLeaksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListLeaksResponse) => void,
+  ): ClientUnaryCall;
+  listLeaks(
+    request: ListLeaksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListLeaksResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * For executors and services: tells what their runs have left behind, and asks what to track. To be called each 5 s; while there is
+   * something to track each second will do. Idempotent: what a process tells stands in the place of what it told before.
+   */
+  reportLeaks(
+    request: ReportLeaksRequest,
+    callback: (error: ServiceError | null, response: ReportLeaksResponse) => void,
+  ): ClientUnaryCall;
+  reportLeaks(
+    request: ReportLeaksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportLeaksResponse) => void,
+  ): ClientUnaryCall;
+  reportLeaks(
+    request: ReportLeaksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportLeaksResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const NamespaceServiceClient = makeGenericClientConstructor(
