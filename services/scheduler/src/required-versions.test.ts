@@ -58,6 +58,16 @@ test('versions side by side are not in the way of each other, nor of jobs that r
   await other.assigned(1_000)
 })
 
+test('a fallback runs by whichever version: the one required was of the other method', async () => {
+  await using it = await setup()
+  await using executor = await attachExecutor(it.scheduler.address, of('1', { auto: true }))
+  const spec = { method: 'test.unknown', fallbackMethod: 'test.job', requiredVersion: '7' }
+  const { jobId, completion } = await it.jobs.start(spec, { waitMs: 10_000 })
+  expect(completion?.state).toBe(5)
+  expect(await it.jobs.get(jobId)).toMatchObject({ requiredVersion: '', method: 'test.job' })
+  expect(executor.assignments).toHaveLength(1)
+})
+
 test('a job of a pool that requires a version needs both, its pause counts, and so does its pool', async () => {
   await using it = await start()
   using namespaces = connectNamespaces(it.address)

@@ -4,6 +4,7 @@ import type { Refusal } from '@offstage/kit/grpc'
 import type { Admission } from '../admission/admission.ts'
 import { labelsOf, limitKeyOf } from '../admission/limit-keys.ts'
 import type { MethodTerms } from '../domain/method-definition.ts'
+import { withoutVersion } from '../domain/pool.ts'
 import {
   METHOD_DEFAULTS,
   type StartCommand,
@@ -133,10 +134,11 @@ async function lookUp(
   return { refusal: methodUnknown(namespace, method, await methods.names(namespace), requested) }
 }
 
-/** From here on it is a start of the fallback, but for what it remembers. */
+/** From here on it is a start of the fallback, but for what it remembers; a required version was one of the other method. */
 function withFallback(command: StartCommand, method: string): StartCommand {
   const options = { ...command.options, requestedMethod: command.method }
-  return { ...command, method, fallbackMethod: undefined, options }
+  const pool = withoutVersion(command.pool)
+  return { ...command, method, pool, fallbackMethod: undefined, options }
 }
 
 /** The parameters are wrong by what is said of the method now. */
