@@ -166,12 +166,24 @@ test('parameters that are too long for a message are refreshed with their functi
   expect(it.asked).toMatchObject([{ scopes: [{ function: 'rate', params: undefined }] }])
 })
 
-test('a tag that no scheduler takes is refused, and none is asked', async () => {
+test.each([
+  ['the tag of a refresh must be at most 200', { tag: 'x'.repeat(201) }],
+  ['the tag of a refresh has half of a character', { tag: 'user:\ud800' }],
+  ['the name of the function of a refresh has half of a character', { function: '\udfff' }],
+])(
+  'what would not reach others as it is is refused, and no scheduler is asked: %s',
+  async (message, target) => {
+    await using it = await setup()
+    it.rate('EUR')
+    await expect(it.offstage.refreshValues(target)).rejects.toThrow(message)
+    expect(it.asked).toEqual([])
+  },
+)
+
+test('parameters with half of a character reach others as they are', async () => {
   await using it = await setup()
-  it.rate('EUR')
-  const tag = 'x'.repeat(201)
-  await expect(it.offstage.refreshValues({ tag })).rejects.toThrow('the tag of a refresh must be')
-  expect(it.asked).toEqual([])
+  await it.offstage.refreshValues({ function: 'rate', params: ['\ud800'] })
+  expect(it.asked).toMatchObject([{ scopes: [{ function: 'rate', params: '["\\ud800"]' }] }])
 })
 
 test('a client that may not hear of refreshes is told so', async () => {

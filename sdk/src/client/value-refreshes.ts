@@ -197,6 +197,11 @@ function sentScope(scope: RefreshScope): RefreshScope {
       : ['the name of the function', scope.name, LIMITS.reusableNameCharactersMax]
   const fault = textFault(text, charactersMax)
   if (fault !== undefined) throw new TypeError(`${part} of a refresh ${fault}`)
+  if (!text.isWellFormed()) {
+    throw new TypeError(
+      `${part} of a refresh has half of a character: others would hear of another`,
+    )
+  }
   const isLong = scope.kind === 'params' && scope.params.length > LIMITS.refreshParamsCharactersMax
   return isLong ? { kind: 'function', name: scope.name } : scope
 }
