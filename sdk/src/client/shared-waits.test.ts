@@ -59,15 +59,18 @@ test('who is closed hears nothing any more, and the others go on, in the name of
   await second.client.close()
 })
 
-test('who is not let in loses its own waits, and nobody else does', async () => {
+test.each([
+  { code: status.UNAUTHENTICATED, reason: 'ATTEMPT_TOKEN_ENDED' as const },
+  { code: status.NOT_FOUND, reason: 'ATTEMPT_NOT_HELD' as const },
+])('who is not let in ($reason) loses its own waits, and nobody else does', async (refusal) => {
   await using it = await setUpClient()
   const first = await waiting(it)
   const second = await waiting(it)
   it.scheduler.pushes = false
   second.end()
-  it.scheduler.refusals = [{ code: status.UNAUTHENTICATED, reason: 'ATTEMPT_TOKEN_ENDED' }]
+  it.scheduler.refusals = [refusal]
   await it.clock.advance(1_000)
-  await expect(first.value).rejects.toMatchObject({ reason: 'ATTEMPT_TOKEN_ENDED' })
+  await expect(first.value).rejects.toMatchObject({ reason: refusal.reason })
   expect(await second.value).toBe(second.id)
   for (const { client } of [first, second]) await client.close()
 })

@@ -114,6 +114,8 @@ class Member implements Follower {
   }
 }
 
+/** By its token, or by having none any more. */
 function isNotLetIn(error: unknown): boolean {
-  return error instanceof OffstageError && error.code === status.UNAUTHENTICATED
+  if (!(error instanceof OffstageError)) return false
+  return error.code === status.UNAUTHENTICATED || error.reason === 'ATTEMPT_NOT_HELD'
 }

@@ -5,7 +5,7 @@
  * 1. What goes on brings a token, so that the certificate says nothing of who calls; and none but that of an attempt.
  * 2. Only the services that clients call are here: nobody attaches by it.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,8 +41,11 @@ export interface RelayOptions {
 const HEALTH = { check: { path: '/grpc.health.v1.Health/Check' } }
 const OF_SCHEDULER = [HEALTH, JobServiceService, NamespaceServiceService, ScheduleServiceService]
 const OF_STORAGE = [HEALTH, StorageServiceService]
-/** What is too large is the services' to refuse. */
-const OF_ANY_SIZE = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 }
+/** A message of a handler's is held whole here, in the memory of the executor: no more than the services take. */
+const SERVER_OPTIONS = {
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.max_send_message_length': -1,
+}
 
 type Paths = Readonly<Record<string, { readonly path: string }>>
 
@@ -50,7 +53,8 @@ export class Relay {
   /** What handlers dial in place of the services' addresses. */
   readonly places: { readonly scheduler: string; readonly storage: string }
   readonly #options: RelayOptions
-  readonly #folder = join(tmpdir(), `offstage-relay-${randomUUID()}`)
+  /** Short: the name of a socket has a hundred characters at most. */
+  readonly #folder = join(tmpdir(), `offstage-${randomBytes(9).toString('base64url')}`)
   readonly #resources = new AsyncDisposableStack()
 
   constructor(options: RelayOptions) {
@@ -74,7 +78,7 @@ export class Relay {
   }
 
   async #listen(socket: string, channel: Channel, services: readonly Paths[]): Promise<void> {
-    const server = new Server(OF_ANY_SIZE)
+    const server = new Server(SERVER_OPTIONS)
     this.#resources.defer(() => server.forceShutdown())
     const client = channel.client(Client)
     for (const service of services) server.addService(...relayed(service, client))
