@@ -3,8 +3,9 @@
  * attaches a session that the start names.
  */
 import { url as inspectorUrl } from 'node:inspector'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type JobSpec, ExecutionMode as Mode } from '@offstage/proto/jobs'
-import type { ChannelTls } from '../grpc/mod.ts'
+import { type ChannelTls, OffstageError } from '../grpc/mod.ts'
 import type { Credential } from './credential.ts'
 import type { JobIdentity } from './identity.ts'
 import type { ExecutionMode, StartOptions } from './options.ts'
@@ -123,6 +124,33 @@ export function placeOf(
   // What is forced may be the fallback; else the scheduler is to choose an executor by the method.
   const isFallbackHere = mode === 'foreground' && fallbackMethod
   return placeHere(foreground, isFallbackHere ? [method, fallbackMethod] : [method], mode)
+}
+
+/** How long a start goes on asking for a session that the scheduler does not know. */
+const UNKNOWN_MS_MAX = 15_000
+const ASK_AGAIN_MS = 250
+
+/**
+ * Starts where a job may run here; again where the scheduler does not know the session: its lease has run out, as where this process
+ * or the scheduler stood still, and it attaches anew.
+ */
+export async function startHere<T>(
+  first: Promise<Place>,
+  again: () => Place | Promise<Place>,
+  start: (place: Place) => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const untilMs = performance.now() + UNKNOWN_MS_MAX
+  for (let place: Place | Promise<Place> = first; ; place = again()) {
+    try {
+      return await start(await place)
+    } catch (error) {
+      const isUnknown =
+        error instanceof OffstageError && error.reason === 'EXECUTOR_SESSION_NOT_FOUND'
+      if (!isUnknown || performance.now() > untilMs) throw error
+    }
+    await pause(ASK_AGAIN_MS, undefined, { signal })
+  }
 }
 
 async function placeHere(

@@ -3,7 +3,7 @@ import { checkOptions } from '../arguments/check-options.ts'
 import { closeUnread, isByteStream } from '../jobs/byte-stream.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkTarget } from './check-arguments.ts'
-import { placeOf } from './foreground.ts'
+import { type Place, placeOf, startHere } from './foreground.ts'
 import { JobHandle } from './job-handle.ts'
 import {
   codecOf,
@@ -63,16 +63,20 @@ async function startPlaced<R>(
   const requestId = options.requestId ?? session.nextRequestId()
   const payload = await paramsFrom(session, target, params, options)
   const labels = labelsFor(target, params, options.labels)
-  const placed = placeOf(session.foreground, methodOf(target), options)
-  const place = placed instanceof Promise ? await placed : placed
   const { jobs } = session.connection
-  const request = {
-    namespace: session.identity.namespace,
-    job: { ...specFrom(session, target, options, payload, requestId, place), labels },
-    inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
-  }
   const terms = { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX }
-  const call = session.callScheduler(jobs.startJob.bind(jobs), request, terms)
+  const startAt = (place: Place) => {
+    const request = {
+      namespace: session.identity.namespace,
+      job: { ...specFrom(session, target, options, payload, requestId, place), labels },
+      inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
+    }
+    return session.callScheduler(jobs.startJob.bind(jobs), request, terms)
+  }
+  const place = () => placeOf(session.foreground, methodOf(target), options)
+  const placed = place()
+  const call =
+    placed instanceof Promise ? startHere(placed, place, startAt, signal) : startAt(placed)
   const refused = async (error: unknown): Promise<never> => {
     await dropRefused(session, payload, error)
     throw error
