@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e turmoil rehearse parents conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e soak rehearse parents conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -78,8 +78,8 @@ k8s-dry-run: setup kustomize ## Have a real API server look at every overlay (KU
 k8s-e2e: setup kustomize ## Try the images of make images and the overlay local on a real cluster (KUBECONFIG, KUBECTL, K8S_IMPORT, NODE)
 	@NODE="$(NODE)" node scripts/k8s-e2e/main.ts
 
-turmoil: setup servers ## Five minutes of random kills, freezes and stalls under load (TURMOIL_SECONDS, TURMOIL_SEED)
-	@TURMOIL_SECONDS=$${TURMOIL_SECONDS:-300} vitest run test/turmoil.test.ts
+soak: setup servers ## Ten minutes of random kills, freezes, drains and stalls under load, with memory, threads and handles (SOAK_SECONDS, SOAK_SEED)
+	@SOAK_SECONDS=$${SOAK_SECONDS:-600} vitest run --project open test/soak.test.ts
 
 rehearse: setup servers ## Rehearse a rolling update, and this release beside the one before (REHEARSE_SECONDS)
 	@REHEARSE_SECONDS=$${REHEARSE_SECONDS:-20} vitest run --project open test/rehearsal
