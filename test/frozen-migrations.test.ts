@@ -97,6 +97,7 @@ const FROZEN: Readonly<Record<string, string>> = {
     '2c87566c624571183b2638d190325e380c41b44c0613ad3c803a1bbbc0a99840',
   'scheduler/0049-required-versions.sql':
     '595220968baa696f19f0ebe9bc431172a2e415b77ccdecd20430af2d9d99064d',
+  'scheduler/0050-leaks.sql': '3e21ed09d50fadddae20ba161c1b1b8ccb532f433cc1db0807cd70c3dfd20f97',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':
