@@ -18,7 +18,7 @@ const THOROUGH_PAUSE_MS = 1_000
 /** Named in the log. */
 const NAMES_MAX = 20
 
-const { getOwnPropertyDescriptor, ownKeys } = Reflect
+const { apply, getOwnPropertyDescriptor, ownKeys } = Reflect
 const { is } = Object
 
 export class GlobalsWatch {
@@ -29,6 +29,7 @@ export class GlobalsWatch {
   readonly #roots = this.#shared.filter(({ name }) => ROOTS.includes(name))
   readonly #env = process.env
   readonly #envTexts = { ...process.env }
+  readonly #listening = DEATHS.map(listenersOf)
   readonly #quick = new Pace(QUICK_PAUSE_MS, () => this.#hasOtherValues() && this.#report())
   readonly #thorough = new Pace(THOROUGH_PAUSE_MS, () => this.#report())
   #methods: string[] = []
@@ -83,11 +84,22 @@ export class GlobalsWatch {
     const what: string[] = []
     for (let at = 0; at < this.#shared.length; at += 1) addChanges(this.#shared[at] as Shared, what)
     this.#addEnvironment(what)
+    this.#addListeners(what)
     if (what.length > 0) {
       this.#isOver = true
       this.#tell({ what, methods: this.#methods })
     }
     this.#methods = []
+  }
+
+  #addListeners(what: string[]): void {
+    for (let at = 0; at < DEATHS.length; at += 1) {
+      const event = DEATHS[at] as Death
+      const before = this.#listening[at] as number
+      const present = listenersOf(event)
+      if (present < before || (present > before && event !== 'exit'))
+        add(what, `process.on('${event}')`)
+    }
   }
 
   #addEnvironment(what: string[]): void {
@@ -130,6 +142,13 @@ class Pace {
     this.#act()
   }
 }
+
+/** How a thread ends by what its code does. Who listens hears it of the code of others; more may be told of the end of the thread itself. */
+const DEATHS = ['uncaughtException', 'unhandledRejection', 'exit'] as const
+type Death = (typeof DEATHS)[number]
+
+const { listenerCount } = process
+const listenersOf = (event: Death): number => apply(listenerCount, process, [event])
 
 const ROOTS: readonly string[] = ['Object.prototype', 'Function.prototype', 'Array.prototype']
 

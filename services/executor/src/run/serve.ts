@@ -43,12 +43,6 @@ export async function serve({ options, claims, post, listen }: RunnerLink): Prom
   try {
     const { jobs, schedules } = await loadJobs(options.jobs)
     const reporter: Reporter = new Reporter({ postMessage: post }, () => watch.look())
-    const watch = new GlobalsWatch((change) => reporter.say({ kind: 'changed', change }))
-    const leaks = new LeakWatch({
-      globals: watch,
-      tell: (figures) => reporter.say({ kind: 'leaks', figures }),
-    })
-    if (options.leaks !== undefined) await leaks.obey(options.leaks)
     // What has ended must be known even when a handler calls process.exit in the same turn.
     process.on('exit', () => {
       const culprit = attemptRunning()
@@ -56,6 +50,12 @@ export async function serve({ options, claims, post, listen }: RunnerLink): Prom
       reporter.flush()
       if (culprit !== undefined) post({ kind: 'exiting', culprit })
     })
+    const watch = new GlobalsWatch((change) => reporter.say({ kind: 'changed', change }))
+    const leaks = new LeakWatch({
+      globals: watch,
+      tell: (figures) => reporter.say({ kind: 'leaks', figures }),
+    })
+    if (options.leaks !== undefined) await leaks.obey(options.leaks)
     const { blockedAfterMs } = options
     const blocks =
       blockedAfterMs === undefined

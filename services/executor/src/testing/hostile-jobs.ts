@@ -40,8 +40,10 @@ export const throwUnlikely = defineJob({
 /** Reads what nobody writes, and takes its thread along. */
 export const stuck = defineJob({
   method: 'test.stuck',
-  run(job, { pipe }: { pipe: string }) {
+  async run(job, { pipe }: { pipe: string }) {
     job.message('running')
+    // It is said at the end of a turn.
+    await pause(1)
     return readFileSync(pipe, 'utf8')
   },
 })
@@ -188,6 +190,12 @@ const CHANGES = {
   },
   'Atomics.compareExchange': () => {
     Atomics.compareExchange = throws
+  },
+  "process.on('uncaughtException')": () => {
+    process.on('uncaughtException', () => {})
+  },
+  "process.on('exit')": () => {
+    process.removeAllListeners('exit')
   },
   'process.env.PLANTED': () => {
     process.env.PLANTED = '1'
