@@ -94,6 +94,7 @@ export class HandlerThread {
   #orders: Gathered | undefined
   #posted = 0
   #postedBeforeLook = 0
+  #lags = 0
   #loaded = false
   #wrapping: ReadonlySet<string> = new Set()
   #fault: HostExit | undefined
@@ -188,11 +189,12 @@ export class HandlerThread {
     this.#claims.release(claim)
   }
 
-  /** Whether it has not taken up what it had been sent before this was asked the last time. */
-  lags(): boolean {
-    const isBehind = this.#claims.taken < this.#postedBeforeLook
+  /** How often in a row, when this was asked, it had not taken up what it had been sent before this was asked the last time. */
+  lags(): number {
+    const isBehind = this.#loaded && this.#claims.taken < this.#postedBeforeLook
     this.#postedBeforeLook = this.#posted
-    return this.#loaded && isBehind
+    this.#lags = isBehind ? this.#lags + 1 : 0
+    return this.#lags
   }
 
   /** What it holds, and may hold; undefined where it does not say, or was asked and has not answered. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { durationFrom } from '@offstage/proto/durations'
 import {
   type DescribeExecutorRequest,
@@ -134,6 +135,21 @@ test('a handler may compute for long; what waits for its thread runs on another 
   expect(await attachment.value('busy')).not.toBe(other)
   expect(executor.counts).toMatchObject({ passedBy: 1, endedByForce: 0, handedBack: 0 })
 })
+
+test('each thread that is to begin an attempt is given twice the time of the one before', async () => {
+  await using it = await setup()
+  const { attachment } = it
+  // Longer than the first thread may lag, shorter than the third.
+  attachment.assign('slow', 'test.slow-to-begin', { forMs: 2_500 })
+  const has = (id: string) => attachment.results.some(({ jobId }) => jobId === id)
+  // A thread lags only where more comes than it has taken up.
+  for (let n = 0; !has('slow'); n += 1) {
+    attachment.assign(`behind ${n}`, 'test.echo', n)
+    await pause(300)
+  }
+  expect(await attachment.value('slow')).toEqual(expect.any(Number))
+  expect(await attachment.value('behind 0')).toBe(0)
+}, 90_000)
 
 test.each(['test.haunt', 'test.deafen'])(
   'a thread that runs nothing and takes up nothing, as after %s, is replaced (lanes inline and task)',

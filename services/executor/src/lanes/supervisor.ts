@@ -45,7 +45,7 @@ import type { RefreshAsk, ThreadReports, TokenAsk } from './thread-messages.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
-/** A thread that has not taken up its orders for twice this long is passed by. */
+/** A thread that has not taken up its orders for twice this long is passed by, unless it is not the first that is to begin an attempt. */
 const LOOK_MS = 1_000
 /** An attempt that so many threads did not begin ends with the last of them. */
 const MOVES_MAX = 3
@@ -305,20 +305,25 @@ export class Supervisor implements ThreadListener {
     for (const lane of this.#lanes.values()) {
       for (const thread of [...lane.threads]) {
         if (thread.load > 0) this.#memory.look(thread)
-        const isBehind = thread.lags()
+        const lags = thread.lags()
         let isAnyBegun = false
+        let moves = 0
         const waiting: RunningAttempt[] = []
         for (const key of thread.attempts) {
           const running = this.#attempts.get(key)
           if (running === undefined) continue
-          if (!thread.hasBegun(key)) waiting.push(running)
-          else {
+          if (!thread.hasBegun(key)) {
+            waiting.push(running)
+            moves = Math.max(moves, running.moves)
+          } else {
             isAnyBegun = true
             // What has begun is not moved: the parameters need not be kept.
             running.order = undefined
           }
         }
-        if (isBehind && waiting.length > 0) this.#passBy(lane, thread, waiting, isAnyBegun)
+        // Twice the time for each thread after the first: where the machine is overloaded all of them lag.
+        const isPassedBy = lags > 0 && lags >= 2 ** moves
+        if (isPassedBy && waiting.length > 0) this.#passBy(lane, thread, waiting, isAnyBegun)
       }
     }
   }

@@ -296,6 +296,17 @@ export const compute = defineJob({
   },
 })
 
+/** Its parameters are checked without a break for so long, before its handler is called. */
+export const slowToBegin = defineJob({
+  method: 'test.slow-to-begin',
+  params: z.object({ forMs: z.number() }).refine(({ forMs }) => {
+    const until = performance.now() + forMs
+    while (performance.now() < until);
+    return true
+  }),
+  run: () => threadId,
+})
+
 /** Leaves something behind that keeps its thread busy for good. */
 export const haunt = defineJob({
   method: 'test.haunt',
