@@ -51,6 +51,63 @@ const LINES: Readonly<Record<string, [kind: string, line: string]>> = {
   process: ['process', "const child = spawn('sleep', ['60'])"],
 }
 
+const { prototype: set } = Set
+const { add } = set
+const { prepareStackTrace } = Error
+
+/** What code makes of what all share, and how that ends. */
+const TURNED: Readonly<Record<string, [turn: () => void, back: () => void]>> = {
+  'errors have a limit that cannot be set': [
+    () => Object.defineProperty(Error, 'stackTraceLimit', { value: 10, writable: false }),
+    () => Object.defineProperty(Error, 'stackTraceLimit', { value: 10, writable: true }),
+  ],
+  'stacks cannot be read': [
+    () => {
+      Error.prepareStackTrace = () => {
+        throw new Error('no stack')
+      }
+    },
+    () => {
+      Object.assign(Error, { prepareStackTrace })
+    },
+  ],
+  'sets take nothing': [
+    () => {
+      set.add = () => {
+        throw new Error('no set')
+      }
+    },
+    () => {
+      set.add = add
+    },
+  ],
+}
+
+test.each(Object.entries(TURNED))(
+  'a run goes on as if nobody looked where %s',
+  async (_, [turn, back]) => {
+    track('turned')
+    const run = () =>
+      runInScope('turned', async () => {
+        turn()
+        try {
+          const timer = setInterval(() => {}, 60_000)
+          undo.push(async () => clearInterval(timer))
+          fs.closeSync(fs.openSync(import.meta.filename, 'r'))
+          process.once('SIGUSR2', () => {}).removeAllListeners('SIGUSR2')
+        } finally {
+          if (set.add !== add) back()
+        }
+        return 'done'
+      })
+    try {
+      for (let turns = 0; turns < 3; turns += 1) expect(await run()).toBe('done')
+    } finally {
+      back()
+    }
+  },
+)
+
 test.each(Object.entries(LEAKS))(
   'a %s that a run leaves behind is told, with its line',
   async (what, leak) => {

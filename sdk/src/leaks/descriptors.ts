@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { type Made, made } from './place.ts'
+import { quietly } from './quietly.ts'
 import { type Candidate, type RunLeaks, runLeaks } from './run-leaks.ts'
 
 type Call = (...args: unknown[]) => unknown
@@ -44,7 +45,7 @@ export class Descriptors {
     return function noting(...args) {
       const fd = openSync(...args)
       const of = runLeaks()?.tracked
-      if (of !== undefined) opened(of, fd, made(noting))
+      if (of !== undefined) quietly(() => opened(of, fd, made(noting)))
       return fd
     }
   }
@@ -55,9 +56,9 @@ export class Descriptors {
       const of = runLeaks()?.tracked
       const done = args.at(-1)
       if (of === undefined || typeof done !== 'function') return open(...args)
-      const at = made(noting)
+      const at = quietly(() => made(noting), {})
       return open(...args.slice(0, -1), (error: unknown, fd: unknown) => {
-        if (error === null) opened(of, fd, at)
+        if (error === null) quietly(() => opened(of, fd, at))
         return done(error, fd)
       })
     }
@@ -65,7 +66,7 @@ export class Descriptors {
 
   #closing(close: Call): Call {
     return (...args) => {
-      this.#closed(Number(args[0]))
+      quietly(() => this.#closed(Number(args[0])))
       return close(...args)
     }
   }
@@ -91,10 +92,12 @@ function openingHandle(open: Call): Call {
   return async function noting(...args) {
     const of = runLeaks()?.tracked
     if (of === undefined) return open(...args)
-    const at = made(noting)
+    const at = quietly(() => made(noting), {})
     const handle = (await open(...args)) as FileHandle
-    const held = new WeakRef(handle)
-    of.candidates.add({ kind: 'file', made: at, isOpen: () => (held.deref()?.fd ?? -1) >= 0 })
+    quietly(() => {
+      const held = new WeakRef(handle)
+      of.candidates.add({ kind: 'file', made: at, isOpen: () => (held.deref()?.fd ?? -1) >= 0 })
+    })
     return handle
   }
 }

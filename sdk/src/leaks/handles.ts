@@ -5,6 +5,7 @@
 import { type AsyncHook, createHook } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type Made, made } from './place.ts'
+import { quietly } from './quietly.ts'
 import { type Candidate, runLeaks } from './run-leaks.ts'
 
 type Resource = Readonly<Record<string, unknown>>
@@ -92,9 +93,11 @@ export class Handles {
     const listener = (message: unknown) => {
       const tracked = runLeaks()?.tracked
       if (tracked === undefined) return
-      const told = Reflect.get(message as object, of) as Resource
-      const candidate = { kind, made: made(listener), isOpen: openness(told, isOpen) }
-      tracked.candidates.add(candidate)
+      quietly(() => {
+        const told = Reflect.get(message as object, of) as Resource
+        const candidate = { kind, made: made(listener), isOpen: openness(told, isOpen) }
+        tracked.candidates.add(candidate)
+      })
     }
     return [channel, listener] as const
   })
@@ -105,12 +108,14 @@ export class Handles {
       if (how === undefined) return
       const of = runLeaks()?.tracked
       if (of === undefined) return
-      const isOpen = openness(resource as Resource, how.isOpen)
-      this.#followed.set(id, new Handle(how.kind, made(init), of.candidates, isOpen))
+      quietly(() => {
+        const isOpen = openness(resource as Resource, how.isOpen)
+        this.#followed.set(id, new Handle(how.kind, made(init), of.candidates, isOpen))
+      })
     }
     this.#hook = createHook({
       init,
-      destroy: (id) => this.#forget(id),
+      destroy: (id) => quietly(() => this.#forget(id)),
       trackPromises: false,
     })
   }

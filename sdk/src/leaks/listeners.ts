@@ -4,6 +4,7 @@
  */
 import { EventEmitter, getEventListeners } from 'node:events'
 import { made } from './place.ts'
+import { quietly } from './quietly.ts'
 import { type Candidate, runLeaks } from './run-leaks.ts'
 
 /** Told of what is put in the place of what, before it is. */
@@ -55,7 +56,7 @@ export class Listeners {
       this.#note(target, type, listener, until)
     return function noting(this: object, ...args) {
       const [type, listener] = args as unknown as [string, object]
-      note(this, type, listener, noting)
+      quietly(() => note(this, type, listener, noting))
       return Reflect.apply(add, this, args)
     }
   }

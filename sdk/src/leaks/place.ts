@@ -1,6 +1,8 @@
 /** Where in the code something was made: taken when it is, read when it is left behind. */
 import { isOwnFrame, withoutOwnFrames } from '../jobs/own-frames.ts'
+import { quietly } from './quietly.ts'
 
+const { captureStackTrace } = Error
 /** Frames to look through: a `fetch` has 30 of its own. */
 const FRAMES_LOOKED_AT = 60
 const FRAMES_TOLD = 10
@@ -14,9 +16,10 @@ export interface Made {
 export function made(until: (...args: never[]) => unknown): Made {
   const holder: Made = {}
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = FRAMES_LOOKED_AT
-  Error.captureStackTrace(holder, until)
-  Error.stackTraceLimit = stackTraceLimit
+  // Where errors are frozen there are fewer frames.
+  Reflect.set(Error, 'stackTraceLimit', FRAMES_LOOKED_AT)
+  captureStackTrace(holder, until)
+  Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
   return holder
 }
 
@@ -40,8 +43,9 @@ const KEPT =
 const OF_PACKAGE = '/node_modules/'
 
 /** Undefined where it is of Offstage's own making, or of nobody's code. */
-export function placeOf({ stack }: Made, own: readonly string[]): Place | undefined {
-  // Somebody else may have put something else there (Error.prepareStackTrace).
+export function placeOf(at: Made, own: readonly string[]): Place | undefined {
+  // Somebody else may have put something else there, or throw (Error.prepareStackTrace).
+  const stack = quietly(() => at.stack, undefined)
   if (typeof stack !== 'string') return undefined
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
   const maker = frames.find((line) => !OF_NODE.test(line) && !line.includes('<anonymous>'))

@@ -4,6 +4,7 @@ import type { LeakKind } from '@offstage/proto/leak-kinds'
 import { type FollowedRun, type Run, startingRun } from '../runs/mod.ts'
 import type { Leak } from './leak.ts'
 import type { Made } from './place.ts'
+import { quietly } from './quietly.ts'
 
 /** Something that a run has made. */
 export interface Candidate {
@@ -56,7 +57,7 @@ export class RunLeaks implements FollowedRun {
   }
 
   get #open(): Candidate[] {
-    return [...this.candidates].filter((each) => each.isOpen())
+    return [...this.candidates].filter((each) => quietly(() => each.isOpen(), false))
   }
 
   async #settle(closed: Promise<void> | undefined): Promise<void> {
@@ -69,7 +70,7 @@ export class RunLeaks implements FollowedRun {
 
   #tell(open: readonly Candidate[]): Promise<void> | undefined {
     this.candidates.clear()
-    const leaks = this.#by.left(this.#run, open)
+    const leaks = quietly(() => this.#by.left(this.#run, open), [])
     const told = leaks.length > 0 ? this.#by.tell(this.#run, leaks) : undefined
     this.#over()
     return told

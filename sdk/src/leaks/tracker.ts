@@ -3,7 +3,8 @@
  *
  * 1. Where nobody does, nothing is hooked and nothing replaced: a run looks at one variable, and that is all.
  * 2. What is made belongs to the run whose code has made it, however many overlap: the context of asynchronous calls says which.
- * 3. It holds nothing of what it follows: whether something is open is asked of it by a weak reference.
+ * 3. Whatever fails in looking changes nothing of what is looked at.
+ * 4. It holds nothing of what it follows: whether something is open is asked of it by a weak reference.
  */
 import { type Run, watchRuns } from '../runs/mod.ts'
 import { Descriptors } from './descriptors.ts'
