@@ -33,6 +33,8 @@ import { GONE, UNWANTED } from './refused-attach.ts'
 const WELCOME_TIMEOUT_MS = 10_000
 /** How long it may take to end the call after we did. */
 const END_TIMEOUT_MS = 1_000
+/** How long it may take to record what was handed back, before the stream is broken off: that may be very much. */
+const LEAVE_TIMEOUT_MS = 10_000
 const LEASE_MS_DEFAULT = 15_000
 
 export interface SessionListener {
@@ -137,7 +139,7 @@ export class Session {
     const { stream } = this.#leave({ kind: 'stopped' })
     clearTimeout(this.#lease)
     if (stream === undefined) return
-    const timer = setTimeout(() => stream.close(), END_TIMEOUT_MS)
+    const timer = setTimeout(() => stream.close(), LEAVE_TIMEOUT_MS)
     await stream.drained()
     stream.end()
     await this.#ended

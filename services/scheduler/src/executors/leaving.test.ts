@@ -103,3 +103,28 @@ test('an executor that is cut off while it drains is left to its lease', async (
   expect(await attachmentsOf(it.database)).toEqual([{ over: true, lost: true }])
   await until(async () => (await it.jobs.get(jobId)).crashCount === 1)
 })
+
+test('what an executor hands back as it leaves is at no charge, though its lease is shorter than that takes', async () => {
+  const opened = Promise.withResolvers<void>()
+  let rounds = 0
+  let isHeld = false
+  const between = (database: Database): Database => ({
+    ...database,
+    async query(statement, values) {
+      if (statement.name === 'requeue_attempts') {
+        isHeld = true
+        await opened.promise
+      }
+      // Those of several leases.
+      if (statement.name === 'begin_lease_round' && isHeld && ++rounds === 30) opened.resolve()
+      return database.query(statement, values)
+    },
+  })
+  await using it = await start({ config: { sessionLeaseMs: 300 }, between })
+  const leaving = await attachExecutor(it.address)
+  const { jobId } = await it.jobs.start(job)
+  await leaving.assigned(1)
+  leaving.leave({ handedBack: [{ jobId, attempt: 1 }] })
+  await until(async () => (await it.jobs.get(jobId)).state === JobState.JOB_STATE_QUEUED)
+  expect(await it.jobs.get(jobId)).toMatchObject({ attempt: 1, crashCount: 0 })
+})

@@ -243,7 +243,8 @@ function connection(
   async function leave(): Promise<void> {
     const { attachments, attachmentStore } = options
     if (!draining) return
-    await Promise.all(unrecorded)
+    // However long that takes: its lease must not take what it has handed back.
+    await attachment.hear(async () => void (await Promise.all(unrecorded)))
     // One that was told to attach elsewhere comes back with what it runs.
     if (closed || !attachments.open) return
     close()
