@@ -23,15 +23,17 @@ export const leakMemory = defineJob({
   run: () => void kept.push(Buffer.alloc(256 * 1024)),
 })
 
-/** Waits for the others with a timer of its own, so that they overlap. */
+export const child = defineJob({ method: 'leaks.child', run: () => {} })
+
+/** Uses timers of its own, so that it overlaps with the others, and all that makes some of ours. */
 export const tidy = defineJob({
   method: 'leaks.tidy',
-  run: () =>
-    new Promise<void>((resolve) => {
-      const timer = setInterval(() => {}, 60_000)
-      setTimeout(() => {
-        clearInterval(timer)
-        resolve()
-      }, 20)
-    }),
+  async run(job) {
+    const timer = setInterval(() => job.heartbeat(), 5)
+    job.progress(50)
+    await using _lock = await job.lock(`tidy/${job.id}`)
+    await job.run(child)
+    await new Promise((resolve) => setTimeout(resolve, 20, job.signal.aborted))
+    clearInterval(timer)
+  },
 })

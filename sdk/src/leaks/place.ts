@@ -48,17 +48,18 @@ export function placeOf(at: Made, own: readonly string[]): Place | undefined {
   const stack = quietly(() => at.stack, undefined)
   if (typeof stack !== 'string') return undefined
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
-  const maker = frames.find((line) => !OF_NODE.test(line) && !line.includes('<anonymous>'))
-  if (maker === undefined) return undefined
   const first = frames.find(
     (line) => !isNodes(line) && (isOwnFrame(line, own) || !line.includes(OF_PACKAGE)),
   )
   if (first !== undefined && isOwnFrame(first, own)) return undefined
   const caller = frames.find((line) => !WAYS.test(line))
   const told = frames.filter((line) => !isNodes(line)).slice(0, FRAMES_TOLD)
+  const shown = withoutOwnFrames(told.join('\n'), own)
+  // What gRPC makes by itself, later, is the SDK's.
+  if (shown === '') return undefined
   return {
     key: told.slice(0, first === undefined ? FRAMES_TOLD : told.indexOf(first) + 1).join('\n'),
-    frames: withoutOwnFrames(told.join('\n'), own),
+    frames: shown,
     isNodes: caller !== undefined && OF_NODE.test(caller),
     isKeptByNode: frames.some((line) => KEPT.test(line)),
   }
