@@ -92,6 +92,20 @@ test('a method that does not stop runs on threads of its own from then on, and s
   await expect.poll(() => ended()?.outcome?.$case).toBe('canceled')
 })
 
+test('a thread is ended once, however many on it do not stop', async () => {
+  await using it = await setup()
+  const { attachment } = it
+  const deaf = ['one', 'two', 'three']
+  for (const id of deaf) {
+    attachment.assign(id, 'test.stubborn')
+    await attachment.running(id)
+  }
+  for (const id of deaf) attachment.cancel(id, { graceMs: 10 })
+  for (const id of deaf) await attachment.result(id)
+  const ends = it.logged.filter(({ msg }) => msg === 'a handler does not stop; ending its thread')
+  expect(ends).toHaveLength(1)
+})
+
 test('the method that blocks a thread is moved away, not the one that could not hear its cancel', async () => {
   await using it = await setup()
   const { attachment, executor } = it

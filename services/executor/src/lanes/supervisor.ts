@@ -278,6 +278,8 @@ export class Supervisor implements ThreadListener {
   /** Its handler does not stop: its method, or whichever blocks the thread, runs apart from now on. */
   #endByForce(running: RunningAttempt): void {
     const { lane, thread } = running
+    // Many may be late at once, such as those that waited for children.
+    if (!thread.usable) return
     const culprit = this.#attempts.get(thread.calling ?? running.key) ?? running
     this.#journal.deaf(thread, { method: culprit.method, jobId: running.jobId })
     this.#moveApart(lane, culprit.method)
