@@ -53,12 +53,12 @@ export function placeOf(at: Made, own: readonly string[]): Place | undefined {
   )
   if (first !== undefined && isOwnFrame(first, own)) return undefined
   const caller = frames.find((line) => !WAYS.test(line))
-  const told = frames.filter((line) => !isNodes(line)).slice(0, FRAMES_TOLD)
-  const shown = withoutOwnFrames(told.join('\n'), own)
+  const known = frames.filter((line) => !isNodes(line))
+  const shown = withoutOwnFrames(known.slice(0, FRAMES_TOLD).join('\n'), own)
   // What gRPC makes by itself, later, is the SDK's.
   if (shown === '') return undefined
   return {
-    key: told.slice(0, first === undefined ? FRAMES_TOLD : told.indexOf(first) + 1).join('\n'),
+    key: known.slice(0, first === undefined ? FRAMES_TOLD : known.indexOf(first) + 1).join('\n'),
     frames: shown,
     isNodes: caller !== undefined && OF_NODE.test(caller),
     isKeptByNode: frames.some((line) => KEPT.test(line)),
