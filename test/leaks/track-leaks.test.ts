@@ -51,9 +51,29 @@ const LINES: Readonly<Record<string, [kind: string, line: string]>> = {
   process: ['process', "const child = spawn('sleep', ['60'])"],
 }
 
+const { prepareStackTrace } = Error
+
+test('of a run that makes ever more only so many are followed', async () => {
+  const { told } = track('many')
+  const timers: NodeJS.Timeout[] = []
+  // As V8 tells stacks: with source maps it takes seconds.
+  Object.assign(Error, { prepareStackTrace: undefined })
+  undo.push(async () => {
+    Object.assign(Error, { prepareStackTrace })
+    for (const timer of timers) clearTimeout(timer)
+  })
+  for (let run = 0; run < 2; run += 1) {
+    await runInScope('many', () => {
+      for (let n = 0; n < 1_050; n += 1) timers.push(setTimeout(() => {}, 60_000))
+    })
+  }
+  expect(told.map(({ leaks }) => leaks.map(({ kind, count }) => [kind, count]))).toEqual([
+    [['timer', 1_000]],
+  ])
+})
+
 const { prototype: set } = Set
 const { add } = set
-const { prepareStackTrace } = Error
 
 /** What code makes of what all share, and how that ends. */
 const TURNED: Readonly<Record<string, [turn: () => void, back: () => void]>> = {

@@ -107,7 +107,7 @@ export class Handles {
       const how = HANDLES[type]
       if (how === undefined) return
       const of = runLeaks()?.tracked
-      if (of === undefined) return
+      if (of === undefined || of.isFull) return
       quietly(() => {
         const isOpen = openness(resource as Resource, how.isOpen)
         this.#followed.set(id, new Handle(how.kind, made(init), of.candidates, isOpen))

@@ -69,7 +69,9 @@ export class Listeners {
     const number = of?.rootNumber ?? OUTSIDE
     const owner = this.#owners.get(target)
     if (owner === undefined) this.#owners.set(target, number)
-    else if (owner !== number) of?.tracked?.candidates.add(added(target, type, listener, until))
+    else if (owner !== number && of?.tracked?.isFull === false) {
+      of.tracked.candidates.add(added(target, type, listener, until))
+    }
   }
 }
 

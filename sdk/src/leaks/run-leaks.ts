@@ -13,6 +13,8 @@ export interface Candidate {
   isOpen(): boolean
 }
 
+/** At once, of one run: to read the stacks of so many takes a tenth of a second, by which others are held up. */
+const CANDIDATES_MAX = 1_000
 /** What is being closed when a run ends has so long to be. */
 const SETTLE_MS = 50
 const PAUSE_MS = 5
@@ -54,6 +56,11 @@ export class RunLeaks implements FollowedRun {
     }
     if (closed === undefined && this.#open.length === 0) return this.#tell([])
     return this.#settle(closed)
+  }
+
+  /** Whether no more of what it makes is followed. */
+  get isFull(): boolean {
+    return this.candidates.size >= CANDIDATES_MAX
   }
 
   get #open(): Candidate[] {
