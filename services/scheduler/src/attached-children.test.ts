@@ -351,3 +351,13 @@ test('a hundred attached children in one call, of which each ends, end their par
   expect((await it.jobs.get(parent)).revision).toBe(revision + 1n)
   expect(outcomes).toHaveLength(90)
 })
+
+test('a start that says nothing else begins at once beside an attached one of the same call', async () => {
+  await using it = await setup()
+  const { parent } = await it.family(0)
+  const outcomes = await it.jobs.startMany([{ ...job, parentJobId: parent, attached: true }, job])
+  const states = outcomes.map(({ outcome }) =>
+    outcome?.$case === 'started' ? outcome.value.state : undefined,
+  )
+  expect(states).toEqual([RUNNING, RUNNING])
+})

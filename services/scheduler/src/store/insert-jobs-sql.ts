@@ -143,7 +143,7 @@ const insert = (name: string, limited: boolean, attached = false) => ({
       CROSS JOIN (SELECT ${gatesMoved(parameter(3))} AS moved) gates
       CROSS JOIN LATERAL (SELECT coalesce(parent.canceled
         AND (parent.cascade OR (p.rest->'options'->>'cancelWithParent')::boolean), false) AS canceled) doom
-      WHERE ${WAITS_BRIEFLY} AND (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)${attached ? ` AND (NOT p.rest ? 'attachedTo' OR parent.is_open)` : ''}
+      WHERE ${WAITS_BRIEFLY} AND (p.rest->>'parentId' IS NULL OR parent.id IS NOT NULL)${attached ? ` AND ((p.rest ? 'attachedTo') IS NOT TRUE OR parent.is_open)` : ''}
         AND (p.rest->>'key' IS NULL OR p.rest ? 'behind' OR NOT EXISTS (
           SELECT FROM offstage.jobs waiting
           WHERE waiting.namespace = p.namespace AND waiting.method = p.method

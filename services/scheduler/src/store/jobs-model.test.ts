@@ -33,8 +33,9 @@ import {
 } from '../testing/model/executors.ts'
 import { limitedClaims } from '../testing/model/limited-claims.ts'
 import { Model } from '../testing/model/model.ts'
+import { abandonments, parentEnds } from '../testing/model/parents.ts'
 import { begin, realOver } from '../testing/model/real.ts'
-import { floods, starts } from '../testing/model/starts.ts'
+import { families, floods, starts } from '../testing/model/starts.ts'
 import { bucketSweeps, retentions, steps, sweeps } from '../testing/model/upkeep.ts'
 import { words } from '../testing/model/words.ts'
 import { migrateJobs } from './tables.ts'
@@ -62,12 +63,13 @@ const story = fc.array(
     ],
     ...[often(5, rounds), often(3, releases), often(2, pauses), often(2, limitings)],
     ...[often(4, looks), often(4, steps), often(8, sweeps), often(1, retentions)],
+    ...[often(6, parentEnds), often(2, abandonments), often(3, families)],
     ...[often(2, forgettings), often(2, orphanages), often(1, floods), often(1, bucketSweeps)],
   ),
   { minLength: 30, maxLength: 80, size: 'max' },
 )
-/** Most stories are of limits, and of what they keep waiting. */
-const opening = fc.array(fc.oneof(limitings, floods), { maxLength: 3, size: 'max' })
+/** Most stories are of limits and of what they keep waiting, or of attached children. */
+const opening = fc.array(fc.oneof(limitings, floods, families), { maxLength: 3, size: 'max' })
 
 const DATABASES: { name: string; open: () => Promise<Database> }[] = [
   {

@@ -81,25 +81,36 @@ async function end(
   executor.runs.delete(key.jobId)
   const failures = (job?.failures ?? 0) + 1
   const state = stateFor(word, failures)
-  const changed =
-    word === 'succeeded'
-      ? (await real.work.succeed([{ ...key, result: undefined }])).size
-      : (
-          await real.work.end([
-            {
-              ...key,
-              state,
-              ...{ result: undefined, additionalResult: undefined },
-              error: word.startsWith('failed')
-                ? { brief: 'x', detail: '', reason: 'X', retryable: word === 'failed' }
-                : undefined,
-              backoffMs: BACKOFF_HOURS * HOUR_MS,
-              neverStarted: word === 'never started',
-            },
-          ])
-        ).length
+  const isPlain = word === 'succeeded' && !(await isParent(job, key, real))
+  const changed = isPlain
+    ? (await real.work.succeed([{ ...key, result: undefined }])).size
+    : (
+        await real.work.end([
+          {
+            ...key,
+            state,
+            ...{ result: undefined, additionalResult: undefined },
+            error: word.startsWith('failed')
+              ? { brief: 'x', detail: '', reason: 'X', retryable: word === 'failed' }
+              : undefined,
+            backoffMs: BACKOFF_HOURS * HOUR_MS,
+            neverStarted: word === 'never started',
+          },
+        ])
+      ).length
   expect(changed).toBe(job === undefined ? 0 : 1)
   if (job !== undefined) finish(job, state, word, model)
+}
+
+/** What has had attached children is left out by the statement of plain ends. */
+async function isParent(
+  job: ModelJob | undefined,
+  key: NonNullable<ReturnType<typeof speak>>['key'],
+  real: Real,
+): Promise<boolean> {
+  if (job?.hasAttached !== true) return false
+  expect((await real.work.succeed([{ ...key, result: undefined }])).size).toBe(0)
+  return true
 }
 
 function stateFor(word: Word, failures: number): JobState {
@@ -114,11 +125,15 @@ function finish(job: ModelJob, state: JobState, word: Word, model: Model): void 
   if (word.startsWith('failed') || isUnasked) job.failures += 1
   if (cancel !== undefined) job.outcome = outcomeOf(state, word)
   if (state === JobState.scheduled) job.due = model.now + BACKOFF_HOURS
+  if (state === JobState.scheduled && job.hasAttached) job.attachedAfter = job.attempt
   if (state === JobState.scheduled && cancel === undefined) {
     job.state = state
     job.holder = undefined
   } else if (state === JobState.scheduled) model.finish(job, JobState.canceled)
-  else model.finish(job, isUnasked ? JobState.failed : state)
+  else if (state === JobState.succeeded && job.hasAttached) {
+    job.state = JobState.waiting
+    job.holder = undefined
+  } else model.finish(job, isUnasked ? JobState.failed : state)
 }
 
 function outcomeOf(state: JobState, word: Word): CancelOutcome {

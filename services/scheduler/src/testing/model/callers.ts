@@ -30,8 +30,10 @@ export const cancels: fc.Arbitrary<JobCommand> = fc
 
 async function cancel(of: { nth: number; cascade: boolean }, model: Model, real: Real) {
   const job = model.nthJob(of.nth)
-  if (job === undefined) return
-  const { cascade } = of
+  if (job !== undefined) await cancelJob(job, of.cascade, model, real)
+}
+
+export async function cancelJob(job: ModelJob, cascade: boolean, model: Model, real: Real) {
   await real.calls.cancel({
     ...{ namespace: 'default', jobId: job.id, owner: undefined, by: BY, reason: 'because' },
     ...{ graceMs: GRACE_HOURS * HOUR_MS, leaseMs: 0, cascade },
@@ -89,6 +91,8 @@ function startAnew(job: ModelJob, requestId: string, model: Model): void {
   job.failures = 0
   job.crashes.clear()
   job.renewedAttempt = job.attempt
+  job.attachedAfter = job.hasAttached ? job.attempt : -1
+  if (!model.countsForParent(job)) job.attachedTo = undefined
   job.due = undefined
   job.finishHour = undefined
   job.behind = false
@@ -105,7 +109,10 @@ export const removals: fc.Arbitrary<JobCommand> = nth.map((of) =>
       const job = model.nthJob(of)
       if (job === undefined) return
       const done = await real.history.remove(changeOf(job))
-      expect(done).toBe(isTerminal(job.state) ? 'removed' : 'unfinished')
+      // What its parent is to fail by stays until it has.
+      const isKept = job.state !== JobState.succeeded && model.countsForParent(job)
+      const ended = isKept ? 'keeps-parent' : 'removed'
+      expect(done).toBe(isTerminal(job.state) ? ended : 'unfinished')
       if (done === 'removed') model.jobs.delete(job.id)
     },
     hasJobs,

@@ -177,7 +177,9 @@ export const forgettings: fc.Arbitrary<JobCommand> = fc.constant(
 export const orphanages: fc.Arbitrary<JobCommand> = fc.constant(
   command('take back from who is forgotten', async (model, real) => {
     const orphans = await real.sweeps.orphans(LIMIT)
-    const lost = model.all.filter((job) => isHeld(job) && attachmentOf(job, model) === undefined)
+    const lost = model.all.filter(
+      (job) => isHeld(job) && job.holder !== undefined && attachmentOf(job, model) === undefined,
+    )
     expect(orphans.map(({ jobId }) => jobId).toSorted()).toEqual(
       lost.map(({ id }) => id).toSorted(),
     )

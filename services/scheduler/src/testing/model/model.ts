@@ -3,6 +3,7 @@
  * jobs is compared with it. Time is counted in whole hours, and what is to come lies half an hour off them, so that the seconds a test takes
  * decide nothing.
  */
+import type { ChildrenPolicy } from '../../domain/attached-children.ts'
 import { CancelOutcome } from '../../domain/cancel-outcome.ts'
 import type { AttachmentId } from '../../domain/ids.ts'
 import { isTerminal, JobState } from '../../domain/job-state.ts'
@@ -34,6 +35,10 @@ export interface ModelStart {
   readonly requestId: string
   readonly parentId: string
   readonly cancelWithParent: boolean
+  /** Its parent ends only when it has (row A5). */
+  readonly attached: boolean
+  /** What becomes of it where attached children do not succeed; undefined: `all`. */
+  readonly policy: ChildrenPolicy | undefined
   readonly limitKey: string
   readonly delayHours: number
   readonly queueHours: number | undefined
@@ -55,6 +60,13 @@ export interface ModelJob extends ModelStart {
   totalDeadline: number | undefined
   cancel: { cascade: boolean; hour: number; deadline: number } | undefined
   outcome: CancelOutcome
+  /** The parent it counts for, and the attempt of that which started it. */
+  attachedTo: string | undefined
+  readonly attachedAttempt: number
+  /** It has had attached children. */
+  hasAttached: boolean
+  /** Those of the attempts up to this one count no more. */
+  attachedAfter: number
   /** What it had when it was started anew. */
   renewedAttempt: number
   finishHour: number | undefined
@@ -161,6 +173,20 @@ export class Model {
     return this.all
       .filter((job) => job.method === method && job.state === JobState.queued)
       .toSorted(byRank)
+  }
+
+  /** Its attached children that count. */
+  attachedOf({ id, attachedAfter }: ModelJob): ModelJob[] {
+    return this.all.filter(
+      (child) => child.attachedTo === id && child.attachedAttempt > attachedAfter,
+    )
+  }
+
+  /** Whether the parent of an attached child waits for it, or for what came of it. */
+  countsForParent(child: ModelJob): boolean {
+    const parent = this.jobs.get(child.attachedTo ?? '')
+    const isOpen = parent !== undefined && !isTerminal(parent.state)
+    return isOpen && this.attachedOf(parent).includes(child)
   }
 
   running(method: Method): ModelJob[] {

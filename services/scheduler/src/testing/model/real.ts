@@ -75,7 +75,7 @@ export async function compare(model: Model, real: Real): Promise<void> {
     crashes: job.crashes.size,
     behind: job.behind,
     outcome: job.outcome,
-    holder: isHeld(job) ? job.holder : null,
+    holder: isHeld(job) ? (job.holder ?? null) : null,
     pinned: job.pinned,
     canceled: job.cancel !== undefined,
     cascade: job.cancel?.cascade ?? false,

@@ -2,14 +2,16 @@
 import fc from 'fast-check'
 import { v7 } from 'uuid'
 import { expect } from 'vitest'
+import { CHILDREN_POLICY_NAMES } from '../../domain/attached-children.ts'
 import { CancelOutcome } from '../../domain/cancel-outcome.ts'
 import type { NewJob } from '../../domain/held-job.ts'
-import { JobState } from '../../domain/job-state.ts'
+import { isTerminal, JobState } from '../../domain/job-state.ts'
 import { Lane } from '../../domain/lane.ts'
 import { startCommand } from '../start-command.ts'
 import { command, type JobCommand } from './command.ts'
 import { beginTogether } from './in-turn.ts'
 import {
+  isHeld,
   LIMITED,
   type Model,
   type ModelExecutor,
@@ -41,6 +43,7 @@ interface Asked
 const often = <T>(value: T, rarely: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(value) }, { weight: 1, arbitrary: rarely })
 const hours = fc.constantFrom(0.5, 1.5)
+const policy = fc.option(fc.constantFrom(...CHILDREN_POLICY_NAMES), { nil: undefined, freq: 2 })
 
 const asked: fc.Arbitrary<Asked> = fc.record({
   owner: fc.nat(2),
@@ -53,6 +56,8 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   requestId: often(undefined, fc.nat(1)),
   parent: fc.option(fc.nat(20), { nil: undefined, freq: 2 }),
   cancelWithParent: fc.boolean(),
+  attached: fc.boolean(),
+  policy,
   delayHours: often(0, hours),
   queueHours: often(undefined, hours),
   totalHours: often(undefined, hours),
@@ -67,25 +72,33 @@ export const starts: fc.Arbitrary<JobCommand> = fc
     command(`start ${JSON.stringify(batch)}`, (model, real) => start(batch, model, real)),
   )
 
+/** Says nothing but its method. */
+const PLAINLY: Asked = {
+  ...{ owner: 0, admin: true, ofNoKey: false, method: PLAIN, pool: '', priority: 0, delayHours: 0 },
+  ...{ key: undefined, requestId: undefined, parent: undefined, again: undefined },
+  ...{ atOnce: undefined, queueHours: undefined, totalHours: undefined },
+  ...{ cancelWithParent: false, attached: false, policy: undefined, queuesBehind: false },
+}
+
 /** Of one owner, all at once. */
 export const floods: fc.Arbitrary<JobCommand> = fc.nat(2).map((owner) => {
-  const one = {
-    ...{
-      owner,
-      admin: true,
-      ofNoKey: false,
-      method: LIMITED,
-      pool: '',
-      priority: 0,
-      delayHours: 0,
-    },
-    ...{ key: undefined, requestId: undefined, parent: undefined, again: undefined },
-    ...{ atOnce: undefined, queueHours: undefined, totalHours: undefined },
-    ...{ cancelWithParent: false, queuesBehind: false },
-  } satisfies Asked
-  const flood = Array.from({ length: FLOOD }, () => one)
+  const flood = Array.from({ length: FLOOD }, (): Asked => ({ ...PLAINLY, owner, method: LIMITED }))
   return command(`flood of ${owner}`, (model, real) => start(flood, model, real))
 })
+
+/** A job that begins, if it can, and attached children of it, with a stranger among them. */
+export const families: fc.Arbitrary<JobCommand> = fc
+  .record({
+    ...{ atOnce: fc.nat(5), children: fc.integer({ min: 1, max: 2 }), policy },
+    totalHours: often(undefined, hours),
+  })
+  .map(({ atOnce, children, policy, totalHours }) =>
+    command(`family of ${children}, ${policy}, ${totalHours}`, async (model, real) => {
+      await start([{ ...PLAINLY, atOnce, policy, totalHours }], model, real)
+      const child = { ...PLAINLY, parent: model.jobs.size - 1, attached: true, atOnce }
+      await start([...Array.from({ length: children }, () => child), PLAINLY], model, real)
+    }),
+  )
 
 interface Placed {
   readonly asked: Asked
@@ -126,8 +139,10 @@ function place(one: Asked, model: Model): Placed {
   const parentId = parent === undefined ? '' : (model.nthJob(parent)?.id ?? v7())
   const { owners, keys, requestIds } = model.words
   const owner = owners[one.owner] ?? ''
+  const attached = one.attached && parentId !== ''
   const start = {
-    ...{ ...one, id, parentId, owner },
+    ...{ ...one, id, parentId, owner, attached },
+    cancelWithParent: one.cancelWithParent || attached,
     key: keys[one.key ?? -1] ?? '',
     requestId: before === undefined ? (requestIds[one.requestId ?? -1] ?? '') : id,
     limitKey: one.ofNoKey ? '' : owner,
@@ -157,7 +172,9 @@ function mayBeginAtOnce({ method, pool }: Asked, model: Model): boolean {
 
 function commandOf(start: ModelStart) {
   const { delayHours, queueHours, totalHours, cancelWithParent, limitKey, method } = start
+  const { attached: isAttached, policy: childrenPolicy } = start
   const options = {
+    ...(childrenPolicy !== undefined && { childrenPolicy }),
     ...(cancelWithParent && { cancelWithParent }),
     ...(queueHours !== undefined && { queueDeadlineMs: queueHours * HOUR_MS }),
     ...(totalHours !== undefined && { totalDeadlineMs: totalHours * HOUR_MS }),
@@ -168,6 +185,7 @@ function commandOf(start: ModelStart) {
     delayMs: delayHours * HOUR_MS,
     options: Object.keys(options).length > 0 ? options : undefined,
     ...(method === LIMITED && { limitKey }),
+    ...(isAttached && { isAttached }),
   })
 }
 
@@ -198,7 +216,7 @@ function recorded(
 ): ModelJob | undefined {
   const { id, parentId, method, key, delayHours } = spec
   const parent = model.parentOf(spec)
-  if (parentId !== '' && parent === undefined) return undefined
+  if (parentId !== '' && lacksParent(spec, model)) return undefined
   const isDoomed = (parent?.cancel?.cascade || (parent?.cancel && spec.cancelWithParent)) ?? false
   if (!behind && model.ofKey(method, key).waiting.some(isWaiting)) return undefined
   if (model.jobs.has(id)) return undefined
@@ -206,6 +224,7 @@ function recorded(
   if (!isDoomed && !behind && model.ofKey(method, key).holder !== undefined) return undefined
   const runs = isDoomed || behind ? undefined : executor
   const job = newJob(spec, model, behind)
+  if (spec.attached && parent !== undefined) parent.hasAttached = true
   if (isDoomed) {
     model.finish(job, JobState.canceled)
     job.cancel = { cascade: false, hour: model.now, deadline: Number.POSITIVE_INFINITY }
@@ -216,8 +235,15 @@ function recorded(
   return job
 }
 
+/** There is none, or none that would wait for it. */
+function lacksParent(spec: ModelStart, model: Model): boolean {
+  const parent = model.parentOf(spec)
+  return parent === undefined || (spec.attached && isTerminal(parent.state))
+}
+
 function newJob(spec: ModelStart, model: Model, behind: boolean): ModelJob {
   const { delayHours, queueHours, totalHours } = spec
+  const parent = spec.attached ? model.parentOf(spec) : undefined
   const then = (h: number | undefined) => (h === undefined ? undefined : model.now + h)
   model.started += 1
   return {
@@ -235,6 +261,11 @@ function newJob(spec: ModelStart, model: Model, behind: boolean): ModelJob {
     totalDeadline: then(totalHours),
     cancel: undefined,
     outcome: CancelOutcome.unknown,
+    attachedTo: parent?.id,
+    // Of one that does not run it is the attempt to come.
+    attachedAttempt: parent === undefined ? 0 : parent.attempt + (isHeld(parent) ? 0 : 1),
+    hasAttached: false,
+    attachedAfter: -1,
     renewedAttempt: 0,
     finishHour: undefined,
     pinned: false,
@@ -255,7 +286,7 @@ async function resolve(refused: readonly Placed[], model: Model, real: Real) {
     const inTheWay = same ?? holder ?? waiting.find(isWaiting)
     expect(found[place]?.id).toBe(inTheWay?.id)
     if (inTheWay === undefined) {
-      expect(model.jobs.has(id) || model.parentOf(spec) === undefined).toBe(true)
+      expect(model.jobs.has(id) || lacksParent(spec, model)).toBe(true)
     }
   }
   const behind = refused.filter(
