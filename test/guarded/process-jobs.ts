@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
@@ -12,7 +12,9 @@ export const intrude = defineJob({
   method: 'guarded.intrude',
   params: z.object({ stolen: z.string() }),
   async run(job, { stolen }) {
-    const sockets = readdirSync(tmpdir()).filter((name) => name.startsWith('offstage-relay-'))
+    const sockets = readdirSync(tmpdir()).filter((name) =>
+      existsSync(join(tmpdir(), name, 'scheduler')),
+    )
     const socket = `unix:${join(tmpdir(), sockets[0] ?? '', 'scheduler')}`
     return {
       sockets: sockets.length,

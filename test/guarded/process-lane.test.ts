@@ -21,7 +21,7 @@ const resources = new AsyncDisposableStack()
 let cluster: Cluster
 let offstage: Offstage
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'offstage-guarded-'))
+  const folder = await mkdtemp(join(tmpdir(), 'own-'))
   resources.defer(() => rm(folder, { recursive: true }))
   // The very certificate that the executor shows is that of an administrator.
   const { subject } = new X509Certificate(await pem('OFFSTAGE_TLS_CERT'))
@@ -37,6 +37,8 @@ beforeAll(async () => {
         service === 'executor'
           ? {
               OFFSTAGE_EXECUTOR_PROCESS_SLOTS: '2',
+              // Of its own: tests beside this one have relays, too.
+              TMPDIR: folder,
               OFFSTAGE_JOBS: ['../cluster/jobs.ts', './process-jobs.ts']
                 .map((name) => new URL(name, import.meta.url).pathname)
                 .join(),
