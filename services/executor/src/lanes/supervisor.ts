@@ -38,15 +38,13 @@ import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.
 import type { Lane } from './lane.ts'
 import { LeakLedger } from './leak-ledger.ts'
 import { startTimer } from './long-timer.ts'
-import { MemoryWatch } from './memory-watch.ts'
 import { isPossible, type RunningAttempt } from './running-attempt.ts'
 import type { ThreadJournal } from './thread-journal.ts'
 import type { RefreshAsk, ThreadReports, TokenAsk } from './thread-messages.ts'
+import { ThreadPatrol } from './thread-patrol.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
-/** A thread that has not taken up its orders for twice this long is passed by, unless it is not the first that is to begin an attempt. */
-const LOOK_MS = 1_000
 /** An attempt that so many threads did not begin ends with the last of them. */
 const MOVES_MAX = 3
 const HANDED_BACK_KEPT_MAX = 10_000
@@ -54,7 +52,6 @@ const HANDED_BACK_KEPT_MAX = 10_000
 export class Supervisor implements ThreadListener {
   readonly #lanes = new Map<LaneName, Lane>()
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
-  readonly #memory = new MemoryWatch()
   /** What attempts have left behind. */
   readonly leaks = new LeakLedger()
   readonly #handedBackJobs = new RecentJobs(HANDED_BACK_KEPT_MAX)
@@ -62,8 +59,8 @@ export class Supervisor implements ThreadListener {
   readonly #issueToken: IssueToken
   readonly #journal: ThreadJournal
   readonly #elsewhere: RefreshesElsewhere
+  readonly #patrol: ThreadPatrol
   readonly #deadlines = new AttemptDeadlines((key, passed) => this.#overdue(key, passed))
-  #look: NodeJS.Timeout | undefined
   #idle: PromiseWithResolvers<void> | undefined
   #finished = 0
   #handedBack = 0
@@ -78,6 +75,12 @@ export class Supervisor implements ThreadListener {
     this.#issueToken = issueToken
     this.#journal = journal
     this.#elsewhere = elsewhere
+    this.#patrol = new ThreadPatrol({
+      lanes: this.#lanes,
+      attempts: this.#attempts,
+      move: (running) => this.#move(running),
+      journal,
+    })
   }
 
   addLane(lane: Lane): void {
@@ -122,7 +125,7 @@ export class Supervisor implements ThreadListener {
       parked: false,
       stop: undefined,
     })
-    this.#look ??= setInterval(() => this.#lookAfterThreads(), LOOK_MS).unref()
+    this.#patrol.begin()
   }
 
   /** Tells an attempt to stop, and ends its thread when it has not done so within the grace. */
@@ -295,53 +298,6 @@ export class Supervisor implements ThreadListener {
     lane.release(thread, key)
     running.thread = lane.run(order, this.#handedBackJobs.has(jobId))
     return true
-  }
-
-  #lookAfterThreads(): void {
-    // Not with the last attempt: another one often comes at once.
-    if (this.#attempts.size === 0) {
-      clearInterval(this.#look)
-      this.#look = undefined
-      return
-    }
-    for (const lane of this.#lanes.values()) {
-      for (const thread of [...lane.threads]) {
-        if (thread.load > 0) this.#memory.look(thread)
-        const lags = thread.lags()
-        let isAnyBegun = false
-        let moves = 0
-        const waiting: RunningAttempt[] = []
-        for (const key of thread.attempts) {
-          const running = this.#attempts.get(key)
-          if (running === undefined) continue
-          if (!thread.hasBegun(key)) {
-            waiting.push(running)
-            moves = Math.max(moves, running.moves)
-          } else {
-            isAnyBegun = true
-            // What has begun is not moved: the parameters need not be kept.
-            running.order = undefined
-          }
-        }
-        // Twice the time for each thread after the first: where the machine is overloaded all of them lag.
-        const isPassedBy = lags > 0 && lags >= 2 ** moves
-        if (isPassedBy && waiting.length > 0) this.#passBy(lane, thread, waiting, isAnyBegun)
-      }
-    }
-  }
-
-  /** The thread does not take up what it is given. */
-  #passBy(
-    lane: Lane,
-    thread: HandlerThread,
-    waiting: readonly RunningAttempt[],
-    isAnyBegun: boolean,
-  ): void {
-    if (isAnyBegun && !lane.setAside(thread)) return
-    this.#journal.passedBy(thread, { waiting: waiting.length, isBusy: isAnyBegun })
-    // Nobody's work is lost with it; what waits for it moves when it has ended.
-    if (!isAnyBegun) void thread.terminate()
-    else for (const running of waiting) this.#move(running)
   }
 
   async #giveToken(
