@@ -64,7 +64,8 @@ export function specFrom(
   options: StartOptions,
   params: Payload | undefined,
   requestId: string,
-  place: Place = ON_EXECUTORS,
+  { mode, executorSessionId }: Place = ON_EXECUTORS,
+  labels = options.labels ?? {},
 ): JobSpec {
   const { additionalResult = false, startAfter, onKeyConflict } = options
   return {
@@ -85,14 +86,15 @@ export function specFrom(
     startTime: startAfter instanceof Date ? startAfter : undefined,
     delay: typeof startAfter === 'number' ? durationFrom(startAfter) : undefined,
     priority: options.priority ?? 0,
-    labels: options.labels ?? {},
+    labels,
     displayName: options.displayName ?? '',
     retryPolicy: retryPolicyFrom(options.retry),
     deadlines: deadlinesFrom(options.deadlines),
     cancelWithParent: options.cancelWithParent ?? false,
     attached: options.attached ?? false,
     childrenPolicy: childrenPolicyFrom(options.childrenPolicy),
-    ...place,
+    mode,
+    executorSessionId,
     traceparent: '',
     pool: options.pool ?? '',
     requiredVersion: options.requiredVersion ?? '',

@@ -68,7 +68,7 @@ async function startPlaced<R>(
   const startAt = (place: Place) => {
     const request = {
       namespace: session.identity.namespace,
-      job: { ...specFrom(session, target, options, payload, requestId, place), labels },
+      job: specFrom(session, target, options, payload, requestId, place, labels),
       inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
     }
     return session.callScheduler(jobs.startJob.bind(jobs), request, terms)
