@@ -49,8 +49,8 @@ export default defineConfig({
     globalSetup: 'test/temporary-folder.ts',
     pool: 'forks',
     sequence: { sequencer: LongOnesFirst },
-    // Those of several processes wait twice as long as they compute.
-    maxWorkers: availableParallelism() + 2,
+    // Tests wait more than they compute.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

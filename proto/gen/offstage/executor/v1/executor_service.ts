@@ -228,7 +228,7 @@ export interface MethodDefinition {
     | undefined;
   /**
    * Which version of it the code is, for starts that require one (JobSpec.required_version): letters, digits, ".", "_", "+", ":" and "-",
-   * at most 100. Versions are told apart by their text and have no order; all else the definition says is of the method, and holds for
+   * at most 100 characters. Versions are told apart by their text and have no order; all else the definition says is of the method, and holds for
    * each of them. Default: none, and it gets no job that requires one.
    */
   version: string;

@@ -553,7 +553,7 @@ export interface JobSpec {
   /**
    * Run only on executors that announce this version of the method (MethodDefinition.version), now or later: until one does it waits, by
    * WAIT_CAUSE_NO_EXECUTOR. Retries keep to it; children inherit nothing. In the foreground the caller's own session has to have it.
-   * Default: whichever version.
+   * At most 100 characters. Default: whichever version.
    */
   requiredVersion: string;
 }
