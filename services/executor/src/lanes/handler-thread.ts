@@ -197,6 +197,11 @@ export class HandlerThread {
     return this.#lags
   }
 
+  /** Sends it nothing but something to take up: what it has taken up may not have begun, and never will where it blocks now. */
+  probe(): void {
+    this.#post(nothingSaid())
+  }
+
   /** What it holds, and may hold; undefined where it does not say, or was asked and has not answered. */
   async memory(): Promise<HeldMemory | undefined> {
     return this.#ending ? undefined : this.#host.memory()

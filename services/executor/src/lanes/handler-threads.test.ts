@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { durationFrom } from '@offstage/proto/durations'
 import {
@@ -164,6 +167,16 @@ test('each thread that is to begin an attempt is given twice the time of the one
   expect(await attachment.value('slow')).toEqual(expect.any(Number))
   expect(await attachment.value('behind 0')).toBe(0)
 }, 90_000)
+
+test('an attempt that its thread has taken up and never begins moves to another one, though nothing else comes', async () => {
+  await using it = await setup()
+  const { attachment, executor } = it
+  const folder = await mkdtemp(join(tmpdir(), 'offstage-stuck-'))
+  attachment.assign('stuck', 'test.stuck-once', { mark: join(folder, 'mark') })
+  expect(await attachment.value('stuck')).toEqual(expect.any(Number))
+  expect(executor.counts).toMatchObject({ endedByForce: 1, handedBack: 0 })
+  await rm(folder, { recursive: true })
+})
 
 test.each(['test.haunt', 'test.deafen'])(
   'a thread that runs nothing and takes up nothing, as after %s, is replaced (lanes inline and task)',

@@ -70,7 +70,9 @@ export class ThreadPatrol {
     }
     // Twice the time for each thread after the first: where the machine is overloaded all of them lag.
     const isPassedBy = lags > 0 && lags >= 2 ** moves
-    if (isPassedBy && waiting.length > 0) this.#passBy(lane, thread, waiting, isAnyBegun)
+    if (waiting.length === 0) return
+    if (isPassedBy) this.#passBy(lane, thread, waiting, isAnyBegun)
+    else if (lags === 0 && thread.usable) thread.probe()
   }
 
   /** The thread does not take up what it is given. */

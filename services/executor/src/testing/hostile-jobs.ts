@@ -1,8 +1,9 @@
 /** Jobs that harm what they share with others. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, threadId } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
+import { z } from 'zod'
 
 function fail(): never {
   throw new Error('nobody catches this')
@@ -260,4 +261,15 @@ export const endless = defineJob({
     if (as === 'toJSON') return { toJSON: spin }
     throw Object.defineProperty(new Error('no'), 'stack', { get: spin })
   },
+})
+
+/** The first thread that checks its parameters never comes to an end of it. */
+export const stuckOnce = defineJob({
+  method: 'test.stuck-once',
+  params: z.object({ mark: z.string() }).refine(({ mark }) => {
+    if (existsSync(mark)) return true
+    writeFileSync(mark, '')
+    for (;;);
+  }),
+  run: () => threadId,
 })
