@@ -186,6 +186,8 @@ test.each(['test.haunt', 'test.deafen'])(
     for (const lane of [INLINE, Lane.LANE_TASK]) {
       attachment.assign(`culprit ${lane}`, method, undefined, { lane })
       const thread = await attachment.value(`culprit ${lane}`)
+      // Till what it has left behind is at work: what had begun before would be left to wait with it.
+      await pause(500)
       attachment.assign(`next ${lane}`, 'test.whereabouts', undefined, { lane })
       expect(await attachment.value(`next ${lane}`)).not.toBe(thread)
     }
