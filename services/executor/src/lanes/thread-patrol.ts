@@ -68,9 +68,9 @@ export class ThreadPatrol {
         running.order = undefined
       }
     }
-    // Twice the time for each thread after the first: where the machine is overloaded all of them lag.
-    const isPassedBy = lags > 0 && lags >= 2 ** moves
     if (waiting.length === 0) return
+    // Twice the time for each thread after the first: where the machine is overloaded all of them lag.
+    const isPassedBy = lags >= 2 ** moves
     if (isPassedBy) this.#passBy(lane, thread, waiting, isAnyBegun)
     else if (lags === 0 && thread.usable) thread.probe()
   }
