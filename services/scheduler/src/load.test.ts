@@ -101,7 +101,12 @@ test('what is queued, running and free is told for each pool', async () => {
     ids.push((await it.jobs.start({ method: 'test.job', pool, priority: ids.length })).jobId)
   }
   await both.assigned(2)
-  const told = await scraped(it.scheduler)
+  let told = await scraped(it.scheduler)
+  // A look at the database that fails tells nothing.
+  await until(async () => {
+    told = await scraped(it.scheduler)
+    return told.count('offstage_jobs') === 4
+  })
   const queued = (pool: string) => told.value('offstage_jobs', jobs('test.job', 'queued', pool))
   const running = (pool: string) => told.value('offstage_jobs', jobs('test.job', 'running', pool))
   expect(['gpu', 'eu'].map(queued)).toEqual([2, 1])
