@@ -26,9 +26,13 @@ export function withCallersFrames(error: unknown): unknown {
   return error
 }
 
-function withFrames(max: number, work: () => void): void {
+/** Does work of which errors keep so many frames. An application may have frozen the limit: then it stays as it is. */
+export function withFrames<T>(max: number, work: () => T): T {
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = max
-  work()
-  Error.stackTraceLimit = stackTraceLimit
+  Reflect.set(Error, 'stackTraceLimit', max)
+  try {
+    return work()
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  }
 }

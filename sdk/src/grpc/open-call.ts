@@ -1,10 +1,12 @@
 import { status } from '@grpc/grpc-js'
+import { withFrames } from './callers-frames.ts'
 import { OffstageError } from './offstage-error.ts'
 
 /** Makes a call; grpc-js throws at once where the channel was closed. */
 export function openCall<T>(open: () => T): T {
   try {
-    return open()
+    // It takes down the stack of each call, for an error that may come of it; ours have the frames of whoever called.
+    return withFrames(0, open)
   } catch (error) {
     if (error instanceof Error && CLOSED.test(error.message)) throw closedError(error)
     throw error
