@@ -70,7 +70,7 @@ export function createInProcessBus(options: InProcessBusOptions = {}): Bus {
       return status.current
     },
     onStatusChange: status.listen,
-    publish: (subject, payload, headers = {}) => {
+    publish: (subject, payload, headers) => {
       const message = createMessage(subject, payload, headers)
       if (status.current === 'closed' || pending.length >= PENDING_MAX) {
         counts.dropped += 1

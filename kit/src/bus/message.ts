@@ -3,17 +3,31 @@ import type { BusMessage } from './bus.ts'
 /** The default `max_payload` of nats-server; hints are far smaller. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024
 
+/** What most hints carry, and have beside it. */
+const NO_PAYLOAD = new Uint8Array()
+export const NO_HEADERS: BusMessage['headers'] = Object.freeze({})
+
 /** A message checked and owned: what the caller does to its arguments later changes nothing. */
 export function createMessage(
   subject: string,
   payload: Uint8Array | string,
-  headers: Readonly<Record<string, string>>,
+  headers = NO_HEADERS,
 ): BusMessage {
   checkSubject(subject)
+  return { subject, payload: ownBytes(payload), headers: ownHeaders(headers) }
+}
+
+function ownBytes(payload: Uint8Array | string): Uint8Array {
+  if (payload.length === 0) return NO_PAYLOAD
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : Uint8Array.from(payload)
   if (bytes.byteLength > PAYLOAD_BYTES_MAX) {
     throw new TypeError(`a payload of ${bytes.byteLength} bytes is over ${PAYLOAD_BYTES_MAX}`)
   }
+  return bytes
+}
+
+function ownHeaders(headers: BusMessage['headers']): BusMessage['headers'] {
+  if (headers === NO_HEADERS) return NO_HEADERS
   const checked: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!-9;-~]+$/.test(name)) throw new TypeError(`bad header name ${JSON.stringify(name)}`)
@@ -21,7 +35,7 @@ export function createMessage(
     // NATS does not carry blanks around a value.
     checked[name] = value.trim()
   }
-  return { subject, payload: bytes, headers: Object.freeze(checked) }
+  return Object.freeze(checked)
 }
 
 function checkSubject(subject: string): void {

@@ -169,6 +169,16 @@ test('a server that stops reading makes further messages drop, not pile up', asy
   expect(it.bus.stats()).toMatchObject({ published: 8, dropped: 12 })
 })
 
+test('so do hints that are no more than their subjects', async () => {
+  await using silent = await fakeServer({ version: '2.10.0', answersPings: 2 })
+  await using it = await connectTo(silent)
+  const subject = `jobs.${'x'.repeat(1_000)}`
+  for (let n = 0; n < 10_000; n += 1) it.bus.publish(subject, '')
+  const { published, dropped } = it.bus.stats()
+  expect(published + dropped).toBe(10_000)
+  expect(published * subject.length).toBeLessThan(8 * 1024 * 1024)
+})
+
 test('a server that falls silent after its greeting keeps neither connect nor dispose waiting', async () => {
   await using silent = await fakeServer({ version: '2.10.0', answersPings: 1 })
   const bus = await connectNats({ url: silent.url, connectTimeoutMs: 300 })

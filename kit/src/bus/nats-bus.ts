@@ -10,7 +10,7 @@
  *  2. `connected` is told only after the server has confirmed all subscriptions.
  *  3. What is published while disconnected is dropped and counted, never kept: a late hint is noise.
  *  4. Why a server that was lost does not take us back is reported, if trying again does not mend it: the library keeps that to itself.
- *  5. At most UNCONFIRMED_BYTES_MAX bytes are on their way; beyond that messages are dropped.
+ *  5. What is on its way is bounded (see Unconfirmed); beyond that messages are dropped.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { NatsConnection, Subscription as NatsSubscription } from '@nats-io/transport-node'
@@ -23,6 +23,7 @@ import { NatsInquiry } from './nats-inquiry.ts'
 import type { NatsFiles } from './nats-security.ts'
 import { checkPattern } from './pattern.ts'
 import { createStatus } from './status.ts'
+import { confirmed, type Link, Unconfirmed } from './unconfirmed.ts'
 
 export interface NatsBusOptions {
   /** `nats://[user:password@|token@]host[:port]` or `tls://…`; several with commas between. */
@@ -37,12 +38,6 @@ export interface NatsBusOptions {
   onError?(error: unknown): void
 }
 
-/** A connection, and the end of waiting for its answers. */
-interface Link {
-  readonly connection: NatsConnection
-  readonly gone: AbortController
-}
-
 interface Subscriber {
   readonly subject: string
   readonly onMessage: (message: BusMessage) => void
@@ -52,7 +47,6 @@ interface Subscriber {
 const RECONNECT_DELAY_MS_MIN = 100
 const RECONNECT_DELAY_MS_MAX = 5_000
 const DRAIN_TIMEOUT_MS = 2_000
-const UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024
 
 /**
  * Connects to NATS. Resolves disconnected when no server answers, and goes on trying. Rejects when
@@ -76,8 +70,7 @@ class NatsBus implements Bus {
   #reconnectDelayMs = 0
   #link: Link | undefined
   #supervised: Promise<void> = Promise.resolve()
-  #unconfirmedBytes = 0
-  #confirming = false
+  readonly #unconfirmed = new Unconfirmed()
   readonly #inquiry = new NatsInquiry(
     () => this.#dial(),
     (error) => this.#report(error),
@@ -107,23 +100,17 @@ class NatsBus implements Bus {
     return this.#status.listen(listener)
   }
 
-  publish(
-    subject: string,
-    payload: Uint8Array | string,
-    headers: Readonly<Record<string, string>> = {},
-  ): void {
+  publish(subject: string, payload: Uint8Array | string, headers?: BusMessage['headers']): void {
     const message = createMessage(subject, payload, headers)
     const link = this.#link
-    const full = this.#unconfirmedBytes >= UNCONFIRMED_BYTES_MAX
-    if (this.status !== 'connected' || link === undefined || full) {
+    if (this.status !== 'connected' || link === undefined || this.#unconfirmed.isFull) {
       this.#counts.dropped += 1
       return
     }
     try {
       link.connection.publish(subject, message.payload, { headers: nativeHeaders(message.headers) })
       this.#counts.published += 1
-      this.#unconfirmedBytes += message.payload.byteLength
-      void this.#confirm(link)
+      this.#unconfirmed.add(message, link)
     } catch (error) {
       this.#counts.dropped += 1
       this.#report(error)
@@ -233,7 +220,7 @@ class NatsBus implements Bus {
     if (!(await confirmed(link)) || this.#closing.signal.aborted) return
     this.#backoff.reset()
     this.#reconnectDelayMs = 0
-    this.#unconfirmedBytes = 0
+    this.#unconfirmed.forget()
     this.#inquiry.forget()
     this.#status.set('connected')
   }
@@ -254,38 +241,9 @@ class NatsBus implements Bus {
     })
   }
 
-  /** Asks the server, once per round trip, to confirm what has been sent until now. */
-  async #confirm(link: Link): Promise<void> {
-    if (this.#confirming) return
-    this.#confirming = true
-    while (this.#unconfirmedBytes > 0 && link === this.#link) {
-      const sentBytes = this.#unconfirmedBytes
-      await confirmed(link)
-      this.#unconfirmedBytes = Math.max(0, this.#unconfirmedBytes - sentBytes)
-    }
-    this.#confirming = false
-  }
-
   #report(error: unknown): void {
     this.#options.onError?.(error)
   }
-}
-
-/** Whether the server answered to all that was sent before; false when the connection was lost. */
-function confirmed({ connection, gone }: Link): Promise<boolean> {
-  return new Promise((resolve) => {
-    // The library forgets its pending flushes when it is closed.
-    const lost = () => resolve(false)
-    gone.signal.addEventListener('abort', lost, { once: true })
-    const answered = () => {
-      gone.signal.removeEventListener('abort', lost)
-      resolve(true)
-    }
-    connection.flush().then(answered, () => {
-      gone.signal.removeEventListener('abort', lost)
-      lost()
-    })
-  })
 }
 
 async function withinDrainTimeout(draining: Promise<void>): Promise<void> {
