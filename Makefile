@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e soak rehearse parents conformance fuzz model bench bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e soak rehearse parents conformance fuzz model bench bench-beside bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -98,6 +98,9 @@ model: setup servers ## A thousand stories of jobs, compared with a small model 
 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts
+
+bench-beside: setup servers ## Measure the hot path beside that of another commit, in turns (BESIDE=<commit>, BENCH_SECONDS, BENCH_ROUNDS)
+	@node bench/hot-path/beside.ts $(BESIDE)
 
 bench-history: setup servers ## Measure the hot path beside a million finished and a million queued jobs, and beside retention
 	@node bench/hot-path/history.ts

@@ -1,0 +1,101 @@
+/**
+ * The hot path of this tree beside that of another commit (BESIDE): both stacks stand, and are driven in turns within one run, so
+ * that what the machine does otherwise meets both. The ratio of two runs one after the other tells less than it seems to.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { median } from './rate.ts'
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 12)
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 3)
+const KINDS = ['batches', 'one'] as const
+type Kind = (typeof KINDS)[number]
+
+const [commit] = process.argv.slice(2)
+if (!commit) throw new Error('say which commit: make bench-beside BESIDE=v1.2.3')
+const root = join(import.meta.dirname, '../..')
+
+/** Its tree, with its packages and servers; it is left there for the next time. */
+function checkOut(sha: string): string {
+  const tree = join(tmpdir(), `offstage-beside-${sha}`)
+  const run = (command: string, args: string[], cwd: string) =>
+    execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (!existsSync(tree)) run('git', ['worktree', 'add', '--quiet', '--detach', tree, sha], root)
+  run('make', ['setup', 'servers'], tree)
+  copyFileSync(join(import.meta.dirname, 'turns.ts'), join(tree, 'bench', 'hot-path', 'turns.ts'))
+  return tree
+}
+
+interface Driven extends AsyncDisposable {
+  /** Jobs a second. */
+  rate(kind: Kind): Promise<number>
+}
+
+async function drive(tree: string): Promise<Driven> {
+  const child = spawn(
+    join(tree, 'node_modules', '.bin', 'node'),
+    [join(tree, 'bench', 'hot-path', 'turns.ts')],
+    { cwd: tree, stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const answer = async (): Promise<string> => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`the stack of ${tree} has ended`)
+    return value
+  }
+  await answer()
+  return {
+    async rate(kind) {
+      child.stdin.write(`${kind} ${SECONDS}\n`)
+      return Number((await answer()).replace('rate ', ''))
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end()
+      await once(child, 'exit')
+    },
+  }
+}
+
+const sha = execFileSync('git', ['rev-parse', commit], { cwd: root, encoding: 'utf8' }).trim()
+await using before = await drive(checkOut(sha))
+await using after = await drive(root)
+const rates = { batches: [], one: [] } as Record<Kind, { before: number; after: number }[]>
+for (const kind of KINDS) await Promise.all([before.rate(kind), after.rate(kind)])
+for (let round = 1; round <= ROUNDS; round++) {
+  for (const kind of KINDS) {
+    const pair = { before: 0, after: 0 }
+    const turns = [
+      async () => (pair.before = await before.rate(kind)),
+      async () => (pair.after = await after.rate(kind)),
+    ]
+    for (const turn of round % 2 === 0 ? turns.reverse() : turns) await turn()
+    rates[kind].push(pair)
+  }
+  console.log(`round ${round} of ${ROUNDS} done`)
+}
+
+/** By how much the mean of the ratios may be off, once in three. */
+function standardError(values: readonly number[], mean: number): number {
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  return Math.sqrt(squares / (values.length - 1) / values.length)
+}
+
+const figures = (kind: Kind) => {
+  const perSecond = (of: 'before' | 'after') =>
+    `${Math.round(median(rates[kind].map((pair) => pair[of]))).toLocaleString('en')}/s`
+  const ratios = rates[kind].map((pair) => pair.after / pair.before)
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length
+  return {
+    [commit]: perSecond('before'),
+    here: perSecond('after'),
+    ratio: `${mean.toFixed(3)} ± ${standardError(ratios, mean).toFixed(3)}`,
+  }
+}
+console.table({
+  'jobs started and awaited, batches of 500, 8 in flight': figures('batches'),
+  'jobs started and awaited one by one, 100 callers': figures('one'),
+})
