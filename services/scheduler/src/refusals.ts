@@ -1,13 +1,8 @@
-/** Every refusal the scheduler knows, in one place: what callers see, and what they can do. */
+/** What callers are refused with: what they see, and what they can do. What one room alone says is there, where that room knows gRPC. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { ExclusiveHolder } from './domain/exclusive-mode.ts'
-import type { KeyHolder } from './domain/held-job.ts'
-import { BRIEFS_OF_PAYLOAD } from './domain/hidden-payload.ts'
-import { isTerminal, JobState } from './domain/job-state.ts'
-import type { LabelFault } from './domain/label-fault.ts'
-import type { LimitedQueue } from './domain/method-limit.ts'
-import type { AttemptRef } from './ports/attempt-tokens.ts'
+import type { AttemptRef, KeyHolder } from './domain/held-job.ts'
 
 export function invalidFields(violations: readonly Violation[]): Refusal {
   const [first] = violations
@@ -24,81 +19,6 @@ export function invalidField(field: string, description: string): Refusal {
   return invalidFields([{ field, description }])
 }
 
-/** As the SDK says it where it has the definition. */
-export function paramsInvalid(method: string, violations: readonly Violation[]): Refusal {
-  const list = violations.map(({ field, description }) => `${field}: ${description}`).join('; ')
-  return new Refusal({
-    reason: 'PARAMS_INVALID',
-    message: `the parameters do not fit ${method}: ${list}`,
-    metadata: { method },
-    violations,
-  })
-}
-
-/** What is left of it for whoever may not see the parameters that are refused (row J23). */
-export function payloadRefusalSeen(refusal: Refusal): Refusal {
-  const { reason, metadata } = refusal
-  const ofQueue = reason === 'QUEUE_FULL' && 'key' in metadata
-  const message = ofQueue
-    ? 'As many jobs wait to begin as its limits allow.'
-    : BRIEFS_OF_PAYLOAD.get(reason)
-  return message === undefined ? refusal : new Refusal({ reason, message })
-}
-
-/** Which of the parameters is wrong is the expression's to say. */
-export function limitKeyInvalid(method: string, expression: string, fault: string): Refusal {
-  return new Refusal({
-    reason: 'LIMIT_KEY_INVALID',
-    message: `the limits of ${method} go by ${expression}, which has no value here: ${fault}`,
-    metadata: { method, key_expression: expression },
-    violations: [{ field: 'params', description: `give ${expression} no value: ${fault}` }],
-  })
-}
-
-export function labelInvalid(method: string, { label, expression, fault }: LabelFault): Refusal {
-  return new Refusal({
-    reason: 'LABEL_INVALID',
-    message: `the label ${label} of ${method} is ${expression}, which has no value here: ${fault}`,
-    metadata: { method, label, expression },
-    violations: [{ field: `labels[${label}]`, description: `is ${expression}: ${fault}` }],
-  })
-}
-
-export function queueFull({ method, key, queuedMax }: LimitedQueue): Refusal {
-  const of = key === undefined ? method : `${method} with the limit key "${key}"`
-  return new Refusal({
-    reason: 'QUEUE_FULL',
-    message: `${queuedMax} jobs of ${of} wait to begin, as many as its limits allow; start it again later`,
-    metadata: { method, max: String(queuedMax), ...(key === undefined ? {} : { key }) },
-    retryDelayMs: 1_000,
-  })
-}
-
-/** Also where it is another caller’s. */
-export function executorSessionNotFound(
-  sessionId: string,
-  method: string,
-  version: string,
-): Refusal {
-  const by = version && ` by version ${version}`
-  return new Refusal({
-    reason: 'EXECUTOR_SESSION_NOT_FOUND',
-    message: `you have no session ${sessionId} attached that runs "${method}"${by}`,
-    metadata: { session_id: sessionId, method, ...(version && { required_version: version }) },
-    violations: [
-      { field: 'executor_session_id', description: `is not attached, or does not run it${by}` },
-    ],
-  })
-}
-
-export function methodForegroundOnly(method: string): Refusal {
-  return new Refusal({
-    reason: 'METHOD_FOREGROUND_ONLY',
-    message: `the method "${method}" cannot run in the background: start it with the mode foreground, in a process that has its handler`,
-    metadata: { method },
-  })
-}
-
 /** Also the answer for a job of another owner (row J6). */
 export function jobNotFound(jobId: string): Refusal {
   return new Refusal({
@@ -113,14 +33,6 @@ export function namespaceNotFound(namespace: string): Refusal {
   return new Refusal({
     reason: 'NAMESPACE_NOT_FOUND',
     message: `there is no namespace ${namespace}, or you may not see it`,
-    metadata: { namespace },
-  })
-}
-
-export function etagMismatch(namespace: string): Refusal {
-  return new Refusal({
-    reason: 'ETAG_MISMATCH',
-    message: `the settings of namespace ${namespace} were changed since they were read; read them again and decide anew`,
     metadata: { namespace },
   })
 }
@@ -165,24 +77,6 @@ export function attachNotAllowed(
   })
 }
 
-export function methodNotStartable(method: string, roles: readonly string[]): Refusal {
-  const who = roles.length === 0 ? 'users it names' : `the roles ${roles.join(', ')}`
-  return new Refusal({
-    reason: 'METHOD_NOT_STARTABLE',
-    message: `the method "${method}" may be started by ${who} and administrators, and you are none of them`,
-    metadata: { method, roles: roles.join(',') },
-  })
-}
-
-/** To start it by what can be read of it could give it rights, or withhold its limits. */
-export function methodUnreadable(method: string, fault: string): Refusal {
-  return new Refusal({
-    reason: 'METHOD_UNREADABLE',
-    message: `what is known of the method "${method}" cannot be read: ${fault}`,
-    metadata: { method },
-  })
-}
-
 /** `holder`: the job that holds it, where it exists for the caller. */
 export function keyTaken(key: string, holder: KeyHolder | undefined): Refusal {
   if (holder === undefined) {
@@ -194,28 +88,6 @@ export function keyTaken(key: string, holder: KeyHolder | undefined): Refusal {
     reason: 'JOB_KEY_TAKEN',
     message: `key "${key}" is held by job ${holder.id} of ${holder.owner}, started ${seconds} s ago`,
     metadata: { job_id: holder.id, owner: holder.owner, age_ms: String(Math.round(holder.ageMs)) },
-  })
-}
-
-const STATE_NAMES = new Map(Object.entries(JobState).map(([name, state]) => [state, name]))
-
-export function jobNotRetryable(jobId: string, state: JobState): Refusal {
-  const name = STATE_NAMES.get(state) ?? ''
-  const advice = isTerminal(state)
-    ? 'start another one to do it again'
-    : 'it goes on by itself, or can be canceled'
-  return new Refusal({
-    reason: 'JOB_NOT_RETRYABLE',
-    message: `job ${jobId} is ${name}, and only failed and canceled jobs are started anew; ${advice}`,
-    metadata: { job_id: jobId, state: name.toUpperCase() },
-  })
-}
-
-export function bulkNotRetryable(jobId: string): Refusal {
-  return new Refusal({
-    reason: 'JOB_NOT_RETRYABLE',
-    message: `job ${jobId} was carried out by the scheduler itself, for what its filter selected then; ask for it again`,
-    metadata: { job_id: jobId },
   })
 }
 
@@ -234,16 +106,6 @@ export function parentNotFound(): Refusal {
   return invalidField('parent_job_id', 'names no job in this namespace that you may see')
 }
 
-/** Of a start that asks to be attached to it (row A5). */
-export function parentHasEnded(parentId: string): Refusal {
-  return new Refusal({
-    reason: 'PARENT_HAS_ENDED',
-    message: `job ${parentId} has ended, and nothing can be attached to it any more`,
-    metadata: { job_id: parentId },
-    violations: [{ field: 'attached', description: 'is to a parent that has ended' }],
-  })
-}
-
 export function requestIdReused(requestId: string): Refusal {
   return new Refusal({
     reason: 'REQUEST_ID_REUSED',
@@ -252,57 +114,12 @@ export function requestIdReused(requestId: string): Refusal {
   })
 }
 
-export function listingTooSlow(): Refusal {
-  return invalidField(
-    'filter',
-    'matches so little that the listing took too long; narrow it by state, key, label, parent or created_from',
-  )
-}
-
-export function countingTooSlow(): Refusal {
-  return invalidField(
-    'filter',
-    'selects so many jobs that counting them took too long; narrow it by state, key, label, parent or created_from',
-  )
-}
-
-export function tooManyCounts(limit: number): Refusal {
-  return invalidField(
-    'filter',
-    `gives more than ${limit} counts; narrow it, or count by fewer dimensions`,
-  )
-}
-
 export function overloaded(what: string): Refusal {
   return new Refusal({
     reason: 'OVERLOADED',
     message: `too many ${what} are waiting; nothing of this call was kept`,
     retryDelayMs: 500,
   })
-}
-
-export function jobNotFinished(jobId: string): Refusal {
-  return new Refusal({
-    reason: 'JOB_NOT_FINISHED',
-    message: `job ${jobId} has not ended; cancel it first, or wait for it`,
-    metadata: { job_id: jobId },
-  })
-}
-
-/** Of an attached child that its parent is to fail by. */
-export function parentNotFinished(jobId: string): Refusal {
-  return new Refusal({
-    reason: 'JOB_NOT_FINISHED',
-    message: `job ${jobId} did not succeed, and the end of its parent, to which it is attached, goes by it; wait for that`,
-    metadata: { job_id: jobId },
-  })
-}
-
-export function previewTooSlow(): Refusal {
-  const message =
-    'counting the finished jobs took too long, since the whole table is read for it; try again when less is going on. ' +
-    'The limits hold all the same'
-  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 5_000 })
 }
 
 export function explainingTooSlow(): Refusal {
@@ -314,12 +131,6 @@ export function explainingTooSlow(): Refusal {
 export function loadUnknown(): Refusal {
   const message = 'counting the jobs took too long; it is tried again'
   return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 1_000 })
-}
-
-/** Which job stood in the way of a start could not be read. */
-export function conflictUnresolved(cause: unknown): Refusal {
-  const message = 'the start met another job, and the database could not tell which'
-  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 500, cause })
 }
 
 export function tooManyWaiters(

@@ -3,6 +3,9 @@ import type { StopCause } from '../domain/verdict.ts'
 import type { HandlerThread } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 
+/** An attempt that so many threads beyond the first did not begin ends with the last of them. */
+export const MOVES_MAX = 3
+
 /** An attempt that has not ended, as the supervisor knows it. */
 export interface RunningAttempt extends KeyedAttempt {
   readonly method: string

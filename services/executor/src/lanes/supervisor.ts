@@ -6,7 +6,7 @@
  * 2. An attempt told to stop is over within its grace. Where its handler was not called yet it is
  *    withdrawn at once, and no thread is touched; else its thread is terminated (guarantee 7).
  * 3. When a thread ends, attempts whose handlers were not called move to another one. Those that had
- *    begun, were not told to stop and are not to blame (`guilty.ts`) are handed back.
+ *    begun, were not told to stop and are not to blame (`thread-loss.ts`) are handed back.
  * 4. A thread may compute for as long as it likes. What waits for it to be begun does not: it moves
  *    on, and the thread is ended only if nothing that has begun is left on it.
  * 5. The first cause to stop an attempt stands, but for `fenced`, which overrides all others.
@@ -26,44 +26,39 @@ import type {
 } from '../domain/attempt.ts'
 import type { PassedDeadline } from '../domain/deadline.ts'
 import type { LeakFigures } from '../domain/leaks.ts'
-import { placeOf } from '../domain/place-of.ts'
-import { RecentJobs } from '../domain/recent-jobs.ts'
 import type { RefreshScope } from '../domain/refresh-scope.ts'
 import { stopReason } from '../domain/stop-reason.ts'
-import { type StopCause, verdictOf } from '../domain/verdict.ts'
+import type { StopCause } from '../domain/verdict.ts'
 import type { AttemptReports, IssueToken, RefreshesElsewhere } from '../ports.ts'
 import { AttemptDeadlines } from './attempt-deadlines.ts'
-import { guiltyOf } from './guilty.ts'
 import type { HandlerThread, ThreadEnd, ThreadListener } from './handler-thread.ts'
 import type { Lane } from './lane.ts'
 import { LeakLedger } from './leak-ledger.ts'
 import { startTimer } from './long-timer.ts'
-import { isPossible, type RunningAttempt } from './running-attempt.ts'
+import { isPossible, MOVES_MAX, type RunningAttempt } from './running-attempt.ts'
 import type { ThreadJournal } from './thread-journal.ts'
+import { lossBy } from './thread-loss.ts'
 import type { RefreshAsk, ThreadReports, TokenAsk } from './thread-messages.ts'
 import { ThreadPatrol } from './thread-patrol.ts'
+import { ToldRefreshes } from './told-refreshes.ts'
+import { Verdicts } from './verdicts.ts'
 
 /** How long a handler may take to stop where no order says otherwise. */
 export const STOP_GRACE_MS = 5_000
-/** An attempt that so many threads did not begin ends with the last of them. */
-const MOVES_MAX = 3
-const HANDED_BACK_KEPT_MAX = 10_000
 
 export class Supervisor implements ThreadListener {
   readonly #lanes = new Map<LaneName, Lane>()
   readonly #attempts = new Map<AttemptKey, RunningAttempt>()
   /** What attempts have left behind. */
   readonly leaks = new LeakLedger()
-  readonly #handedBackJobs = new RecentJobs(HANDED_BACK_KEPT_MAX)
   readonly #reports: AttemptReports
+  readonly #verdicts: Verdicts
   readonly #issueToken: IssueToken
   readonly #journal: ThreadJournal
-  readonly #elsewhere: RefreshesElsewhere
+  readonly #refreshes: ToldRefreshes
   readonly #patrol: ThreadPatrol
   readonly #deadlines = new AttemptDeadlines((key, passed) => this.#overdue(key, passed))
   #idle: PromiseWithResolvers<void> | undefined
-  #finished = 0
-  #handedBack = 0
 
   constructor(
     reports: AttemptReports,
@@ -72,9 +67,10 @@ export class Supervisor implements ThreadListener {
     elsewhere: RefreshesElsewhere,
   ) {
     this.#reports = reports
+    this.#verdicts = new Verdicts(reports)
     this.#issueToken = issueToken
     this.#journal = journal
-    this.#elsewhere = elsewhere
+    this.#refreshes = new ToldRefreshes(this.#lanes, elsewhere)
     this.#patrol = new ThreadPatrol({
       lanes: this.#lanes,
       attempts: this.#attempts,
@@ -94,7 +90,7 @@ export class Supervisor implements ThreadListener {
 
   /** How many attempts ended in which way since the start. */
   get counts(): { readonly finished: number; readonly handedBack: number } {
-    return { finished: this.#finished, handedBack: this.#handedBack }
+    return this.#verdicts.counts
   }
 
   lane(name: LaneName): Lane {
@@ -119,7 +115,7 @@ export class Supervisor implements ThreadListener {
       attempt,
       method,
       lane,
-      thread: lane.run(order, this.#handedBackJobs.has(jobId)),
+      thread: lane.run(order, this.#verdicts.wasHandedBack(jobId)),
       order,
       moves: 0,
       parked: false,
@@ -181,24 +177,13 @@ export class Supervisor implements ThreadListener {
     this.#journal.unreadable(thread)
   }
 
-  /** What a thread has refreshed the others are told at once, and other processes before it is answered. */
-  async onRefresh(thread: HandlerThread, ask: RefreshAsk): Promise<void> {
-    if ('scope' in ask) this.refreshed(ask.scope, thread)
-    const fault =
-      'scope' in ask
-        ? await this.#elsewhere.passOn(ask.scope)
-        : await this.#elsewhere.reach(ask.epoch)
-    if (!thread.usable) return
-    const { epoch } = this.#elsewhere
-    thread.answerRefresh({ id: ask.id, epoch, ...(fault !== undefined && { fault }) })
+  onRefresh(thread: HandlerThread, ask: RefreshAsk): Promise<void> {
+    return this.#refreshes.heard(thread, ask)
   }
 
-  /** Reusable values were refreshed: all threads but the one that says so are told. */
-  refreshed(scope: RefreshScope, by?: HandlerThread): void {
-    for (const lane of this.#lanes.values()) {
-      for (const thread of lane.threads)
-        if (thread !== by && thread.usable) thread.refreshes.tell(scope)
-    }
+  /** Reusable values were refreshed in another process. */
+  refreshed(scope: RefreshScope): void {
+    this.#refreshes.tell(scope)
   }
 
   onChanged(thread: HandlerThread, change: GlobalsChange): void {
@@ -225,29 +210,19 @@ export class Supervisor implements ThreadListener {
 
   onEnded(thread: HandlerThread, end: ThreadEnd): void {
     this.leaks.ended(thread)
-    const before = this.#handedBack
+    const before = this.counts.handedBack
     const given = [...thread.attempts].flatMap((key) => this.#attempts.get(key) ?? [])
-    const [begun = [], waiting = []] = [true, false].map((has) =>
-      given.filter(({ key }) => thread.hasBegun(key) === has),
-    )
-    const guilty = guiltyOf(thread, end, begun, (jobId) => this.#handedBackJobs.times(jobId))
-    if (guilty.method !== undefined) this.#moveApart(begun[0]?.lane, guilty.method)
-    // What the code of others has thrown is not for the owner of a job that had not begun.
-    const others = lostBy(withoutMessage(end))
-    for (const running of waiting) {
-      if (!this.#move(running)) this.#end(running, others)
+    const loss = lossBy(thread, end, given, (jobId) => this.#verdicts.timesHandedBack(jobId))
+    if (loss.guilty !== undefined) this.#moveApart(loss.guilty.lane, loss.guilty.method)
+    for (const running of loss.waiting) {
+      if (!this.#move(running)) this.#end(running, loss.ofWaiting)
     }
-    for (const running of begun) {
-      // Nor is it where nobody can tell whose it was.
-      const isItsOwn = guilty.method !== undefined && !thread.wraps(running.method)
-      const told = isItsOwn ? end : withoutMessage(end)
-      this.#end(running, guilty.attempts.has(running) ? told : { kind: 'terminated' })
-    }
-    this.#journal.ended(thread, end, { handedBack: this.#handedBack - before })
+    for (const [running, of] of loss.begun) this.#end(running, of)
+    this.#journal.ended(thread, end, { handedBack: this.counts.handedBack - before })
   }
 
-  #moveApart(lane: Lane | undefined, method: string): void {
-    if (lane?.moveApart(method)) this.#journal.movedApart(method)
+  #moveApart(lane: Lane, method: string): void {
+    if (lane.moveApart(method)) this.#journal.movedApart(method)
   }
 
   /** A handler that was not called yet has nothing to say: the executor speaks for it. */
@@ -296,7 +271,7 @@ export class Supervisor implements ThreadListener {
     running.moves += 1
     this.#journal.moved(1)
     lane.release(thread, key)
-    running.thread = lane.run(order, this.#handedBackJobs.has(jobId))
+    running.thread = lane.run(order, this.#verdicts.wasHandedBack(jobId))
     return true
   }
 
@@ -326,40 +301,11 @@ export class Supervisor implements ThreadListener {
     clearTimeout(running.stop?.timer)
     running.lane.release(running.thread, running.key, running.parked)
     running.lane.slots.release(running.parked)
-    this.#tell(running, end)
+    this.#verdicts.tell(running, end)
     this.#reports.creditsChanged()
     if (this.#attempts.size === 0) {
       this.#idle?.resolve()
       this.#idle = undefined
     }
   }
-
-  #tell(running: RunningAttempt, end: HandlerEnd): void {
-    const verdict = verdictOf(end, running.stop?.cause)
-    switch (verdict.kind) {
-      case 'report':
-        this.#finished += 1
-        this.#handedBackJobs.delete(running.jobId)
-        this.#reports.ended(running, verdict.outcome)
-        break
-      case 'hand-back':
-        this.#handedBack += 1
-        if (end.kind === 'terminated') this.#handedBackJobs.add(running.jobId)
-        this.#reports.handedBack(running)
-        break
-      case 'forget':
-        this.#reports.forgotten(running)
-        break
-    }
-  }
-}
-
-function lostBy(end: ThreadEnd): HandlerEnd {
-  if (end.kind === 'lost') return end
-  const detail = `${MOVES_MAX + 1} threads did not begin it.`
-  return { kind: 'lost', detail, reason: 'EXECUTOR_THREAD_LOST' }
-}
-
-function withoutMessage(end: ThreadEnd): ThreadEnd {
-  return end.kind === 'lost' && end.thrown ? { ...end, detail: placeOf(end.detail) } : end
 }

@@ -9,8 +9,9 @@
  */
 import { createAttemptVerifier, signAttemptToken } from '@offstage/kit/auth/attempts'
 import type { VerifyToken } from '@offstage/kit/auth/tokens'
+import type { AttemptRef } from '../domain/held-job.ts'
 import type { SessionKey } from '../domain/ids.ts'
-import type { AttemptRef, HeldAttemptStore } from '../ports/attempt-tokens.ts'
+import type { HeldAttemptStore } from '../ports/attempt-tokens.ts'
 import { attemptNotHeld, overloaded } from '../refusals.ts'
 import { createBatcher } from '../statements/batcher.ts'
 import type { KeyRing } from './key-ring.ts'

@@ -10,7 +10,7 @@ import type { LimitedQueue } from '../domain/method-limit.ts'
 import { queueKey } from '../domain/queue-key.ts'
 import { type StartCommand, soughtFrom } from '../domain/start-command.ts'
 import type { StartStore } from '../ports/starts.ts'
-import { queueFull } from '../refusals.ts'
+import { queueFull } from './refusals.ts'
 
 export interface QueueLimitsOptions {
   readonly store: Pick<StartStore, 'countQueued' | 'findExisting'>

@@ -9,17 +9,11 @@ import type { ExistingJob, NewJob } from '../domain/held-job.ts'
 import { isTerminal, type JobState } from '../domain/job-state.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import type { StartStore } from '../ports/starts.ts'
-import {
-  conflictUnresolved,
-  keyTaken,
-  overloaded,
-  parentHasEnded,
-  parentNotFound,
-  requestIdReused,
-} from '../refusals.ts'
+import { keyTaken, overloaded, parentNotFound, requestIdReused } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
 import { refuseKeptOut } from './kept-out.ts'
+import { conflictUnresolved, parentHasEnded } from './refusals.ts'
 import { isSameStart } from './same-start.ts'
 import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.ts'
 

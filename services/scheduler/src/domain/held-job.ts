@@ -33,11 +33,15 @@ export interface ExistingJob extends JobStanding {
   readonly by: 'request-id' | 'key'
 }
 
-/** Names an attempt the way writes are fenced: a write for any other than the present one changes nothing. */
-export interface AttemptKey {
+/** Names an attempt to its executor. */
+export interface AttemptRef {
   readonly jobId: string
-  readonly attachmentId: AttachmentId
   readonly attempt: number
+}
+
+/** Names an attempt the way writes are fenced: a write for any other than the present one changes nothing. */
+export interface AttemptKey extends AttemptRef {
+  readonly attachmentId: AttachmentId
 }
 
 /** All an executor and the end of an attempt need of a running job. */

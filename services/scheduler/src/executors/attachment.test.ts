@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { RunningJob } from '../domain/held-job.ts'
 import { attachmentId, session } from '../testing/session.ts'
-import { Attachment, type Outgoing } from './attachment.ts'
+import { Attachment } from './attachment.ts'
+import type { Outgoing } from './outgoing-frames.ts'
 
 function attached() {
   const frames: Outgoing[] = []

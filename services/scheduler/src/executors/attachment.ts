@@ -1,8 +1,5 @@
 /**
- * One executor on one Attach stream: its free slots, what it runs, and what waits to be sent to it.
- *
- * What is to be sent gathers during a turn of the event loop and leaves as one frame, or as several
- * where it is large.
+ * One executor on one Attach stream: its free slots, what it runs, and what it is to be told.
  *
  * Invariants:
  *  1. Credits never go below zero: an assignment is sent only for a reserved credit.
@@ -14,11 +11,12 @@
 import assert from 'node:assert/strict'
 import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
-import type { RunningJob } from '../domain/held-job.ts'
+import type { AttemptRef, RunningJob } from '../domain/held-job.ts'
 import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { poolOfVersion, requiredVersionOf, withoutVersion } from '../domain/pool.ts'
+import { type Outgoing, OutgoingFrames } from './outgoing-frames.ts'
 import { schemaId } from './schema-id.ts'
 import { type Overdue, TimedAttempts } from './timed-attempts.ts'
 
@@ -32,20 +30,6 @@ export interface Slots {
 export interface Credit {
   readonly lane: number
   readonly slots: number
-}
-
-export interface AttemptRef {
-  readonly jobId: string
-  readonly attempt: number
-}
-
-/** What a frame to the executor carries; it obeys the cancels last. */
-export interface Outgoing {
-  assignments: RunningJob[]
-  cancels: CancelOrder[]
-  fenced: AttemptRef[]
-  acknowledged: AttemptRef[]
-  drain: boolean
 }
 
 export interface AttachmentOptions {
@@ -71,12 +55,8 @@ const NO_VERSIONS: ReadonlyMap<string, string> = new Map()
 export const LOOK_MS = 500
 /** Slots are counted in arrays, by the number of the lane. */
 const PLACES = Math.max(...SLOT_LANES) + 1
-/** Estimated size at which a frame is sent and another begun; receivers take 16 MiB. */
-const FRAME_BYTES_MAX = 1024 * 1024
 /** Longer than a statement can run. */
 const DOUBT_MS = 60_000
-/** What an assignment takes beside its parameters and labels, at most about. */
-const ASSIGNMENT_BYTES = 1_000
 
 export class Attachment {
   readonly id: AttachmentId
@@ -101,9 +81,8 @@ export class Attachment {
   readonly #credits = new Int32Array(PLACES)
   /** As announced; 0 where it has no such lane. */
   readonly #slots = new Int32Array(PLACES)
-  readonly #send: (frame: Outgoing) => void
+  readonly #outgoing: OutgoingFrames
   readonly #end: () => void
-  #outgoing: Outgoing | undefined
   /** Frames it has sent, and how many of them its lease has been renewed for. */
   #words = 1
   #renewedWords = 0
@@ -128,7 +107,7 @@ export class Attachment {
     const versions = [...this.#versionOf].map((of) => ['@', ...of])
     this.signature = [...this.laneOf, ...this.schemaOf, ...pools, ...versions].sort().join(' ')
     for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
-    this.#send = options.send
+    this.#outgoing = new OutgoingFrames(options.send)
     this.#end = options.end
   }
 
@@ -227,7 +206,7 @@ export class Attachment {
   assign(job: RunningJob): boolean {
     if (!this.#attached || this.running.has(job.id)) return false
     this.adopt(job)
-    this.#frame().assignments.push(job)
+    this.#outgoing.frame().assignments.push(job)
     return true
   }
 
@@ -258,7 +237,7 @@ export class Attachment {
   }
 
   cancel(order: CancelOrder): void {
-    this.#frame().cancels.push(order)
+    this.#outgoing.frame().cancels.push(order)
   }
 
   /** The attempt is over for this attachment; another of the same job is not. */
@@ -270,11 +249,11 @@ export class Attachment {
 
   fence(attempt: AttemptRef): void {
     this.end(attempt)
-    this.#frame().fenced.push(attempt)
+    this.#outgoing.frame().fenced.push(attempt)
   }
 
   acknowledge(attempt: AttemptRef): void {
-    this.#frame().acknowledged.push(attempt)
+    this.#outgoing.frame().acknowledged.push(attempt)
   }
 
   /** The executor's own word, or the scheduler's: no new work from now on. */
@@ -285,7 +264,7 @@ export class Attachment {
 
   drain(): void {
     this.stopTaking()
-    this.#frame().drain = true
+    this.#outgoing.frame().drain = true
   }
 
   /** The answer to a statement that gives it jobs was lost: it may have been committed. */
@@ -306,26 +285,7 @@ export class Attachment {
   detach(): void {
     this.#attached = false
     this.stopTaking()
-    this.#outgoing = undefined
-  }
-
-  #frame(): Outgoing {
-    if (this.#outgoing === undefined) {
-      this.#outgoing = emptyFrame()
-      setImmediate(() => this.#flush())
-    }
-    return this.#outgoing
-  }
-
-  #flush(): void {
-    const frame = this.#outgoing
-    this.#outgoing = undefined
-    if (frame === undefined || !this.#attached) return
-    const rest = frame.assignments
-    for (let size = fitting(rest); size < rest.length; size = fitting(rest)) {
-      this.#send({ ...emptyFrame(), assignments: rest.splice(0, size) })
-    }
-    this.#send(frame)
+    this.#outgoing.close()
   }
 }
 
@@ -335,20 +295,4 @@ function schemasOf(methods: readonly MethodDefinition[]): Map<string, string> {
     if (paramsSchema) schemas.set(name, schemaId(paramsSchema))
   }
   return schemas
-}
-
-function emptyFrame(): Outgoing {
-  return { assignments: [], cancels: [], fenced: [], acknowledged: [], drain: false }
-}
-
-/** How many of the jobs, from the first on, fit into one frame; at least one. */
-function fitting(jobs: readonly RunningJob[]): number {
-  let bytes = 0
-  for (const [index, { params, labels, options, heartbeatData }] of jobs.entries()) {
-    bytes += ASSIGNMENT_BYTES + (params.inline?.length ?? 0) + (heartbeatData?.inline?.length ?? 0)
-    if (labels !== undefined) bytes += JSON.stringify(labels).length
-    if (options !== undefined) bytes += JSON.stringify(options).length
-    if (bytes > FRAME_BYTES_MAX && index > 0) return index
-  }
-  return jobs.length
 }

@@ -14,7 +14,7 @@ import type { Subscription } from '@offstage/kit/bus'
 import type { Logger } from '@offstage/kit/telemetry'
 import type { ActBy } from '../domain/act.ts'
 import type { AttemptResult } from '../domain/attempt-result.ts'
-import type { MessageRecord, ProgressRecord } from '../domain/held-job.ts'
+import type { AttemptRef, MessageRecord, ProgressRecord } from '../domain/held-job.ts'
 import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { spelledPool } from '../domain/pool.ts'
@@ -24,18 +24,13 @@ import type { SweepStore } from '../ports/sweeps.ts'
 import { attachElsewhere, invalidField, tooManyExecutors } from '../refusals.ts'
 import { persist } from '../statements/persist.ts'
 import { AttachTurns } from './attach-turns.ts'
-import {
-  Attachment,
-  type AttemptRef,
-  type Credit,
-  type Outgoing,
-  type Slots,
-} from './attachment.ts'
+import { Attachment, type Credit, type Slots } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import type { Intake } from './intake.ts'
 import { extraLeaseRounds } from './lease-rounds.ts'
 import type { Methods } from './methods.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import type { Outgoing } from './outgoing-frames.ts'
 import type { Reports } from './reports.ts'
 import { sendCancels } from './send-cancels.ts'
 

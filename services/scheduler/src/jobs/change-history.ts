@@ -2,8 +2,9 @@
 import { mayForOthers } from '@offstage/kit/auth'
 import type { JobId } from '../domain/ids.ts'
 import type { HistoryStore } from '../ports/job-changes.ts'
-import { jobNotFinished, jobNotFound, parentNotFinished } from '../refusals.ts'
+import { jobNotFound } from '../refusals.ts'
 import type { Caller } from './caller.ts'
+import { jobNotFinished, parentNotFinished } from './refusals.ts'
 
 export interface ChangeHistory {
   /** Only what has ended. */

@@ -10,9 +10,9 @@ import type { JobError } from '../domain/job.ts'
 import type { CheckedStart, UncheckedStart } from '../domain/sql-start.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { SqlStartStore } from '../ports/sql-starts.ts'
-import { labelInvalid, limitKeyInvalid, paramsInvalid } from '../refusals.ts'
 import type { Checks } from '../schemas/checks.ts'
 import { checkParams } from './check-params.ts'
+import { labelInvalid, limitKeyInvalid, paramsInvalid } from './refusals.ts'
 
 export interface CheckSqlStartsOptions {
   readonly store: SqlStartStore

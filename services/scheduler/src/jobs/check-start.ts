@@ -15,22 +15,20 @@ import {
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { StartStore } from '../ports/starts.ts'
-import {
-  invalidFields,
-  labelInvalid,
-  limitKeyInvalid,
-  methodForegroundOnly,
-  methodNotStartable,
-  methodUnknown,
-  methodUnreadable,
-  paramsInvalid,
-  parentNotFound,
-} from '../refusals.ts'
+import { invalidFields, methodUnknown, parentNotFound } from '../refusals.ts'
 import type { Checks } from '../schemas/checks.ts'
 import { leaseRefusal } from './check-lease.ts'
 import { checkParams } from './check-params.ts'
 import { type ForegroundStore, placeInForeground } from './foreground.ts'
 import { mayStart } from './may-start.ts'
+import {
+  labelInvalid,
+  limitKeyInvalid,
+  methodForegroundOnly,
+  methodNotStartable,
+  methodUnreadable,
+  paramsInvalid,
+} from './refusals.ts'
 
 /** What is needed to find out whether a job may be started. */
 export interface CheckOptions {

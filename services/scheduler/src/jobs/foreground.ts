@@ -5,8 +5,8 @@ import type { StartCommand } from '../domain/start-command.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { StartStore } from '../ports/starts.ts'
-import { executorSessionNotFound } from '../refusals.ts'
 import type { Checked } from './check-start.ts'
+import { executorSessionNotFound } from './refusals.ts'
 
 export type ForegroundStore = Pick<StartStore, 'sessionRuns' | 'isServed'>
 

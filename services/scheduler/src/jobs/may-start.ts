@@ -2,7 +2,7 @@ import { fits } from '@offstage/kit/auth'
 import type { Refusal } from '@offstage/kit/grpc'
 import type { MethodTerms } from '../domain/method-definition.ts'
 import type { Methods } from '../executors/methods.ts'
-import { methodForegroundOnly, methodNotStartable } from '../refusals.ts'
+import { methodForegroundOnly, methodNotStartable } from './refusals.ts'
 
 type Starter = { readonly user: string; readonly roles: readonly string[] }
 

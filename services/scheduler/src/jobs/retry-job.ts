@@ -7,17 +7,12 @@ import type { Job } from '../domain/job.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { JobChanges } from '../ports/job-changes.ts'
 import type { JobReads } from '../ports/job-reads.ts'
-import {
-  bulkNotRetryable,
-  jobNotFound,
-  jobNotRetryable,
-  keyTaken,
-  overloaded,
-} from '../refusals.ts'
+import { jobNotFound, keyTaken, overloaded } from '../refusals.ts'
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Caller } from './caller.ts'
 import type { FindJobs } from './find-jobs.ts'
 import { refusesAnew } from './may-start.ts'
+import { bulkNotRetryable, jobNotRetryable } from './refusals.ts'
 
 export interface RetryJobOptions {
   readonly store: Pick<JobChanges & JobReads, 'retry' | 'readJob'>

@@ -2,7 +2,7 @@
 import { type Retention, retentionInForce } from '../domain/retention.ts'
 import type { NamespaceStore } from '../ports/namespaces.ts'
 import type { ExpiredJobs, RetentionStore } from '../ports/retention.ts'
-import { previewTooSlow } from '../refusals.ts'
+import { previewTooSlow } from './refusals.ts'
 
 export type PreviewRetention = (
   namespace: string,

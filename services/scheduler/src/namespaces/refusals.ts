@@ -1,4 +1,4 @@
-/** What is said of leases of callers, and of who has a namespace exclusively. */
+/** What is said of leases of callers, of who has a namespace exclusively, and of settings. */
 import { Refusal } from '@offstage/kit/grpc'
 import type { RunningJobOfOthers } from '../domain/exclusive-mode.ts'
 
@@ -34,4 +34,19 @@ export function tooManyTracked(namespace: string, max: number): Refusal {
     message: `leaks of at most ${max} names are looked for in namespace ${namespace} at once; stop some, or let them run out`,
     metadata: { limit: 'tracked_leaks', max: String(max) },
   })
+}
+
+export function etagMismatch(namespace: string): Refusal {
+  return new Refusal({
+    reason: 'ETAG_MISMATCH',
+    message: `the settings of namespace ${namespace} were changed since they were read; read them again and decide anew`,
+    metadata: { namespace },
+  })
+}
+
+export function previewTooSlow(): Refusal {
+  const message =
+    'counting the finished jobs took too long, since the whole table is read for it; try again when less is going on. ' +
+    'The limits hold all the same'
+  return new Refusal({ reason: 'DATABASE_UNAVAILABLE', message, retryDelayMs: 5_000 })
 }

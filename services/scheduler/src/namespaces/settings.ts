@@ -2,7 +2,7 @@
 import type { ActBy } from '../domain/act.ts'
 import { type Retention, retentionInForce, withoutDefaults } from '../domain/retention.ts'
 import type { NamespaceChange, NamespaceSettings, NamespaceStore } from '../ports/namespaces.ts'
-import { etagMismatch } from '../refusals.ts'
+import { etagMismatch } from './refusals.ts'
 
 export interface Settings {
   /** As it is in force. */

@@ -1,10 +1,6 @@
 /** What tokens of attempts are made of. */
+import type { AttemptRef } from '../domain/held-job.ts'
 import type { SessionKey } from '../domain/ids.ts'
-
-export interface AttemptRef {
-  readonly jobId: string
-  readonly attempt: number
-}
 
 /** What a token for an attempt is made of. */
 export interface JobOfAttempt {

@@ -1,5 +1,6 @@
-/** What is said of schedules that are not there, not free or not as they were. */
+/** What is said of schedules that are not there, not free or not as they were, and of their starts that were refused. */
 import { Refusal } from '@offstage/kit/grpc'
+import { BRIEFS_OF_PAYLOAD } from '../domain/hidden-payload.ts'
 
 /** Also the answer for one of another owner. */
 export function scheduleNotFound(id: string): Refusal {
@@ -56,4 +57,14 @@ export function scheduleUnreadable(id: string, fault: string): Refusal {
     message: `what is stored of the schedule ${id} cannot be read: ${fault}`,
     metadata: { schedule_id: id },
   })
+}
+
+/** What is left of it for whoever may not see the parameters that are refused (row J23). */
+export function payloadRefusalSeen(refusal: Refusal): Refusal {
+  const { reason, metadata } = refusal
+  const ofQueue = reason === 'QUEUE_FULL' && 'key' in metadata
+  const message = ofQueue
+    ? 'As many jobs wait to begin as its limits allow.'
+    : BRIEFS_OF_PAYLOAD.get(reason)
+  return message === undefined ? refusal : new Refusal({ reason, message })
 }

@@ -60,6 +60,15 @@ const LOCK_HELD = {
     ORDER BY j.id FOR NO KEY UPDATE`,
 }
 
+/** What a statement still on its way gives to an older stream is taken back by the sweep, and so is what one still holds: at no charge. */
+const END_OLDER = {
+  name: 'end_older_attachments',
+  text: `
+    UPDATE offstage.attachments
+    SET end_round = coalesce(end_round, (SELECT round FROM offstage.lease_rounds)), lost = false
+    WHERE session_key = $2::uuid AND id <> $1::uuid AND (end_round IS NULL OR lost)`,
+}
+
 /** The session lives: what it lost meanwhile was not lost to a crash. */
 const TAKE_CHARGE_BACK = {
   name: 'take_charge_back',
@@ -96,15 +105,6 @@ const REQUEUE_REST = {
       finish_time = CASE WHEN j.cancel_time IS NULL THEN NULL ELSE now() END
     FROM held WHERE j.id = held.id AND j.attachment_id = held.holder AND ${leaving('requeue', 'j.state')}`,
   }),
-}
-
-/** What a statement still on its way gives to an older stream is taken back by the sweep, and so is what one still holds: at no charge. */
-const END_OLDER = {
-  name: 'end_older_attachments',
-  text: `
-    UPDATE offstage.attachments
-    SET end_round = coalesce(end_round, (SELECT round FROM offstage.lease_rounds)), lost = false
-    WHERE session_key = $2::uuid AND id <> $1::uuid AND (end_round IS NULL OR lost)`,
 }
 
 const END = {
@@ -183,6 +183,8 @@ async function attach(
   ])
   const sessions = lostSessionKey === undefined ? [sessionKey] : [sessionKey, lostSessionKey]
   await tx.query(LOCK_HELD, [sessions])
+  // From here on nobody charges them: what was charged before is seen by what follows.
+  for (const session of sessions) await tx.query(END_OLDER, [id, session])
   for (const session of sessions) await tx.query(TAKE_CHARGE_BACK, [session])
   const adopted = await tx.query<ClaimedRow>(ADOPT, [
     id,
@@ -191,7 +193,6 @@ async function attach(
     running.map((attempt) => attempt.attempt),
   ])
   const requeued = await tx.query<ChangedRow>(REQUEUE_REST, [id, sessionKey])
-  for (const session of sessions) await tx.query(END_OLDER, [id, session])
   return {
     adopted: takenFromRows(adopted.rows),
     requeued: requeued.rows.map(changedFromRow),

@@ -1,9 +1,10 @@
 /** Which attempts go on: those that are the newest of their job, on an attachment whose lease nobody has found to be over. */
 
 import type { Queryable } from '@offstage/kit/database'
+import type { AttemptRef } from '../domain/held-job.ts'
 import type { SessionKey } from '../domain/ids.ts'
 import { leaving } from '../domain/job-state.ts'
-import type { AttemptRef, HeldAttemptStore, JobOfAttempt } from '../ports/attempt-tokens.ts'
+import type { HeldAttemptStore, JobOfAttempt } from '../ports/attempt-tokens.ts'
 
 const HELD = `
     FROM offstage.jobs j JOIN offstage.attachments a ON a.id = j.attachment_id

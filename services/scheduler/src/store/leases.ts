@@ -48,7 +48,10 @@ const POISONED = 'j.cancel_time IS NULL AND p.charge = 1 AND j.crash_count + 1 >
 
 const LOST = `'The job was given up: ' || (j.crash_count + 1) || ' executors were lost while they ran it.'`
 
-/** A job whose executors keep dying ends as failed (row J16, poison). */
+/**
+ * A job whose executors keep dying ends as failed (row J16, poison). What was held by a session that attaches just now is left to the next
+ * sweep, when it is known not to have died.
+ */
 const RELEASE_LOST = {
   name: 'release_lost',
   text: keepingAttempts({
@@ -59,7 +62,7 @@ const RELEASE_LOST = {
           WHERE newer.session_key = a.session_key AND newer.end_round IS NULL))::int AS charge
       FROM offstage.attachments a JOIN offstage.jobs j ON j.attachment_id = a.id
       WHERE a.end_round IS NOT NULL AND ${leaving('requeue', 'j.state')}
-      LIMIT $1::int FOR UPDATE OF j SKIP LOCKED
+      LIMIT $1::int FOR UPDATE OF j SKIP LOCKED FOR SHARE OF a SKIP LOCKED
     )`,
     from: 'p',
     error: `CASE WHEN j.state = ${TRANSITIONS.poison.to} THEN j.error END`,

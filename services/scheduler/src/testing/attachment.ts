@@ -2,8 +2,9 @@ import { createLogger } from '@offstage/kit/telemetry'
 import type { ChangedJob, ClaimedJob, RunningJob } from '../domain/held-job.ts'
 import { Lane, type SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
-import { Attachment, type Outgoing } from '../executors/attachment.ts'
+import { Attachment } from '../executors/attachment.ts'
 import type { Attachments } from '../executors/attachments.ts'
+import type { Outgoing } from '../executors/outgoing-frames.ts'
 import { attachmentId, session } from './session.ts'
 
 export const silentLog = createLogger({ name: 'test', level: 'silent' })
