@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Offstage } from '@offstage/sdk'
 import { Client } from 'pg'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startCluster } from './cluster/cluster.ts'
 import {
   open,
@@ -34,6 +34,13 @@ async function setup() {
   const kept = async () => (await rowsOf(cluster.databaseUrl)) + (await filesOf(data))
   return { offstage, services, kept, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
+
+/** Shared: starting it takes longer than they do. */
+let it: Awaited<ReturnType<typeof setup>>
+beforeAll(async () => {
+  it = await setup()
+})
+afterAll(() => it[Symbol.asyncDispose]())
 
 /** Everything in the database as text, and what is written there in hexadecimal or base64 as what it means. */
 async function rowsOf(databaseUrl: string): Promise<string> {
@@ -78,7 +85,6 @@ const RICH: Rich = {
 }
 
 test('dates, bytes, big integers, maps, sets and undefined go into a job and come out of it, small and large', async () => {
-  await using it = await setup()
   const { offstage } = it
   const answer = { ...RICH, seen: '2026 1180591620717411303425 2' }
   const handle = await offstage.startJob(rich, RICH)
@@ -113,7 +119,6 @@ test('dates, bytes, big integers, maps, sets and undefined go into a job and com
 })
 
 test('what is sealed lies nowhere in plain text, and is read by whoever has the wrappers', async () => {
-  await using it = await setup()
   const { offstage } = it
 
   // The search finds what is there.
@@ -152,7 +157,6 @@ test('what is sealed lies nowhere in plain text, and is read by whoever has the 
 })
 
 test('where the codec says so, what a job tells of itself lies nowhere in plain text either', async () => {
-  await using it = await setup()
   const { offstage } = it
   const seen = `seen-${randomUUID()}`
   await (await offstage.startJob(openReports, { secret: seen })).waitForCompletion()
@@ -192,7 +196,6 @@ test('where the codec says so, what a job tells of itself lies nowhere in plain 
 })
 
 test('a job whose parameters are wrapped by what its executor does not know fails and says by what', async () => {
-  await using it = await setup()
   await using other = await Offstage.connect({
     ...it.services,
     codec: { wrappers: [{ ...sealWith('k9'), name: 'vault' }] },

@@ -2,15 +2,23 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
-import { expect, test } from 'vitest'
-import { startCluster } from './cluster/cluster.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Cluster, startCluster } from './cluster/cluster.ts'
 import { mute, speaking } from './cluster/timed-jobs.ts'
 
 const jobs = new URL('./cluster/timed-jobs.ts', import.meta.url)
 
+/** Shared by those that need no more: starting it takes longer than they do. */
+const resources = new AsyncDisposableStack()
+let cluster: Cluster
+let offstage: Offstage
+beforeAll(async () => {
+  cluster = resources.use(await startCluster({ jobs, schedulers: 1, executors: 2, lease: '60s' }))
+  offstage = resources.use(await Offstage.connect({ scheduler: cluster.target() }))
+})
+afterAll(() => resources.disposeAsync())
+
 test('a definition’s retry and deadlines hold where a start names none, and what one attempt left the next is given', async () => {
-  await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1 })
-  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
   const [asDefined, once] = await Promise.all([
     offstage.startJob(mute, { attempts: 2 }),
     offstage.startJob(mute, { attempts: 2 }, { retry: { maxAttempts: 1 } }),
@@ -38,19 +46,22 @@ const FROZEN_MS = 5_000
 test('handlers that speak keep their attempt while PostgreSQL stands still and the scheduler is killed', {
   timeout: 120_000 + FROZEN_MS,
 }, async () => {
-  await using cluster = await startCluster({ jobs, schedulers: 2, executors: 1, lease: '15s' })
-  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
-  const handles = await offstage.startJobs(
+  await using own = await startCluster({
+    ...{ jobs, schedulers: 2, executors: 1, lease: '15s' },
+    postgres: {},
+  })
+  await using client = await Offstage.connect({ scheduler: own.target() })
+  const handles = await client.startJobs(
     speaking,
     Array.from({ length: 20 }, () => ({ forMs: FROZEN_MS + 12_000 })),
   )
   const isSaid = async () => (await handles[0]?.refresh())?.heartbeatData !== undefined
   await until(isSaid)
-  await cluster.postgres.pause()
+  await own.postgres.pause()
   await pause(FROZEN_MS)
-  await cluster.postgres.resume()
+  await own.postgres.resume()
   await until(isSaid, { timeoutMs: 30_000 })
-  const [first] = cluster.schedulers
+  const [first] = own.schedulers
   await first?.process.kill('SIGKILL')
   await pause(1_000)
   await first?.restart()
@@ -61,8 +72,6 @@ test('handlers that speak keep their attempt while PostgreSQL stands still and t
 test('an executor that wakes up does not take its own freeze for silence, and one that does not loses the job', {
   timeout: 120_000,
 }, async () => {
-  await using cluster = await startCluster({ jobs, schedulers: 1, executors: 2, lease: '60s' })
-  await using offstage = await Offstage.connect({ scheduler: cluster.target() })
   const freeze = async (forMs: number) => {
     const handle = await offstage.startJob(speaking, { forMs: 4_000 })
     await until(async () => (await handle.refresh()).heartbeatData !== undefined)

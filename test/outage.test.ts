@@ -1,11 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
-import { expect, test } from 'vitest'
-import { startCluster } from './cluster/cluster.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Cluster, startCluster } from './cluster/cluster.ts'
 import { steps } from './cluster/jobs.ts'
 
 const jobs = new URL('./cluster/jobs.ts', import.meta.url)
+
+/** Shared: starting it takes longer than they do. */
+const resources = new AsyncDisposableStack()
+let cluster: Cluster
+let offstage: Offstage
+beforeAll(async () => {
+  cluster = resources.use(await startCluster({ jobs, schedulers: 1, executors: 1, postgres: {} }))
+  offstage = resources.use(await Offstage.connect({ scheduler: cluster.target() }))
+})
+afterAll(() => resources.disposeAsync())
 
 test.for([
   { away: 'a moment', awayMs: 0 },
@@ -16,8 +26,6 @@ test.for([
     timeout: 120_000,
   },
   async ({ awayMs }) => {
-    await using cluster = await startCluster({ jobs, schedulers: 1, executors: 1 })
-    await using offstage = await Offstage.connect({ scheduler: cluster.target() })
     const count = 100 + awayMs / 50
     const handles = await offstage.startJobs(
       steps,

@@ -3,8 +3,8 @@ import { Offstage } from '@offstage/sdk'
 import { startJobIn } from '@offstage/sdk/sql'
 import { spawnProcess, until } from '@offstage/testkit'
 import pg from 'pg'
-import { expect, test } from 'vitest'
-import { startCluster } from './cluster/cluster.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Cluster, startCluster } from './cluster/cluster.ts'
 import { beginning, double } from './cluster/jobs.ts'
 import { callingAs } from './guarded/access.ts'
 
@@ -14,21 +14,24 @@ const SAMPLES = 150
 /** Those that are told of starts by SQL: the last they did is to listen, or to ask whether the server is there. */
 const LISTENING = `
   SELECT count(*)::int AS n FROM pg_stat_activity
-  WHERE application_name = 'offstage-scheduler-starts' AND query IN ('LISTEN "offstage_unchecked_starts"', 'SELECT 1')`
+  WHERE datname = current_database() AND application_name = 'offstage-scheduler-starts' AND query IN ('LISTEN "offstage_unchecked_starts"', 'SELECT 1')`
 
-async function begin() {
-  await using resources = new AsyncDisposableStack()
-  const cluster = resources.use(await startCluster({ jobs, schedulers: 2, executors: 2 }))
-  const client = new pg.Client({ connectionString: cluster.databaseUrl })
+/** Shared: starting it takes longer than they do. */
+const resources = new AsyncDisposableStack()
+let cluster: Cluster
+let client: pg.Client
+let offstage: Offstage
+beforeAll(async () => {
+  cluster = resources.use(await startCluster({ jobs, schedulers: 2, executors: 2 }))
+  client = new pg.Client({ connectionString: cluster.databaseUrl })
   await client.connect()
   resources.defer(() => client.end())
   const listening = async () => (await client.query<{ n: number }>(LISTENING)).rows[0]?.n
   await until(async () => (await listening()) === 2)
   const connect = { scheduler: cluster.target(), ...callingAs('admin') }
-  const offstage = resources.use(await Offstage.connect(connect))
-  const kept = resources.move()
-  return { cluster, client, offstage, [Symbol.asyncDispose]: () => kept.disposeAsync() }
-}
+  offstage = resources.use(await Offstage.connect(connect))
+})
+afterAll(() => resources.disposeAsync())
 
 function spread(samplesMs: readonly number[]): string {
   const sorted = samplesMs.toSorted((a, b) => a - b)
@@ -39,8 +42,6 @@ function spread(samplesMs: readonly number[]): string {
 test('each job that is started in a transaction begins once, soon after its commit, whichever scheduler its executor is at', {
   timeout: 180_000,
 }, async () => {
-  await using it = await begin()
-  const { client, offstage } = it
   const now = () => performance.timeOrigin + performance.now()
   const bySqlMs: number[] = []
   const byCallMs: number[] = []
@@ -63,8 +64,6 @@ test('each job that is started in a transaction begins once, soon after its comm
 test('a client that is killed before it commits leaves nothing, neither a job nor its key', {
   timeout: 180_000,
 }, async () => {
-  await using it = await begin()
-  const { client, cluster, offstage } = it
   const child = await spawnProcess({
     main: new URL('./cluster/left-open.ts', import.meta.url),
     args: [cluster.databaseUrl],
