@@ -1,5 +1,5 @@
 /**
- * The programs that tests start again and again, in one file each, for `make test`: to find and to read a thousand modules takes three times
+ * The programs that tests start again and again, in few files each, for `make test`: to find and to read a thousand modules takes three times
  * as long as all else until a service serves. What lies beside a module, such as migrations and the threads' entry, stays where it is.
  * There are no source maps, which would take half of that again: frames name functions, and `make test TESTS=…` runs the sources.
  */
@@ -9,7 +9,12 @@ import { type Plugin, rolldown } from 'rolldown'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FOLDER = join(ROOT, '.offstage/bundles')
-const PROGRAMS = ['services/scheduler', 'services/storage', 'services/executor', 'cli']
+const PROGRAMS = [
+  ['services/scheduler', 'main', 'migrate'],
+  ['services/storage', 'main', 'migrate'],
+  ['services/executor', 'main'],
+  ['cli', 'main'],
+] as const
 
 /** These read files of their own by way of `__dirname`, or load what is named at run time. */
 const EXTERNAL = [
@@ -29,16 +34,14 @@ const places: Plugin = {
   },
 }
 
-for (const program of PROGRAMS) {
-  const main = join(program, 'src/main.ts')
+for (const [folder, ...programs] of PROGRAMS) {
   const bundle = await rolldown({
-    input: join(ROOT, main),
+    input: programs.map((program) => join(ROOT, folder, `src/${program}.ts`)),
     platform: 'node',
     external: EXTERNAL,
     plugins: [places],
     onLog() {},
   })
-  const file = join(FOLDER, main.replace(/\.ts$/, '.js'))
-  await bundle.write({ file, codeSplitting: false })
+  await bundle.write({ dir: join(FOLDER, folder, 'src'), cleanDir: true })
   await bundle.close()
 }

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type ConnectOptions, Offstage } from '@offstage/sdk'
-import { createAuthority, until } from '@offstage/testkit'
+import { createAuthority, programOf, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { clientOf, createClusterCertificates } from './cluster/certificates.ts'
 import { type Cluster, startCluster } from './cluster/cluster.ts'
@@ -33,7 +33,7 @@ test('services and clients do all their work over mutual TLS, and strangers get 
 
   const main = fileURLToPath(new URL('../cli/src/main.ts', import.meta.url))
   const command = (args: string[]) =>
-    promisify(execFile)(process.execPath, [main, ...args], {
+    promisify(execFile)(process.execPath, [programOf(main), ...args], {
       env: { ...process.env, ...env, OFFSTAGE_SCHEDULER: cluster.schedulers[0]?.address },
     })
   const job = await offstage.startJob(double, { n: 1 })
@@ -119,7 +119,7 @@ function changesOf({ process }: Cluster['members'][number]): number {
 }
 
 /** Else they take all the CPU there is. */
-const REST_MS = 10
+const REST_MS = 30
 
 /** Jobs on a connection that stays and on ever new ones, until the signal. `ended` rejects with the first failure. */
 function jobsFlow(signal: AbortSignal, staying: Offstage, connect: () => Promise<Offstage>) {

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Offstage, type OffstageError } from '@offstage/sdk'
-import { until } from '@offstage/testkit'
+import { programOf, until } from '@offstage/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { double, steps } from './cluster/jobs.ts'
 import { type Identified, startIdentified } from './testing/identified.ts'
@@ -147,7 +147,7 @@ function commandLine(args: readonly string[], env: NodeJS.ProcessEnv) {
   const { promise, resolve } = Promise.withResolvers<{ code: number; stderr: string }>()
   execFile(
     process.execPath,
-    [cli, ...args],
+    [programOf(cli), ...args],
     { env: { ...process.env, ...env } },
     (error, _out, stderr) => resolve({ code: Number(error?.code ?? 0), stderr }),
   )

@@ -1,6 +1,7 @@
 /** Our executor keeps to docs/executor-protocol.md, and what that promises of the suite is so. */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { programOf } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { allFaults, type Report, runSuite, SCENARIOS } from './suite.ts'
 
@@ -18,7 +19,7 @@ test(
       OFFSTAGE_EXECUTOR_TASK_SLOTS: '1',
     }
     const set = Object.entries(environment).map(([name, value]) => `${name}='${value}'`)
-    const main = `${root}services/executor/src/main.ts`
+    const main = programOf(`${root}services/executor/src/main.ts`)
     const executor = `env ${set.join(' ')} '${process.execPath}' '${main}'`
     expect(await allFaults(executor)).toEqual([])
   },
