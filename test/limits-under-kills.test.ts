@@ -18,6 +18,8 @@ const KILLS = Number(process.env.KILLS ?? 5)
 const LIMIT = 5
 const LIMIT_PER_KEY = 2
 const BATCH = 100
+/** Claims are looked at one by one besides. */
+const SAMPLE_MS = 20
 
 const HELD = "method = 'cluster.sleep' AND state IN (3, 4)"
 const COUNTED = `
@@ -53,7 +55,7 @@ async function sample(
     most.held = Math.max(most.held, rows[0]?.held ?? 0)
     most.of_key = Math.max(most.of_key, rows[0]?.of_key ?? 0)
     most.samples += 1
-    await pause(5)
+    await pause(SAMPLE_MS)
   }
   return most
 }

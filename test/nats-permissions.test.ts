@@ -13,7 +13,7 @@ const jobs = new URL('./cluster/jobs.ts', import.meta.url)
 /** What a stranger says again of what went by. */
 const HEARD_MAX = 50
 /** Between two rounds of everything. */
-const ROUND_MS = 20
+const ROUND_MS = 50
 const PASSWORDS = { scheduler: 'of-scheduler', storage: 'of-storage' }
 
 async function documentedPermissions(): Promise<string> {
