@@ -79,13 +79,13 @@ k8s-e2e: setup kustomize ## Try the images of make images and the overlay local 
 	@NODE="$(NODE)" node scripts/k8s-e2e/main.ts
 
 soak: setup servers ## Ten minutes of random kills, freezes, drains and stalls under load, with memory, threads and handles (SOAK_SECONDS, SOAK_SEED)
-	@SOAK_SECONDS=$${SOAK_SECONDS:-600} vitest run --project open test/soak.test.ts
+	@SOAK_SECONDS=$${SOAK_SECONDS:-600} vitest run --project clusters test/soak.test.ts
 
 rehearse: setup servers ## Rehearse a rolling update, and this release beside the one before (REHEARSE_SECONDS)
 	@REHEARSE_SECONDS=$${REHEARSE_SECONDS:-20} vitest run --project open test/rehearsal
 
 parents: setup servers ## 20,000 parents that wait for children on two slots, with threads and memory (PARENTS)
-	@PARENTS=$${PARENTS:-20000} vitest run --project open test/waiting-parents.test.ts
+	@PARENTS=$${PARENTS:-20000} vitest run --project clusters test/waiting-parents.test.ts
 
 conformance: setup ## Hold an executor in any language against docs/executor-protocol.md (EXECUTOR is its command; SCENARIOS=2,5.1)
 	@node test/conformance/main.ts

@@ -4,13 +4,14 @@ import { defineConfig } from 'vitest/config'
 import { faultyFiles } from './services/scheduler/src/testing/faults/files.ts'
 import { guardedFiles } from './test/guarded/files.ts'
 import { LongOnesFirst } from './test/long-ones-first.ts'
-import { togetherFiles } from './test/together/files.ts'
+import { clusterFiles, togetherFiles } from './test/together/files.ts'
 
 // The processes that tests start, and their threads, inherit it. Half of what a start costs is
 // stripping types and compiling, which Node then does once for each file.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.offstage/compiled', import.meta.url))
 
 const together = togetherFiles()
+const clusters = clusterFiles()
 
 export default defineConfig({
   test: {
@@ -22,16 +23,21 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'clusters', include: clusters, isolate: false },
+      },
+      {
+        extends: true,
         test: {
           name: 'open',
           include: ['**/*.test.ts'],
-          exclude: ['test/guarded/**', ...together],
+          exclude: ['test/guarded/**', ...together, ...clusters],
         },
       },
       {
         extends: true,
         test: {
           name: 'guarded',
+          isolate: false,
           include: guardedFiles({ all: process.env.GUARDED === 'all' }),
           setupFiles: ['test/guarded/setup.ts'],
         },

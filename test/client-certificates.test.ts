@@ -15,6 +15,7 @@ import {
   startTestIssuer,
 } from '@offstage/testkit'
 import { expect, test } from 'vitest'
+import { migrated } from './cluster/migrated.ts'
 
 /** After so long the callers of streams are asked about again. */
 const LOOK_AGAIN_MS = 5_000
@@ -33,7 +34,7 @@ async function startScheduler(authority: Authority) {
   const { authenticate } = it.use(openIdentity({ identity: path }, { log }))
   const { cert, key } = await authority.issue()
   const env = { OFFSTAGE_SCHEDULER_DATABASE_URL: 'postgres://127.0.0.1/unused' }
-  const { url } = it.use(await createSharedDatabase())
+  const { url } = it.use(await createSharedDatabase(migrated))
   const scheduler = it.use(
     createScheduler({
       config: { ...readSchedulerConfig(env), port: 0 },

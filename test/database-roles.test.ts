@@ -58,6 +58,7 @@ test('services do all their work under roles that can do no more', {
     schedulers: 1,
     executors: 1,
     storage: true,
+    postgres: {},
     prepareDatabase: prepare,
     envOf: (service, { databaseUrl }): NodeJS.ProcessEnv => ({
       [`OFFSTAGE_${service.toUpperCase()}_DATABASE_URL`]: as(`offstage_${service}`, databaseUrl),

@@ -12,7 +12,7 @@ export class LongOnesFirst extends BaseSequencer {
   }
 
   #rank({ project, moduleId }: TestSpecification): number {
-    if (!project.config.isolate) return 2
+    if (project.name === 'together') return 2
     return LONG.test(relative(this.ctx.config.root, moduleId)) ? 0 : 1
   }
 }

@@ -29,6 +29,7 @@ test('probes and metrics are answered in plain text beside ports that ask for ce
     executors: 1,
     storage: true,
     env,
+    postgres: {},
   })
   const [scheduler, storage, executor] = cluster.members
   if (!scheduler || !storage || !executor) throw new Error('a service is missing')

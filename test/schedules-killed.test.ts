@@ -50,7 +50,7 @@ test('three schedulers are killed and frozen again and again, two by wrong clock
 }, async () => {
   const clocks = [HOUR_MS, -HOUR_MS]
   await using cluster = await startCluster({
-    ...{ jobs, schedulers: 3, executors: 1 },
+    ...{ jobs, schedulers: 3, executors: 1, postgres: {} },
     envOf: (service) => clockOffBy((service === 'scheduler' && clocks.pop()) || 0),
   })
   await using database = await openPostgres({ url: cluster.databaseUrl, poolSize: 2 })

@@ -44,6 +44,7 @@ test('in a soak every job ends once, none pays for what was not its fault, and n
     executors: 3,
     storage: 2,
     lease: `${LEASE_MS}ms`,
+    postgres: {},
     envOf: (service) => (service === 'executor' ? { OFFSTAGE_EXECUTOR_DRAIN_GRACE: '2s' } : {}),
   })
   await using audit = await openAudit(cluster.databaseUrl)

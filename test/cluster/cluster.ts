@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  createSharedDatabase,
   type SpawnedProcess,
   spawnProcess,
   startNats,
@@ -14,6 +15,7 @@ import {
   until,
 } from '@offstage/testkit'
 import { callingAs } from '../guarded/access.ts'
+import { migrated } from './migrated.ts'
 
 export interface ClusterOptions {
   /** Module with the jobs the executors run. */
@@ -26,7 +28,7 @@ export interface ClusterOptions {
   readonly lease?: string
   /** What NATS is to ask of its clients. Default: nothing. */
   readonly nats?: TestNatsOptions
-  /** How PostgreSQL is to be. Default: it trusts everybody. */
+  /** How a PostgreSQL of its own is to be, which the test may stop, pause and kill. Default: a database of the one that clusters share. */
   readonly postgres?: TestPostgresOptions
   /** Added to the environment of the processes of one service. */
   envOf?(service: Service, cluster: Pick<Cluster, 'nats' | 'databaseUrl'>): NodeJS.ProcessEnv
@@ -53,6 +55,7 @@ export interface ClusterMember {
 }
 
 export interface Cluster extends AsyncDisposable {
+  /** Its own; throws where it has none. */
   readonly postgres: TestPostgres
   readonly databaseUrl: string
   readonly nats: TestNats
@@ -81,9 +84,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 async function start(options: ClusterOptions, stack: AsyncDisposableStack): Promise<Cluster> {
-  const postgres = stack.use(await startPostgres(options.postgres))
+  const { postgres, url: databaseUrl } = await databaseFor(options, stack)
   const nats = stack.use(await startNats(options.nats))
-  const databaseUrl = await postgres.createDatabase()
   await options.prepareDatabase?.(databaseUrl)
   const common = { OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info', ...options.env }
   const member = async (service: Service, own: Record<string, string>): Promise<ClusterMember> => {
@@ -160,7 +162,11 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
   const dispose = () => stack.disposeAsync()
   const all = [...schedulers, ...storages, ...executors]
   const parts = {
-    postgres,
+    get postgres() {
+      if (postgres === undefined)
+        throw new Error('the cluster was started without a postgres of its own')
+      return postgres
+    },
     databaseUrl,
     nats,
     schedulers,
@@ -170,7 +176,21 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     members: all,
     target,
   }
-  return { ...parts, [Symbol.asyncDispose]: dispose }
+  return Object.assign(parts, { [Symbol.asyncDispose]: dispose })
+}
+
+/** Where each brings the database to its own version, or the test prepares it, they begin with an empty one. */
+async function databaseFor(
+  { postgres: own, prepareDatabase, mainOf }: ClusterOptions,
+  stack: AsyncDisposableStack,
+) {
+  if (own !== undefined) {
+    const postgres = stack.use(await startPostgres(own))
+    return { postgres, url: await postgres.createDatabase() }
+  }
+  const isEmpty = prepareDatabase !== undefined || mainOf !== undefined
+  const { url } = stack.use(await createSharedDatabase(isEmpty ? undefined : migrated))
+  return { postgres: undefined, url }
 }
 
 /** Of who runs a service, where the test is guarded. */

@@ -21,6 +21,7 @@ import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
 import { createSharedDatabase, startTestIssuer } from '@offstage/testkit'
 import { type AnyAnswer, type AnyRpc, callAnyRpc, connectTo } from '../cluster/any-rpc.ts'
+import { migrated } from '../cluster/migrated.ts'
 
 const jobs = fileURLToPath(new URL('../cluster/jobs.ts', import.meta.url))
 
@@ -56,7 +57,7 @@ const believe: Authenticate = (metadata) => {
 export async function startEveryRpc(): Promise<EveryRpc> {
   const it = new AsyncDisposableStack()
   const issuer = it.use(await startTestIssuer())
-  const { url } = it.use(await createSharedDatabase())
+  const { url } = it.use(await createSharedDatabase(migrated))
   const database = it.use(await openPostgres({ url, poolSize: 8 }))
   const bus = it.use(createInProcessBus())
   const log = createLogger({ name: 'test', level: 'silent' })

@@ -3,7 +3,7 @@ import { type JobHandle, Offstage } from '@offstage/sdk'
 import { until } from '@offstage/testkit'
 import { expect } from 'vitest'
 import { type Audit, openAudit } from '../cluster/audit.ts'
-import { type Cluster, startCluster } from '../cluster/cluster.ts'
+import { type Cluster, type ClusterOptions, startCluster } from '../cluster/cluster.ts'
 import { double } from '../cluster/jobs.ts'
 
 const CHUNK = 250
@@ -14,8 +14,9 @@ const SUCCEEDED = 5
 export async function expectExactlyOnceWith(
   count: number,
   trouble: (cluster: Cluster) => Promise<void>,
+  options: Pick<ClusterOptions, 'postgres'> = {},
 ) {
-  await using cluster = await startCluster({ jobs, schedulers: 2, executors: 2 })
+  await using cluster = await startCluster({ jobs, schedulers: 2, executors: 2, ...options })
   await using audit = await openAudit(cluster.databaseUrl)
   await using first = await Offstage.connect({ scheduler: cluster.target(0) })
   await using second = await Offstage.connect({ scheduler: cluster.target(1) })

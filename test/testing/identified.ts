@@ -11,6 +11,7 @@ import { createLogger } from '@offstage/kit/telemetry'
 import { createScheduler, readSchedulerConfig } from '@offstage/scheduler'
 import { createStorage, readEmbeddedStorageConfig } from '@offstage/storage'
 import { createSharedDatabase, startTestIssuer, type TestIssuer } from '@offstage/testkit'
+import { migrated } from '../cluster/migrated.ts'
 
 const jobs = fileURLToPath(new URL('../cluster/jobs.ts', import.meta.url))
 
@@ -37,7 +38,7 @@ export async function startIdentified({ entry }: IdentifiedOptions = {}): Promis
   const tokens = await mkdtemp(join(tmpdir(), 'offstage-tokens-'))
   resources.defer(() => rm(tokens, { recursive: true }))
   const tokenFile = join(tokens, 'executor')
-  const { url } = resources.use(await createSharedDatabase())
+  const { url } = resources.use(await createSharedDatabase(migrated))
   const database = resources.use(await openPostgres({ url, poolSize: 8 }))
   const bus = resources.use(createInProcessBus())
   const log = createLogger({ name: 'test', level: 'silent' })
