@@ -75,6 +75,7 @@ export const LIMITS = {
   leakPlacesMax: 20,
   leakPlaceCharactersMax: 2000,
   leakReporterCharactersMax: 200,
+  leakTrackingIdCharactersMax: 100,
 
   // Schedules
   /** Of a namespace; those declared in code and removed since count for themselves. */

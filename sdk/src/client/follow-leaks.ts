@@ -18,14 +18,15 @@ export function followLeaks(calls: LeakReports, options: FollowLeaksOptions): As
   const changed = new Set<string>()
   let tracking: LeakTracking | undefined
   let wanted: readonly string[] = []
-  const track = async (names: readonly string[]) => {
+  const track = async (names: readonly string[], anew: readonly string[]) => {
     wanted = names
+    for (const name of anew) changed.delete(name)
     if (tracking === undefined && names.length > 0) {
       const { trackLeaks } = await import('../leaks/track-leaks.ts')
       const onFigures = (name: string) => void changed.add(name)
       tracking ??= trackLeaks({ ...checked, names: [], onFigures })
     }
-    tracking?.track(wanted)
+    tracking?.track(wanted, anew)
   }
   const sync = new LeakSync({
     calls,
@@ -39,7 +40,7 @@ export function followLeaks(calls: LeakReports, options: FollowLeaksOptions): As
         for (const { name } of figures) changed.add(name)
       },
     },
-    track: (names) => void track(names),
+    track: (...order) => void track(...order),
   })
   sync.start()
   return {

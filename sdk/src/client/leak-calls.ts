@@ -13,7 +13,7 @@ import { abortSignal, rule } from '../arguments/rules.ts'
 import type { LeakFigure, LeakFigures } from '../leaks/leak.ts'
 import type { Calls } from './calls.ts'
 import { type FollowLeaksOptions, followLeaks } from './follow-leaks.ts'
-import type { LeakReports, TrackedRuns } from './leak-sync.ts'
+import type { LeakReports, ReportedFigures, TrackedRuns } from './leak-sync.ts'
 import { millisWithin } from './limit-rules.ts'
 
 export interface NamespaceLeaks {
@@ -93,11 +93,11 @@ export class LeakCalls implements LeakReports {
   /**
    * Tells what runs of this process have left behind, and asks what to track: for executors, and for services that do it by themselves.
    * @param reporter names the process; such as a UUID
-   * @param figures of names of which something has changed, all that is known
+   * @param figures of names of which something has changed, all that is known since they are tracked, and under which tracking
    */
   async report(
     reporter: string,
-    figures: readonly LeakFigures[],
+    figures: readonly ReportedFigures[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<TrackedRuns[]> {
     const { signal } = checkOptions('report', options, REPORT_RULES)
@@ -128,13 +128,14 @@ function namesFrom(name: string | readonly string[]): string[] {
   return [...all]
 }
 
-function trackedFrom({ name, timeLeft }: WireTracking): TrackedRuns {
-  return { name, leftMs: msFrom(timeLeft) ?? 0 }
+function trackedFrom({ name, timeLeft, trackingId }: WireTracking): TrackedRuns {
+  return { name, leftMs: msFrom(timeLeft) ?? 0, trackingId }
 }
 
-function figuresTo({ name, runs, leaks }: LeakFigures): WireFigures {
+function figuresTo({ name, runs, leaks, trackingId = '' }: ReportedFigures): WireFigures {
   return {
     name,
+    trackingId,
     runCount: BigInt(runs),
     leaks: leaks
       .slice(0, LIMITS.leakPlacesMax)

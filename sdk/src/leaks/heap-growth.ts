@@ -26,20 +26,25 @@ export class HeapGrowth {
   readonly #tracks: (name: string) => boolean
   readonly #grows: (name: string, bytesPerRun: number | undefined) => void
   readonly #growths = new Map<string, number[]>()
-  #collect: (() => void) | undefined
+  readonly #heapBytes: () => number
   #running = 0
   #window: Window | undefined
   #isMixed = false
   #isDue = false
   #restUntilMs = 0
 
-  /** @param grows undefined: by less than can be told */
+  /**
+   * @param grows undefined: by less than can be told
+   * @param heapBytes what is in use after a collection; another in tests
+   */
   constructor(
     tracks: (name: string) => boolean,
     grows: (name: string, bytesPerRun: number | undefined) => void,
+    heapBytes = collectedHeapBytes,
   ) {
     this.#tracks = tracks
     this.#grows = grows
+    this.#heapBytes = heapBytes
   }
 
   began(name: string): void {
@@ -92,13 +97,20 @@ export class HeapGrowth {
 
   #measure(): number {
     const beganMs = performance.now()
-    this.#collect ??= collector()
-    this.#collect()
+    const bytes = this.#heapBytes()
     const tookMs = performance.now() - beganMs
     this.#restUntilMs = performance.now() + Math.max(REST_MS_MIN, tookMs * REST)
-    const { used_heap_size, external_memory } = getHeapStatistics()
-    return used_heap_size + external_memory
+    return bytes
   }
+}
+
+let collect: (() => void) | undefined
+
+function collectedHeapBytes(): number {
+  collect ??= collector()
+  collect()
+  const { used_heap_size, external_memory } = getHeapStatistics()
+  return used_heap_size + external_memory
 }
 
 function medianOf(values: readonly number[]): number {

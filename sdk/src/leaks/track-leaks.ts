@@ -29,8 +29,11 @@ export interface TrackLeaksOptions {
 
 /** Tracks until it is stopped. */
 export interface LeakTracking extends Disposable {
-  /** Names of runs that are tracked from now on, in the place of those before. None: nothing is, and nothing costs anything. */
-  track(names: Iterable<string>): void
+  /**
+   * Names of runs that are tracked from now on, in the place of those before. None: nothing is, and nothing costs anything.
+   * @param anew of which nothing counts that was seen before, though they may have been tracked; default none
+   */
+  track(names: Iterable<string>, anew?: Iterable<string>): void
   /** Of each name that is tracked, those without a run left out. */
   figures(): LeakFigures[]
   stop(): void
@@ -83,9 +86,14 @@ export function trackLeaks(options: TrackLeaksOptions): LeakTracking {
     tracker.update(tracks, false)
   }
   return {
-    track(names) {
+    track(names, anew = []) {
       someTexts(names, 'names')
-      tracks.names = new Set(names)
+      someTexts(anew, 'anew')
+      const [tracked, begun] = [new Set(names), new Set(anew)]
+      tracks.names = new Set([...tracked].filter((name) => !begun.has(name)))
+      // What is not tracked is forgotten.
+      tracker.update(tracks, true)
+      tracks.names = tracked
       tracker.update(tracks, true)
     },
     figures: () =>

@@ -81,7 +81,7 @@ export function createAttaching(options: AttachingOptions): Attaching {
   const leaks = new LeakSync({
     calls: client.leaks,
     found: supervisor.leaks,
-    track: (names) => supervisor.trackLeaks(names),
+    track: (names, anew) => supervisor.trackLeaks(names, anew),
   })
   // Whoever attaches without a token is in development mode, where handlers have none either.
   const lanes = createLanes({ ...config, attemptTokens: credential.sendsToken }, supervisor)

@@ -5,6 +5,10 @@ import type { LeakKind } from '@offstage/proto/leak-kinds'
 export interface LeakOrder {
   /** Names of methods, and of sections within them. */
   readonly names: readonly string[]
+  /** Of these names those whose runs are counted from nothing, whatever was seen of them before. */
+  readonly anew: readonly string[]
+  /** Counts the orders of the executor. What is told says under which it was seen. */
+  readonly round: number
   /** Nothing is kept from one attempt to the next: what the first leaves is told. */
   readonly fromFirstRun: boolean
 }
@@ -35,7 +39,7 @@ export function sumOfFigures(all: readonly LeakFigures[], name: string): LeakFig
       leaks.set(key, known === undefined ? leak : sumOf(known, leak))
     }
   }
-  const runs = all.reduce((sum, each) => sum + each.runs, 0)
+  const runs = all.reduce((sum, each) => added(sum, each.runs), 0)
   return { name, runs, leaks: [...leaks.values()].sort((a, b) => b.left - a.left) }
 }
 
@@ -43,11 +47,16 @@ function sumOf(one: LeakFigure, other: LeakFigure): LeakFigure {
   const bytes = Math.max(one.bytesPerRun ?? 0, other.bytesPerRun ?? 0)
   return {
     ...one,
-    runs: one.runs + other.runs,
-    left: one.left + other.left,
-    open: one.open + other.open,
+    runs: added(one.runs, other.runs),
+    left: added(one.left, other.left),
+    open: added(one.open, other.open),
     ...(bytes > 0 && { bytesPerRun: bytes }),
   }
+}
+
+/** Handlers share the threads that tell them: a sum that is no exact number any more stays at the largest that is. */
+function added(one: number, other: number): number {
+  return Math.min(one + other, Number.MAX_SAFE_INTEGER)
 }
 
 /** Of a thread that has ended, and all that was open with it. */

@@ -74,7 +74,8 @@ export interface ThreadListener {
   /** Its event loop stood still, and all that ran there waited. */
   onBlocked(thread: HandlerThread, block: LoopBlock): void
   /** What its attempts have left behind. */
-  onLeaks(thread: HandlerThread, figures: readonly LeakFigures[]): void
+  /** `round`: of the order under which they were seen. */
+  onLeaks(thread: HandlerThread, figures: readonly LeakFigures[], round: number): void
   onEnded(thread: HandlerThread, end: ThreadEnd): void
 }
 
@@ -272,7 +273,7 @@ export class HandlerThread {
         listener.onBlocked(this, message.block)
         break
       case 'leaks':
-        listener.onLeaks(this, message.figures)
+        listener.onLeaks(this, message.figures, message.round)
         break
       case 'reports':
         listener.onReports(this, message.reports)

@@ -70,7 +70,7 @@ export class Lane {
         listener.onChanged(thread, change)
       },
       onBlocked: (thread, block) => listener.onBlocked(thread, block),
-      onLeaks: (thread, figures) => listener.onLeaks(thread, figures),
+      onLeaks: (...told) => listener.onLeaks(...told),
       onEnded: (thread, end) => {
         this.#forget(thread)
         listener.onEnded(thread, end)
@@ -89,9 +89,9 @@ export class Lane {
   }
 
   /** What its threads track for leaks from now on. */
-  trackLeaks(names: readonly string[]): void {
-    const leaks = { names, fromFirstRun: this.name === 'work' }
-    this.#leaks = names.length > 0 ? leaks : undefined
+  trackLeaks(order: Omit<LeakOrder, 'fromFirstRun'>): void {
+    const leaks = { ...order, fromFirstRun: this.name === 'work' }
+    this.#leaks = order.names.length > 0 ? leaks : undefined
     for (const thread of this.#threads) if (thread.usable) thread.trackLeaks(leaks)
   }
 

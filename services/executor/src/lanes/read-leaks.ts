@@ -1,10 +1,11 @@
+import { textFault } from '@offstage/proto/field-rules'
 import { LEAK_KINDS } from '@offstage/proto/leak-kinds'
 import { LIMITS } from '@offstage/proto/limits'
 import type { LeakFigures } from '../domain/leaks.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Whether a thread says what it has seen of leaks, within the limits of what is told of them. */
+/** Whether a thread says what it has seen of leaks, as the scheduler takes it: else nobody's figures would be heard. */
 export function isLeaks(figures: unknown): figures is LeakFigures[] {
   return Array.isArray(figures) && figures.length <= LIMITS.leakNamesMax && figures.every(isFigures)
 }
@@ -31,7 +32,7 @@ function isObject(value: unknown): value is Fields {
 }
 
 function isTextUpTo(value: unknown, charactersMax: number): boolean {
-  return typeof value === 'string' && value.length <= charactersMax
+  return typeof value === 'string' && textFault(value, charactersMax) === undefined
 }
 
 function isCount(value: unknown): boolean {

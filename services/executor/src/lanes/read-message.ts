@@ -59,8 +59,7 @@ export function readMessage(heard: unknown): ReadMessage {
       if (!isBlock(heard.block)) return UNREADABLE
       return { message: { kind: 'blocked', block: heard.block }, isWhole: true }
     case 'leaks':
-      if (!isLeaks(heard.figures)) return UNREADABLE
-      return { message: { kind: 'leaks', figures: heard.figures }, isWhole: true }
+      return readFigures(heard.figures, heard.round)
     case 'reports':
       return isObject(heard.reports) ? readReports(heard.reports) : UNREADABLE
     default:
@@ -72,6 +71,11 @@ function readReady(methods: unknown, schedules: unknown): ReadMessage {
   if (!Array.isArray(methods) || !methods.every(isAnnouncement)) return UNREADABLE
   if (!Array.isArray(schedules) || !schedules.every(isBytes)) return UNREADABLE
   return { message: { kind: 'ready', methods, schedules }, isWhole: true }
+}
+
+function readFigures(figures: unknown, round: unknown): ReadMessage {
+  if (!isLeaks(figures) || !isCount(round)) return UNREADABLE
+  return { message: { kind: 'leaks', figures, round }, isWhole: true }
 }
 
 function readReports(heard: Fields): ReadMessage {

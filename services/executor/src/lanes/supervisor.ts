@@ -199,13 +199,14 @@ export class Supervisor implements ThreadListener {
     this.#journal.blocked(thread, block)
   }
 
-  onLeaks(thread: HandlerThread, figures: readonly LeakFigures[]): void {
-    this.leaks.note(thread, figures)
+  onLeaks(thread: HandlerThread, figures: readonly LeakFigures[], round: number): void {
+    this.leaks.note(thread, figures, round)
   }
 
-  /** The names of runs that are tracked for leaks from now on. */
-  trackLeaks(names: readonly string[]): void {
-    for (const lane of this.#lanes.values()) lane.trackLeaks(names)
+  /** The names of runs that are tracked for leaks from now on; `anew` those of which nothing counts that was seen before. */
+  trackLeaks(names: readonly string[], anew: readonly string[]): void {
+    const round = this.leaks.track(names, anew)
+    for (const lane of this.#lanes.values()) lane.trackLeaks({ names, anew, round })
   }
 
   onEnded(thread: HandlerThread, end: ThreadEnd): void {

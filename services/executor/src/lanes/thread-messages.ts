@@ -115,8 +115,8 @@ export type ThreadMessage =
   | { readonly kind: 'changed'; readonly change: GlobalsChange }
   /** Its event loop stood still. */
   | { readonly kind: 'blocked'; readonly block: LoopBlock }
-  /** What attempts have left behind since the thread tracks them, of names of which that has changed. */
-  | { readonly kind: 'leaks'; readonly figures: readonly LeakFigures[] }
+  /** What attempts have left behind since the thread tracks them, of names of which that has changed; seen under the order of this number. */
+  | { readonly kind: 'leaks'; readonly figures: readonly LeakFigures[]; readonly round: number }
   | { readonly kind: 'reports'; readonly reports: ThreadReports }
   /** It has dropped what it was told to. */
   | { readonly kind: 'refreshed' }

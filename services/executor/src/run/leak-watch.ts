@@ -16,7 +16,8 @@ const PLACE_CHARACTERS_MAX = 1_500
 
 export interface LeakWatchOptions {
   readonly globals: Pick<GlobalsWatch, 'replaces'>
-  tell(figures: readonly LeakFigures[]): void
+  /** `round`: of the order under which they were seen. */
+  tell(figures: readonly LeakFigures[], round: number): void
 }
 
 export class LeakWatch {
@@ -25,17 +26,19 @@ export class LeakWatch {
   #tracking: Promise<LeakTracking> | undefined
   #started: LeakTracking | undefined
   #timer: NodeJS.Timeout | undefined
+  #round = 0
 
   constructor(options: LeakWatchOptions) {
     this.#options = options
   }
 
   /** Resolves when it is obeyed. */
-  async obey({ names, fromFirstRun }: LeakOrder): Promise<void> {
-    this.flush()
+  async obey({ names, anew, round, fromFirstRun }: LeakOrder): Promise<void> {
     this.#tracking ??= this.#start(fromFirstRun)
     const tracking = await this.#tracking
-    tracking.track(names)
+    this.flush()
+    this.#round = round
+    tracking.track(names, anew)
   }
 
   /** Tells what it knows. */
@@ -44,7 +47,7 @@ export class LeakWatch {
     this.#timer = undefined
     const figures = (this.#started?.figures() ?? []).filter(({ name }) => this.#changed.has(name))
     this.#changed.clear()
-    if (figures.length > 0) this.#options.tell(figures.map(cutFigures))
+    if (figures.length > 0) this.#options.tell(figures.map(cutFigures), this.#round)
   }
 
   /** Loaded when wanted: most threads never track. */

@@ -53,7 +53,7 @@ export async function serve({ options, claims, post, listen }: RunnerLink): Prom
     const watch = new GlobalsWatch((change) => reporter.say({ kind: 'changed', change }))
     const leaks = new LeakWatch({
       globals: watch,
-      tell: (figures) => reporter.say({ kind: 'leaks', figures }),
+      tell: (figures, round) => reporter.say({ kind: 'leaks', figures, round }),
     })
     if (options.leaks !== undefined) await leaks.obey(options.leaks)
     const { blockedAfterMs } = options

@@ -18,9 +18,17 @@ export interface LeakFigures {
   readonly leaks: readonly Leak[]
 }
 
+/** What a reporter tells. */
+export interface ReportedFigures extends LeakFigures {
+  /** Under which tracking it was found; empty: the present one. */
+  readonly trackingId: string
+}
+
 export interface TrackedRuns {
   readonly name: string
   readonly leftMs: number
+  /** Another one once they are tracked anew. */
+  readonly trackingId: string
 }
 
 /** What several have told together, by name, as they come; of each name the places where most was left first, at most `leaksMax`. */
@@ -29,7 +37,7 @@ export function sumByName(all: readonly LeakFigures[], leaksMax: number): LeakFi
   return [...byName].map(([name, told]) => {
     const leaks = [...sumByPlace(told.flatMap((each) => each.leaks))]
     leaks.sort((a, b) => b.leftCount - a.leftCount || b.bytesPerRun - a.bytesPerRun)
-    const runCount = told.reduce((sum, each) => sum + each.runCount, 0)
+    const runCount = told.reduce((sum, each) => added(sum, each.runCount), 0)
     return { name, runCount, leaks: leaks.slice(0, leaksMax) }
   })
 }
@@ -42,9 +50,14 @@ function sumByPlace(leaks: readonly Leak[]): Leak[] {
 function sumOf(one: Leak, other: Leak): Leak {
   return {
     ...one,
-    runCount: one.runCount + other.runCount,
-    leftCount: one.leftCount + other.leftCount,
-    openCount: one.openCount + other.openCount,
+    runCount: added(one.runCount, other.runCount),
+    leftCount: added(one.leftCount, other.leftCount),
+    openCount: added(one.openCount, other.openCount),
     bytesPerRun: Math.max(one.bytesPerRun, other.bytesPerRun),
   }
+}
+
+/** Anybody may have told them: a sum that is no exact number any more stays at the largest that is. */
+function added(one: number, other: number): number {
+  return Math.min(one + other, Number.MAX_SAFE_INTEGER)
 }

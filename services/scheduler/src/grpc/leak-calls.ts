@@ -5,7 +5,7 @@ import { textFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { leakKindFrom } from '@offstage/proto/leak-kinds'
 import { LIMITS } from '@offstage/proto/limits'
-import type { Leak, LeakFigures, TrackedRuns } from '../domain/leaks.ts'
+import type { Leak, LeakFigures, ReportedFigures, TrackedRuns } from '../domain/leaks.ts'
 import type { Leaks } from '../namespaces/leaks.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
@@ -83,21 +83,23 @@ function refuseText(field: string, text: string, charactersMax: number): void {
   if (fault !== undefined) throw invalidField(field, fault)
 }
 
-function figuresFrom(all: readonly proto.LeakFigures[]): LeakFigures[] {
+function figuresFrom(all: readonly proto.LeakFigures[]): ReportedFigures[] {
   if (all.length > LIMITS.leakNamesMax) {
     throw invalidField('figures', `must be at most ${LIMITS.leakNamesMax}`)
   }
   const names = new Set<string>()
-  return all.map(({ name, runCount, leaks }, index) => {
+  return all.map(({ name, runCount, leaks, trackingId }, index) => {
     const field = `figures[${index}]`
     refuseName(`${field}.name`, name)
     if (names.has(name)) throw invalidField(`${field}.name`, `is ${name} a second time`)
     names.add(name)
+    refuseText(`${field}.tracking_id`, trackingId, LIMITS.leakTrackingIdCharactersMax)
     if (leaks.length > LIMITS.leakPlacesMax) {
       throw invalidField(`${field}.leaks`, `must be at most ${LIMITS.leakPlacesMax}`)
     }
     return {
       name,
+      trackingId,
       runCount: countFrom(`${field}.run_count`, runCount),
       leaks: leaks.map((leak, at) => leakFrom(`${field}.leaks[${at}]`, leak)),
     }
@@ -124,13 +126,15 @@ function countFrom(field: string, count: bigint): number {
   throw invalidField(field, 'must be a count')
 }
 
-function trackingTo({ name, leftMs }: TrackedRuns): proto.LeakTracking {
-  return { name, timeLeft: durationFrom(Math.round(leftMs)) }
+function trackingTo({ name, leftMs, trackingId }: TrackedRuns): proto.LeakTracking {
+  return { name, timeLeft: durationFrom(Math.round(leftMs)), trackingId }
 }
 
 function figuresTo({ name, runCount, leaks }: LeakFigures): proto.LeakFigures {
   return {
     name,
+    // They may be of several.
+    trackingId: '',
     runCount: BigInt(runCount),
     leaks: leaks.map(({ kind, openedAt, ...counts }) => ({
       kind: kind as proto.LeakKind,

@@ -114,6 +114,45 @@ test('what was found stays when it is tracked longer, and goes when it is tracke
   expect(await namesFound()).toEqual([])
 })
 
+test('what was found before a name was tracked anew is not taken for what is found now', async () => {
+  const space = inNamespace()
+  const idOf = async () => (await space.list()).tracking[0]?.trackingId ?? ''
+  await space.track(['test.job'])
+  const before = await idOf()
+  await space.track(['test.job'], { duration: seconds(60) })
+  expect(await idOf()).toBe(before)
+  await space.stop()
+  await space.track(['test.job'])
+  const now = await idOf()
+  expect([before, now]).toEqual([
+    expect.stringMatching(/^[0-9a-f-]{36}$/),
+    expect.not.stringMatching(before),
+  ])
+  const runs = async () => (await space.list()).figures.map(({ runCount }) => runCount)
+  const report = (runCount: bigint, trackingId?: string) =>
+    space.report('one', [{ name: 'test.job', runCount, trackingId }])
+  await report(7n, before)
+  expect(await runs()).toEqual([])
+  await report(1n, now)
+  await report(8n, before)
+  expect(await runs()).toEqual([1n])
+  // Of an executor that is older than this.
+  await report(2n)
+  expect(await runs()).toEqual([2n])
+})
+
+test('sums of what anybody may tell stay numbers that can be told', async () => {
+  const space = inNamespace()
+  await space.track(['test.job'])
+  const max = BigInt(Number.MAX_SAFE_INTEGER)
+  const leak = { kind: TIMER, openedAt: 'at a', runCount: max, leftCount: max, openCount: max }
+  for (const reporter of ['one', 'two', 'three']) {
+    await space.report(reporter, [{ name: 'test.job', runCount: max, leaks: [leak] }])
+  }
+  const { figures } = await space.list()
+  expect(figures).toMatchObject([{ runCount: max, leaks: [leak] }])
+})
+
 test('of a namespace a hundred names are tracked at once', async () => {
   const space = inNamespace()
   const names = Array.from({ length: 100 }, (_, n) => `test.job-${n}`)
@@ -144,6 +183,10 @@ test('what is wrong is refused with its field', async () => {
     [
       'figures[0].leaks[0].opened_at must be at most 2000',
       () => space.report('one', figures({ leaks: [timers('x'.repeat(2_001), 1)] })),
+    ],
+    [
+      'figures[0].tracking_id must be at most 100',
+      () => space.report('one', figures({ trackingId: 'x'.repeat(101) })),
     ],
     [
       'figures[0].leaks must be at most 20',

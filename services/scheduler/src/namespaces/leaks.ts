@@ -2,7 +2,12 @@
 import { LIMITS } from '@offstage/proto/limits'
 import type { ActBy } from '../domain/act.ts'
 import { countFitting } from '../domain/answer-size.ts'
-import { type LeakFigures, sumByName, type TrackedRuns } from '../domain/leaks.ts'
+import {
+  type LeakFigures,
+  type ReportedFigures,
+  sumByName,
+  type TrackedRuns,
+} from '../domain/leaks.ts'
 import type { LeakStore } from '../ports/leaks.ts'
 import { tooManyTracked } from './refusals.ts'
 
@@ -15,7 +20,7 @@ export interface Leaks {
   report(
     namespace: string,
     reporter: string,
-    figures: readonly LeakFigures[],
+    figures: readonly ReportedFigures[],
   ): Promise<readonly TrackedRuns[]>
 }
 

@@ -1,6 +1,6 @@
 /** Leak tracking (row E4): what is tracked, by the database's clock, and what each reporter has found. */
 import type { Database } from '@offstage/kit/database'
-import type { Leak } from '../domain/leaks.ts'
+import type { Leak, TrackedRuns } from '../domain/leaks.ts'
 import type { LeakStore } from '../ports/leaks.ts'
 import { recordAct } from './acts.ts'
 
@@ -26,9 +26,10 @@ const FORGET_NAMES = {
 const TRACK = {
   name: 'track_leaks',
   text: `
-    INSERT INTO offstage.leak_tracking (namespace, name, expire_time)
+    INSERT INTO offstage.leak_tracking AS t (namespace, name, expire_time)
     SELECT DISTINCT $1, name, now() + $3::float8 * interval '1 ms' FROM unnest($2::text[]) AS u(name)
-    ON CONFLICT (namespace, name) DO UPDATE SET expire_time = excluded.expire_time`,
+    ON CONFLICT (namespace, name) DO UPDATE SET expire_time = excluded.expire_time,
+      tracking_id = CASE WHEN t.expire_time > now() THEN t.tracking_id ELSE excluded.tracking_id END`,
 }
 
 const COUNT = {
@@ -49,7 +50,7 @@ const STOP = {
 const TRACKED = {
   name: 'read_leak_tracking',
   text: `
-    SELECT namespace, name, (extract(epoch FROM expire_time - now()) * 1000)::float8 AS "leftMs"
+    SELECT namespace, name, tracking_id AS "trackingId", (extract(epoch FROM expire_time - now()) * 1000)::float8 AS "leftMs"
     FROM offstage.leak_tracking WHERE expire_time > now() ORDER BY namespace, name`,
 }
 
@@ -58,10 +59,11 @@ const RECORD = {
   text: `
     INSERT INTO offstage.leak_figures (namespace, name, reporter, run_count, leaks)
     SELECT $1, u.name, $2, u.run_count, u.leaks
-    FROM unnest($3::text[], $4::bigint[], $5::jsonb[]) AS u(name, run_count, leaks)
+    FROM unnest($3::text[], $4::bigint[], $5::jsonb[], $6::text[]) AS u(name, run_count, leaks, tracking_id)
     WHERE EXISTS (
       SELECT FROM offstage.leak_tracking t
-      WHERE t.namespace = $1 AND t.name = u.name AND t.expire_time > now() - ${LATE})
+      WHERE t.namespace = $1 AND t.name = u.name AND t.expire_time > now() - ${LATE}
+        AND u.tracking_id IN ('', t.tracking_id::text))
     ORDER BY u.name
     ON CONFLICT (namespace, name, reporter) DO UPDATE
       SET run_count = excluded.run_count, leaks = excluded.leaks, report_time = now()`,
@@ -113,10 +115,7 @@ export function createLeakStore(database: Database): LeakStore {
         await recordAct(tx, { by, namespace, targets, owners: [], outcome })
       }),
     async tracked() {
-      const { rows } = await database.query<{ namespace: string; name: string; leftMs: number }>(
-        TRACKED,
-        [],
-      )
+      const { rows } = await database.query<TrackedRuns & { namespace: string }>(TRACKED, [])
       return [...rows]
     },
     async record(namespace, reporter, figures) {
@@ -126,6 +125,7 @@ export function createLeakStore(database: Database): LeakStore {
         figures.map(({ name }) => name),
         figures.map(({ runCount }) => runCount),
         figures.map(({ leaks }) => JSON.stringify(leaks)),
+        figures.map(({ trackingId }) => trackingId),
       ])
     },
     async list(namespace, limit) {

@@ -519,6 +519,11 @@ export interface RetryJobRequest {
    * empty: every call is new.
    */
   requestId: string;
+  /**
+   * The version of its method it requires from now on, as in JobSpec; set and empty: none, it goes to whichever executor. Not set: the one
+   * it has required before.
+   */
+  requiredVersion?: string | undefined;
 }
 
 /** Answers RetryJob. */
@@ -3325,7 +3330,7 @@ export const DeleteJobsResponse: MessageFns<DeleteJobsResponse> = {
 };
 
 function createBaseRetryJobRequest(): RetryJobRequest {
-  return { namespace: "", jobId: "", requestId: "" };
+  return { namespace: "", jobId: "", requestId: "", requiredVersion: undefined };
 }
 
 export const RetryJobRequest: MessageFns<RetryJobRequest> = {
@@ -3338,6 +3343,9 @@ export const RetryJobRequest: MessageFns<RetryJobRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.requiredVersion !== undefined) {
+      writer.uint32(34).string(message.requiredVersion);
     }
     return writer;
   },
@@ -3379,6 +3387,14 @@ export const RetryJobRequest: MessageFns<RetryJobRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requiredVersion = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3399,6 +3415,7 @@ export const RetryJobRequest: MessageFns<RetryJobRequest> = {
     message.namespace = object.namespace ?? "";
     message.jobId = object.jobId ?? "";
     message.requestId = object.requestId ?? "";
+    message.requiredVersion = object.requiredVersion ?? undefined;
     return message;
   },
 };

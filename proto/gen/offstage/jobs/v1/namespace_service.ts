@@ -815,6 +815,11 @@ export interface LeakFigures {
   runCount: bigint;
   /** What they have left behind; empty where they leave nothing. At most 20. */
   leaks: Leak[];
+  /**
+   * In a report: under which tracking that was found, `LeakTracking.tracking_id`. Figures of another than the present one are passed over;
+   * empty: they are taken for those of the present one. At most 100 characters.
+   */
+  trackingId: string;
 }
 
 /** Runs that are tracked. */
@@ -822,7 +827,14 @@ export interface LeakTracking {
   /** Their name, as in LeakFigures. */
   name: string;
   /** For how much longer. */
-  timeLeft: Duration | undefined;
+  timeLeft:
+    | Duration
+    | undefined;
+  /**
+   * Another one once they are tracked anew, after a time in which they were not: what was found before is forgotten then, and runs are
+   * counted from nothing.
+   */
+  trackingId: string;
 }
 
 /** Asks for runs to be tracked. */
@@ -875,7 +887,7 @@ export interface ReportLeaksRequest {
   /** Names the process, at most 200 characters; such as a UUID made at its start. Required. */
   reporter: string;
   /**
-   * What has changed since its last report, each name once, at most 100: all that is known of these since the process began. Names that
+   * What has changed since its last report, each name once, at most 100: all that is known of these since they are tracked. Names that
    * are not tracked any more are passed over.
    */
   figures: LeakFigures[];
@@ -6144,7 +6156,7 @@ export const Leak: MessageFns<Leak> = {
 };
 
 function createBaseLeakFigures(): LeakFigures {
-  return { name: "", runCount: 0n, leaks: [] };
+  return { name: "", runCount: 0n, leaks: [], trackingId: "" };
 }
 
 export const LeakFigures: MessageFns<LeakFigures> = {
@@ -6160,6 +6172,9 @@ export const LeakFigures: MessageFns<LeakFigures> = {
     }
     for (const v of message.leaks) {
       Leak.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.trackingId !== "") {
+      writer.uint32(34).string(message.trackingId);
     }
     return writer;
   },
@@ -6201,6 +6216,14 @@ export const LeakFigures: MessageFns<LeakFigures> = {
             message.leaks.push(Leak.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.trackingId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6221,12 +6244,13 @@ export const LeakFigures: MessageFns<LeakFigures> = {
     message.name = object.name ?? "";
     message.runCount = (object.runCount !== undefined && object.runCount !== null) ? BigInt(object.runCount) : 0n;
     message.leaks = object.leaks?.map((e) => Leak.fromPartial(e)) || [];
+    message.trackingId = object.trackingId ?? "";
     return message;
   },
 };
 
 function createBaseLeakTracking(): LeakTracking {
-  return { name: "", timeLeft: undefined };
+  return { name: "", timeLeft: undefined, trackingId: "" };
 }
 
 export const LeakTracking: MessageFns<LeakTracking> = {
@@ -6236,6 +6260,9 @@ export const LeakTracking: MessageFns<LeakTracking> = {
     }
     if (message.timeLeft !== undefined) {
       Duration.encode(message.timeLeft, writer.uint32(18).fork()).join();
+    }
+    if (message.trackingId !== "") {
+      writer.uint32(26).string(message.trackingId);
     }
     return writer;
   },
@@ -6269,6 +6296,14 @@ export const LeakTracking: MessageFns<LeakTracking> = {
             message.timeLeft = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.trackingId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6290,6 +6325,7 @@ export const LeakTracking: MessageFns<LeakTracking> = {
     message.timeLeft = (object.timeLeft !== undefined && object.timeLeft !== null)
       ? Duration.fromPartial(object.timeLeft)
       : undefined;
+    message.trackingId = object.trackingId ?? "";
     return message;
   },
 };
