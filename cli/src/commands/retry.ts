@@ -8,6 +8,7 @@ import { showCompletion } from './show-completion.ts'
 interface Flags extends BulkFlags {
   readonly wait?: boolean
   readonly timeout?: number
+  readonly requireVersion?: string
 }
 
 const RETRYING: BulkWork = {
@@ -24,17 +25,24 @@ export function addRetry(program: Command, { exitWith }: CommandContext): void {
     .argument('[job]', 'its id')
     .option('-w, --wait', 'wait for its next end and print the result')
     .option('--timeout <time>', 'longest --wait, such as 30s (default: no limit)', parseMillis)
+    .option(
+      '--require-version <version>',
+      "of its method that it requires from now on, '' for none (default: the one of before)",
+    )
   addBulkOptions(retry).action(async (id: string | undefined, flags: Flags, command: Command) => {
     if (flags.timeout !== undefined && !flags.wait) {
       command.error("error: option '--timeout <time>' limits a --wait, and there is none")
     }
     if (meansMany(id, flags, command) || id === undefined) {
       if (flags.wait) command.error('error: --wait goes with one job')
+      if (flags.requireVersion !== undefined) {
+        command.error('error: --require-version goes with one job')
+      }
       return exitWith(await runInBulk(RETRYING, flags, command))
     }
     await using offstage = await answered(connect(command))
     const job = offstage.job(id)
-    await answered(job.retry())
+    await answered(job.retry({ requiredVersion: flags.requireVersion }))
     if (flags.wait) {
       const terms = { timeoutMs: flags.timeout, connect: connectOptions(command) }
       exitWith(await showCompletion(offstage, job, terms))

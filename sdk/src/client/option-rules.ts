@@ -116,7 +116,11 @@ export const COMPLETION_RULES: Rules<CompletionOptions> = {
   onMessage: callback,
   messages: flag,
 }
-export const RETRY_JOB_RULES: Rules<RetryJobOptions> = { requestId, signal: abortSignal }
+export const RETRY_JOB_RULES: Rules<RetryJobOptions> = {
+  requestId,
+  requiredVersion,
+  signal: abortSignal,
+}
 export const CANCEL_RULES: Rules<CancelOptions> = {
   reason: textUpTo(LIMITS.cancelReasonCharactersMax),
   graceMs: millisWithin(0, LIMITS.graceMsMax),

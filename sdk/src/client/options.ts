@@ -179,6 +179,11 @@ export interface RetryJobOptions {
    * was lost is repeated safely.
    */
   readonly requestId?: string
+  /**
+   * The version of its method that it requires from now on, as in a start; empty: none, it goes to whichever executor. Default: the one it
+   * has required before.
+   */
+  readonly requiredVersion?: string
   /** Gives up the call, not the job. */
   readonly signal?: AbortSignal
 }

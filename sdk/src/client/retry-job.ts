@@ -12,10 +12,10 @@ export async function retryJob(
   options: RetryJobOptions,
 ): Promise<Job> {
   checkOptions('retryJob', options, RETRY_JOB_RULES)
-  const { requestId = calls.nextRequestId(), signal } = options
+  const { requestId = calls.nextRequestId(), requiredVersion, signal } = options
   const { jobs } = calls.connection
   const { namespace } = calls.identity
-  const request = { namespace, jobId, requestId }
+  const request = { namespace, jobId, requestId, requiredVersion }
   const { job } = await calls.callScheduler(jobs.retryJob.bind(jobs), request, { signal })
   if (job === undefined) throw jobNotFound(jobId)
   return job

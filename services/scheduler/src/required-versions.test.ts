@@ -148,6 +148,40 @@ test('a retry, by the policy, after a loss or by hand, keeps to the version; a c
   expect((await it.jobs.get(child.jobId)).requiredVersion).toBe('')
 })
 
+test('whoever starts a job anew may say which version it requires from now on, or that none', async () => {
+  await using it = await start()
+  await using second = await attachExecutor(it.address, of('2', { auto: true }))
+  await using gpu = await attachExecutor(
+    it.address,
+    of('2', { hello: { pools: ['gpu'] }, auto: true }),
+  )
+  const canceled = async (spec: object) => {
+    const { jobId } = await it.jobs.start(requiring('gone', spec))
+    await it.jobs.cancel(jobId)
+    return jobId
+  }
+  const [a, b, c] = [await canceled({}), await canceled({ pool: 'gpu' }), await canceled({})]
+  for (const requiredVersion of ['a b', '1@2', 'x'.repeat(101)]) {
+    const refused = it.jobs.retry(a, { requiredVersion }).then(() => undefined, errorFromStatus)
+    expect(await refused).toMatchObject({ violations: [{ field: 'required_version' }] })
+  }
+  const requestId = 'once'
+  expect(await it.jobs.retry(a, { requiredVersion: '2', requestId })).toMatchObject({
+    requiredVersion: '2',
+    pool: '',
+  })
+  expect(await second.assigned(1)).toMatchObject([{ jobId: a }])
+  // Said again it changes nothing.
+  const again = await it.jobs.retry(a, { requiredVersion: '3', requestId })
+  expect(again.requiredVersion).toBe('2')
+  expect((await it.jobs.retry(b, { requiredVersion: '2' })).pool).toBe('gpu')
+  expect(await gpu.assigned(1)).toMatchObject([{ jobId: b }])
+  expect(await it.jobs.retry(c)).toMatchObject({ requiredVersion: 'gone' })
+  await it.jobs.cancel(c)
+  expect(await it.jobs.retry(c, { requiredVersion: '' })).toMatchObject({ requiredVersion: '' })
+  expect(await second.assigned(2)).toMatchObject([{}, { jobId: c }])
+})
+
 test('limits of a method count the jobs of all its versions, and a paused pool holds them back', async () => {
   await using it = await start()
   using namespaces = connectNamespaces(it.address)

@@ -126,6 +126,8 @@ export interface RetryRequest {
   readonly owner: string | undefined
   /** Said again, it is the same retry; empty: none. */
   readonly requestId: string
+  /** It requires this version from now on; empty: none; undefined: the one of before. */
+  readonly requiredVersion: string | undefined
   /** Recorded where the job is somebody else's. */
   readonly by: ActBy
 }

@@ -26,6 +26,8 @@ export interface RetryJobRequest {
   readonly jobId: JobId
   /** Empty: each call is one of its own. */
   readonly requestId: string
+  /** It requires this version from now on; empty: none; undefined: the one of before. */
+  readonly requiredVersion: string | undefined
 }
 
 /** The job as it stands then. */

@@ -15,6 +15,7 @@ import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { ChangedJob, KeyHolder, RetriedJob, RetryRequest } from '../domain/held-job.ts'
 import type { JobKind } from '../domain/job-kind.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
+import { poolOfVersionInSql } from '../domain/pool.ts'
 import { recordAct } from './acts.ts'
 import { HOME_LANE, HOME_OPTIONS, HOME_POOL } from './foreground.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
@@ -69,7 +70,7 @@ const RETRY = {
   name: 'retry_jobs',
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
-      pool = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_POOL} ELSE j.pool END,
+      pool = ${poolOfVersionInSql(`CASE WHEN ${IS_FOREGROUND} THEN ${HOME_POOL} ELSE j.pool END`, '$3::text')},
       lane = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_LANE} ELSE j.lane END,
       options = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_OPTIONS} ELSE j.options END,
       failures = 0, attached_after = CASE WHEN j.attached_count IS NOT NULL THEN j.attempt END,
@@ -92,9 +93,12 @@ export async function startAnew(
   tx: Queryable,
   ids: readonly string[],
   requestId: string | null = null,
+  requiredVersion: string | null = null,
 ): Promise<ChangedJob[]> {
   if (ids.length === 0) return []
-  return (await tx.query<ChangedRow>(RETRY, [ids, requestId])).rows.map(changedFromRow)
+  return (await tx.query<ChangedRow>(RETRY, [ids, requestId, requiredVersion])).rows.map(
+    changedFromRow,
+  )
 }
 
 export async function retryJob(database: Database, request: RetryRequest): Promise<RetriedJob> {
@@ -108,7 +112,7 @@ export async function retryJob(database: Database, request: RetryRequest): Promi
 }
 
 async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> {
-  const { namespace, jobId, owner = null, requestId, by } = request
+  const { namespace, jobId, owner = null, requestId, requiredVersion, by } = request
   const asked = requestId === '' ? null : requestId
   const { rows } = await tx.query<LockedRow>(LOCK, [namespace, jobId, owner, asked])
   const [locked] = rows
@@ -123,7 +127,7 @@ async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> 
     const holder = await readHolder(tx, namespace, method, key)
     if (holder !== undefined) return { kind: 'key-taken', holder: { key, ...holder } }
   }
-  const [job] = await startAnew(tx, [jobId], asked)
+  const [job] = await startAnew(tx, [jobId], asked, requiredVersion ?? null)
   // Its row is locked: what is in the way is a transaction that is about to take the key.
   if (job === undefined) return { kind: 'key-taken', holder: undefined }
   if (locked.owner !== by.user) await recordAct(tx, actOn(by, namespace, [locked], 'OK'))

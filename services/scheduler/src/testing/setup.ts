@@ -107,7 +107,10 @@ export interface JobClient {
     jobId: string,
     options?: { graceMs?: number; cascade?: boolean; reason?: string },
   ): Promise<proto.CancelJobResponse>
-  retry(jobId: string, options?: { requestId?: string; user?: string }): Promise<proto.Job>
+  retry(
+    jobId: string,
+    options?: { requestId?: string; requiredVersion?: string; user?: string },
+  ): Promise<proto.Job>
   explain(jobId: string): Promise<proto.ExplainJobResponse>
   close(): void
 }
@@ -174,10 +177,10 @@ export function connectJobs(address: string, caller = 'dev'): JobClient {
         raw.cancelJob,
         complete(proto.CancelJobRequest, { jobId, grace: millis(graceMs), cascade, reason }),
       ),
-    async retry(jobId, { requestId = '', user } = {}) {
+    async retry(jobId, { requestId = '', requiredVersion, user } = {}) {
       const { job } = await call<proto.RetryJobRequest, proto.RetryJobResponse>(
         raw.retryJob,
-        complete(proto.RetryJobRequest, { jobId, requestId }),
+        complete(proto.RetryJobRequest, { jobId, requestId, requiredVersion }),
         user,
       )
       if (job === undefined) throw new Error('no job in the answer')

@@ -69,7 +69,14 @@ async function retry(of: { nth: number; requestId: string }, model: Model, real:
   if (job === undefined) return
   const { requestId } = of
   const done = await real.calls.retry({
-    ...{ namespace: 'default', jobId: job.id as JobId, owner: undefined, requestId, by: BY },
+    ...{
+      namespace: 'default',
+      jobId: job.id as JobId,
+      owner: undefined,
+      requestId,
+      requiredVersion: undefined,
+      by: BY,
+    },
   })
   const { holder, waiting } = model.ofKey(job.method, job.key)
   const inTheWay = holder ?? waiting[0]
