@@ -7,7 +7,7 @@ import { runWithValuesIdentity } from '../values/contexts.ts'
 import { readableParams } from '../values/params-text.ts'
 import type { Reusable } from '../values/reusable.ts'
 import { tierSideOf } from '../values/tier-side.ts'
-import { answerAs, answersSession } from './answering.ts'
+import { answerAs, answersSession, CALL_CHARACTERS_MAX, WAITING_CALLS_MAX } from './answering.ts'
 import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
 
 /** How a function is exposed: as the jobs are defined that its calls are. */
@@ -51,14 +51,14 @@ export function exposeReusable<P extends readonly unknown[], R>(
     method,
     privileged,
     async run({ owner }, ask) {
-      const { params, epoch } = checkedAsk(ask, { owner, privileged })
+      const { params, readable, epoch, waiting } = checkedAsk(ask, { owner, privileged })
       await side.reach(epoch)
       const identity = { user: owner, privileged, ...(side.hasTier && { session: answersSession }) }
-      return answerAs(method, () =>
+      return answerAs({ method, params, before: waiting }, () =>
         runWithValuesIdentity(identity, async () => {
-          const value = await fn(...(params as unknown as P))
+          const value = await fn(...(readable as unknown as P))
           // JSON has no undefined, and nobody remembers it.
-          return { ...(value !== undefined && { value }), ...side.held(params) } as TierAnswer<
+          return { ...(value !== undefined && { value }), ...side.held(readable) } as TierAnswer<
             Awaited<R>
           >
         }),
@@ -72,17 +72,30 @@ export function exposeReusable<P extends readonly unknown[], R>(
 function checkedAsk(
   ask: Partial<TierAsk> | undefined,
   { owner, privileged }: { readonly owner: string; readonly privileged: boolean },
-): { readonly params: readonly unknown[]; readonly epoch: number } {
+): Required<Pick<TierAsk, 'params' | 'epoch' | 'waiting'>> & {
+  readonly readable: readonly unknown[]
+} {
   if (!isObject(ask)) return refuse('what is asked', `must be an object, not ${shown(ask)}`)
-  const { params = '[]', user = owner, privileged: mode = false, epoch = 0 } = ask
+  const { params = '[]', user = owner, privileged: mode = false, epoch = 0, waiting = [] } = ask
   if (user !== owner) refuse('user', `is ${shown(user)}, and the job is for ${shown(owner)}`)
   if (mode !== privileged) refuse('privileged', `is ${shown(mode)}, and must be ${privileged}`)
   if (!Number.isSafeInteger(epoch) || epoch < 0)
     refuse('epoch', 'must be a whole number, 0 or more')
-  return { params: paramsFrom(params), epoch }
+  if (!areCalls(waiting)) {
+    refuse('waiting', `must be at most ${WAITING_CALLS_MAX} texts, not ${shown(waiting)}`)
+  }
+  return { params, readable: readableFrom(params), epoch, waiting }
 }
 
-function paramsFrom(text: unknown): readonly unknown[] {
+function areCalls(waiting: unknown): boolean {
+  return (
+    Array.isArray(waiting) &&
+    waiting.length <= WAITING_CALLS_MAX &&
+    waiting.every((call) => isText(call) && call.length <= CALL_CHARACTERS_MAX)
+  )
+}
+
+function readableFrom(text: unknown): readonly unknown[] {
   const params = isText(text) ? readableParams(text) : undefined
   return params ?? refuse('params', `must be a list of parameters as text, not ${shown(text)}`)
 }

@@ -10,7 +10,7 @@ import type { RemoteCall, RemoteTier } from '../values/remote-tier.ts'
 import { type Reusable, reusable } from '../values/reusable.ts'
 import type { FreezeMode } from '../values/share.ts'
 import type { Shared } from '../values/shared-type.ts'
-import { isAnsweringAs } from './answering.ts'
+import { callsBefore, cycleOf, isAnsweringAs } from './answering.ts'
 import { checkedAnswer } from './check-answer.ts'
 import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
 
@@ -67,7 +67,7 @@ export function remoteReusable(
 ): unknown {
   const { singleFlight, queueMs, ...own } = options
   const asked = { singleFlight, queueMs }
-  const tier = { ...askedTier(client, exposed, asked, 'remoteReusable'), isRequired: true }
+  const tier = askedTier(client, exposed, asked, 'remoteReusable')
   const remote = reusable(unreachable, { name: nameOf(exposed), ...own, tier })
   client.connectValues({ store: options.store })
   return remote
@@ -94,8 +94,9 @@ function askedTier(
   client: Offstage,
   exposed: string | ReusableMethod<never, unknown>,
   options: TierOptions,
-  call: string,
+  call: 'remoteReusable' | 'tierOf',
 ): RemoteTier {
+  const isRequired = call === 'remoteReusable'
   const { singleFlight = false, queueMs } = checkOptions(call, options, TIER_RULES)
   const target: JobMethod<TierAsk, TierAnswer<unknown>> = typeof exposed === 'string'
     ? defineMethod({ method: exposed })
@@ -105,11 +106,21 @@ function askedTier(
   const ask = async (asked: TierAsk, own: RunOptions) =>
     checkedAnswer(method, await client.run(target, asked, { ...own, deadlines }))
   return {
+    isRequired,
+    cycleOf: ({ params }) => cycleOf(method, params),
     async fetch({ params, user, privileged, signal }: RemoteCall) {
-      if (isAnsweringAs(method)) return undefined
-      const asked: TierAsk = { params, user, privileged, epoch: client.refreshPort.knownEpoch }
+      if (!isRequired && isAnsweringAs(method)) return undefined
+      const waiting = callsBefore(method, params)
+      const epoch = client.refreshPort.knownEpoch
+      const asked: TierAsk = {
+        params,
+        user,
+        privileged,
+        epoch,
+        ...(waiting.length > 0 && { waiting }),
+      }
       if (!singleFlight) return ask(asked, { signal })
-      const key = { params, user, privileged, epoch: asked.epoch }
+      const key = { params, user, privileged, epoch }
       try {
         return await ask(asked, { signal, key, onKeyConflict: 'return-running' })
       } catch (error) {

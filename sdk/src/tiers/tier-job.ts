@@ -11,6 +11,8 @@ export interface TierAsk {
   readonly privileged?: boolean
   /** The last epoch of refreshes that the caller has heard of: the answer is not older. Default 0. */
   readonly epoch?: number
+  /** The calls that wait for this one, the outermost first, so that none of them is asked once more: at most 32. Default none. */
+  readonly waiting?: readonly string[]
 }
 
 /** A value and what the caller must know to drop it in time. No clocks are compared. */

@@ -134,7 +134,9 @@ export class Computer {
         () => this.#counters.tierFailures++,
       )
     const startedMs = this.#store.readClock()
-    const computing = new Computing(name, demand.key, demand.params, isAwaited)
+    const cycleElsewhere = request && (() => request.cycle())
+    const { key, params } = demand
+    const computing = new Computing(name, key, params, isAwaited, cycleElsewhere)
     return { ...demand, computing, controller, startedMs, epoch: this.#epoch, request }
   }
 

@@ -53,8 +53,20 @@ export class Computing {
   #starter: Computing | undefined
   #joiners: Set<Computing> | undefined
 
-  /** @param isAwaited false when its caller was answered with an old value and this runs behind. */
-  constructor(name: string, key: CallKey, params: readonly unknown[], isAwaited: boolean) {
+  readonly #cycleElsewhere: (() => ReusableCycleError | undefined) | undefined
+
+  /**
+   * @param isAwaited false when its caller was answered with an old value and this runs behind.
+   * @param cycleElsewhere tells if the running code, by way of other processes, is what it waits for
+   */
+  constructor(
+    name: string,
+    key: CallKey,
+    params: readonly unknown[],
+    isAwaited: boolean,
+    cycleElsewhere?: () => ReusableCycleError | undefined,
+  ) {
+    this.#cycleElsewhere = cycleElsewhere
     this.#name = name
     this.#call = { key, params }
     this.#starter = isAwaited ? running() : undefined
@@ -90,6 +102,8 @@ export class Computing {
 
   /** The running code is to wait for this computation; tells if that would never end. */
   join(): ReusableCycleError | undefined {
+    const cycle = this.#cycleElsewhere?.()
+    if (cycle !== undefined && !this.isOver) return cycle
     const joiner = running()
     if (joiner === undefined || this.isOver) return undefined
     const way = wayUp(joiner, this)

@@ -3,6 +3,8 @@
  * C8).
  */
 
+import type { ReusableCycleError } from './computing.ts'
+
 /** A call to be answered by the other side. */
 export interface RemoteCall {
   /** Name of the reusable function. */
@@ -42,6 +44,8 @@ export interface RemoteTier {
    * computes.
    */
   fetch(call: RemoteCall): Promise<RemoteValue | undefined>
+  /** The cycle that the running code would close if it waited for this call, which is under way; undefined: none. Default: there is none. */
+  cycleOf?(call: RemoteCall): ReusableCycleError | undefined
   /** Told of a value computed on this side. */
   offer(call: RemoteCall, value: RemoteValue): Promise<void>
 }

@@ -1,3 +1,4 @@
+import { ReusableCycleError } from './computing.ts'
 import type { RemoteCall, RemoteTier, RemoteValue } from './remote-tier.ts'
 
 /** A call the other side is asked to answer, and what it said of the value besides the value. */
@@ -21,9 +22,14 @@ export class TierRequest {
     } catch (error) {
       if (this.call.signal?.aborted) throw error
       this.#onFailure()
-      if (this.#tier.isRequired) throw error
+      if (this.#tier.isRequired || error instanceof ReusableCycleError) throw error
     }
     return this.answer === undefined ? compute() : this.answer.value
+  }
+
+  /** Where the running code is asked for by this very call, on its way through other processes: it cannot wait for it. */
+  cycle(): ReusableCycleError | undefined {
+    return this.#tier.cycleOf?.(this.call)
   }
 
   /** Tells the other side of a value computed here; the caller does not wait for it. */
