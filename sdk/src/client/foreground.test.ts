@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { OffstageError } from '../grpc/mod.ts'
 import { setUpClient } from '../testing/client-fixture.ts'
 
 /** Attaches at once, and each time it is asked by another id. */
@@ -19,11 +20,42 @@ test('a start waits until the session of this process is attached anew, where it
   expect(spec.executorSessionId).toBe('session 3')
 })
 
+test('those of a bulk start that find the session lost are started again in the next one, and no others', async () => {
+  await using it = await setUp()
+  let lost = 0
+  it.scheduler.onStart = ({ params }) => (params !== undefined && ++lost <= 3 ? UNKNOWN : undefined)
+  const jobs = await it.offstage.startJobs('here', [undefined, 1, 2], { mode: 'foreground' })
+  const specs = jobs.map(({ id }) => it.scheduler.jobOf(id).spec)
+  const sessions = specs.map(({ executorSessionId }) => executorSessionId)
+  expect(sessions).toEqual(['session 1', 'session 3', 'session 2'])
+  expect(it.scheduler.bulkStarts.map(({ jobs }) => jobs.length)).toEqual([3, 2, 1])
+  expect(new Set(specs.map(({ requestId }) => requestId)).size).toBe(3)
+})
+
+test('a bulk start ends where its session is not to be had again, with the jobs that were started', async () => {
+  let asked = 0
+  const id = async () => {
+    asked += 1
+    if (asked > 1) throw new OffstageError({ code: 14, reason: 'GONE', message: 'gone' })
+    return 'the first'
+  }
+  const open = async () => ({ id, close: async () => {} })
+  const methods = async () => new Set(['here'])
+  await using it = await setUpClient({ foreground: { prefer: false, methods, open } })
+  it.scheduler.onStart = ({ params }) => (params === undefined ? undefined : UNKNOWN)
+  const outcomes = await it.offstage.startJobsSettled('here', [undefined, 1], {
+    mode: 'foreground',
+  })
+  expect(outcomes.map(({ error }) => error?.reason)).toEqual([undefined, 'GONE'])
+})
+
 test('a session that the caller names itself is named once', async () => {
   await using it = await setUp()
   it.scheduler.refusals = [UNKNOWN]
   const named = { mode: 'foreground', executorSessionId: 'of another' } as const
-  await expect(it.offstage.startJob('here', undefined, named)).rejects.toMatchObject({
-    reason: 'EXECUTOR_SESSION_NOT_FOUND',
-  })
+  await expect(it.offstage.startJob('here', undefined, named)).rejects.toMatchObject(UNKNOWN)
+  it.scheduler.onStart = () => UNKNOWN
+  const [outcome] = await it.offstage.startJobsSettled('here', [1], named)
+  expect(outcome?.error).toMatchObject(UNKNOWN)
+  expect(it.scheduler.bulkStarts).toHaveLength(1)
 })

@@ -127,8 +127,12 @@ export function placeOf(
 }
 
 /** How long a start goes on asking for a session that the scheduler does not know. */
-const UNKNOWN_MS_MAX = 15_000
-const ASK_AGAIN_MS = 250
+export const UNKNOWN_MS_MAX = 15_000
+export const ASK_AGAIN_MS = 250
+
+export function isSessionUnknown(error: unknown): boolean {
+  return error instanceof OffstageError && error.reason === 'EXECUTOR_SESSION_NOT_FOUND'
+}
 
 /**
  * Starts where a job may run here; again where the scheduler does not know the session: its lease has run out, as where this process
@@ -141,13 +145,11 @@ export async function startHere<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   const untilMs = performance.now() + UNKNOWN_MS_MAX
-  for (let place: Place | Promise<Place> = first; ; place = again()) {
+  for (let place = await first; ; place = await again()) {
     try {
-      return await start(await place)
+      return await start(place)
     } catch (error) {
-      const isUnknown =
-        error instanceof OffstageError && error.reason === 'EXECUTOR_SESSION_NOT_FOUND'
-      if (!isUnknown || performance.now() > untilMs) throw error
+      if (!isSessionUnknown(error) || performance.now() > untilMs) throw error
     }
     await pause(ASK_AGAIN_MS, undefined, { signal })
   }

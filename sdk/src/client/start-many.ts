@@ -4,33 +4,20 @@
  * at once.
  */
 
-import { durationFrom } from '@offstage/proto/durations'
-import type { JobSpec, Payload, StartJobOutcome } from '@offstage/proto/jobs'
+import type { JobSpec, Payload } from '@offstage/proto/jobs'
 import { checkOptions } from '../arguments/check-options.ts'
 import { OffstageError } from '../grpc/mod.ts'
 import { closeUnread, isByteStream } from '../jobs/byte-stream.ts'
 import { INLINE_BYTES_MAX } from '../jobs/payload.ts'
-import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { checkParamsList, checkTarget } from './check-arguments.ts'
-import { type Place, placeOf } from './foreground.ts'
-import { errorFromOutcome } from './job-errors.ts'
-import { JobHandle } from './job-handle.ts'
-import {
-  codecOf,
-  dropRefused,
-  isMoved,
-  labelsFor,
-  methodOf,
-  paramsFrom,
-  type StartTarget,
-  specFrom,
-} from './job-spec.ts'
-import { isTerminal } from './job-state.ts'
+import { placeOf } from './foreground.ts'
+import type { JobHandle } from './job-handle.ts'
+import { isMoved, labelsFor, methodOf, paramsFrom, type StartTarget, specFrom } from './job-spec.ts'
 import { EACH_RULES, START_MANY_RULES } from './option-rules.ts'
 import type { StartManyOptions } from './options.ts'
 import { PlaceChecks, type Verdict } from './place-checks.ts'
 import type { Session } from './session.ts'
-import { settleStates } from './settle-states.ts'
+import { type Batch, type SentBulk, type Started, startBatch } from './start-batch.ts'
 import { StartJobsError, type StartOutcome } from './start-outcome.ts'
 
 /** Half of what one StartJobs takes: where batches beyond stop paying. */
@@ -38,14 +25,6 @@ export const JOBS_PER_CALL_MAX = 500
 /** Parameters in one call: below the 4 MiB a gRPC server takes when nobody told it otherwise. */
 const BYTES_PER_CALL_MAX = 3 * 1024 * 1024
 const CALLS_MAX = 8
-
-/** What a bulk start has come to so far; filled while it is under way, so that it is known however it ends. */
-export interface Started<R> {
-  /** By position; holes where nothing is known of a job. */
-  readonly outcomes: StartOutcome<R>[]
-  /** Request ids of jobs that were asked for and may run, though no answer came. */
-  readonly unanswered: string[]
-}
 
 /** Starts many jobs; an outcome for each, in order. */
 export async function startManySettled<I, R>(
@@ -101,10 +80,24 @@ export async function startEach<I, R>(
   stop = options.signal,
   places = new PlaceChecks(session),
 ): Promise<void> {
-  const placed = placeOf(session.foreground, methodOf(target), options)
-  const place = placed instanceof Promise ? await placed : placed
+  const placed = () => placeOf(session.foreground, methodOf(target), options)
+  const first = placed()
+  const isOurs = first instanceof Promise
+  const place = isOurs ? await first : first
+  const placeAgain = isOurs ? placed : undefined
   const bulk: Bulk<I, R> = {
-    ...{ session, target, paramsList, options, ...started, stop, places, place, next: 0 },
+    ...{
+      session,
+      target,
+      paramsList,
+      options,
+      ...started,
+      stop,
+      places,
+      place,
+      placeAgain,
+      next: 0,
+    },
   }
   // What all jobs name is known before the first is looked at.
   const common = places.check(options, options.signal)
@@ -114,25 +107,15 @@ export async function startEach<I, R>(
   if (bulk.fault !== undefined) throw bulk.fault.error
 }
 
-interface Bulk<I, R> extends Started<R> {
-  readonly session: Session
-  readonly target: StartTarget
+interface Bulk<I, R> extends SentBulk<R> {
   readonly paramsList: readonly I[]
   readonly options: StartManyOptions<I>
   readonly stop: AbortSignal | undefined
   readonly places: PlaceChecks
-  /** Where all of them run. */
-  readonly place: Place
   /** The first of the parameters that is in no call yet. */
   next: number
   /** What ended the start before its time; nothing is taken up after it. */
   fault?: { readonly error: unknown }
-}
-
-/** The jobs of one call, and where their outcomes belong. */
-interface Batch {
-  readonly specs: JobSpec[]
-  readonly positions: number[]
 }
 
 /** Never rejects: what goes wrong is the fault of the whole. */
@@ -141,7 +124,8 @@ async function startCalls<I, R>(bulk: Bulk<I, R>): Promise<void> {
     while (bulk.next < bulk.paramsList.length && bulk.fault === undefined) {
       bulk.stop?.throwIfAborted()
       const batch = takeBatch(bulk)
-      await startBatch(bulk, batch instanceof Promise ? await batch : batch)
+      const taken = batch instanceof Promise ? await batch : batch
+      if (taken.specs.length > 0 && bulk.fault === undefined) await startBatch(bulk, taken)
     }
   } catch (error) {
     bulk.fault ??= { error }
@@ -207,61 +191,4 @@ function takeBatch<I, R>(bulk: Bulk<I, R>): Batch | Promise<Batch> {
     if (uploads === CALLS_MAX) break
   }
   return late.length === 0 ? batch : Promise.all(late).then(() => batch)
-}
-
-async function startBatch<I, R>(bulk: Bulk<I, R>, { specs, positions }: Batch): Promise<void> {
-  if (specs.length === 0 || bulk.fault !== undefined) return
-  const { session, options, outcomes, unanswered } = bulk
-  const { inlineWaitMs = 0, signal } = options
-  const { jobs } = session.connection
-  const start = () =>
-    session.callScheduler(
-      jobs.startJobs.bind(jobs),
-      {
-        namespace: session.identity.namespace,
-        jobs: specs,
-        inlineWait: inlineWaitMs > 0 ? durationFrom(inlineWaitMs) : undefined,
-      },
-      { signal, deadlineMs: CALL_MS_MAX + inlineWaitMs, repeatMsMax: REPEAT_START_MS_MAX },
-    )
-  const leftOut: JobHandle[] = []
-  try {
-    const answer = await (inlineWaitMs > 0 ? session.waiting(start) : start())
-    for (let at = 0; at < positions.length; at += 1) {
-      const position = positions[at]
-      if (position === undefined) continue
-      const outcome = outcomeFrom<R>(bulk, answer.outcomes[at], specs[at]?.displayName)
-      outcomes[position] = outcome
-      if (outcome.error !== null) await dropRefused(session, specs[at]?.params, outcome.error)
-      if (outcome.job !== null && isEndLeftOut(answer.outcomes[at])) leftOut.push(outcome.job)
-    }
-  } catch (error) {
-    unanswered.push(...specs.map(({ requestId }) => requestId))
-    if (!(error instanceof OffstageError)) throw error
-    for (const position of positions) outcomes[position] = { job: null, error }
-  }
-  // One answer holds only so many results: the ends of the rest are asked for.
-  await settleStates(session, leftOut, signal, CALL_MS_MAX)
-}
-
-function isEndLeftOut(answer: StartJobOutcome | undefined): boolean {
-  if (answer?.outcome?.$case !== 'started') return false
-  const { state, completion } = answer.outcome.value
-  return completion === undefined && isTerminal(state)
-}
-
-function outcomeFrom<R>(
-  { session, target }: { readonly session: Session; readonly target: StartTarget },
-  answer: StartJobOutcome | undefined,
-  displayName: string | undefined,
-): StartOutcome<R> {
-  const outcome = answer?.outcome
-  if (outcome?.$case === 'started') {
-    const { jobId, state, completion } = outcome.value
-    const [method, codec] = [methodOf(target), codecOf(target)]
-    const job = new JobHandle<R>(session, jobId, method, state, completion, codec, displayName)
-    return { job, error: null }
-  }
-  if (outcome === undefined) throw new Error('the scheduler left out the outcome of a start')
-  return { job: null, error: errorFromOutcome(outcome.value) }
 }
