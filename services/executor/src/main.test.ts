@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { spawnProcess } from '@offstage/testkit'
+import { spawnProcess, until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { startFakeScheduler } from './testing/fake-scheduler.ts'
 import { TEST_JOBS } from './testing/setup.ts'
@@ -49,6 +49,23 @@ test('SIGTERM ends it though a handler is in a call that nothing interrupts', as
   // An exit of its own would wait for the thread.
   expect(await it.kill()).toEqual({ code: null, signal: 'SIGTERM' })
   expect(attachment.handedBack).toEqual(['a'])
+})
+
+test('a second SIGTERM ends it at once, though a handler is in a call that nothing interrupts', async () => {
+  const pipe = join(await mkdtemp(join(tmpdir(), 'offstage-pipe-')), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  await using scheduler = await startFakeScheduler()
+  await using it = await spawnProcess({
+    main,
+    env: { ...environment(scheduler.address), OFFSTAGE_EXECUTOR_DRAIN_GRACE: '1h' },
+    ready: /"attached"/,
+  })
+  const attachment = await scheduler.attachment()
+  attachment.assign('a', 'test.stuck', { pipe })
+  await attachment.running('a')
+  it.signal('SIGTERM')
+  await until(() => attachment.frames.some(({ draining }) => draining))
+  expect(await it.kill()).toEqual({ code: null, signal: 'SIGTERM' })
 })
 
 test('job modules that cannot be loaded end the process with the reason', async () => {

@@ -43,6 +43,11 @@ export class ClaimBoard {
     return load(this.#words, TAKEN)
   }
 
+  /** Whether any claim was given that was not released. */
+  get isGiven(): boolean {
+    return this.#places - FIRST_PLACE > this.#free.length
+  }
+
   give(): Claim {
     const place = this.#free.pop() ?? this.#nextPlace()
     this.#ticket = (this.#ticket % TICKET_MAX) + 1

@@ -56,10 +56,12 @@ export class ThreadHost implements RunnerHost {
     })
     this.#worker.on('exit', (code) => {
       stuck.delete(this)
+      living.delete(this)
       const detail = `The thread exited with code ${code} (process.exit in a handler?).`
       this.#end({ detail, reason: 'EXECUTOR_THREAD_LOST' })
     })
     this.#listener = listener
+    living.add(this)
   }
 
   post(orders: ThreadOrders): void {
@@ -94,6 +96,7 @@ export class ThreadHost implements RunnerHost {
   /** It is in a call that JavaScript cannot interrupt (`execSync`, the read of a pipe). When that returns it ends, and runs nothing more. */
   #giveUp(): void {
     stuck.add(this)
+    living.delete(this)
     const detail = 'The thread was ended within a call that does not return.'
     this.#end({ detail, reason: 'EXECUTOR_THREAD_LOST', isStuck: true })
   }
@@ -114,12 +117,20 @@ export class ThreadHost implements RunnerHost {
 
 /** Those that were given up. */
 const stuck = new Set<ThreadHost>()
+/** Those that were not given up, and have not ended. */
+const living = new Set<ThreadHost>()
+/** Of a process that a signal ends, the second one too. */
+const ASKED: readonly number[] = [0, 130]
 
-/** An exit would wait for them; nothing but a signal ends a process with such a thread. */
+/**
+ * An exit would wait for each thread that is in a call that no JavaScript can interrupt, and take no signal meanwhile: nothing but a signal ends a
+ * process with one. Which of those with attempts are in such a call nobody knows.
+ */
 process.on('exit', (code) => {
-  if (stuck.size === 0) return
+  const isHeld = stuck.size > 0 || [...living].some(({ claims }) => claims.isGiven)
+  if (!isHeld) return
   process.removeAllListeners('SIGTERM')
-  process.kill(process.pid, code === 0 ? 'SIGTERM' : 'SIGKILL')
+  process.kill(process.pid, ASKED.includes(code) ? 'SIGTERM' : 'SIGKILL')
 })
 
 function limitsOf(heapBytesMax: number | undefined): ResourceLimits {
