@@ -21,7 +21,8 @@ import { type DrainReport, drain } from './drain.ts'
 import { controlService } from './grpc/control-service.ts'
 import type { Lanes } from './lanes/lanes.ts'
 import { type ThreadCounts, ThreadJournal } from './lanes/thread-journal.ts'
-import { Relay } from './relay/relay.ts'
+import type { ProcessRelay } from './ports.ts'
+import { openRelay } from './relay/open-relay.ts'
 
 export interface ExecutorOptions {
   readonly config: ExecutorConfig
@@ -72,9 +73,8 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
   const onAttached = (attached: boolean) =>
     serveOr(draining ? 'draining' : attached ? undefined : NOT_ATTACHED)
   const attaching = attachingConfig(config, log)
-  const relay = relayFor(attaching)
   const parts = createAttaching({
-    config: { ...attaching, processPlaces: relay?.places },
+    config: { ...attaching, openRelay: relayFor(attaching, log) },
     ...{ log, journal, onAttached },
   })
   const { session, dispatcher, supervisor, lanes, tokens, refreshes, leaks, client } = parts
@@ -91,7 +91,6 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
     async start() {
       dispatcher.announce(await lanes[0].warm().ready)
       await server.start()
-      if (dispatcher.lanes.some((lane) => lane.name === 'process')) await relay?.start()
       serveOr(NOT_ATTACHED)
       session.start()
       refreshes.start()
@@ -102,7 +101,6 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
       refreshes.stop()
       await session.stop()
       await Promise.all(lanes.map((lane) => lane.stop()))
-      await relay?.stop()
       await leaks.stop()
       tokens.close()
       await client.close()
@@ -160,8 +158,12 @@ export function createExecutor({ config, log, authenticate, tls }: ExecutorOptio
 }
 
 /** Where the services may ask for the certificate of the executor, which processes of handlers do not have. */
-function relayFor({ scheduler, storage, channelTls: tls }: AttachingConfig): Relay | undefined {
-  return tls?.clientCertificate ? new Relay({ scheduler, storage, tls }) : undefined
+function relayFor(config: AttachingConfig, log: Logger): (() => ProcessRelay) | undefined {
+  const { scheduler, storage, tls, channelTls } = config
+  if (tls === undefined || !channelTls?.clientCertificate) return undefined
+  const onLost = (err: Error) =>
+    log.warn({ err }, 'what relays the calls of a process of handlers has ended: they fail')
+  return () => openRelay({ scheduler, storage, tls, onLost })
 }
 
 /** The files go to the threads, whose clients read them for themselves. */

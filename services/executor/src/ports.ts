@@ -32,6 +32,16 @@ export interface AttemptReports {
   creditsChanged(): void
 }
 
+/** The way of one process of handlers to the services, where those ask for the certificate of the executor. */
+export interface ProcessRelay {
+  /** What its handlers dial in place of the services' addresses, in plain text. */
+  readonly places: { readonly scheduler: string; readonly storage: string }
+  /** What it holds of calls that nobody has taken yet; undefined where it does not say. */
+  memoryBytes(): Promise<number | undefined>
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
 /** Refreshes of reusable values between this executor and other processes. Never rejects: why it could not is an answer too. */
 export interface RefreshesElsewhere {
   /** Tells others that values were refreshed here. */

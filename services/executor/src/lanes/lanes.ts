@@ -1,5 +1,6 @@
 import type { ThreadSettings } from './handler-thread.ts'
 import { Lane } from './lane.ts'
+import type { ProcessSettings } from './process-host.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** What the threads of all lanes are started with, and how many attempts each lane takes at once. */
@@ -18,8 +19,8 @@ export interface LanesConfig
   readonly processSlots: number | undefined
   readonly processMemoryBytes: number | undefined
   readonly processEnvironment: readonly string[]
-  /** Where handlers in processes reach the services, in plain text; undefined: where others do, without a certificate. */
-  readonly processPlaces?: Pick<ThreadSettings, 'scheduler' | 'storage'> | undefined
+  /** How handlers in a process reach the services; undefined: as others do, without a certificate. */
+  readonly openRelay?: ProcessSettings['openRelay']
 }
 
 /** The lane `inline` is always there. */
@@ -41,10 +42,10 @@ export function createLanes(config: LanesConfig, supervisor: Supervisor): Lanes 
   }
   const ofProcess = {
     ...settings,
-    ...(config.processPlaces && { ...config.processPlaces, tls: undefined }),
     process: {
       environment: config.processEnvironment,
       memoryBytesMax: config.processMemoryBytes,
+      openRelay: config.openRelay,
     },
   }
   const ofInline = { ...settings, blockedAfterMs: config.inlineBlockedAfterMs }

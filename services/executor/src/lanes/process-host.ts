@@ -5,10 +5,13 @@
  * 1. It is given no more of the environment than its names in the configuration, and of the executor's own credentials nothing.
  * 2. It leads a process group, which ends with it: what a handler has started as well.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { ProcessRelay } from '../ports.ts'
 import { type Claim, ClaimBoard, HeldClaims } from './claims.ts'
+import { PIPE, ProcessPipe } from './process-pipe.ts'
 import { processArguments, processEnvironment } from './process-start.ts'
 import type { HeldMemory, HostExit, HostListener, RunnerHost } from './runner-host.ts'
 import type { ThreadOptions, ThreadOrders } from './thread-messages.ts'
@@ -17,6 +20,9 @@ const ENTRY = fileURLToPath(new URL('../run/process.ts', import.meta.url))
 /** How long what it has said last may take to arrive. */
 const LAST_WORDS_MS = 1_000
 const THROWN_CHARACTERS_MAX = 8_000
+/** What its relay may hold for a process whose memory has no limit. */
+const RELAY_BYTES_MAX = 512 * 2 ** 20
+const ERROR_BYTES_MAX = 2 ** 20
 /** Of V8 at its end. */
 const OUT_OF_MEMORY = 'JavaScript heap out of memory'
 
@@ -26,6 +32,8 @@ export interface ProcessSettings {
   readonly environment: readonly string[]
   /** Limit of their memory, heap and all; absent: the heap limit of Node. */
   readonly memoryBytesMax: number | undefined
+  /** Opens its way to the services; undefined: it dials them. */
+  readonly openRelay?: (() => ProcessRelay) | undefined
 }
 
 export interface ProcessHostSettings extends ProcessSettings {
@@ -36,31 +44,42 @@ export class ProcessHost implements RunnerHost {
   readonly claims = new ClaimBoard()
   readonly #held = new HeldClaims(this.claims.memory)
   readonly #child: ChildProcess
+  readonly #pipe: ProcessPipe
   readonly #memoryBytesMax: number | undefined
+  readonly #relay: ProcessRelay | undefined
   #thrown: string | undefined
+  /** Why it was not listened to any longer. */
+  #refused: string | undefined
   #isOutOfMemory = false
   #isCut = false
 
   constructor(settings: ProcessHostSettings, listener: HostListener) {
-    const { options, environment, memoryBytesMax } = settings
+    const { options, environment, memoryBytesMax, openRelay } = settings
     this.#memoryBytesMax = memoryBytesMax
-    this.#child = fork(ENTRY, [`${process.pid}`], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-      detached: true,
-      env: processEnvironment(environment),
-      execArgv: processArguments(memoryBytesMax),
+    this.#relay = openRelay?.()
+    this.#child = spawn(
+      process.execPath,
+      [...processArguments(memoryBytesMax), ENTRY, `${process.pid}`],
+      {
+        stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
+        detached: true,
+        env: processEnvironment(environment),
+      },
+    )
+    const stream = this.#child.stdio[PIPE] as Duplex
+    this.#pipe = new ProcessPipe(stream, {
+      onMessage: (heard) => this.#hear(heard, listener),
+      onUnreadable: (what) => this.#endFor(`The process said ${what}, and was ended.`),
     })
-    this.#child.on('message', (heard) => this.#hear(heard, listener))
+    stream.once('close', () => this.#endCut())
     this.#child.on('error', (error) => {
       this.#thrown ??= error.message
     })
-    this.#child.stderr?.on('data', (chunk: Buffer) => {
-      process.stderr.write(chunk)
-      this.#isOutOfMemory ||= chunk.includes(OUT_OF_MEMORY)
-    })
-    this.#child.once('disconnect', () => this.#endCut())
-    this.#send({ kind: 'options', options: { ...options, tls: tlsFor(options.tls) } })
+    this.#passOnErrors()
+    const ways = this.#relay
+      ? { ...this.#relay.places, tls: undefined }
+      : { tls: tlsFor(options.tls) }
+    this.#send({ kind: 'options', options: { ...options, ...ways } })
     void this.#end(listener)
   }
 
@@ -68,14 +87,19 @@ export class ProcessHost implements RunnerHost {
     this.#send({ kind: 'orders', orders })
   }
 
+  /** With what its relay holds for it. */
   async memory(): Promise<HeldMemory | undefined> {
     const limitBytes = this.#memoryBytesMax
+    const relayBytes = await this.#relay?.memoryBytes()
+    const limited = { holder: 'process', limitedBy: 'OFFSTAGE_EXECUTOR_PROCESS_MEMORY' } as const
+    if (limitBytes === undefined) {
+      if (relayBytes === undefined) return undefined
+      return { usedBytes: relayBytes, limitBytes: RELAY_BYTES_MAX, ...limited }
+    }
     const { pid } = this.#child
-    if (limitBytes === undefined || pid === undefined) return undefined
-    const usedBytes = await residentBytes(pid)
-    if (usedBytes === undefined) return undefined
-    const limitedBy = 'OFFSTAGE_EXECUTOR_PROCESS_MEMORY'
-    return { usedBytes, limitBytes, holder: 'process', limitedBy }
+    const ownBytes = pid === undefined ? undefined : await residentBytes(pid)
+    if (ownBytes === undefined) return undefined
+    return { usedBytes: ownBytes + (relayBytes ?? 0), limitBytes, ...limited }
   }
 
   kill(): void {
@@ -102,7 +126,31 @@ export class ProcessHost implements RunnerHost {
 
   #send(message: ProcessMessage): void {
     // That it has ended is told by its exit.
-    this.#child.send(message, () => {})
+    this.#pipe.send(message)
+  }
+
+  /** What it writes for people, so much of it in a second: it waits with the rest. */
+  #passOnErrors(): void {
+    const { stderr } = this.#child
+    let written = 0
+    let sinceMs = performance.now()
+    stderr?.on('data', (chunk: Buffer) => {
+      process.stderr.write(chunk)
+      this.#isOutOfMemory ||= chunk.includes(OUT_OF_MEMORY)
+      if (performance.now() - sinceMs > 1_000) {
+        written = 0
+        sinceMs = performance.now()
+      }
+      written += chunk.length
+      if (written < ERROR_BYTES_MAX) return
+      stderr.pause()
+      setTimeout(() => stderr.resume(), 1_000).unref()
+    })
+  }
+
+  #endFor(detail: string): void {
+    this.#refused = detail
+    this.kill()
   }
 
   /** Nothing can be said or heard any more, of which its end is the usual cause. */
@@ -126,7 +174,8 @@ export class ProcessHost implements RunnerHost {
     this.kill()
     const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref())
     await Promise.race([closed, late])
-    this.#child.removeAllListeners('message')
+    this.#pipe.close()
+    void this.#relay?.close()
     listener.onExit(this.#exitOf(how))
   }
 
@@ -135,9 +184,9 @@ export class ProcessHost implements RunnerHost {
       const detail = `The process ${how}: its heap was full.`
       return { detail, reason: 'OUT_OF_MEMORY', thrown: false }
     }
-    const thrown = this.#thrown !== undefined
+    const thrown = this.#refused === undefined && this.#thrown !== undefined
     const ended = this.#isCut ? 'closed its connection to the executor, and was ended' : how
-    const detail = this.#thrown ?? `The process ${ended}.`
+    const detail = this.#refused ?? this.#thrown ?? `The process ${ended}.`
     return { detail, reason: 'EXECUTOR_PROCESS_LOST', thrown }
   }
 }

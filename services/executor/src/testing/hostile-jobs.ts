@@ -1,9 +1,10 @@
 /** Jobs that harm what they share with others. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, threadId } from 'node:worker_threads'
 import { defineJob } from '@offstage/sdk/jobs'
 import { z } from 'zod'
+import { PIPE } from '../lanes/process-pipe.ts'
 
 function fail(): never {
   throw new Error('nobody catches this')
@@ -125,8 +126,7 @@ const CRASHES = {
   memory: fillHeap,
   disconnect: () => {
     setInterval(() => {}, 60_000)
-    process.removeAllListeners('disconnect')
-    process.disconnect()
+    closeSync(PIPE)
   },
 }
 export type Crash = keyof typeof CRASHES
