@@ -1,6 +1,6 @@
 /** Attached children (row A5): a job ends with the last of them, whatever becomes of its handler's executor, and of whoever is told. */
 import type { Assignment } from '@offstage/proto/executor'
-import { DeleteJobRequest, JobState } from '@offstage/proto/jobs'
+import { DeleteJobRequest, JobState, KeyConflictPolicy } from '@offstage/proto/jobs'
 import { until } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { createParentStore } from './store/parents.ts'
@@ -305,6 +305,22 @@ test('a start that is attached needs a parent that has not ended', async () => {
   await expect(it.jobs.start({ ...job, childrenPolicy: 9 as never })).rejects.toThrow(
     /children_policy is not a known value/,
   )
+})
+
+test('an attached child is not put behind the key of its own parent, which waits for it; a detached one is', async () => {
+  await using it = await setup()
+  const { jobId } = await it.jobs.start({ ...job, key: 'k' })
+  const behind = {
+    ...{ ...job, key: 'k', parentJobId: jobId },
+    keyConflictPolicy: KeyConflictPolicy.KEY_CONFLICT_POLICY_QUEUE_BEHIND,
+  }
+  await expect(it.jobs.start({ ...behind, attached: true })).rejects.toThrow(
+    `key "k" is held by job ${jobId}, the parent, which keeps it until its attached children have ended`,
+  )
+  expect((await it.jobs.start(behind)).existing).toBe(false)
+  const other = await it.jobs.start({ ...job, method: 'test.job' })
+  const further = { ...behind, parentJobId: other.jobId, attached: true }
+  expect((await it.jobs.start(further)).existing).toBe(false)
 })
 
 test('what was found of a parent ends it only while it has had no further child', async () => {

@@ -22,6 +22,15 @@ export function parentHasEnded(parentId: string): Refusal {
   })
 }
 
+/** Of an attached child that would wait for the key of its own parent. */
+export function keyOfParent(key: string, parentId: string): Refusal {
+  return new Refusal({
+    reason: 'JOB_KEY_TAKEN',
+    message: `key "${key}" is held by job ${parentId}, the parent, which keeps it until its attached children have ended: this one would wait for it for ever`,
+    metadata: { job_id: parentId },
+  })
+}
+
 /** Which job stood in the way of a start could not be read. */
 export function conflictUnresolved(cause: unknown): Refusal {
   const message = 'the start met another job, and the database could not tell which'

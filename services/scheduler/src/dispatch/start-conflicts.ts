@@ -13,7 +13,7 @@ import { keyTaken, overloaded, parentNotFound, requestIdReused } from '../refusa
 import { retryConflicts } from '../statements/retry-conflicts.ts'
 import type { Backlog } from './backlog.ts'
 import { refuseKeptOut } from './kept-out.ts'
-import { conflictUnresolved, parentHasEnded } from './refusals.ts'
+import { conflictUnresolved, keyOfParent, parentHasEnded } from './refusals.ts'
 import { isSameStart } from './same-start.ts'
 import { type StartItem, type StartOutcome, tellStarted } from './start-outcome.ts'
 
@@ -93,8 +93,12 @@ async function resolveRound(
   const behind: Start[] = []
   for (const [start, other] of open) {
     if (other === undefined) again.push(start)
-    else if (start.met.command.keyConflict === 'queue-behind') behind.push(start)
-    else outcomes[start.place] = byKey(start, other)
+    else if (start.met.command.keyConflict !== 'queue-behind') {
+      outcomes[start.place] = byKey(start, other)
+    } else if (isBehindOwnParent(start, other)) {
+      const { key, parentId } = start.met.command
+      outcomes[start.place] = { kind: 'refused', refusal: keyOfParent(key, parentId) }
+    } else behind.push(start)
   }
   // What stood in their way is gone: without an executor.
   const queued = await insertAll(again, (jobs) => store.insert(jobs))
@@ -129,6 +133,11 @@ function byKey({ met: { command } }: Start, other: ExistingJob): StartOutcome {
   // That the key is taken cannot be kept from anybody (row J4); by whom is told to those for whom the job exists (row J6).
   const holder = command.seesOthers || isOwn ? other : undefined
   return { kind: 'refused', refusal: keyTaken(command.key, holder) }
+}
+
+/** Neither would end: the parent keeps its key while it waits. */
+function isBehindOwnParent({ met: { command } }: Start, { id }: ExistingJob): boolean {
+  return command.isAttached === true && id === command.parentId
 }
 
 async function refuseOrphans(
