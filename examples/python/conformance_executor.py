@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import grpc
 from offstage_attempt import Job, Method
 from offstage_executor import Executor
 from offstage_values import Failure
@@ -96,12 +97,27 @@ async def deaf(job: Job, params):
     return "released"
 
 
+async def parent(job: Job, _params):
+    return await job.run("conformance.echo", {"of": "the parent"})
+
+
+def tls_from(env) -> grpc.ChannelCredentials | None:
+    """Whom to trust, and what to show; None for plain text."""
+    if not env.get("OFFSTAGE_TLS_CA"):
+        return None
+    ca, key, cert = (
+        Path(path).read_bytes() if path else None
+        for path in (env.get(f"OFFSTAGE_TLS_{name}") for name in ("CA", "KEY", "CERT"))
+    )
+    return grpc.ssl_channel_credentials(ca, key, cert)
+
+
 def seconds_from(text: str) -> float:
     amount, unit = re.fullmatch(r"(\d+)(ms|s)", text).groups()
     return int(amount) / (1_000 if unit == "ms" else 1)
 
 
-HANDLERS = [echo, nothing, report, fail, large, remember, hold, why, deaf, both]
+HANDLERS = [echo, nothing, report, fail, large, remember, hold, why, deaf, both, parent]
 
 if __name__ == "__main__":
     methods = [Method(f"conformance.{handler.__name__}", handler) for handler in HANDLERS]
@@ -112,6 +128,7 @@ if __name__ == "__main__":
         storage=os.environ.get("OFFSTAGE_STORAGE", "127.0.0.1:7702"),
         namespace=os.environ.get("OFFSTAGE_NAMESPACE", "default"),
         token=os.environ.get("OFFSTAGE_TOKEN", ""),
+        tls=tls_from(os.environ),
         slots=8,
         drain_grace=seconds_from(os.environ.get("OFFSTAGE_EXECUTOR_DRAIN_GRACE", "20s")),
     )

@@ -12,6 +12,7 @@ import jsonschema
 from google.protobuf.duration_pb2 import Duration
 from offstage.executor.v1 import executor_service_pb2 as wire
 from offstage.jobs.v1 import job_pb2
+from offstage_children import Children
 from offstage_values import INLINE_BYTES_MAX, JSON_TYPE, Failure, Storage, json_of, reason_of
 
 OWN_GRACE_SECONDS = 5.0
@@ -106,6 +107,12 @@ class Job:
             report.heartbeat_data.inline = json.dumps(data).encode()
         self._report(report)
 
+    async def run(self, method: str, params: object) -> object:
+        """The result of a child job. While the handler waits for it, its slot is free for another."""
+        home = self._attempt.home
+        child = asyncio.run_coroutine_threadsafe(self._attempt.run_child(method, params), home)
+        return await asyncio.wrap_future(child)
+
     def _report(self, report) -> None:
         self._attempt.home.call_soon_threadsafe(self._attempt.heard, report)
 
@@ -153,12 +160,16 @@ class Stopped(Exception):
 class Attempt:
     """Ends in exactly one call of `ended`: with a result, or with None where nothing is to be said."""
 
-    def __init__(self, assignment: wire.Assignment, storage: Storage, thread: HandlerThread, on):
+    def __init__(
+        self, assignment: wire.Assignment, storage: Storage, children: Children,
+        thread: HandlerThread, on,
+    ):  # fmt: skip
         self.assignment, self.job_id, self.number = assignment, assignment.job_id, assignment.attempt
         self.ref = {"job_id": self.job_id, "attempt": self.number}
         self.key = (self.job_id, self.number)
         self.home = asyncio.get_running_loop()
-        self._storage, self._thread, self._on = storage, thread, on
+        self._storage, self._children, self._thread, self._on = storage, children, thread, on
+        self._waits = 0  # How many children it waits for.
         self.stopping: Stop | None = None
         self._stop_handler: Callable[[], None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -197,6 +208,30 @@ class Attempt:
                 self._tell()
         else:
             self._on.report(self, report)
+
+    @property
+    def is_parked(self) -> bool:
+        """It waits for children, and holds no slot."""
+        return self._waits > 0
+
+    async def run_child(self, method: str, params: object) -> object:
+        job_id = await self._children.start(method, params)
+        self._wait(1)
+        try:
+            return await self._children.result(job_id)
+        finally:
+            self._wait(-1)
+
+    def _wait(self, more: int) -> None:
+        was_parked = self.is_parked
+        self._waits += more
+        if self.is_parked == was_parked or self.is_over:
+            return
+        if self.is_parked and self._silence is not None:
+            self._silence.cancel()  # Such a wait is no silence.
+        elif not self.is_parked:
+            self._listen()
+        self._on.park(self)
 
     def _tell(self) -> None:
         """Of progress only the newest matters, and that not all the time."""

@@ -1,6 +1,6 @@
 """
 An executor, by docs/executor-protocol.md alone. Handlers are coroutines, `async def run(job, params)`; they are told to stop by a
-CancelledError. Not here: children that are waited for, TLS.
+CancelledError.
 
 One session attaches by one stream at a time, opened again whenever it breaks. What it holds outlives the streams: `_running` until
 handlers have returned, `_results` until they are acknowledged.
@@ -19,6 +19,7 @@ from offstage.executor.v1 import executor_service_pb2 as wire
 from offstage.executor.v1 import executor_service_pb2_grpc
 from offstage.jobs.v1 import job_pb2
 from offstage_attempt import OWN_GRACE_SECONDS, Attempt, HandlerThread, Method, Stop
+from offstage_children import Children
 from offstage_values import AttemptToken, Storage
 
 LANE = job_pb2.LANE_INLINE
@@ -59,11 +60,12 @@ class Unsent:
     def __init__(self):
         self.reports: dict[tuple, Reports] = {}
         self.results: dict[tuple, wire.AttemptResult] = {}
+        self.waiting: dict[tuple, wire.WaitingReport] = {}
         self.handed_back: list[dict] = []
 
     @property
     def is_empty(self) -> bool:
-        return not (self.reports or self.results or self.handed_back)
+        return not (self.reports or self.results or self.waiting or self.handed_back)
 
     def of(self, key: tuple) -> Reports:
         return self.reports.setdefault(key, Reports())
@@ -71,12 +73,15 @@ class Unsent:
     def forget(self, key: tuple) -> None:
         self.reports.pop(key, None)
         self.results.pop(key, None)
+        self.waiting.pop(key, None)
 
     def fill(self, frame: wire.AttachRequest) -> bool:
         """As much as fits; whether there is more."""
         for ref in self.handed_back:
             frame.handed_back.add(**ref)
         self.handed_back = []
+        frame.waiting.extend(self.waiting.values())
+        self.waiting = {}
         while self.reports and frame.ByteSize() < FRAME_BYTES_MAX:
             reports = self.reports.pop(next(iter(self.reports)))
             frame.progress.extend(reports.newest.values())
@@ -98,10 +103,12 @@ class Executor:
     def __init__(
         self, methods: Iterable[Method], *, scheduler: str, storage: str, namespace: str = "default",
         token: str = "", slots: int = 100, drain_grace: float = 20.0,
+        tls: grpc.ChannelCredentials | None = None,
     ):  # fmt: skip
         self.methods = {method.name: method for method in methods}
         self._scheduler, self._storage, self._namespace = scheduler, storage, namespace
         self._token, self._slots, self._drain_grace = token, slots, drain_grace
+        self._tls = tls  # None: plain text.
         self._session_id, self._lost_session_id = str(uuid.uuid4()), ""
         self._lease, self._expiry = 15.0, None
         self._running: dict[tuple, Attempt] = {}
@@ -148,6 +155,11 @@ class Executor:
                 self._unsent.handed_back.append(attempt.ref)
         self._wake.set()
 
+    def park(self, attempt: Attempt) -> None:
+        report = wire.WaitingReport(**attempt.ref, waiting=attempt.is_parked)
+        self._unsent.waiting[attempt.key] = report
+        self._wake.set()
+
     def free(self, attempt: Attempt) -> None:
         if self._running.get(attempt.key) is attempt:
             del self._running[attempt.key]
@@ -157,7 +169,7 @@ class Executor:
 
     async def _attached(self) -> None:
         """One stream, until it ends."""
-        async with grpc.aio.insecure_channel(self._scheduler, options=CHANNEL_OPTIONS) as channel:
+        async with self._dial(self._scheduler) as channel:
             stub = executor_service_pb2_grpc.ExecutorServiceStub(channel)
             metadata = [("authorization", f"Bearer {self._token}")] if self._token else []
             call = stub.Attach(metadata=metadata)
@@ -199,6 +211,10 @@ class Executor:
         self._unsent.results.update(self._results)
         for key, reports in self._said.items():
             self._unsent.reports[key] = Reports(reports)
+        for attempt in running:
+            if attempt.is_parked:
+                report = wire.WaitingReport(**attempt.ref, waiting=True)
+                self._unsent.waiting[attempt.key] = report
         frame = wire.AttachRequest(hello=hello, draining=self._draining)
         self._unsent.fill(frame)
         return frame
@@ -219,7 +235,8 @@ class Executor:
             self._wake.clear()
             frame = wire.AttachRequest(draining=self._draining)
             is_more = self._unsent.fill(frame)
-            owed = self._slots - len(self._running) - self._credits
+            taken = sum(not attempt.is_parked for attempt in self._running.values())
+            owed = self._slots - taken - self._credits
             if owed > 0 and not self._draining:
                 frame.credits.add(lane=LANE, slots=owed)
                 self._credits += owed
@@ -279,7 +296,10 @@ class Executor:
             scheduler = lambda: self._channel(self._scheduler)  # noqa: E731
             token = AttemptToken(scheduler, self._token, assignment.owner, request)
             storage = Storage(self._channel(self._storage), token)
-            self._running[key] = Attempt(assignment, storage, self._thread, self)
+            children = Children(
+                scheduler(), token, storage, assignment.job_id, self._namespace
+            )
+            self._running[key] = Attempt(assignment, storage, children, self._thread, self)
 
     def _cancel(self, order: wire.CancelOrder) -> None:
         key = key_of(order)
@@ -323,5 +343,10 @@ class Executor:
 
     def _channel(self, target: str) -> grpc.aio.Channel:
         if target not in self._channels:
-            self._channels[target] = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+            self._channels[target] = self._dial(target)
         return self._channels[target]
+
+    def _dial(self, target: str) -> grpc.aio.Channel:
+        if self._tls is None:
+            return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(target, self._tls, options=CHANNEL_OPTIONS)

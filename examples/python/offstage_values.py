@@ -55,6 +55,15 @@ class AttemptToken:
             return [("offstage-user", self._owner)]
         return [("authorization", f"Bearer {self._token}")]
 
+    async def allowed(self, call):
+        """Calls with it, and once more with another one where that is refused."""
+        try:
+            return await call(await self.metadata())
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.UNAUTHENTICATED:
+                raise
+            return await call(await self.metadata(anew=True))
+
     async def _ask(self) -> None:
         stub = executor_service_pb2_grpc.ExecutorServiceStub(self._channel())
         own = [("authorization", f"Bearer {self._own}")]
@@ -81,7 +90,7 @@ class Storage:
                 [part.chunk async for part in self._stub.GetValue(request, metadata=metadata)]
             )
 
-        return await self._allowed(call)
+        return await self._token.allowed(call)
 
     async def put(self, value: bytes, namespace: str, address: str) -> job_pb2.Payload:
         """Where the caller wants it, else as the own of the job. The request id makes a repeat safe."""
@@ -98,7 +107,7 @@ class Storage:
 
             return await self._stub.PutValue(parts(), metadata=metadata, timeout=CALL_SECONDS)
 
-        stored = (await self._allowed(call)).value
+        stored = (await self._token.allowed(call)).value
         return job_pb2.Payload(
             address=stored.address, sha256=stored.sha256, content_type=JSON_TYPE
         )
@@ -108,7 +117,7 @@ class Storage:
 
         async def ask(method, request: Message):
             try:
-                await self._allowed(lambda metadata: method(request, metadata=metadata, timeout=5))
+                await self._token.allowed(lambda metadata: method(request, metadata=metadata, timeout=5))
             except grpc.RpcError as error:
                 transient = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
                 if error.code() not in transient:
@@ -124,15 +133,6 @@ class Storage:
                 (self._stub.KeepScopeAlive, storage_wire.KeepScopeAliveRequest(scope=scope))
             )
         await asyncio.gather(*(ask(*request) for request in requests))
-
-    async def _allowed(self, call):
-        """Once more with another token where the first is refused."""
-        try:
-            return await call(await self._token.metadata())
-        except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.UNAUTHENTICATED:
-                raise
-            return await call(await self._token.metadata(anew=True))
 
 
 def json_of(payload: bytes) -> object:

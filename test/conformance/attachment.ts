@@ -98,6 +98,13 @@ export class Attachment {
     return this.frames.flatMap(({ progress }) => progress.filter(isOf(ref)))
   }
 
+  /** What was said of its waits for children, in order. */
+  waiting(ref: AttemptRef): boolean[] {
+    return this.frames.flatMap(({ waiting }) =>
+      waiting.filter(isOf(ref)).map((report) => report.waiting),
+    )
+  }
+
   isHandedBack(ref: AttemptRef): boolean {
     return this.frames.some(({ handedBack }) => handedBack.some(isOf(ref)))
   }

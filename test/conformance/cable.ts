@@ -7,11 +7,13 @@ export interface Cable extends AsyncDisposable {
   /** Breaks every connection; those that come are broken at once until `mend`. */
   pull(): void
   mend(): void
+  /** Breaks every connection; those that come lead there from now on, `host:port`. Undefined: to the scheduler again. */
+  divert(elsewhere: string | undefined): void
 }
 
 /** @param target `host:port` */
 export async function startCable(target: string): Promise<Cable> {
-  const { hostname, port } = new URL(`tcp://${target}`)
+  let { hostname, port } = new URL(`tcp://${target}`)
   const sockets = new Set<Socket>()
   let isPulled = false
   const hold = (socket: Socket) => {
@@ -34,15 +36,22 @@ export async function startCable(target: string): Promise<Cable> {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const bound = server.address()
+  const breakAll = () => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
   const pull = () => {
     isPulled = true
-    for (const socket of sockets) socket.resetAndDestroy()
+    breakAll()
   }
   return {
     address: `127.0.0.1:${bound !== null && typeof bound === 'object' ? bound.port : 0}`,
     pull,
     mend() {
       isPulled = false
+    },
+    divert(elsewhere = target) {
+      ;({ hostname, port } = new URL(`tcp://${elsewhere}`))
+      breakAll()
     },
     async [Symbol.asyncDispose]() {
       pull()

@@ -107,6 +107,11 @@ export const deaf = defineJob({
   },
 })
 
+export const parent = defineJob({
+  method: 'conformance.parent',
+  run: (job) => job.run('conformance.echo', { of: 'the parent' }),
+})
+
 async function begin(job: JobContext, note: string): Promise<void> {
   await appendFile(note, 'begun\n')
   job.message('begun')

@@ -4,6 +4,7 @@ import {
   createGrpcServer,
   type GuardedService,
   Refusal,
+  type ServerTls,
   unary,
 } from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
@@ -19,11 +20,14 @@ import {
 } from '@offstage/proto/executor'
 import { Attachment } from './attachment.ts'
 import { type Cable, startCable } from './cable.ts'
+import { type ScriptedJob, scriptedJobs } from './scripted-jobs.ts'
 import { awaited } from './verdict.ts'
 
 export interface ScriptedScheduler extends AsyncDisposable {
   readonly cable: Cable
   readonly attachments: readonly Attachment[]
+  /** Jobs that handlers have started. */
+  readonly started: readonly ScriptedJob[]
   /** Told with every welcome. */
   leaseMs: number
   /** Whether results are acknowledged as they come. */
@@ -61,7 +65,9 @@ const unused = <Req, Res>() =>
     throw new Error('no executor asks that')
   })
 
-export async function startScriptedScheduler(): Promise<ScriptedScheduler> {
+/** @param tls default: plain text */
+export async function startScriptedScheduler(tls?: ServerTls): Promise<ScriptedScheduler> {
+  const jobs = scriptedJobs()
   const attachments: Attachment[] = []
   const tokenRequests: ScriptedScheduler['tokenRequests'][number][] = []
   let refused = 0
@@ -122,7 +128,8 @@ export async function startScriptedScheduler(): Promise<ScriptedScheduler> {
     name: 'scripted scheduler',
     host: '127.0.0.1',
     port: 0,
-    services: [{ definition: ExecutorServiceService, implementation }],
+    services: [{ definition: ExecutorServiceService, implementation }, jobs.service],
+    tls,
     log: createLogger({ name: 'scripted scheduler', level: 'silent' }),
     stopGraceMs: 200,
   })
@@ -131,6 +138,7 @@ export async function startScriptedScheduler(): Promise<ScriptedScheduler> {
   const scheduler: ScriptedScheduler = {
     cable,
     attachments,
+    started: jobs.started,
     tokenRequests,
     leaseMs: 30_000,
     acknowledges: true,

@@ -1,6 +1,13 @@
 /** Temp storage in memory that does what a scenario tells it to, over real gRPC. */
 import { createHash, randomUUID } from 'node:crypto'
-import { clientStream, createGrpcServer, Refusal, serverStream, unary } from '@offstage/kit/grpc'
+import {
+  clientStream,
+  createGrpcServer,
+  Refusal,
+  type ServerTls,
+  serverStream,
+  unary,
+} from '@offstage/kit/grpc'
 import { createLogger } from '@offstage/kit/telemetry'
 import {
   type DescribeValueRequest,
@@ -44,7 +51,8 @@ export interface ScriptedStorage extends AsyncDisposable {
 
 const CHUNK_BYTES = 256 * 1024
 
-export async function startScriptedStorage(): Promise<ScriptedStorage> {
+/** @param tls default: plain text */
+export async function startScriptedStorage(tls?: ServerTls): Promise<ScriptedStorage> {
   const values = new Map<string, Stored>()
   const callers = new Map<string, Caller>()
   const look = (place: string, context: Parameters<typeof callerOf>[0]) => {
@@ -117,6 +125,7 @@ export async function startScriptedStorage(): Promise<ScriptedStorage> {
     services: [
       { definition, implementation: { putValue, getValue, describeValue, keepScopeAlive } },
     ],
+    tls,
     log: createLogger({ name: 'scripted storage', level: 'silent' }),
     stopGraceMs: 200,
   })

@@ -8,6 +8,7 @@ import type { Attachment } from './attachment.ts'
 import type { ExecutorProcess } from './executor-process.ts'
 import { type ScriptedScheduler, SHUTTING_DOWN } from './scripted-scheduler.ts'
 import type { ScriptedStorage } from './scripted-storage.ts'
+import type { Impostor } from './tls-stage.ts'
 import { awaited, must, mustBe } from './verdict.ts'
 
 export const NAMESPACE = 'conformance'
@@ -34,6 +35,8 @@ export interface StageParts {
   readonly folder: string
   /** The bearer token the executor was given; empty for none. */
   readonly token: string
+  /** Somebody who pretends to be the scheduler; undefined where nobody asks for certificates. */
+  readonly impostor: Impostor | undefined
 }
 
 export class Stage {
@@ -41,13 +44,15 @@ export class Stage {
   readonly storage: ScriptedStorage
   readonly executor: ExecutorProcess
   readonly token: string
+  readonly impostor: Impostor | undefined
   readonly #folder: string
 
-  constructor({ scheduler, storage, executor, folder, token }: StageParts) {
+  constructor({ scheduler, storage, executor, folder, token, impostor }: StageParts) {
     this.scheduler = scheduler
     this.storage = storage
     this.executor = executor
     this.token = token
+    this.impostor = impostor
     this.#folder = folder
   }
 

@@ -14,8 +14,11 @@ import { sessionScenarios } from './session-scenarios.ts'
 import { NAMESPACE, Stage } from './stage.ts'
 import { stoppingScenarios } from './stopping-scenarios.ts'
 import { streamScenarios } from './stream-scenarios.ts'
+import { tlsScenarios } from './tls-scenarios.ts'
+import { startTlsStage } from './tls-stage.ts'
 import { valueScenarios } from './value-scenarios.ts'
 import { Broken } from './verdict.ts'
+import { waitingScenarios } from './waiting-scenarios.ts'
 
 export interface SuiteOptions {
   /** Runs the executor; given to `sh`. */
@@ -40,6 +43,8 @@ interface Run {
   readonly scenarios: readonly Scenario[]
   readonly token: string
   readonly drainGrace: string
+  /** Whether the services ask for certificates. */
+  readonly isGuarded?: boolean
 }
 
 const RUNS: readonly Run[] = [
@@ -47,6 +52,7 @@ const RUNS: readonly Run[] = [
     scenarios: [
       ...sessionScenarios,
       ...runningScenarios,
+      ...waitingScenarios,
       ...valueScenarios,
       ...stoppingScenarios,
       ...streamScenarios,
@@ -60,6 +66,7 @@ const RUNS: readonly Run[] = [
     token: 'token-of-the-executor',
     drainGrace: '200ms',
   },
+  { scenarios: tlsScenarios, token: '', drainGrace: '200ms', isGuarded: true },
 ]
 
 export const SCENARIOS: readonly Scenario[] = RUNS.flatMap(({ scenarios }) => scenarios)
@@ -91,11 +98,12 @@ export async function allFaults(executor: string): Promise<string[]> {
 /** Up to the first that fails: what that leaves behind is not to be held against the next. Returns how many it told of. */
 async function* runOnStage(
   { executor, tampered }: SuiteOptions,
-  { scenarios, token, drainGrace }: Run,
+  { scenarios, token, drainGrace, isGuarded }: Run,
 ): AsyncGenerator<Report, number> {
   await using stack = new AsyncDisposableStack()
-  const scheduler = stack.use(await startScriptedScheduler())
-  const storage = stack.use(await startScriptedStorage())
+  const tls = isGuarded ? stack.use(await startTlsStage()) : undefined
+  const scheduler = stack.use(await startScriptedScheduler(tls?.server))
+  const storage = stack.use(await startScriptedStorage(tls?.server))
   scheduler.tampered = tampered?.[scenarios[0]?.number ?? '']
   const folder = await mkdtemp(join(tmpdir(), 'offstage-conformance-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
@@ -106,9 +114,13 @@ async function* runOnStage(
       OFFSTAGE_NAMESPACE: NAMESPACE,
       OFFSTAGE_EXECUTOR_DRAIN_GRACE: drainGrace,
       ...(token !== '' && { OFFSTAGE_TOKEN: token }),
+      ...tls?.env,
     }),
   )
-  const stage = new Stage({ scheduler, storage, executor: running, folder, token })
+  const stage = new Stage({
+    ...{ scheduler, storage, executor: running, folder, token },
+    impostor: tls?.impostor,
+  })
   const unstarted = await whyUnstarted(scheduler, running)
   if (unstarted !== undefined) {
     const { output } = running

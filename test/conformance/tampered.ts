@@ -67,6 +67,8 @@ export const tampered: Readonly<Record<string, Tamper>> = {
   '2.12': failures({ retryable: true }),
   '2.13': failures({ reason: 'TIMEOUT' }),
   '2.14': failures({ brief: 'It failed.' }),
+  '2.15': (heard) => ({ ...heard, waiting: heard.waiting.filter(({ waiting }) => waiting) }),
+  '2.16': (heard) => (heard.hello === undefined ? heard : { ...heard, waiting: [] }),
   '3.1': withoutSha256,
   '3.5': failures({ reason: 'Error' }),
   '3.6': results(() => ({ additionalResult: { ...NOTHING } })),

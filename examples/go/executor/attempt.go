@@ -83,6 +83,7 @@ type attempt struct {
 	told     *time.Timer
 	revision int32
 	messages int32
+	waits    int // How many children it waits for; it holds no slot meanwhile.
 
 	additional any // Of the goroutine of the handler.
 }

@@ -2,11 +2,12 @@
 //
 // One session attaches by one stream at a time, opened again whenever it breaks. What it holds
 // outlives the streams: attempts until their handlers have returned, results until they are
-// acknowledged. Not here: children that are waited for, TLS.
+// acknowledged.
 package executor
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log"
 	"math"
@@ -20,6 +21,7 @@ import (
 	storagev1 "example.com/you/gen/offstage/storage/v1"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
@@ -41,6 +43,8 @@ type Config struct {
 	Namespace string
 	// Token it attaches with; empty in development.
 	Token string
+	// TLS is whom to trust, and what to show; nil for plain text.
+	TLS *tls.Config
 	// Slots is how many jobs run at once.
 	Slots int32
 	// DrainGrace is how long running jobs may take when it stops.
@@ -54,6 +58,7 @@ type Executor struct {
 	woken   chan struct{}
 
 	toScheduler, toStorage *grpc.ClientConn
+	jobs                   jobsv1.JobServiceClient
 
 	mu              sync.Mutex
 	sessionID, lost string
@@ -82,18 +87,23 @@ func New(config Config, methods ...Method) (*Executor, error) {
 		e.methods[method.Name] = compiled
 	}
 	var err error
-	if e.toScheduler, err = dial(config.Scheduler); err != nil {
+	if e.toScheduler, err = e.dial(config.Scheduler); err != nil {
 		return nil, err
 	}
-	e.toStorage, err = dial(config.Storage)
+	e.jobs = jobsv1.NewJobServiceClient(e.toScheduler)
+	e.toStorage, err = e.dial(config.Storage)
 	return e, err
 }
 
 // dial makes a connection of its own, without the pauses that an earlier one has earned. A scheduler
 // that froze takes heartbeats without a word: the pings tell. Go sends none oftener than every 10 s.
-func dial(target string) (*grpc.ClientConn, error) {
+func (e *Executor) dial(target string) (*grpc.ClientConn, error) {
+	security := insecure.NewCredentials()
+	if e.config.TLS != nil {
+		security = credentials.NewTLS(e.config.TLS)
+	}
 	return grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(security),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: 10 * time.Second, Timeout: 4 * time.Second,
@@ -132,7 +142,7 @@ func (e *Executor) Run(ctx context.Context) {
 func (e *Executor) attach(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	connection, err := dial(e.config.Scheduler)
+	connection, err := e.dial(e.config.Scheduler)
 	if err != nil {
 		return err
 	}
@@ -249,7 +259,13 @@ func (e *Executor) next() (frame *executorv1.AttachRequest, isLast bool) {
 	if isMore {
 		e.wake()
 	}
-	owed := e.config.Slots - int32(len(e.running)) - e.credits
+	taken := int32(0)
+	for _, running := range e.running {
+		if running.waits == 0 {
+			taken++
+		}
+	}
+	owed := e.config.Slots - taken - e.credits
 	if owed > 0 && !e.isDraining {
 		frame.Credits = []*executorv1.Credit{{Lane: lane, Slots: owed}}
 		e.credits += owed

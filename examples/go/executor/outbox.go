@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"maps"
+
 	executorv1 "example.com/you/gen/offstage/executor/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -59,6 +61,9 @@ type outbox struct {
 	unsentReports map[key]*reports
 	unsentResults map[key]*executorv1.AttemptResult
 	handedBack    []key
+	// Who waits for children, and who has gone on since that was said.
+	parked        map[key]bool
+	unsentWaiting map[key]bool
 }
 
 func newOutbox() *outbox {
@@ -67,6 +72,8 @@ func newOutbox() *outbox {
 		results:       map[key]*executorv1.AttemptResult{},
 		unsentReports: map[key]*reports{},
 		unsentResults: map[key]*executorv1.AttemptResult{},
+		parked:        map[key]bool{},
+		unsentWaiting: map[key]bool{},
 	}
 }
 
@@ -80,8 +87,18 @@ func (o *outbox) report(k key, add func(*reports)) {
 	}
 }
 
+func (o *outbox) park(k key, isParked bool) {
+	o.unsentWaiting[k] = isParked
+	if isParked {
+		o.parked[k] = true
+	} else {
+		delete(o.parked, k)
+	}
+}
+
 func (o *outbox) end(k key, result *executorv1.AttemptResult) {
 	o.results[k], o.unsentResults[k] = result, result
+	delete(o.parked, k)
 }
 
 func (o *outbox) handBack(k key) {
@@ -94,6 +111,8 @@ func (o *outbox) forget(k key) {
 	delete(o.results, k)
 	delete(o.unsentReports, k)
 	delete(o.unsentResults, k)
+	delete(o.parked, k)
+	delete(o.unsentWaiting, k)
 }
 
 func (o *outbox) isEmpty() bool {
@@ -106,6 +125,7 @@ func (o *outbox) rewind() {
 	o.handedBack = nil
 	o.unsentReports = map[key]*reports{}
 	o.unsentResults = map[key]*executorv1.AttemptResult{}
+	o.unsentWaiting = maps.Clone(o.parked)
 	for k, said := range o.said {
 		again := *said
 		o.unsentReports[k] = &again
@@ -122,6 +142,12 @@ func (o *outbox) fill(frame *executorv1.AttachRequest) bool {
 		frame.HandedBack = append(frame.HandedBack, k.ref())
 	}
 	o.handedBack = nil
+	for k, isParked := range o.unsentWaiting {
+		frame.Waiting = append(frame.Waiting, &executorv1.WaitingReport{
+			JobId: k.jobID, Attempt: k.attempt, Waiting: isParked,
+		})
+	}
+	o.unsentWaiting = map[key]bool{}
 	for k, said := range o.unsentReports {
 		if proto.Size(frame) > frameBytesMax {
 			return true

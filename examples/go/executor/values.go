@@ -81,29 +81,29 @@ func (t *attemptToken) ask(ctx context.Context) error {
 	return nil
 }
 
-// storage is what an executor does in temp storage for an attempt.
-type storage struct {
-	client storagev1.StorageServiceClient
-	token  *attemptToken
-}
-
 // allowed calls once more with another token where the first is refused.
-func (s *storage) allowed(ctx context.Context, call func(context.Context) error) error {
-	bearing, err := s.token.context(ctx, false)
+func (t *attemptToken) allowed(ctx context.Context, call func(context.Context) error) error {
+	bearing, err := t.context(ctx, false)
 	if err != nil {
 		return err
 	}
 	if err = call(bearing); status.Code(err) != codes.Unauthenticated {
 		return err
 	}
-	if bearing, err = s.token.context(ctx, true); err != nil {
+	if bearing, err = t.context(ctx, true); err != nil {
 		return err
 	}
 	return call(bearing)
 }
 
+// storage is what an executor does in temp storage for an attempt.
+type storage struct {
+	client storagev1.StorageServiceClient
+	token  *attemptToken
+}
+
 func (s *storage) read(ctx context.Context, address string) (value []byte, err error) {
-	err = s.allowed(ctx, func(ctx context.Context) error {
+	err = s.token.allowed(ctx, func(ctx context.Context) error {
 		value = nil
 		stream, err := s.client.GetValue(ctx, &storagev1.GetValueRequest{Address: address})
 		for err == nil {
@@ -130,7 +130,7 @@ func (s *storage) put(
 		Namespace: namespace, Address: address, ForJob: address == "", ContentType: jsonType,
 		Size: &size, RequestId: uuid.NewString(),
 	}
-	err = s.allowed(ctx, func(ctx context.Context) error {
+	err = s.token.allowed(ctx, func(ctx context.Context) error {
 		ctx, done := context.WithTimeout(ctx, callTimeout)
 		defer done()
 		stream, err := s.client.PutValue(ctx)
@@ -167,7 +167,7 @@ func (s *storage) look(ctx context.Context, scope string, addresses ...string) e
 	}
 	ctx, done := context.WithTimeout(ctx, 5*time.Second)
 	defer done()
-	err := s.allowed(ctx, func(ctx context.Context) error {
+	err := s.token.allowed(ctx, func(ctx context.Context) error {
 		for _, address := range addresses {
 			if address == "" {
 				continue

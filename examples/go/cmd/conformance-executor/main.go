@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,6 +113,11 @@ func both(_ context.Context, job *executor.Job, params given) (any, error) {
 	return "the main one", nil
 }
 
+func parent(ctx context.Context, job *executor.Job, _ given) (any, error) {
+	result, err := job.Run(ctx, "conformance.echo", map[string]string{"of": "the parent"})
+	return json.RawMessage(result), err
+}
+
 func held(
 	ctx context.Context, job *executor.Job, params given, stopped func() string,
 ) (any, error) {
@@ -160,7 +167,13 @@ func main() {
 	if err != nil {
 		log.Fatalf("OFFSTAGE_EXECUTOR_DRAIN_GRACE: %v", err)
 	}
+	secured, err := tlsFrom(
+		os.Getenv("OFFSTAGE_TLS_CA"), os.Getenv("OFFSTAGE_TLS_CERT"), os.Getenv("OFFSTAGE_TLS_KEY"))
+	if err != nil {
+		log.Fatal(err)
+	}
 	config := executor.Config{
+		TLS:        secured,
 		Scheduler:  or("OFFSTAGE_SCHEDULER", "127.0.0.1:7701"),
 		Storage:    or("OFFSTAGE_STORAGE", "127.0.0.1:7702"),
 		Namespace:  or("OFFSTAGE_NAMESPACE", "default"),
@@ -172,13 +185,36 @@ func main() {
 		method("greet", nameSchema, greet), method("nothing", "", nothing),
 		method("report", "", report), method("fail", "", fail), method("large", "", large),
 		method("remember", "", remember), method("hold", "", hold), method("deaf", "", deaf),
-		method("why", "", why), method("both", "", both))
+		method("why", "", why), method("both", "", both), method("parent", "", parent))
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx, done := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer done()
 	executing.Run(ctx)
+}
+
+// tlsFrom is whom to trust, and what to show; nil for plain text.
+func tlsFrom(ca, cert, key string) (*tls.Config, error) {
+	if ca == "" {
+		return nil, nil
+	}
+	signers, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	if !config.RootCAs.AppendCertsFromPEM(signers) {
+		return nil, fmt.Errorf("%s holds no certificate", ca)
+	}
+	if cert != "" {
+		own, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{own}
+	}
+	return config, nil
 }
 
 func or(name, otherwise string) string {
