@@ -36,7 +36,13 @@ export type { JobFilter, JobInfo, JobKindName, JobPage, PageOptions } from './jo
 export type { JobAttempt, JobRecord } from './job-record.ts'
 export type { JobStateName, JobStatusName, UnfinishedStateName } from './job-state.ts'
 export type { LeakCalls, NamespaceLeaks, TrackOptions } from './leak-calls.ts'
-export { type LeakReports, LeakSync, type LeakSyncOptions, type TrackedRuns } from './leak-sync.ts'
+export {
+  type LeakReports,
+  LeakSync,
+  type LeakSyncOptions,
+  type ReportedFigures,
+  type TrackedRuns,
+} from './leak-sync.ts'
 export type { Lease, LeaseOptions } from './lease.ts'
 export type { LeaseRef, LockHolder, LockOptions } from './lock-options.ts'
 export type { FreeLockOptions, HeldLock, LockCalls, LockInfo } from './locks.ts'
