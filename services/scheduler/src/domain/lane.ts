@@ -25,6 +25,10 @@ export function storedLane(lane: Lane, pool: string): number {
 /** SQL for the lane of what {@link storedLane} made. */
 export const laneInSql = (column: string) => `(${column} & ${POOLED - 1})`
 
+/** SQL for {@link storedLane} of a lane that was stored, in a pool that is null where it is the default one. */
+export const storedLaneInSql = (column: string, pool: string) =>
+  `${laneInSql(column)} + CASE WHEN ${pool} IS NULL THEN 0 ELSE ${POOLED} END`
+
 /** SQL: whether it is that of a job in the default pool. */
 export const isUnpooledInSql = (column: string) => `${column} < ${POOLED}`
 

@@ -46,9 +46,9 @@ export const withoutVersionInSql = (pool: string) =>
  * SQL for a pool in the place of `pool`, of a job that requires the version, a text, from now on; empty: none; null: the one of before. Null where that
  * is the default one.
  */
-export const poolOfVersionInSql = (pool: string, version: string) => `
+export const poolOfVersionInSql = (pool: string, version: string) => `(
   CASE WHEN ${version} IS NULL THEN ${pool} WHEN ${version} = '' THEN nullif(${withoutVersionInSql(pool)}, '')
-    ELSE ${spelledPoolInSql(pool)} || '${BEFORE_VERSION}' || ${version} END`
+    ELSE ${spelledPoolInSql(pool)} || '${BEFORE_VERSION}' || ${version} END)`
 
 /** SQL for the default one, as it is spelled. */
 export const POOL_DEFAULT_IN_SQL = `'${DEFAULT}'`

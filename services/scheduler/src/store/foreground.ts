@@ -4,7 +4,7 @@ import { isForegroundInSql, poolOfSessionInSql } from '../domain/foreground.ts'
 import type { ChangedJob } from '../domain/held-job.ts'
 import type { SessionKey } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
-import { JOB_LANES, storedLane } from '../domain/lane.ts'
+import { JOB_LANES, storedLane, storedLaneInSql } from '../domain/lane.ts'
 import { requiredVersionOf, spelledPool } from '../domain/pool.ts'
 import type { StartCommand } from '../domain/start-command.ts'
 import { errorInSql } from './job-error-codec.ts'
@@ -57,7 +57,7 @@ const LOST = `'The process of its caller, which was to run it, has gone.'`
 
 /** SQL: where a job goes whose session it is not to wait for any more. */
 export const HOME_POOL = `j.options->>'homePool'`
-export const HOME_LANE = `j.lane - CASE WHEN ${HOME_POOL} IS NULL THEN ${storedLane(0, 'one')} ELSE 0 END`
+const HOME_LANE = storedLaneInSql('j.lane', HOME_POOL)
 export const HOME_OPTIONS = `j.options - '{foreground,homePool}'::text[]`
 
 /**

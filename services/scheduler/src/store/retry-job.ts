@@ -15,9 +15,10 @@ import { CancelOutcome } from '../domain/cancel-outcome.ts'
 import type { ChangedJob, KeyHolder, RetriedJob, RetryRequest } from '../domain/held-job.ts'
 import type { JobKind } from '../domain/job-kind.ts'
 import { JobState, leaving, TRANSITIONS } from '../domain/job-state.ts'
+import { storedLaneInSql } from '../domain/lane.ts'
 import { poolOfVersionInSql } from '../domain/pool.ts'
 import { recordAct } from './acts.ts'
-import { HOME_LANE, HOME_OPTIONS, HOME_POOL } from './foreground.ts'
+import { HOME_OPTIONS, HOME_POOL } from './foreground.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { keyNotInHand } from './key-in-hand.ts'
 import { countsForParent } from './parents.ts'
@@ -65,13 +66,17 @@ const fromNow = (option: string) => `
 /** The process that ran it is not asked again: it goes where any other job does. */
 const IS_FOREGROUND = `coalesce(j.options ? 'foreground', false)`
 
+const POOL = poolOfVersionInSql(
+  `CASE WHEN ${IS_FOREGROUND} THEN ${HOME_POOL} ELSE j.pool END`,
+  '$3::text',
+)
+
 /** Attached children of before count no more, and it is attached itself only where its parent still waits for it. */
 const RETRY = {
   name: 'retry_jobs',
   text: `
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
-      pool = ${poolOfVersionInSql(`CASE WHEN ${IS_FOREGROUND} THEN ${HOME_POOL} ELSE j.pool END`, '$3::text')},
-      lane = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_LANE} ELSE j.lane END,
+      pool = ${POOL}, lane = ${storedLaneInSql('j.lane', POOL)},
       options = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_OPTIONS} ELSE j.options END,
       failures = 0, attached_after = CASE WHEN j.attached_count IS NOT NULL THEN j.attempt END,
       attached_to = CASE WHEN ${countsForParent('j')} THEN j.attached_to END,
