@@ -25,6 +25,7 @@ export {
 } from './postgres.ts'
 export { programOf } from './program-of.ts'
 export { pythonWith } from './python.ts'
+export { type Ask, resetTo, type Snapshot, snapshotOf } from './row-reset.ts'
 export { type Scrape, scrape, scrapeOf } from './scrape.ts'
 export { createSharedDatabase, type Prepare, type SharedDatabase } from './shared-postgres.ts'
 export { type SpawnedProcess, type SpawnProcessOptions, spawnProcess } from './spawn-process.ts'

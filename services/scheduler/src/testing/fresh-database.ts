@@ -11,7 +11,7 @@ async function migrated(url: string): Promise<void> {
 /** The url of a PostgreSQL database as schedulers have it, of the server that the tests of this process share. */
 export const createFreshDatabase = () => createSharedDatabase(migrated)
 
-/** Opened, too, and removed once it is closed. */
+/** Opened, too, and given back once it is closed. */
 export async function openFreshDatabase(
   options: Omit<PostgresOptions, 'url'>,
 ): Promise<Database & { readonly url: string }> {

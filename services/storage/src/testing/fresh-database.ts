@@ -8,7 +8,7 @@ async function migrated(url: string): Promise<void> {
   await migrateStorage(database)
 }
 
-/** Of the PostgreSQL server that the tests of this process share; removed once it is closed. */
+/** Of the PostgreSQL server that the tests of this process share; given back once it is closed. */
 export async function openFreshDatabase(
   options: Omit<PostgresOptions, 'url'> = { poolSize: 10 },
 ): Promise<Database> {
