@@ -87,6 +87,15 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
   const { postgres, url: databaseUrl } = await databaseFor(options, stack)
   const nats = stack.use(await startNats(options.nats))
   await options.prepareDatabase?.(databaseUrl)
+  const data = await mkdtemp(join(tmpdir(), 'offstage-values-'))
+  stack.defer(() => rm(data, { recursive: true }))
+  const spawned: Record<Service, SpawnedProcess[]> = { scheduler: [], storage: [], executor: [] }
+  // A member that a test has killed is not expected to end in order.
+  const stop = (service: Service) =>
+    Promise.all(spawned[service].map((child) => child.kill('SIGTERM').catch(() => {})))
+  stack.defer(async () => void (await Promise.all([stop('storage'), stop('scheduler')])))
+  // Before those that take what they hand back.
+  stack.defer(async () => void (await stop('executor')))
   const common = { OFFSTAGE_NATS_URL: nats.url, OFFSTAGE_LOG_LEVEL: 'info', ...options.env }
   const member = async (service: Service, own: Record<string, string>): Promise<ClusterMember> => {
     const env = { ...own, ...options.envOf?.(service, { nats, databaseUrl }) }
@@ -104,8 +113,7 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
         },
         ready: SERVING,
       })
-      // A member that a test has killed is not expected to end in order.
-      stack.defer(async () => void (await child.kill('SIGTERM').catch(() => {})))
+      spawned[service].push(child)
       return child
     }
     let child = await spawn()
@@ -133,8 +141,6 @@ async function start(options: ClusterOptions, stack: AsyncDisposableStack): Prom
     const addresses = schedulers.map(({ address }) => address)
     return `ipv4:${[...addresses.slice(first), ...addresses.slice(0, first)].join(',')}`
   }
-  const data = await mkdtemp(join(tmpdir(), 'offstage-values-'))
-  stack.defer(() => rm(data, { recursive: true }))
   const storages = await members(Number(options.storage ?? 0), () =>
     member('storage', {
       OFFSTAGE_STORAGE_PORT: '0',

@@ -11,6 +11,9 @@ export interface TroubleOptions {
   tell(fault: string): void
 }
 
+/** Of a failure; errors of processes bring along what those have said. */
+const TOLD_CHARACTERS_MAX = 500
+
 async function killAndRestart(member: ClusterMember, awayMs: number): Promise<void> {
   await member.process.kill('SIGKILL')
   await pause(awayMs)
@@ -19,8 +22,8 @@ async function killAndRestart(member: ClusterMember, awayMs: number): Promise<vo
 
 async function drainAndRestart(member: ClusterMember): Promise<void> {
   const exit = await member.process.kill('SIGTERM')
-  if (exit.code !== 0) throw new Error(`a drain ended with ${JSON.stringify(exit)}`)
   await member.restart()
+  if (exit.code !== 0) throw new Error(`a drain ended with ${JSON.stringify(exit)}`)
 }
 
 async function freeze({ process: child }: ClusterMember, forMs: number): Promise<void> {
@@ -31,9 +34,9 @@ async function freeze({ process: child }: ClusterMember, forMs: number): Promise
 
 /**
  * One fault after another until the time is up; each is over when the next begins. The first member of each service is frozen
- * and never ended, so that what it holds can be looked at from beginning to end.
+ * and never ended, so that what it holds can be looked at from beginning to end. Resolves to what went otherwise than it should.
  */
-export async function makeTrouble(options: TroubleOptions): Promise<void> {
+export async function makeTrouble(options: TroubleOptions): Promise<string[]> {
   const { cluster, chance, leaseMs, forMs, tell } = options
   const { schedulers, executors, storages, postgres, nats } = cluster
   const mortal = (members: readonly ClusterMember[]) => chance.one(members.slice(1))
@@ -64,11 +67,13 @@ export async function makeTrouble(options: TroubleOptions): Promise<void> {
       await nats.start()
     },
   }
+  const failures: string[] = []
   const end = performance.now() + forMs
   while (performance.now() < end) {
     const [name, make] = chance.one(Object.entries(faults))
     tell(name)
-    await make()
+    await make().catch((error) => failures.push(`${name}: ${error}`.slice(0, TOLD_CHARACTERS_MAX)))
     await pause(chance.within(100, 800))
   }
+  return failures
 }

@@ -3,11 +3,14 @@ import type { JobHandle, Offstage } from '@offstage/sdk'
 import type { Chance } from '@offstage/testkit'
 import * as jobs from './soak-jobs.ts'
 
+/** Handles are let go as their jobs end: what this process holds is looked at, too. */
 export interface Load {
-  /** All that were acknowledged. */
-  readonly started: JobHandle<unknown>[]
-  /** Of starts, and of refreshes. */
-  readonly refused: unknown[]
+  /** The ids of all that were acknowledged. */
+  readonly acknowledged: readonly string[]
+  /** Those of them of whose end nobody has been told yet. */
+  readonly awaited: ReadonlySet<string>
+  /** What starts, refreshes and waits were refused with. */
+  readonly refused: readonly unknown[]
 }
 
 /** A cancel may be repeated until it is answered. */
@@ -31,10 +34,11 @@ export interface LoadOptions {
   readonly signal: AbortSignal
 }
 
-/** Starts jobs of all kinds, and refreshes values, until it is told to stop. */
+/** Starts jobs of all kinds, waits for each, and refreshes values, until it is told to stop. */
 export async function keepStarting(options: LoadOptions): Promise<Load> {
   const { offstage, chance, inForeground, signal } = options
-  const started: JobHandle<unknown>[] = []
+  const acknowledged: string[] = []
+  const awaited = new Set<string>()
   const refused: unknown[] = []
   const pending = new Set<Promise<void>>()
   const settle = <T>(work: Promise<T>, use: (answer: T) => void) => {
@@ -42,10 +46,17 @@ export async function keepStarting(options: LoadOptions): Promise<Load> {
     pending.add(settled)
     void settled.finally(() => pending.delete(settled))
   }
-  const one = (start: Promise<JobHandle<unknown>>) =>
-    settle(start, (handle) => void started.push(handle))
+  const follow = (handle: JobHandle<unknown>) => {
+    acknowledged.push(handle.id)
+    awaited.add(handle.id)
+    handle.waitForCompletion({ messages: false }).then(
+      () => awaited.delete(handle.id),
+      (error) => refused.push(error),
+    )
+  }
+  const one = (start: Promise<JobHandle<unknown>>) => settle(start, follow)
   const many = (starts: Promise<readonly JobHandle<unknown>[]>) =>
-    settle(starts, (handles) => void started.push(...handles))
+    settle(starts, (handles) => handles.forEach(follow))
   const list = [1, 2, 3, 4, 5].map((n) => ({ n }))
   while (!signal.aborted) {
     many(offstage.startJobs(jobs.double, list))
@@ -74,5 +85,5 @@ export async function keepStarting(options: LoadOptions): Promise<Load> {
     await pause(chance.within(150, 400))
   }
   await Promise.all(pending)
-  return { started, refused }
+  return { acknowledged, awaited, refused }
 }

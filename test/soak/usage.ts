@@ -13,6 +13,8 @@ const PARTS = 10
 /** What may come to be held in the second half, or a tenth of what is held, where that is more. */
 const ALLOWED = { residentMiB: 32, threads: 6, handles: 20 } as const
 const SHARE_ALLOWED = 0.1
+/** What a handler thread holds once it has loaded the jobs of a soak (docs/guides/executors.md). */
+const OF_A_THREAD = { residentMiB: 48, threads: 0, handles: 5 } as const
 
 export type Quantity = keyof typeof ALLOWED
 export const QUANTITIES = Object.keys(ALLOWED) as readonly Quantity[]
@@ -51,10 +53,14 @@ export function growthOf(samples: readonly number[]): number {
   return run === 0 ? 0 : (rise / run) * last
 }
 
-/** Whether it is more than what comes of warming up. */
-export function isGrowing(quantity: Quantity, samples: readonly number[]): boolean {
-  const allowed = Math.max(ALLOWED[quantity], meanOf(samples) * SHARE_ALLOWED)
-  return growthOf(samples) > allowed
+type Samples = Readonly<Record<Quantity, readonly number[]>>
+
+/** Whether it is more than what comes of warming up, and of threads that there are more; those are judged as such. */
+export function isGrowing(quantity: Quantity, samples: Samples): boolean {
+  const held = samples[quantity]
+  const allowed = Math.max(ALLOWED[quantity], meanOf(held) * SHARE_ALLOWED)
+  const ofThreads = OF_A_THREAD[quantity] * Math.max(0, growthOf(samples.threads))
+  return growthOf(held) > allowed + ofThreads
 }
 
 export interface UsageRow extends Readonly<Record<Quantity, string>> {
@@ -112,7 +118,7 @@ export class UsageLog {
 
   growing(): string[] {
     return [...this.#samples].flatMap(([process, samples]) =>
-      QUANTITIES.filter((quantity) => isGrowing(quantity, samples[quantity])).map(
+      QUANTITIES.filter((quantity) => isGrowing(quantity, samples)).map(
         (quantity) => `${process}: ${quantity}`,
       ),
     )
