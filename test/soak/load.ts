@@ -31,12 +31,14 @@ export interface LoadOptions {
   readonly chance: Chance
   /** Whether some of the jobs run in this process. */
   readonly inForeground: boolean
+  /** Between one round of starts and the next, at least and at most. */
+  readonly pauseMs: readonly [min: number, max: number]
   readonly signal: AbortSignal
 }
 
 /** Starts jobs of all kinds, waits for each, and refreshes values, until it is told to stop. */
 export async function keepStarting(options: LoadOptions): Promise<Load> {
-  const { offstage, chance, inForeground, signal } = options
+  const { offstage, chance, inForeground, pauseMs, signal } = options
   const acknowledged: string[] = []
   const awaited = new Set<string>()
   const refused: unknown[] = []
@@ -82,7 +84,7 @@ export async function keepStarting(options: LoadOptions): Promise<Load> {
       ),
       () => {},
     )
-    await pause(chance.within(150, 400))
+    await pause(chance.within(...pauseMs))
   }
   await Promise.all(pending)
   return { acknowledged, awaited, refused }
