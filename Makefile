@@ -5,7 +5,7 @@ MACHINE_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 SHELL := $(shell command -v bash || command -v sh)
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e soak rehearse parents conformance fuzz model bench bench-beside bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams test-packages pack images clean
+.PHONY: help setup demo demo-up test test-guarded test-faults check format generate promise up down servers kustomize k8s k8s-dry-run k8s-e2e soak rehearse parents conformance fuzz model bench bench-beside bench-history bench-floods bench-waits bench-values bench-identity bench-idle bench-lanes bench-leaks bench-limits bench-streams bench-turns test-packages pack images clean
 
 JOBS ?= examples/flight-report/src/jobs.ts
 REPORT := .offstage/test-report.json
@@ -125,6 +125,9 @@ bench-identity: setup servers ## Measure the hot path with tokens and TLS beside
 
 bench-idle: setup ## Measure idle handlers
 	@node bench/idle/main.ts
+
+bench-turns: setup servers ## Measure how long a slot stands empty from one job to the next, and where that time goes (BENCH_SLOTS)
+	@node bench/turns/main.ts
 
 bench-limits: setup servers ## Measure the hot path of a method with limits beside one without, on as many slots and on ten times as many
 	@node bench/limits/main.ts

@@ -57,7 +57,7 @@ export const schedulerFields = {
   }),
   databasePoolSize: variable('OFFSTAGE_SCHEDULER_DATABASE_POOL', positiveInteger.default(10), {
     description:
-      'Connections to the database for calls; fourteen more are kept for listings, leases, results, claims, sweeps and word of starts by SQL',
+      'Connections to the database for calls; fifteen more are kept for listings, leases, results, claims, sweeps and word of starts by SQL',
   }),
   databaseWaitMs: variable('OFFSTAGE_SCHEDULER_DATABASE_WAIT', millis.default(0), {
     description: 'How long a start waits for a database that is away',

@@ -71,6 +71,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const events = createJobEvents(bus)
   const feed = new JobFeed(events, WAITED_FOR_MAX, config.callerWatchedMax)
   const attachments = new Attachments()
+  databases.leases.onReachableChange(() => attachments.doubt())
   const methods = new Methods(stores.methods)
   const turns = createReadingTurns(databases)
   const known = {

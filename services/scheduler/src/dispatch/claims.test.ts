@@ -1,5 +1,5 @@
 /** Slots and queued jobs meet; what goes wrong in between gives the slots back (claims.ts). */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { AttemptKey, ClaimedJob } from '../domain/held-job.ts'
 import { Attachments } from '../executors/attachments.ts'
 import type { ClaimStore } from '../ports/attempts.ts'
@@ -20,9 +20,9 @@ async function setup(claim: ClaimStore['claim']) {
   const asked: { methods: string[]; ids: readonly string[] }[] = []
   const claims = createClaims({
     store: {
-      claim: (namespace, queues, ids) => {
+      claim: (namespace, queues, ids, terms) => {
         asked.push({ methods: [...new Set(queues.map(({ method }) => method))], ids })
-        return claim(namespace, queues, ids)
+        return claim(namespace, queues, ids, terms)
       },
     } as ClaimStore,
     limited: undefined as never,
@@ -139,4 +139,49 @@ test('a wake-up asks for the queues believed to hold jobs, and not for what is p
   it.paused.add('b')
   it.queue('b', 'c')
   await expect.poll(() => it.asked.map(({ methods }) => methods)).toEqual([['c']])
+})
+
+describe('while the answer to a claim is on its way', () => {
+  /** Each is answered when it is told to be, with all that it asked for, or so many. */
+  async function withAnswers(slots: number, jobsMax = slots) {
+    const answers: PromiseWithResolvers<void>[] = []
+    const terms: unknown[] = []
+    let next = 0
+    const it = await setup(async (_, __, ids, asked) => {
+      const answer = Promise.withResolvers<void>()
+      answers.push(answer)
+      terms.push(asked?.underWay)
+      await answer.promise
+      const taken = ids.slice(0, jobsMax)
+      return { jobs: taken.map((id) => claimedJob(`job-${next++}`, id)), unreadable: [] }
+    })
+    const { attachment } = attach(it.attachments, { slots: slots })
+    it.queue('test.job')
+    await expect.poll(() => it.asked).toHaveLength(1)
+    const free = (count: number) => {
+      attachment.grant(1, count)
+      it.queue('test.job')
+    }
+    return { ...it, attachment, answers, terms, free }
+  }
+
+  test('slots that become free are claimed beside it where they are many, and told what is on its way', async () => {
+    await using it = await withAnswers(750)
+    it.free(250)
+    await expect.poll(() => it.terms).toEqual([0, 500])
+    expect(it.asked.map(({ ids }) => ids.length)).toEqual([500, 500])
+    for (const answer of it.answers) answer.resolve()
+    await expect.poll(() => it.attachment.running.size).toBe(1_000)
+  })
+
+  test('few of all the slots wait for it, and are claimed then, also where it found no more', async () => {
+    await using it = await withAnswers(100, 60)
+    it.free(200)
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+    expect(it.asked).toHaveLength(1)
+    it.answers[0]?.resolve()
+    await expect.poll(() => it.asked.map(({ ids }) => ids.length)).toEqual([100, 240])
+    it.answers[1]?.resolve()
+    await expect.poll(() => it.attachment.running.size).toBe(120)
+  })
 })

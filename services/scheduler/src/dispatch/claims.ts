@@ -10,17 +10,9 @@
  *     doubt about the attachments it was for.
  */
 import { isConnectionError } from '@offstage/kit/database'
-import { createLoop, type Loop } from '@offstage/kit/lifecycle'
+import { composeServices, createLoop, type Service } from '@offstage/kit/lifecycle'
 import type { Admission } from '../admission/admission.ts'
-import type {
-  AttemptKey,
-  ClaimedJob,
-  QueueRef,
-  TakenJobs,
-  UnreadableJob,
-} from '../domain/held-job.ts'
-import { Lane, SLOT_LANES, type SlotLane } from '../domain/lane.ts'
-import type { Attachment } from '../executors/attachment.ts'
+import type { AttemptKey, QueueRef, TakenJobs, UnreadableJob } from '../domain/held-job.ts'
 import type { Attachments } from '../executors/attachments.ts'
 import type { Methods } from '../executors/methods.ts'
 import type { ClaimStore } from '../ports/attempts.ts'
@@ -29,6 +21,7 @@ import type { Deliver } from './deliver.ts'
 import type { LimitedClaims } from './limited-claims.ts'
 import { type Placed, withoutMisplaced } from './misplaced.ts'
 import type { Pace } from './pace.ts'
+import { giveBack, groupsOf, isFreeBy, reserveSlots, type SlotGroup } from './slot-groups.ts'
 
 export interface ClaimsOptions {
   readonly store: ClaimStore
@@ -49,81 +42,93 @@ const CLAIM_MAX = 500
 /** Where a queue is believed empty: starts would miss the slots meanwhile. */
 const LOOK_MAX = 20
 
-/** Executors of one namespace that serve the same queues: one claim serves them all. */
-interface Group {
-  readonly namespace: string
-  readonly lane: SlotLane
-  readonly queues: QueueRef[]
-  readonly members: Attachment[]
-  /** Of the methods that have one. */
-  readonly schemaOf: ReadonlyMap<string, string>
+/** Claims from the same queues at once: slots that become free meanwhile need not wait until the other has its answer. */
+const HANDS = 2
+/** But where fewer of all the slots are free they do, so that claims stay large. */
+const WORTH_A_HAND = 1 / 4
+
+export interface Claims extends Service {
+  /** Looks at once. */
+  wake(): void
 }
 
-export function createClaims(options: ClaimsOptions): Loop {
+export function createClaims(options: ClaimsOptions): Claims {
+  /** How many slots there are claims for, by what they are from. */
+  const underWay = new Map<string, number>()
+  /** Where a hand was turned away by another one. */
+  const turnedAway = new Set<string>()
+  const busy = new Set<number>()
   let sweepDueMs = 0
   let rounds = 0
-  const loop = createLoop({
-    name: 'claims',
-    everyMs: options.sweepMs,
-    timeoutMs: 30_000,
-    onError: options.onError,
-    async run(signal) {
-      const sweep = performance.now() >= sweepDueMs
-      if (sweep) sweepDueMs = performance.now() + options.sweepMs * 0.8
-      for (const group of groupsOf(options.attachments.all())) {
-        const queues = withSchemas(
-          sweep ? group.queues : believedFull(group, options),
-          group,
-          options,
-        )
-        const parts = partsOf(queues, group, options)
-        // Each comes first at times: what it takes is gone for the others.
-        rounds += 1
-        for (let turn = 0; turn < parts.length; turn++) {
-          const part = parts[(turn + rounds) % parts.length]
-          while (part !== undefined && !signal.aborted) {
-            if (!(await claimOnce(options, group, part))) break
-          }
+
+  const round = async (signal: AbortSignal, sweep: boolean) => {
+    for (const group of groupsOf(options.attachments.all())) {
+      const queues = withSchemas(
+        sweep ? group.queues : believedFull(group, options),
+        group,
+        options,
+      )
+      const parts = partsOf(queues, group, options)
+      // Each comes first at times: what it takes is gone for the others.
+      rounds += 1
+      for (let turn = 0; turn < parts.length; turn++) {
+        const part = parts[(turn + rounds) % parts.length]
+        while (part !== undefined && !signal.aborted) {
+          if (!(await claimInTurn(group, part, sweep))) break
         }
       }
-    },
-  })
-  options.backlog.onQueued(loop.wake)
-  return loop
-}
-
-function groupsOf(attachments: readonly Attachment[]): Group[] {
-  const groups = new Map<string, Group>()
-  for (const attachment of attachments) {
-    if (!attachment.taking) continue
-    for (const lane of SLOT_LANES) {
-      const key = `${attachment.namespace} ${lane} ${attachment.signature}`
-      const group = groups.get(key)
-      if (group !== undefined) group.members.push(attachment)
-      else {
-        const queues = queuesOf(attachment, lane)
-        const { namespace, schemaOf } = attachment
-        groups.set(key, { namespace, lane, queues, members: [attachment], schemaOf })
-      }
     }
   }
-  return [...groups.values()]
-}
-
-/** A job that names no lane runs in the one the executor gives its method. */
-function queuesOf(attachment: Attachment, lane: SlotLane): QueueRef[] {
-  const queues: QueueRef[] = []
-  for (const [method, own] of attachment.laneOf) {
-    for (const pool of attachment.poolsOf(method)) {
-      queues.push({ method, lane, pool })
-      if (own === lane) queues.push({ method, lane: Lane.ofMethod, pool })
+  const claimInTurn = async (group: SlotGroup, part: Part, sweep: boolean) => {
+    const key = `${group.key} ${part.limitedMethod ?? ''}`
+    const others = underWay.get(key)
+    // Claims of a method with limits would wait for each other in the database. The sweep may have other queues to ask for.
+    const mayJoin = sweep || (part.limitedMethod === undefined && isFreeBy(WORTH_A_HAND, group))
+    if (others !== undefined && !mayJoin) {
+      turnedAway.add(key)
+      return false
+    }
+    const took = (slots: number) => {
+      const left = (underWay.get(key) ?? 0) + slots
+      if (left > 0) underWay.set(key, left)
+      else underWay.delete(key)
+    }
+    try {
+      return await claimOnce(options, group, part, others ?? 0, took)
+    } finally {
+      if (turnedAway.delete(key)) wake()
     }
   }
-  return queues
+
+  const hands = Array.from({ length: HANDS }, (_, hand) =>
+    createLoop({
+      name: hand === 0 ? 'claims' : 'claims beside others',
+      everyMs: options.sweepMs,
+      timeoutMs: 30_000,
+      onError: options.onError,
+      async run(signal) {
+        busy.add(hand)
+        try {
+          const sweep = hand === 0 && performance.now() >= sweepDueMs
+          if (sweep) sweepDueMs = performance.now() + options.sweepMs * 0.8
+          await round(signal, sweep)
+        } finally {
+          busy.delete(hand)
+        }
+      },
+    }),
+  )
+  const wake = () => {
+    const free = hands.find((_, hand) => !busy.has(hand))
+    if (free !== undefined) free.wake()
+    else for (const hand of hands) hand.wake()
+  }
+  options.backlog.onQueued(wake)
+  return { ...composeServices('claims', hands), wake }
 }
 
 /** Also what is believed paused, or without room, is left to the sweep, which asks the gates themselves. */
-function believedFull({ namespace, queues }: Group, options: ClaimsOptions): QueueRef[] {
+function believedFull({ namespace, queues }: SlotGroup, options: ClaimsOptions): QueueRef[] {
   const { backlog, admission, limited } = options
   return queues.filter(
     (queue) =>
@@ -137,7 +142,7 @@ function believedFull({ namespace, queues }: Group, options: ClaimsOptions): Que
 /** A schema matters only while there are others of the method: what fits none of those that are left goes to whoever is there, and fails. */
 function withSchemas(
   queues: readonly QueueRef[],
-  { namespace, schemaOf }: Group,
+  { namespace, schemaOf }: SlotGroup,
   { methods }: ClaimsOptions,
 ): readonly QueueRef[] {
   if (schemaOf.size === 0) return queues
@@ -156,7 +161,7 @@ interface Part {
 
 function partsOf(
   queues: readonly QueueRef[],
-  { namespace }: Group,
+  { namespace }: SlotGroup,
   { admission }: ClaimsOptions,
 ): Part[] {
   const byMethod = Map.groupBy(queues, ({ method }) =>
@@ -165,11 +170,17 @@ function partsOf(
   return [...byMethod].map(([limitedMethod, of]) => ({ limitedMethod, queues: of }))
 }
 
-/** Claims once for all free slots of a group; whether there may be more to claim. */
+/**
+ * Claims once for all free slots of a group; whether there may be more to claim.
+ *
+ * @param others slots that other claims from there are under way for
+ */
 async function claimOnce(
   options: ClaimsOptions,
-  { namespace, lane, members, schemaOf }: Group,
+  { namespace, lane, members, schemaOf }: SlotGroup,
   { limitedMethod, queues }: Part,
+  others: number,
+  took: (slots: number) => void,
 ): Promise<boolean> {
   const isLook = limitedMethod !== undefined && !options.backlog.hasAny(namespace, limitedMethod)
   const slots = reserveSlots(members, lane, isLook ? LOOK_MAX : CLAIM_MAX)
@@ -183,9 +194,11 @@ async function claimOnce(
   let claimed: TakenJobs = { jobs: [], unreadable: [] }
   let placed: Placed = { kept: [], misplaced: [] }
   let more = true
+  took(slots.length)
   try {
     if (limitedMethod === undefined) {
-      claimed = await options.store.claim(namespace, queues, ids, inExclusive)
+      const terms = { inExclusive, underWay: others }
+      claimed = await options.store.claim(namespace, queues, ids, terms)
     } else {
       const { limited } = options
       const claim = await limited.claim(namespace, limitedMethod, queues, ids, inExclusive)
@@ -195,8 +208,11 @@ async function claimOnce(
     placed = await withoutMisplaced(options, schemaOf, claimed.jobs)
   } catch (error) {
     if (isConnectionError(error)) for (const attachment of slots) attachment.doubt()
+    // Another claim may have found these queues at their end, but for what this one had locked.
+    note(options.backlog, namespace, queues)
     throw error
   } finally {
+    took(-slots.length)
     giveBack(slots, placed.kept, lane)
   }
   const { jobs, unreadable } = claimed
@@ -225,34 +241,5 @@ function forget(
 ): void {
   for (const queue of queues) {
     if (queue.schema === undefined) backlog.clear({ namespace, ...queue }, words)
-  }
-}
-
-/** One slot from each member in turn, so that work spreads, up to so many. */
-function reserveSlots(members: readonly Attachment[], lane: SlotLane, max: number): Attachment[] {
-  const slots: Attachment[] = []
-  for (let taken = true; taken && slots.length < max; ) {
-    taken = false
-    for (const member of members) {
-      if (member.credits(lane) === 0 || slots.length === max) continue
-      member.reserve(lane)
-      slots.push(member)
-      taken = true
-    }
-  }
-  return slots
-}
-
-function giveBack(
-  slots: readonly Attachment[],
-  claimed: readonly ClaimedJob[],
-  lane: SlotLane,
-): void {
-  const used = new Map<string, number>()
-  for (const job of claimed) used.set(job.attachmentId, (used.get(job.attachmentId) ?? 0) + 1)
-  for (const member of slots) {
-    const left = used.get(member.id) ?? 0
-    if (left > 0) used.set(member.id, left - 1)
-    else if (member.taking) member.grant(lane, 1)
   }
 }

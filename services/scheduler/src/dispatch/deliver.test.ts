@@ -41,3 +41,29 @@ test('an executor that is given a job twice runs it once, and has to attach anew
   expect(it.frames.flatMap(({ assignments }) => assignments)).toHaveLength(1)
   expect(it.closed()).toBe(1)
 })
+
+test('a job that is given again under the same attempt goes on where it runs, and the slot taken for it is free', async () => {
+  const { attachments, deliver } = setup()
+  const it = attach(attachments)
+  const job = claimedJob('a', it.attachment.id)
+  expect(deliver([job])).toEqual([])
+  expect(deliver([job])).toEqual([])
+  await new Promise(setImmediate)
+  expect(it.frames.flatMap(({ assignments }) => assignments)).toHaveLength(1)
+  expect([it.closed(), it.attachment.credits(1)]).toEqual([0, 1])
+})
+
+test('an attempt whose executor was told to stop it is not given to it again, the next one is', async () => {
+  const { attachments, deliver } = setup()
+  const it = attach(attachments)
+  const job = claimedJob('a', it.attachment.id)
+  deliver([job])
+  it.attachment.fence({ jobId: 'a', attempt: 1 })
+  expect(deliver([job])).toEqual([{ jobId: 'a', attachmentId: it.attachment.id, attempt: 1 }])
+  expect([it.closed(), it.attachment.credits(1)]).toEqual([0, 1])
+  expect(deliver([{ ...job, attempt: 2 }])).toEqual([])
+  await new Promise(setImmediate)
+  expect(it.frames.flatMap(({ assignments }) => assignments.map(({ attempt }) => attempt))).toEqual(
+    [1, 2],
+  )
+})

@@ -14,14 +14,17 @@ export function createDeliver({ attachments, log }: DeliverOptions): Deliver {
   return (jobs) => {
     const unsent: AttemptKey[] = []
     for (const job of jobs) {
-      const { id: jobId, attachmentId, attempt } = job
+      const { id: jobId, attachmentId, attempt, lane } = job
       const attachment = attachments.get(attachmentId)
-      if (attachment?.assign(job)) continue
-      unsent.push({ jobId, attachmentId, attempt })
-      if (attachment === undefined) continue
+      const assigned = attachment?.assign(job) ?? 'detached'
+      if (assigned === 'sent') continue
+      if (assigned !== 'runs') unsent.push({ jobId, attachmentId, attempt })
+      // Nothing was begun in the slot that was taken for it.
+      attachment?.grant(lane, 1)
+      if (assigned !== 'clashes') continue
       // Only who attaches anew learns what of all it runs is still its own.
       log.warn({ job: jobId, attempt, attachment: attachmentId }, 'a job was given twice')
-      attachment.close()
+      attachment?.close()
     }
     return unsent
   }

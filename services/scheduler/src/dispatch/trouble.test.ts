@@ -119,6 +119,44 @@ test('jobs of a claim whose answer was lost are found, and run', async () => {
   expect(satisfied).toBe(true)
 })
 
+/** As after power loss: the claim had committed, but not to the disk. */
+const FORGET_CLAIMS = `UPDATE offstage.jobs
+  SET state = ${JobState.JOB_STATE_QUEUED}, attempt = attempt - 1, attachment_id = NULL WHERE attachment_id IS NOT NULL`
+
+test('a claim that the database has forgotten is made again where the job runs, which goes on and ends once', async () => {
+  await using it = await start()
+  await using executor = await attachExecutor(it.address, { slots: 1 })
+  const { jobId } = await it.jobs.start(job)
+  const [assignment] = await executor.assigned(1)
+  await it.database.query({ name: '', text: FORGET_CLAIMS })
+  executor.say({ credits: [{ lane: 1, slots: 1 }] })
+  await until(async () => (await it.jobs.get(jobId)).state === JobState.JOB_STATE_RUNNING, {
+    what: 'the claim made again',
+  })
+  executor.say({ results: [{ jobId, attempt: 1, outcome: succeeded('once') }] })
+  expect((await it.jobs.wait([jobId], { timeoutMs: 5_000 })).satisfied).toBe(true)
+  expect([assignment, executor.assignments]).toMatchObject([{ attempt: 1 }, [{ jobId }]])
+  expect([executor.ended, executor.fenced]).toEqual([false, []])
+  // The slot that was taken for it is still to be had.
+  const next = await it.jobs.start(job)
+  expect((await executor.assigned(2))[1]).toMatchObject({ jobId: next.jobId })
+})
+
+test('a job whose claim the database has forgotten has the result of who got it then, and of nobody else', async () => {
+  await using it = await start()
+  await using first = await attachExecutor(it.address, { slots: 1 })
+  const { jobId } = await it.jobs.start(job)
+  await first.assigned(1)
+  await using second = await attachExecutor(it.address, { slots: 1 })
+  await it.database.query({ name: '', text: FORGET_CLAIMS })
+  await second.assigned(1)
+  first.say({ results: [{ jobId, attempt: 1, outcome: succeeded('first') }] })
+  await until(() => first.fenced.length === 1, { what: 'the word of the first one fenced' })
+  second.say({ results: [{ jobId, attempt: 1, outcome: succeeded('second') }] })
+  expect((await it.jobs.wait([jobId], { timeoutMs: 5_000 })).satisfied).toBe(true)
+  expect((await it.jobs.get(jobId)).completion?.result).toMatchObject(json('second'))
+})
+
 test('a job that a replica frozen for long gave to an executor forgotten since runs elsewhere', async () => {
   await using it = await start({ config: { claimSweepMs: 50 } })
   await using executor = await attachExecutor(it.address, { slots: 0 })

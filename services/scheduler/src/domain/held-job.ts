@@ -172,6 +172,14 @@ export interface QueueRef {
   readonly schema?: string | undefined
 }
 
+/** What a claim of methods without limits is asked with besides. */
+export interface ClaimTerms {
+  /** Those jobs alone that begin while somebody has the namespace exclusively; else none begin then. Default false. */
+  readonly inExclusive?: boolean
+  /** How many jobs other claims from these queues may be taking at the moment: they are passed over. Default 0. */
+  readonly underWay?: number
+}
+
 /** Asks for jobs of a method that has limits. */
 export interface LimitedClaimRequest {
   readonly namespace: string

@@ -95,10 +95,10 @@ test('after the stream has ended nothing is taken and nothing is sent', async ()
 
 test('a job that comes again while it is believed to run here is refused, not sent', async () => {
   const { attachment, frames } = attached()
-  expect(attachment.assign(job('a'))).toBe(true)
-  expect(attachment.assign({ ...job('a'), attempt: 2 })).toBe(false)
+  expect(attachment.assign(job('a'))).toBe('sent')
+  expect(attachment.assign({ ...job('a'), attempt: 2 })).toBe('clashes')
   attachment.end({ jobId: 'a', attempt: 1 })
-  expect(attachment.assign({ ...job('a'), attempt: 2 })).toBe(true)
+  expect(attachment.assign({ ...job('a'), attempt: 2 })).toBe('sent')
   await new Promise(setImmediate)
   expect(frames[0]?.assignments.map(({ attempt }) => attempt)).toEqual([1, 2])
 })

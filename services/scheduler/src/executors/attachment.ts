@@ -4,7 +4,7 @@
  * Invariants:
  *  1. Credits never go below zero: an assignment is sent only for a reserved credit.
  *  2. A job in `running` was committed as this attachment's; only its end, or a fence, takes it out. One that comes again
- *     meanwhile is refused.
+ *     meanwhile is not sent again, nor is an attempt that was fenced.
  *  3. After `detach` nothing is reserved or sent any more.
  *  4. Its stream is ended by `close` alone, whoever asks for it.
  */
@@ -13,24 +13,13 @@ import type { Violation } from '@offstage/proto/field-rules'
 import type { CancelOrder } from '../domain/cancel-order.ts'
 import type { AttemptRef, RunningJob } from '../domain/held-job.ts'
 import type { AttachmentId, SessionId, SessionKey } from '../domain/ids.ts'
-import { SLOT_LANES, type SlotLane } from '../domain/lane.ts'
+import type { SlotLane } from '../domain/lane.ts'
 import type { MethodDefinition } from '../domain/method-definition.ts'
 import { poolOfVersion, requiredVersionOf, withoutVersion } from '../domain/pool.ts'
+import { type Credit, Credits, type Slots } from './credits.ts'
 import { type Outgoing, OutgoingFrames } from './outgoing-frames.ts'
 import { schemaId } from './schema-id.ts'
 import { type Overdue, TimedAttempts } from './timed-attempts.ts'
-
-/** The slots of a lane it has. */
-export interface Slots {
-  readonly lane: SlotLane
-  readonly slots: number
-}
-
-/** Slots of a lane that are free again, by the word of the executor. */
-export interface Credit {
-  readonly lane: number
-  readonly slots: number
-}
 
 export interface AttachmentOptions {
   readonly id: AttachmentId
@@ -50,11 +39,18 @@ export interface AttachmentOptions {
   end(): void
 }
 
+/**
+ * What came of giving an attachment a job. Where the database has forgotten a claim (ADR 0016) it gives the same attempt again: to whom it
+ * runs with, all is well; who was told meanwhile to stop it is to get another one. It `clashes` where another attempt of the
+ * job is believed to run here: the lease was lost and somebody else had it meanwhile, or the word of how it ended is still on its way.
+ */
+export type Assigned = 'sent' | 'runs' | 'fenced' | 'clashes' | 'detached'
+
 const NO_VERSIONS: ReadonlyMap<string, string> = new Map()
 /** How often deadlines are looked after. */
 export const LOOK_MS = 500
-/** Slots are counted in arrays, by the number of the lane. */
-const PLACES = Math.max(...SLOT_LANES) + 1
+/** More than are told within the time an executor takes to stop them. */
+const FENCED_MAX = 10_000
 /** Longer than a statement can run. */
 const DOUBT_MS = 60_000
 
@@ -78,9 +74,9 @@ export class Attachment {
   readonly timed = new TimedAttempts(LOOK_MS)
   /** Those of them that wait for children. */
   readonly #waiting = new Set<string>()
-  readonly #credits = new Int32Array(PLACES)
-  /** As announced; 0 where it has no such lane. */
-  readonly #slots = new Int32Array(PLACES)
+  /** The newest attempts that it was told are not its own, by their jobs. */
+  readonly #fenced = new Map<string, number>()
+  readonly #credits: Credits
   readonly #outgoing: OutgoingFrames
   readonly #end: () => void
   /** Frames it has sent, and how many of them its lease has been renewed for. */
@@ -106,7 +102,7 @@ export class Attachment {
     this.#versionOf = options.versionOf ?? NO_VERSIONS
     const versions = [...this.#versionOf].map((of) => ['@', ...of])
     this.signature = [...this.laneOf, ...this.schemaOf, ...pools, ...versions].sort().join(' ')
-    for (const { lane, slots } of options.lanes) this.#slots[lane] = slots
+    this.#credits = new Credits(options.lanes)
     this.#outgoing = new OutgoingFrames(options.send)
     this.#end = options.end
   }
@@ -167,8 +163,13 @@ export class Attachment {
     return this.#attached
   }
 
+  /** The slots of the lane, free or not. */
+  slots(lane: number): number {
+    return this.#credits.slots(lane)
+  }
+
   credits(lane: number): number {
-    return this.#taking && !this.#isSetAside ? (this.#credits[lane] ?? 0) : 0
+    return this.#taking && !this.#isSetAside ? this.#credits.free(lane) : 0
   }
 
   /** It is given nothing until it is heard again: it did not end what it should have. */
@@ -177,37 +178,30 @@ export class Attachment {
   }
 
   /** Why an executor cannot have slots free that it gives credits for (guarantee 6); undefined where it can. */
-  creditFault({ lane, slots }: Credit): Violation | undefined {
-    const has = this.#slots[lane] ?? 0
-    const free = this.#credits[lane] ?? 0
-    if (has === 0) return { field: 'lane', description: `is ${lane}, which was not announced` }
-    if (slots >= 0 && (!this.#taking || free + slots <= has)) return undefined
-    const description = `is ${slots} beside ${free} free ones, of ${has} in all`
-    return { field: 'slots', description }
+  creditFault(credit: Credit): Violation | undefined {
+    return this.#credits.fault(credit, this.#taking)
   }
 
   /** Slots have become free. */
   grant(lane: number, slots: number): void {
-    if (!this.#taking) return
-    this.#credits[lane] = (this.#credits[lane] ?? 0) + slots
+    if (this.#taking) this.#credits.add(lane, slots)
   }
 
   reserve(lane: number, slots = 1): void {
-    const left = this.credits(lane) - slots
-    assert(left >= 0, 'a reservation has its credit')
-    this.#credits[lane] = left
+    assert(this.credits(lane) >= slots, 'a reservation has its credit')
+    this.#credits.add(lane, -slots)
   }
 
-  /**
-   * Takes a job that was committed as this attachment's, to be sent. False where it is believed to run here already: the
-   * lease was lost and somebody else had it meanwhile, or the word of how it ended is still on its way. Then it is not for
-   * this attachment to run.
-   */
-  assign(job: RunningJob): boolean {
-    if (!this.#attached || this.running.has(job.id)) return false
+  /** Takes a job that was committed as this attachment's, to be sent. */
+  assign(job: RunningJob): Assigned {
+    const { id, attempt } = job
+    if (!this.#attached) return 'detached'
+    const running = this.running.get(id)
+    if (running !== undefined) return running.attempt === attempt ? 'runs' : 'clashes'
+    if (this.#fenced.get(id) === attempt) return 'fenced'
     this.adopt(job)
     this.#outgoing.frame().assignments.push(job)
-    return true
+    return 'sent'
   }
 
   /** Takes a job that its executor runs already. */
@@ -249,6 +243,11 @@ export class Attachment {
 
   fence(attempt: AttemptRef): void {
     this.end(attempt)
+    for (const [oldest] of this.#fenced) {
+      if (this.#fenced.size < FENCED_MAX) break
+      this.#fenced.delete(oldest)
+    }
+    this.#fenced.set(attempt.jobId, attempt.attempt)
     this.#outgoing.frame().fenced.push(attempt)
   }
 
@@ -259,7 +258,7 @@ export class Attachment {
   /** The executor's own word, or the scheduler's: no new work from now on. */
   stopTaking(): void {
     this.#taking = false
-    this.#credits.fill(0)
+    this.#credits.clear()
   }
 
   drain(): void {

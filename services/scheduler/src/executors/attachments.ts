@@ -62,6 +62,11 @@ export class Attachments {
     return this.#byId.size
   }
 
+  /** The database was lost, or is back: what it holds for them may differ from what they run. */
+  doubt(): void {
+    for (const attachment of this.#byId.values()) attachment.doubt()
+  }
+
   all(): readonly Attachment[] {
     return [...this.#byId.values()]
   }

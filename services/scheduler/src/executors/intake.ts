@@ -1,6 +1,7 @@
 import type { AttemptResult } from '../domain/attempt-result.ts'
 import type { AttemptKey, ChangedJob, UnreadableJob } from '../domain/held-job.ts'
-import type { Attachment, Credit } from './attachment.ts'
+import type { Attachment } from './attachment.ts'
+import type { Credit } from './credits.ts'
 
 /** Takes in what executors say and bring. Dispatch is it, which knows executors, while they do not know dispatch. */
 export interface Intake {

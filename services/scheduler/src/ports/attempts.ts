@@ -4,6 +4,7 @@ import type {
   AttemptKey,
   AttemptSuccess,
   ChangedJob,
+  ClaimTerms,
   LimitedClaim,
   LimitedClaimRequest,
   MessageRecord,
@@ -17,14 +18,14 @@ import type { AttachmentId } from '../domain/ids.ts'
 /** Jobs as dispatch hands them out. */
 export interface ClaimStore {
   /**
-   * Takes queued jobs, best first, one for each entry of `attachmentIds`: of queues with a schema those that fit it. `inExclusive`: those
-   * alone that begin while somebody has the namespace exclusively; else none do.
+   * Takes queued jobs, best first, one for each entry of `attachmentIds`: of queues with a schema those that fit it. It is not durable when
+   * it is answered: a database that loses power may have them queued again, under the same number of the attempt.
    */
   claim(
     namespace: string,
     queues: readonly QueueRef[],
     attachmentIds: readonly AttachmentId[],
-    inExclusive?: boolean,
+    terms?: ClaimTerms,
   ): Promise<TakenJobs>
   /** The same of a method that has limits, as far as they go. */
   claimLimited(request: LimitedClaimRequest): Promise<LimitedClaim>

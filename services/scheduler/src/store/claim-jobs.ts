@@ -1,9 +1,10 @@
 import type { Queryable } from '@offstage/kit/database'
-import type { QueueRef, TakenJobs } from '../domain/held-job.ts'
+import type { ClaimTerms, QueueRef, TakenJobs } from '../domain/held-job.ts'
 import type { AttachmentId } from '../domain/ids.ts'
 import { JobState, TRANSITIONS } from '../domain/job-state.ts'
 import { storedLane } from '../domain/lane.ts'
 import { POOL_DEFAULT_IN_SQL, spelledPoolInSql } from '../domain/pool.ts'
+import { COMMITS_LATER } from './commits-later.ts'
 import { GATES_HELD, isOpenAndUnlimited, isShared } from './gates.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 
@@ -12,13 +13,13 @@ const headsWhere = (condition: string) => `
         FROM offstage.jobs j
         WHERE j.state = ${JobState.queued} AND j.namespace = $1 AND j.method = queue.method AND j.lane = queue.lane ${condition}
         ORDER BY j.priority DESC, j.create_time, j.id
-        LIMIT $5::int * 2
+        LIMIT $6::int
       `
 
 /**
  * Best first over all the queues an executor serves: by priority, then by the time of the start, which is the database's; ids
  * may come from a client's clock (ADR 0010). Candidates are read without locks, twice as many as
- * wanted, because replicas that claim at the same time skip what the others have locked.
+ * wanted and as many as claims of this replica under way may take, because those that claim at the same time skip what the others have locked.
  *
  * IS TRUE keeps the planner away from the index of queues where the candidates are looked up by their ids: it would read all that is, and
  * lately was, queued, for each claim.
@@ -27,7 +28,7 @@ const claimFrom = (name: string, candidates: string) => ({
   name,
   text: `
     WITH candidate AS (${candidates}
-      LIMIT $5::int * 2
+      LIMIT $6::int
     ), picked AS (
       SELECT j.id, j.priority, j.create_time
       FROM offstage.jobs j
@@ -43,7 +44,7 @@ const claimFrom = (name: string, candidates: string) => ({
       attachment_id = slot.attachment_id, start_time = now()
     FROM numbered
     JOIN unnest($4::uuid[]) WITH ORDINALITY AS slot(attachment_id, place) USING (place)
-    WHERE j.id = numbered.id
+    WHERE j.id = numbered.id AND ${COMMITS_LATER}
     RETURNING ${CLAIMED_COLUMNS}`,
 })
 
@@ -69,7 +70,7 @@ const CLAIM = claim('claim_jobs', ') AS u(method, lane)', POOL_DEFAULT_IN_SQL, h
 const FITTING = `AND (queue.schema IS NULL OR j.options->'misfits' IS NULL OR NOT j.options->'misfits' ? queue.schema)`
 const CLAIM_APART = claim(
   'claim_jobs_apart',
-  ', $6::text[], $7::text[]) AS u(method, lane, pool, schema)',
+  ', $7::text[], $8::text[]) AS u(method, lane, pool, schema)',
   spelledPoolInSql('u.pool'),
   `
         (${headsWhere(`AND queue.pool IS NULL ${FITTING}`)})
@@ -84,7 +85,7 @@ const CLAIM_IN_EXCLUSIVE = claimFrom(
   `
       SELECT j.id
       FROM (
-        SELECT u.* FROM unnest($2::text[], $3::smallint[], $6::text[], $7::text[]) AS u(method, lane, pool, schema)
+        SELECT u.* FROM unnest($2::text[], $3::smallint[], $7::text[], $8::text[]) AS u(method, lane, pool, schema)
         WHERE ${isOpenAndUnlimited('$1', 'u.method', spelledPoolInSql('u.pool'))} AND ${GATES_HELD}
       ) queue
       JOIN offstage.exclusive_begins($1) j ON j.method = queue.method AND j.lane = queue.lane AND j.pool IS NOT DISTINCT FROM queue.pool
@@ -97,7 +98,7 @@ export async function claimJobs(
   namespace: string,
   queues: readonly QueueRef[],
   attachmentIds: readonly AttachmentId[],
-  inExclusive = false,
+  { inExclusive = false, underWay = 0 }: ClaimTerms = {},
 ): Promise<TakenJobs> {
   const isApart =
     inExclusive || queues.some(({ pool, schema }) => pool !== '' || schema !== undefined)
@@ -107,6 +108,7 @@ export async function claimJobs(
     queues.map(({ lane, pool }) => storedLane(lane, pool)),
     attachmentIds,
     attachmentIds.length,
+    attachmentIds.length * 2 + underWay,
     ...(isApart
       ? [queues.map(({ pool }) => pool || null), queues.map(({ schema }) => schema ?? null)]
       : []),

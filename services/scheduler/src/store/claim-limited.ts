@@ -11,6 +11,7 @@
 import type { Queryable } from '@offstage/kit/database'
 import type { LimitedClaim, LimitedClaimRequest } from '../domain/held-job.ts'
 import { storedLane } from '../domain/lane.ts'
+import { COMMITS_LATER } from './commits-later.ts'
 import { CLAIMED_COLUMNS, type ClaimedRow, takenFromRows } from './job-rows.ts'
 
 /** The jobs, and one row without. */
@@ -19,7 +20,8 @@ const CLAIM = {
   text: `
     SELECT claim.busy, claim.queued, claim.again_ms, claim.last_key, claim.is_full, ${CLAIMED_COLUMNS}
     FROM offstage.claim_within_limits($1, $2, $3::smallint[], $4::text[], $5::text[], $6::uuid[], $7, $8, $9) claim
-    CROSS JOIN LATERAL (SELECT (claim.job).*) j`,
+    CROSS JOIN LATERAL (SELECT (claim.job).*) j
+    WHERE ${COMMITS_LATER}`,
 }
 
 type Row = ClaimedRow | Told

@@ -25,7 +25,7 @@ const CONNECTIONS_FOR_STARTS = 6
 const LISTING_CONNECTIONS = 3
 
 /** All that the results, reports, claims and sweeps of one replica run at once, but for the rarest. */
-const WORK_CONNECTIONS = 6
+const WORK_CONNECTIONS = 7
 const LEASE_CONNECTIONS = 4
 
 export interface DatabaseConfig {

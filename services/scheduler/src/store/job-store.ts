@@ -40,8 +40,7 @@ export function createJobStore(database: Database, listings = database): JobStor
     findRefused: (starts) => findRefused(database, starts),
     parentStates: (starts) => readParentStates(database, starts),
     isBelow: (command, ancestorId) => isBelow(database, command, ancestorId),
-    claim: (namespace, queues, ids, inExclusive) =>
-      claimJobs(database, namespace, queues, ids, inExclusive),
+    claim: (namespace, queues, ids, terms) => claimJobs(database, namespace, queues, ids, terms),
     claimLimited: (request) => claimLimited(database, request),
     sessionRuns: (key, method, version) => sessionRuns(database, key, method, version),
     isServed: (start) => isServed(database, start),
