@@ -183,10 +183,15 @@ test('memory that runs keep is told with what each takes, and what is let go is 
     // Between two collections.
     await delay(60)
   }
-  await until(async () => {
-    await runs('keeps', () => void kept.push(Buffer.alloc(100 * 1024)))
-    return told.length > 0
-  })
+  // Collections take a tenth of the time, and long on a busy machine.
+  const timeoutMs = 40_000
+  await until(
+    async () => {
+      await runs('keeps', () => void kept.push(Buffer.alloc(100 * 1024)))
+      return told.length > 0
+    },
+    { timeoutMs },
+  )
   expect(told[0]?.leaks.map(({ kind }) => kind)).toEqual(['heap'])
   expect((told[0]?.leaks[0]?.bytesPerRun ?? 0) / 1024).toBeCloseTo(100, -1.5)
   const before = told.length
