@@ -82,7 +82,7 @@ soak: setup servers ## Ten minutes of random kills, freezes, drains and stalls u
 	@SOAK_SECONDS=$${SOAK_SECONDS:-600} vitest run --project clusters test/soak.test.ts
 
 rehearse: setup servers ## Rehearse a rolling update, and this release beside the one before (REHEARSE_SECONDS)
-	@REHEARSE_SECONDS=$${REHEARSE_SECONDS:-20} vitest run --project open test/rehearsal
+	@REHEARSE_SECONDS=$${REHEARSE_SECONDS:-20} vitest run --project clusters test/rehearsal
 
 parents: setup servers ## 20,000 parents that wait for children on two slots, with threads and memory (PARENTS)
 	@PARENTS=$${PARENTS:-20000} vitest run --project clusters test/waiting-parents.test.ts

@@ -12,7 +12,7 @@ import { startCluster } from './cluster/cluster.ts'
 import { slowReader, slowWriter } from './cluster/stream-jobs.ts'
 
 // Far more than what a process may grow by before it collects its garbage.
-const MIB = 160
+const MIB = 128
 
 // The same as make bench-streams, which does it with 1 GiB.
 test.runIf(process.platform === 'linux')(

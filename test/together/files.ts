@@ -31,7 +31,7 @@ export function runsTogether(path: string, text: string): boolean {
 /** Tests of services in processes of their own share what starts those: its PostgreSQL, too, where they ask for no other. */
 export function sharesServers(path: string, text: string): boolean {
   const leaves = LEAVES.test(text) || CHANGED.test(text)
-  return /^test\/[^/]+$/.test(path) && !leaves && !runsTogether(path, text)
+  return /^test\/(?:rehearsal\/)?[^/]+$/.test(path) && !leaves && !runsTogether(path, text)
 }
 
 /** Paths from the root, as a configuration of Vitest has them. */
