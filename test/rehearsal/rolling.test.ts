@@ -18,7 +18,7 @@ const jobs = new URL('./jobs.ts', import.meta.url)
 const { REHEARSE_SECONDS } = process.env
 const CALM_MS = Number(REHEARSE_SECONDS ?? 2) * 1_000
 /** Else they take all the CPU there is, which others need. */
-const REST_MS = REHEARSE_SECONDS === undefined ? 20 : 0
+const REST_MS = REHEARSE_SECONDS === undefined ? 60 : 0
 const REPLICAS = REHEARSE_SECONDS === undefined ? 2 : 3
 const PORT = /"port":(\d+),"msg":"serving probes"/
 
