@@ -4,7 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { ConfigError, faultText } from '@offstage/kit/config'
 import { expect, test } from 'vitest'
+import { createDevServices } from './dev/dev-services.ts'
 import { offstage, offstageProcess } from './testing/setup.ts'
 
 async function emptyFolder() {
@@ -134,20 +136,29 @@ test('a data directory that cannot be written is named', async () => {
 const devWith = (data: string, jobs: string) =>
   offstageProcess(['dev', '--port-base', '0', '--data-dir', data, '--jobs', jobs])
 
-test('job modules that are missing, broken or empty are named', async () => {
+/** What such a process would say, without one. */
+async function refusalOfDev(dataDir: string, jobs: string): Promise<string> {
+  await using services = createDevServices({ jobs: [jobs], portBase: 0, dataDir, env: {} })
+  const refusal = await services.start().catch((error) => error)
+  expect(refusal).toBeInstanceOf(ConfigError)
+  return faultText(refusal)
+}
+
+test('job modules that are broken or empty are named', async () => {
   await using folder = await emptyFolder()
+  const data = join(folder.path, 'data')
   const broken = join(folder.path, 'broken.ts')
-  const empty = join(folder.path, 'empty.ts')
   await writeFile(broken, 'export const job = }')
+  const done = await devWith(data, broken)
+  expect(done.code).toBe(78)
+  expect(done.stderr).toContain('--jobs: ')
+  expect(done.stderr).toContain(broken)
+  expect(done.stderr).not.toContain('    at ')
+  const empty = join(folder.path, 'empty.ts')
   await writeFile(empty, 'export const job = 1')
-  for (const path of [join(folder.path, 'missing.ts'), broken, empty]) {
-    const data = join(folder.path, 'data')
-    const done = await devWith(data, path)
-    expect(done.code).toBe(78)
-    expect(done.stderr).toContain('--jobs: ')
-    expect(done.stderr).toContain(path)
-    expect(done.stderr).not.toContain('    at ')
-  }
+  const refusal = await refusalOfDev(data, empty)
+  expect(refusal).toContain('--jobs: ')
+  expect(refusal).toContain(empty)
 })
 
 test('a job module that is missing is told before anything is made or started', async () => {
@@ -164,11 +175,9 @@ test('a module that lacks the SDK is told how to get it', async () => {
   await using folder = await emptyFolder()
   const path = join(folder.path, 'hello.ts')
   await writeFile(path, "import { defineJob } from '@offstage/sdk'")
-  const data = join(folder.path, 'data')
-  const done = await devWith(data, path)
-  expect(done.code).toBe(78)
-  expect(done.stderr).toContain('In a project of your own')
-  expect(done.stderr).not.toContain('    at ')
+  const refusal = await refusalOfDev(join(folder.path, 'data'), path)
+  expect(refusal).toContain('In a project of your own')
+  expect(refusal).not.toContain('    at ')
 })
 
 test('a misspelt variable is told of', async () => {
