@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { spawnProcess } from '@offstage/testkit'
 import { expect, test } from 'vitest'
 import { allBlocksOf, blocksOf } from '../code-blocks.ts'
-import { hasProgram } from './has-program.ts'
+import { hasPrograms } from './testing/has-programs.ts'
+import { madeOnce } from './testing/made-once.ts'
+import { openPlayground, ROOT } from './testing/playground.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE = 'docs/guides/plain-grpc.md'
 
 /** Go and Python are fetched what they need the first time; it is kept under .offstage. */
@@ -17,57 +12,31 @@ const TIMEOUT_MS = 600_000
 /** What the page asks to be saved, by the language of the block. */
 const SAVED_AS: Readonly<Record<string, string>> = { python: 'client.py', go: 'main.go' }
 
-/** Where CI is set a missing program fails the run; elsewhere nobody needs Go to work on Offstage. */
-const canRun = process.env.CI !== undefined || ['go', 'python3'].every(hasProgram)
+/** What fetches and generates, and does nothing else. */
+const MAKES = /^(?:python3 -m venv|go install)/
 
 /** The page as one shell script: what is to be saved is saved where the page says so. */
 async function scriptOf(page: string): Promise<string> {
-  const steps = (await allBlocksOf(page)).flatMap(({ language, code }) => {
+  const steps: string[] = []
+  for (const { language, code } of await allBlocksOf(page)) {
     const file = SAVED_AS[language]
-    if (file !== undefined) return [`cat > ${file} <<'END OF FILE'\n${code}END OF FILE\n`]
-    return language === 'sh' ? [code] : []
-  })
-  return ['set -euo pipefail', ...steps].join('\n')
+    if (file !== undefined) steps.push(`cat > ${file} <<'END OF FILE'\n${code}END OF FILE\n`)
+    if (language === 'sh') steps.push(MAKES.test(code) ? await madeOnce(code) : code)
+  }
+  return steps.join('\n')
 }
 
-async function startServices() {
-  const resources = new AsyncDisposableStack()
-  const cwd = await mkdtemp(join(tmpdir(), 'offstage-plain-grpc-'))
-  resources.defer(() => rm(cwd, { recursive: true, force: true }))
-  await symlink(join(root, 'node_modules'), join(cwd, 'node_modules'))
-  const [hello = ''] = await blocksOf('README.md', 'ts')
-  await writeFile(join(cwd, 'hello.ts'), hello)
-  const services = await spawnProcess({
-    main: join(root, 'cli/src/main.ts'),
-    args: ['dev', '--jobs', 'hello.ts', '--port-base', '0', '--data-dir', join(cwd, 'data')],
-    cwd,
-    ready: /is ready: scheduler=(\S+) storage=(\S+)/,
-    readyTimeoutMs: 60_000,
-  })
-  resources.use(services)
-  const [, scheduler = '', storage = ''] = services.ready
-  return { scheduler, storage, [Symbol.asyncDispose]: () => resources.disposeAsync() }
-}
-
-test.runIf(canRun)(
+test.runIf(hasPrograms('go', 'python3'))(
   'every command of the page on plain gRPC works, one after the other',
-  {
-    timeout: TIMEOUT_MS,
-  },
+  { timeout: TIMEOUT_MS },
   async () => {
-    await using services = await startServices()
-    const { scheduler, storage } = services
+    const [hello = ''] = await blocksOf('README.md', 'ts')
+    await using playground = await openPlayground({ 'hello.ts': hello }, ['hello.ts'])
+    const { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE } = playground.places
     const script = (await scriptOf(PAGE))
-      .replaceAll('127.0.0.1:7701', scheduler)
-      .replaceAll('127.0.0.1:7702', storage)
-    const ran = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      execFile('bash', ['-c', script], { cwd: root, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
-        resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-      )
-    })
-    expect(ran, ran.stderr).toMatchObject({ code: 0 })
-
-    const { stdout } = ran
+      .replaceAll('127.0.0.1:7701', OFFSTAGE_SCHEDULER)
+      .replaceAll('127.0.0.1:7702', OFFSTAGE_STORAGE)
+    const stdout = await playground.shell(script, { cwd: ROOT, timeoutMs: TIMEOUT_MS })
     expect(stdout).toContain('offstage.jobs.v1.JobService')
     expect(stdout).toContain('"status": "SERVING"')
     expect(stdout).toContain('"state": "JOB_STATE_SUCCEEDED"')

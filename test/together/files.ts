@@ -20,7 +20,7 @@ const CHANGED =
 
 /** Fixtures that may do the same, except where they are of one process and gone with their test. */
 const FIXTURES = /'[^']*\/testing\/[^']*'/
-const IN_PROCESS = /^(?:sdk|services\/(?:scheduler|storage))\//
+const IN_PROCESS = /^(?:sdk|docs|services\/(?:scheduler|storage))\//
 
 /** A test is one of them by its own text, so that nobody has to remember a list. */
 export function runsTogether(path: string, text: string): boolean {
