@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { startPostgres, type TestPostgres, until } from '@offstage/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSharedDatabase, until } from '@offstage/testkit'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
 import { sqlStateOf } from './errors.ts'
 import { migrate } from './migrate.ts'
@@ -23,15 +23,23 @@ const first = {
 const second = { version: 2, name: 'more', sql: 'INSERT INTO jobs.job VALUES (jobs.twice(1))' }
 const migrations: Migration[] = [first, second]
 
-let server: TestPostgres
-beforeAll(async () => {
-  server = await startPostgres()
-})
-afterAll(() => server[Symbol.asyncDispose]())
+/** An empty one, which is gone with the server. */
+const createDatabase = async () => (await createSharedDatabase()).url
+
+let pglite: Promise<Database> | undefined
+afterAll(async () => (await pglite)?.[Symbol.asyncDispose]())
+
+/** One for all, as to open one takes longer than its test; each leaves it empty. */
+async function emptyPglite(): Promise<Database> {
+  pglite ??= openPglite()
+  const database = await pglite
+  const clear = { name: '', text: `DROP SCHEMA IF EXISTS ${schema}, storage CASCADE` }
+  return { ...database, [Symbol.asyncDispose]: async () => void (await database.query(clear)) }
+}
 
 const adapters = {
-  pglite: () => openPglite(),
-  postgres: async () => openPostgres({ url: await server.createDatabase() }),
+  pglite: emptyPglite,
+  postgres: async () => openPostgres({ url: await createDatabase() }),
 }
 
 async function rowsOf(database: Database, text: string): Promise<unknown[]> {
@@ -119,7 +127,7 @@ describe.each(Object.entries(adapters))('%s', (_kind, open) => {
 })
 
 test('replicas that start at once apply every migration once', async () => {
-  const url = await server.createDatabase()
+  const url = await createDatabase()
   await using resources = new AsyncDisposableStack()
   const open = async () => resources.use(await openPostgres({ url, poolSize: 2 }))
   const replicas = await Promise.all(Array.from({ length: 5 }, open))
@@ -131,7 +139,7 @@ test('replicas that start at once apply every migration once', async () => {
 
 test('a migration may take longer than the statement timeout', async () => {
   await using database = await openPostgres({
-    url: await server.createDatabase(),
+    url: await createDatabase(),
     statementTimeoutMs: 100,
   })
   const slow = { version: 1, name: 'slow', sql: 'SELECT pg_sleep(0.3)' }
@@ -141,7 +149,7 @@ test('a migration may take longer than the statement timeout', async () => {
 })
 
 test('a migration that cannot lock its table lets others use it meanwhile, and is applied later', async () => {
-  const url = await server.createDatabase()
+  const url = await createDatabase()
   await using database = await openPostgres({ url })
   await using reader = await openPostgres({ url, transactionIdleMs: 0 })
   await migrate(database, { schema, migrations: [first] })
@@ -187,7 +195,7 @@ describe('an index that is made while others write', () => {
   )
 
   test('keeps nobody from writing, and replicas that start meanwhile wait for it', async () => {
-    const url = await server.createDatabase()
+    const url = await createDatabase()
     await using database = await openPostgres({ url, poolSize: 1 })
     await using second = await openPostgres({ url, poolSize: 1 })
     await using other = await openPostgres({ url, transactionIdleMs: 0 })
@@ -219,7 +227,7 @@ describe('an index that is made while others write', () => {
   })
 
   test('is made anew where a process died over it, and left an invalid one', async () => {
-    await using database = await openPostgres({ url: await server.createDatabase() })
+    await using database = await openPostgres({ url: await createDatabase() })
     await migrate(database, { schema, migrations: [first] })
     await rowsOf(database, 'INSERT INTO jobs.job VALUES (2, NULL), (3, NULL)')
     const text = 'CREATE UNIQUE INDEX CONCURRENTLY job_note ON jobs.job ((note IS NULL))'
@@ -234,7 +242,7 @@ describe('an index that is made while others write', () => {
   })
 
   test('that fails is not remembered, and goes on where it stopped once it can', async () => {
-    await using database = await openPostgres({ url: await server.createDatabase() })
+    await using database = await openPostgres({ url: await createDatabase() })
     const unique = {
       ...noted,
       sql: `${noted.sql} CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS job_unique ON jobs.job (note);`,
@@ -251,7 +259,7 @@ describe('an index that is made while others write', () => {
   })
 
   test('stands in no migration with anything else', async () => {
-    await using database = await openPostgres({ url: await server.createDatabase() })
+    await using database = await openPostgres({ url: await createDatabase() })
     const wrong = { ...noted, sql: `${noted.sql} ALTER TABLE jobs.job ADD COLUMN more text;` }
     const migrations = [first, wrong]
     await expect(migrate(database, { schema, migrations })).rejects.toThrow(
@@ -261,7 +269,7 @@ describe('an index that is made while others write', () => {
 })
 
 test('versions with a gap and odd schema names are refused before anything happens', async () => {
-  await using database = await openPglite()
+  await using database = await emptyPglite()
   await expect(migrate(database, { schema, migrations: [second] })).rejects.toThrow(
     'migration 2 (more) stands where 1 should',
   )

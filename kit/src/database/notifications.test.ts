@@ -1,12 +1,17 @@
-import { startPostgres, until } from '@offstage/testkit'
-import { expect, test } from 'vitest'
+import { startPostgres, type TestPostgres, until } from '@offstage/testkit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createNotifications, type NotificationsOptions } from './notifications.ts'
 import { openPostgres } from './postgres.ts'
 
-/** A server, who speaks, and who listens: not started yet. */
+let server: TestPostgres
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+/** A database, who speaks, and who listens: not started yet. */
 async function setup(options: Partial<NotificationsOptions> = {}) {
   await using resources = new AsyncDisposableStack()
-  const server = resources.use(await startPostgres())
   const url = await server.createDatabase()
   const speaker = resources.use(await openPostgres({ url, poolSize: 1 }))
   const heard: string[] = []
@@ -24,10 +29,10 @@ async function setup(options: Partial<NotificationsOptions> = {}) {
   const run = async <Row>(text: string) => (await speaker.query<Row>({ name: '', text })).rows
   const listeners = () =>
     run<{ pid: number }>(`
-      SELECT pid FROM pg_stat_activity WHERE application_name = 'listener' AND query LIKE 'LISTEN "Two%'`)
+      SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'listener' AND query LIKE 'LISTEN "Two%'`)
   const kept = resources.move()
   return {
-    ...{ server, notifications, heard, errors, run },
+    ...{ notifications, heard, errors, run },
     /** Resolves to the process of the server that has the connection, once that listens. */
     async listening(except?: number): Promise<number> {
       let pid: number | undefined
@@ -69,10 +74,10 @@ test('a connection that breaks is made again, and told of once', async () => {
 
 test('a server that is away at the start and comes back is listened to', async () => {
   await using it = await setup()
-  await it.server.stop('fast')
+  await server.stop('fast')
   await it.notifications.start()
   await until(() => it.errors.length >= 2)
-  await it.server.start()
+  await server.start()
   await it.listening()
 })
 
