@@ -98,6 +98,8 @@ const FROZEN: Readonly<Record<string, string>> = {
   'scheduler/0049-required-versions.sql':
     '595220968baa696f19f0ebe9bc431172a2e415b77ccdecd20430af2d9d99064d',
   'scheduler/0050-leaks.sql': '3e21ed09d50fadddae20ba161c1b1b8ccb532f433cc1db0807cd70c3dfd20f97',
+  'scheduler/0051-leaks-anew.sql':
+    '499eb83838a6a5abf99fd00f53ac9fe7ac99bdcd9d8fde835bab5075b81c2300',
   'storage/0001-values.sql': '2f1b3b9384744858613259c3ef18622384030644e6bb6afd258643848810cdd8',
   'storage/0002-acts.sql': 'bb2c010ed72ba7fafbefe61449772d363b15b5dec78e795e6f558fb85326b1bc',
   'storage/0003-open-of-owner.sql':
