@@ -165,6 +165,8 @@ describe(`seed ${SEED}`, () => {
   test('whoever calls afterwards is served', async () => {
     await offstage.endExclusiveMode()
     await offstage.resumeNamespace()
+    const { pausedPools } = await offstage.settings.get()
+    for (const pool of pausedPools) await offstage.resumePool(pool)
     await offstage.resumeMethod('cluster.double')
     const job = await offstage.startJob(double, { n: 21 })
     expect((await job.waitForCompletion()).result).toBe(42)
