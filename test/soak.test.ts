@@ -18,6 +18,7 @@ import { double } from './cluster/jobs.ts'
 import { callingAs } from './guarded/access.ts'
 import { watchCharges } from './soak/charges.ts'
 import { makeTrouble } from './soak/faults.ts'
+import { collectGarbage, INSPECTABLE } from './soak/garbage.ts'
 import { insideOf } from './soak/inside.ts'
 import { keepStarting } from './soak/load.ts'
 import { UsageLog } from './soak/usage.ts'
@@ -29,7 +30,11 @@ const FAULTS_MS = Number(process.env.SOAK_SECONDS ?? 4) * 1_000
 const SEED = Number(process.env.SOAK_SEED ?? Date.now() % 1_000_000)
 const SETTLE_MS_MAX = 180_000
 /** The arenas are those of its image. */
-const OF_EXECUTOR = { OFFSTAGE_EXECUTOR_DRAIN_GRACE: '2s', MALLOC_ARENA_MAX: '2' }
+const OF_EXECUTOR = {
+  ...INSPECTABLE,
+  OFFSTAGE_EXECUTOR_DRAIN_GRACE: '2s',
+  MALLOC_ARENA_MAX: '2',
+}
 /** Where everybody needs a token, no user may attach what runs jobs here. */
 const IN_FOREGROUND = callingAs('executor').token === undefined
 /** In less time heaps still grow into what they go on with. */
@@ -53,7 +58,7 @@ test('in a soak every job ends once, none pays for what was not its fault, and n
     storage: 2,
     lease: `${LEASE_MS}ms`,
     postgres: {},
-    envOf: (service) => (service === 'executor' ? OF_EXECUTOR : {}),
+    envOf: (service) => (service === 'executor' ? OF_EXECUTOR : INSPECTABLE),
   })
   await using _audit = await openAudit(cluster.databaseUrl)
   await using database = await openPostgres({ url: cluster.databaseUrl, poolSize: 2 })
@@ -76,6 +81,9 @@ test('in a soak every job ends once, none pays for what was not its fault, and n
   const tellInside = async () => tell(`the executor's ${await insideOf(pidOf(executor))}`)
   tell('all run')
   await tellInside()
+  using _garbage = await collectGarbage(
+    [scheduler, executor, storage].flatMap(([member]) => member?.process ?? []),
+  )
   const over = new AbortController()
   const starting = keepStarting({
     ...{ offstage, chance: createChance(SEED + 1), inForeground: IN_FOREGROUND },
