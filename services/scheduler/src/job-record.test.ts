@@ -16,7 +16,8 @@ const soon = { initialBackoff: { seconds: 0n, nanos: 1e6 }, jitter: 0 }
 
 test('every attempt is told with its executor, times, outcome and error, the lost and the retried too', async () => {
   await using it = await start()
-  await using first = await attachExecutor(it.address, { hello: { name: 'first' } })
+  // One slot: no claim is under way for another as it leaves.
+  await using first = await attachExecutor(it.address, { slots: 1, hello: { name: 'first' } })
   const spec = { method: 'test.job', retryPolicy: { maxAttempts: 3, ...soon } }
   const { jobId } = await it.jobs.start(spec)
   const running = (await it.jobs.get(jobId)).attempts

@@ -409,7 +409,8 @@ describe('losing executors', () => {
 
   test('handed back jobs are run again at no charge', async () => {
     await using it = await start()
-    await using first = await attachExecutor(it.address)
+    // One slot: no claim is under way for another as it leaves.
+    await using first = await attachExecutor(it.address, { slots: 1 })
     const { jobId } = await it.jobs.start(job)
     await first.assigned(1)
     await using second = await attachExecutor(it.address)

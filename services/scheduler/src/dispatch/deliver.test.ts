@@ -29,6 +29,17 @@ test('a job whose executor has left meanwhile goes back into the queue, and the 
   expect(stays.frames[0]?.assignments.map(({ id }) => id)).toEqual(['b'])
 })
 
+test('an executor that drains is not sent what was committed for it meanwhile: that goes back into the queue', async () => {
+  const { attachments, deliver } = setup()
+  const { attachment, frames } = attach(attachments, { slots: 1 })
+  attachment.reserve(1)
+  attachment.stopTaking()
+  const back = { jobId: 'a', attachmentId: attachment.id, attempt: 1 }
+  expect(deliver([claimedJob('a', attachment.id)])).toEqual([back])
+  await new Promise(setImmediate)
+  expect([frames, attachment.credits(1), attachment.running.size]).toEqual([[], 0, 0])
+})
+
 test('an executor that is given a job twice runs it once, and has to attach anew', async () => {
   const { attachments, deliver } = setup()
   const it = attach(attachments)

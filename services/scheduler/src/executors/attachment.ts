@@ -43,8 +43,9 @@ export interface AttachmentOptions {
  * What came of giving an attachment a job. Where the database has forgotten a claim (ADR 0016) it gives the same attempt again: to whom it
  * runs with, all is well; who was told meanwhile to stop it is to get another one. It `clashes` where another attempt of the
  * job is believed to run here: the lease was lost and somebody else had it meanwhile, or the word of how it ended is still on its way.
+ * Who has said meanwhile that it takes nothing more, and is `leaving`, is sent nothing.
  */
-export type Assigned = 'sent' | 'runs' | 'fenced' | 'clashes' | 'detached'
+export type Assigned = 'sent' | 'runs' | 'fenced' | 'clashes' | 'leaving' | 'detached'
 
 const NO_VERSIONS: ReadonlyMap<string, string> = new Map()
 /** How often deadlines are looked after. */
@@ -199,6 +200,7 @@ export class Attachment {
     const running = this.running.get(id)
     if (running !== undefined) return running.attempt === attempt ? 'runs' : 'clashes'
     if (this.#fenced.get(id) === attempt) return 'fenced'
+    if (!this.#taking) return 'leaving'
     this.adopt(job)
     this.#outgoing.frame().assignments.push(job)
     return 'sent'

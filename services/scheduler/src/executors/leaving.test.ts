@@ -46,7 +46,8 @@ test('an assignment that crosses the word of an executor that leaves is run else
   })
   await using it = await start({ config, between })
   await using _sweeps = { [Symbol.asyncDispose]: async () => over.resolve() }
-  const leaving = await attachExecutor(it.address)
+  // One slot: no claim is under way for another as it leaves.
+  const leaving = await attachExecutor(it.address, { slots: 1 })
   const { jobId } = await it.jobs.start(job)
   await leaving.assigned(1)
   await using other = await attachExecutor(it.address, { auto: true })
@@ -67,7 +68,7 @@ test('what an executor brings and hands back as it leaves is recorded before it 
     },
   })
   await using it = await start({ config, between })
-  const leaving = await attachExecutor(it.address)
+  const leaving = await attachExecutor(it.address, { slots: 2 })
   const started = await Promise.all([1, 2].map(() => it.jobs.start(job)))
   const [done, back] = await leaving.assigned(2)
   expect(started).toHaveLength(2)
@@ -121,7 +122,7 @@ test('what an executor hands back as it leaves is at no charge, though its lease
     },
   })
   await using it = await start({ config: { sessionLeaseMs: 300 }, between })
-  const leaving = await attachExecutor(it.address)
+  const leaving = await attachExecutor(it.address, { slots: 1 })
   const { jobId } = await it.jobs.start(job)
   await leaving.assigned(1)
   leaving.leave({ handedBack: [{ jobId, attempt: 1 }] })
