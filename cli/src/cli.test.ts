@@ -290,6 +290,11 @@ describe('running services', () => {
     const ended = async () =>
       JSON.parse((await it.offstage('delete', ...filter, '--dry-run')).stdout).count === 3
     await until(ended, { what: 'all to have ended', timeoutMs: 50_000 })
+    const anew = await it.offstage('retry', ...filter, '--require-version', 'gone', '--yes')
+    expect(JSON.parse(anew.stdout)).toMatchObject({ done: 3 })
+    const [again] = JSON.parse((await it.offstage('jobs', ...filter, '--json')).stdout)
+    expect(again).toMatchObject({ state: 'queued', requiredVersion: 'gone' })
+    await it.offstage('cancel', ...filter, '--yes')
     const deleted = await it.offstage('delete', ...filter, '-y')
     expect(JSON.parse(deleted.stdout)).toMatchObject({ done: 3 })
     expect(await it.offstage('retry', ...filter, '-y')).toMatchObject({ stderr: 'no jobs\n' })

@@ -11,11 +11,12 @@ interface Flags extends BulkFlags {
   readonly requireVersion?: string
 }
 
-const RETRYING: BulkWork = {
+const retrying = (requiredVersion: string | undefined): BulkWork => ({
   verb: 'start anew',
-  preview: (offstage, filter, all) => offstage.retryJobs(filter, { all, validateOnly: true }),
-  start: (offstage, filter, all) => offstage.retryJobs(filter, { all }),
-}
+  preview: (offstage, filter, all) =>
+    offstage.retryJobs(filter, { all, requiredVersion, validateOnly: true }),
+  start: (offstage, filter, all) => offstage.retryJobs(filter, { all, requiredVersion }),
+})
 
 /** `offstage retry`: starts a failed or canceled job anew, under its id, or all that a filter selects. */
 export function addRetry(program: Command, { exitWith }: CommandContext): void {
@@ -35,10 +36,7 @@ export function addRetry(program: Command, { exitWith }: CommandContext): void {
     }
     if (meansMany(id, flags, command) || id === undefined) {
       if (flags.wait) command.error('error: --wait goes with one job')
-      if (flags.requireVersion !== undefined) {
-        command.error('error: --require-version goes with one job')
-      }
-      return exitWith(await runInBulk(RETRYING, flags, command))
+      return exitWith(await runInBulk(retrying(flags.requireVersion), flags, command))
     }
     await using offstage = await answered(connect(command))
     const job = offstage.job(id)

@@ -7,7 +7,7 @@ import { abortSignal, flag } from '../arguments/rules.ts'
 import { CALL_MS_MAX, REPEAT_START_MS_MAX } from './call-terms.ts'
 import { JobHandle } from './job-handle.ts'
 import { filterFrom, type JobFilter } from './job-info.ts'
-import { inlineWaitMs, millisWithin, textUpTo } from './limit-rules.ts'
+import { inlineWaitMs, millisWithin, requiredVersion, textUpTo } from './limit-rules.ts'
 import type { Session } from './session.ts'
 
 /** What became of the jobs that were selected. */
@@ -48,6 +48,14 @@ export interface CancelJobsOptions extends BulkOptions {
   readonly graceMs?: number
 }
 
+export interface RetryJobsOptions extends BulkOptions {
+  /**
+   * The version of its method that each of them requires from now on, whichever the method; empty: none. Default: each the one it has required
+   * before.
+   */
+  readonly requiredVersion?: string
+}
+
 const BULK_RULES: Rules<BulkOptions> = {
   all: flag,
   validateOnly: flag,
@@ -60,6 +68,7 @@ const CANCEL_JOBS_RULES: Rules<CancelJobsOptions> = {
   reason: textUpTo(LIMITS.cancelReasonCharactersMax),
   graceMs: millisWithin(0, LIMITS.graceMsMax),
 }
+const RETRY_JOBS_RULES: Rules<RetryJobsOptions> = { ...BULK_RULES, requiredVersion }
 
 /** The jobs it would be for `validateOnly`, else the handle of the job that does it. */
 export type BulkAnswer<O extends BulkOptions> = O extends { readonly validateOnly: true }
@@ -89,11 +98,14 @@ export function cancelJobs(
 export function retryJobs(
   session: Session,
   filter: JobFilter,
-  options: BulkOptions,
+  options: RetryJobsOptions,
 ): Promise<Outcome> {
-  checkOptions('retryJobs', options, BULK_RULES)
+  checkOptions('retryJobs', options, RETRY_JOBS_RULES)
   const { jobs } = session.connection
-  const request = requestFrom(session, filter, options)
+  const request = {
+    ...requestFrom(session, filter, options),
+    requiredVersion: options.requiredVersion,
+  }
   const call = session.callScheduler(jobs.retryJobs.bind(jobs), request, termsOf(options))
   return outcomeOf(session, 'offstage.retry_jobs', call)
 }

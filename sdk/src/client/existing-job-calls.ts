@@ -7,6 +7,7 @@ import {
   type CancelJobsOptions,
   cancelJobs,
   deleteJobs,
+  type RetryJobsOptions,
   retryJobs,
 } from './bulk.ts'
 import { checkTarget } from './check-arguments.ts'
@@ -60,7 +61,7 @@ export class ExistingJobCalls extends SessionCalls {
   }
 
   /** Starts the failed and canceled jobs a filter selects anew, as {@link retryJob} does each and {@link cancelJobs} does all. */
-  retryJobs<O extends BulkOptions>(filter: JobFilter, options?: O): Promise<BulkAnswer<O>> {
+  retryJobs<O extends RetryJobsOptions>(filter: JobFilter, options?: O): Promise<BulkAnswer<O>> {
     return retryJobs(this.#session, filter, options ?? {}) as Promise<BulkAnswer<O>>
   }
 

@@ -46,7 +46,10 @@ test('what is done to many jobs is a job, by one request id however often it is 
   const filter = { filter: 'state:running' }
   const canceling = await it.offstage.cancelJobs(filter, { reason: 'done with', graceMs: 1_500 })
   expect(canceling).toMatchObject({ name: 'offstage.cancel_jobs', state: 'queued' })
-  const retrying = await it.offstage.retryJobs({ states: ['failed'] }, { requestId: 'again' })
+  const retrying = await it.offstage.retryJobs(
+    { states: ['failed'] },
+    { requestId: 'again', requiredVersion: '' },
+  )
   const deleting = await it.offstage.deleteJobs({}, { all: true })
   expect([retrying.name, deleting.name]).toEqual(['offstage.retry_jobs', 'offstage.delete_jobs'])
   expect(it.scheduler.bulk).toMatchObject([
@@ -59,9 +62,11 @@ test('what is done to many jobs is a job, by one request id however often it is 
         requestId: expect.stringMatching(/^.{36}$/),
       },
     ],
-    ['retry', { filter: { states: [6] }, requestId: 'again', all: false }],
+    ['retry', { filter: { states: [6] }, requestId: 'again', all: false, requiredVersion: '' }],
     ['delete', { all: true, validateOnly: false }],
   ])
+  const wrong = () => it.offstage.retryJobs(filter, { requiredVersion: 'a b' })
+  expect(wrong).toThrow('requiredVersion must be')
   const selection = await it.offstage.deleteJobs(filter, { validateOnly: true })
   expect(selection).toEqual({ count: 3, isMore: true, sampleIds: ['job-3'] })
 })

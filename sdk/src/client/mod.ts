@@ -7,6 +7,7 @@ export type {
   BulkResult,
   CancelJobsOptions,
   JobSelection,
+  RetryJobsOptions,
 } from './bulk.ts'
 export { ATTEMPTS_MAX, CALL_MS_MAX } from './call-terms.ts'
 export type { CancelOutcomeName, Completion, JobFault, Unfinished } from './completion.ts'

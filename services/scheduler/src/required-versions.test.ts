@@ -2,6 +2,7 @@
 import { ExecutionMode, Lane, WaitCause } from '@offstage/proto/jobs'
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { expect, test } from 'vitest'
+import { connectBulk } from './testing/bulk.ts'
 import { connectNamespaces } from './testing/namespaces.ts'
 import { start } from './testing/on-postgres.ts'
 import { connectSchedules } from './testing/schedules.ts'
@@ -180,6 +181,45 @@ test('whoever starts a job anew may say which version it requires from now on, o
   await it.jobs.cancel(c)
   expect(await it.jobs.retry(c, { requiredVersion: '' })).toMatchObject({ requiredVersion: '' })
   expect(await second.assigned(2)).toMatchObject([{}, { jobId: c }])
+})
+
+test('whoever starts many jobs anew may say which version all of them require from now on, or that none', async () => {
+  await using it = await start()
+  await using second = await attachExecutor(it.address, of('2', { auto: true }))
+  await using gpu = await attachExecutor(
+    it.address,
+    of('2', { hello: { pools: ['gpu'] }, auto: true }),
+  )
+  const bulk = connectBulk(it)
+  const canceled = async (label: string, spec: object = {}) => {
+    const { jobId } = await it.jobs.start(requiring('gone', { labels: { is: label }, ...spec }))
+    await it.jobs.cancel(jobId)
+    return jobId
+  }
+  const [a, b] = [await canceled('other'), await canceled('other', { pool: 'gpu' })]
+  const [kept, free] = [await canceled('kept'), await canceled('free')]
+  for (const requiredVersion of ['a b', '1@2', 'x'.repeat(101)]) {
+    const refused = bulk
+      .call('retry', { all: true, validateOnly: true, requiredVersion })
+      .then(() => undefined, errorFromStatus)
+    expect(await refused).toMatchObject({ violations: [{ field: 'required_version' }] })
+  }
+  const of2 = { requiredVersion: '2', requestId: 'once' }
+  const done = await bulk.run('retry', 'label.is:other', undefined, of2)
+  expect(done.result).toEqual({ matched: 2, done: 2, skipped: {} })
+  expect(await second.assigned(1)).toMatchObject([{ jobId: a }])
+  expect(await gpu.assigned(1)).toMatchObject([{ jobId: b }])
+  expect(await it.jobs.get(b)).toMatchObject({ pool: 'gpu', requiredVersion: '2' })
+  // Said again it is the same job, and by another version another.
+  const again = await bulk.run('retry', 'label.is:other', undefined, of2)
+  expect(again.jobId).toBe(done.jobId)
+  const reused = { ...of2, requiredVersion: '3' }
+  await expect(bulk.run('retry', 'label.is:other', undefined, reused)).rejects.toThrow('once')
+
+  await bulk.run('retry', 'label.is:kept')
+  expect(await it.jobs.get(kept)).toMatchObject({ requiredVersion: 'gone' })
+  await bulk.run('retry', 'label.is:free', undefined, { requiredVersion: '' })
+  expect(await second.assigned(2)).toMatchObject([{}, { jobId: free }])
 })
 
 test('limits of a method count the jobs of all its versions, and a paused pool holds them back', async () => {

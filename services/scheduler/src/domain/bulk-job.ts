@@ -32,6 +32,8 @@ export interface NewBulkJob {
   /** Of a cancel. */
   readonly reason: string
   readonly graceMs: number
+  /** Of a retry: what the jobs require from now on; empty: none; undefined: each what it has required before. */
+  readonly requiredVersion: string | undefined
   /** What it was asked with, as JSON. */
   readonly params: Uint8Array
   readonly requestId: string
@@ -50,7 +52,15 @@ export interface BulkCounts {
 export interface BulkJob
   extends Pick<
     NewBulkJob,
-    'id' | 'namespace' | 'verb' | 'filter' | 'ownerOnly' | 'by' | 'reason' | 'graceMs'
+    | 'id'
+    | 'namespace'
+    | 'verb'
+    | 'filter'
+    | 'ownerOnly'
+    | 'by'
+    | 'reason'
+    | 'graceMs'
+    | 'requiredVersion'
   > {
   readonly counts: BulkCounts
   /** How many there were at its beginning; undefined where that is not known. */

@@ -1,17 +1,16 @@
 /** What is done to all jobs that a filter selects. */
-import type { Right } from '@offstage/kit/auth'
 import type { Turns } from '@offstage/kit/fairness'
 import { type CallContext, type GuardedService, unary } from '@offstage/kit/grpc'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import type { BulkVerb } from '../domain/bulk-job.ts'
-import type { BulkJobs } from '../jobs/bulk-jobs.ts'
+import type { BulkCall, BulkJobs } from '../jobs/bulk-jobs.ts'
 import type { JobSelection } from '../ports/bulk.ts'
 import { invalidField } from '../refusals.ts'
 import { callerOf } from './caller.ts'
 import { filterFrom } from './filter-mapping.ts'
 import { startedTo } from './job-mapping.ts'
-import { boundedMs, namespaceFor, requestIdFrom } from './mapping.ts'
+import { boundedMs, namespaceFor, requestIdFrom, requiredVersionFrom } from './mapping.ts'
 import { traceparentFor } from './traceparent.ts'
 
 type BulkCalls = Pick<
@@ -20,7 +19,7 @@ type BulkCalls = Pick<
 >
 
 /** What the requests have in common. */
-type BulkRequest = proto.RetryJobsRequest
+type BulkRequest = proto.DeleteJobsRequest
 interface BulkAnswer {
   readonly job: proto.StartedJob | undefined
   readonly selection: proto.JobSelection | undefined
@@ -30,7 +29,9 @@ interface CancelTerms {
   readonly reason: string
   readonly graceMs: number
 }
-const NO_CANCEL: CancelTerms = { reason: '', graceMs: 0 }
+/** What one of the verbs alone is asked with. */
+type VerbTerms = Pick<BulkCall, 'reason' | 'graceMs' | 'requiredVersion'>
+const NO_TERMS: VerbTerms = { reason: '', graceMs: 0, requiredVersion: undefined }
 
 /** @param listings for previews, which may look at very many */
 export function bulkCalls(
@@ -42,7 +43,7 @@ export function bulkCalls(
     verb: BulkVerb,
     request: BulkRequest,
     context: CallContext,
-    terms = NO_CANCEL,
+    terms: Partial<VerbTerms> = {},
   ): Promise<BulkAnswer> => {
     const caller = callerOf(context)
     const namespace = namespaceFor(context.actor, request.namespace)
@@ -54,20 +55,29 @@ export function bulkCalls(
       const selection = await listings.take(caller.user, context, preview)
       return { job: undefined, selection: selectionTo(selection) }
     }
-    const call = { ...meant, ...terms, requestId, traceparent: traceparentFor(context) }
+    const call = {
+      ...meant,
+      ...NO_TERMS,
+      ...terms,
+      requestId,
+      traceparent: traceparentFor(context),
+    }
     const started = await use.start(caller, call, inlineWaitMs, context.signal)
     return { job: startedTo(started), selection: undefined }
   }
-  const bulk = <Req extends BulkRequest>(right: Right, verb: BulkVerb) =>
-    unary<Req, BulkAnswer>(right, (request, context) => answer(verb, request, context))
   return {
     cancelJobs: unary('jobs.cancel', async (request: proto.CancelJobsRequest, context) => ({
       ...(await answer('cancel', request, context, cancelTermsFrom(request))),
       canceledCount: 0,
       more: false,
     })),
-    retryJobs: bulk<proto.RetryJobsRequest>('jobs.change', 'retry'),
-    deleteJobs: bulk<proto.DeleteJobsRequest>('jobs.change', 'delete'),
+    retryJobs: unary('jobs.change', (request: proto.RetryJobsRequest, context) => {
+      const requiredVersion = requiredVersionFrom(request.requiredVersion)
+      return answer('retry', request, context, { requiredVersion })
+    }),
+    deleteJobs: unary('jobs.change', (request: proto.DeleteJobsRequest, context) =>
+      answer('delete', request, context),
+    ),
   }
 }
 

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type Actor, mayEnter } from '@offstage/kit/auth'
 import { durationFrom, msFrom } from '@offstage/proto/durations'
-import { isJsonType, namespaceFault, textFault } from '@offstage/proto/field-rules'
+import { isJsonType, namespaceFault, textFault, versionFault } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
 import { LIMITS } from '@offstage/proto/limits'
 import { backoffMsMaxDefault, RETRY_DEFAULTS } from '@offstage/proto/retry-defaults'
@@ -132,6 +132,13 @@ export function requestIdFrom(requestId: string): string {
   const fault = textFault(requestId, LIMITS.requestIdCharactersMax)
   if (fault === undefined) return requestId
   throw invalidField('request_id', fault)
+}
+
+/** Of a retry; empty: none from now on; undefined: what was required before. */
+export function requiredVersionFrom(version: string | undefined): string | undefined {
+  const fault = version && versionFault(version)
+  if (fault) throw invalidField('required_version', fault)
+  return version
 }
 
 export function pageSizeFrom(size: number, fallback: number): number {

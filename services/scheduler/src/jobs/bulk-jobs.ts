@@ -40,6 +40,8 @@ export interface BulkCall {
   /** Of a cancel. */
   readonly reason: string
   readonly graceMs: number
+  /** Of a retry. */
+  readonly requiredVersion: string | undefined
   readonly requestId: string
   readonly traceparent: string
 }
@@ -116,10 +118,10 @@ async function record(
 }
 
 function newBulkJob(caller: Caller, call: BulkCall, id: string): NewBulkJob {
-  const { verb, filter, reason, graceMs } = call
+  const { verb, filter, reason, graceMs, requiredVersion } = call
   const { user, roles, peer, call: by } = caller
   const ofCancel = verb === 'cancel' ? { reason, graceMs } : {}
-  const params = { filter: printFilter(filter), ...ofCancel }
+  const params = { filter: printFilter(filter), ...ofCancel, requiredVersion }
   return {
     ...call,
     id,

@@ -87,6 +87,7 @@ async function retryPart(tx: Queryable, bulk: BulkJob, part: PartRequest): Promi
   const changed = await startAnew(
     tx,
     chosen.map(({ id }) => id),
+    { requiredVersion: bulk.requiredVersion },
   )
   await recordOnOthers(tx, bulk, chosen)
   return { matched: locked.length, done: changed.length, skipped, changed, canceled: [] }

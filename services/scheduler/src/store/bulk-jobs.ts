@@ -51,7 +51,7 @@ const INSERT = {
 const NEXT = {
   name: 'next_bulk_job',
   text: `
-    SELECT b.*, j.namespace, j.owner FROM offstage.bulk_jobs b JOIN offstage.jobs j ON j.id = b.job_id
+    SELECT b.*, j.namespace, j.owner, j.params FROM offstage.bulk_jobs b JOIN offstage.jobs j ON j.id = b.job_id
     WHERE b.job_id <> ALL ($1::uuid[])
     ORDER BY j.owner = ANY ($2::text[]), b.part_time, b.job_id LIMIT 1`,
 }
@@ -112,6 +112,8 @@ interface BulkRow {
   job_id: string
   namespace: string
   owner: string
+  /** What has no column of its own is read from here. */
+  params: Uint8Array
   verb: BulkVerb
   filter: string
   owner_only: string | null
@@ -174,11 +176,17 @@ function bulkFromRow(row: BulkRow): BulkJob {
     by: { user: row.owner, roles: row.roles, peer: row.peer, call: row.call },
     reason: row.reason,
     graceMs: row.grace_ms,
+    requiredVersion: requiredVersionFrom(row.params),
     total: row.total ?? undefined,
     parts: row.parts,
     beforeId: row.before_id ?? undefined,
     counts: { matched: row.matched, done: row.done, skipped: row.skipped },
   }
+}
+
+function requiredVersionFrom(params: Uint8Array): string | undefined {
+  const { requiredVersion }: Record<string, unknown> = JSON.parse(Buffer.from(params).toString())
+  return typeof requiredVersion === 'string' ? requiredVersion : undefined
 }
 
 const NOTHING: PartDone = { matched: 0, done: 0, skipped: new Map(), changed: [], canceled: [] }

@@ -93,17 +93,20 @@ const RETRY = {
     RETURNING ${CHANGED_COLUMNS}`,
 }
 
+interface AnewTerms {
+  readonly requestId?: string | undefined
+  readonly requiredVersion?: string | undefined
+}
+
 /** Jobs whose rows are locked, and whose keys nobody holds; those are left out whose key is about to be taken. */
 export async function startAnew(
   tx: Queryable,
   ids: readonly string[],
-  requestId: string | null = null,
-  requiredVersion: string | null = null,
+  { requestId, requiredVersion }: AnewTerms,
 ): Promise<ChangedJob[]> {
   if (ids.length === 0) return []
-  return (await tx.query<ChangedRow>(RETRY, [ids, requestId, requiredVersion])).rows.map(
-    changedFromRow,
-  )
+  const values = [ids, requestId ?? null, requiredVersion ?? null]
+  return (await tx.query<ChangedRow>(RETRY, values)).rows.map(changedFromRow)
 }
 
 export async function retryJob(database: Database, request: RetryRequest): Promise<RetriedJob> {
@@ -118,8 +121,8 @@ export async function retryJob(database: Database, request: RetryRequest): Promi
 
 async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> {
   const { namespace, jobId, owner = null, requestId, requiredVersion, by } = request
-  const asked = requestId === '' ? null : requestId
-  const { rows } = await tx.query<LockedRow>(LOCK, [namespace, jobId, owner, asked])
+  const asked = requestId === '' ? undefined : requestId
+  const { rows } = await tx.query<LockedRow>(LOCK, [namespace, jobId, owner, asked ?? null])
   const [locked] = rows
   if (locked === undefined) return { kind: 'missing' }
   const { state, method, key } = locked
@@ -132,7 +135,7 @@ async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> 
     const holder = await readHolder(tx, namespace, method, key)
     if (holder !== undefined) return { kind: 'key-taken', holder: { key, ...holder } }
   }
-  const [job] = await startAnew(tx, [jobId], asked, requiredVersion ?? null)
+  const [job] = await startAnew(tx, [jobId], { requestId: asked, requiredVersion })
   // Its row is locked: what is in the way is a transaction that is about to take the key.
   if (job === undefined) return { kind: 'key-taken', holder: undefined }
   if (locked.owner !== by.user) await recordAct(tx, actOn(by, namespace, [locked], 'OK'))

@@ -5,9 +5,10 @@ import { type Draft, millis } from './draft.ts'
 import type { Bundle } from './setup.ts'
 
 type Verb = 'cancel' | 'retry' | 'delete'
+type Request = Draft<proto.CancelJobsRequest & proto.RetryJobsRequest>
 
 export function connectBulk({ jobs: { raw } }: Pick<Bundle, 'jobs'>) {
-  const call = (verb: Verb, request: Draft<proto.CancelJobsRequest>, user?: string) => {
+  const call = (verb: Verb, request: Request, user?: string) => {
     if (verb === 'cancel') {
       return ask(raw, raw.cancelJobs, proto.CancelJobsRequest, request, user)
     }
@@ -18,8 +19,9 @@ export function connectBulk({ jobs: { raw } }: Pick<Bundle, 'jobs'>) {
   return {
     call,
     /** Does it, and waits for the end; the answer has it. */
-    async run(verb: Verb, text: string, user?: string) {
-      const { job } = await call(verb, { filter: { text }, inlineWait: millis(20_000) }, user)
+    async run(verb: Verb, text: string, user?: string, terms: Request = {}) {
+      const request = { filter: { text }, inlineWait: millis(20_000), ...terms }
+      const { job } = await call(verb, request, user)
       const result = job?.completion?.result?.source
       const value: unknown =
         result?.$case === 'inline' ? JSON.parse(result.value.toString()) : undefined

@@ -467,7 +467,14 @@ export interface RetryJobsRequest {
   /** As of a start: said again, it is the same job. At most 100 characters; empty: every call is new. */
   requestId: string;
   /** How long to wait for the end before answering, as in StartJob, 0 to 60 s. Default 0. */
-  inlineWait: Duration | undefined;
+  inlineWait:
+    | Duration
+    | undefined;
+  /**
+   * The version of its method that each of them requires from now on, as in RetryJob: set and empty: none. Not set: each the one it has
+   * required before. It is said of the jobs of all methods that are selected: a filter that names the method keeps it to one.
+   */
+  requiredVersion?: string | undefined;
 }
 
 /** Answers RetryJobs. */
@@ -2954,7 +2961,15 @@ export const JobSelection: MessageFns<JobSelection> = {
 };
 
 function createBaseRetryJobsRequest(): RetryJobsRequest {
-  return { namespace: "", filter: undefined, all: false, validateOnly: false, requestId: "", inlineWait: undefined };
+  return {
+    namespace: "",
+    filter: undefined,
+    all: false,
+    validateOnly: false,
+    requestId: "",
+    inlineWait: undefined,
+    requiredVersion: undefined,
+  };
 }
 
 export const RetryJobsRequest: MessageFns<RetryJobsRequest> = {
@@ -2976,6 +2991,9 @@ export const RetryJobsRequest: MessageFns<RetryJobsRequest> = {
     }
     if (message.inlineWait !== undefined) {
       Duration.encode(message.inlineWait, writer.uint32(50).fork()).join();
+    }
+    if (message.requiredVersion !== undefined) {
+      writer.uint32(58).string(message.requiredVersion);
     }
     return writer;
   },
@@ -3041,6 +3059,14 @@ export const RetryJobsRequest: MessageFns<RetryJobsRequest> = {
             message.inlineWait = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requiredVersion = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3068,6 +3094,7 @@ export const RetryJobsRequest: MessageFns<RetryJobsRequest> = {
     message.inlineWait = (object.inlineWait !== undefined && object.inlineWait !== null)
       ? Duration.fromPartial(object.inlineWait)
       : undefined;
+    message.requiredVersion = object.requiredVersion ?? undefined;
     return message;
   },
 };
