@@ -13,6 +13,12 @@ test('until names what it waited for when it gives up', async () => {
   )
 })
 
+test('what until waited for may be told as it stands when it gives up', async () => {
+  let asked = 0
+  const wait = until(() => ++asked < 0, { timeoutMs: 5, what: () => `asked ${asked > 0}` })
+  await expect(wait).rejects.toThrow('waiting until asked true')
+})
+
 test('a condition that throws fails the wait at once', async () => {
   let asked = 0
   const failing = until(() => {

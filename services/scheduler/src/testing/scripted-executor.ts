@@ -17,6 +17,7 @@ import { LIMITS } from '@offstage/proto/limits'
 import { until } from '@offstage/testkit'
 import { complete, type Draft } from './draft.ts'
 import { clientOptions, faults } from './faults/faults.ts'
+import { tellFrame, tellOfExecutor } from './story.ts'
 
 export interface ScriptedExecutor extends AsyncDisposable {
   readonly sessionId: string
@@ -93,6 +94,7 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
   let welcome = false
   let ended = false
   stream.on('data', (frame: AttachResponse) => {
+    tellFrame(sessionId, 'hears', frame)
     if (frame.welcome !== undefined) welcome = true
     assignments.push(...frame.assignments)
     cancels.push(...frame.cancels)
@@ -102,11 +104,12 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
     if (options.auto && frame.assignments.length > 0) executor.succeed(...frame.assignments)
   })
   const beat = setInterval(() => options.silent || ended || executor.say({ heartbeat: true }), 100)
+  let fault: ServiceError | undefined
   const onEnd = () => {
     ended = true
     clearInterval(beat)
+    tellOfExecutor(sessionId, `has no stream any more: ${fault?.message ?? 'ended in order'}`)
   }
-  let fault: ServiceError | undefined
   stream.on('error', (error: ServiceError) => {
     fault = error
     onEnd()
@@ -126,7 +129,9 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
       return fault
     },
     say: (frame) => {
-      stream.write(complete<AttachRequest>(AttachRequest, frame))
+      const request = complete<AttachRequest>(AttachRequest, frame)
+      tellFrame(sessionId, 'says', request)
+      stream.write(request)
     },
     succeed(...done) {
       executor.say({
@@ -139,7 +144,11 @@ async function attachOnce(address: string, options: ScriptOptions): Promise<Scri
       })
     },
     async assigned(count) {
-      await until(() => assignments.length >= count, { what: `${count} assignments` })
+      const came = () => assignments.length >= count
+      const soFar = () =>
+        `${count} assignments: ${assignments.length} came${ended ? `, and the stream has ended: ${fault?.message ?? 'in order'}` : ''}`
+      await until(() => came() || ended, { what: soFar })
+      if (!came()) throw new Error(`there will not be ${soFar()}`)
       return assignments
     },
     cut() {

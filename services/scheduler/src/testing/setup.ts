@@ -12,6 +12,7 @@ import type { SchedulerDatabases } from '../store/databases.ts'
 import { complete, type Draft, millis } from './draft.ts'
 import { clientOptions, faults, underFaults } from './faults/faults.ts'
 import { lendPglite } from './lent-pglite.ts'
+import { telling } from './story.ts'
 
 export interface Bundle extends AsyncDisposable {
   readonly scheduler: Scheduler
@@ -52,7 +53,7 @@ export async function setup(options: SetupOptions = {}): Promise<Bundle> {
     ...(faults && { claimSweepMs: 200, waitSweepMs: 200 }),
   }
   const log = createLogger({ name: 'scheduler', level: 'error' })
-  const { databases, arm } = underFaults(options.databases ?? database)
+  const { databases, arm } = underFaults(telling(options.databases ?? database))
   const scheduler = createScheduler({
     config,
     database: databases,
