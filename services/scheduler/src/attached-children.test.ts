@@ -338,6 +338,61 @@ test('what was found of a parent ends it only while it has had no further child'
   await it.isIn(parent, SUCCEEDED)
 })
 
+test('what was found of a parent ends it not while a child of it that had failed goes on, started anew', async () => {
+  await using it = await setup()
+  const { parent, children } = await it.family(3)
+  const [one = '', several = '', slow = ''] = children
+  await it.succeed(parent)
+  await it.isIn(parent, WAITING)
+  const store = createParentStore(it.database)
+  const endBy = async (startAnew: () => Promise<unknown>, child: string) => {
+    await it.fail(child)
+    await it.isIn(child, FAILED)
+    const [found] = await store.readWaiting([parent])
+    expect(found).toMatchObject({ hasFailed: true })
+    await startAnew()
+    const { attachedCount = 0 } = found ?? {}
+    return store.end([{ id: parent, attachedCount, state: FAILED, error: undefined }])
+  }
+  expect(await endBy(() => it.jobs.retry(one), one)).toEqual([])
+  const retryAll = () => connectBulk(it).run('retry', 'state:failed')
+  expect(await endBy(retryAll, several)).toEqual([])
+  await it.succeed(one, several, slow)
+  await it.isIn(parent, SUCCEEDED)
+})
+
+test('a child that is started anew as its parent ends goes on: attached to one that waits for it, or detached', async () => {
+  await using it = await setup()
+  for (let round = 0; round < 10; round += 1) {
+    const { parent, children } = await it.family(2)
+    const [bad = '', last = ''] = children
+    await it.succeed(parent)
+    await it.isIn(parent, WAITING)
+    await it.fail(bad)
+    await it.isIn(bad, FAILED)
+    const ending = it.succeed(last)
+    await it.jobs.retry(bad)
+    const { attached } = await it.jobs.get(bad)
+    await ending
+    await it.jobs.wait([last])
+    if (attached) expect((await it.jobs.get(parent)).state).toBe(WAITING)
+    await it.succeed(bad)
+    await it.isIn(parent, attached ? SUCCEEDED : FAILED)
+  }
+})
+
+test('a canceled parent that is past its total deadline is not looked for while it waits', async () => {
+  await using it = await setup()
+  const { parent } = await it.family(1, { deadlines: { total: millis(1_000) } })
+  await it.succeed(parent)
+  await it.isIn(parent, WAITING)
+  await it.jobs.cancel(parent, { graceMs: 60_000 })
+  const store = createParentStore(it.database)
+  const isOverdue = async () => (await store.readWaiting([parent]))[0]?.isOverdue
+  await until(async () => (await isOverdue()) === true, { what: 'its deadline to pass' })
+  expect(await store.findDone(10)).toEqual([])
+})
+
 test('no parent ends before a child that was attached in time', async () => {
   await using it = await setup()
   for (let round = 0; round < 5; round += 1) {

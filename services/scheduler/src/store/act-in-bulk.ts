@@ -13,6 +13,7 @@ import { recordAct } from './acts.ts'
 import { selectingTargets } from './bulk-targets.ts'
 import { cancelTrees } from './cancel-jobs.ts'
 import { keyNotInHand } from './key-in-hand.ts'
+import { lockParentsOf } from './parents.ts'
 import { KEEPS_PARENT, removeJobs } from './remove-jobs.ts'
 import { startAnew } from './retry-job.ts'
 
@@ -72,6 +73,7 @@ async function cancelPart(tx: Queryable, bulk: BulkJob, part: PartRequest): Prom
 
 /** Of finished jobs with one key one can be unfinished: the newest. */
 async function retryPart(tx: Queryable, bulk: BulkJob, part: PartRequest): Promise<PartDone> {
+  await lockParentsOf(tx, part.ids)
   const locked = await lockTargets(tx, bulk, part.ids, 'FOR NO KEY UPDATE')
   const taken = await readTakenKeys(tx, bulk.namespace, locked)
   const chosen: LockedRow[] = []

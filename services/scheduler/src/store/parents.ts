@@ -3,7 +3,8 @@
  *
  * 1. Nothing but the rows tells that a parent has nothing left to wait for; who is told of a child's end only looks sooner.
  * 2. What a parent is ended by was true while its count of attached children was as it is: a start of one more counts in the statement
- *    that records it (insert-jobs-sql.ts), so a parent never ends before a child that was attached in time.
+ *    that records it (insert-jobs-sql.ts), and so does one that is started anew (retry-job.ts), so a parent never ends before a child that
+ *    was attached in time, nor by the end of one that goes on.
  */
 import type { Queryable } from '@offstage/kit/database'
 import {
@@ -37,6 +38,19 @@ const POLICY = `p.options->>'childrenPolicy'`
 export const countsForParent = (child: string) => `EXISTS (
         SELECT FROM offstage.jobs p WHERE p.id = ${child}.attached_to AND p.state < ${JobState.succeeded}
           AND ${child}.attached_attempt > coalesce(p.attached_after, -1))`
+
+const LOCK_PARENTS = {
+  name: 'lock_parents_of_attached',
+  text: `
+    SELECT FROM offstage.jobs p
+    WHERE p.id IN (SELECT j.attached_to FROM offstage.jobs j WHERE j.id = ANY ($1::uuid[]) AND j.attached_to IS NOT NULL)
+    ORDER BY p.id FOR NO KEY UPDATE`,
+}
+
+/** Whoever looks then whether the parents of these wait sees what stays so. Before the children's own rows, as by whoever cancels a tree. */
+export async function lockParentsOf(tx: Queryable, ids: readonly string[]): Promise<void> {
+  await tx.query(LOCK_PARENTS, [ids])
+}
 
 const READ = {
   name: 'read_waiting_parents',
@@ -88,8 +102,8 @@ const FIND_DONE = {
   name: 'find_done_parents',
   text: `
     SELECT p.id FROM offstage.jobs p
-    WHERE ${isWaiting('p')} AND (NOT ${OPEN} OR p.total_deadline <= now()
-      OR ${POLICY} = 'first' AND p.cancel_time IS NULL AND ${FAILED})
+    WHERE ${isWaiting('p')} AND (NOT ${OPEN}
+      OR p.cancel_time IS NULL AND (p.total_deadline <= now() OR ${POLICY} = 'first' AND ${FAILED}))
     LIMIT $1::int`,
 }
 

@@ -21,7 +21,7 @@ import { recordAct } from './acts.ts'
 import { HOME_OPTIONS, HOME_POOL } from './foreground.ts'
 import { CHANGED_COLUMNS, type ChangedRow, changedFromRow } from './job-rows.ts'
 import { keyNotInHand } from './key-in-hand.ts'
-import { countsForParent } from './parents.ts'
+import { countsForParent, lockParentsOf } from './parents.ts'
 import { WAITS_BRIEFLY } from './waits-briefly.ts'
 
 /** Of a job so many of its newest are known again. */
@@ -71,10 +71,20 @@ const POOL = poolOfVersionInSql(
   '$3::text',
 )
 
-/** Attached children of before count no more, and it is attached itself only where its parent still waits for it. */
+/**
+ * Attached children of before count no more, and it is attached itself only where its parent still waits for it: that one is locked, and
+ * whoever is about to end it by what this job came to sees by the count that there is another end to wait for.
+ */
 const RETRY = {
   name: 'retry_jobs',
   text: `
+    WITH counted AS (
+      UPDATE offstage.jobs p SET attached_count = p.attached_count + c.count
+      FROM (
+        SELECT j.attached_to AS id, count(*) FROM offstage.jobs j WHERE j.id = ANY ($1::uuid[]) AND ${countsForParent('j')} GROUP BY j.attached_to
+      ) c
+      WHERE p.id = c.id
+    )
     UPDATE offstage.jobs j SET revision = j.revision + 1, state = ${TRANSITIONS.startAnew.to},
       pool = ${POOL}, lane = ${storedLaneInSql('j.lane', POOL)},
       options = CASE WHEN ${IS_FOREGROUND} THEN ${HOME_OPTIONS} ELSE j.options END,
@@ -98,7 +108,7 @@ interface AnewTerms {
   readonly requiredVersion?: string | undefined
 }
 
-/** Jobs whose rows are locked, and whose keys nobody holds; those are left out whose key is about to be taken. */
+/** Jobs whose rows are locked, after those of their parents, and whose keys nobody holds; those are left out whose key is about to be taken. */
 export async function startAnew(
   tx: Queryable,
   ids: readonly string[],
@@ -122,6 +132,7 @@ export async function retryJob(database: Database, request: RetryRequest): Promi
 async function retry(tx: Queryable, request: RetryRequest): Promise<RetriedJob> {
   const { namespace, jobId, owner = null, requestId, requiredVersion, by } = request
   const asked = requestId === '' ? undefined : requestId
+  await lockParentsOf(tx, [jobId])
   const { rows } = await tx.query<LockedRow>(LOCK, [namespace, jobId, owner, asked ?? null])
   const [locked] = rows
   if (locked === undefined) return { kind: 'missing' }
