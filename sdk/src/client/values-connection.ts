@@ -52,8 +52,5 @@ export async function refreshValues(
   const { scopeOf } = await import('../values/reusable.ts')
   const { openValuesStores, ValuesStore } = await import('../values/store.ts')
   const scope = scopeOf(target)
-  if (scope === undefined) return
-  const told = new Set([refreshes])
-  const here = ValuesStore.refresh(openValuesStores(), scope, told)
-  await Promise.all([here, refreshes.publish({ origin: '', scope })])
+  if (scope !== undefined) await ValuesStore.refresh(openValuesStores(), scope, refreshes)
 }

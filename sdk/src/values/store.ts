@@ -183,7 +183,7 @@ export class ValuesStore implements Budget {
   /**
    * Drops what the scope covers, here at once and through the ports elsewhere (row C6). Resolves
    * when every port has accepted; rejects with an AggregateError when one has not, the values here
-   * being dropped all the same.
+   * being dropped all the same. What was computed here meanwhile is dropped, too.
    */
   refresh(scope: RefreshScope): Promise<void> {
     return ValuesStore.refresh([this], scope)
@@ -200,13 +200,20 @@ export class ValuesStore implements Budget {
     })
   }
 
-  /** As `refresh`, in several stores; a port they share is told once, those told already not at all. */
+  /** As `refresh`, in several stores; a port they share is told once. So is `port`, whose error is thrown as it is. */
   static async refresh(
     stores: Iterable<ValuesStore>,
     scope: RefreshScope,
-    told = new Set<RefreshPort>(),
+    port?: RefreshPort,
   ): Promise<void> {
-    const sent = await Promise.allSettled([...stores].flatMap((one) => one.#refresh(scope, told)))
+    const all = [...stores]
+    const told = new Set<RefreshPort>()
+    if (port !== undefined) told.add(port)
+    const telling = Promise.allSettled(all.flatMap((one) => one.#refresh(scope, told)))
+    await port?.publish({ origin: '', scope })
+    const sent = await telling
+    // Others may have answered as before until they were told, and what they answered is remembered here.
+    if (told.size > 0) for (const one of all) one.#apply(scope)
     const errors = sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
     if (errors.length > 0) {
       throw new AggregateError(

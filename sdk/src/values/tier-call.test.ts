@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   createManualValuesClock,
   createValuesStore,
+  type RefreshPort,
   type RemoteCall,
   type RemoteTier,
   type RemoteValue,
@@ -9,6 +10,7 @@ import {
   reusable,
   runWithValuesIdentity,
 } from './mod.ts'
+import { ValuesStore } from './store.ts'
 
 function setup(fetch: (call: RemoteCall) => Promise<RemoteValue | undefined>) {
   const clock = createManualValuesClock()
@@ -196,4 +198,56 @@ test('two tiers connected by the port each remember, and a refresh empties both'
   await remoteRate.refresh()
   expect((await remoteRate('EUR')).run).toBe(1)
   expect(rate.statistics().hits).toBe(1)
+})
+
+/** A port that takes as long as it is let, and a tier that knows nothing of a refresh before the port has taken it. */
+function setupSlowly() {
+  const taken = Promise.withResolvers<void>()
+  const port: RefreshPort = {
+    publish: () => taken.promise,
+    subscribe: () => ({ [Symbol.dispose]: () => {} }),
+  }
+  let value = 'old'
+  const it = setup(async () => ({ value, ageMs: 0, tags: ['t'] }))
+  return Object.assign(it, {
+    port,
+    take() {
+      value = 'new'
+      taken.resolve()
+    },
+  })
+}
+
+test.each(['its own port', 'the port of a client'])(
+  'what the other side answers until it is told of a refresh is forgotten with it: told by %s',
+  async (by) => {
+    using it = setupSlowly()
+    if (by === 'its own port') it.store.connectRefresh(it.port)
+    const client = by === 'its own port' ? undefined : it.port
+    const refreshed = ValuesStore.refresh([it.store], { kind: 'tag', tag: 't' }, client)
+    expect(await it.f('a')).toBe('old')
+    it.take()
+    await refreshed
+    expect(await it.f('a')).toBe('new')
+  },
+)
+
+test('an answer that is on its way as the other side is told of a refresh is not remembered', async () => {
+  const answers: PromiseWithResolvers<RemoteValue>[] = []
+  using it = setup(() => {
+    const answer = Promise.withResolvers<RemoteValue>()
+    answers.push(answer)
+    return answer.promise
+  })
+  const port: RefreshPort = {
+    publish: async () => {},
+    subscribe: () => ({ [Symbol.dispose]: () => {} }),
+  }
+  const refreshed = ValuesStore.refresh([it.store], { kind: 'all' }, port)
+  const before = it.f('a')
+  await refreshed
+  const after = it.f('a')
+  for (const [n, answer] of answers.entries()) answer.resolve({ value: n, ageMs: 0, tags: [] })
+  expect(await Promise.all([before, after])).toEqual([0, 1])
+  expect(await it.f('a')).toBe(1)
 })
