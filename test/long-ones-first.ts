@@ -12,7 +12,7 @@ export class LongOnesFirst extends BaseSequencer {
   }
 
   #rank({ project, moduleId }: TestSpecification): number {
-    if (project.name === 'together') return 2
-    return LONG.test(relative(this.ctx.config.root, moduleId)) ? 0 : 1
+    const isLong = LONG.test(relative(this.ctx.config.root, moduleId))
+    return (project.name === 'together' ? 2 : 0) + (isLong ? 0 : 1)
   }
 }
