@@ -64,6 +64,29 @@ describe.each(adapters)('the %s bus', (kind, open) => {
     expect(message?.headers).toEqual({ traceparent: '00-abc', 'X-Case': 'kept' })
   })
 
+  test('each message has its own headers, whatever the one before it had', async () => {
+    await using it = await setup(open)
+    const got = it.collect('job')
+    const changing: Record<string, string> = { traceparent: 'first' }
+    it.publish('job', '', changing)
+    it.publish('job', '', { traceparent: 'first' })
+    changing.traceparent = 'zweitens: ü'
+    it.publish('job', '', changing)
+    it.publish('job', '', { ...changing, more: '1' })
+    it.publish('job', '', {})
+    it.publish('job', '', { more: '1' })
+    await expect.poll(() => got.messages.length).toBe(6)
+    expect(got.messages.map(({ headers }) => headers)).toEqual([
+      { traceparent: 'first' },
+      { traceparent: 'first' },
+      { traceparent: 'zweitens: ü' },
+      { traceparent: 'zweitens: ü', more: '1' },
+      {},
+      { more: '1' },
+    ])
+    expect(it.errors).toEqual([])
+  })
+
   test('delivers an empty payload without headers', async () => {
     await using it = await setup(open)
     const got = it.collect('job')

@@ -26,8 +26,26 @@ function ownBytes(payload: Uint8Array | string): Uint8Array {
   return bytes
 }
 
+/** Messages that follow each other have often the same, such as those of one call: they are checked once. */
+let newest: BusMessage['headers'] = NO_HEADERS
+
 function ownHeaders(headers: BusMessage['headers']): BusMessage['headers'] {
   if (headers === NO_HEADERS) return NO_HEADERS
+  if (isSame(headers, newest)) return newest
+  newest = checkedHeaders(headers)
+  return newest
+}
+
+function isSame(some: BusMessage['headers'], others: BusMessage['headers']): boolean {
+  let count = 0
+  for (const name in others) {
+    if (some[name] !== others[name]) return false
+    count += 1
+  }
+  return count > 0 && Object.keys(some).length === count
+}
+
+function checkedHeaders(headers: BusMessage['headers']): BusMessage['headers'] {
   const checked: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!-9;-~]+$/.test(name)) throw new TypeError(`bad header name ${JSON.stringify(name)}`)
@@ -35,7 +53,7 @@ function ownHeaders(headers: BusMessage['headers']): BusMessage['headers'] {
     // NATS does not carry blanks around a value.
     checked[name] = value.trim()
   }
-  return Object.freeze(checked)
+  return Object.keys(checked).length === 0 ? NO_HEADERS : Object.freeze(checked)
 }
 
 function checkSubject(subject: string): void {
