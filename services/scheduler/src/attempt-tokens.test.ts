@@ -1,11 +1,13 @@
 /** Tokens by which the handlers of attempts act for the owners of their jobs (row J5), over several replicas. */
 import { randomUUID } from 'node:crypto'
 import { type Database, openPostgres } from '@offstage/kit/database'
+import { JobState } from '@offstage/proto/jobs'
 import { errorFromStatus } from '@offstage/sdk/grpc'
 import { until } from '@offstage/testkit'
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { callsWith, tokensOver } from './testing/attempt-tokens.ts'
+import { millis } from './testing/draft.ts'
 import { createFreshDatabase } from './testing/fresh-database.ts'
 import { attachExecutor, type ScriptedExecutor } from './testing/scripted-executor.ts'
 import { setup as setupScheduler } from './testing/setup.ts'
@@ -210,4 +212,29 @@ test('without tokens, as in development, the answers are empty', async () => {
   expect(await calls.issue(request)).toEqual({ token: '', expireTime: undefined })
   expect(await calls.check()).toEqual({ jobId: '', attempt: 0 })
   expect(await calls.keys()).toEqual({ jwks: '{"keys":[]}' })
+})
+
+test('an attached child that comes after the failure of the attempt that starts it is canceled: the next one has its own', async () => {
+  // A token is believed for as long as it was looked at.
+  await using it = await setup({ keptMs: 60_000 })
+  const { executor, here } = it
+  const method = 'test.job'
+  const { jobId } = await here
+    .as('alice')
+    .start({ method, retryPolicy: { maxAttempts: 2, initialBackoff: millis(1_000), jitter: 0 } })
+  await executor.assigned(2)
+  const { issue } = it.calls(here.address)
+  const { token } = await issue({ sessionId: executor.sessionId, jobId, attempt: 1 })
+  const { start } = it.calls(here.address, token)
+  const own = (await start({ method, attached: true })).job?.jobId
+  const value = { brief: 'no', reason: 'NO', retryable: true }
+  executor.say({ results: [{ jobId, attempt: 1, outcome: { $case: 'failed', value } }] })
+  const attempts = async () => (await here.jobs.get(jobId)).attempts
+  await until(async () => (await attempts())[0]?.outcome === JobState.JOB_STATE_FAILED)
+  const late = (await start({ method, attached: true })).job?.jobId
+  await until(() => executor.assignments.some((each) => each.jobId === jobId && each.attempt === 2))
+  const canceled = () => executor.cancels.map((each) => each.jobId)
+  await until(() => [own, late].every((child) => canceled().includes(child ?? '')), {
+    what: 'both children to be canceled',
+  })
 })

@@ -98,6 +98,8 @@ export interface StartCommand extends JobContent {
   readonly delayMs: number
   /** Its parent ends only when it has (row A5). */
   readonly isAttached?: boolean
+  /** The attempt of its parent that starts it, where that is known: with the failure of this one it counts no more, however late it comes. */
+  readonly attachedBy?: number
   /** By nobody who waits for an answer: held back, where others are refused, while somebody has the namespace exclusively. */
   readonly isAutomatic?: boolean
   /** The lease it belongs to; undefined: that of its parent, if any. */

@@ -205,6 +205,7 @@ function originOf({ namespace }: { namespace: string }, context: CallContext): S
     seesOthers: mayForOthers(actor, 'jobs.read'),
     // What a handler starts hangs on its job, also where it does not say so.
     parentId: actor.attempt?.jobId ?? '',
+    attempt: actor.attempt,
     traceparent,
     tracestate: traceparent && tracestateFor(context),
   }

@@ -1,4 +1,5 @@
 /** Where a JobSpec becomes a start command. */
+import type { AttemptRef } from '@offstage/kit/auth'
 import { msFrom } from '@offstage/proto/durations'
 import { poolRule } from '@offstage/proto/field-rules'
 import type * as proto from '@offstage/proto/jobs'
@@ -25,6 +26,8 @@ export interface StartOrigin
   extends Pick<StartCommand, 'namespace' | 'owner' | 'admin' | 'seesOthers' | 'parentId'> {
   readonly traceparent: string
   readonly tracestate: string
+  /** Undefined: they are started by no attempt. */
+  readonly attempt?: AttemptRef | undefined
 }
 
 export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): StartCommand {
@@ -54,13 +57,18 @@ export function startCommandFrom(spec: proto.JobSpec, origin: StartOrigin): Star
     traceparent: spec.traceparent || origin.traceparent,
     options: startOptionsFrom(spec, origin.tracestate),
     ...(spec.fallbackMethod !== '' && { fallbackMethod: spec.fallbackMethod }),
-    ...(spec.attached && { isAttached: true }),
+    ...(spec.attached && attachedFrom(spec, origin)),
     ...((spec.mode !== 0 || spec.executorSessionId !== '') && {
       foreground: foregroundFrom(spec, origin),
     }),
     ...(spec.automatic && { isAutomatic: true }),
     ...(spec.leaseId !== '' && { leaseId: leaseIdFrom(spec.leaseId) }),
   }
+}
+
+function attachedFrom({ parentJobId }: proto.JobSpec, { attempt }: StartOrigin) {
+  const isOwn = attempt !== undefined && (parentJobId === '' || parentJobId === attempt.jobId)
+  return { isAttached: true, ...(isOwn && { attachedBy: attempt.attempt }) }
 }
 
 function poolOf({ pool, requiredVersion }: proto.JobSpec): string {

@@ -88,6 +88,8 @@ const attachment = (limited: boolean) => `
 const PARENT_OF_ATTACHED = `,
         j.state < ${JobState.succeeded} AS is_open,
         j.attempt + CASE WHEN j.state IN (${JobState.running}, ${JobState.waiting}) THEN 0 ELSE 1 END AS coming_attempt`
+/** Started by an attempt that is over by now, it is that one's. */
+const ATTACHED_ATTEMPT = `least(u.parent_attempt, (u.rest->>'attachedBy')::int)`
 /** Whoever is about to end the parent sees by the count that there is one more. */
 const COUNT_ATTACHED = `, attached_to
     ), counted AS (
@@ -128,7 +130,7 @@ const insert = (name: string, limited: boolean, attached = false) => ({
       now() + (u.rest->>'totalDeadlineMs')::float8 * interval '1 ms', u.behind,
       CASE WHEN u.canceled THEN now() END, CASE WHEN u.canceled THEN now() END,
       CASE WHEN u.canceled THEN ${CancelOutcome.neverStarted} ELSE ${CancelOutcome.unknown} END
-      ${limited ? `, ${BEGINS_WITHIN}` : ''}${attached ? `, CASE WHEN u.rest ? 'attachedTo' THEN u.parent_attempt END` : ''}
+      ${limited ? `, ${BEGINS_WITHIN}` : ''}${attached ? `, CASE WHEN u.rest ? 'attachedTo' THEN ${ATTACHED_ATTEMPT} END` : ''}
     FROM (
       SELECT ${columns('p', 'attachment_id', attachment(limited))},
         p.rest, ${limited ? 'p.within_limits, ' : ''}doom.canceled, parent.root_id, parent.kind AS parent_kind, ${attached ? 'parent.coming_attempt AS parent_attempt, ' : ''}${LEASE} AS lease,

@@ -74,6 +74,7 @@ export const RARE = {
 /** What the statement itself goes by, in the same object. */
 type Direction =
   | 'admin'
+  | 'attachedBy'
   | 'startTime'
   | 'delayMs'
   | 'queueDeadlineMs'
@@ -101,6 +102,7 @@ export function restOf({ id, command }: NewJob, behind: boolean): string | null 
     leaseId: command.leaseId,
     labels: command.labels,
     options: storedOptions(options),
+    attachedBy: command.attachedBy,
     admin: (parentId !== '' && command.admin) || undefined,
     startTime: command.startTime,
     delayMs: command.delayMs || undefined,
