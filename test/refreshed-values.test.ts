@@ -197,6 +197,18 @@ test('calls of several processes at once compute once where that is asked for', 
 })
 
 test(
+  'a call shares no answer with one of another user, whose jobs its own may see',
+  LONG,
+  async () => {
+    await using ann = await connectPrices('ann')
+    // In development mode everybody may.
+    await using bob = await connectPrices('bob', 1, callingAs('operator'))
+    const prices = await Promise.all([ann.once('ZAR', 1_000), bob.once('ZAR', 1_000)])
+    expect(prices[0]?.run).not.toBe(prices[1]?.run)
+  },
+)
+
+test(
   'users and modes are kept apart, and what a caller says of them is compared',
   LONG,
   async () => {

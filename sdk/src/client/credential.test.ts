@@ -110,6 +110,15 @@ test('a file is read again as it changes; one that is missing or empty is named'
   await rm(folder, { recursive: true })
 })
 
+test('whose calls they are is told as its token says, and as development mode believes where there is none', async () => {
+  const { credential } = setup([jwt('bob', 600)])
+  expect(await credential.caller()).toBe('bob')
+  expect(await new Credential({ token: jwt('eve', 600) }).caller()).toBe('eve')
+  expect(await new Credential({ token: 'opaque', user: 'ann' }).caller()).toBe('ann')
+  expect(await new Credential({ user: 'ann' }).caller()).toBe('ann')
+  expect(await new Credential({}).caller()).toBe('')
+})
+
 test.each([
   [
     'throws',

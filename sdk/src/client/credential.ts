@@ -9,7 +9,14 @@
  */
 import { Metadata, status } from '@grpc/grpc-js'
 import { OffstageError } from '../grpc/mod.ts'
-import { endOfToken, type TokenSource, type Tokens, tokensIn, tokensOf } from './token-source.ts'
+import {
+  endOfToken,
+  type TokenSource,
+  type Tokens,
+  tokensIn,
+  tokensOf,
+  userOfToken,
+} from './token-source.ts'
 
 export interface CredentialOptions {
   /** Empty or absent: none. */
@@ -91,6 +98,13 @@ export class Credential {
     if (this.#held?.metadata === refused) this.#held = undefined
     const next = await this.metadata()
     return next.get('authorization')[0] === refused.get('authorization')[0] ? undefined : next
+  }
+
+  /** Whose calls these are, as far as can be told here: what is the same for all calls of a user, and for those of no other. */
+  async caller(): Promise<string> {
+    const metadata = await this.metadata()
+    const textOf = (entry: string) => String(metadata.get(entry)[0] ?? '')
+    return userOfToken(textOf('authorization')) ?? textOf('offstage-user')
   }
 
   #ask(tokens: Tokens): Promise<Metadata> {

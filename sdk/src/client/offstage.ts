@@ -280,6 +280,11 @@ export class Offstage extends ExistingJobCalls implements AsyncDisposable {
     return refreshValues(this.#session, target)
   }
 
+  /** Whose calls its calls are: a text that is the same in every process of a user, for keys of what no other user may share. */
+  caller(): Promise<string> {
+    return this.#session.identity.credential.caller()
+  }
+
   /** For stores of one's own, `createValuesStore({ refreshPort })`. {@link connectValues} is the shorter way. */
   get refreshPort(): ValueRefreshes {
     return this.#session.refreshes

@@ -62,13 +62,23 @@ export function isSendable(token: string): boolean {
 
 /** When a JWT ends, in milliseconds since 1970; undefined where it does not say, or is none. */
 export function endOfToken(token: string): number | undefined {
+  const { exp } = claimsOf(token)
+  return typeof exp === 'number' ? exp * 1_000 : undefined
+}
+
+/** Whose a JWT is; undefined where it does not say, or is none. */
+export function userOfToken(token: string): string | undefined {
+  const { sub } = claimsOf(token)
+  return typeof sub === 'string' ? sub : undefined
+}
+
+function claimsOf(token: string): { readonly exp?: unknown; readonly sub?: unknown } {
   const [, claims, signature] = token.split('.')
-  if (claims === undefined || signature === undefined) return undefined
+  if (claims === undefined || signature === undefined) return {}
   try {
-    const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'))
-    return typeof exp === 'number' ? exp * 1_000 : undefined
+    return JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) ?? {}
   } catch {
-    return undefined
+    return {}
   }
 }
 

@@ -120,11 +120,12 @@ function askedTier(
         ...(waiting.length > 0 && { waiting }),
       }
       if (!singleFlight) return ask(asked, { signal })
-      const key = { params, user, privileged, epoch }
+      // Who may see the jobs of others would be given the one that another user has under way.
+      const key = { params, user, privileged, epoch, caller: await client.caller() }
       try {
         return await ask(asked, { signal, key, onKeyConflict: 'return-running' })
       } catch (error) {
-        // The job of another user has it: nobody gets the answer of somebody else.
+        // A job of another user has it all the same: nobody gets the answer of somebody else.
         if (!(error instanceof OffstageError) || error.reason !== 'JOB_KEY_TAKEN') throw error
         return ask(asked, { signal })
       }
