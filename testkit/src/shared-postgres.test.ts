@@ -49,6 +49,18 @@ test('what is given back is had again, with its rows and numbers as they were', 
   expect(await contentOf(beside.url)).toEqual(fresh)
 })
 
+test('a preparation that fails is made again for the next one', async () => {
+  let begun = 0
+  const failing = async (url: string) => {
+    begun += 1
+    if (begun === 1) throw new Error('no luck')
+    await prepare(url)
+  }
+  await expect(createSharedDatabase(failing)).rejects.toThrow('no luck')
+  await using second = await createSharedDatabase(failing)
+  expect((await contentOf(second.url)).found).toHaveLength(1)
+})
+
 test.each([
   ['a table', 'ALTER TABLE parts ADD note text'],
   ['a function', 'CREATE FUNCTION one() RETURNS int LANGUAGE sql AS $$SELECT 1$$'],

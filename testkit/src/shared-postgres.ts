@@ -28,8 +28,7 @@ const originals = new Map<Prepare, Promise<Original>>()
  * connected to it then is not any more.
  */
 export async function createSharedDatabase(prepare?: Prepare): Promise<SharedDatabase> {
-  server ??= startPostgres()
-  const postgres = await server
+  const postgres = await serverOfAll()
   const original = prepare && (await originalOf(prepare, postgres))
   const url = original?.spare.pop() ?? (await postgres.createDatabase(original?.url))
   let over: Promise<void> | undefined
@@ -40,6 +39,17 @@ export async function createSharedDatabase(prepare?: Prepare): Promise<SharedDat
   return { url, [Symbol.asyncDispose]: () => (over ??= giveBack()) }
 }
 
+function serverOfAll(): Promise<TestPostgres> {
+  if (server === undefined) {
+    server = startPostgres()
+    // It failed one test, which need not fail all the others.
+    server.catch(() => {
+      server = undefined
+    })
+  }
+  return server
+}
+
 function originalOf(prepare: Prepare, postgres: TestPostgres): Promise<Original> {
   let original = originals.get(prepare)
   if (original === undefined) {
@@ -48,6 +58,7 @@ function originalOf(prepare: Prepare, postgres: TestPostgres): Promise<Original>
       return { url, snapshot: await connected(url, snapshotOf), spare: [] }
     })
     originals.set(prepare, original)
+    original.catch(() => originals.delete(prepare))
   }
   return original
 }
