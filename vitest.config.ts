@@ -57,6 +57,8 @@ export default defineConfig({
     sequence: { sequencer: LongOnesFirst },
     // Tests wait more than they compute.
     maxWorkers: availableParallelism() + 2,
+    // Waits end as soon as what they are for is there, and how soon that is nobody promises: a busy machine takes its time.
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -51,7 +51,7 @@ test('forged cancels stop nothing, and any number of them is one reading at a ti
   await executor.assigned(1)
   const text = 'SELECT id FROM offstage.attachments'
   const { rows } = await it.database.query<{ id: string }>({ name: '', text })
-  const waiting = it.jobs.wait([jobId], { timeoutMs: 5_000 })
+  const waiting = it.jobs.wait([jobId])
   const before = readings
   for (let n = 0; n < 1_000; n += 1) {
     bus.publish(`offstage.v1.executors.${rows[0]?.id}.cancel`, jobId)

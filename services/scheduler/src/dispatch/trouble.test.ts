@@ -39,7 +39,7 @@ test('a result the database refuses fails its own job and no other', async () =>
       { jobId: good.jobId, attempt: 1, outcome: succeeded('fine') },
     ],
   })
-  await it.jobs.wait([bad.jobId, good.jobId], { timeoutMs: 5_000 })
+  await it.jobs.wait([bad.jobId, good.jobId])
   expect(await it.jobs.get(good.jobId)).toMatchObject({ state: JobState.JOB_STATE_SUCCEEDED })
   expect(await it.jobs.get(bad.jobId)).toMatchObject({
     state: JobState.JOB_STATE_FAILED,
@@ -57,7 +57,7 @@ test.each(['40P01', '57014', '53100'])(
     const { jobId } = await it.jobs.start(job)
     await executor.assigned(1)
     executor.say({ results: [{ jobId, attempt: 1, outcome: succeeded('late') }] })
-    const { satisfied } = await it.jobs.wait([jobId], { timeoutMs: 5_000 })
+    const { satisfied } = await it.jobs.wait([jobId])
     expect(satisfied).toBe(true)
     expect(await it.jobs.get(jobId)).toMatchObject({ state: JobState.JOB_STATE_SUCCEEDED })
   },
@@ -82,7 +82,7 @@ test('what is cut of an error stays text, and NUL in an extra is left out', asyn
       },
     ],
   })
-  await it.jobs.wait([jobId], { timeoutMs: 5_000 })
+  await it.jobs.wait([jobId])
   const found = await it.jobs.get(jobId)
   expect(found.completion?.error?.brief).toBe(`${'a'.repeat(999)}😀`)
   expect(found.progress?.extra).toEqual({ a: '' })
@@ -115,7 +115,7 @@ test('jobs of a claim whose answer was lost are found, and run', async () => {
   expect(isLost).toBe(true)
   expect(assigned.map(({ attempt }) => attempt)).toEqual([2, 2])
   first.succeed(...assigned)
-  const { satisfied } = await it.jobs.wait(ids, { timeoutMs: 5_000 })
+  const { satisfied } = await it.jobs.wait(ids)
   expect(satisfied).toBe(true)
 })
 
@@ -134,7 +134,7 @@ test('a claim that the database has forgotten is made again where the job runs, 
     what: 'the claim made again',
   })
   executor.say({ results: [{ jobId, attempt: 1, outcome: succeeded('once') }] })
-  expect((await it.jobs.wait([jobId], { timeoutMs: 5_000 })).satisfied).toBe(true)
+  expect((await it.jobs.wait([jobId])).satisfied).toBe(true)
   expect([assignment, executor.assignments]).toMatchObject([{ attempt: 1 }, [{ jobId }]])
   expect([executor.ended, executor.fenced]).toEqual([false, []])
   // The slot that was taken for it is still to be had.
@@ -153,7 +153,7 @@ test('a job whose claim the database has forgotten has the result of who got it 
   first.say({ results: [{ jobId, attempt: 1, outcome: succeeded('first') }] })
   await until(() => first.fenced.length === 1, { what: 'the word of the first one fenced' })
   second.say({ results: [{ jobId, attempt: 1, outcome: succeeded('second') }] })
-  expect((await it.jobs.wait([jobId], { timeoutMs: 5_000 })).satisfied).toBe(true)
+  expect((await it.jobs.wait([jobId])).satisfied).toBe(true)
   expect((await it.jobs.get(jobId)).completion?.result).toMatchObject(json('second'))
 })
 
@@ -193,14 +193,14 @@ test('a claimed job that cannot be read fails and says why; its neighbours run, 
   executor.succeed(...running)
   const assigned = (await executor.assigned(4)).slice(2)
   expect(assigned.map(({ jobId }) => jobId)).toEqual(good.map(({ jobId }) => jobId))
-  const { statuses } = await it.jobs.wait([bad.jobId], { timeoutMs: 5_000 })
+  const { statuses } = await it.jobs.wait([bad.jobId])
   expect(statuses[0]).toMatchObject(UNREADABLE)
   expect(statuses[0]?.completion?.error?.detail).toBe(
     `Job ${bad.jobId}: stored job options have version 2, this release reads 1.`,
   )
   executor.succeed(...assigned)
   const ids = [...busy, ...good].map(({ jobId }) => jobId)
-  expect((await it.jobs.wait(ids, { timeoutMs: 5_000 })).satisfied).toBe(true)
+  expect((await it.jobs.wait(ids)).satisfied).toBe(true)
 })
 
 test('an executor whose job cannot be read any more attaches, gives it up and keeps the others', async () => {
@@ -213,8 +213,8 @@ test('an executor whose job cannot be read any more attaches, gives it up and ke
   await using again = await attachExecutor(it.address, { sessionId: first.sessionId, running })
   await until(() => again.fenced.length > 0)
   expect(again.fenced.map(({ jobId }) => jobId)).toEqual([bad.jobId])
-  const { statuses } = await it.jobs.wait([bad.jobId], { timeoutMs: 5_000 })
+  const { statuses } = await it.jobs.wait([bad.jobId])
   expect(statuses[0]).toMatchObject(UNREADABLE)
   again.succeed(...running.filter(({ jobId }) => jobId === good.jobId))
-  expect((await it.jobs.wait([good.jobId], { timeoutMs: 5_000 })).satisfied).toBe(true)
+  expect((await it.jobs.wait([good.jobId])).satisfied).toBe(true)
 })

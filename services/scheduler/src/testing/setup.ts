@@ -164,7 +164,7 @@ export function connectJobs(address: string, caller = 'dev'): JobClient {
     },
     list: (filter = {}, page = {}) =>
       call(raw.listJobs, complete(proto.ListJobsRequest, { filter, ...page })),
-    wait: (jobIds, { any = false, timeoutMs = 10_000 } = {}) =>
+    wait: (jobIds, { any = false, timeoutMs = 30_000 } = {}) =>
       call(
         raw.waitJobs,
         complete(proto.WaitJobsRequest, {
