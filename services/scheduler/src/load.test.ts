@@ -190,7 +190,7 @@ test('a queue that takes too long to count is counted in part, and said to be', 
 
 test('a lease that ran out, and the jobs that were taken for it, are counted', async () => {
   await using it = await start()
-  const lost = await attachExecutor(it.address, { slots: 1, silent: true })
+  const lost = await attachExecutor(it.address, { slots: 1 })
   const { jobId } = await it.jobs.start({ method: 'test.job' })
   await lost.assigned(1)
   lost.cut()
