@@ -99,7 +99,7 @@ model: setup servers ## A thousand stories of jobs, compared with a small model 
 bench: setup servers ## Measure the hot path beside bare gRPC and bare SQL
 	@node bench/hot-path/main.ts
 
-bench-beside: setup servers ## Measure the hot path beside that of another commit, in turns (BESIDE=<commit>, BENCH_SECONDS, BENCH_ROUNDS)
+bench-beside: setup servers ## Measure the hot path beside that of another commit, in turns (BESIDE=<commit>, BENCH_STANDS, BENCH_SECONDS, BENCH_ROUNDS)
 	@node bench/hot-path/beside.ts $(BESIDE)
 
 bench-history: setup servers ## Measure the hot path beside a million finished and a million queued jobs, and beside retention

@@ -1,6 +1,7 @@
 /**
  * The hot path of this tree beside that of another commit (BESIDE): both stacks stand, and are driven in turns within one run, so
- * that what the machine does otherwise meets both. The ratio of two runs one after the other tells less than it seems to.
+ * that what the machine does otherwise meets both. The ratio of two runs one after the other tells less than it seems to. Nor does one
+ * pair of stacks: the same code is some percent faster or slower for as long as its processes live, so both are started anew a few times.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,7 +11,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { median } from './rate.ts'
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 12)
+/** How often both are started. */
+const STANDS = Number(process.env.BENCH_STANDS ?? 4)
+/** For each of them. */
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3)
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 3)
 const KINDS = ['batches', 'one'] as const
 type Kind = (typeof KINDS)[number]
@@ -29,6 +33,12 @@ function checkOut(sha: string): string {
   copyFileSync(join(import.meta.dirname, 'turns.ts'), join(tree, 'bench', 'hot-path', 'turns.ts'))
   return tree
 }
+
+interface Pair {
+  before: number
+  after: number
+}
+type Rates = Record<Kind, Pair[]>
 
 interface Driven extends AsyncDisposable {
   /** Jobs a second. */
@@ -61,21 +71,32 @@ async function drive(tree: string): Promise<Driven> {
 }
 
 const sha = execFileSync('git', ['rev-parse', commit], { cwd: root, encoding: 'utf8' }).trim()
-await using before = await drive(checkOut(sha))
-await using after = await drive(root)
-const rates = { batches: [], one: [] } as Record<Kind, { before: number; after: number }[]>
-for (const kind of KINDS) await Promise.all([before.rate(kind), after.rate(kind)])
-for (let round = 1; round <= ROUNDS; round++) {
-  for (const kind of KINDS) {
-    const pair = { before: 0, after: 0 }
-    const turns = [
-      async () => (pair.before = await before.rate(kind)),
-      async () => (pair.after = await after.rate(kind)),
-    ]
-    for (const turn of round % 2 === 0 ? turns.reverse() : turns) await turn()
-    rates[kind].push(pair)
+const trees = [checkOut(sha), root] as const
+
+/** The rates of both stacks, started anew. */
+async function stand(isTurned: boolean): Promise<Rates> {
+  await using before = await drive(trees[0])
+  await using after = await drive(trees[1])
+  const rates: Rates = { batches: [], one: [] }
+  for (const kind of KINDS) await Promise.all([before.rate(kind), after.rate(kind)])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const kind of KINDS) {
+      const pair = { before: 0, after: 0 }
+      const turns = [
+        async () => (pair.before = await before.rate(kind)),
+        async () => (pair.after = await after.rate(kind)),
+      ]
+      for (const turn of (round % 2 === 0) === isTurned ? turns.reverse() : turns) await turn()
+      rates[kind].push(pair)
+    }
   }
-  console.log(`round ${round} of ${ROUNDS} done`)
+  return rates
+}
+
+const stands: Rates[] = []
+while (stands.length < STANDS) {
+  stands.push(await stand(stands.length % 2 === 0))
+  console.log(`${stands.length} of ${STANDS} pairs of stacks driven`)
 }
 
 /** By how much the mean of the ratios may be off, once in three. */
@@ -85,9 +106,10 @@ function standardError(values: readonly number[], mean: number): number {
 }
 
 const figures = (kind: Kind) => {
-  const perSecond = (of: 'before' | 'after') =>
-    `${Math.round(median(rates[kind].map((pair) => pair[of]))).toLocaleString('en')}/s`
-  const ratios = rates[kind].map((pair) => pair.after / pair.before)
+  const medianOf = (rates: readonly Rates[], of: keyof Pair) =>
+    median(rates.flatMap((each) => each[kind].map((pair) => pair[of])))
+  const perSecond = (of: keyof Pair) => `${Math.round(medianOf(stands, of)).toLocaleString('en')}/s`
+  const ratios = stands.map((one) => medianOf([one], 'after') / medianOf([one], 'before'))
   const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length
   return {
     [commit]: perSecond('before'),
