@@ -1,11 +1,14 @@
 /**
  * For which exposed method the running code answers, and which calls wait for that answer. A function may be one whose values are to be had of
  * executors, and exposed at once: where it is asked as the exposed one it has to compute, or it would ask itself without end. So would
- * functions that ask one another in a circle, each time by another job: which calls wait goes with what is asked.
+ * functions that ask one another in a circle, each time by another job: which calls wait goes with what is asked. What is joined under way is
+ * looked after in circles.ts.
  */
-import { ReusableCycleError } from '../values/computing.ts'
+import type { JobContext } from '../jobs/context.ts'
+import { ReusableCycleError, runAsWaiter } from '../values/computing.ts'
 import { createValuesSession } from '../values/contexts.ts'
 import { AsyncLocalStorage } from '../values/runtime.ts'
+import { AnsweringJob } from './circles.ts'
 
 /** Of calls that wait for one another, each in a job of its own. */
 export const WAITING_CALLS_MAX = 32
@@ -25,12 +28,24 @@ const answering = new AsyncLocalStorage<Answering>()
 /** Apart from what other code of the process computes: that may be waiting for the very answer. */
 export const answersSession = createValuesSession({ name: 'answers' })
 
-/** @param before calls that wait for this one */
-export function answerAs<T>(
-  { method, params, before }: { method: string; params: string; before: readonly string[] },
-  answer: () => T,
-): T {
-  return answering.run({ method, calls: [...before, textOf(method, params)] }, answer)
+interface Asked {
+  readonly method: string
+  readonly params: string
+  /** Calls that wait for this one. */
+  readonly before: readonly string[]
+}
+
+/** What the job says while it waits, others hear of it (circles.ts). */
+export async function answerAs<T>(
+  job: Pick<JobContext, 'id' | 'progress'>,
+  { method, params, before }: Asked,
+  answer: () => Promise<T>,
+): Promise<T> {
+  const call = callText(method, params)
+  using waiter = new AnsweringJob(job.id, call, (text, said) => job.progress(0, text, { ...said }))
+  return await runAsWaiter(waiter, () =>
+    answering.run({ method, calls: [...before, call] }, answer),
+  )
 }
 
 export function isAnsweringAs(method: string): boolean {
@@ -41,7 +56,7 @@ export function isAnsweringAs(method: string): boolean {
 export function cycleOf(method: string, params: string): ReusableCycleError | undefined {
   const calls = answering.getStore()?.calls
   if (calls === undefined || params.length > PARAMS_CHARACTERS_MAX) return undefined
-  const call = textOf(method, params)
+  const call = callText(method, params)
   const at = calls.indexOf(call)
   return at < 0 ? undefined : new ReusableCycleError([...calls.slice(at), call])
 }
@@ -55,14 +70,14 @@ export function callsBefore(method: string, params: string): readonly string[] {
   const cycle = cycleOf(method, params)
   if (cycle !== undefined) throw cycle
   const calls = answering.getStore()?.calls ?? []
-  const call = textOf(method, params)
+  const call = callText(method, params)
   if (calls.length < WAITING_CALLS_MAX) return calls
   throw new RangeError(
     `${call} is not asked: ${WAITING_CALLS_MAX} calls wait for one another already, ${calls.slice(-3).join(' → ')} the last of them`,
   )
 }
 
-function textOf(method: string, params: string): string {
+export function callText(method: string, params: string): string {
   const shown = params.slice(0, PARAMS_CHARACTERS_MAX)
   const text = shown.length < params.length ? `${shown.slice(1)}…` : params.slice(1, -1)
   return `${method}(${text})`

@@ -50,11 +50,12 @@ export function exposeReusable<P extends readonly unknown[], R>(
     ...terms,
     method,
     privileged,
-    async run({ owner }, ask) {
+    async run(job, ask) {
+      const { owner } = job
       const { params, readable, epoch, waiting } = checkedAsk(ask, { owner, privileged })
       await side.reach(epoch)
       const identity = { user: owner, privileged, ...(side.hasTier && { session: answersSession }) }
-      return answerAs({ method, params, before: waiting }, () =>
+      return answerAs(job, { method, params, before: waiting }, () =>
         runWithValuesIdentity(identity, async () => {
           const value = await fn(...(readable as unknown as P))
           // JSON has no undefined, and nobody remembers it.

@@ -1,5 +1,6 @@
 import { checkOptions, type Rules } from '../arguments/check-options.ts'
 import { flag, numberRule } from '../arguments/rules.ts'
+import type { Progress } from '../client/events.ts'
 import type { Offstage } from '../client/offstage.ts'
 import type { RunOptions } from '../client/options.ts'
 import { OffstageError } from '../grpc/mod.ts'
@@ -10,8 +11,9 @@ import type { RemoteCall, RemoteTier } from '../values/remote-tier.ts'
 import { type Reusable, reusable } from '../values/reusable.ts'
 import type { FreezeMode } from '../values/share.ts'
 import type { Shared } from '../values/shared-type.ts'
-import { callsBefore, cycleOf, isAnsweringAs } from './answering.ts'
+import { callsBefore, callText, cycleOf, isAnsweringAs } from './answering.ts'
 import { checkedAnswer } from './check-answer.ts'
+import { WatchedCall } from './circles.ts'
 import type { ReusableMethod, TierAnswer, TierAsk } from './tier-job.ts'
 
 /** How the other tier is asked. */
@@ -105,10 +107,23 @@ function askedTier(
   const deadlines = queueMs === undefined ? undefined : { queueMs }
   const ask = async (asked: TierAsk, own: RunOptions) =>
     checkedAnswer(method, await client.run(target, asked, { ...own, deadlines }))
+  const answer = async (asked: TierAsk, own: RunOptions) => {
+    if (!singleFlight) return ask(asked, own)
+    const { params, user, privileged, epoch } = asked
+    // Who may see the jobs of others would be given the one that another user has under way.
+    const key = { params, user, privileged, epoch, caller: await client.caller() }
+    try {
+      return await ask(asked, { ...own, key, onKeyConflict: 'return-running' })
+    } catch (error) {
+      // A job of another user has it all the same: nobody gets the answer of somebody else.
+      if (!(error instanceof OffstageError) || error.reason !== 'JOB_KEY_TAKEN') throw error
+      return ask(asked, own)
+    }
+  }
   return {
     isRequired,
     cycleOf: ({ params }) => cycleOf(method, params),
-    async fetch({ params, user, privileged, signal }: RemoteCall) {
+    async fetch({ params, user, privileged, signal, waiters }: RemoteCall) {
       if (!isRequired && isAnsweringAs(method)) return undefined
       const waiting = callsBefore(method, params)
       const epoch = client.refreshPort.knownEpoch
@@ -119,20 +134,20 @@ function askedTier(
         epoch,
         ...(waiting.length > 0 && { waiting }),
       }
-      if (!singleFlight) return ask(asked, { signal })
-      // Who may see the jobs of others would be given the one that another user has under way.
-      const key = { params, user, privileged, epoch, caller: await client.caller() }
-      try {
-        return await ask(asked, { signal, key, onKeyConflict: 'return-running' })
-      } catch (error) {
-        // A job of another user has it all the same: nobody gets the answer of somebody else.
-        if (!(error instanceof OffstageError) || error.reason !== 'JOB_KEY_TAKEN') throw error
-        return ask(asked, { signal })
-      }
+      if (waiters === undefined || !hasAny(waiters())) return answer(asked, { signal })
+      const watched = new WatchedCall(callText(method, params), waiters)
+      const onProgress = ({ extra }: Progress) => watched.heard(extra)
+      return watched.until(answer(asked, { signal, onProgress }))
     },
     // Executors remember what they have computed themselves alone: what others say cannot be checked.
     offer: async () => {},
   }
+}
+
+/** What nobody waits for in a job closes no circle. */
+function hasAny(waiters: Iterable<object>): boolean {
+  for (const _ of waiters) return true
+  return false
 }
 
 function nameOf(exposed: string | ReusableMethod<never, unknown>): string {

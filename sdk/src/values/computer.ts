@@ -130,6 +130,7 @@ export class Computer {
           user: demand.table.partition.identity.user,
           privileged: demand.table.partition.identity.privileged,
           signal: controller?.signal,
+          waiters: () => computing.waitingOutside(),
         },
         () => this.#counters.tierFailures++,
       )

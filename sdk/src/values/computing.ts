@@ -52,6 +52,8 @@ export class Computing {
   /** The one that waits for it from the beginning. */
   #starter: Computing | undefined
   #joiners: Set<Computing> | undefined
+  /** Who waits for it and is no computation. */
+  #outside: Set<object> | undefined
 
   readonly #cycleElsewhere: (() => ReusableCycleError | undefined) | undefined
 
@@ -70,6 +72,7 @@ export class Computing {
     this.#name = name
     this.#call = { key, params }
     this.#starter = isAwaited ? running() : undefined
+    if (isAwaited && this.#starter === undefined) this.#awaitOutside()
   }
 
   /** Runs the function as part of this computation. What a synchronous one starts is part of those around it. */
@@ -98,6 +101,7 @@ export class Computing {
     this.#call = undefined
     this.#starter = undefined
     this.#joiners = undefined
+    this.#outside = undefined
   }
 
   /** The running code is to wait for this computation; tells if that would never end. */
@@ -105,7 +109,11 @@ export class Computing {
     const cycle = this.#cycleElsewhere?.()
     if (cycle !== undefined && !this.isOver) return cycle
     const joiner = running()
-    if (joiner === undefined || this.isOver) return undefined
+    if (this.isOver) return undefined
+    if (joiner === undefined) {
+      this.#awaitOutside()
+      return undefined
+    }
     const way = wayUp(joiner, this)
     if (way !== undefined) return cycleOf([...way, this])
     this.#joiners ??= new Set()
@@ -131,6 +139,25 @@ export class Computing {
     for (const joiner of this.#joiners ?? []) if (!joiner.isOver) yield joiner
   }
 
+  #awaitOutside(): void {
+    const waiter = waiters.getStore()
+    if (waiter === undefined) return
+    this.#outside ??= new Set()
+    this.#outside.add(waiter)
+  }
+
+  /** Who waits for it from outside of computations (`runAsWaiter`), directly or by others that wait for it. */
+  waitingOutside(): Set<object> {
+    const outside = new Set<object>()
+    const awaiting = new Set<Computing>([this])
+    for (const each of awaiting) {
+      for (const waiter of each.#outside ?? []) outside.add(waiter)
+      if (awaiting.size > WAITING_MAX) break
+      for (const waiting of each.waiting()) awaiting.add(waiting)
+    }
+    return outside
+  }
+
   toString(): string {
     return `${this.#name}(${this.#call?.params.map(shown).join(', ') ?? ''})`
   }
@@ -138,6 +165,13 @@ export class Computing {
 
 /** Apart from the contexts of contexts.ts, which each hit reads and no miss changes. */
 const computings = new AsyncLocalStorage<Computing>()
+
+const waiters = new AsyncLocalStorage<object>()
+
+/** What the code asks for and computes is waited for by this one, as by a job that answers with it. */
+export function runAsWaiter<T>(waiter: object, fn: () => T): T {
+  return waiters.run(waiter, fn)
+}
 
 /** The asynchronous computation that the running code is part of. */
 function running(): Computing | undefined {

@@ -16,6 +16,8 @@ export interface RemoteCall {
   readonly privileged: boolean
   /** Aborted when nobody waits any more; undefined when somebody cannot leave. */
   readonly signal: AbortSignal | undefined
+  /** What waits for it just now from outside of this thread's computations, such as jobs that answer for a function. Default: nothing. */
+  waiters?(): Iterable<object>
 }
 
 /** A value and what this side must know to drop it in time. */
