@@ -1,6 +1,8 @@
+import { ExecutionMode } from '@offstage/proto/jobs'
 import { expect, test } from 'vitest'
 import { OffstageError } from '../grpc/mod.ts'
 import { setUpClient } from '../testing/client-fixture.ts'
+import { type Place, startHere } from './foreground.ts'
 
 /** Attaches at once, and each time it is asked by another id. */
 function setUp() {
@@ -47,6 +49,43 @@ test('a bulk start ends where its session is not to be had again, with the jobs 
     mode: 'foreground',
   })
   expect(outcomes.map(({ error }) => error?.reason)).toEqual([undefined, 'GONE'])
+})
+
+test('a start that may run elsewhere is left to the scheduler where this process cannot attach', async () => {
+  const open = async () => {
+    throw new OffstageError({ code: 14, reason: 'SERVICE_UNREACHABLE', message: 'not taken' })
+  }
+  const methods = async () => new Set(['here'])
+  await using it = await setUpClient({ foreground: { prefer: true, methods, open } })
+  it.scheduler.refusals = [UNKNOWN]
+  const { id } = await it.offstage.startJob('here', undefined, { mode: 'auto' })
+  expect(it.scheduler.jobOf(id).spec).toMatchObject({
+    mode: ExecutionMode.EXECUTION_MODE_AUTO,
+    executorSessionId: expect.stringMatching(/^.{36}$/),
+  })
+  const forced = it.offstage.startJob('here', undefined, { mode: 'foreground' })
+  await expect(forced).rejects.toMatchObject({ reason: 'SERVICE_UNREACHABLE' })
+})
+
+test('a start that is to run here first is left to executors where its session is not to be had again', async () => {
+  const { EXECUTION_MODE_AUTO, EXECUTION_MODE_FOREGROUND, EXECUTION_MODE_FOREGROUND_FIRST } =
+    ExecutionMode
+  const startIn = async (mode: ExecutionMode) => {
+    const place = { mode, executorSessionId: 'lost' }
+    const asked: ExecutionMode[] = []
+    const start = async (at: Place) => {
+      asked.push(at.mode)
+      if (at.mode !== EXECUTION_MODE_AUTO) throw new OffstageError({ ...UNKNOWN, message: 'lost' })
+    }
+    const error = await startHere(Promise.resolve(place), () => place, start, undefined, 1).catch(
+      (thrown) => thrown,
+    )
+    return { asked, error }
+  }
+  const first = EXECUTION_MODE_FOREGROUND_FIRST
+  expect(await startIn(first)).toEqual({ asked: [first, first, EXECUTION_MODE_AUTO] })
+  const forced = EXECUTION_MODE_FOREGROUND
+  expect(await startIn(forced)).toMatchObject({ asked: [forced, forced], error: UNKNOWN })
 })
 
 test('a session that the caller names itself is named once', async () => {

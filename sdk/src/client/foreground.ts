@@ -2,6 +2,7 @@
  * Jobs in the process of their caller (row L7): the client decides by the mode of a start, and the runner, which it was connected with,
  * attaches a session that the start names.
  */
+import { randomUUID } from 'node:crypto'
 import { url as inspectorUrl } from 'node:inspector'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type JobSpec, ExecutionMode as Mode } from '@offstage/proto/jobs'
@@ -136,23 +137,47 @@ export function isSessionUnknown(error: unknown): boolean {
 
 /**
  * Starts where a job may run here; again where the scheduler does not know the session: its lease has run out, as where this process
- * or the scheduler stood still, and it attaches anew.
+ * or the scheduler stood still, and it attaches anew. What is only to run here first is then left to an executor, if one can begin it.
  */
 export async function startHere<T>(
   first: Promise<Place>,
   again: () => Place | Promise<Place>,
   start: (place: Place) => Promise<T>,
   signal: AbortSignal | undefined,
+  withinMs = UNKNOWN_MS_MAX,
 ): Promise<T> {
-  const untilMs = performance.now() + UNKNOWN_MS_MAX
+  const untilMs = performance.now() + withinMs
   for (let place = await first; ; place = await again()) {
     try {
       return await start(place)
     } catch (error) {
-      if (!isSessionUnknown(error) || performance.now() > untilMs) throw error
+      if (!isSessionUnknown(error)) throw error
+      if (performance.now() > untilMs) {
+        if (place.mode !== Mode.EXECUTION_MODE_FOREGROUND_FIRST) throw error
+        return start({ ...place, mode: Mode.EXECUTION_MODE_AUTO })
+      }
     }
     await pause(ASK_AGAIN_MS, undefined, { signal })
   }
+}
+
+/** Undefined where it may run elsewhere, and the scheduler does not take this process now. */
+async function sessionFor(
+  foreground: Foreground,
+  mode: 'foreground' | 'auto',
+): Promise<string | undefined> {
+  try {
+    return await foreground.sessionId()
+  } catch (error) {
+    const isAway = error instanceof OffstageError && error.reason === 'SERVICE_UNREACHABLE'
+    if (mode === 'auto' && isAway) return undefined
+    throw error
+  }
+}
+
+/** The scheduler finds an executor, or refuses it as one whose session was lost: nobody has this one. */
+function nowhereHere(): Place {
+  return { mode: Mode.EXECUTION_MODE_AUTO, executorSessionId: randomUUID() }
 }
 
 async function placeHere(
@@ -161,7 +186,8 @@ async function placeHere(
   mode: 'foreground' | 'auto',
 ): Promise<Place> {
   if (foreground !== undefined && (await foreground.hasAny(methods))) {
-    const executorSessionId = await foreground.sessionId()
+    const executorSessionId = await sessionFor(foreground, mode)
+    if (executorSessionId === undefined) return nowhereHere()
     if (mode === 'foreground') return { mode: Mode.EXECUTION_MODE_FOREGROUND, executorSessionId }
     const { isPreferred } = foreground
     const { EXECUTION_MODE_AUTO, EXECUTION_MODE_FOREGROUND_FIRST } = Mode

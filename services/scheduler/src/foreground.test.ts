@@ -179,6 +179,21 @@ describe('auto', () => {
     expect(caller.assignments).toHaveLength(1)
   })
 
+  test('is the background where an executor can begin it and the session is not to be had, else refused', async () => {
+    await using it = await start()
+    const gone = auto(randomUUID())
+    await using caller = await attachCaller(it.address)
+    expect(await refusalOf(it.jobs.start(gone))).toMatchObject({
+      reason: 'EXECUTOR_SESSION_NOT_FOUND',
+    })
+    await using executor = await attachExecutor(it.address)
+    const { jobId } = await it.jobs.start(gone)
+    const { jobId: others } = await it.as('ann').start(auto(caller.sessionId))
+    expect(await executor.assigned(2)).toMatchObject([{ jobId }, { jobId: others }])
+    const first = it.as('ann').start({ ...auto(caller.sessionId), mode: FIRST })
+    expect(await refusalOf(first)).toMatchObject({ reason: 'EXECUTOR_SESSION_NOT_FOUND' })
+  })
+
   test('is the background where one does on another replica', async () => {
     await using it = await start()
     await using other = await setup({ database: it.database })
@@ -199,8 +214,6 @@ describe('auto', () => {
     // It gives no credit while it waits, as one that cannot park.
     executor.say({ waiting: [{ jobId: parent.jobId, attempt: 1, waiting: true }] })
     await until(async () => (await it.jobs.get(parent.jobId)).state === JobState.JOB_STATE_WAITING)
-    const other = it.as('ann').start({ ...auto(caller.sessionId) })
-    expect(await refusalOf(other)).toMatchObject({ reason: 'EXECUTOR_SESSION_NOT_FOUND' })
     const child = await it.jobs.start({ ...auto(caller.sessionId), parentJobId: parent.jobId })
     expect(await caller.assigned(1)).toMatchObject([{ jobId: child.jobId }])
   })

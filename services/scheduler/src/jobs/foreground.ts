@@ -29,12 +29,13 @@ export async function placeInForeground(
   const isThere = async (version: string) =>
     attachments.runs(sessionKey, method, version) ||
     (await store.sessionRuns(sessionKey, method, version))
+  const isBound = options.methods.peek(namespace, method)?.foregroundOnly === true
+  // Where it can begin on an executor it does, whatever has become of the session.
+  if (asked.mode === 'auto' && !isBound && (await mayBegin(options, command))) return command
   if (!(await isThere(version))) {
     if (version !== '' && asked.mode === 'auto' && (await isThere(''))) return command
     return { refusal: executorSessionNotFound(sessionId, method, version) }
   }
-  const isBound = options.methods.peek(namespace, method)?.foregroundOnly === true
-  if (asked.mode === 'auto' && !isBound && (await mayBegin(options, command))) return command
   const foreground: Foreground = isBound || asked.mode === 'only' ? 'only' : 'first'
   const homePool = pool === '' ? {} : { homePool: pool }
   return {
