@@ -67,9 +67,11 @@ test('an executor is told what is left of the total deadline, less with each att
     ({ totalDeadline }) =>
       Number(totalDeadline?.seconds) * 1_000 + Number(totalDeadline?.nanos) / 1e6,
   )
-  expect(left[0]).toBe(60_000)
-  expect(left[1]).toBeGreaterThan(0)
-  expect(left[1]).toBeLessThanOrEqual(60_000 - 50)
+  const [first = 0, second = 0] = left
+  // Less than all of it where it waited for an executor.
+  expect(first).toBeLessThanOrEqual(60_000)
+  expect(second).toBeGreaterThan(0)
+  expect(second).toBeLessThanOrEqual(first - 50)
 })
 
 test('what an executor runs past the total deadline ends all the same, is fenced and not retried', async () => {

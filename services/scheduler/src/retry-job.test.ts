@@ -193,7 +193,7 @@ test('of a retry and a start that want the same key at once one has it', async (
 test('its deadlines count anew, that of the queue too', async () => {
   await using it = await start()
   await using executor = await attachExecutor(it.address, { slots: 2 })
-  const limited = await failedJob(it, executor, { deadlines: { queue: millis(300) } })
+  const limited = await failedJob(it, executor, { deadlines: { queue: millis(700) } })
   const whole = await failedJob(it, executor, { deadlines: { total: millis(700) } })
   await new Promise((resolve) => setTimeout(resolve, 800))
   // Whoever would run them is there no more: their time runs out in the queue, from now on.

@@ -18,6 +18,8 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
     'counts statements, and a sweep claims what one that failed has left',
   'while as many run as may no slot that is free is looked for, in whichever lane: one place is one claim':
     'counts statements',
+  'a start that says nothing else begins at once beside an attached one of the same call':
+    'where the stream of its executor was broken, what went back into the queue comes before',
   'a start by SQL leaves the row that StartJob leaves': 'what is to be asked again is given an id',
   'a job started without a request id has none': 'what is to be asked again is given one',
 }
