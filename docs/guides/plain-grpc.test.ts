@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { allBlocksOf, blocksOf } from '../code-blocks.ts'
+import { blocksOf } from '../code-blocks.ts'
 import { hasPrograms } from './testing/has-programs.ts'
-import { madeOnce } from './testing/made-once.ts'
 import { openPlayground, ROOT } from './testing/playground.ts'
+import { scriptOf } from './testing/script-of.ts'
 
 const PAGE = 'docs/guides/plain-grpc.md'
 
@@ -12,20 +12,6 @@ const TIMEOUT_MS = 600_000
 /** What the page asks to be saved, by the language of the block. */
 const SAVED_AS: Readonly<Record<string, string>> = { python: 'client.py', go: 'main.go' }
 
-/** What fetches and generates, and does nothing else. */
-const MAKES = /^(?:python3 -m venv|go install)/
-
-/** The page as one shell script: what is to be saved is saved where the page says so. */
-async function scriptOf(page: string): Promise<string> {
-  const steps: string[] = []
-  for (const { language, code } of await allBlocksOf(page)) {
-    const file = SAVED_AS[language]
-    if (file !== undefined) steps.push(`cat > ${file} <<'END OF FILE'\n${code}END OF FILE\n`)
-    if (language === 'sh') steps.push(MAKES.test(code) ? await madeOnce(code) : code)
-  }
-  return steps.join('\n')
-}
-
 test.runIf(hasPrograms('go', 'python3'))(
   'every command of the page on plain gRPC works, one after the other',
   { timeout: TIMEOUT_MS },
@@ -33,7 +19,7 @@ test.runIf(hasPrograms('go', 'python3'))(
     const [hello = ''] = await blocksOf('README.md', 'ts')
     await using playground = await openPlayground({ 'hello.ts': hello }, ['hello.ts'])
     const { OFFSTAGE_SCHEDULER, OFFSTAGE_STORAGE } = playground.places
-    const script = (await scriptOf(PAGE))
+    const script = (await scriptOf(PAGE, SAVED_AS))
       .replaceAll('127.0.0.1:7701', OFFSTAGE_SCHEDULER)
       .replaceAll('127.0.0.1:7702', OFFSTAGE_STORAGE)
     const stdout = await playground.shell(script, { cwd: ROOT, timeoutMs: TIMEOUT_MS })
