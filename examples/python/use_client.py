@@ -14,7 +14,7 @@ client = Client(
 
 print("inline:", client.run("clients.greet", {"name": "Ada"}))
 
-# Progress and messages as they come.
+# Messages as they come.
 job = client.start("clients.count", {"to": 3})
 for event in client.watch(job.job_id):
     if event.WhichOneof("event") == "message":
@@ -26,8 +26,12 @@ for event in client.watch(job.job_id):
 job = client.start("clients.count", {"to": 5})
 print("waited:", client.value(client.wait(job.job_id)))
 
+# Canceled when it is halfway.
 job = client.start("clients.endless")
-client.cancel(job.job_id, "changed my mind")
+for event in client.watch(job.job_id):
+    if event.WhichOneof("event") == "progress":
+        print(f"progress: {event.progress.percent:g}")
+        client.cancel(job.job_id, "changed my mind")
 print("canceled:", "true" if client.wait(job.job_id).state == job_pb2.JOB_STATE_CANCELED else "false")
 
 # More than 64 KiB each way goes through temp storage.

@@ -23,7 +23,10 @@ export const count = defineJob({
 
 export const endless = defineJob({
   method: 'clients.endless',
-  run: (job) => pause(2 ** 30, undefined, { signal: job.signal }),
+  run(job) {
+    job.progress(50)
+    return pause(2 ** 30, undefined, { signal: job.signal })
+  },
 })
 
 export const reverse = defineJob({

@@ -52,7 +52,7 @@ async function startServices() {
     main: join(root, 'cli/src/main.ts'),
     args: ['dev', '--jobs', jobs, '--port-base', '0', '--data-dir', join(folder, 'data')],
     ready: /is ready: scheduler=(\S+) storage=(\S+)/,
-    readyTimeoutMs: 60_000,
+    readyTimeoutMs: 180_000,
   })
   resources.use(services)
   const [, scheduler = '', storage = ''] = services.ready
@@ -63,7 +63,7 @@ async function startServices() {
 let services: Awaited<ReturnType<typeof startServices>>
 beforeAll(async () => {
   if (LANGUAGES.length > 0) services = await startServices()
-})
+}, TIMEOUT_MS)
 afterAll(() => services?.close())
 
 describe.each(LANGUAGES)('$name', ({ name, make }) => {
@@ -126,7 +126,7 @@ describe.each(LANGUAGES)('$name', ({ name, make }) => {
     })
   })
 
-  test('its client starts, waits, watches, cancels, and moves large values and CBOR', async () => {
+  test('its client starts, waits, watches, tells of progress, cancels, and moves large values and CBOR', async () => {
     const env = { ...process.env, ...services.env }
     const { stdout } = await run('sh', ['-c', made.client], { env, timeout: 60_000 })
     expect(stdout.split('\n').filter(Boolean)).toEqual([
@@ -136,6 +136,7 @@ describe.each(LANGUAGES)('$name', ({ name, make }) => {
       'message: counted 3',
       'watched: 3',
       'waited: 5',
+      'progress: 50',
       'canceled: true',
       'large: 200001',
       'nothing: true',

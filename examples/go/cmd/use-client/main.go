@@ -45,9 +45,15 @@ func main() {
 	must(c.Value(ctx, completion, &counted))
 	fmt.Println("waited:", counted)
 
+	// Canceled when it is halfway.
 	job, err = c.Start(ctx, "clients.endless", nil, client.JSON, 0)
 	must(err)
-	must(c.Cancel(ctx, job.JobId, "changed my mind"))
+	must(c.Watch(ctx, job.JobId, func(event *jobsv1.JobEvent) {
+		if progress := event.GetProgress(); progress != nil {
+			fmt.Println("progress:", progress.Percent)
+			must(c.Cancel(ctx, job.JobId, "changed my mind"))
+		}
+	}))
 	completion, err = c.Wait(ctx, job.JobId)
 	must(err)
 	fmt.Println("canceled:", completion.State == jobsv1.JobState_JOB_STATE_CANCELED)
@@ -75,7 +81,7 @@ func main() {
 	refusals(ctx, c)
 }
 
-// watch tells of progress and messages as they come.
+// watch tells of messages as they come.
 func watch(ctx context.Context, c *client.Client) {
 	job, err := c.Start(ctx, "clients.count", map[string]any{"to": 3}, client.JSON, 0)
 	must(err)
