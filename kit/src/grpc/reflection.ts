@@ -5,7 +5,12 @@
  */
 
 import { createRequire } from 'node:module'
-import { type ServerDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js'
+import {
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { type DescriptorFiles, loadDescriptorFiles } from '@offstage/proto/descriptor-files'
 
@@ -36,10 +41,31 @@ export function addReflection(
   }
 }
 
+/** The protos are parsed for the first question: most servers are never asked, and each would serve tens of milliseconds later. */
 function definitionOf(version: string): ServiceDefinition {
+  const service = `grpc.reflection.${version}.ServerReflection`
+  let loaded: MethodDefinition<object, object> | undefined
+  const method = () => {
+    loaded ??= loadService(version, service).ServerReflectionInfo as typeof loaded & object
+    return loaded
+  }
+  return {
+    ServerReflectionInfo: {
+      path: `/${service}/ServerReflectionInfo`,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: (question: object) => method().requestSerialize(question),
+      requestDeserialize: (bytes) => method().requestDeserialize(bytes),
+      responseSerialize: (answer: object) => method().responseSerialize(answer),
+      responseDeserialize: (bytes) => method().responseDeserialize(bytes),
+    },
+  }
+}
+
+function loadService(version: string, service: string): ServiceDefinition {
   const file = `@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`
   const protos = loadSync(createRequire(import.meta.url).resolve(file), { keepCase: true })
-  return protos[`grpc.reflection.${version}.ServerReflection`] as ServiceDefinition
+  return protos[service] as ServiceDefinition
 }
 
 let files: DescriptorFiles | undefined

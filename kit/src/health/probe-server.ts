@@ -7,9 +7,10 @@
  *    of which the oldest gives way to the newest, so that nobody who dials and keeps silent shuts the probes out.
  */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createService, type Service } from '../lifecycle/mod.ts'
+import { createServer } from '../node-http.ts'
 import type { Logger, Metrics } from '../telemetry/mod.ts'
 
 export interface ProbeServerOptions {

@@ -1,9 +1,9 @@
 /** Where public keys come from: the JWKS of a url, or a file with a JWKS or with keys in PEM. Both bounded in size and time. */
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { get as getPlain } from 'node:http'
 import { get as getEncrypted } from 'node:https'
 import type { JSONWebKeySet, JWK } from 'jose'
+import { get as getPlain } from '../../node-http.ts'
 import { isUrl } from './identity-schema.ts'
 
 const BYTES_MAX = 256 * 1024
