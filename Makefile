@@ -33,7 +33,7 @@ demo-up: up ## The same report on the services of make up
 	@. .offstage/up/env && node scripts/demo.ts
 
 test: setup servers kustomize ## Run all tests (TESTS=kit/src/bus runs those of a folder)
-	@$(if $(TESTS),,node scripts/bundle.ts && TEST_BUNDLES=$(CURDIR)/.offstage/bundles) vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
+	@$(if $(TESTS),,node scripts/bundles/main.ts && TEST_BUNDLES=$(CURDIR)/.offstage/bundles) vitest run $(TESTS) --reporter=default --reporter=json --outputFile.json=$(REPORT)
 
 test-guarded: setup servers ## Run the end-to-end tests with identity and mutual TLS on (TESTS=test/outage.test.ts runs one)
 	@GUARDED=all vitest run --project guarded $(TESTS)

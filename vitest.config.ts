@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { bundledThreads } from './scripts/bundles/plugins.ts'
 import { faultyFiles } from './services/scheduler/src/testing/faults/files.ts'
 import { guardedFiles } from './test/guarded/files.ts'
 import { LongOnesFirst } from './test/long-ones-first.ts'
@@ -14,6 +15,7 @@ const together = togetherFiles()
 const clusters = clusterFiles()
 
 export default defineConfig({
+  plugins: process.env.TEST_BUNDLES === undefined ? [] : [bundledThreads],
   test: {
     exclude: ['**/node_modules/**', '**/dist/**'],
     projects: [

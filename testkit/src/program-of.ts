@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The bundle that stands for a program, where `make test` has made one (scripts/bundle.ts); else the program itself. */
+/** The bundle that stands for a program, where `make test` has made one (scripts/bundles); else the program itself. */
 export function programOf(main: string): string {
   const folder = process.env.TEST_BUNDLES
   if (folder === undefined) return main
