@@ -292,7 +292,7 @@ describe('running services', () => {
     await until(ended, { what: 'all to have ended', timeoutMs: 50_000 })
     const anew = await it.offstage('retry', ...filter, '--require-version', 'gone', '--yes')
     expect(JSON.parse(anew.stdout)).toMatchObject({ done: 3 })
-    const [again] = JSON.parse((await it.offstage('jobs', ...filter, '--json')).stdout)
+    const [again] = JSON.parse((await it.offstage('jobs', 'owner:many', '--json')).stdout)
     expect(again).toMatchObject({ state: 'queued', requiredVersion: 'gone' })
     await it.offstage('cancel', ...filter, '--yes')
     const deleted = await it.offstage('delete', ...filter, '-y')
