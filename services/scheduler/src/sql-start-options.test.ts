@@ -86,7 +86,7 @@ const ROW = `
   SELECT namespace, method, state, lane, kind, priority, attempt, failures, revision, owner, attachment_id,
     convert_from(params, 'UTF8')::jsonb AS params, params_address, params_type, key, behind_key, request_id, id_is_request_id,
     parent_id, root_id, labels, options, traceparent, pool, limit_key, limited, cancel_outcome, start_time, finish_time,
-    round(extract(epoch FROM due_time - create_time))::float8 AS delay_s,
+    CASE WHEN NOT $2 THEN round(extract(epoch FROM due_time - create_time))::float8 END AS delay_s,
     CASE WHEN $2 THEN due_time END AS due_time,
     round(extract(epoch FROM queue_deadline - create_time))::float8 AS queue_s,
     round(extract(epoch FROM total_deadline - create_time))::float8 AS total_s
