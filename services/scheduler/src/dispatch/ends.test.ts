@@ -59,6 +59,19 @@ function setup(store: Partial<EndStore> = {}) {
   return { ...it, ends, told, errors, sent }
 }
 
+test('an attempt that begins before it is known that the one before has ended goes on', async () => {
+  const commit = Promise.withResolvers<void>()
+  const it = setup({ end: (items) => commit.promise.then(() => endAll(items)) })
+  const recorded = it.ends.record(it.attachment, [failed('a', true)])
+  // A caller, or another replica, has seen that it ended.
+  expect(it.attachment.assign({ ...runningJob('a'), attempt: 2 })).toBe('sent')
+  commit.resolve()
+  await recorded
+  expect((await it.sent()).acknowledged).toEqual(['a'])
+  expect(it.attachment.running.get('a')?.attempt).toBe(2)
+  expect(it.attachment.ending.size).toBe(0)
+})
+
 test('a result is acknowledged after its commit, and not before', async () => {
   const commit = Promise.withResolvers<void>()
   const it = setup({ succeed: (items) => commit.promise.then(() => recordAll(items)) })

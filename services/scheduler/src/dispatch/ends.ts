@@ -75,9 +75,6 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
     },
   })
 
-  /** Whose end is being recorded. */
-  const ending = new Set<RunningJob>()
-
   /** Returns those that nothing was recorded of. */
   const settle = <T extends Pending>(
     attachment: Attachment,
@@ -131,6 +128,7 @@ export function createEnds({ store, changed, onError }: EndsOptions): Ends {
 
   return {
     async record(attachment, results) {
+      const { ending } = attachment
       const plain: (AttemptSuccess & Pending)[] = []
       const rest: (AttemptEnd & Pending)[] = []
       for (const given of results) {

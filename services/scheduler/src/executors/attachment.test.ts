@@ -103,6 +103,21 @@ test('a job that comes again while it is believed to run here is refused, not se
   expect(frames[0]?.assignments.map(({ attempt }) => attempt)).toEqual([1, 2])
 })
 
+test('a job whose end was told is given again though it is not known yet that this is recorded', async () => {
+  const { attachment, frames } = attached()
+  const first = job('a')
+  attachment.assign(first)
+  attachment.waits({ jobId: 'a', attempt: 1 }, true)
+  attachment.ending.add(first)
+  expect(attachment.assign(first)).toBe('runs')
+  expect(attachment.assign({ ...first, attempt: 2 })).toBe('sent')
+  attachment.end({ jobId: 'a', attempt: 1 })
+  expect(attachment.running.get('a')?.attempt).toBe(2)
+  expect(attachment.waitsOnly(first.owner)).toBe(false)
+  await new Promise(setImmediate)
+  expect(frames[0]?.assignments.map(({ attempt }) => attempt)).toEqual([1, 2])
+})
+
 test('it is heard from until its lease was renewed for all it said, and while a frame is taken in', async () => {
   const { attachment } = attached()
   attachment.renewed(attachment.words)

@@ -42,7 +42,8 @@ export interface AttachmentOptions {
 /**
  * What came of giving an attachment a job. Where the database has forgotten a claim (ADR 0016) it gives the same attempt again: to whom it
  * runs with, all is well; who was told meanwhile to stop it is to get another one. It `clashes` where another attempt of the
- * job is believed to run here: the lease was lost and somebody else had it meanwhile, or the word of how it ended is still on its way.
+ * job is believed to run here: the lease was lost and somebody else had it meanwhile, or the word of how it ended is still on its way. Once
+ * that word has come it runs no more, though it may not be known yet that it has been recorded.
  * Who has said meanwhile that it takes nothing more, and is `leaving`, is sent nothing.
  */
 export type Assigned = 'sent' | 'runs' | 'fenced' | 'clashes' | 'leaving' | 'detached'
@@ -75,6 +76,8 @@ export class Attachment {
   readonly timed = new TimedAttempts(LOOK_MS)
   /** Those of them that wait for children. */
   readonly #waiting = new Set<string>()
+  /** Those of them whose end its executor has told, while that is being recorded. */
+  readonly ending = new Set<RunningJob>()
   /** The newest attempts that it was told are not its own, by their jobs. */
   readonly #fenced = new Map<string, number>()
   readonly #credits: Credits
@@ -198,9 +201,11 @@ export class Attachment {
     const { id, attempt } = job
     if (!this.#attached) return 'detached'
     const running = this.running.get(id)
-    if (running !== undefined) return running.attempt === attempt ? 'runs' : 'clashes'
+    if (running?.attempt === attempt) return 'runs'
+    if (running !== undefined && !this.ending.has(running)) return 'clashes'
     if (this.#fenced.get(id) === attempt) return 'fenced'
     if (!this.#taking) return 'leaving'
+    if (running !== undefined) this.end({ jobId: id, attempt: running.attempt })
     this.adopt(job)
     this.#outgoing.frame().assignments.push(job)
     return 'sent'
