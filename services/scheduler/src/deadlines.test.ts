@@ -40,7 +40,7 @@ function beating(executor: ScriptedExecutor, jobId: string, attempt = 1) {
 test('past its total deadline a job fails in the queue and between two attempts, and says why', async () => {
   await using it = await start()
   await using executor = await attachExecutor(it.address, { slots: 1 })
-  const between = await it.jobs.start({ ...total(400), ...retrying(5, 60_000) })
+  const between = await it.jobs.start({ ...total(1_500), ...retrying(5, 60_000) })
   await executor.assigned(1)
   executor.say({ ...failed(between.jobId, 1), credits: [] })
   const queued = await it.jobs.start(total(300))
