@@ -1,14 +1,19 @@
 /** In the bundles of threads: job modules are read as they are written, but what they share with the thread is that of its bundle. */
 import { registerHooks } from 'node:module'
 
-const FILES = new Map([['zod', '../packages/zod.js']])
-const SDK = /^@offstage\/sdk(\/\w+)?$/
+const SDK = new URL('../../../sdk/src/', import.meta.url).href
+const ZOD = new URL('../packages/zod.js', import.meta.url).href
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
-    const sdk = SDK.exec(specifier)
-    const file = sdk === null ? FILES.get(specifier) : `./sdk/src${sdk[1] ?? ''}/mod.js`
-    if (file === undefined) return nextResolve(specifier, context)
-    return { url: new URL(file, import.meta.url).href, format: 'module', shortCircuit: true }
+    // A module that cannot find them is to be told so.
+    const resolved = nextResolve(specifier, context)
+    const url = specifier === 'zod' ? ZOD : bundled(resolved.url)
+    return url === undefined ? resolved : { url, format: 'module', shortCircuit: true }
   },
 })
+
+function bundled(url: string): string | undefined {
+  if (!url.startsWith(SDK) || !url.endsWith('/mod.ts')) return undefined
+  return new URL(`./sdk/src/${url.slice(SDK.length, -'.ts'.length)}.js`, import.meta.url).href
+}
