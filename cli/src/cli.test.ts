@@ -481,8 +481,10 @@ describe('running services', () => {
   test('SIGTERM ends them in good order', async () => {
     expect(await it.dev.kill('SIGTERM')).toEqual({ code: 0, signal: null })
     expect(it.dev.stderr).toBe('')
-    // Nor a line of the log, such as one of a NATS that was never there.
-    expect(it.dev.stdout.trimEnd().split('\n').at(-1)).toMatch(/^offstage dev is ready/)
+    // Nor a line of the log, such as one of a NATS that was never there; but of a thread that a busy machine kept waiting.
+    const lines = it.dev.stdout.trimEnd().split('\n')
+    const said = lines.filter((line) => !line.includes('blocked the event loop'))
+    expect(said.at(-1)).toMatch(/^offstage dev is ready/)
   })
 })
 
